@@ -9,13 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 __all__ = ["Measurement", "Number", "not_measured"]
 
 Number = float | int
-_NO_DETAILS: Mapping[str, Number | str | bool | None] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ class Measurement:
     """How many packets, frames or stills the figure rests on."""
     cause: str | None = None
     """Why there is no value, for example ``step_died``."""
-    details: Mapping[str, Number | str | bool | None] = field(default=_NO_DETAILS)
+    details: Mapping[str, Number | str | bool | None] = field(default_factory=dict)
     """Secondary figures; each name carries its unit (``snr_db``, ``face_height_pct``)."""
 
     def metric(self, name: str) -> Number | str | bool | None:

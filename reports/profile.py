@@ -1,0 +1,199 @@
+"""Profiles: what one kind of meeting needs, read from TOML and checked hard.
+
+A profile is data: every threshold stands in the file with its unit and source. A malformed file is an error
+at start, never a check that silently passes.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from probes.measurement import Measurement
+from reports.model import Level, Outcome, Responsible, SkipReason
+
+__all__ = ["CheckRule", "Condition", "Profile", "ProfileError", "Rule", "load_profile", "parse_profile"]
+
+PROFILE_FOLDER = Path(__file__).parent / "profiles"
+_CONDITION = re.compile(r"^(?P<metric>[a-z][a-z0-9_]*) (?P<op><=|>=|==|<|>) (?P<limit>\S+)$")
+AREAS = frozenset({"browser", "camera", "microphone", "speaker", "network", "practical", "device", "service"})
+
+
+class ProfileError(ValueError):
+    """A profile file says something that cannot be judged by; the message names file, check and rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """``metric op limit``, for example ``value > 300``."""
+
+    metric: str
+    op: str
+    limit: float | str | bool
+
+    def holds(self, measurement: Measurement) -> bool | None:
+        """Return whether it holds, or None where the metric is missing and nothing can be said."""
+        found = measurement.metric(self.metric)
+        if found is None or isinstance(found, str) != isinstance(self.limit, str):
+            return None
+        if self.op == "==":
+            return found == self.limit
+        if isinstance(found, str | bool) or isinstance(self.limit, str | bool):
+            return None
+        return _compare(float(found), self.op, float(self.limit))
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """All conditions together lead to an outcome and an advice code."""
+
+    when: tuple[Condition, ...]
+    outcome: Outcome
+    advice: str
+    responsible: Responsible | None = None
+
+    def holds(self, measurement: Measurement) -> bool | None:
+        """Return True or False where that is certain, None where a missing metric could decide it."""
+        answers = [condition.holds(measurement) for condition in self.when]
+        if False in answers:
+            return False
+        return None if None in answers else True
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRule:
+    """How one check is judged."""
+
+    id: str
+    level: Level
+    area: str
+    responsible: Responsible
+    rules: tuple[Rule, ...]
+    after: tuple[str, ...]
+    """Checks whose failure explains this one: its advice is then left out."""
+    source: str
+
+    def threshold(self, outcome: Outcome) -> float | None:
+        """Return the limit on the main value beyond which `outcome` begins, where there is just one."""
+        limits = [
+            rule.when[0].limit
+            for rule in self.rules
+            if rule.outcome is outcome and rule.when[0].metric == "value" and not isinstance(rule.when[0].limit, str)
+        ]
+        return float(limits[0]) if len(set(limits)) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One kind of meeting."""
+
+    name: str
+    version: str
+    valid_days: float
+    need_mbps: float
+    probe_mbps: float
+    expected_people: int
+    accommodations: frozenset[SkipReason]
+    practical: tuple[str, ...]
+    checks: Mapping[str, CheckRule]
+
+    def advice_codes(self) -> frozenset[str]:
+        """Return every advice code that a rule of this profile can give."""
+        return frozenset(rule.advice for check in self.checks.values() for rule in check.rules)
+
+
+@cache
+def load_profile(name: str) -> Profile:
+    """Read the profile called `name` from the packaged folder. Raises ProfileError."""
+    path = PROFILE_FOLDER / f"{name}.toml"
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name) or not path.is_file():
+        known = ", ".join(sorted(p.stem for p in PROFILE_FOLDER.glob("*.toml")))
+        raise ProfileError(f"there is no profile {name!r}; there are: {known}")
+    return parse_profile(path.read_text(encoding="utf-8"), where=path.name)
+
+
+def parse_profile(text: str, *, where: str) -> Profile:
+    """Return the profile written in `text` (TOML). Raises ProfileError that names `where`."""
+    try:
+        data = tomllib.loads(text)
+        need = float(data["need"]["throughput_mbps"])
+        return Profile(
+            name=data["name"],
+            version=data["version"],
+            valid_days=float(data["valid_days"]),
+            need_mbps=need,
+            probe_mbps=need * float(data["need"]["probe_factor"]),
+            expected_people=int(data["expected_people"]),
+            accommodations=frozenset(SkipReason(item) for item in data["accommodations"]),
+            practical=tuple(data["practical"]),
+            checks={key: _check(key, value) for key, value in data["checks"].items()},
+        )
+    except ProfileError as error:
+        raise ProfileError(f"{where}: {error}") from None
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
+        raise ProfileError(f"{where}: {type(error).__name__} {error}") from error
+
+
+def _check(key: str, data: Mapping[str, Any]) -> CheckRule:
+    if data["area"] not in AREAS:
+        raise ProfileError(f"{key}: unknown area {data['area']!r}")
+    if not data["source"].strip():
+        raise ProfileError(f"{key}: a threshold without a source")
+    return CheckRule(
+        id=key,
+        level=Level(data["level"]),
+        area=data["area"],
+        responsible=Responsible(data["responsible"]),
+        rules=tuple(_rule(key, rule) for rule in data["rules"]),
+        after=tuple(data.get("after", ())),
+        source=data["source"],
+    )
+
+
+def _rule(key: str, data: Mapping[str, Any]) -> Rule:
+    outcome = Outcome(data["outcome"])
+    if outcome not in {Outcome.WARN, Outcome.FAIL}:
+        raise ProfileError(f"{key}: a rule leads to warn or fail, not {outcome}")
+    if not data["when"]:
+        raise ProfileError(f"{key}: a rule without a condition")
+    responsible = data.get("responsible")
+    return Rule(
+        when=tuple(_condition(key, text) for text in data["when"]),
+        outcome=outcome,
+        advice=data["advice"],
+        responsible=Responsible(responsible) if responsible else None,
+    )
+
+
+def _condition(key: str, text: str) -> Condition:
+    match = _CONDITION.match(text)
+    if not match:
+        raise ProfileError(f"{key}: cannot read the condition {text!r}")
+    limit = _limit(match["limit"])
+    if isinstance(limit, str | bool) and match["op"] != "==":
+        raise ProfileError(f"{key}: {text!r} compares a word by size")
+    return Condition(metric=match["metric"], op=match["op"], limit=limit)
+
+
+def _limit(text: str) -> float | str | bool:
+    if text in {"True", "False"}:
+        return text == "True"
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _compare(found: float, op: str, limit: float) -> bool:
+    if op == "<":
+        return found < limit
+    if op == "<=":
+        return found <= limit
+    if op == ">":
+        return found > limit
+    return found >= limit
