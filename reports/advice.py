@@ -1,0 +1,49 @@
+"""Advice: from codes to the words of a catalogue, with the remedy for the person's own system first.
+
+No text stands here: the catalogues are JSON files of flat keys, one per language (``web/locales``).
+The page's own ``advice.js`` looks keys up in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from reports.model import Outcome
+from reports.profile import Profile
+from reports.verdict import NOT_MEASURED_ADVICE
+
+__all__ = ["GENERAL_CODES", "advice_codes", "advice_key", "leader_area"]
+
+GENERAL_CODES = frozenset({*NOT_MEASURED_ADVICE.values(), "service.fault", "speaker.no_sound"})
+"""Codes that the verdict gives besides those of a profile's rules."""
+
+
+def advice_codes(profiles: Iterable[Profile]) -> frozenset[str]:
+    """Return every code that can stand in a report judged by one of `profiles`."""
+    return GENERAL_CODES.union(*(profile.advice_codes() for profile in profiles))
+
+
+def advice_key(catalogue: Mapping[str, str], code: str, *, os: str = "", browser: str = "") -> str:
+    """Return the key of the remedy for `code` that fits the person's system best.
+
+    Looks for ``advice.<code>.do.<os>_<browser>``, ``.do.<os>``, ``.do.<browser>``, then ``.do``.
+    """
+    base = f"advice.{code}.do"
+    system, program = os.lower(), browser.split(" ")[0].lower()
+    for key in (f"{base}.{system}_{program}", f"{base}.{system}", f"{base}.{program}"):
+        if key in catalogue:
+            return key
+    return base
+
+
+def leader_area(advice: Iterable[str], checks: Iterable[Mapping[str, object]]) -> tuple[str | None, str | None]:
+    """Return (area, responsible) of the first advice of a report, for the leader's one sentence.
+
+    `checks` are the report's own JSON checks. (None, None) where there is nothing to do.
+    """
+    by_code = {check.get("advice"): check for check in checks if check.get("outcome") != Outcome.PASS.value}
+    for code in advice:
+        found = by_code.get(code)
+        responsible = found.get("responsible") if found else None
+        return code.split(".")[0], str(responsible) if responsible else None
+    return None, None

@@ -1,0 +1,123 @@
+"""Live guidance is judging too: the same profile and the same rules as the verdict, with hysteresis.
+
+Pure: fed with numbers in the order they were taken, never reads a clock. A picture without hints implies that the
+picture's checks pass, because the hint and the verdict look at the same window of stills.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from probes.camera import frozen_measurement, picture_measurements
+from probes.measurement import Measurement
+from reports.model import CheckResult, Outcome
+from reports.profile import Profile
+from reports.verdict import judge_check
+
+__all__ = ["GOOD", "HEARD", "LISTENING", "Hint", "PictureGuidance", "SoundGuidance", "picture_window"]
+
+WINDOW_STILLS = 3
+"""How many of the newest stills one look rests on: 1.5 s at two a second."""
+STEADY_LOOKS = 2
+"""A new hint shows only after this many equal looks, so that hints do not flicker."""
+CLEAR_SPEECH_S = 1.2
+"""Speech after the prompt that counts as clearly heard, s: a bit over the pass limit of ``microphone.speech``."""
+PICTURE_CHECKS = ("camera.light", "camera.frozen", "camera.people", "camera.backlight", "camera.framing")
+"""In the order in which they are told: nobody can frame a face in a black picture."""
+
+GOOD = "good"
+HEARD = "heard"
+LISTENING = "listening"
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What to show now: a check, an advice code (or `GOOD`, `HEARD`, `LISTENING`) and figures for the page."""
+
+    check: str
+    code: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def picture_window(stills: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Return the stills that the picture is judged by: the newest ones, so that a fault that was mended is gone."""
+    return stills[-WINDOW_STILLS:]
+
+
+class PictureGuidance:
+    """Turns still numbers into hints. One object per picture step."""
+
+    def __init__(self, profile: Profile, *, expected_people: int) -> None:
+        self._profile = profile
+        self._expected_people = expected_people
+        self._stills: list[Mapping[str, Any]] = []
+        self._looks: deque[Hint] = deque(maxlen=STEADY_LOOKS)
+        self._shown: Hint | None = None
+
+    def add(self, still: Mapping[str, Any]) -> Hint | None:
+        """Take the numbers of one more still; return a hint where the one shown has to change, else None."""
+        self._stills.append(still)
+        look = self._look()
+        if look is None:
+            return None
+        self._looks.append(look)
+        steady = len(self._looks) == STEADY_LOOKS and len({hint.code for hint in self._looks}) == 1
+        if not steady or (self._shown and self._shown.code == look.code):
+            return None
+        self._shown = look
+        return look
+
+    def _look(self) -> Hint | None:
+        """Return what the newest window says, or None while there are too few stills to say anything."""
+        if len(self._stills) < WINDOW_STILLS:
+            return None
+        measured = {m.check: m for m in self._measure()}
+        judged = [judge_check(measured[name], self._profile.checks[name]) for name in self._asked(measured)]
+        faults = [check for check in judged if check.outcome in {Outcome.FAIL, Outcome.WARN} and check.advice]
+        if faults:
+            worst = min(faults, key=_rank)
+            return Hint(check=worst.id, code=worst.advice or "", values=_figures(worst))
+        if all(check.outcome is Outcome.PASS for check in judged):
+            return Hint(check="camera", code=GOOD)
+        return None
+
+    def _measure(self) -> list[Measurement]:
+        found = picture_measurements(picture_window(self._stills), expected_people=self._expected_people)
+        return [*found, frozen_measurement(self._stills)]
+
+    def _asked(self, measured: Mapping[str, Measurement]) -> list[str]:
+        return [name for name in PICTURE_CHECKS if name in self._profile.checks and name in measured]
+
+
+class SoundGuidance:
+    """Turns the live figures of the microphone into hints. One object per sound step."""
+
+    def __init__(self) -> None:
+        self._asked_at_s: float | None = None
+        self._speech_s = 0.0
+        self._heard = False
+
+    def speech_asked(self) -> None:
+        """The person has just been asked to speak: speech from now on counts."""
+        self._asked_at_s = self._speech_s
+
+    def add(self, numbers: Mapping[str, Any]) -> Hint:
+        """Take live numbers (`speech_s`, `level_dbfs`, `speaking`); return what the page shows."""
+        self._speech_s = float(numbers.get("speech_s") or 0.0)
+        spoken_s = self._speech_s - self._asked_at_s if self._asked_at_s is not None else 0.0
+        if spoken_s >= CLEAR_SPEECH_S and not self._heard:
+            self._heard = True
+            return Hint(check="microphone.speech", code=HEARD, values=dict(numbers))
+        return Hint(check="microphone.speech", code=LISTENING, values=dict(numbers))
+
+
+def _rank(check: CheckResult) -> tuple[int, int]:
+    """Failures before warnings, then the order in which they are told."""
+    return (0 if check.outcome is Outcome.FAIL else 1, PICTURE_CHECKS.index(check.id))
+
+
+def _figures(check: CheckResult) -> dict[str, Any]:
+    return {"value": check.value, "unit": check.unit}
