@@ -1,0 +1,74 @@
+"""Logging: one JSON object a line on standard error, with the request's id, and a redactor last.
+
+The event name is fixed text; what users send goes into values, is cut short and has its control characters escaped
+(by JSON). Tokens, cookies, addresses and phone numbers are never logged; the redactor is the net below that rule.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import json
+import logging
+import re
+import sys
+import traceback
+from datetime import UTC, datetime
+from typing import Any
+
+__all__ = ["log_event", "request_id", "set_up_logging"]
+
+request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="")
+MAX_VALUE_CHARS = 300
+_REDACT = (
+    re.compile(r"\b[A-Za-z0-9_-]{40,}\b"),  # tokens and cookies
+    re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b"),  # IPv4 addresses
+    re.compile(r"(?<![\w-])\+?\d[\d ]{6,14}\d\b"),  # phone numbers and national ids
+    re.compile(r"(?i)ice-(?:pwd|ufrag):\S+"),
+)
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        entry: dict[str, Any] = {
+            "at": datetime.fromtimestamp(record.created, tz=UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+        }
+        if current := request_id.get():
+            entry["request"] = current
+        entry.update(getattr(record, "values", {}))
+        if record.exc_info and record.exc_info[0]:
+            entry["exception"] = record.exc_info[0].__name__
+            entry["trace"] = _own_frames(record)
+        return json.dumps({key: _clean(key, value) for key, value in entry.items()}, ensure_ascii=True)
+
+
+def _own_frames(record: logging.LogRecord) -> str:
+    """Return the last frames by file and line, without the message of a library's exception."""
+    frames = traceback.extract_tb(record.exc_info[2]) if record.exc_info else []
+    return " < ".join(f"{frame.filename.rsplit('/', 2)[-1]}:{frame.lineno} {frame.name}" for frame in frames[-4:][::-1])
+
+
+def _clean(key: str, value: Any) -> Any:
+    if not isinstance(value, str) or key in {"at", "level", "request"}:
+        return value
+    text = value[:MAX_VALUE_CHARS]
+    for pattern in _REDACT:
+        text = pattern.sub("[redacted]", text)
+    return text
+
+
+def log_event(logger: logging.Logger, level: int, event: str, **values: Any) -> None:
+    """Log `event` with `values`; neither may hold a person's name, a secret or an address."""
+    logger.log(level, event, extra={"values": values})
+
+
+def set_up_logging(level: str) -> None:
+    """Send everything through the JSON formatter. Libraries speak from warning upward."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    for name in ("readiness", "reports"):
+        logging.getLogger(name).setLevel(level.upper())

@@ -1,0 +1,274 @@
+"""Settings: one table, read once from flags and ``READINESS_*`` variables, refused when unknown or malformed.
+
+`SETTINGS` is the single list: the command line, its help and the README's table come from it (a test compares them).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from readiness.errors import SettingError
+
+__all__ = ["SETTINGS", "MediaAddress", "Network", "Secret", "Setting", "Settings", "load_settings"]
+
+PREFIX = "READINESS_"
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+MIN_PORT_RANGE = 4
+"""A self-test takes one port for each address; fewer than this can't even hold the warm workers."""
+
+
+class Secret(str):
+    """A string that never prints itself."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Return stars."""
+        return "Secret('***')"
+
+    def reveal(self) -> str:
+        """Return the plain value, where it is really needed."""
+        return str.__str__(self)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaAddress:
+    """One address for media: what the answer tells the browser, and what the worker binds to (1:1 NAT)."""
+
+    public: str
+    local: str
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its name, how it is read, its default and its help text."""
+
+    name: str
+    read: Callable[[str], Any]
+    default: str
+    help: str
+    secret: bool = False
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return PREFIX + self.name.upper()
+
+    @property
+    def flag(self) -> str:
+        """The command line flag."""
+        return "--" + self.name.replace("_", "-")
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or not 0 <= int(text) <= 65535:
+        raise ValueError("a port is a number from 0 to 65535")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 64:
+        raise ValueError("a whole number from 1 to 64")
+    return int(text)
+
+
+def _capacity(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 1000:
+        raise ValueError("a whole number from 1 to 1000")
+    return int(text)
+
+
+def _host(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9.:_-]{1,253}", text):
+        raise ValueError("a host name or an address")
+    return text
+
+
+def _path(text: str) -> Path:
+    if not text:
+        raise ValueError("a path")
+    return Path(text).expanduser()
+
+
+def _optional_path(text: str) -> Path | None:
+    return Path(text).expanduser() if text else None
+
+
+def _public_url(text: str) -> str:
+    if not text:
+        return ""
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/") or parts.query:
+        raise ValueError("an address such as https://ready.hospital.example, without a path")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _address(text: str) -> str:
+    return str(ipaddress.ip_address(text.strip()))
+
+
+def _media_addresses(text: str) -> tuple[MediaAddress, ...]:
+    pairs = []
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        public, _, local = item.partition("=")
+        pairs.append(MediaAddress(public=_address(public), local=_address(local or public)))
+    return tuple(pairs)
+
+
+def _media_ports(text: str) -> tuple[int, int] | None:
+    if not text:
+        return None
+    match = re.fullmatch(r"(\d{1,5})-(\d{1,5})", text)
+    if not match:
+        raise ValueError("a range such as 50000-50199")
+    low, high = int(match[1]), int(match[2])
+    if not 1024 <= low <= high <= 65535 or high - low + 1 < MIN_PORT_RANGE:
+        raise ValueError(f"a range within 1024-65535 with at least {MIN_PORT_RANGE} ports")
+    return low, high
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _database(text: str) -> Secret:
+    if text and not re.match(r"^(sqlite|postgresql)(\+\w+)?://", text):
+        raise ValueError("sqlite:///path or postgresql://user:password@host/name")
+    return Secret(text)
+
+
+def _turn_urls(text: str) -> tuple[str, ...]:
+    urls = tuple(part.strip() for part in text.split(",") if part.strip())
+    for url in urls:
+        if not re.fullmatch(r"turns?:[A-Za-z0-9.:\[\]_-]+(\?transport=(udp|tcp))?", url):
+            raise ValueError("turn:host:3478?transport=udp or turns:host:443?transport=tcp, with commas between")
+    return urls
+
+
+def _log_level(text: str) -> str:
+    if text not in {"debug", "info", "warning", "error"}:
+        raise ValueError("debug, info, warning or error")
+    return text
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("host", _host, "127.0.0.1", "address to listen on; 0.0.0.0 for all"),
+    Setting("port", _port, "8080", "port to listen on; 0 takes a free one"),
+    Setting("data_dir", _path, ".data", "folder of the embedded database and the keys"),
+    Setting("public_url", _public_url, "", "address that links are made with; empty: whatever the page was opened as"),
+    Setting("database_url", _database, "", "PostgreSQL or SQLite; empty: SQLite in the data folder", secret=True),
+    Setting("workers", _count, "1", "server processes; more than one needs PostgreSQL"),
+    Setting("capacity", _capacity, "12", "self-tests at a time on this machine; the next one waits in a queue"),
+    Setting("media_addresses", _media_addresses, "", "addresses of the media answer, each public[=local], with commas"),
+    Setting("media_ports", _media_ports, "", "UDP ports for media, such as 50000-50199; empty: any free port"),
+    Setting("trusted_proxies", _networks, "", "proxies whose X-Forwarded headers count, addresses or networks"),
+    Setting("turn_urls", _turn_urls, "", "TURN servers to offer as a way round firewalls, with commas"),
+    Setting("turn_secret", Secret, "", "secret shared with the TURN server (coturn: static-auth-secret)", secret=True),
+    Setting("secret_key", Secret, "", "key for phone numbers at rest; empty: made in the data folder", secret=True),
+    Setting("tls_cert", _optional_path, "", "certificate chain (PEM) for a direct start with TLS"),
+    Setting("tls_key", _optional_path, "", "private key (PEM) for a direct start with TLS"),
+    Setting("log_level", _log_level, "info", "debug, info, warning or error"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the server was told. Prints itself without secrets."""
+
+    host: str
+    port: int
+    data_dir: Path
+    public_url: str
+    database_url: Secret
+    workers: int
+    capacity: int
+    media_addresses: tuple[MediaAddress, ...]
+    media_ports: tuple[int, int] | None
+    trusted_proxies: tuple[Network, ...]
+    turn_urls: tuple[str, ...]
+    turn_secret: Secret
+    secret_key: Secret
+    tls_cert: Path | None
+    tls_key: Path | None
+    log_level: str
+
+    @property
+    def database(self) -> str:
+        """The database's URL; the embedded one where none was given."""
+        return self.database_url.reveal() or f"sqlite:///{self.data_dir / 'readiness.sqlite3'}"
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the database is a file that only this machine sees."""
+        return self.database.startswith("sqlite")
+
+
+def load_settings(environ: Mapping[str, str] | None = None, flags: Mapping[str, str | None] | None = None) -> Settings:
+    """Read the settings. A flag wins over a variable. Raises SettingError with one clear line."""
+    environ = os.environ if environ is None else environ
+    flags = flags or {}
+    _refuse_unknown(environ)
+    values = {setting.name: _value(setting, environ, flags.get(setting.name)) for setting in SETTINGS}
+    settings = Settings(**values)
+    _refuse_contradictions(settings)
+    return settings
+
+
+def _refuse_unknown(environ: Mapping[str, str]) -> None:
+    known = {setting.variable for setting in SETTINGS}
+    known |= {setting.variable + "_FILE" for setting in SETTINGS if setting.secret}
+    unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise SettingError(f"unknown setting {unknown[0]}; `readiness serve --help` lists those there are")
+
+
+def _value(setting: Setting, environ: Mapping[str, str], flag: str | None) -> Any:
+    where, text = setting.variable, environ.get(setting.variable, setting.default)
+    file_name = environ.get(setting.variable + "_FILE", "") if setting.secret else ""
+    if file_name:
+        if setting.variable in environ:
+            raise SettingError(f"both {where} and {where}_FILE are set; keep one")
+        where, text = where + "_FILE", _read_secret(where + "_FILE", file_name)
+    if flag is not None:
+        where, text = setting.flag, flag
+    try:
+        return setting.read(text)
+    except ValueError as error:
+        shown = "" if setting.secret else f" {text!r}"
+        raise SettingError(f"{where}:{shown} can't be used: {error}") from None
+
+
+def _read_secret(variable: str, file_name: str) -> str:
+    try:
+        return Path(file_name).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"{variable}: can't read {file_name!r}: {getattr(error, 'strerror', error)}") from None
+
+
+def _refuse_contradictions(settings: Settings) -> None:
+    if settings.workers > 1 and settings.is_embedded:
+        raise SettingError("READINESS_WORKERS: more than one process needs READINESS_DATABASE_URL on PostgreSQL")
+    if settings.workers > 1 and settings.port == 0:
+        raise SettingError("READINESS_PORT: several processes need a fixed port, not 0")
+    if settings.trusted_proxies and not settings.media_addresses:
+        raise SettingError(
+            "READINESS_MEDIA_ADDRESSES: behind a proxy (READINESS_TRUSTED_PROXIES) the server can't see which address "
+            "browsers reach it at; set the address that media should go to"
+        )
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        raise SettingError("READINESS_TLS_CERT and READINESS_TLS_KEY go together; one is missing")
+    for name, path in (("TLS_CERT", settings.tls_cert), ("TLS_KEY", settings.tls_key)):
+        if path and not path.is_file():
+            raise SettingError(f"READINESS_{name}: there is no file {str(path)!r}")
+    if settings.turn_urls and not settings.turn_secret:
+        raise SettingError("READINESS_TURN_SECRET: a TURN server needs the secret that it shares with this one")
+    if sys.platform == "win32":
+        raise SettingError("the server runs on Linux and macOS; on Windows use WSL")

@@ -1,0 +1,50 @@
+"""The catalogues of texts: one JSON file of flat keys per language, shared by pages, mail and print."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+__all__ = ["DEFAULT_LANGUAGE", "LANGUAGES", "WEB_FOLDER", "catalogue", "negotiate"]
+
+WEB_FOLDER = Path(__file__).resolve().parent.parent / "web"
+LANGUAGES = ("nb", "nn", "en")
+DEFAULT_LANGUAGE = "nb"
+_ALIASES = {"no": "nb", "nb": "nb", "nn": "nn", "en": "en", "da": "nb", "sv": "nb"}
+"""What a browser may ask for, and what it gets: Danish and Swedish readers read bokmål better than English."""
+
+
+@cache
+def catalogue(language: str) -> Mapping[str, str]:
+    """Return the texts of `language`. Raises FileNotFoundError for a language there is no file for."""
+    loaded: dict[str, str] = json.loads((WEB_FOLDER / "locales" / f"{language}.json").read_text(encoding="utf-8"))
+    return loaded
+
+
+def negotiate(asked: str | None, accept_language: str, offered: Sequence[str] = LANGUAGES) -> str:
+    """Return the language to show: `asked` (``?lang=``), else the browser's wish, else the first one offered."""
+    if asked in offered:
+        return str(asked)
+    for tag in _by_preference(accept_language[:200]):
+        found = _ALIASES.get(tag.split("-")[0].lower())
+        if found in offered:
+            return str(found)
+    return offered[0] if offered else DEFAULT_LANGUAGE
+
+
+def _by_preference(header: str) -> list[str]:
+    """Return the tags of an Accept-Language header (RFC 9110 12.5.4), most wanted first."""
+    weighed: list[tuple[float, int, str]] = []
+    for position, part in enumerate(header.split(",")):
+        tag, _, parameters = part.strip().partition(";")
+        quality = 1.0
+        if parameters.strip().startswith("q="):
+            try:
+                quality = float(parameters.strip()[2:])
+            except ValueError:
+                quality = 0.0
+        if tag and tag != "*" and quality > 0:
+            weighed.append((-quality, position, tag))
+    return [tag for _, _, tag in sorted(weighed)]
