@@ -34,6 +34,12 @@ class Secret(str):
         """Return stars."""
         return "Secret('***')"
 
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        """Return stars in f-strings too."""
+        return format(repr(self), spec)
+
     def reveal(self) -> str:
         """Return the plain value, where it is really needed."""
         return str.__str__(self)

@@ -1,0 +1,107 @@
+"""Where a request comes from: the address and origin as seen by the browser, and whether another site sent it.
+
+``X-Forwarded-*`` counts only from configured proxies. Cross-site requests are told by ``Sec-Fetch-Site`` first and
+by comparing full origins where a browser does not send it (the approach of Filippo Valsorda's "Cross-Site Request
+Forgery", 2025, as also used in Go 1.25's CrossOriginProtection).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from readiness.errors import AccessError, InputError
+from readiness.settings import Network
+
+__all__ = ["Caller", "caller_of", "refuse_cross_site", "refuse_foreign_socket"]
+
+_HOST = re.compile(r"^[A-Za-z0-9.\-_\[\]:]{1,255}$")
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The browser's side of one request."""
+
+    scheme: str
+    host: str
+    address: str
+
+    @property
+    def origin(self) -> str:
+        """The origin that the page was opened under."""
+        return f"{self.scheme}://{self.host}"
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the browser came by https."""
+        return self.scheme == "https"
+
+    @property
+    def socket_origin(self) -> str:
+        """The origin as a WebSocket address."""
+        return ("wss://" if self.is_secure else "ws://") + self.host
+
+
+def caller_of(request: web.BaseRequest, trusted: Sequence[Network]) -> Caller:
+    """Return the caller, through trusted proxies where there are any. Raises InputError for a malformed Host."""
+    peer = request.remote or ""
+    scheme, host, address = request.scheme, request.headers.get("Host", ""), peer
+    if _is_trusted(peer, trusted):
+        scheme = request.headers.get("X-Forwarded-Proto", scheme).strip().lower()
+        host = request.headers.get("X-Forwarded-Host", host).strip()
+        address = _client_address(request.headers.get("X-Forwarded-For", ""), peer, trusted)
+    if not _HOST.match(host) or scheme not in {"http", "https"}:
+        raise InputError("host.malformed")
+    return Caller(scheme=scheme, host=host, address=address)
+
+
+def refuse_cross_site(request: web.BaseRequest, caller: Caller, public_origin: str) -> None:
+    """Raise AccessError when another site makes the browser send a request that changes something."""
+    if request.method in SAFE_METHODS:
+        return
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        if site in {"same-origin", "none"}:
+            return
+        raise _forbidden()
+    origin = request.headers.get("Origin")
+    if origin is not None and not _is_own(origin, caller, public_origin):
+        raise _forbidden()
+
+
+def refuse_foreign_socket(request: web.BaseRequest, caller: Caller, public_origin: str) -> None:
+    """Raise AccessError for a WebSocket opened by another site's page. Browsers always send Origin on it."""
+    origin = request.headers.get("Origin")
+    if origin is not None and not _is_own(origin, caller, public_origin):
+        raise _forbidden()
+
+
+def _is_own(origin: str, caller: Caller, public_origin: str) -> bool:
+    return origin == caller.origin or (bool(public_origin) and origin == public_origin)
+
+
+def _forbidden() -> AccessError:
+    error = AccessError("origin.foreign")
+    error.status = 403
+    return error
+
+
+def _is_trusted(address: str, trusted: Sequence[Network]) -> bool:
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(ip in network for network in trusted)
+
+
+def _client_address(forwarded: str, peer: str, trusted: Sequence[Network]) -> str:
+    """Return the right-most address of X-Forwarded-For that is not one of our proxies."""
+    for item in reversed([part.strip() for part in forwarded.split(",") if part.strip()]):
+        if not _is_trusted(item, trusted):
+            return item
+    return peer
