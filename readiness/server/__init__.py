@@ -1,0 +1,1 @@
+"""The web process: pages, API, session socket and live board. Never imports aiortc."""

@@ -1,0 +1,58 @@
+"""Phone numbers at rest: Fernet (AES-128-CBC with HMAC-SHA-256) under a key outside the database."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import secrets
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from readiness.errors import SettingError
+from readiness.settings import Settings
+
+__all__ = ["ContactBox", "contact_box"]
+
+KEY_FILE = "secret.key"
+
+
+class ContactBox:
+    """Closes and opens contact texts."""
+
+    def __init__(self, secret: str) -> None:
+        self._fernet = Fernet(base64.urlsafe_b64encode(hashlib.sha256(secret.encode()).digest()))
+
+    def close(self, text: str) -> bytes:
+        """Return `text` encrypted."""
+        return self._fernet.encrypt(text.encode("utf-8"))
+
+    def open(self, sealed: bytes) -> str | None:
+        """Return the text, or None where it was closed under another key."""
+        try:
+            return self._fernet.decrypt(sealed).decode("utf-8")
+        except InvalidToken:
+            return None
+
+
+def contact_box(settings: Settings) -> ContactBox:
+    """Return the box under the configured key, or under one made once in the data folder (mode 0600)."""
+    if settings.secret_key:
+        return ContactBox(settings.secret_key.reveal())
+    path = settings.data_dir / KEY_FILE
+    try:
+        return ContactBox(_read_or_make(path))
+    except OSError as error:
+        raise SettingError(f"READINESS_SECRET_KEY: can't keep a key in {str(path)!r}: {error.strerror}") from None
+
+
+def _read_or_make(path: Path) -> str:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="ascii").strip()
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        key = secrets.token_urlsafe(32)
+        file.write(key)
+    return key

@@ -1,0 +1,190 @@
+"""The JSON API that the pages use: redeem a link, start a drop-in test, look at a session, read and watch a board."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Any
+
+from aiohttp import web
+
+from readiness.access.links import cookie_name, redeem, start_drop_in
+from readiness.errors import AccessError, InputError
+from readiness.logs import log_event
+from readiness.server.board import board_json
+from readiness.server.services import SERVICES, Services, caller, session_of
+from reports.model import rfc3339
+from reports.profile import load_profile
+from reports.store.records import Organisation, Session
+
+__all__ = ["routes"]
+
+routes = web.RouteTableDef()
+log = logging.getLogger(__name__)
+MAX_BODY_BYTES = 4096
+EVENT_KEEPALIVE_S = 4.0
+"""Between looks at whether the session still holds: a revoked link goes dark within 5 s."""
+TESTERS = frozenset({"participant", "drop_in"})
+LEADERS = frozenset({"leader"})
+
+
+@routes.post("/api/v1/links/redeem")
+async def redeem_link(request: web.Request) -> web.Response:
+    """Swap the token of a link for a session; the cookie is named by the session's public id."""
+    services = request.app[SERVICES]
+    body = await _body(request)
+    organisation, token = body.get("organisation"), body.get("token")
+    if not isinstance(organisation, str) or not isinstance(token, str):
+        raise InputError("request.malformed")
+    try:
+        session, secret = await redeem(services.store, organisation=organisation, token=token, now=services.now())
+    except AccessError:
+        services.failures.failed(caller(request).address)
+        raise
+    return _opened(request, services, session, secret)
+
+
+@routes.post("/api/v1/organisations/{organisation}/try")
+async def try_it(request: web.Request) -> web.Response:
+    """Start a drop-in test: a report with a code, no person, kept 24 h."""
+    services = request.app[SERVICES]
+    await _body(request)
+    organisation = request.match_info["organisation"]
+    session, secret = await start_drop_in(services.store, organisation=organisation, now=services.now())
+    return _opened(request, services, session, secret)
+
+
+@routes.get("/api/v1/sessions/{session}")
+async def look_at_session(request: web.Request) -> web.Response:
+    """Return what the self-test page shows before the start, and the session's last report."""
+    services = request.app[SERVICES]
+    session = await session_of(request, request.match_info["session"], kinds=TESTERS)
+    return web.json_response(await _session_json(services, session))
+
+
+@routes.delete("/api/v1/sessions/{session}/report")
+async def delete_own_report(request: web.Request) -> web.Response:
+    """Delete the session's own last report: the person's right, at once."""
+    services = request.app[SERVICES]
+    session = await session_of(request, request.match_info["session"], kinds=TESTERS)
+    report = await services.store.report_for_session(session.id)
+    if report is None:
+        raise AccessError("report.not_found")
+    await services.store.delete_report(report.id, session.id)
+    return web.json_response({"deleted": True})
+
+
+@routes.get("/api/v1/boards/{session}")
+async def look_at_board(request: web.Request) -> web.Response:
+    """Return the leader's board of one meeting."""
+    session = await session_of(request, request.match_info["session"], kinds=LEADERS)
+    return web.json_response(await board_json(request.app[SERVICES], session))
+
+
+@routes.get("/api/v1/boards/{session}/events")
+async def watch_board(request: web.Request) -> web.StreamResponse:
+    """Send the board as server-sent events: once at the start, then whenever something changed."""
+    services = request.app[SERVICES]
+    session = await session_of(request, request.match_info["session"], kinds=LEADERS)
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
+    async with services.store.watch(str(session.meeting_id)) as changes:
+        await response.prepare(request)
+        await _send_board(response, services, session)
+        while not services.draining:
+            try:
+                async with asyncio.timeout(EVENT_KEEPALIVE_S):
+                    await anext(changes)
+                changed = True
+            except TimeoutError:
+                changed = False
+            try:
+                session = await session_of(request, session.id, kinds=LEADERS)
+            except AccessError:
+                await response.write(b"event: closed\ndata: {}\n\n")
+                break
+            if changed:
+                await _send_board(response, services, session)
+            else:
+                await response.write(b": still here\n\n")
+    return response
+
+
+@routes.post("/api/v1/csp-reports")
+async def csp_report(request: web.Request) -> web.Response:
+    """Count what a browser refused to load; the report's own text is not kept."""
+    await request.content.read(MAX_BODY_BYTES)
+    log_event(log, logging.WARNING, "csp.violation")
+    return web.Response(status=204)
+
+
+async def _send_board(response: web.StreamResponse, services: Services, session: Session) -> None:
+    data = json.dumps(await board_json(services, session), ensure_ascii=True)
+    await response.write(f"event: board\ndata: {data}\n\n".encode())
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
+    """Return the request's JSON object, or raise InputError."""
+    if request.content_type != "application/json":
+        raise InputError("request.not_json")
+    raw = await request.content.read(MAX_BODY_BYTES + 1)
+    if len(raw) > MAX_BODY_BYTES or not request.content.at_eof():
+        raise InputError("request.too_large")
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise InputError("request.malformed") from None
+    if not isinstance(body, dict):
+        raise InputError("request.malformed")
+    return body
+
+
+def _opened(request: web.Request, services: Services, session: Session, secret: str) -> web.Response:
+    who = caller(request)
+    path = f"/board/{session.id}" if session.kind == "leader" else f"/t/{session.id}"
+    response = web.json_response({"session": session.id, "kind": session.kind, "path": path})
+    response.set_cookie(
+        cookie_name(session.id, secure=who.is_secure),
+        secret,
+        path="/",
+        httponly=True,
+        secure=who.is_secure,
+        samesite="Lax",
+        max_age=max(0, int((session.expires_at - services.now()).total_seconds())),
+    )
+    return response
+
+
+async def _session_json(services: Services, session: Session) -> dict[str, Any]:
+    store = services.store
+    organisation = await store.organisation_by_id(session.organisation_id)
+    meeting = await store.meeting(session.meeting_id) if session.meeting_id else None
+    participant = await store.participant(session.participant_id) if session.participant_id else None
+    report = await store.report_for_session(session.id)
+    profile = load_profile(meeting.profile if meeting else "consultation")
+    return {
+        "session": session.id,
+        "kind": session.kind,
+        "locale": participant.locale if participant else None,
+        "organisation": organisation_json(organisation),
+        "meeting": meeting
+        and {
+            "starts_at": rfc3339(meeting.starts_at),
+            "ends_at": rfc3339(meeting.ends_at),
+            "time_zone": organisation.time_zone if organisation else "UTC",
+        },
+        "practical": list(meeting.practical) if meeting else [],
+        "expected_people": meeting.expected_people if meeting else profile.expected_people,
+        "last_report": report.body if report else None,
+    }
+
+
+def organisation_json(organisation: Organisation | None) -> dict[str, Any] | None:
+    """Return what anyone may know of an organisation."""
+    return organisation and {
+        "slug": organisation.slug,
+        "name": organisation.name,
+        "support_phone": organisation.support_phone,
+        "support_hours": organisation.support_hours,
+        "languages": list(organisation.languages),
+    }

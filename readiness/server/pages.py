@@ -1,0 +1,136 @@
+"""Pages and static files. A GET never changes anything: mail scanners open every link."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from aiohttp import web
+
+from readiness.errors import AccessError, ReadinessError
+from readiness.server.services import SERVICES, Services
+from readiness.texts import LANGUAGES, catalogue, negotiate
+from reports.store.records import Organisation
+
+__all__ = ["error_page", "routes"]
+
+routes = web.RouteTableDef()
+FOREVER = f"public, max-age={int(timedelta(days=365).total_seconds())}, immutable"
+SELFTEST, BOARD, ERROR = "selftest/index.html", "board/index.html", "shared/error.html"
+
+
+@routes.get("/")
+async def front(request: web.Request) -> web.Response:
+    """The front door names the organisation and its support phone, and nothing else."""
+    return _page(request, ERROR, await _only_organisation(request), {"code": "front", "status": 200})
+
+
+@routes.get("/o/{organisation}/t")
+@routes.get("/o/{organisation}/try")
+async def selftest_by_link(request: web.Request) -> web.Response:
+    """The self-test page for a link (its token stays in the fragment) or for a drop-in test."""
+    return _page(request, SELFTEST, await _organisation(request))
+
+
+@routes.get("/t/{session}")
+async def selftest_by_session(request: web.Request) -> web.Response:
+    """The self-test page after the link was redeemed; reloading works while the cookie lives."""
+    return _page(request, SELFTEST, await _only_organisation(request))
+
+
+@routes.get("/o/{organisation}/board")
+async def board_by_link(request: web.Request) -> web.Response:
+    """The leader's board for a link (its token stays in the fragment)."""
+    return _page(request, BOARD, await _organisation(request))
+
+
+@routes.get("/board/{session}")
+async def board_by_session(request: web.Request) -> web.Response:
+    """The leader's board after the link was redeemed."""
+    return _page(request, BOARD, await _only_organisation(request))
+
+
+@routes.get("/static/{version}/{name:.+}")
+async def static_file(request: web.Request) -> web.Response:
+    """One file of ``web/``, cached for ever under the version it belongs to."""
+    assets = request.app[SERVICES].assets
+    asset = assets.get(request.match_info["name"])
+    if asset is None:
+        raise AccessError("page.not_found")
+    current = request.match_info["version"] == assets.version
+    headers = {"Cache-Control": FOREVER if current else "no-store", "Content-Type": asset.content_type}
+    body = asset.plain
+    if asset.compressed is not None:
+        headers["Vary"] = "Accept-Encoding"
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            headers["Content-Encoding"] = "gzip"
+            body = asset.compressed
+    return web.Response(body=body, headers=headers)
+
+
+@routes.get("/robots.txt")
+async def robots(_request: web.Request) -> web.Response:
+    """Nothing here is for search engines."""
+    return web.Response(text="User-agent: *\nDisallow: /\n")
+
+
+@routes.get("/favicon.ico")
+async def favicon(request: web.Request) -> web.Response:
+    """The small sign in the tab."""
+    asset = request.app[SERVICES].assets.get("shared/icon.svg")
+    if asset is None:
+        raise AccessError("page.not_found")
+    return web.Response(body=asset.plain, headers={"Content-Type": asset.content_type, "Cache-Control": FOREVER})
+
+
+def error_page(
+    request: web.Request, error: ReadinessError, *, status: int, headers: Mapping[str, str]
+) -> web.StreamResponse:
+    """Return a page that says what happened and whom to call. Equal errors give equal bytes."""
+    response = _page(request, ERROR, request.app[SERVICES].health.organisation, {"code": error.code, "status": status})
+    response.set_status(status)
+    response.headers.update(headers)
+    return response
+
+
+def _page(
+    request: web.Request, template: str, organisation: Organisation | None, values: Mapping[str, object] | None = None
+) -> web.Response:
+    services: Services = request.app[SERVICES]
+    offered = organisation.languages if organisation else LANGUAGES
+    wish = request.headers.get("Accept-Language", "")
+    language = negotiate(request.query.get("lang"), wish, offered)
+    shown = {
+        "lang": language,
+        "languages": offered,
+        "static": services.assets.base,
+        "t": catalogue(language),
+        "texts": {code: catalogue(code) for code in offered},
+        "organisation": _shown(organisation),
+        **(values or {}),
+    }
+    text = services.assets.render(template, shown)
+    return web.Response(text=text, content_type="text/html", headers={"Content-Language": language, "Vary": "Accept-Language"})
+
+
+def _shown(organisation: Organisation | None) -> dict[str, str]:
+    if organisation is None:
+        return {"slug": "", "name": "", "support_phone": "", "support_hours": ""}
+    return {
+        "slug": organisation.slug,
+        "name": organisation.name,
+        "support_phone": organisation.support_phone,
+        "support_hours": organisation.support_hours,
+    }
+
+
+async def _organisation(request: web.Request) -> Organisation:
+    found = await request.app[SERVICES].store.organisation(request.match_info["organisation"])
+    if found is None:
+        raise AccessError("page.not_found")
+    return found
+
+
+async def _only_organisation(request: web.Request) -> Organisation | None:
+    """Return the organisation where this server has just one: then even an unknown address knows whom to call."""
+    return request.app[SERVICES].health.organisation

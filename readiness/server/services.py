@@ -1,0 +1,69 @@
+"""What the handlers share: settings, store, media workers, limits and clocks, under typed application keys."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from readiness.access.contacts import ContactBox
+from readiness.access.limits import FailureLimiter
+from readiness.access.links import cookie_name, hash_token
+from readiness.access.origin import Caller, caller_of
+from readiness.errors import AccessError
+from readiness.server.admission import Admission
+from readiness.server.assets import Assets
+from readiness.server.health import Health
+from readiness.settings import Settings
+from reports.store import Store
+from reports.store.records import Session
+
+__all__ = ["SERVICES", "Services", "caller", "session_of", "utc_now"]
+
+
+def utc_now() -> datetime:
+    """Return the time of day, aware, in UTC. For expiry and display; durations use the monotonic clock."""
+    return datetime.now(tz=UTC)
+
+
+@dataclass(slots=True)
+class Services:
+    """Made once at start, read by every handler."""
+
+    settings: Settings
+    store: Store
+    admission: Admission
+    assets: Assets
+    health: Health
+    contacts: ContactBox
+    now: Callable[[], datetime] = utc_now
+    failures: FailureLimiter = field(default_factory=lambda: FailureLimiter(time.monotonic))
+    sockets: dict[str, web.WebSocketResponse] = field(default_factory=dict)
+    """The open session sockets by session id: a newer one replaces the older."""
+    draining: bool = False
+    """Set by SIGTERM: running tests finish, new ones are sent away."""
+
+
+SERVICES = web.AppKey("services", Services)
+
+
+def caller(request: web.Request) -> Caller:
+    """Return who asks, as far as the network tells."""
+    return caller_of(request, request.app[SERVICES].settings.trusted_proxies)
+
+
+async def session_of(request: web.Request, session_id: str, *, kinds: frozenset[str]) -> Session:
+    """Return the session `session_id` where the request holds its cookie. Fetching is authorising.
+
+    Raises AccessError("session.not_valid") for everything else, without telling why.
+    """
+    services = request.app[SERVICES]
+    name = cookie_name(session_id, secure=caller(request).is_secure)
+    secret = request.cookies.get(name, "")
+    session = await services.store.find_session(session_id, hash_token(secret), services.now())
+    if session is None or session.kind not in kinds:
+        raise AccessError("session.not_valid")
+    return session
