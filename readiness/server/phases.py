@@ -1,0 +1,197 @@
+"""From the finished phases of a test to its report: which check belongs to which phase, and how figures join.
+
+Pure: a phase is kept as plain JSON, so that a test can go on through another process.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from probes.measurement import Measurement, not_measured
+from probes.network import throughput_measurement
+from readiness import __version__
+from reports.model import Report, SkipReason
+from reports.profile import Profile
+from reports.verdict import judge
+
+__all__ = ["BUDGETS", "PHASES", "PHASE_CHECKS", "Ending", "Phase", "died", "finished_phases", "make_report", "phase_json"]
+
+Phase = Mapping[str, Any]
+
+PHASES = ("devices", "picture", "sound", "connect", "clock", "downlink", "tcp_down", "tcp_up", "speaker", "practical")
+"""In the order in which they usually end."""
+PHASE_CHECKS: Mapping[str, tuple[str, ...]] = {
+    "devices": ("browser.support", "camera.present", "camera.resolution", "microphone.present"),
+    "picture": (
+        "camera.light",
+        "camera.backlight",
+        "camera.people",
+        "camera.framing",
+        "camera.frozen",
+        "camera.frame_rate",
+    ),
+    "sound": ("microphone.level", "microphone.speech", "microphone.clipping", "microphone.noise"),
+    "speaker": ("speaker.heard",),
+    "connect": ("network.path", "network.setup_time"),
+    "clock": (
+        "network.rtt",
+        "network.rtt_loaded",
+        "network.jitter_up",
+        "network.jitter_down",
+        "network.loss_up",
+        "network.loss_down",
+    ),
+    "downlink": (),
+    "tcp_down": ("network.throughput_down",),
+    "tcp_up": ("network.throughput_up",),
+    "practical": ("practical.private_room", "practical.people", "practical.phone"),
+}
+MEGABYTE = 1_000_000
+BUDGETS: Mapping[str, tuple[float, int]] = {
+    "devices": (120.0, 0),
+    "picture": (60.0, 5 * MEGABYTE),
+    "sound": (40.0, 2 * MEGABYTE),
+    "connect": (15.0, MEGABYTE),
+    "clock": (12.0, MEGABYTE),
+    "downlink": (6.0, 2 * MEGABYTE),
+    "tcp_down": (5.0, 2 * MEGABYTE),
+    "tcp_up": (5.0, 2 * MEGABYTE),
+    "speaker": (120.0, 0),
+    "practical": (300.0, 0),
+}
+"""Machine time (s) and bytes on the socket that a phase may take."""
+NETWORK_PHASES = frozenset({"connect", "clock", "downlink"})
+"""They share one peer connection: a resumed test that lacks one of them needs a new one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a report needs besides the phases."""
+
+    report_id: str
+    code: str
+    started_at: datetime
+    now: datetime
+    duration_s: float
+    kind: str
+    client: Mapping[str, str]
+    bytes_up: int
+    bytes_down: int
+    server_cpu_s: float | None = None
+    ended_in: str | None = None
+    cause: str | None = None
+
+
+def phase_json(
+    measurements: Sequence[Measurement] = (),
+    *,
+    skipped: Mapping[str, SkipReason] | None = None,
+    figures: Mapping[str, float | str | bool | None] | None = None,
+    seconds: float = 0.0,
+) -> dict[str, Any]:
+    """Return a finished phase as it is stored."""
+    return {
+        "measurements": [measurement.to_json() for measurement in measurements],
+        "skipped": {check: reason.value for check, reason in (skipped or {}).items()},
+        "figures": dict(figures or {}),
+        "seconds": round(seconds, 2),
+    }
+
+
+def died(phase: str, cause: str, *, seconds: float = 0.0) -> dict[str, Any]:
+    """Return the phase whose step died: none of its checks has a value, and `cause` says why."""
+    return phase_json([not_measured(check, cause) for check in PHASE_CHECKS[phase]], seconds=seconds)
+
+
+def finished_phases(phases: Mapping[str, Phase]) -> list[str]:
+    """Return the phases that a resumed test need not run again."""
+    done = [name for name in PHASES if name in phases]
+    if not NETWORK_PHASES.issubset(done):
+        done = [name for name in done if name not in NETWORK_PHASES]
+    return done
+
+
+def make_report(phases: Mapping[str, Phase], profile: Profile, asked: Sequence[str], ending: Ending) -> Report:
+    """Judge the finished `phases` and return the report. `asked` lists the practical questions of the meeting."""
+    measured, skipped = _gather(phases, profile, asked, missing_cause=ending.cause or "not_reached")
+    judgement = judge(measured, profile, skipped)
+    events = phases.get("events", {})
+    return Report(
+        id=ending.report_id,
+        code=ending.code,
+        verdict=judgement.verdict,
+        complete=judgement.complete and ending.cause is None,
+        started_at=ending.started_at,
+        duration_s=ending.duration_s,
+        machine_s=sum(float(phase.get("seconds") or 0.0) for phase in phases.values()),
+        bytes_up=ending.bytes_up,
+        bytes_down=ending.bytes_down,
+        kind=ending.kind,
+        profile=profile.name,
+        profile_version=profile.version,
+        software_version=__version__,
+        client=ending.client,
+        checks=judgement.checks,
+        advice=judgement.advice,
+        valid_until=ending.now + timedelta(days=profile.valid_days),
+        other_device=bool(phases.get("devices", {}).get("figures", {}).get("other_device")),
+        ended_in=ending.ended_in,
+        cause=ending.cause,
+        events=tuple(events.get("codes", ())),
+        server_cpu_s=ending.server_cpu_s,
+    )
+
+
+def _gather(
+    phases: Mapping[str, Phase], profile: Profile, asked: Sequence[str], *, missing_cause: str
+) -> tuple[dict[str, Measurement], dict[str, SkipReason]]:
+    measured = {check: not_measured(check, missing_cause) for check in profile.checks}
+    skipped: dict[str, SkipReason] = {}
+    for name in PHASES:
+        phase = phases.get(name, {})
+        for item in phase.get("measurements", ()):
+            measured[item["check"]] = Measurement.from_json(item)
+        skipped |= {check: SkipReason(reason) for check, reason in phase.get("skipped", {}).items()}
+    for question in PHASE_CHECKS["practical"]:
+        if question.removeprefix("practical.") not in asked:
+            skipped[question] = SkipReason.NOT_ASKED
+    measured |= {m.check: m for m in _throughput(phases, measured)}
+    measured |= _ended_devices(phases)
+    return measured, skipped
+
+
+def _throughput(phases: Mapping[str, Phase], measured: Mapping[str, Measurement]) -> list[Measurement]:
+    """Join what TCP and the paced RTP proved in each direction."""
+    joined = []
+    for direction, phase in (("up", "tcp_up"), ("down", "tcp_down")):
+        figures = phases.get(phase, {}).get("figures", {})
+        if not figures:
+            continue
+        rtp = phases.get("downlink", {}).get("figures", {}).get("rtp_mbps") if direction == "down" else None
+        loss = measured.get(f"network.loss_{direction}")
+        joined.append(
+            throughput_measurement(
+                direction,
+                tcp_mbps=_number(figures.get("tcp_mbps")),
+                rtp_mbps=_number(rtp),
+                loss_pct=_number(loss.metric("value")) if loss else None,
+            )
+        )
+    return joined
+
+
+def _ended_devices(phases: Mapping[str, Phase]) -> dict[str, Measurement]:
+    """A camera or microphone that went away during the test is not there, whatever the start said."""
+    codes = phases.get("events", {}).get("codes", ())
+    ended = {"camera_ended": "camera.present", "microphone_ended": "microphone.present"}
+    return {check: Measurement(check=check, value="ended") for code, check in ended.items() if code in codes}
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
