@@ -1,0 +1,285 @@
+"""One attempt at a self-test over one socket: begin or resume it, end it, and keep its report.
+
+The participant sees an answer only after it is committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from readiness.errors import ReadinessError
+from readiness.logs import log_event
+from readiness.media.pool import MediaWorker
+from readiness.server.conduct import Send, SendBytes, SelfTestRun
+from readiness.server.digits import digit_tries
+from readiness.server.phases import BUDGETS, PHASES, Ending, finished_phases, make_report
+from readiness.server.services import Services
+from readiness.server.turn import ice_servers
+from reports.model import Report
+from reports.profile import Profile, load_profile
+from reports.store import CodeTaken, StoreUnavailable
+from reports.store.records import SelfTest, Session, StoredReport, new_code, new_id
+
+__all__ = ["Attempt", "end_left_over"]
+
+log = logging.getLogger(__name__)
+
+RESUME_WITHIN = timedelta(minutes=10)
+KEEP_TRIES_S = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0)
+"""Waits between tries to commit a report while the database is away, s."""
+PROMISED_MB = 10
+"""What the page says before the start; the measured figure stays well below."""
+DEFAULT_PROFILE = "consultation"
+
+
+class ByteCounter(Protocol):
+    """Who counts the bytes of the socket."""
+
+    bytes_up: int
+    bytes_down: int
+
+
+class Attempt:
+    """From hello to report."""
+
+    run: SelfTestRun
+
+    def __init__(
+        self,
+        services: Services,
+        session: Session,
+        hello: Mapping[str, Any],
+        *,
+        send: Send,
+        send_bytes: SendBytes,
+        counter: ByteCounter,
+    ) -> None:
+        self._services, self._session, self._hello = services, session, hello
+        self._send, self._send_bytes, self._counter = send, send_bytes, counter
+        self._worker: MediaWorker | None = None
+        self._began_s = time.monotonic()
+
+    async def begin(self, local_address: str, *, gone: asyncio.Task[None]) -> None:
+        """Wait for a place, then begin or resume, and send the plan. Raises PoolFull, ConnectionError when `gone`."""
+        self._worker = await self._admit(gone)
+        meeting = await self._services.store.meeting(self._session.meeting_id) if self._session.meeting_id else None
+        self._profile: Profile = load_profile(meeting.profile if meeting else DEFAULT_PROFILE)
+        self._asked = tuple(meeting.practical) if meeting else ()
+        expected_people = meeting.expected_people if meeting else self._profile.expected_people
+        self._test = await self._resumed() or await self._started()
+        self.run = SelfTestRun(
+            profile=self._profile,
+            expected_people=expected_people,
+            worker=self._worker,
+            send=self._send,
+            send_bytes=self._send_bytes,
+            keep=self._keep_phase,
+            keep_phone=self._keep_phone,
+            phases=dict(self._test.phases),
+        )
+        await self._worker.send(self._start_message(local_address))
+        await self._send(self._plan(expected_people))
+        await self._services.store.announce(self._session.meeting_id)
+
+    async def end_finished(self) -> None:
+        """The page is through: judge, commit, then tell."""
+        worker_cpu_s = await self._stop_worker()
+        report = await self._keep_report(self._test.id, cause=None, cpu_s=worker_cpu_s)
+        await self._send({"type": "report", "report": report.to_json()})
+
+    async def end_broken(self, cause: str) -> None:
+        """The page or the worker is gone: keep what is finished as incomplete, and tell the page if it is there."""
+        log_event(log, logging.WARNING, "selftest.broken", cause=cause, phase=self.run.phase)
+        worker_cpu_s = await self._stop_worker()
+        report_id = self._test.id if cause.startswith("worker") else new_id()
+        report = await self._keep_report(report_id, cause=cause, cpu_s=worker_cpu_s)
+        await self._send({"type": "report", "report": report.to_json()})
+
+    async def close(self) -> None:
+        """Let go of the worker, whatever happened."""
+        if hasattr(self, "run"):
+            await self.run.close()
+        await self._stop_worker()
+
+    # ---- beginning
+
+    async def _admit(self, gone: asyncio.Task[None]) -> MediaWorker:
+        async def tell(place: int, eta_s: float) -> None:
+            await self._send({"type": "queued", "place": place, "eta_s": eta_s})
+
+        admitting = asyncio.create_task(self._services.admission.admit(tell))
+        await asyncio.wait({admitting, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if admitting.done():
+            return admitting.result()
+        admitting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await (await admitting).close()
+        raise ConnectionError
+
+    async def _resumed(self) -> SelfTest | None:
+        """Return the test that the page wants to go on with, where it is its own and not too old."""
+        test_id = self._hello.get("resume")
+        test = await self._services.store.self_test(test_id, self._session.id) if test_id else None
+        if test is None or test.state == "finished" or test.updated_at < self._services.now() - RESUME_WITHIN:
+            return None
+        keep = {*finished_phases(test.phases), "events", "elapsed"}
+        phases = {name: phase for name, phase in test.phases.items() if name in keep}
+        log_event(log, logging.INFO, "selftest.resumed", done=len(phases))
+        return replace(test, phases=phases)
+
+    async def _started(self) -> SelfTest:
+        now = self._services.now()
+        test = SelfTest(
+            id=new_id(),
+            session_id=self._session.id,
+            organisation_id=self._session.organisation_id,
+            participant_id=self._session.participant_id,
+            profile=self._profile.name,
+            state="running",
+            started_at=now,
+            updated_at=now,
+            client={name: str(value)[:40] for name, value in self._hello["client"].items()},
+            phases={},
+        )
+        await self._services.store.start_self_test(test)
+        return test
+
+    def _start_message(self, local_address: str) -> dict[str, Any]:
+        addresses = self._services.health.media_addresses(local_address)
+        return {
+            "op": "start",
+            "addresses": [[address.public, address.local] for address in addresses],
+            "ports": list(self._services.settings.media_ports) if self._services.settings.media_ports else None,
+            "probe": {"need_mbps": self._profile.need_mbps, "rate_mbps": self._profile.probe_mbps},
+        }
+
+    def _plan(self, expected_people: int) -> dict[str, Any]:
+        tries = digit_tries(secrets.SystemRandom())
+        return {
+            "type": "plan",
+            "test": self._test.id,
+            "profile": self._profile.name,
+            "phases": [{"name": name, "budget_s": BUDGETS[name][0], "budget_bytes": BUDGETS[name][1]} for name in PHASES],
+            "done": finished_phases(self._test.phases),
+            "ice_servers": ice_servers(self._services.settings, self._session.id, self._services.now()),
+            "ask": {"practical": list(self._asked), "expected_people": expected_people},
+            "digits": [spoken for spoken, _ in tries],
+            "choices": [choices for _, choices in tries],
+            "probe": {"need_mbps": self._profile.need_mbps, "rate_mbps": self._profile.probe_mbps},
+            "data_mb": PROMISED_MB,
+        }
+
+    # ---- keeping
+
+    async def _keep_phase(self, phase: str, data: Mapping[str, Any]) -> None:
+        await self._services.store.save_phase(self._test.id, phase, dict(data), self._services.now())
+
+    async def _keep_phone(self, phone: str) -> None:
+        if self._session.participant_id:
+            sealed = self._services.contacts.close(phone)
+            await self._services.store.set_practical(self._session.participant_id, sealed)
+
+    async def _stop_worker(self) -> float | None:
+        if self._worker is None:
+            return None
+        worker, self._worker = self._worker, None
+        await worker.close()
+        return worker.cpu_s
+
+    async def _keep_report(self, report_id: str, *, cause: str | None, cpu_s: float | None) -> Report:
+        ending = Ending(
+            report_id=report_id,
+            code=new_code(),
+            started_at=self._test.started_at,
+            now=self._services.now(),
+            duration_s=self._elapsed_s(),
+            kind="self_test",
+            client=dict(self._test.client),
+            bytes_up=self._counter.bytes_up,
+            bytes_down=self._counter.bytes_down,
+            server_cpu_s=cpu_s,
+            ended_in=self.run.phase if cause else None,
+            cause=cause,
+        )
+        if cause:
+            await self._remember_elapsed()
+        report = make_report(self.run.phases, self._profile, self._asked, ending)
+        return await keep_report(self._services, self._session, self._test, report)
+
+    def _elapsed_s(self) -> float:
+        """Seconds of this attempt and those before it, by the monotonic clock."""
+        before = float(self._test.phases.get("elapsed", {}).get("elapsed_s", 0.0))
+        return before + time.monotonic() - self._began_s
+
+    async def _remember_elapsed(self) -> None:
+        with contextlib.suppress(StoreUnavailable):
+            await self._keep_phase("elapsed", {"elapsed_s": round(self._elapsed_s(), 1)})
+
+
+async def keep_report(services: Services, session: Session | None, test: SelfTest, report: Report) -> Report:
+    """Commit `report` and return it as committed. Tries again while the database is away. Raises StoreUnavailable."""
+    for wait_s in (*KEEP_TRIES_S, None):
+        try:
+            stored = await services.store.save_report(_stored(session, test, report, services.now()))
+            return _with_code(report, stored.code)
+        except CodeTaken:
+            report = _with_code(report, new_code())
+        except StoreUnavailable:
+            if wait_s is None:
+                raise
+            await asyncio.sleep(wait_s)
+    raise ReadinessError("internal")
+
+
+async def end_left_over(services: Services, now: datetime) -> int:
+    """Store tests whose server died as incomplete, once nobody can resume them. Returns how many."""
+    ended = 0
+    for test in await services.store.stale_self_tests(now - RESUME_WITHIN):
+        ending = Ending(
+            report_id=test.id,
+            code=new_code(),
+            started_at=test.started_at,
+            now=test.updated_at,
+            duration_s=float(test.phases.get("elapsed", {}).get("elapsed_s", 0.0)),
+            kind="self_test",
+            client=dict(test.client),
+            bytes_up=0,
+            bytes_down=0,
+            ended_in=next((name for name in PHASES if name not in test.phases), None),
+            cause="server_died",
+        )
+        report = make_report(test.phases, load_profile(test.profile), (), ending)
+        session = await services.store.session_by_id(test.session_id)
+        await keep_report(services, session, test, report)
+        ended += 1
+    return ended
+
+
+def _stored(session: Session | None, test: SelfTest, report: Report, now: datetime) -> StoredReport:
+    return StoredReport(
+        id=report.id,
+        code=report.code,
+        organisation_id=test.organisation_id,
+        meeting_id=session.meeting_id if session else None,
+        participant_id=test.participant_id,
+        self_test_id=test.id,
+        session_id=session.id if session else None,
+        verdict=report.verdict.value,
+        complete=report.complete,
+        other_device=report.other_device,
+        created_at=now,
+        valid_until=report.valid_until,
+        body=report.to_json(),
+    )
+
+
+def _with_code(report: Report, code: str) -> Report:
+    return replace(report, code=code)

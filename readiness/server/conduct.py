@@ -1,0 +1,307 @@
+"""One live self-test: passes what the page sends to its media worker and gets the finished phases kept.
+
+Measures nothing and judges nothing itself: numbers come from the worker and from `probes`, hints and the verdict from
+`reports`. Every finished phase is committed before the next message is read, so that a test can go on elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from probes.camera import frame_rate_measurement, frozen_measurement, picture_measurements
+from probes.capture import device_measurements
+from probes.measurement import Measurement
+from probes.path import path_measurements
+from probes.speaker import speaker_measurement
+from readiness.logs import log_event
+from readiness.media.pool import MediaWorker
+from readiness.server.headroom import Downstream, Upstream
+from readiness.server.phases import PHASE_CHECKS, died, phase_json
+from reports.guidance import Hint, PictureGuidance, SoundGuidance, picture_window
+from reports.model import SkipReason
+from reports.profile import Profile
+
+__all__ = ["SelfTestRun", "WorkerLost"]
+
+log = logging.getLogger(__name__)
+
+RESULT_TIMEOUT_S = 8.0
+"""The worker has its figures by then, or the step counts as died."""
+STILLS_SETTLE_S = 2.0
+"""How long the last stills may take after the picture step ended."""
+SKIPS = {"no_sound": SkipReason.NO_SOUND, "declined": SkipReason.DECLINED}
+MAX_EVENTS = 40
+
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+SendBytes = Callable[[bytes], Awaitable[None]]
+Keep = Callable[[str, Mapping[str, Any]], Awaitable[None]]
+
+
+class WorkerLost(Exception):  # noqa: N818 - a state, not an input error
+    """The media worker ended before the test did; `cause` is the report's cause."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+class SelfTestRun:
+    """The middle between one page's socket and one media worker."""
+
+    def __init__(
+        self,
+        *,
+        profile: Profile,
+        expected_people: int,
+        worker: MediaWorker,
+        send: Send,
+        send_bytes: SendBytes,
+        keep: Keep,
+        keep_phone: Callable[[str], Awaitable[None]],
+        phases: dict[str, Mapping[str, Any]],
+    ) -> None:
+        self._profile, self._expected_people = profile, expected_people
+        self._worker, self._send, self._keep, self._keep_phone = worker, send, keep, keep_phone
+        self.phases = phases
+        self.phase = "devices"
+        """The phase that the page is in, as far as is known."""
+        self._stills: list[Mapping[str, Any]] = []
+        self._stills_out = 0
+        self._picture = PictureGuidance(profile, expected_people=expected_people)
+        self._sound = SoundGuidance()
+        self._began: dict[str, float] = {}
+        self._results: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        self._downstream = Downstream(send_bytes)
+        self._upstream: Upstream | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # ---- from the page
+
+    async def on_message(self, message: Mapping[str, Any]) -> bool:
+        """Handle one checked message. Returns whether the page is finished."""
+        if message["type"] == "offer":
+            self._begin("connect")
+            await self._worker.send({"op": "offer", "sdp": message["sdp"]})
+            return False
+        if message["type"] != "samples":
+            return False
+        phase, kind, data = message["phase"], message["kind"], message["data"]
+        if kind == "event":
+            await self._on_event(data)
+        elif phase == "finish":
+            return True
+        elif phase in self.phases:
+            log_event(log, logging.INFO, "phase.repeated", phase=phase)
+        elif kind == "died":
+            await self._finish(phase, died(phase, data["cause"], seconds=self._took(phase)))
+        else:
+            await self._on_samples(phase, kind, data)
+        return False
+
+    async def on_still(self, t_ms: int, jpeg: bytes) -> None:
+        """Pass a still on to the worker; its numbers come back as hints."""
+        if "picture" not in self.phases:
+            self._begin("picture")
+            self._stills_out += 1
+            await self._worker.send({"op": "still", "t_ms": t_ms}, jpeg)
+
+    async def on_sound(self, t_ms: int, pcm: bytes) -> None:
+        """Pass a piece of sound on to the worker."""
+        if "sound" not in self.phases:
+            self._begin("sound")
+            await self._worker.send({"op": "pcm", "t_ms": t_ms}, pcm)
+
+    async def on_headroom(self, size_bytes: int) -> None:
+        """Count what arrived of the uplink's TCP headroom; say so when enough is proven."""
+        if self._upstream is not None and self._upstream.arrived(size_bytes, time.monotonic()):
+            await self._end_upstream()
+
+    # ---- from the worker
+
+    async def follow_worker(self) -> None:
+        """Handle the worker's messages until it ends. Raises WorkerLost."""
+        async for message, _payload in self._worker.messages():
+            await self._on_worker(message)
+        raise WorkerLost(self._worker.end_cause or "worker_died")
+
+    async def _on_worker(self, message: Mapping[str, Any]) -> None:
+        match message["op"]:
+            case "answer":
+                await self._send({"type": "answer", "sdp": message["sdp"]})
+            case "rejected":
+                await self._send({"type": "phase", "phase": "connect", "state": "failed", "code": message["code"]})
+            case "still":
+                self._stills_out -= 1
+                await self._on_still_numbers(message["numbers"])
+            case "still_rejected":
+                self._stills_out -= 1
+            case "sound":
+                await self._hint(self._sound.add(message["numbers"]))
+            case "downlink_ended":
+                values = {name: value for name, value in message.items() if name != "op"}
+                await self._send({"type": "phase", "phase": "downlink", "state": "ended", "values": values})
+            case "measured":
+                waiting = self._results.get(message["phase"])
+                if waiting and not waiting.done():
+                    waiting.set_result(dict(message))
+
+    async def _on_still_numbers(self, numbers: Mapping[str, Any]) -> None:
+        self._stills.append(numbers)
+        if "picture" not in self.phases:
+            await self._hint(self._picture.add(numbers))
+
+    async def _hint(self, hint: Hint | None) -> None:
+        if hint is not None:
+            await self._send({"type": "hint", "check": hint.check, "code": hint.code, "values": dict(hint.values)})
+
+    # ---- phases
+
+    async def _on_samples(self, phase: str, kind: str, data: Mapping[str, Any]) -> None:
+        self._begin(phase)
+        match phase, kind:
+            case "sound", "mark":
+                if data["step"] == "speech_start":
+                    self._sound.speech_asked()
+                await self._worker.send({"op": "mark", "step": data["step"], "t_ms": data["t_ms"]})
+            case "downlink", "start":
+                await self._start_downlink()
+            case "tcp_down", "start":
+                self._spawn(self._run_downstream())
+            case "tcp_up", "start":
+                await self._start_upstream()
+            case _, "final":
+                await self._on_final(phase, data)
+
+    async def _on_final(self, phase: str, data: Mapping[str, Any]) -> None:
+        match phase:
+            case "devices":
+                figures = {"other_device": bool(data.get("other_device"))}
+                await self._finish(phase, phase_json(device_measurements(data), figures=figures))
+            case "picture":
+                await self._finish(phase, await self._picture_phase(data))
+            case "sound" if data["ended_by"] == "no_microphone":
+                await self._finish(phase, died(phase, "no_microphone"))
+            case "sound" | "clock" | "downlink":
+                await self._finish(phase, await self._from_worker(phase, data))
+            case "connect":
+                await self._finish(phase, phase_json(path_measurements(data), seconds=self._took(phase)))
+            case "speaker":
+                await self._finish(phase, _speaker_phase(data))
+            case "tcp_down":
+                self._downstream.stop()
+                figures = {"tcp_mbps": self._downstream.rate_mbps(data["points"])}
+                await self._finish(phase, phase_json(figures=figures, seconds=self._took(phase)))
+            case "tcp_up":
+                mbps = self._upstream.rate_mbps if self._upstream else None
+                await self._finish(phase, phase_json(figures={"tcp_mbps": mbps}, seconds=self._took(phase)))
+            case "practical":
+                await self._practical(data["answers"])
+
+    async def _picture_phase(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        if data["ended_by"] == "no_camera":
+            return died("picture", "no_camera")
+        deadline = time.monotonic() + STILLS_SETTLE_S
+        while self._stills_out > 0 and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
+        window = picture_window(self._stills)
+        measured = [
+            *picture_measurements(window, expected_people=self._expected_people),
+            frozen_measurement(self._stills),
+            frame_rate_measurement(data["capture_ms"]),
+        ]
+        return phase_json(measured, seconds=self._took("picture"))
+
+    async def _from_worker(self, phase: str, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask the worker for a phase's measurements; a worker that does not answer makes the step `step_died`."""
+        waiting: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._results[phase] = waiting
+        await self._worker.send({"op": "finish", "phase": phase, "data": dict(data)})
+        try:
+            async with asyncio.timeout(RESULT_TIMEOUT_S):
+                message = await waiting
+        except TimeoutError:
+            return died(phase, "step_died", seconds=self._took(phase))
+        measurements = [Measurement.from_json(item) for item in message["measurements"]]
+        kept = [m for m in measurements if m.check in PHASE_CHECKS[phase]]
+        figures = dict(message.get("figures") or {})
+        return phase_json(kept, figures=figures, seconds=self._took(phase))
+
+    async def _practical(self, answers: Mapping[str, Any]) -> None:
+        """Keep the answers; the phone number itself goes only into the encrypted contact field."""
+        measured = []
+        if "private_room" in answers:
+            measured.append(Measurement("practical.private_room", answers["private_room"], samples=1))
+        if "people" in answers:
+            measured.append(Measurement("practical.people", answers["people"], samples=1))
+        if answers.get("phone", "").strip():
+            await self._keep_phone(answers["phone"].strip())
+            measured.append(Measurement("practical.phone", "given", samples=1))
+        given = {m.check for m in measured}
+        left_out = {check: SkipReason.NOT_ASKED for check in PHASE_CHECKS["practical"] if check not in given}
+        await self._finish("practical", phase_json(measured, skipped=left_out))
+
+    async def _start_downlink(self) -> None:
+        await self._send({"type": "phase", "phase": "downlink", "state": "started"})
+        await self._worker.send({"op": "downlink", "rate_mbps": self._profile.probe_mbps, "duration_s": 2.0})
+
+    async def _run_downstream(self) -> None:
+        await self._send({"type": "phase", "phase": "tcp_down", "state": "started"})
+        await self._downstream.run(self._profile.probe_mbps)
+        await self._send({"type": "phase", "phase": "tcp_down", "state": "ended"})
+
+    async def _start_upstream(self) -> None:
+        self._upstream = Upstream(self._profile.probe_mbps)
+        await self._send({"type": "phase", "phase": "tcp_up", "state": "started"})
+        self._spawn(self._watch_upstream(self._upstream))
+
+    async def _watch_upstream(self, upstream: Upstream) -> None:
+        await asyncio.sleep(upstream.LONGEST_S)
+        if not upstream.is_over:
+            await self._end_upstream()
+
+    async def _end_upstream(self) -> None:
+        if self._upstream is not None:
+            self._upstream.is_over = True
+            values = {"mbps": self._upstream.rate_mbps}
+            await self._send({"type": "phase", "phase": "tcp_up", "state": "ended", "values": values})
+
+    async def _on_event(self, data: Mapping[str, Any]) -> None:
+        codes: list[str] = list(self.phases.get("events", {}).get("codes", ()))
+        if data["code"] not in codes and len(codes) < MAX_EVENTS:
+            kept = {"codes": [*codes, data["code"]]}
+            self.phases["events"] = kept
+            await self._keep("events", kept)
+
+    async def _finish(self, phase: str, result: Mapping[str, Any]) -> None:
+        await self._keep(phase, result)
+        self.phases[phase] = result
+
+    def _begin(self, phase: str) -> None:
+        self._began.setdefault(phase, time.monotonic())
+        self.phase = phase
+
+    def _took(self, phase: str) -> float:
+        return time.monotonic() - self._began[phase] if phase in self._began else 0.0
+
+    def _spawn(self, work: Any) -> None:
+        task: asyncio.Task[None] = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Stop what still runs on behalf of this test."""
+        self._downstream.stop()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _speaker_phase(data: Mapping[str, Any]) -> dict[str, Any]:
+    found = speaker_measurement(data)
+    if found.cause in SKIPS:
+        return phase_json(skipped={"speaker.heard": SKIPS[found.cause]})
+    return phase_json([found])

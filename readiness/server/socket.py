@@ -1,0 +1,229 @@
+"""The session socket: ``GET /api/v1/session``. Who may open it, how much may come through it, and how it ends.
+
+See ``readiness/docs/protocol.md`` for the messages. A test whose socket drops is stored as incomplete with the phase
+it ended in; a reconnect with the test's id within 10 minutes goes on from the store, on any process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+from readiness.access.limits import TokenBucket
+from readiness.access.origin import refuse_foreign_socket
+from readiness.errors import AccessError, InputError, LimitError, ReadinessError
+from readiness.logs import log_event
+from readiness.media.pool import PoolFull
+from readiness.server.attempt import Attempt
+from readiness.server.conduct import WorkerLost
+from readiness.server.protocol import BINARY, parse_message, split_binary
+from readiness.server.services import SERVICES, Services, caller, session_of
+from reports.store import StoreUnavailable
+
+__all__ = ["routes"]
+
+routes = web.RouteTableDef()
+log = logging.getLogger(__name__)
+
+MAX_MESSAGE_BYTES = 64 * 1024
+HEARTBEAT_S = 20.0
+HELLO_TIMEOUT_S = 10.0
+JSON_PER_S, JSON_BURST = 20.0, 40.0
+BINARY_BYTES_PER_S, BINARY_BURST_BYTES = 1_500_000.0, 6_000_000.0
+"""Binary messages have a byte budget: stills, sound and one headroom burst fit well inside."""
+MAX_SOCKETS = 400
+"""Open session sockets per process; beyond it a browser is asked to come back."""
+LONGEST_S = 30 * 60.0
+"""A page left open for half an hour is ended; its finished phases are kept."""
+MAX_FAULTS = 5
+"""Malformed messages before the socket is closed."""
+TESTERS = frozenset({"participant", "drop_in"})
+
+
+@routes.get("/api/v1/session")
+async def session_socket(request: web.Request) -> web.StreamResponse:
+    """Upgrade, say hello, run the test, say goodbye."""
+    services = request.app[SERVICES]
+    refuse_foreign_socket(request, caller(request), services.settings.public_url)
+    if services.draining or len(services.sockets) >= MAX_SOCKETS:
+        raise LimitError("shutting_down" if services.draining else "server.busy", retry_after_s=15)
+    socket = web.WebSocketResponse(max_msg_size=MAX_MESSAGE_BYTES, compress=False, heartbeat=HEARTBEAT_S)
+    await socket.prepare(request)
+    connection = Connection(request, services, socket)
+    try:
+        async with asyncio.timeout(LONGEST_S):
+            await connection.serve()
+    except ReadinessError as error:
+        await connection.say_error(error, fatal=True)
+    except StoreUnavailable:
+        await connection.say_error(ReadinessError("store.unavailable", retry_after_s=5), fatal=True)
+    except (ConnectionError, TimeoutError):
+        log_event(log, logging.INFO, "socket.ended")
+    except asyncio.CancelledError:
+        raise
+    except Exception:
+        log.exception("socket.failed")
+        await connection.say_error(ReadinessError("internal"), fatal=True)
+    finally:
+        await connection.close()
+    return socket
+
+
+class Connection:
+    """One open socket and the attempt at a test behind it."""
+
+    def __init__(self, request: web.Request, services: Services, socket: web.WebSocketResponse) -> None:
+        self._request, self._services, self._socket = request, services, socket
+        self._json = TokenBucket(rate_per_s=JSON_PER_S, burst=JSON_BURST, clock=time.monotonic)
+        self._binary = TokenBucket(rate_per_s=BINARY_BYTES_PER_S, burst=BINARY_BURST_BYTES, clock=time.monotonic)
+        self._faults = 0
+        self._session_id = ""
+        self.bytes_up = 0
+        self.bytes_down = 0
+
+    async def serve(self) -> None:
+        """Run the whole exchange. Raises ReadinessError for what ends it."""
+        hello = await self._hello()
+        session = await session_of(self._request, hello["session"], kinds=TESTERS)
+        self._session_id = session.id
+        await self._replace_older()
+        local = self._request.transport.get_extra_info("sockname") if self._request.transport else None
+        attempt = Attempt(self._services, session, hello, send=self.send, send_bytes=self.send_bytes, counter=self)
+        waiting = asyncio.create_task(self._until_gone())
+        try:
+            await attempt.begin(local[0] if local else "127.0.0.1", gone=waiting)
+        except PoolFull:
+            raise LimitError("server.busy", retry_after_s=60) from None
+        finally:
+            waiting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await waiting
+        await self._run(attempt)
+
+    async def send(self, message: Mapping[str, Any]) -> None:
+        """Send one JSON message; a page that is gone is noticed by the reading side."""
+        with contextlib.suppress(ConnectionError, RuntimeError):
+            await self._socket.send_json(dict(message))
+
+    async def send_bytes(self, payload: bytes) -> None:
+        """Send one binary message."""
+        with contextlib.suppress(ConnectionError, RuntimeError):
+            await self._socket.send_bytes(payload)
+            self.bytes_down += len(payload)
+
+    async def say_error(self, error: ReadinessError, *, fatal: bool = False) -> None:
+        """Send an error by code; the page has the words."""
+        message: dict[str, Any] = {"type": "error", "code": error.code, "message": error.message, "fatal": fatal}
+        if error.retry_after_s:
+            message["retry_after_s"] = error.retry_after_s
+        await self.send(message)
+
+    async def close(self) -> None:
+        """Close the socket and forget it."""
+        if self._services.sockets.get(self._session_id) is self._socket:
+            del self._services.sockets[self._session_id]
+        with contextlib.suppress(ConnectionError, RuntimeError, TimeoutError):
+            async with asyncio.timeout(5):
+                await self._socket.close()
+
+    async def _hello(self) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(HELLO_TIMEOUT_S):
+                received = await self._socket.receive()
+        except TimeoutError:
+            raise InputError("protocol.invalid", "no hello") from None
+        if received.type is not WSMsgType.TEXT:
+            raise InputError("protocol.invalid", "hello comes first")
+        message = parse_message(received.data)
+        if message["type"] != "hello":
+            raise InputError("protocol.invalid", "hello comes first")
+        return message
+
+    async def _replace_older(self) -> None:
+        older = self._services.sockets.get(self._session_id)
+        self._services.sockets[self._session_id] = self._socket
+        if older is not None:
+            with contextlib.suppress(ConnectionError, RuntimeError):
+                await older.send_json({"type": "bye", "code": "replaced"})
+                await older.close()
+
+    async def _until_gone(self) -> None:
+        """Return when the page leaves the queue."""
+        while True:
+            received = await self._socket.receive()
+            if received.type in {WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR}:
+                return
+
+    async def _run(self, attempt: Attempt) -> None:
+        """Read from the page and from the worker until one of them ends the test."""
+        reading = asyncio.create_task(self._read(attempt))
+        following = asyncio.create_task(attempt.run.follow_worker())
+        try:
+            await asyncio.wait({reading, following}, return_when=asyncio.FIRST_COMPLETED)
+            if following.done() and not reading.done():
+                reading.cancel()
+                error = following.exception()
+                await attempt.end_broken(error.cause if isinstance(error, WorkerLost) else "worker_died")
+                await self.send({"type": "bye", "code": "ended"})
+            elif await reading:
+                await attempt.end_finished()
+                await self.send({"type": "bye", "code": "ended"})
+            else:
+                await attempt.end_broken("shutting_down" if self._services.draining else "disconnected")
+        finally:
+            for task in (reading, following):
+                task.cancel()
+            await asyncio.gather(reading, following, return_exceptions=True)
+            await attempt.close()
+
+    async def _read(self, attempt: Attempt) -> bool:
+        """Handle messages until the page finishes (True) or leaves (False)."""
+        async for received in self._socket:
+            if received.type is WSMsgType.TEXT:
+                if await self._on_text(attempt, received.data):
+                    return True
+            elif received.type is WSMsgType.BINARY:
+                await self._on_binary(attempt, received.data)
+            else:
+                break
+        return False
+
+    async def _on_text(self, attempt: Attempt, text: str) -> bool:
+        self.bytes_up += len(text)
+        if not self._json.take():
+            raise LimitError("rate.limited", retry_after_s=5)
+        try:
+            message = parse_message(text)
+        except InputError as error:
+            self._faults += 1
+            log_event(log, logging.INFO, "message.invalid", where=error.message)
+            if self._faults >= MAX_FAULTS:
+                raise
+            await self.say_error(error)
+            return False
+        if message["type"] == "bye":
+            await self._socket.close()
+            return False
+        await session_of(self._request, self._session_id, kinds=TESTERS)
+        return await attempt.run.on_message(message)
+
+    async def _on_binary(self, attempt: Attempt, payload: bytes) -> None:
+        self.bytes_up += len(payload)
+        if not self._binary.take(len(payload)):
+            raise LimitError("rate.limited", retry_after_s=5)
+        if payload[:1] == bytes([BINARY.HEADROOM_UP]):
+            await attempt.run.on_headroom(len(payload))
+            return
+        kind, t_ms, rest = split_binary(payload)
+        if kind == BINARY.STILL:
+            await attempt.run.on_still(t_ms, rest)
+        elif kind == BINARY.SOUND:
+            await attempt.run.on_sound(t_ms, rest)
+        else:
+            raise InputError("protocol.invalid", "unknown binary kind")
