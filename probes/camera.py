@@ -1,0 +1,297 @@
+"""Camera: still pictures to numbers, and numbers to measurements.
+
+Stills live in memory only while they are looked at. The measurement functions are plain Python over the numbers of
+the stills; only decoding and looking need cv2. x counts in the raw picture, not in the mirrored one the person sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+from probes.estimates import finite, mean, median, quantile_interval
+from probes.measurement import Measurement, Number, not_measured
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from probes.faces import Face, FaceFinder
+
+__all__ = [
+    "PictureAnalyser",
+    "decode_still",
+    "frame_rate_measurement",
+    "frozen_measurement",
+    "picture_measurements",
+]
+
+MAX_STILL_BYTES: Final = 64_000
+"""The page aims at 40 kB; more is not a still of ours."""
+MAX_STILL_PX: Final = 1280
+MIN_STILL_PX: Final = 64
+"""Longest and shortest side of a still that is looked at; the page sends 640 on the long side."""
+MAX_SCANS: Final = 16
+"""Progressive JPEG scans allowed; libjpeg's own script uses 10, and each costs a pass over the picture."""
+FROZEN_LUMA: Final = 0.01
+"""Mean luma change per pixel under which two stills show the same frame: live noise gives 0.45 and more."""
+MIN_FROZEN_STILLS: Final = 4
+MIN_FROZEN_SPAN_S: Final = 1.5
+MIN_FRAME_TIMES: Final = 3
+MIN_FRAME_SPAN_MS: Final = 1000.0
+"""Least capture timestamps and their span for a frame rate; a camera at 2 frames a second still gets its figure."""
+
+_LIGHT_DETAILS: Final = (
+    "luma_mean",
+    "luma_p1",
+    "luma_p5",
+    "luma_p50",
+    "luma_p95",
+    "luma_p99",
+    "luma_std",
+    "luma_range",
+    "frame_clipped_pct",
+    "noise_sigma",
+)
+
+_Numbers = Mapping[str, Any]
+_Details = dict[str, Number | str | bool | None]
+
+
+def decode_still(jpeg: bytes) -> NDArray[np.uint8]:
+    """Return the BGR picture in `jpeg`.
+
+    Raises ValueError for anything that is not a whole JPEG of at most 64 000 bytes and 64 to 1280 px a side. The size
+    is read from the header before a pixel is decoded, so a small file cannot ask for a large picture.
+    """
+    if len(jpeg) > MAX_STILL_BYTES:
+        raise ValueError("still is too large")
+    if not jpeg.startswith(b"\xff\xd8\xff") or not jpeg.endswith(b"\xff\xd9"):
+        raise ValueError("still is not a whole JPEG")
+    if jpeg.count(b"\xff\xda") > MAX_SCANS:
+        raise ValueError("still has too many scans")
+    width, height = _jpeg_size(jpeg)
+    if max(width, height) > MAX_STILL_PX or min(width, height) < MIN_STILL_PX:
+        raise ValueError("still has an unsuitable size")
+    import cv2  # lazy: heavy, and never to be loaded by the web process
+    import numpy as np
+
+    try:
+        picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error:
+        picture = None
+    if picture is None or picture.shape != (height, width, 3):
+        raise ValueError("still cannot be decoded")
+    return np.asarray(picture, dtype=np.uint8)
+
+
+def _jpeg_size(jpeg: bytes) -> tuple[int, int]:
+    """Return width and height from the frame header (ITU-T T.81, B.2.2). Raises ValueError where there is none."""
+    position = 2
+    while position + 9 <= len(jpeg) and jpeg[position] == 0xFF:
+        marker = jpeg[position + 1]
+        if marker == 0xFF:
+            position += 1
+            continue
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height = int.from_bytes(jpeg[position + 5 : position + 7], "big")
+            return int.from_bytes(jpeg[position + 7 : position + 9], "big"), height
+        if marker == 0xDA:
+            break
+        position += 2 + int.from_bytes(jpeg[position + 2 : position + 4], "big")
+    raise ValueError("still has no frame header")
+
+
+class PictureAnalyser:
+    """Looks at one still after the other; remembers only every fourth luma pixel of the one before."""
+
+    def __init__(self, finder: FaceFinder) -> None:
+        self._finder = finder
+        self._before: NDArray[np.uint8] | None = None
+
+    def numbers(self, bgr: NDArray[np.uint8], t_ms: float) -> dict[str, Any]:
+        """Return the still's figures as a dictionary that JSON can carry; `picture_measurements` reads it."""
+        import cv2  # lazy: heavy, and never to be loaded by the web process
+        import numpy as np
+
+        from probes.light import frame_light, noise_sigma
+
+        luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+        height, width = luma.shape
+        return {
+            "t_ms": t_ms,
+            "width_px": width,
+            "height_px": height,
+            **frame_light(luma),
+            "noise_sigma": noise_sigma(luma),
+            "diff_luma": self._change(luma),
+            "faces": [_face_numbers(luma, face) for face in self._finder.find(bgr)],
+        }
+
+    def _change(self, luma: NDArray[np.uint8]) -> float | None:
+        """Return the mean absolute luma change since the still before; None on the first and after a turned phone.
+
+        Pixels are picked, not averaged, because averaging would hide the sensor noise that proves a live camera.
+        """
+        import numpy as np
+
+        small = luma[::2, ::2].copy()
+        before, self._before = self._before, small
+        if before is None or before.shape != small.shape:
+            return None
+        return float(np.mean(np.abs(small.astype(np.int16) - before)))
+
+
+def _face_numbers(luma: NDArray[np.uint8], face: Face) -> dict[str, float | None]:
+    from probes.light import face_light
+
+    height, width = luma.shape
+    eye_y = (face.landmarks[0][1] + face.landmarks[1][1]) / 2
+    return {
+        "x_pct": 100.0 * face.x / width,
+        "y_pct": 100.0 * face.y / height,
+        "width_pct": 100.0 * face.width / width,
+        "height_pct": 100.0 * face.height / height,
+        "score": face.score,
+        **face_light(luma, face),
+        "top_margin": face.y / face.height,
+        "eye_line_pct": 100.0 * eye_y / height,
+    }
+
+
+def picture_measurements(stills: Sequence[_Numbers], expected_people: int = 1) -> list[Measurement]:
+    """Return camera.light, camera.backlight, camera.people and camera.framing: medians over the given stills.
+
+    The same function serves the live guidance (last few stills) and the report. The median count of people is the
+    lower one of two, so a face that is there half of the time does not count as there.
+    """
+    if not stills:
+        checks = ("camera.light", "camera.backlight", "camera.people", "camera.framing")
+        return [not_measured(check, "step_died") for check in checks]
+    people = _people(stills, expected_people)
+    light = _light(stills)
+    if people.value == 0:
+        backlight = not_measured("camera.backlight", "no_face", "stops")
+        return [light, backlight, people, not_measured("camera.framing", "no_face", "pct")]
+    return [light, _backlight(stills), people, _framing(stills)]
+
+
+def _light(stills: Sequence[_Numbers]) -> Measurement:
+    details: _Details = {name: _median_of(stills, name) for name in _LIGHT_DETAILS}
+    value = _median_of(stills, "luma_mean")
+    if value is None:
+        return not_measured("camera.light", "too_few_samples", "luma")
+    return Measurement("camera.light", value, "luma", samples=len(stills), details=details)
+
+
+def _people(stills: Sequence[_Numbers], expected: int) -> Measurement:
+    counts = sorted(len(_faces(still)) for still in stills)
+    value = counts[(len(counts) - 1) // 2]
+    details: _Details = {"expected_people": expected, "missing_people": max(0, expected - value)}
+    return Measurement("camera.people", value, "people", samples=len(stills), details=details)
+
+
+def _backlight(stills: Sequence[_Numbers]) -> Measurement:
+    """Return stops between background and face: the median over a still's faces, then over the stills."""
+    seen = [still for still in stills if _faces(still)]
+
+    def over_faces(name: str) -> float | None:
+        return median(finite(_median_of(_faces(still), name) for still in seen))
+
+    value = over_faces("ev_stops")
+    if value is None:
+        return not_measured("camera.backlight", "no_face", "stops")
+    details: _Details = {
+        "face_luma": over_faces("luma"),
+        "background_luma": over_faces("background_luma"),
+        "face_clipped_pct": over_faces("clipped_pct"),
+    }
+    return Measurement("camera.backlight", value, "stops", samples=len(seen), details=details)
+
+
+def _framing(stills: Sequence[_Numbers]) -> Measurement:
+    """Return the height of each still's largest face in percent of the frame, and where that face is."""
+    largest = [max(_faces(still), key=_area) for still in stills if _faces(still)]
+    offsets = [offset for face in largest if (offset := _offset(face)) is not None]
+    value = _median_of(largest, "height_pct")
+    if value is None:
+        return not_measured("camera.framing", "no_face", "pct")
+    details: _Details = {
+        "offset_x_pct": median(offsets),
+        "top_margin": _median_of(largest, "top_margin"),
+        "eye_line_pct": _median_of(largest, "eye_line_pct"),
+    }
+    return Measurement("camera.framing", value, "pct", samples=len(largest), details=details)
+
+
+def _offset(face: _Numbers) -> float | None:
+    """Return how far the face's centre is to the right of the frame's, in percent of the frame's width."""
+    numbers = finite((face.get("x_pct"), face.get("width_pct")))
+    return numbers[0] + numbers[1] / 2 - 50.0 if len(numbers) == 2 else None
+
+
+def _area(face: _Numbers) -> float:
+    numbers = finite((face.get("width_pct"), face.get("height_pct")))
+    return numbers[0] * numbers[1] if len(numbers) == 2 else 0.0
+
+
+def _faces(still: _Numbers) -> Sequence[_Numbers]:
+    faces = still.get("faces")
+    return faces if isinstance(faces, (list, tuple)) else ()
+
+
+def _median_of(rows: Sequence[_Numbers], name: str) -> float | None:
+    return median(finite(row.get(name) for row in rows))
+
+
+def frozen_measurement(stills: Sequence[_Numbers]) -> Measurement:
+    """Return camera.frozen: the longest time in s during which no still differed from the one before.
+
+    A still without a comparison (the first, or one of another size) ends a span. Needs raw stills: after a video
+    codec a frozen camera and a live empty room look the same.
+    """
+    longest = current = total = 0.0
+    compared = 0
+    for before, still in pairwise(stills):
+        step = _seconds_between(before, still)
+        total += step
+        change = finite((still.get("diff_luma"),))
+        compared += len(change)
+        current = current + step if change and change[0] < FROZEN_LUMA else 0.0
+        longest = max(longest, current)
+    if len(stills) < MIN_FROZEN_STILLS or total < MIN_FROZEN_SPAN_S or not compared:
+        return not_measured("camera.frozen", "too_few_samples", "s")
+    return Measurement("camera.frozen", longest, "s", samples=len(stills), details={"span_s": total})
+
+
+def _seconds_between(before: _Numbers, after: _Numbers) -> float:
+    times = finite((before.get("t_ms"), after.get("t_ms")))
+    return max(0.0, times[1] - times[0]) / 1000.0 if len(times) == 2 else 0.0
+
+
+def frame_rate_measurement(capture_ms: Sequence[float]) -> Measurement:
+    """Return camera.frame_rate in fps from capture timestamps: one over the median interval.
+
+    freeze_count counts intervals of at least three times the mean and 150 ms over it (W3C webrtc-stats, freezeCount).
+    """
+    times = sorted(set(finite(capture_ms)))
+    intervals = [later - earlier for earlier, later in pairwise(times)]
+    middle, average = median(intervals), mean(intervals)
+    if len(times) < MIN_FRAME_TIMES or times[-1] - times[0] < MIN_FRAME_SPAN_MS or not middle or not average:
+        return not_measured("camera.frame_rate", "too_few_samples", "fps")
+    limit = max(3 * average, average + 150.0)
+    interval = quantile_interval(intervals, 0.5)
+    details: _Details = {
+        "longest_gap_ms": max(intervals),
+        "freeze_count": sum(1 for gap in intervals if gap >= limit),
+    }
+    return Measurement(
+        "camera.frame_rate",
+        1000.0 / middle,
+        "fps",
+        low=1000.0 / interval[1] if interval else None,
+        high=1000.0 / interval[0] if interval else None,
+        samples=len(times),
+        details=details,
+    )

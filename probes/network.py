@@ -1,0 +1,339 @@
+"""Network: delay, jitter, loss and rate, each direction by itself, from stamps and counters.
+
+The two clocks are never compared: only round trips and extra delay (over the least seen) are ever returned, no
+absolute one-way delay. Loss counts what the receiver of that direction saw. Numbers that a client sent are evidence
+about its own line only; rows that cannot be true are dropped and never raise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Final, Literal
+
+from probes.estimates import finite, median, quantile, quantile_interval, wilson_interval
+from probes.feedback import DownlinkRate, Feedback, downlink_rate, parse_twcc
+from probes.measurement import Measurement, Number, not_measured
+
+__all__ = [
+    "ClockRow",
+    "DownlinkRate",
+    "Feedback",
+    "PingLog",
+    "clock_measurements",
+    "clock_rows",
+    "downlink_rate",
+    "loaded_measurement",
+    "parse_twcc",
+    "tcp_headroom",
+    "throughput_measurement",
+]
+
+MIN_SAMPLES: Final = 50
+"""Fewest pings for a figure; 50 without loss still leave up to 7 % possible."""
+MIN_LOADED_SAMPLES: Final = 20
+"""Fewest round trips under load: that phase may rightly end after half a second."""
+MIN_RFC3550_SAMPLES: Final = 64
+"""RFC 3550's jitter gains 1/16 a packet and means little before it has seen this many."""
+MAX_RTT_US: Final = 60_000_000
+"""A reply later than a minute is no reply."""
+CLOCK_GRAIN_US: Final = 20_000
+"""How far below zero a round trip may read: browsers against fingerprinting round their clock to 16.7 ms."""
+MAX_STAMP_US: Final = 2**53
+"""Largest stamp that JavaScript can count exactly."""
+DRIFT_SPAN_US: Final = 30_000_000
+"""Spans longer than this get the drift between the two clocks removed."""
+MAX_DRIFT: Final = 500e-6
+"""Crystals differ by at most some 200 parts per million; a steeper line is a queue, not a clock."""
+HEADROOM_WINDOW_MS: Final = 1000.0
+"""A TCP rate counts when it held for this long, so that a burst from a buffer proves nothing."""
+MIN_HEADROOM_SPAN_MS: Final = 500.0
+MAX_HEADROOM_POINTS: Final = 1000
+
+_Details = dict[str, Number | str | bool | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ClockRow:
+    """One ping: sent at t1 and answered at t4 by the client's clock, received at t2 and answered at t3 by the server's.
+
+    All in microseconds; t4 is None when no answer came.
+    """
+
+    seq: int
+    t1_us: int
+    t2_us: int
+    t3_us: int
+    t4_us: int | None
+
+    @property
+    def rtt_ms(self) -> float | None:
+        """Round trip without the time the server held the ping, or None without an answer; never below 0."""
+        if self.t4_us is None:
+            return None
+        return max(0, (self.t4_us - self.t1_us) - (self.t3_us - self.t2_us)) / 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class PingLog:
+    """One ping as the server's worker saw it. t3_us is None when the server sent no answer (its buffer was busy)."""
+
+    seq: int
+    t2_us: int
+    t3_us: int | None
+
+
+def clock_rows(client: Iterable[object], server: Iterable[PingLog]) -> list[ClockRow]:
+    """Return the answered pings in order of sequence, from the client's rows ``[seq, t1_us, t2_us, t3_us, t4_us]``.
+
+    t2 and t3 are the server's own; the client's copies are ignored. Dropped are rows that are no five whole numbers,
+    repeat a sequence, name a ping that the server did not answer, or whose times run backwards.
+    """
+    answered = {ping.seq: ping for ping in server if ping.t3_us is not None}
+    rows: dict[int, ClockRow] = {}
+    for item in client:
+        numbers = _whole_numbers(item)
+        if numbers is None or numbers[0] not in answered or numbers[0] in rows:
+            continue
+        seq, t1, _, _, t4 = numbers
+        ping = answered[seq]
+        held = (ping.t3_us or 0) - ping.t2_us
+        if t4 >= t1 and held >= 0 and -CLOCK_GRAIN_US <= t4 - t1 - held <= MAX_RTT_US:
+            rows[seq] = ClockRow(seq, t1, ping.t2_us, ping.t2_us + held, t4)
+    return [rows[seq] for seq in sorted(rows)]
+
+
+def _whole_numbers(item: object) -> list[int] | None:
+    if not isinstance(item, (list, tuple)) or len(item) != 5:
+        return None
+    if not all(isinstance(number, int) and not isinstance(number, bool) for number in item):
+        return None
+    return list(item) if all(0 <= number <= MAX_STAMP_US for number in item) else None
+
+
+def clock_measurements(
+    client: Iterable[object],
+    *,
+    sent: int,
+    tags: Mapping[str, Sequence[int]],
+    server: Iterable[PingLog],
+) -> list[Measurement]:
+    """Return network.rtt, rtt_loaded, jitter_up, jitter_down, loss_up and loss_down.
+
+    `client`: the final `clock` sample's rows, one for each answer that arrived. `sent`: how many pings the client sent.
+    `tags`: first and last sequence (inclusive) of the pings sent ``idle`` and ``loaded``; without ``idle`` all count as
+    idle. `server`: the worker's log, one entry for each ping that arrived. Everything but rtt_loaded rests on the idle
+    pings alone, because a queue that our own load filled says nothing about the line.
+    """
+    log = {ping.seq: ping for ping in reversed(list(server))}
+    rows = clock_rows(client, log.values())
+    idle, loaded = _range(tags.get("idle")), _range(tags.get("loaded"))
+    quiet = [row for row in rows if _inside(row.seq, idle)]
+    busy = [row for row in rows if loaded is not None and _inside(row.seq, loaded)]
+    arrived = {seq for seq in log if _inside(seq, idle)}
+    answered = {seq for seq in arrived if log[seq].t3_us is not None}
+    expected = sent if idle is None else min(sent, idle[1] - idle[0] + 1)
+    heard = {row.seq for row in quiet}
+    return [
+        _rtt(quiet),
+        loaded_measurement(quiet, busy),
+        _jitter("network.jitter_up", [(row.t1_us, row.t2_us) for row in quiet]),
+        _jitter("network.jitter_down", [(row.t3_us, row.t4_us) for row in quiet if row.t4_us is not None]),
+        _loss("network.loss_up", max(expected, len(arrived)), arrived, _longest_gap(arrived, idle)),
+        _loss("network.loss_down", len(answered), heard, _longest_missing(sorted(answered), heard)),
+    ]
+
+
+def loaded_measurement(idle: Sequence[ClockRow], loaded: Sequence[ClockRow]) -> Measurement:
+    """Return network.rtt_loaded: by how many ms the median round trip grew while the line was loaded.
+
+    The interval is the widest that the two medians' intervals allow.
+    """
+    quiet, busy = _round_trips(idle), _round_trips(loaded)
+    calm, under = median(quiet), median(busy)
+    low_high, loaded_low_high = quantile_interval(quiet, 0.5), quantile_interval(busy, 0.5)
+    enough = len(quiet) >= MIN_LOADED_SAMPLES and len(busy) >= MIN_LOADED_SAMPLES
+    if not enough or calm is None or under is None or low_high is None or loaded_low_high is None:
+        return not_measured("network.rtt_loaded", "too_few_samples", "ms")
+    return Measurement(
+        "network.rtt_loaded",
+        under - calm,
+        "ms",
+        low=loaded_low_high[0] - low_high[1],
+        high=loaded_low_high[1] - low_high[0],
+        samples=len(busy),
+        details={"idle_ms": calm, "loaded_ms": under, "loaded_p95_ms": quantile(busy, 0.95)},
+    )
+
+
+def _rtt(rows: Sequence[ClockRow]) -> Measurement:
+    trips = _round_trips(rows)
+    value, interval = median(trips), quantile_interval(trips, 0.5)
+    if len(trips) < MIN_SAMPLES or value is None or interval is None:
+        return not_measured("network.rtt", "too_few_samples", "ms")
+    details: _Details = {"min_ms": min(trips), "p95_ms": quantile(trips, 0.95)}
+    return Measurement("network.rtt", value, "ms", *interval, samples=len(trips), details=details)
+
+
+def _round_trips(rows: Sequence[ClockRow]) -> list[float]:
+    return [trip for row in rows if (trip := row.rtt_ms) is not None]
+
+
+def _jitter(check: str, stamps: Sequence[tuple[int, int]]) -> Measurement:
+    """Return the 95th percentile of the extra delay in ms; `stamps` are send and receive times of two clocks."""
+    extra = _extra_delay_ms(stamps)
+    value, interval = quantile(extra, 0.95), quantile_interval(extra, 0.95)
+    if len(extra) < MIN_SAMPLES or value is None or interval is None:
+        return not_measured(check, "too_few_samples", "ms")
+    details: _Details = {
+        "rfc3550_ms": _rfc3550_ms(stamps),
+        "median_extra_ms": median(extra),
+        "max_extra_ms": max(extra),
+    }
+    return Measurement(check, value, "ms", *interval, samples=len(extra), details=details)
+
+
+def _extra_delay_ms(stamps: Sequence[tuple[int, int]]) -> list[float]:
+    """Return each packet's delay over the least one. The clocks' offset cancels; drift is the line under all points."""
+    if not stamps:
+        return []
+    start, offset = stamps[0][0], stamps[0][1] - stamps[0][0]
+    points = [(float(sent - start), float(received - sent - offset)) for sent, received in stamps]
+    slope = _drift(points)
+    level = [delay - slope * time for time, delay in points]
+    least = min(level)
+    return [(delay - least) / 1000.0 for delay in level]
+
+
+def _drift(points: Sequence[tuple[float, float]]) -> float:
+    """Return the slope of the lower hull under the middle of the points; 0 for short spans and impossible slopes.
+
+    Of all lines below every point, the hull's edge under the mean time lies closest to them (Moon, Skelly, Towsley
+    1999).
+    """
+    times = [time for time, _ in points]
+    if max(times) - min(times) <= DRIFT_SPAN_US:
+        return 0.0
+    middle = sum(times) / len(times)
+    for (time, delay), (later, later_delay) in pairwise(_lower_hull(points)):
+        if time <= middle <= later and later > time:
+            slope = (later_delay - delay) / (later - time)
+            return slope if abs(slope) <= MAX_DRIFT else 0.0
+    return 0.0
+
+
+def _lower_hull(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the lower convex hull from left to right (Andrew's monotone chain)."""
+    hull: list[tuple[float, float]] = []
+    for x, y in sorted(points):
+        while len(hull) >= 2:
+            (x0, y0), (x1, y1) = hull[-2], hull[-1]
+            if (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) > 0:
+                break
+            hull.pop()
+        hull.append((x, y))
+    return hull
+
+
+def _rfc3550_ms(stamps: Sequence[tuple[int, int]]) -> float | None:
+    """Return the interarrival jitter of RFC 3550 section 6.4.1 in ms, packets in order of arrival."""
+    if len(stamps) < MIN_RFC3550_SAMPLES:
+        return None
+    jitter = 0.0
+    for (sent, received), (next_sent, next_received) in pairwise(sorted(stamps, key=lambda stamp: stamp[1])):
+        difference = (next_received - received) - (next_sent - sent)
+        jitter += (abs(difference) - jitter) / 16.0
+    return jitter / 1000.0
+
+
+def _loss(check: str, expected: int, arrived: set[int], longest_burst: int) -> Measurement:
+    """Return the loss in percent with its Wilson interval."""
+    lost = max(0, expected - len(arrived))
+    interval = wilson_interval(lost, expected)
+    if expected < MIN_SAMPLES or interval is None:
+        return not_measured(check, "too_few_samples", "pct")
+    return Measurement(
+        check,
+        100.0 * lost / expected,
+        "pct",
+        low=100.0 * interval[0],
+        high=100.0 * interval[1],
+        samples=expected,
+        details={"lost": lost, "longest_burst": min(longest_burst, lost)},
+    )
+
+
+def _longest_gap(arrived: set[int], bounds: tuple[int, int] | None) -> int:
+    """Return the longest run of sequences that did not arrive, inside `bounds` or else between those that did."""
+    edges = [bounds[0] - 1, bounds[1] + 1] if bounds is not None else []
+    known = sorted([*arrived, *edges])
+    return max((later - earlier - 1 for earlier, later in pairwise(known)), default=0)
+
+
+def _longest_missing(expected: Sequence[int], arrived: set[int]) -> int:
+    longest = current = 0
+    for seq in expected:
+        current = 0 if seq in arrived else current + 1
+        longest = max(longest, current)
+    return longest
+
+
+def _range(value: object) -> tuple[int, int] | None:
+    """Return first and last sequence, or None when they are no range."""
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        return None
+    first, last = value
+    if not isinstance(first, int) or not isinstance(last, int) or not 0 <= first <= last <= MAX_STAMP_US:
+        return None
+    return first, last
+
+
+def _inside(seq: int, bounds: tuple[int, int] | None) -> bool:
+    return bounds is None or bounds[0] <= seq <= bounds[1]
+
+
+def tcp_headroom(points: Sequence[Any]) -> float | None:
+    """Return the best rate in Mbit/s that TCP held for a second, from points ``(t_ms, bytes so far)`` at the receiver.
+
+    None when they span less than half a second. TCP proves "at least": loss slows it down far below what the line
+    can carry, so a low figure does not prove a thin line. Points whose time or count runs backwards are dropped.
+    """
+    clean: list[tuple[float, float]] = []
+    for point in points[:MAX_HEADROOM_POINTS]:
+        numbers = finite(point) if isinstance(point, (list, tuple)) else []
+        if len(numbers) == 2 and (not clean or (numbers[0] > clean[-1][0] and numbers[1] >= clean[-1][1])):
+            clean.append((numbers[0], numbers[1]))
+    if len(clean) < 3 or clean[-1][0] - clean[0][0] < MIN_HEADROOM_SPAN_MS:
+        return None
+    window = min(HEADROOM_WINDOW_MS, clean[-1][0] - clean[0][0])
+    best, end = 0.0, 0
+    for time, count in clean:
+        while end < len(clean) and clean[end][0] - time < window:
+            end += 1
+        if end == len(clean):
+            break
+        best = max(best, (clean[end][1] - count) * 8.0 / 1000.0 / (clean[end][0] - time))
+    return best
+
+
+def throughput_measurement(
+    direction: Literal["up", "down"],
+    *,
+    tcp_mbps: float | None = None,
+    rtp_mbps: float | None = None,
+    loss_pct: float | None = None,
+    samples: int = 0,
+    cause: str = "too_few_samples",
+) -> Measurement:
+    """Return network.throughput_up or network.throughput_down: the highest rate that was proven, in Mbit/s.
+
+    `rtp_mbps` is what arrived of the paced media, `loss_pct` the loss seen on the way, `cause` what to say when
+    neither way proved anything.
+    """
+    check = f"network.throughput_{direction}"
+    proven = [rate for rate in finite((tcp_mbps, rtp_mbps)) if rate >= 0]
+    if not proven:
+        return not_measured(check, cause, "mbps")
+    details: _Details = {"tcp_mbps": tcp_mbps, "rtp_mbps": rtp_mbps, "loss_pct": loss_pct}
+    return Measurement(check, max(proven), "mbps", samples=samples, details=details)
