@@ -1,0 +1,163 @@
+"""The database: engines for SQLite and PostgreSQL, transactions, and one error for everything that may pass by itself.
+
+A write returns after its commit, never before. SQLite: WAL, ``synchronous=FULL`` (``NORMAL`` may lose acknowledged
+commits at a power cut), foreign keys on, ``BEGIN IMMEDIATE`` so that two writers wait instead of failing half-way, and
+deleted content overwritten with zeros. PostgreSQL: ``synchronous_commit=on``, own time limits for locks and statements.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from .errors import Conflict, Gone, StoreUnavailable
+
+__all__ = ["Database", "database_url", "driver_errors", "dump_json", "prepare_sqlite"]
+
+LOCK_TIMEOUT_S: Final = 5.0
+"""How long a statement waits for another writer."""
+TIME_LIMIT_S: Final = 10.0
+"""How long a whole transaction may take, waiting included, before the caller hears `StoreUnavailable`."""
+POOL_SIZE: Final = 5
+"""Connections kept open per process; the store's transactions take milliseconds."""
+
+dump_json = partial(json.dumps, allow_nan=False, separators=(",", ":"))
+"""JSON as stored: ASCII only, and no NaN, which is not JSON."""
+
+_PASSING = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError, sa.exc.TimeoutError)
+
+
+def database_url(url: str | URL) -> URL:
+    """Return `url` with the asynchronous driver we use; refuse databases the store was not tested on."""
+    parsed = make_url(url)
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        if parsed.database in {None, "", ":memory:"}:
+            raise ValueError("a database in memory loses acknowledged reports: name a file")
+        return parsed.set(drivername="sqlite+aiosqlite")
+    if backend == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    raise ValueError(f"the database must be sqlite or postgresql, not {backend}")
+
+
+def prepare_sqlite(connection: Any, *, lock_timeout_s: float, foreign_keys: bool = True) -> None:
+    """Set up a new DBAPI connection; the driver must not begin transactions on its own."""
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={int(lock_timeout_s * 1000)}")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA secure_delete=ON")
+    cursor.execute(f"PRAGMA foreign_keys={'ON' if foreign_keys else 'OFF'}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    """Readers get a snapshot; writers take the write lock at once, or they could fail half-way."""
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def driver_errors() -> Generator[None]:
+    """Turn what a database may say on a bad day into `StoreUnavailable`; mistakes in our SQL stay what they are."""
+    try:
+        yield
+    except sa.exc.IntegrityError as error:
+        raise _broken_rule(error) from error
+    except _PASSING as error:
+        raise StoreUnavailable(type(error.__cause__ or error).__name__) from error
+    except sa.exc.DBAPIError as error:
+        # Corruption is a bare DatabaseError; a lost connection may come as any class.
+        if error.connection_invalidated or type(error) in {sa.exc.DatabaseError, sa.exc.DBAPIError}:
+            raise StoreUnavailable(type(error.orig).__name__) from error
+        raise
+    except (OSError, TimeoutError) as error:
+        raise StoreUnavailable(type(error).__name__) from error
+
+
+def _broken_rule(error: sa.exc.IntegrityError) -> Exception:
+    """Name the constraint that refused a row: a missing parent is `Gone`, a taken key `Conflict`."""
+    name = str(getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None))
+    if name in {"SQLITE_CONSTRAINT_FOREIGNKEY", "23503"}:
+        return Gone("what this belongs to is no longer stored")
+    if name in {"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "23505"}:
+        return Conflict("the id, slug or position is taken")
+    return ValueError(f"the database refused the value: {name}")
+
+
+def _make_engine(url: URL, lock_timeout_s: float, time_limit_s: float) -> AsyncEngine:
+    common: dict[str, Any] = {
+        "json_serializer": dump_json,
+        "pool_size": POOL_SIZE,
+        "pool_timeout": time_limit_s,
+        "hide_parameters": True,  # values never reach a log by way of an exception's text
+    }
+    if url.get_backend_name() == "sqlite":
+        engine = create_async_engine(url, **common)
+        prepare = partial(prepare_sqlite, lock_timeout_s=lock_timeout_s)
+        sa.event.listen(engine.sync_engine, "connect", lambda connection, _record: prepare(connection))
+        sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        return engine
+    options = {
+        "lock_timeout": int(lock_timeout_s * 1000),
+        "statement_timeout": int(time_limit_s * 1000),
+        "idle_in_transaction_session_timeout": int(3 * time_limit_s * 1000),
+    }
+    arguments = {
+        "connect_timeout": max(2, int(lock_timeout_s)),
+        "application_name": "readiness",
+        "options": " ".join(f"-c {name}={value}" for name, value in options.items()) + " -c synchronous_commit=on",
+    }
+    return create_async_engine(url, connect_args=arguments, pool_pre_ping=True, **common)
+
+
+class Database:
+    """Transactions on one database. A class because it holds the pool and, for SQLite, the queue of writers."""
+
+    def __init__(
+        self, url: str | URL, *, lock_timeout_s: float = LOCK_TIMEOUT_S, time_limit_s: float = TIME_LIMIT_S
+    ) -> None:
+        self.url: Final = database_url(url)
+        self.is_sqlite: Final = self.url.get_backend_name() == "sqlite"
+        self._time_limit_s = time_limit_s
+        self._engine = _make_engine(self.url, lock_timeout_s, time_limit_s)
+        self._writing_engine = self._engine.execution_options(writes=True)
+        # SQLite has one writer; waiting here is fair and cheap, its own busy handler sleeps up to 100 ms at a time.
+        self._writers = asyncio.Semaphore(1 if self.is_sqlite else POOL_SIZE)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncGenerator[AsyncConnection]:
+        """Give a connection whose statements all see the same moment on SQLite, and commit nothing."""
+        with driver_errors():
+            async with asyncio.timeout(self._time_limit_s), self._engine.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncGenerator[AsyncConnection]:
+        """Give a transaction; leaving the block normally means it is committed and on disk."""
+        with driver_errors():
+            async with asyncio.timeout(self._time_limit_s), self._writers, self._writing_engine.begin() as connection:
+                yield connection
+
+    async def scrub(self) -> None:
+        """Take deleted content out of SQLite's write-ahead log too, as far as no reader holds it."""
+        if not self.is_sqlite:
+            return
+        with driver_errors():
+            async with asyncio.timeout(self._time_limit_s), self._writers, self._engine.connect() as connection:
+                raw = await connection.get_raw_connection()
+                cursor = await raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+                await cursor.close()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._engine.dispose()

@@ -1,0 +1,62 @@
+"""What can go wrong in the store, as one small tree; nothing of SQLAlchemy or a driver gets out.
+
+StoreError              superclass, never raised itself
+├── StoreUnavailable    disk full, locked, connection lost, timeout: nothing is known to be stored, try again
+├── SchemaTooNew        the database was migrated by newer software: install that, nothing was changed
+├── SchemaTooOld        the database needs `Store.migrate` before it is used
+├── MigrationFailed     a migration was taken back whole; a person has to look
+├── CodeTaken           the report's short code is in use: make a new one and save again
+├── Conflict            the id is in use for something that is not yours, or not the same
+├── Gone                what the row belongs to was deleted or purged: do not try again
+└── ForbiddenField      a value the privacy table does not allow was about to be stored
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CodeTaken",
+    "Conflict",
+    "ForbiddenField",
+    "Gone",
+    "MigrationFailed",
+    "SchemaTooNew",
+    "SchemaTooOld",
+    "StoreError",
+    "StoreUnavailable",
+]
+
+
+class StoreError(Exception):
+    """Superclass of all errors of the store; never raised itself."""
+
+
+class StoreUnavailable(StoreError):
+    """The database did not answer or could not write; the caller may answer 503 and try the same again."""
+
+
+class SchemaTooNew(StoreError):
+    """The database has a migration this software does not know."""
+
+
+class SchemaTooOld(StoreError):
+    """The database lacks a migration this software needs."""
+
+
+class MigrationFailed(StoreError):
+    """A migration would leave broken references, or is missing; the database is as it was."""
+
+
+class CodeTaken(StoreError):
+    """Another report has this code; nothing was stored."""
+
+
+class Conflict(StoreError):
+    """This id, slug or position is taken by another row; nothing was stored."""
+
+
+class Gone(StoreError):
+    """The session, self-test, meeting or participant this belongs to is no longer stored."""
+
+
+class ForbiddenField(StoreError, ValueError):
+    """A JSON value holds a field that may never be stored; `args[0]` names it."""

@@ -1,0 +1,135 @@
+"""Migrations, run from the packaged files: forward only, one transaction each, one process at a time.
+
+Each transaction first takes the lock (SQLite ``BEGIN IMMEDIATE``, PostgreSQL an advisory lock), then reads the revision
+the database is at, applies the one next step and records it. A process that dies leaves the last whole step behind; two
+processes that start together take turns. On SQLite foreign keys are off (rebuilding a table would otherwise delete its
+children) and checked before each commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import URL
+
+from ..engine import database_url, driver_errors, prepare_sqlite
+from ..errors import MigrationFailed, SchemaTooNew, SchemaTooOld
+
+__all__ = ["check_schema", "head", "migrate"]
+
+_FOLDER: Final = Path(__file__).parent
+_LOCK_KEY: Final = 0x5265_6164_696E_6573
+"""PostgreSQL advisory lock of our migrations; any number no other program of the database uses ("Readines")."""
+_LOCK_TIMEOUT_S: Final = 120.0
+"""How long one process waits for another that migrates."""
+
+
+def head() -> str:
+    """Return the newest revision this software knows."""
+    revision = _scripts().get_current_head()
+    if revision is None:
+        raise MigrationFailed("the migrations are missing from this installation")
+    return revision
+
+
+def migrate(url: str | URL, *, target: str | None = None) -> list[str]:
+    """Bring the database at `url` to `target` (the newest revision if None) and return the revisions applied.
+
+    Blocking; call it in a thread. Raises `SchemaTooNew` without changing anything when the database is ahead.
+    """
+    scripts = _scripts()
+    wanted = target or head()
+    applied: list[str] = []
+    engine = _engine(database_url(url))
+    try:
+        with driver_errors():
+            while (step := _apply_next(engine, scripts, wanted)) is not None:
+                applied.append(step)
+    finally:
+        engine.dispose()
+    return applied
+
+
+def check_schema(url: str | URL) -> None:
+    """Raise `SchemaTooNew` or `SchemaTooOld` unless the database is at exactly the newest revision. Blocking."""
+    scripts = _scripts()
+    engine = _engine(database_url(url))
+    try:
+        with driver_errors(), engine.connect() as connection:
+            steps = _steps(scripts, _current(connection), head())
+    finally:
+        engine.dispose()
+    if steps:
+        raise SchemaTooOld(f"the database needs the migrations {', '.join(steps)}: run the migration first")
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(_FOLDER))
+
+
+def _engine(url: URL) -> sa.Engine:
+    """A plain engine of its own, without the store's time limits: rebuilding a large table takes as long as it takes."""
+    if url.get_backend_name() == "sqlite":
+        engine = sa.create_engine(url.set(drivername="sqlite"), poolclass=sa.NullPool)
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+        sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        return engine
+    return sa.create_engine(
+        url, poolclass=sa.NullPool, connect_args={"connect_timeout": 10, "application_name": "readiness-migrate"}
+    )
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    prepare_sqlite(connection, lock_timeout_s=_LOCK_TIMEOUT_S, foreign_keys=False)
+
+
+def _apply_next(engine: sa.Engine, scripts: ScriptDirectory, target: str) -> str | None:
+    """Apply and commit the one next step towards `target`; return its revision, or None when there is none."""
+    with engine.begin() as connection, _locked(connection):
+        steps = _steps(scripts, _current(connection), target)
+        if not steps:
+            return None
+        context = MigrationContext.configure(connection)
+        with Operations.context(context):
+            scripts.get_revision(steps[0]).module.upgrade()
+        context.stamp(scripts, steps[0])
+    return steps[0]
+
+
+@contextmanager
+def _locked(connection: sa.Connection) -> Generator[None]:
+    """Hold the migration lock inside the transaction; on SQLite refuse to commit a broken reference."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{int(_LOCK_TIMEOUT_S)}s'")
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_KEY)))
+        yield
+        return
+    yield
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    if broken:
+        raise MigrationFailed(f"the migration would break {len(broken)} references, first in table {broken[0][0]}")
+
+
+def _current(connection: sa.Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _steps(scripts: ScriptDirectory, current: str | None, target: str) -> list[str]:
+    """Return the revisions from `current` (exclusive) to `target` (inclusive), oldest first."""
+    known = [script.revision for script in scripts.walk_revisions()][::-1]
+    if current is None:
+        position = 0
+    elif current in known:
+        position = known.index(current) + 1
+    else:
+        raise SchemaTooNew(f"the database is at {current}, this software knows up to {known[-1]}: install a newer one")
+    if target not in known:
+        raise MigrationFailed(f"no such revision: {target}")
+    return known[position : known.index(target) + 1]

@@ -1,0 +1,165 @@
+"""Telling watchers that a meeting's board changed: inside the process, and over PostgreSQL between processes.
+
+An event says only "look again". Several changes may come as one event, and an event may come without a change; a change
+without an event never happens: after a lost connection to the database every watcher is woken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections import defaultdict
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from .records import new_id
+
+__all__ = ["BoardEvents", "PostgresListener", "Watcher"]
+
+CHANNEL: Final = "readiness_board"
+_HEARTBEAT_S: Final = 10.0
+"""How often an idle listening connection is asked whether it still lives."""
+_ANSWER_LIMIT_S: Final = 5.0
+"""How long connecting, or an answer to the heartbeat, may take."""
+_RETRY_FIRST_S: Final = 0.2
+_RETRY_MOST_S: Final = 8.0
+"""Reconnecting: doubling pauses, each drawn at random up to this, so that processes do not come back in step."""
+
+_log = logging.getLogger(__name__)
+
+
+class Watcher:
+    """The events of one watched meeting; iterate over it. It ends when the store closes."""
+
+    def __init__(self) -> None:
+        self._changed = asyncio.Event()
+        self._ended = False
+
+    def wake(self) -> None:
+        """Note a change; several before the next look count as one."""
+        self._changed.set()
+
+    def end(self) -> None:
+        """Let the iteration stop."""
+        self._ended = True
+        self._changed.set()
+
+    def __aiter__(self) -> AsyncIterator[None]:
+        return self
+
+    async def __anext__(self) -> None:
+        await self._changed.wait()
+        if self._ended:
+            raise StopAsyncIteration
+        self._changed.clear()
+
+
+class BoardEvents:
+    """The watchers of this process, by meeting."""
+
+    def __init__(self) -> None:
+        self._watchers: dict[str, set[Watcher]] = defaultdict(set)
+        self._closed = False
+
+    def publish(self, meeting_id: str) -> None:
+        """Wake whoever watches this meeting."""
+        for watcher in self._watchers.get(meeting_id, ()):
+            watcher.wake()
+
+    def publish_all(self) -> None:
+        """Wake everybody: something may have been missed."""
+        for watchers in self._watchers.values():
+            for watcher in watchers:
+                watcher.wake()
+
+    @asynccontextmanager
+    async def subscribe(self, meeting_id: str) -> AsyncGenerator[Watcher]:
+        """Give the events from now on; what changed before is for the caller to read after entering."""
+        watcher = Watcher()
+        if self._closed:
+            watcher.end()
+        self._watchers[meeting_id].add(watcher)
+        try:
+            yield watcher
+        finally:
+            self._watchers[meeting_id].discard(watcher)
+            if not self._watchers[meeting_id]:
+                del self._watchers[meeting_id]
+
+    def close(self) -> None:
+        """End every watcher, now and later."""
+        self._closed = True
+        for watchers in self._watchers.values():
+            for watcher in watchers:
+                watcher.end()
+
+
+class PostgresListener:
+    """One listening connection for all watchers of this process, opened with the first of them."""
+
+    def __init__(self, url: URL, events: BoardEvents) -> None:
+        self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._events = events
+        self._origin = new_id()
+        self._connected = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def announce(self, connection: AsyncConnection, meeting_id: str) -> None:
+        """Tell the other processes, if and when this transaction is committed."""
+        await connection.execute(sa.select(sa.func.pg_notify(CHANNEL, f"{self._origin}:{meeting_id}")))
+
+    async def start(self, *, wait_s: float = 2.0) -> None:
+        """Be listening within `wait_s` if the database allows it; if not, go on trying behind the scenes."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="board listener")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self._connected.wait()
+
+    async def close(self) -> None:
+        """Stop listening."""
+        if self._task is None:
+            return
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._task = None
+
+    async def _run(self) -> None:
+        pause_s = _RETRY_FIRST_S
+        while True:
+            try:
+                await self._listen()
+            except (psycopg.Error, OSError, TimeoutError) as error:
+                _log.warning("board_listener_lost", extra={"error": type(error).__name__})
+            if self._connected.is_set():
+                pause_s = _RETRY_FIRST_S
+                self._connected.clear()
+            await asyncio.sleep(random.uniform(0.0, pause_s))
+            pause_s = min(2 * pause_s, _RETRY_MOST_S)
+
+    async def _listen(self) -> None:
+        """Listen until the connection is lost."""
+        async with asyncio.timeout(_ANSWER_LIMIT_S):
+            connection = await psycopg.AsyncConnection.connect(
+                self._dsn, autocommit=True, application_name="readiness-listen", connect_timeout=int(_ANSWER_LIMIT_S)
+            )
+        async with connection:
+            async with asyncio.timeout(_ANSWER_LIMIT_S):
+                await connection.execute(f"LISTEN {CHANNEL}")
+            self._connected.set()
+            self._events.publish_all()
+            while True:
+                async for notice in connection.notifies(timeout=_HEARTBEAT_S):
+                    origin, _, meeting_id = notice.payload.partition(":")
+                    if origin != self._origin:
+                        self._events.publish(meeting_id)
+                async with asyncio.timeout(_ANSWER_LIMIT_S):
+                    await connection.execute("SELECT 1")

@@ -1,0 +1,59 @@
+"""What the parts of the store share: the database, the events, and a transaction that tells watchers when it is done."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from .engine import Database
+from .notify import BoardEvents, PostgresListener
+
+__all__ = ["StorePart", "checked_hash"]
+
+_HASH_BYTES: Final = hashlib.sha256().digest_size
+
+
+def checked_hash(value: bytes) -> bytes:
+    """Return `value` if it has the length of a SHA-256; a token itself must never come this far."""
+    if not isinstance(value, bytes) or len(value) != _HASH_BYTES:
+        raise ValueError("expected a SHA-256 digest of 32 bytes")
+    return value
+
+
+class StorePart:
+    """Base of the parts; only `Store` is made by others."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._events = BoardEvents()
+        self._listener = None if database.is_sqlite else PostgresListener(database.url, self._events)
+
+    def _insert(self, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+        """An INSERT that knows ON CONFLICT; both databases spell it alike."""
+        return sqlite.insert(table) if self._database.is_sqlite else postgresql.insert(table)
+
+    @asynccontextmanager
+    async def _changing_boards(self) -> AsyncGenerator[tuple[AsyncConnection, set[str]]]:
+        """Give a transaction and a set for the ids of meetings it changes; their watchers hear of it after the commit."""
+        meetings: set[str] = set()
+        async with self._database.write() as connection:
+            yield connection, meetings
+            if self._listener is not None:
+                for meeting_id in meetings:
+                    await self._listener.announce(connection, meeting_id)
+        for meeting_id in meetings:
+            self._events.publish(meeting_id)
+
+    async def _rows(self, statement: sa.Select[Any]) -> list[sa.Row[Any]]:
+        async with self._database.read() as connection:
+            return list((await connection.execute(statement)).all())
+
+    async def _first(self, statement: sa.Select[Any]) -> sa.Row[Any] | None:
+        rows = await self._rows(statement)
+        return rows[0] if rows else None

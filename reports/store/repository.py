@@ -1,0 +1,71 @@
+"""The store: one object per process, made by `Store.open`. Everything that touches SQL is behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Self
+
+import sqlalchemy as sa
+
+from . import migrations
+from .access import AccessPart
+from .engine import LOCK_TIMEOUT_S, TIME_LIMIT_S, Database
+from .meetings import MeetingPart
+from .notify import Watcher
+from .retention import RetentionPart
+from .self_tests import SelfTestPart
+from .stored_reports import ReportPart
+
+__all__ = ["Store"]
+
+
+class Store(MeetingPart, AccessPart, SelfTestPart, ReportPart, RetentionPart):
+    """Reads and writes of the service. Every method may raise `StoreUnavailable`; a write that returned is on disk."""
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        *,
+        migrate: bool = False,
+        lock_timeout_s: float = LOCK_TIMEOUT_S,
+        time_limit_s: float = TIME_LIMIT_S,
+    ) -> Self:
+        """Open the database at `url` (``sqlite:////path/file`` or ``postgresql://…``).
+
+        With `migrate` it is brought up to date first; without, `SchemaTooOld` says that it has to be. `SchemaTooNew` is
+        raised either way, before anything is changed.
+        """
+        work = migrations.migrate if migrate else migrations.check_schema
+        await asyncio.to_thread(work, url)
+        return cls(Database(url, lock_timeout_s=lock_timeout_s, time_limit_s=time_limit_s))
+
+    @staticmethod
+    async def migrate(url: str) -> list[str]:
+        """Bring the database at `url` up to date and return the revisions applied; several processes take turns."""
+        return await asyncio.to_thread(migrations.migrate, url)
+
+    async def ping(self) -> None:
+        """Return if the database answers."""
+        async with self._database.read() as connection:
+            await connection.execute(sa.select(1))
+
+    @asynccontextmanager
+    async def watch(self, meeting_id: str) -> AsyncGenerator[Watcher]:
+        """Give an iterator that yields each time the meeting's board may have changed since entering.
+
+        Enter first, then read the board, then iterate: nothing is missed in between.
+        """
+        if self._listener is not None:
+            await self._listener.start()
+        async with self._events.subscribe(meeting_id) as watcher:
+            yield watcher
+
+    async def close(self) -> None:
+        """End all watching and close every connection."""
+        self._events.close()
+        if self._listener is not None:
+            await self._listener.close()
+        await self._database.close()

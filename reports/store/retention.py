@@ -1,0 +1,121 @@
+"""Retention: when the link to a person ends, and what is left then. Each step is its own short transaction and may be
+run again; run it before the service opens (a restored backup brings back what was deleted) and every hour.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from .part import StorePart
+from .records import Purged, new_id
+from .tables import meeting, participant, report, self_test, session, unlinked_report
+
+__all__ = ["RetentionPart"]
+
+PERSON_KEPT: Final = timedelta(hours=24)
+"""After a meeting's end, or a drop-in report's making."""
+RUN_KEPT: Final = timedelta(hours=24)
+"""What single phases found, after the last one; a reconnect is possible for 10 minutes."""
+SESSION_KEPT: Final = timedelta(hours=24)
+"""After a session expired."""
+MEETING_KEPT: Final = timedelta(days=7)
+"""After its end, with its links: they still open the one question about how it went."""
+FIGURES_KEPT: Final = timedelta(days=396)
+"""13 months, so that a month can be compared with the same month a year before."""
+BATCH: Final = 200
+"""Reports unlinked in one transaction, so that nobody waits long for it."""
+_FIGURE_FIELDS: Final = ("id", "outcome", "value", "unit", "pass", "fail", "cause", "responsible")
+_shuffler: Final = random.SystemRandom()
+
+
+class RetentionPart(StorePart):
+    """The part of the store that forgets."""
+
+    async def purge(self, now: datetime) -> Purged:
+        """Forget what is due at `now` and return how much it was."""
+        past = meeting.c.ends_at < now - PERSON_KEPT
+        drop_ins = sa.delete(report).where(report.c.meeting_id.is_(None), report.c.created_at < now - PERSON_KEPT)
+        ended = sa.select(meeting.c.id).where(past)
+        people = sa.select(participant.c.id).where(participant.c.meeting_id.in_(ended))
+        idle = sa.or_(self_test.c.updated_at < now - RUN_KEPT, self_test.c.participant_id.in_(people))
+        named = sa.or_(participant.c.label != "", participant.c.contact.is_not(None))
+        emptied = sa.update(participant).where(participant.c.meeting_id.in_(ended), named)
+        purged = Purged(
+            drop_in_reports=await self._run(drop_ins),
+            unlinked_reports=await self._unlink(ended),
+            people=await self._run(emptied.values(label="", contact=None)),
+            self_tests=await self._run(sa.delete(self_test).where(idle)),
+            sessions=await self._run(sa.delete(session).where(session.c.expires_at < now - SESSION_KEPT)),
+            old_figures=await self._run(
+                sa.delete(unlinked_report).where(unlinked_report.c.week < _iso_week(now - FIGURES_KEPT))
+            ),
+            meetings=await self._forget_meetings(past, now),
+        )
+        await self._database.scrub()
+        return purged
+
+    async def _run(self, statement: sa.Update | sa.Delete) -> int:
+        async with self._database.write() as connection:
+            return (await connection.execute(statement)).rowcount
+
+    async def _forget_meetings(self, past: sa.ColumnElement[bool], now: datetime) -> int:
+        """Empty the titles of ended meetings; delete those whose links are closed, with people and links."""
+        await self._run(sa.update(meeting).where(past, meeting.c.title != "").values(title=""))
+        return await self._run(sa.delete(meeting).where(meeting.c.ends_at < now - MEETING_KEPT))
+
+    async def _unlink(self, ended: sa.Select[tuple[str]]) -> int:
+        """Replace the reports of ended meetings by figures that name nobody."""
+        total = 0
+        chosen = sa.select(report.c.number).where(report.c.meeting_id.in_(ended)).limit(BATCH)
+        remove = sa.delete(report).where(report.c.number.in_(chosen))
+        remove_returning = remove.returning(report.c.organisation_id, report.c.created_at, report.c.body)
+        while True:
+            async with self._database.write() as connection:
+                rows: list[Any] = list((await connection.execute(remove_returning)).all())
+                _shuffler.shuffle(rows)  # the order of rows must not tell the order of people
+                if rows:
+                    await connection.execute(sa.insert(unlinked_report), [_figures(row) for row in rows])
+            total += len(rows)
+            if len(rows) < BATCH:
+                return total
+
+
+def _figures(row: sa.Row[Any]) -> dict[str, Any]:
+    """Return what may be kept of a report when nobody may know whose it was."""
+    body: Mapping[str, Any] = row.body
+    return {
+        "id": new_id(),
+        "organisation_id": row.organisation_id,
+        "week": _iso_week(row.created_at),
+        "client_class": _client_class(body.get("client")),
+        "profile": str(body.get("profile", "")),
+        "verdict": str(body.get("verdict", "")),
+        "checks": [_check_figures(check) for check in body.get("checks", ()) if isinstance(check, Mapping)],
+    }
+
+
+def _check_figures(check: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep a check's figures; of the practical questions only whether they were answered, never what."""
+    kept = {name: check.get(name) for name in _FIGURE_FIELDS}
+    if str(check.get("id", "")).startswith("practical."):
+        kept["value"] = None
+    return kept
+
+
+def _client_class(client: object) -> str:
+    """Return for example ``Chrome/Android/phone``: no versions, a rare one could single somebody out."""
+    if not isinstance(client, Mapping):
+        return ""
+    words = [str(client.get(name) or "").split(" ") for name in ("browser", "os", "form")]
+    return "/".join(word[0] for word in words)
+
+
+def _iso_week(moment: datetime) -> str:
+    """Return for example ``2026-W48``; comparing the text compares the weeks."""
+    year, week, _day = moment.isocalendar()
+    return f"{year:04d}-W{week:02d}"

@@ -1,0 +1,113 @@
+"""Reports: acknowledged after the commit, exactly once, and gone when their participant says so."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from .errors import CodeTaken, Conflict, StoreUnavailable
+from .guard import guard
+from .meetings import participant_of
+from .part import StorePart
+from .records import CODE_ALPHABET, CODE_LENGTH, BoardRow, SelfTestState, StoredReport
+from .self_tests import set_state
+from .tables import participant, report, self_test, session
+
+__all__ = ["ReportPart"]
+
+_COLUMNS: Final = [report.c[name] for name in StoredReport.__dataclass_fields__]
+
+
+class ReportPart(StorePart):
+    """The part of the store that keeps verdicts."""
+
+    async def save_report(self, added: StoredReport, *, self_test_state: SelfTestState = "finished") -> StoredReport:
+        """Store a report, end its self-test in the same transaction, and return the report as stored, committed.
+
+        Saving an id again gives the row that is there, unchanged, so a client may try until it hears an answer.
+        `CodeTaken`: make another code. `Conflict`: the id is another session's. `Gone`: deleted meanwhile.
+        """
+        if len(added.code) != CODE_LENGTH or not set(added.code) <= set(CODE_ALPHABET):
+            raise ValueError("a report code has 6 characters of Crockford's base32")
+        values = {name: getattr(added, name) for name in StoredReport.__dataclass_fields__}
+        insert = self._insert(report).values(values | {"body": guard(added.body)})
+        async with self._changing_boards() as (connection, meetings):
+            is_new = (await connection.execute(insert.on_conflict_do_nothing().returning(report.c.id))).first()
+            row = (await connection.execute(sa.select(*_COLUMNS).where(report.c.id == added.id))).first()
+            if row is None:
+                raise CodeTaken(added.code)
+            stored = StoredReport(**row._mapping)
+            if _owner(stored) != _owner(added):
+                raise Conflict("this report id belongs to another session")
+            if is_new is not None:
+                await self._end_self_test(connection, stored, self_test_state)
+                if stored.meeting_id is not None:
+                    meetings.add(stored.meeting_id)
+            return stored
+
+    async def latest_report(self, participant_id: str) -> StoredReport | None:
+        """Return the participant's newest report."""
+        return await self._newest(report.c.participant_id == participant_id)
+
+    async def report_for_session(self, session_id: str) -> StoredReport | None:
+        """Return the newest report this session may see: its own, or one made earlier through the same person's link."""
+        return await self._newest(_visible_to(session_id))
+
+    async def report_by_code(self, organisation_id: str, code: str) -> StoredReport | None:
+        """Return the report support was told the code of, inside its own organisation only."""
+        return await self._newest(report.c.organisation_id == organisation_id, report.c.code == code)
+
+    async def delete_report(self, report_id: str, session_id: str) -> bool:
+        """Delete a report this session may see, with the run it came from; False where there is none.
+
+        On SQLite the content is overwritten and taken out of the write-ahead log before this returns.
+        """
+        statement = (
+            sa.delete(report)
+            .where(report.c.id == report_id, _visible_to(session_id))
+            .returning(report.c.self_test_id, report.c.meeting_id)
+        )
+        async with self._changing_boards() as (connection, meetings):
+            row = (await connection.execute(statement)).first()
+            if row is None:
+                return False
+            await connection.execute(sa.delete(self_test).where(self_test.c.id == row.self_test_id))
+            if row.meeting_id is not None:
+                meetings.add(row.meeting_id)
+        with contextlib.suppress(StoreUnavailable):  # deleted and committed; the log is cleared by the next purge
+            await self._database.scrub()
+        return True
+
+    async def board(self, meeting_id: str) -> list[BoardRow]:
+        """Return everybody in the meeting in order, each with the newest report; two queries, however many they are."""
+        running = sa.exists().where(self_test.c.participant_id == participant.c.id, self_test.c.state == "running")
+        people = sa.select(participant, running.label("running")).where(participant.c.meeting_id == meeting_id)
+        newest = sa.select(sa.func.max(report.c.number)).where(report.c.meeting_id == meeting_id)
+        newest = newest.group_by(report.c.participant_id)
+        async with self._database.read() as connection:
+            rows = (await connection.execute(people.order_by(participant.c.position))).all()
+            found = (await connection.execute(sa.select(*_COLUMNS).where(report.c.number.in_(newest)))).all()
+        reports = {row.participant_id: StoredReport(**row._mapping) for row in found}
+        return [BoardRow(participant_of(row), reports.get(row.id), bool(row.running)) for row in rows]
+
+    async def _newest(self, *conditions: sa.ColumnElement[bool]) -> StoredReport | None:
+        statement = sa.select(*_COLUMNS).where(*conditions).order_by(report.c.number.desc()).limit(1)
+        row = await self._first(statement)
+        return None if row is None else StoredReport(**row._mapping)
+
+    async def _end_self_test(self, connection: AsyncConnection, stored: StoredReport, state: SelfTestState) -> None:
+        if stored.self_test_id is not None:
+            await set_state(connection, stored.self_test_id, state, stored.created_at)
+
+
+def _owner(stored: StoredReport) -> tuple[str | None, ...]:
+    return (stored.organisation_id, stored.meeting_id, stored.participant_id, stored.session_id)
+
+
+def _visible_to(session_id: str) -> sa.ColumnElement[Any]:
+    """A session sees its own reports; a participant's session those of the same participant too. A leader sees none."""
+    person = sa.select(session.c.participant_id).where(session.c.id == session_id, session.c.kind == "participant")
+    return sa.or_(report.c.session_id == session_id, report.c.participant_id == person.scalar_subquery())

@@ -1,0 +1,169 @@
+"""The schema as the newest migration leaves it. A test compares it with the migrated database, another one with
+``readiness/docs/privacy.md``: a column that is not explained there cannot be added."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+from .columns import UtcDateTime
+
+__all__ = [
+    "invitation",
+    "meeting",
+    "metadata",
+    "organisation",
+    "participant",
+    "report",
+    "self_test",
+    "self_test_phase",
+    "session",
+    "unlinked_report",
+]
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+organisation = Table(
+    "organisation",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("slug", String, nullable=False, unique=True),
+    Column("name", String, nullable=False),
+    Column("support_phone", String, nullable=False),
+    Column("support_hours", String, nullable=False),
+    Column("languages", JSON, nullable=False),
+    Column("time_zone", String, nullable=False),
+    Column("drop_in_allowed", Boolean, nullable=False),
+)
+
+meeting = Table(
+    "meeting",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("organisation_id", ForeignKey("organisation.id"), nullable=False, index=True),
+    Column("title", String, nullable=False),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime, nullable=False, index=True),
+    Column("profile", String, nullable=False),
+    Column("practical", JSON, nullable=False),
+    Column("expected_people", Integer, nullable=False),
+)
+
+participant = Table(
+    "participant",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("meeting_id", ForeignKey("meeting.id", ondelete="CASCADE"), nullable=False),
+    Column("role", String, nullable=False),
+    Column("label", String, nullable=False),
+    Column("locale", String, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("contact", LargeBinary),
+    UniqueConstraint("meeting_id", "position"),
+)
+
+invitation = Table(
+    "invitation",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("organisation_id", ForeignKey("organisation.id"), nullable=False),
+    Column("kind", String, nullable=False),
+    Column("meeting_id", ForeignKey("meeting.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("participant_id", ForeignKey("participant.id", ondelete="CASCADE"), index=True),
+    Column("token_hash", LargeBinary, nullable=False, unique=True),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
+    CheckConstraint("kind IN ('participant', 'leader')", name="kind"),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("organisation_id", ForeignKey("organisation.id"), nullable=False),
+    Column("invitation_id", ForeignKey("invitation.id", ondelete="CASCADE"), index=True),
+    Column("meeting_id", ForeignKey("meeting.id", ondelete="CASCADE"), index=True),
+    Column("participant_id", ForeignKey("participant.id", ondelete="CASCADE"), index=True),
+    Column("secret_hash", LargeBinary, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False, index=True),
+    CheckConstraint("kind IN ('participant', 'leader', 'drop_in')", name="kind"),
+)
+
+self_test = Table(
+    "self_test",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("session_id", ForeignKey("session.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("organisation_id", ForeignKey("organisation.id"), nullable=False),
+    Column("participant_id", ForeignKey("participant.id", ondelete="CASCADE"), index=True),
+    Column("profile", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("client", JSON, nullable=False),
+    CheckConstraint("state IN ('running', 'finished', 'incomplete')", name="state"),
+    Index(None, "state", "updated_at"),
+)
+
+self_test_phase = Table(
+    "self_test_phase",
+    metadata,
+    Column("test_id", ForeignKey("self_test.id", ondelete="CASCADE"), primary_key=True),
+    Column("phase", String, primary_key=True),
+    Column("data", JSON, nullable=False),
+    Column("saved_at", UtcDateTime, nullable=False),
+)
+
+report = Table(
+    "report",
+    metadata,
+    # The order of arrival: a wall clock that was set back must not make an older report the newest.
+    Column("number", Integer, primary_key=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("code", String, nullable=False, unique=True),
+    Column("organisation_id", ForeignKey("organisation.id"), nullable=False, index=True),
+    Column("meeting_id", ForeignKey("meeting.id", ondelete="CASCADE"), index=True),
+    Column("participant_id", ForeignKey("participant.id", ondelete="CASCADE"), index=True),
+    Column("self_test_id", ForeignKey("self_test.id", ondelete="SET NULL"), index=True),
+    Column("session_id", ForeignKey("session.id", ondelete="SET NULL"), index=True),
+    Column("verdict", String, nullable=False),
+    Column("complete", Boolean, nullable=False),
+    Column("other_device", Boolean, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False, index=True),
+    Column("valid_until", UtcDateTime, nullable=False),
+    Column("body", JSON, nullable=False),
+    CheckConstraint("verdict IN ('ready', 'ready_with_warnings', 'not_ready', 'incomplete')", name="verdict"),
+)
+
+unlinked_report = Table(
+    "unlinked_report",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("organisation_id", ForeignKey("organisation.id"), nullable=False),
+    Column("week", String, nullable=False, index=True),
+    Column("client_class", String, nullable=False),
+    Column("profile", String, nullable=False),
+    Column("verdict", String, nullable=False),
+    Column("checks", JSON, nullable=False),
+)
