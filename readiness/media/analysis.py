@@ -1,0 +1,180 @@
+"""Picture and sound of one test, analysed in one low-priority thread so that the clock echo is not disturbed.
+
+Nothing is written, nothing is kept but numbers: a still lives until it was looked at, sound until it was heard.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from probes.measurement import Measurement
+from readiness.media.limits import MAX_PCM_BYTES, MAX_STILL_BYTES, SOUND_INTERVAL_S
+
+__all__ = ["Analysis"]
+
+_NICENESS = 10
+_MAX_PIECES = 120
+"""Pieces of sound waiting; at two a second a minute's worth."""
+Emit = Callable[[Mapping[str, Any]], None]
+
+
+class Analysis:
+    """Takes stills and sound as they come; of stills the newest waits, of sound nothing is skipped."""
+
+    def __init__(self, emit: Emit, *, on_memory_error: Callable[[], None]) -> None:
+        self.dropped_stills = 0
+        self.dropped_pieces = 0
+        self._emit = emit
+        self._on_memory_error = on_memory_error
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="analysis", initializer=_be_nice)
+        self._still: tuple[int, bytes] | None = None
+        self._pieces: deque[tuple[str | None, int, bytes]] = deque()
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._runner: asyncio.Task[None] | None = None
+        self._picture: Any = None
+        self._sound: Any = None
+        self._sound_told_s = 0.0
+
+    def prepare(self) -> None:
+        """Load the models in the background, before the first still comes."""
+        self._run()
+        self._thread.submit(self._load_quietly)
+
+    def still(self, t_ms: int, jpeg: bytes) -> None:
+        """Analyse a still, or keep it waiting in the place of an older one."""
+        if len(jpeg) > MAX_STILL_BYTES:
+            self._emit({"op": "still_rejected", "t_ms": t_ms, "code": "still.too_long"})
+            return
+        if self._still is not None:
+            self.dropped_stills += 1
+        self._still = (t_ms, jpeg)
+        self._work()
+
+    def pcm(self, t_ms: int, data: bytes) -> None:
+        """Analyse a piece of 16 kHz mono sound (s16le)."""
+        if len(data) > MAX_PCM_BYTES or len(data) % 2:
+            self._emit({"op": "pcm_rejected", "t_ms": t_ms, "code": "pcm.length"})
+            return
+        self._queue(None, t_ms, data)
+
+    def mark(self, step: str, t_ms: int) -> None:
+        """Note that a step of the sound test began or ended, in order with the sound."""
+        self._queue(step, t_ms, b"")
+
+    async def finish_sound(self, raw: Mapping[str, Any]) -> tuple[list[Measurement], dict[str, Any]]:
+        """Return the microphone's measurements, after all sound that came was heard."""
+        await self._idle.wait()
+        loop = asyncio.get_running_loop()
+        found: list[Measurement] = await loop.run_in_executor(self._thread, self._measure_sound, raw)
+        return found, {"dropped_pieces": self.dropped_pieces}
+
+    def _queue(self, step: str | None, t_ms: int, data: bytes) -> None:
+        if len(self._pieces) >= _MAX_PIECES:
+            self.dropped_pieces += 1
+            return
+        self._pieces.append((step, t_ms, data))
+        self._work()
+
+    def _work(self) -> None:
+        self._idle.clear()
+        self._wake.set()
+        self._run()
+
+    def _run(self) -> None:
+        if self._runner is None:
+            self._runner = asyncio.get_running_loop().create_task(self._loop())
+
+    async def _loop(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._pieces or self._still:
+                await self._one()
+            self._idle.set()
+
+    async def _one(self) -> None:
+        """Analyse the next piece of sound, or else the waiting still."""
+        loop = asyncio.get_running_loop()
+        if self._pieces:
+            step, t_ms, data = self._pieces.popleft()
+            answer = await loop.run_in_executor(self._thread, self._hear, step, t_ms, data)
+        else:
+            still, self._still = self._still, None
+            answer = await loop.run_in_executor(self._thread, self._look, *still) if still else None
+        if answer:
+            self._emit(answer)
+
+    def _look(self, t_ms: int, jpeg: bytes) -> dict[str, Any]:
+        try:
+            picture = self._load_picture()
+            return {"op": "still", "t_ms": t_ms, "numbers": picture(jpeg, t_ms)}
+        except MemoryError:
+            self._on_memory_error()
+            raise
+        except ValueError:
+            return {"op": "still_rejected", "t_ms": t_ms, "code": "still.rejected"}
+        except Exception as error:  # ours, not the participant's: say so
+            return {"op": "still_rejected", "t_ms": t_ms, "code": "still.failed", "error": type(error).__name__}
+
+    def _hear(self, step: str | None, t_ms: int, data: bytes) -> dict[str, Any] | None:
+        try:
+            sound = self._load_sound()
+            if step is not None:
+                sound.mark(step, t_ms)
+                return None
+            numbers = sound.feed(data, t_ms)
+        except MemoryError:
+            self._on_memory_error()
+            raise
+        except Exception as error:  # ours or nonsense: the test goes on
+            return {"op": "pcm_rejected", "t_ms": t_ms, "code": "pcm.failed", "error": type(error).__name__}
+        now = time.perf_counter()
+        if now - self._sound_told_s < SOUND_INTERVAL_S:
+            return None
+        self._sound_told_s = now
+        return {"op": "sound", "t_ms": t_ms, "numbers": numbers}
+
+    def _measure_sound(self, raw: Mapping[str, Any]) -> list[Measurement]:
+        return list(self._load_sound().measurements(raw))
+
+    def _load_quietly(self) -> None:
+        try:
+            self._load_picture()
+            self._load_sound()
+        except MemoryError:
+            self._on_memory_error()
+        except Exception:  # said with the first still or sound instead
+            return
+
+    def _load_picture(self) -> Callable[[bytes, int], dict[str, Any]]:
+        if self._picture is None:
+            from probes.camera import PictureAnalyser, decode_still
+            from probes.faces import FaceFinder
+
+            analyser = PictureAnalyser(FaceFinder())
+            self._picture = lambda jpeg, t_ms: analyser.numbers(decode_still(jpeg), t_ms)
+        return self._picture  # type: ignore[no-any-return]
+
+    def _load_sound(self) -> Any:
+        if self._sound is None:
+            from probes.microphone import SoundAnalyser
+            from probes.speech import SpeechDetector
+
+            self._sound = SoundAnalyser(SpeechDetector())
+        return self._sound
+
+
+def _be_nice() -> None:
+    """Lower this thread's priority (Linux takes a thread's number where it says process)."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

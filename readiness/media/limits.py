@@ -1,0 +1,97 @@
+"""Every limit of the media side in one place, each with its unit and its reason. Imports nothing of ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Budget", "MediaSettings", "WorkerLimits"]
+
+# Offer
+MAX_OFFER_BYTES = 32 * 1024
+"""A browser's offer with three sections is 6-12 kB."""
+MAX_SECTIONS = 3
+"""Audio, video and data."""
+MAX_OFFERS = 3
+"""A test may renegotiate from scratch after a network change, not endlessly."""
+
+# Times
+ANSWER_TIMEOUT_S = 5.0
+"""Binding sockets and making a certificate takes milliseconds."""
+CLOSE_TIMEOUT_S = 3.0
+ALIVE_INTERVAL_S = 1.0
+"""How often a worker says that it lives."""
+SILENCE_S = 8
+"""Seconds without a word after which a worker counts as frozen and is killed; tests must end within 20 s."""
+STOP_TIMEOUT_S = 2.0
+"""How long a worker may take to say goodbye before it is killed."""
+READY_TIMEOUT_S = 15.0
+"""The first worker waits for the preload (about 1 s; several on a loaded machine)."""
+
+# Clock channel (data channel "clock")
+CLOCK_LABEL = "clock"
+MAX_CLOCK_MESSAGE_BYTES = 100
+MAX_PINGS_PER_S = 60
+MAX_PONGS_PER_S = 50
+MAX_PINGS = 6000
+"""Rows kept of one test: 60 s of measuring at twice the allowed rate, rounded up."""
+
+# Paced RTP
+MAX_RATE_MBPS = 6.0
+"""Each way in a probe."""
+MAX_DOWNLINK_S = 10.0
+MAX_BURST_S = 0.005
+"""The pacer catches up at most this much at once."""
+MAX_FEEDBACK_PACKETS = 6000
+
+# What one still or one piece of sound may weigh
+MAX_STILL_BYTES = 64_000
+MAX_PCM_BYTES = 32_000
+SOUND_INTERVAL_S = 0.25
+"""Live sound numbers: at most four a second."""
+
+# Peer
+MAX_CHECKED_PAIRS = 32
+"""Source addresses one peer may send ICE checks from; a browser with several networks needs fewer than ten."""
+MAX_QUEUED_DATAGRAMS = 4000
+"""Datagrams of a proven peer waiting to be read; beyond it they are dropped, as a router would."""
+MAX_MISORDERED_CHUNKS = 2000
+"""SCTP chunks received out of order; sorting them is quadratic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What one peer may use. Exceeding any closes that peer only, and the report says so."""
+
+    connect_s: float = 15.0
+    """From the answer to the connection, s."""
+    measuring_s: int = 60
+    """Seconds with pings or probe packets."""
+    data_channels: int = 4
+    unfinished_bytes: int = 1_000_000
+    """Bytes of unfinished data-channel messages: reassembly is quadratic in them (measured: 12 MB = 12 s of CPU)."""
+    bytes_each_way: int = 25_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLimits:
+    """What the operating system lets one worker process use."""
+
+    cpu_s: int = 60
+    """RLIMIT_CPU, s. A whole test takes 3-10 s."""
+    memory_mb: int = 512
+    """Address space on top of what the preloaded process has, MiB."""
+    open_files: int = 64
+    wall_s: int = 45 * 60
+    """From acquisition, s. Ten minutes of machine time, and a person who needs half an hour is not cut off."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSettings:
+    """Where media is served from, and within which limits."""
+
+    addresses: tuple[tuple[str, str], ...] = (("127.0.0.1", "127.0.0.1"),)
+    """Pairs of (public, local) address: what the answer says, and what the worker binds to (1:1 NAT)."""
+    ports: tuple[int, int] | None = None
+    """First and last UDP port, or None for any."""
+    limits: WorkerLimits = WorkerLimits()
+    budget: Budget = Budget()

@@ -1,0 +1,243 @@
+"""The peer a browser measures against. Passive ICE, no servers, no media received, everything bounded.
+
+aiortc answers bad input with many kinds of exceptions, from `close` too. Here any of them becomes SdpRejected with a
+mapped code, and what aiortc left behind is closed all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+
+from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCRtpTransceiver, RTCSessionDescription
+
+from readiness.media import aiortc_private as private
+from readiness.media.aiortc_private import Meter, NoMediaPort
+from readiness.media.clock_echo import ClockEcho
+from readiness.media.downlink import DownlinkLog, PacedSender
+from readiness.media.limits import (
+    ANSWER_TIMEOUT_S,
+    CLOCK_LABEL,
+    CLOSE_TIMEOUT_S,
+    MAX_FEEDBACK_PACKETS,
+    Budget,
+)
+from readiness.media.sdp_policy import SdpRejected, check_offer
+
+__all__ = ["Loopback", "NoMediaPort", "SdpRejected", "public_answer"]
+
+_EPOCH_S = time.perf_counter()
+"""Clock stamps count from here: a machine's time since boot is nobody's business."""
+PeerEvent = Callable[[str, str | None], None]
+
+
+def now_us() -> int:
+    """Return this process's monotonic clock in µs."""
+    return int((time.perf_counter() - _EPOCH_S) * 1e6)
+
+
+class Loopback:
+    """One peer connection, from offer to close. `on_event` gets (state, code): connected, failed or closed."""
+
+    def __init__(
+        self,
+        addresses: tuple[tuple[str, str], ...],
+        ports: tuple[int, int] | None,
+        *,
+        budget: Budget,
+        on_event: PeerEvent,
+    ) -> None:
+        self.clock = ClockEcho(now_us)
+        self.feedback: list[bytes] = []
+        """FCI of each transport-wide feedback of the latest probe."""
+        self.downlink: DownlinkLog | None = None
+        self.close_failures = 0
+        self.setup_ms: float | None = None
+        self.meter = Meter(budget.bytes_each_way, self._exceed)
+        self._addresses = addresses
+        self._ports = ports
+        self._budget = budget
+        self._on_event = on_event
+        self._pc: RTCPeerConnection | None = None
+        self._sender: PacedSender | None = None
+        self._channels = 0
+        self._clock_channel: RTCDataChannel | None = None
+        self._measuring_s = 0
+        self._pings_before = 0
+        self._state = "new"
+        self._answered_s = 0.0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._deadline: asyncio.TimerHandle | None = None
+
+    async def answer(self, offer: str) -> str:
+        """Return the answer to `offer`. Raises SdpRejected or NoMediaPort; nothing is left open then."""
+        return await self.answer_unchecked(check_offer(offer))
+
+    async def answer_unchecked(self, offer: str) -> str:
+        """As `answer`, past the policy: for the policy's own text, and for tests of this wrapping."""
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                answer = await self._negotiate(offer)
+        except (SdpRejected, NoMediaPort):
+            await self.close()
+            raise
+        except MemoryError:
+            raise
+        except Exception:  # whatever aiortc makes of it
+            await self.close()
+            raise SdpRejected("sdp.rejected") from None
+        self._answered_s = time.perf_counter()
+        self._deadline = asyncio.get_running_loop().call_later(self._budget.connect_s, self._check_connected)
+        return answer
+
+    async def run_downlink(self, *, rate_mbps: float, duration_s: float) -> DownlinkLog:
+        """Send paced RTP and keep log and feedback for the measurement."""
+        if self._sender is None or self._state != "connected":
+            return DownlinkLog(rate_mbps, duration_s, code="disconnected" if self._sender else "no_video")
+        self.feedback.clear()
+        self.downlink = await self._sender.run(rate_mbps=rate_mbps, duration_s=duration_s)
+        return self.downlink
+
+    def tick(self) -> None:
+        """Call once a second: counts the seconds in which something was measured."""
+        pings = len(self.clock.rows) + self.clock.ignored
+        if pings > self._pings_before or (self._sender and self._sender.active):
+            self._measuring_s += 1
+        self._pings_before = pings
+        if self._measuring_s > self._budget.measuring_s:
+            self.meter.alarm("budget.time")
+
+    async def close(self) -> None:
+        """Close, whatever state it is in. Never raises."""
+        pc, self._pc = self._pc, None
+        if self._deadline:
+            self._deadline.cancel()
+        if pc is None:
+            return
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await pc.close()
+        except Exception:  # seen: AttributeError after a rejected offer
+            self.close_failures += 1
+        await private.force_close(pc)
+        if self._state not in {"failed", "closed"}:
+            self._state = "closed"
+
+    async def _negotiate(self, offer: str) -> str:
+        pc = self._pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        await pc.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+        video = _send_only(pc.getTransceivers())
+        failures = private.bind_transports(pc, _locals(self._addresses), self._ports, self.meter)
+        private.stamp_arrivals(pc, self.meter)
+        private.tap_feedback(pc, self._take_feedback)
+        private.bound_messages(pc, self._budget.unfinished_bytes, self.meter)
+        pc.on("connectionstatechange", self._state_changed)
+        pc.on("datachannel", self._channel_opened)
+        await pc.setLocalDescription(await pc.createAnswer())
+        answer = public_answer(pc.localDescription.sdp, self._addresses)
+        if "\r\na=candidate:" not in answer:
+            raise NoMediaPort(failures[0] if failures else "address_unavailable")
+        raw = private.raw_video(video) if video else None
+        self._sender = PacedSender(raw, bytes_sent=self._bytes_sent) if raw else None
+        return answer
+
+    def _bytes_sent(self) -> tuple[int, int]:
+        return self.meter.bytes_out, self.meter.datagrams_out
+
+    def _take_feedback(self, fci: bytes) -> None:
+        if len(self.feedback) < MAX_FEEDBACK_PACKETS:
+            self.feedback.append(fci)
+
+    def _channel_opened(self, channel: RTCDataChannel) -> None:
+        self._channels += 1
+        if self._channels > self._budget.data_channels:
+            self.meter.alarm("budget.channels")
+        elif channel.label == CLOCK_LABEL and self._clock_channel is None and not channel.ordered:
+            self._clock_channel = channel
+            channel.on("message", self._pinged)
+
+    def _pinged(self, message: object) -> None:
+        channel = self._clock_channel
+        if channel is None or channel.readyState != "open":
+            return
+        arrived_us = int((self.meter.arrived_s - _EPOCH_S) * 1e6)
+        pong = self.clock.answer(message, arrived_us=arrived_us, can_send=channel.bufferedAmount == 0)
+        if pong is not None:
+            with contextlib.suppress(Exception):  # closing meanwhile: the ping counts, the pong is lost
+                channel.send(pong)
+
+    def _state_changed(self) -> None:
+        state = self._pc.connectionState if self._pc else "closed"
+        if state in {"connected", "failed", "closed"} and state != self._state:
+            if state == "connected":
+                self.setup_ms = round((time.perf_counter() - self._answered_s) * 1e3, 1)
+            self._tell(state, None)
+
+    def _check_connected(self) -> None:
+        if self._state == "new":
+            self._exceed("budget.connect")
+
+    def _exceed(self, code: str) -> None:
+        """Close this peer, and say why."""
+        if self._state != "closed":
+            self._tell("closed", code)
+            task = asyncio.get_running_loop().create_task(self.close())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _tell(self, state: str, code: str | None) -> None:
+        if self._state != "closed":
+            self._state = state
+            self._on_event(state, code)
+
+
+def _locals(addresses: tuple[tuple[str, str], ...]) -> list[str]:
+    """Return the local addresses, each once, in order."""
+    return list(dict.fromkeys(local for _, local in addresses))
+
+
+def _send_only(transceivers: list[RTCRtpTransceiver]) -> RTCRtpTransceiver | None:
+    """Receive nothing; return the one video section we may send on."""
+    video = None
+    for transceiver in transceivers:
+        transceiver.direction = "inactive"
+        if transceiver.kind == "video" and video is None:
+            transceiver.direction = "sendonly"
+            video = transceiver
+    return video
+
+
+def public_answer(answer: str, addresses: tuple[tuple[str, str], ...]) -> str:
+    """Return `answer` with each local address replaced by its public one; a candidate of any other is left out."""
+    publics: dict[str, list[str]] = {}
+    for public, local in addresses:
+        publics.setdefault(local, []).append(public)
+    lines: list[str] = []
+    for line in answer.split("\r\n"):
+        if line.startswith("a=candidate:"):
+            lines += _public_candidates(line, publics)
+        elif line.startswith(("c=", "o=")):
+            lines.append(_any_address(line))
+        else:
+            lines.append(line)
+    return "\r\n".join(lines)
+
+
+def _public_candidates(line: str, publics: dict[str, list[str]]) -> list[str]:
+    """Return one candidate line for each public address of the local one; host candidates only."""
+    parts = line.split(" ")
+    if len(parts) != 8 or parts[6:] != ["typ", "host"]:
+        return []
+    found = []
+    for index, public in enumerate(publics.get(parts[4], [])):
+        head = f"{parts[0]}{index}" if index else parts[0]
+        found.append(" ".join([head, *parts[1:4], public, *parts[5:]]))
+    return found
+
+
+def _any_address(line: str) -> str:
+    """Return a c= or o= line with the address that means none (candidates say where)."""
+    head, _, _ = line.rpartition(" IN ")
+    return f"{head} IN IP4 0.0.0.0" if line.startswith("o=") else "c=IN IP4 0.0.0.0"

@@ -1,0 +1,154 @@
+"""Worker processes for live tests, as the web process sees them. Never imports aiortc, cv2 or onnxruntime.
+
+One live test is one process forked from a preloaded fork server. A worker that falls silent is killed, one that
+vanishes is noticed by the end of its socket; either way `MediaWorker.messages` ends and `end_cause` says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import logging
+import multiprocessing
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from readiness.logs import log_event
+from readiness.media.limits import READY_TIMEOUT_S, MediaSettings
+from readiness.media.process import MediaWorker, spawn
+
+__all__ = ["MediaSettings", "MediaWorker", "PoolFull", "WorkerPool"]
+
+PRELOAD = "readiness.media.preload"
+_RETRY_S = (0.5, 1.0, 2.0, 5.0)
+"""Waits between failing attempts to start a worker, s; the last one repeats."""
+_logger = logging.getLogger(__name__)
+_context = multiprocessing.get_context("forkserver")
+
+
+class PoolFull(Exception):
+    """As many tests are live as this process may hold: the participant waits in the queue."""
+
+
+class WorkerPool:
+    """Holds at most `capacity` live workers and keeps `warm` more in waiting."""
+
+    def __init__(self, settings: MediaSettings, *, capacity: int, warm: int = 2) -> None:
+        self.settings = settings
+        self.capacity = capacity
+        self._warm_target = max(warm, 0)
+        self._warm: deque[MediaWorker] = deque()
+        self._live: set[MediaWorker] = set()
+        self._reserved = 0
+        self._closing = False
+        self._started_one = False
+        self._wanted = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+        # One thread starts and reaps: forking is a blocking call, and multiprocessing's registry is not thread-safe.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="media-pool")
+
+    @property
+    def live(self) -> int:
+        """How many tests have a worker now."""
+        return len(self._live) + self._reserved
+
+    @property
+    def ready(self) -> bool:
+        """Whether workers can be started (whether one is free is `live < capacity`)."""
+        return self._started_one and not self._closing
+
+    async def start(self) -> None:
+        """Begin to warm up, in the background: returns at once."""
+        _context.set_forkserver_preload([PRELOAD])
+        atexit.register(self._kill_all)
+        self._wanted.set()
+        self._keeper = asyncio.create_task(self._keep_warm(), name="media-pool")
+
+    async def close(self, grace_s: float = 0.0) -> None:
+        """Start nothing more, let live tests run on for `grace_s`, then end and reap every worker."""
+        self._closing = True
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        async with contextlib.AsyncExitStack() as stack:
+            stack.callback(self._thread.shutdown, wait=False)
+            stack.callback(atexit.unregister, self._kill_all)
+            await asyncio.gather(*(worker.close() for worker in self._warm))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(grace_s, 0.001)):
+                    await asyncio.gather(*(worker.wait_ended() for worker in self._live))
+            await asyncio.gather(*(worker.close() for worker in (*self._live, *self._warm)))
+
+    async def acquire(self, *, addresses: Sequence[tuple[str, str]] | None = None) -> MediaWorker:
+        """Return a started worker of one's own; close it when the test is over.
+
+        `addresses` (public, local) replace the settings' for this test. Raises PoolFull above capacity, OSError or
+        TimeoutError when no process can be started.
+        """
+        if self._closing or self.live >= self.capacity:
+            raise PoolFull
+        self._reserved += 1
+        try:
+            worker = self._take_warm() or await self._start_one()
+            self._live.add(worker)
+        finally:
+            self._reserved -= 1
+            self._wanted.set()
+        settings = self.settings
+        pairs = settings.addresses if addresses is None else addresses
+        await worker.send({
+            "op": "start",
+            "addresses": [list(pair) for pair in pairs],
+            "ports": list(settings.ports) if settings.ports else None,
+        })
+        return worker
+
+    def _take_warm(self) -> MediaWorker | None:
+        while self._warm:
+            worker = self._warm.popleft()
+            if not worker.ended:
+                return worker
+        return None
+
+    async def _start_one(self) -> MediaWorker:
+        loop = asyncio.get_running_loop()
+        spawned = await loop.run_in_executor(self._thread, spawn, _context, self.settings)
+        worker = await MediaWorker.adopt(spawned, thread=self._thread, on_ended=self._forget)
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                await worker.wait_ready()
+        except BaseException:
+            worker.kill()
+            raise
+        self._started_one = True
+        return worker
+
+    async def _keep_warm(self) -> None:
+        failures = 0
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            while len(self._warm) < self._warm_target or not self._started_one:
+                try:
+                    self._warm.append(await self._start_one())
+                    failures = 0
+                except (OSError, EOFError, TimeoutError) as error:
+                    self._started_one = False
+                    log_event(_logger, logging.ERROR, "media.worker_not_started", error=type(error).__name__)
+                    await asyncio.sleep(_RETRY_S[min(failures, len(_RETRY_S) - 1)])
+                    failures += 1
+
+    def _forget(self, worker: MediaWorker) -> None:
+        self._live.discard(worker)
+        with contextlib.suppress(ValueError):
+            self._warm.remove(worker)
+        if worker.end_cause:
+            log_event(_logger, logging.WARNING, "media.worker_ended", cause=worker.end_cause, pid=worker.pid)
+        self._wanted.set()
+
+    def _kill_all(self) -> None:
+        """At the interpreter's exit without `close`: leave no process that would be waited for."""
+        for worker in (*self._live, *self._warm):
+            worker.kill()

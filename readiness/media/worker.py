@@ -1,0 +1,237 @@
+"""The worker: one process, one test. Takes messages from the web process, measures, judges nothing, stores nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import resource
+import socket
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import aiortc  # noqa: F401  (loaded once, in the fork server)
+
+from readiness.media import aiortc_private
+from readiness.media.analysis import Analysis
+from readiness.media.frames import FrameError, encode_frame, read_frame
+from readiness.media.lag import LagMonitor, run_wait_s
+from readiness.media.limits import ALIVE_INTERVAL_S, MAX_OFFERS, Budget, WorkerLimits
+from readiness.media.loopback import Loopback, NoMediaPort, SdpRejected
+from readiness.media.measuring import measure_clock, measure_downlink
+from readiness.media.sandbox import EXIT_LIMIT, confine, start_deadline
+
+__all__ = ["Worker", "serve"]
+
+_SWITCH_S = 0.0005
+"""How long the analysis thread may hold the interpreter: the clock's stamps wait for it."""
+_MAX_UNSENT_BYTES = 4 * 1024 * 1024
+"""The web process reads no more: end instead of growing."""
+
+
+def serve(channel: socket.socket, limits: WorkerLimits) -> None:
+    """Confine this process, serve one test, end the process."""
+    code = EXIT_LIMIT
+    try:
+        channel.setblocking(False)
+        confine(channel.fileno(), limits)
+        sys.setswitchinterval(_SWITCH_S)
+        aiortc_private.extend_tables()
+        code = asyncio.run(_serve(channel, limits))
+    except MemoryError:
+        code = EXIT_LIMIT
+    except BaseException:
+        code = 1
+    finally:
+        os._exit(code)  # nothing to tidy up: the analysis thread may be deep in a library
+
+
+async def _serve(channel: socket.socket, limits: WorkerLimits) -> int:
+    reader, writer = await asyncio.open_connection(sock=channel)
+    worker = Worker(writer, limits)
+    asyncio.get_running_loop().set_exception_handler(worker.loop_failed)
+    return await worker.run(reader)
+
+
+class Worker:
+    """Handles one operation after the other; those that take long run beside."""
+
+    def __init__(self, writer: asyncio.StreamWriter, limits: WorkerLimits) -> None:
+        self._writer = writer
+        self._limits = limits
+        self._lag = LagMonitor()
+        self._peer: Loopback | None = None
+        self._analysis = Analysis(self.emit, on_memory_error=self._out_of_memory)
+        self._addresses: tuple[tuple[str, str], ...] = ()
+        self._ports: tuple[int, int] | None = None
+        self._offers = 0
+        self._failures = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ops: dict[str, Callable[[dict[str, Any], bytes], Awaitable[None] | None]] = {
+            "start": self._start,
+            "offer": self._offer,
+            "still": self._still,
+            "pcm": self._pcm,
+            "mark": self._mark,
+            "downlink": self._downlink,
+            "finish": self._finish,
+        }
+
+    async def run(self, reader: asyncio.StreamReader) -> int:
+        """Serve until stop or the end of the socket; return the exit code."""
+        beside = [asyncio.create_task(self._lag.run()), asyncio.create_task(self._say_alive())]
+        self.emit({"op": "ready", "preloaded": "readiness.media.preload" in sys.modules})
+        stopped = False
+        with contextlib.suppress(EOFError, FrameError, ConnectionError):
+            while not stopped:
+                message, payload = await read_frame(reader)
+                stopped = message["op"] == "stop"
+                if not stopped:
+                    await self._handle(message, payload)
+        for task in (*beside, *self._tasks):
+            task.cancel()
+        if self._peer:
+            await self._peer.close()
+        if stopped:
+            self.emit({"op": "bye", "cpu_s": _cpu_s(), "loop_lag_p99_ms": _rounded(self._lag.p99_ms()), **self._counts()})
+            with contextlib.suppress(ConnectionError):
+                await self._writer.drain()
+        return 0
+
+    def emit(self, message: Mapping[str, Any]) -> None:
+        """Send one message to the web process."""
+        if self._writer.transport.get_write_buffer_size() > _MAX_UNSENT_BYTES:
+            os._exit(1)
+        self._writer.write(encode_frame(message))
+
+    def loop_failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Count what went wrong in a callback or a forgotten task. Says nothing of its text: it may hold addresses."""
+        if isinstance(context.get("exception"), MemoryError):
+            self._out_of_memory()
+        self._failures += 1
+
+    async def _handle(self, message: dict[str, Any], payload: bytes) -> None:
+        operation = self._ops.get(message["op"])
+        if operation is None:
+            self.emit({"op": "failed", "of": message["op"][:20], "error": "unknown"})
+            return
+        try:
+            result = operation(message, payload)
+            if result is not None:
+                await result
+        except MemoryError:
+            self._out_of_memory()
+        except Exception as error:  # one bad message must not end a person's test
+            self._failures += 1
+            self.emit({"op": "failed", "of": message["op"], "error": type(error).__name__})
+
+    def _start(self, message: dict[str, Any], payload: bytes) -> None:
+        self._addresses = tuple((str(public), str(local)) for public, local in message["addresses"])
+        ports = message.get("ports")
+        self._ports = (int(ports[0]), int(ports[1])) if ports else None
+        start_deadline(self._limits.wall_s)
+        self._analysis.prepare()
+
+    async def _offer(self, message: dict[str, Any], payload: bytes) -> None:
+        self._offers += 1
+        if self._offers > MAX_OFFERS:
+            self.emit({"op": "rejected", "code": "sdp.too_many"})
+            return
+        if self._peer:
+            await self._peer.close()
+        peer: Loopback | None = None
+
+        def told(state: str, code: str | None) -> None:
+            if peer is self._peer:
+                self.emit({"op": "peer", "state": state, "code": code, "setup_ms": peer and peer.setup_ms})
+
+        peer = self._peer = Loopback(self._addresses, self._ports, budget=Budget(), on_event=told)
+        try:
+            answer = await peer.answer(str(message.get("sdp", "")))
+        except (SdpRejected, NoMediaPort) as error:
+            self._peer = None
+            self.emit({"op": "rejected", "code": error.code})
+        else:
+            self.emit({"op": "answer", "sdp": answer})
+
+    def _still(self, message: dict[str, Any], payload: bytes) -> None:
+        self._analysis.still(int(message["t_ms"]), payload)
+
+    def _pcm(self, message: dict[str, Any], payload: bytes) -> None:
+        self._analysis.pcm(int(message["t_ms"]), payload)
+
+    def _mark(self, message: dict[str, Any], payload: bytes) -> None:
+        self._analysis.mark(str(message["step"]), int(message["t_ms"]))
+
+    def _downlink(self, message: dict[str, Any], payload: bytes) -> None:
+        self._beside(self._run_downlink(float(message["rate_mbps"]), float(message["duration_s"])))
+
+    async def _run_downlink(self, rate_mbps: float, duration_s: float) -> None:
+        if self._peer is None:
+            self.emit({"op": "downlink_ended", "sent": 0, "code": "disconnected"})
+            return
+        waited = run_wait_s()
+        log = await self._peer.run_downlink(rate_mbps=rate_mbps, duration_s=duration_s)
+        self.emit({"op": "downlink_ended", **log.summary(), "run_wait_ms": round((run_wait_s() - waited) * 1e3, 1)})
+
+    def _finish(self, message: dict[str, Any], payload: bytes) -> None:
+        self._beside(self._measure(str(message["phase"]), message.get("data") or {}))
+
+    async def _measure(self, phase: str, data: dict[str, Any]) -> None:
+        try:
+            if phase == "sound":
+                found, numbers = await self._analysis.finish_sound(data)
+            elif phase == "clock":
+                found, numbers = measure_clock(self._peer, data, self._lag)
+            elif phase == "downlink":
+                found, numbers = measure_downlink(self._peer, data)
+            else:
+                raise ValueError(phase)
+        except MemoryError:
+            self._out_of_memory()
+        except Exception as error:  # the phase is not measured, the test goes on
+            self._failures += 1
+            self.emit({"op": "measured", "phase": phase, "measurements": [], "error": type(error).__name__})
+        else:
+            rows = [measurement.to_json() for measurement in found]
+            self.emit({"op": "measured", "phase": phase, "measurements": rows, "numbers": numbers})
+
+    def _beside(self, work: Any) -> None:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _say_alive(self) -> None:
+        while True:
+            if self._peer:
+                self._peer.tick()
+            self.emit({"op": "alive", "loop_lag_ms": round(self._lag.worst_since_last_ms(), 2), "cpu_s": _cpu_s()})
+            await asyncio.sleep(ALIVE_INTERVAL_S)
+
+    def _counts(self) -> dict[str, Any]:
+        peer = self._peer
+        counts: dict[str, Any] = {"failures": self._failures, "dropped_stills": self._analysis.dropped_stills}
+        if peer:
+            meter = peer.meter
+            counts |= {
+                "bytes_in": meter.bytes_in,
+                "bytes_out": meter.bytes_out,
+                "strangers": meter.strangers,
+                "pings_ignored": peer.clock.ignored,
+                "close_failures": peer.close_failures,
+            }
+        return counts
+
+    def _out_of_memory(self) -> None:
+        os._exit(EXIT_LIMIT)
+
+
+def _cpu_s() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return round(usage.ru_utime + usage.ru_stime, 3)
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 2)

@@ -1,0 +1,1 @@
+"""Meetings, their participants and their links."""

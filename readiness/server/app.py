@@ -1,0 +1,83 @@
+"""The aiohttp application: routes, middleware, and what lives as long as the server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from readiness.access.contacts import contact_box
+from readiness.media.pool import MediaSettings, WorkerPool
+from readiness.server import api, health, pages, socket
+from readiness.server.admission import Admission
+from readiness.server.assets import Assets
+from readiness.server.attempt import end_left_over
+from readiness.server.health import Health
+from readiness.server.middleware import guard, set_security_headers
+from readiness.server.services import SERVICES, Services
+from readiness.settings import Settings
+from reports.store import Store, StoreUnavailable
+
+__all__ = ["make_app", "make_services"]
+
+log = logging.getLogger(__name__)
+CHORES_EVERY_S = 60.0
+WARM_WORKERS = 2
+MAX_BODY_BYTES = 64 * 1024
+
+
+def make_services(settings: Settings, store: Store) -> Services:
+    """Put together what the handlers share. The pool starts with the application."""
+    capacity = max(1, settings.capacity // settings.workers)
+    media = MediaSettings(addresses=tuple((a.public, a.local) for a in settings.media_addresses), ports=settings.media_ports)
+    pool = WorkerPool(media, capacity=capacity, warm=min(WARM_WORKERS, capacity))
+    return Services(
+        settings=settings,
+        store=store,
+        admission=Admission(pool),
+        assets=Assets(),
+        health=Health(settings=settings, store=store, pool=pool),
+        contacts=contact_box(settings),
+    )
+
+
+def make_app(services: Services) -> web.Application:
+    """Return the application."""
+    app = web.Application(middlewares=[guard], client_max_size=MAX_BODY_BYTES)
+    app[SERVICES] = services
+    for part in (pages, api, socket, health):
+        app.add_routes(part.routes)
+    app.on_response_prepare.append(set_security_headers)
+    app.cleanup_ctx.append(_living)
+    return app
+
+
+async def _living(app: web.Application) -> AsyncIterator[None]:
+    """Start the workers and the chores; stop them in the end."""
+    services = app[SERVICES]
+    pool = services.admission.pool
+    await pool.start()
+    services.health.organisation = await services.store.only_organisation()
+    chores = [asyncio.create_task(_chores(services)), asyncio.create_task(services.health.watch())]
+    yield
+    for chore in chores:
+        chore.cancel()
+    await asyncio.gather(*chores, return_exceptions=True)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(10):
+            await pool.close(0.0)
+    await services.store.close()
+
+
+async def _chores(services: Services) -> None:
+    """Once a minute: end tests whose server died, and delete what is past its time."""
+    while True:
+        try:
+            await end_left_over(services, services.now())
+            await services.store.purge(services.now())
+        except StoreUnavailable:
+            log.warning("chores.postponed")
+        await asyncio.sleep(CHORES_EVERY_S)

@@ -1,0 +1,127 @@
+"""Our own health first: so that an outage of ours never becomes a participant's failure."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import shutil
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from readiness.logs import log_event
+from readiness.media.health import check_media_port
+from readiness.media.pool import WorkerPool
+from readiness.settings import MediaAddress, Settings
+from reports.store import Store, StoreUnavailable
+from reports.store.records import Organisation
+
+__all__ = ["Health", "default_route_address"]
+
+log = logging.getLogger(__name__)
+LOOK_EVERY_S = 60.0
+DISK_FULL_PCT = 98.0
+ROUTE_PROBE = "192.0.2.1"
+"""TEST-NET-1 (RFC 5737): connecting a UDP socket to it sends nothing, it only asks the kernel for the route."""
+
+
+def default_route_address() -> str | None:
+    """Return the address of this host's default route, or None where there is none."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((ROUTE_PROBE, 9))
+        address: str = probe.getsockname()[0]
+        return address
+    return None
+
+
+@dataclass(slots=True)
+class Health:
+    """What is known of ourselves, looked at every minute."""
+
+    settings: Settings
+    store: Store
+    pool: WorkerPool
+    organisation: Organisation | None = None
+    """The organisation, where this server has just one: whom to call on any page."""
+    parts: dict[str, bool] = field(default_factory=dict)
+
+    def media_addresses(self, arrived_at: str) -> tuple[MediaAddress, ...]:
+        """Return the addresses for a media answer to a session that arrived at our address `arrived_at`.
+
+        Configured ones if there are any; else where the session arrived and, when that is loopback, the default
+        route's besides (Firefox does not connect to an answer with loopback only).
+        """
+        if self.settings.media_addresses:
+            return self.settings.media_addresses
+        ip = ipaddress.ip_address(arrived_at.split("%")[0])
+        mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+        own = str(mapped or ip)
+        found = [own]
+        if (mapped or ip).is_loopback and (route := default_route_address()):
+            found.append(route)
+        return tuple(MediaAddress(public=address, local=address) for address in found)
+
+    async def look(self) -> Mapping[str, bool]:
+        """Look at every part once and return which are well."""
+        address = (self.settings.media_addresses or self.media_addresses("127.0.0.1"))[0]
+        self.parts = {
+            "database": await self._database(),
+            "media_workers": self.pool.ready,
+            "media_port": await check_media_port(address.local, self.settings.media_ports),
+            "disk": self._disk(),
+        }
+        return self.parts
+
+    async def watch(self) -> None:
+        """Look every minute, and say in the log what went away and came back."""
+        before: Mapping[str, bool] = {}
+        while True:
+            now = dict(await self.look())
+            for part, well in now.items():
+                if well is False and before.get(part, True):
+                    log_event(log, logging.ERROR, "health.lost", part=part)
+                elif well and before.get(part) is False:
+                    log_event(log, logging.WARNING, "health.back", part=part)
+            before = now
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _database(self) -> bool:
+        try:
+            async with asyncio.timeout(3):
+                await self.store.ping()
+                self.organisation = await self.store.only_organisation()
+        except (StoreUnavailable, TimeoutError):
+            return False
+        return True
+
+    def _disk(self) -> bool:
+        try:
+            usage = shutil.disk_usage(self.settings.data_dir)
+        except OSError:
+            return False
+        return 100.0 * usage.used / usage.total < DISK_FULL_PCT
+
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/healthz")
+async def healthz(_request: web.Request) -> web.Response:
+    """The process answers."""
+    return web.json_response({"process": True})
+
+
+@routes.get("/readyz")
+async def readyz(request: web.Request) -> web.Response:
+    """Every part that a self-test needs is well; while draining, say so and take no new tests."""
+    from readiness.server.services import SERVICES  # noqa: PLC0415 - services need Health
+
+    services = request.app[SERVICES]
+    parts = await services.health.look()
+    ready = all(parts.values()) and not services.draining
+    body = {"ready": ready, "draining": services.draining, "live_tests": services.admission.pool.live, "parts": parts}
+    return web.json_response(body, status=200 if ready else 503)

@@ -1,0 +1,225 @@
+"""Run the server: bind, say where, serve, and drain on SIGTERM.
+
+One process by default; `workers` processes share the port (SO_REUSEPORT) and meet in PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import ssl
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from aiohttp import web
+
+from readiness.demo import prepare_demo
+from readiness.errors import SettingError
+from readiness.logs import log_event, set_up_logging
+from readiness.server.app import make_app, make_services
+from readiness.server.services import Services
+from readiness.settings import Settings
+from reports.store import Store, StoreUnavailable
+
+__all__ = ["base_url", "serve"]
+
+log = logging.getLogger(__name__)
+DRAIN_S = 60.0
+KEEPALIVE_S = 15.0
+BACKLOG = 512
+WILDCARDS = {"0.0.0.0", "::", ""}  # noqa: S104 - compared with, not bound to
+
+
+def serve(settings: Settings, *, demo: bool, as_json: bool) -> int:
+    """Serve until SIGTERM or SIGINT. Returns the exit status; raises SettingError before anything is served."""
+    set_up_logging(settings.log_level)
+    _prepare_folder(settings)
+    tls = _tls(settings)
+    listener = _bind(settings)
+    if settings.workers == 1:
+        return asyncio.run(_serve_one(settings, listener, tls, demo=demo, as_json=as_json))
+    return _serve_many(settings, listener, demo=demo, as_json=as_json)
+
+
+async def _serve_one(
+    settings: Settings, listener: socket.socket, tls: ssl.SSLContext | None, *, demo: bool, as_json: bool
+) -> int:
+    store = await _open_store(settings)
+    services = make_services(settings, store)
+    runner = web.AppRunner(
+        make_app(services), access_log=None, keepalive_timeout=KEEPALIVE_S, shutdown_timeout=5.0, handle_signals=False
+    )
+    await runner.setup()
+    site = web.SockSite(runner, listener, ssl_context=tls, backlog=BACKLOG)
+    base = base_url(settings, listener.getsockname())
+    links = await prepare_demo(store, base, services.now()) if demo else {"base_url": base}
+    if demo:
+        services.health.organisation = await store.only_organisation()
+    stopping = _stop_on_signals()
+    await site.start()
+    _say(links, as_json=as_json)
+    await stopping.wait()
+    await _drain(services)
+    await runner.cleanup()
+    return 0
+
+
+def _serve_many(settings: Settings, listener: socket.socket, *, demo: bool, as_json: bool) -> int:
+    """Migrate once, start the processes, restart one that dies, and pass the end on to all."""
+    host, port = listener.getsockname()[:2]
+    base = base_url(settings, (host, port))
+    links = asyncio.run(_prepare_shared(settings, base, demo=demo))
+    context = multiprocessing.get_context("spawn")
+    stopping = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stopping.set())
+    children: list[BaseProcess] = [_child(context, settings) for _ in range(settings.workers)]
+    listener.close()
+    _say(links, as_json=as_json)
+    while not stopping.wait(0.5):
+        for index, child in enumerate(children):
+            if not child.is_alive():
+                log_event(log, logging.ERROR, "process.died", exit_status=child.exitcode)
+                stopping.wait(1.0)
+                children[index] = _child(context, settings)
+    for child in children:
+        if child.pid and child.is_alive():
+            os.kill(child.pid, signal.SIGTERM)
+    for child in children:
+        child.join(DRAIN_S + 15)
+        if child.is_alive():
+            child.kill()
+    return 0
+
+
+def _child(context: multiprocessing.context.SpawnContext, settings: Settings) -> BaseProcess:
+    child = context.Process(target=_child_main, args=(settings,), name="readiness-web")
+    child.start()
+    return child
+
+
+def _child_main(settings: Settings) -> None:
+    set_up_logging(settings.log_level)
+    listener = _bind(settings)
+    sys.exit(asyncio.run(_serve_one(settings, listener, _tls(settings), demo=False, as_json=False)))
+
+
+async def _prepare_shared(settings: Settings, base: str, *, demo: bool) -> Mapping[str, str]:
+    store = await _open_store(settings)
+    try:
+        if demo:
+            return await prepare_demo(store, base, make_services(settings, store).now())
+        return {"base_url": base}
+    finally:
+        await store.close()
+
+
+async def _open_store(settings: Settings) -> Store:
+    try:
+        store = await Store.open(settings.database)
+        await store.migrate()
+    except StoreUnavailable as error:
+        raise SettingError(f"READINESS_DATABASE_URL: the database can't be used: {error}") from None
+    return store
+
+
+async def _drain(services: Services) -> None:
+    """Take no new tests, say so on /readyz, and let the running ones finish for at most a minute."""
+    services.draining = True
+    log_event(log, logging.WARNING, "draining", live_tests=len(services.sockets))
+    try:
+        async with asyncio.timeout(DRAIN_S):
+            while services.sockets:
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        log_event(log, logging.WARNING, "drain.timeout", live_tests=len(services.sockets))
+    for open_socket in list(services.sockets.values()):
+        await open_socket.close()
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopping.set)
+    return stopping
+
+
+def _prepare_folder(settings: Settings) -> None:
+    folder = settings.data_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        trial = folder / f".write-{os.getpid()}"
+        trial.write_bytes(b"")
+        trial.unlink()
+    except OSError as error:
+        raise SettingError(f"READINESS_DATA_DIR: can't write to {str(folder)!r}: {error.strerror}") from None
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    except (ssl.SSLError, OSError) as error:
+        raise SettingError(f"READINESS_TLS_CERT: certificate and key can't be used: {error}") from None
+    return context
+
+
+def _bind(settings: Settings) -> socket.socket:
+    """Return a bound socket. Raises SettingError where the port is in use or the host is not ours."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if settings.workers > 1:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise SettingError(
+                f"READINESS_PORT: port {settings.port} on {settings.host} is in use; stop the other program or choose "
+                "another port"
+            ) from None
+        raise SettingError(f"READINESS_HOST: can't listen on {settings.host}: {error.strerror}") from None
+    listener.setblocking(False)
+    return listener
+
+
+def base_url(settings: Settings, bound: Sequence[Any]) -> str:
+    """Return the address that links are printed with."""
+    if settings.public_url:
+        return settings.public_url
+    host = "127.0.0.1" if settings.host in WILDCARDS else settings.host
+    scheme = "https" if settings.tls_cert else "http"
+    shown = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{shown}:{bound[1]}"
+
+
+def _say(links: Mapping[str, str], *, as_json: bool) -> None:
+    """Print the addresses on standard output once the server serves."""
+    if as_json:
+        print(json.dumps(dict(links)), flush=True)  # noqa: T201 - this is the command's output
+        return
+    names = {
+        "base_url": "Readiness serves at   ",
+        "selftest_url": "Demo self-test        ",
+        "board_url": "Demo leader's board   ",
+        "dropin_url": "Drop-in test          ",
+    }
+    for key, link in links.items():
+        print(f"{names.get(key, key)} {link}", flush=True)  # noqa: T201
+    print("Stop with Ctrl-C.", flush=True)  # noqa: T201
