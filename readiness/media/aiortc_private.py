@@ -125,7 +125,7 @@ class GuardedProtocol(ice.StunProtocol):
                     self.receiver.request_received(message, source, self)
             elif transaction := self.transactions.get(message.transaction_id):
                 transaction.response_received(message, source)
-        except Exception:  # a stranger's datagram: whatever it upsets, it is only that datagram
+        except Exception:  # noqa: BLE001 - a stranger's datagram: whatever it upsets, it is only that datagram
             self._meter.strangers += 1
 
     def _may_check(self, source: tuple[str, int]) -> bool:
@@ -325,7 +325,7 @@ def raw_video(transceiver: RTCRtpTransceiver) -> RawVideo | None:
     """Return the raw sender of a negotiated VP8 section, or None."""
     sender = transceiver.sender
     codec = next((codec for codec in transceiver._codecs if codec.mimeType.lower() == "video/vp8"), None)
-    if codec is None:
+    if codec is None or codec.payloadType is None:
         return None
     numbers = {extension.uri: extension.id for extension in transceiver._headerExtensions}
     return RawVideo(

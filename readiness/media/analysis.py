@@ -123,7 +123,7 @@ class Analysis:
             raise
         except ValueError:
             return {"op": "still_rejected", "t_ms": t_ms, "code": "still.rejected"}
-        except Exception as error:  # ours, not the participant's: say so
+        except Exception as error:  # noqa: BLE001 - ours, not the participant's: say so
             return {"op": "still_rejected", "t_ms": t_ms, "code": "still.failed", "error": type(error).__name__}
 
     def _hear(self, step: str | None, t_ms: int, data: bytes) -> dict[str, Any] | None:
@@ -136,7 +136,7 @@ class Analysis:
         except MemoryError:
             self._on_memory_error()
             raise
-        except Exception as error:  # ours or nonsense: the test goes on
+        except Exception as error:  # noqa: BLE001 - ours or nonsense: the test goes on
             return {"op": "pcm_rejected", "t_ms": t_ms, "code": "pcm.failed", "error": type(error).__name__}
         now = time.perf_counter()
         if now - self._sound_told_s < SOUND_INTERVAL_S:
@@ -153,7 +153,7 @@ class Analysis:
             self._load_sound()
         except MemoryError:
             self._on_memory_error()
-        except Exception:  # said with the first still or sound instead
+        except Exception:  # noqa: BLE001 - said with the first still or sound instead
             return
 
     def _load_picture(self) -> Callable[[bytes, int], dict[str, Any]]:

@@ -85,7 +85,7 @@ class Loopback:
             raise
         except MemoryError:
             raise
-        except Exception:  # whatever aiortc makes of it
+        except Exception:  # noqa: BLE001 - whatever aiortc makes of it
             await self.close()
             raise SdpRejected("sdp.rejected") from None
         self._answered_s = time.perf_counter()
@@ -99,6 +99,11 @@ class Loopback:
         self.feedback.clear()
         self.downlink = await self._sender.run(rate_mbps=rate_mbps, duration_s=duration_s)
         return self.downlink
+
+    def clock_window_s(self) -> tuple[float, float] | None:
+        """Return when the first and the last ping came, in `time.perf_counter`, or None without pings."""
+        rows = self.clock.rows
+        return (rows[0].t2_us / 1e6 + _EPOCH_S, rows[-1].t2_us / 1e6 + _EPOCH_S) if rows else None
 
     def tick(self) -> None:
         """Call once a second: counts the seconds in which something was measured."""
@@ -119,7 +124,7 @@ class Loopback:
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await pc.close()
-        except Exception:  # seen: AttributeError after a rejected offer
+        except Exception:  # noqa: BLE001 - seen: AttributeError after a rejected offer
             self.close_failures += 1
         await private.force_close(pc)
         if self._state not in {"failed", "closed"}:

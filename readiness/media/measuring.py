@@ -2,23 +2,101 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from probes.measurement import Measurement
+from probes.network import (
+    Feedback,
+    PingLog,
+    clock_measurements,
+    downlink_rate,
+    parse_twcc,
+    throughput_measurement,
+)
 from readiness.media.lag import LagMonitor
 from readiness.media.loopback import Loopback
 
-__all__ = ["measure_clock", "measure_downlink"]
+__all__ = ["Measured", "measure_clock", "measure_downlink"]
 
 Measured = tuple[list[Measurement], dict[str, Any]]
+_PACKET_NUMBERS = 0xFFFF
 
 
 def measure_clock(peer: Loopback | None, data: Mapping[str, Any], lag: LagMonitor) -> Measured:
-    """Return the clock's measurements (rtt, jitter, loss)."""
-    return [], {}
+    """Return the clock's measurements. The numbers say how late we were ourselves while it ran."""
+    rows = peer.clock.rows if peer else []
+    found = clock_measurements(
+        data.get("rows") or (),
+        sent=int(data.get("sent") or 0),
+        tags=data.get("tags") or {},
+        server=[PingLog(row.seq, row.t2_us, row.t3_us) for row in rows],
+    )
+    lag_ms = _lag_during(peer, lag)
+    numbers = {
+        "pings": len(rows),
+        "ignored": peer.clock.ignored if peer else 0,
+        "unanswered": sum(row.t3_us is None for row in rows),
+        "server_lag_p99_ms": lag_ms,
+    }
+    return [_with_detail(measurement, "server_lag_p99_ms", lag_ms) for measurement in found], numbers
 
 
 def measure_downlink(peer: Loopback | None, data: Mapping[str, Any]) -> Measured:
-    """Return what paced RTP says of the way down."""
-    return [], {}
+    """Return what paced RTP, and TCP where `data` says so, proves of the way down.
+
+    `data` is the page's final sample; loss is its own count (feedback gets lost too), `tcp_mbps` may be added.
+    """
+    log = peer.downlink if peer else None
+    rate = None
+    if peer and log:
+        sent = {number & _PACKET_NUMBERS: at_ms for number, at_ms in log.sent.items()}
+        rate = downlink_rate(sent, _parsed(peer.feedback), log.wire_bytes)
+    received, lost = _count(data, "packets_received"), _count(data, "packets_lost")
+    loss_pct = 100.0 * max(lost, 0) / (received + max(lost, 0)) if received > 0 else None
+    measurement = throughput_measurement(
+        "down",
+        tcp_mbps=data.get("tcp_mbps"),
+        rtp_mbps=rate.rate_mbps if rate else None,
+        loss_pct=loss_pct,
+        samples=rate.packets if rate else 0,
+        cause="not_reached" if peer is None else "too_few_samples",
+    )
+    numbers: dict[str, Any] = {
+        "rtp_mbps": rate.rate_mbps if rate else None,
+        "loss_pct": loss_pct,
+        "samples": rate.packets if rate else 0,
+        "extra_delay_p95_ms": rate.extra_delay_p95_ms if rate else None,
+        "missing_pct": rate.missing_pct if rate else None,
+        "slipped_ms": round(log.slipped_ms, 1) if log else None,
+        "rate_mbps": log.rate_mbps if log else None,
+    }
+    return [measurement], numbers
+
+
+def _parsed(feedback: Sequence[bytes]) -> list[Feedback]:
+    """Return the feedback that can be read; nonsense is left out, as if it had been lost."""
+    found = []
+    for fci in feedback:
+        try:
+            found.append(parse_twcc(fci))
+        except ValueError:
+            continue
+    return found
+
+
+def _lag_during(peer: Loopback | None, lag: LagMonitor) -> float | None:
+    """Return the 99th percentile of our event loop's lag while pings came in, ms."""
+    window = peer.clock_window_s() if peer else None
+    found = lag.p99_ms(*window) if window else None
+    return None if found is None else round(found, 2)
+
+
+def _with_detail(measurement: Measurement, name: str, value: float | None) -> Measurement:
+    return replace(measurement, details={**measurement.details, name: value})
+
+
+def _count(data: Mapping[str, Any], name: str) -> int:
+    value = data.get(name)
+    return value if isinstance(value, int) else 0

@@ -98,11 +98,13 @@ class WorkerPool:
             self._wanted.set()
         settings = self.settings
         pairs = settings.addresses if addresses is None else addresses
-        await worker.send({
-            "op": "start",
-            "addresses": [list(pair) for pair in pairs],
-            "ports": list(settings.ports) if settings.ports else None,
-        })
+        await worker.send(
+            {
+                "op": "start",
+                "addresses": [list(pair) for pair in pairs],
+                "ports": list(settings.ports) if settings.ports else None,
+            }
+        )
         return worker
 
     def _take_warm(self) -> MediaWorker | None:

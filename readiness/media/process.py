@@ -89,9 +89,7 @@ class MediaWorker:
         self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._watch())]
 
     @classmethod
-    async def adopt(
-        cls, spawned: Spawned, *, thread: Executor, on_ended: Callable[[MediaWorker], None]
-    ) -> MediaWorker:
+    async def adopt(cls, spawned: Spawned, *, thread: Executor, on_ended: Callable[[MediaWorker], None]) -> MediaWorker:
         """Take over a freshly forked process."""
         reader, writer = await asyncio.open_connection(sock=spawned.channel)
         return cls(spawned, reader, writer, thread=thread, on_ended=on_ended)

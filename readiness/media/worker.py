@@ -8,7 +8,6 @@ import os
 import resource
 import socket
 import sys
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -42,7 +41,7 @@ def serve(channel: socket.socket, limits: WorkerLimits) -> None:
         code = asyncio.run(_serve(channel, limits))
     except MemoryError:
         code = EXIT_LIMIT
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - whatever it was, this process ends here
         code = 1
     finally:
         os._exit(code)  # nothing to tidy up: the analysis thread may be deep in a library
@@ -95,7 +94,9 @@ class Worker:
         if self._peer:
             await self._peer.close()
         if stopped:
-            self.emit({"op": "bye", "cpu_s": _cpu_s(), "loop_lag_p99_ms": _rounded(self._lag.p99_ms()), **self._counts()})
+            self.emit(
+                {"op": "bye", "cpu_s": _cpu_s(), "loop_lag_p99_ms": _rounded(self._lag.p99_ms()), **self._counts()}
+            )
             with contextlib.suppress(ConnectionError):
                 await self._writer.drain()
         return 0
@@ -123,7 +124,7 @@ class Worker:
                 await result
         except MemoryError:
             self._out_of_memory()
-        except Exception as error:  # one bad message must not end a person's test
+        except Exception as error:  # noqa: BLE001 - one bad message must not end a person's test
             self._failures += 1
             self.emit({"op": "failed", "of": message["op"], "error": type(error).__name__})
 
@@ -191,7 +192,7 @@ class Worker:
                 raise ValueError(phase)
         except MemoryError:
             self._out_of_memory()
-        except Exception as error:  # the phase is not measured, the test goes on
+        except Exception as error:  # noqa: BLE001 - the phase is not measured, the test goes on
             self._failures += 1
             self.emit({"op": "measured", "phase": phase, "measurements": [], "error": type(error).__name__})
         else:
