@@ -3,6 +3,7 @@
 Everything is done to the objects of one connection; only `extend_tables` changes a library's module, additively.
 """
 
+# ruff: noqa: SLF001 - touching private members is what this module is for
 from __future__ import annotations
 
 import asyncio
@@ -39,11 +40,16 @@ __all__ = [
 
 _RTCP_TRANSPORT_FEEDBACK = 205
 _FMT_TRANSPORT_CC = 15
+_RTCP_VERSION = 2
+_STUN_BELOW = 4
+"""First bytes of a STUN message: 0 to 3 (RFC 7983)."""
+_SECURE = frozenset((*range(20, 64), *range(128, 192)))
+"""First bytes of DTLS and of SRTP or SRTCP (RFC 7983)."""
 _SOCKET_BUFFER_BYTES = 512 * 1024
 _FORCE_CLOSE_S = 1.0
 
 
-class NoMediaPort(Exception):
+class NoMediaPort(Exception):  # noqa: N818 - reads as what it says
     """No socket could be had: `code` is ``ports_exhausted`` or ``address_unavailable``."""
 
     def __init__(self, code: str) -> None:
@@ -104,9 +110,9 @@ class GuardedProtocol(ice.StunProtocol):
         source = (str(addr[0]), int(addr[1]))
         if not data or not isinstance(data, bytes):
             self._meter.strangers += 1
-        elif data[0] < 4:
+        elif data[0] < _STUN_BELOW:
             self._stun(data, source)
-        elif (20 <= data[0] <= 63 or 128 <= data[0] <= 191) and self._is_proved(source):
+        elif data[0] in _SECURE and self._is_proved(source):
             self._pass_on(data)
         else:
             self._meter.strangers += 1
@@ -182,8 +188,8 @@ def _bind_connection(
     meter: Meter,
     failures: list[str],
 ) -> None:
-    async def gather(component: int, addresses: Sequence[str], timeout: int = 5) -> list[Candidate]:
-        """Stand in for aioice's own: the machine's `addresses` are not used, nor STUN or TURN."""
+    async def gather(component: int, **_machine: object) -> list[Candidate]:
+        """Stand in for aioice's own: the machine's addresses are not used, nor STUN or TURN."""
         found = []
         for address in own:
             try:
@@ -280,7 +286,7 @@ def _feedback(data: bytes) -> list[bytes]:
     while position + 12 <= len(data):
         head, packet_type, words = struct.unpack_from("!BBH", data, position)
         end = position + 4 * (words + 1)
-        if head >> 6 != 2 or end > len(data):
+        if head >> 6 != _RTCP_VERSION or end > len(data):
             break
         if packet_type == _RTCP_TRANSPORT_FEEDBACK and head & 0x1F == _FMT_TRANSPORT_CC:
             found.append(data[position + 12 : end])

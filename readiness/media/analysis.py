@@ -158,8 +158,8 @@ class Analysis:
 
     def _load_picture(self) -> Callable[[bytes, int], dict[str, Any]]:
         if self._picture is None:
-            from probes.camera import PictureAnalyser, decode_still
-            from probes.faces import FaceFinder
+            from probes.camera import PictureAnalyser, decode_still  # noqa: PLC0415 - heavy, and in the thread
+            from probes.faces import FaceFinder  # noqa: PLC0415
 
             analyser = PictureAnalyser(FaceFinder())
             self._picture = lambda jpeg, t_ms: analyser.numbers(decode_still(jpeg), t_ms)
@@ -167,8 +167,8 @@ class Analysis:
 
     def _load_sound(self) -> Any:
         if self._sound is None:
-            from probes.microphone import SoundAnalyser
-            from probes.speech import SpeechDetector
+            from probes.microphone import SoundAnalyser  # noqa: PLC0415
+            from probes.speech import SpeechDetector  # noqa: PLC0415
 
             self._sound = SoundAnalyser(SpeechDetector())
         return self._sound

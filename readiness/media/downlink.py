@@ -1,7 +1,7 @@
 """Paced RTP from server to client: constant rate, numbered for transport-wide feedback, never a decodable frame.
 
 Packets look like the middle of a VP8 frame (constant timestamp, no marker, no start bit): complete junk frames made
-Chromium ask for a key frame at every packet. Catching up is bounded, so that our own pause is never a burst on the line.
+Chromium ask for a key frame at every packet. Catching up is bounded: our own pause is no burst on the line.
 """
 
 from __future__ import annotations

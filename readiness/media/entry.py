@@ -11,6 +11,6 @@ __all__ = ["run"]
 
 def run(channel: socket.socket, limits: WorkerLimits) -> None:
     """Serve one test over `channel`, inside `limits`; never returns."""
-    from readiness.media import worker
+    from readiness.media import worker  # noqa: PLC0415 - never in the web process
 
     worker.serve(channel, limits)

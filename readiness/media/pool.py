@@ -28,7 +28,7 @@ _logger = logging.getLogger(__name__)
 _context = multiprocessing.get_context("forkserver")
 
 
-class PoolFull(Exception):
+class PoolFull(Exception):  # noqa: N818 - reads as what it says
     """As many tests are live as this process may hold: the participant waits in the queue."""
 
 

@@ -23,7 +23,7 @@ with contextlib.suppress(ValueError):
 for _name in ("aiortc", "aioice"):
     logging.getLogger(_name).setLevel(logging.WARNING)  # below it they print ICE passwords
 
-import readiness.media.worker  # noqa: F401
+import readiness.media.worker  # noqa: E402 - after the settings above
 
 for _name in ("probes.camera", "probes.faces", "probes.microphone", "probes.network", "probes.speech"):
     with contextlib.suppress(ImportError):

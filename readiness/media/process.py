@@ -43,9 +43,7 @@ def spawn(context: ForkServerContext, settings: MediaSettings) -> Spawned:
     try:
         process = context.Process(target=entry.run, args=(theirs, settings.limits), name="media-worker", daemon=True)
         process.start()
-        if process.pid is None:
-            raise OSError("the fork server gave no process id")
-        pidfd = os.pidfd_open(process.pid) if hasattr(os, "pidfd_open") else -1
+        pidfd = os.pidfd_open(process.pid or 0) if hasattr(os, "pidfd_open") else -1
     except BaseException:
         ours.close()
         raise

@@ -27,6 +27,8 @@ _MAX_FORMATS = 120
 """RTP payload types in one section; Chromium offers about 40."""
 _DYNAMIC = range(96, 128)
 """Payload types we take: outside them the number could be taken for RTCP or a static codec."""
+_ONE_BYTE_IDS = range(1, 15)
+_MAX_PORT = 65535
 _MAX_MESSAGE_BYTES = 262_144
 
 _LINE = re.compile(r"([a-z])=(.*)")
@@ -43,7 +45,7 @@ _EXTMAP = re.compile(r"(\d{1,3})(?:/[a-z]{8})? (\S{1,200})(?: .{0,200})?")
 _NUMBER = re.compile(r"\d{1,10}")
 
 
-class SdpRejected(ValueError):
+class SdpRejected(ValueError):  # noqa: N818 - reads as what it says
     """The offer is not one that a browser of ours would make. `code` says in which respect; no text of it is kept."""
 
     def __init__(self, code: str) -> None:
@@ -134,7 +136,7 @@ def _parse(lines: Sequence[tuple[str, str]]) -> tuple[list[tuple[str, str]], lis
                 raise SdpRejected("sdp.attribute")
             (sections[-1].attributes if sections else session).append((attribute[1], attribute[2] or ""))
     for section, port in zip(sections, ports, strict=True):
-        if int(port) > 65535 or (int(port) == 0 and not section.has("bundle-only")):
+        if int(port) > _MAX_PORT or (int(port) == 0 and not section.has("bundle-only")):
             raise SdpRejected("sdp.media")
     return session, sections
 
@@ -188,7 +190,7 @@ def _data_section(section: _Section) -> list[str]:
         raise SdpRejected("sdp.media")
     port = int(section.one("sctp-port", _NUMBER, session={}, code="sdp.sctp"))
     size = int(section.one("max-message-size", _NUMBER, session={"max-message-size": "65536"}, code="sdp.sctp"))
-    if not 1 <= port <= 65535:
+    if not 1 <= port <= _MAX_PORT:
         raise SdpRejected("sdp.sctp")
     return [
         "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
@@ -237,7 +239,7 @@ def _extensions(section: _Section) -> list[str]:
     found: dict[str, int] = {}
     for key, value in section.attributes:
         match = _EXTMAP.fullmatch(value) if key == "extmap" else None
-        if match and match[2] in _EXTENSIONS and 1 <= int(match[1]) <= 14:
+        if match and match[2] in _EXTENSIONS and int(match[1]) in _ONE_BYTE_IDS:
             found.setdefault(match[2], int(match[1]))
     if len(set(found.values())) != len(found):
         raise SdpRejected("sdp.extension")

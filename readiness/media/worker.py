@@ -26,6 +26,7 @@ __all__ = ["Worker", "serve"]
 
 _SWITCH_S = 0.0005
 """How long the analysis thread may hold the interpreter: the clock's stamps wait for it."""
+_PHASES = {"sound", "clock", "downlink"}
 _MAX_UNSENT_BYTES = 4 * 1024 * 1024
 """The web process reads no more: end instead of growing."""
 
@@ -107,7 +108,7 @@ class Worker:
             os._exit(1)
         self._writer.write(encode_frame(message))
 
-    def loop_failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    def loop_failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Count what went wrong in a callback or a forgotten task. Says nothing of its text: it may hold addresses."""
         if isinstance(context.get("exception"), MemoryError):
             self._out_of_memory()
@@ -128,14 +129,14 @@ class Worker:
             self._failures += 1
             self.emit({"op": "failed", "of": message["op"], "error": type(error).__name__})
 
-    def _start(self, message: dict[str, Any], payload: bytes) -> None:
+    def _start(self, message: dict[str, Any], _payload: bytes) -> None:
         self._addresses = tuple((str(public), str(local)) for public, local in message["addresses"])
         ports = message.get("ports")
         self._ports = (int(ports[0]), int(ports[1])) if ports else None
         start_deadline(self._limits.wall_s)
         self._analysis.prepare()
 
-    async def _offer(self, message: dict[str, Any], payload: bytes) -> None:
+    async def _offer(self, message: dict[str, Any], _payload: bytes) -> None:
         self._offers += 1
         if self._offers > MAX_OFFERS:
             self.emit({"op": "rejected", "code": "sdp.too_many"})
@@ -163,10 +164,10 @@ class Worker:
     def _pcm(self, message: dict[str, Any], payload: bytes) -> None:
         self._analysis.pcm(int(message["t_ms"]), payload)
 
-    def _mark(self, message: dict[str, Any], payload: bytes) -> None:
+    def _mark(self, message: dict[str, Any], _payload: bytes) -> None:
         self._analysis.mark(str(message["step"]), int(message["t_ms"]))
 
-    def _downlink(self, message: dict[str, Any], payload: bytes) -> None:
+    def _downlink(self, message: dict[str, Any], _payload: bytes) -> None:
         self._beside(self._run_downlink(float(message["rate_mbps"]), float(message["duration_s"])))
 
     async def _run_downlink(self, rate_mbps: float, duration_s: float) -> None:
@@ -177,7 +178,9 @@ class Worker:
         log = await self._peer.run_downlink(rate_mbps=rate_mbps, duration_s=duration_s)
         self.emit({"op": "downlink_ended", **log.summary(), "run_wait_ms": round((run_wait_s() - waited) * 1e3, 1)})
 
-    def _finish(self, message: dict[str, Any], payload: bytes) -> None:
+    def _finish(self, message: dict[str, Any], _payload: bytes) -> None:
+        if message["phase"] not in _PHASES:
+            raise ValueError(message["phase"])
         self._beside(self._measure(str(message["phase"]), message.get("data") or {}))
 
     async def _measure(self, phase: str, data: dict[str, Any]) -> None:
@@ -186,10 +189,8 @@ class Worker:
                 found, numbers = await self._analysis.finish_sound(data)
             elif phase == "clock":
                 found, numbers = measure_clock(self._peer, data, self._lag)
-            elif phase == "downlink":
-                found, numbers = measure_downlink(self._peer, data)
             else:
-                raise ValueError(phase)
+                found, numbers = measure_downlink(self._peer, data)
         except MemoryError:
             self._out_of_memory()
         except Exception as error:  # noqa: BLE001 - the phase is not measured, the test goes on
