@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from probes.estimates import finite, mean, median, quantile_interval
+from probes.estimates import finite, mean, median, pair, quantile_interval
 from probes.measurement import Measurement, Number, not_measured
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ MIN_STILL_PX: Final = 64
 """Longest and shortest side of a still that is looked at; the page sends 640 on the long side."""
 MAX_SCANS: Final = 16
 """Progressive JPEG scans allowed; libjpeg's own script uses 10, and each costs a pass over the picture."""
+_MARKER: Final = 0xFF
+_START_OF_SCAN: Final = 0xDA
+_FRAME_HEADERS: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""JPEG markers (ITU-T T.81, table B.1): what begins each segment, the picture's data, and the headers with its size."""
 FROZEN_LUMA: Final = 0.01
 """Mean luma change per pixel under which two stills show the same frame: live noise gives 0.45 and more."""
 MIN_FROZEN_STILLS: Final = 4
@@ -74,8 +78,8 @@ def decode_still(jpeg: bytes) -> NDArray[np.uint8]:
     width, height = _jpeg_size(jpeg)
     if max(width, height) > MAX_STILL_PX or min(width, height) < MIN_STILL_PX:
         raise ValueError("still has an unsuitable size")
-    import cv2  # lazy: heavy, and never to be loaded by the web process
-    import numpy as np
+    import cv2  # noqa: PLC0415 - lazy: never to be loaded by the web process
+    import numpy as np  # noqa: PLC0415 - lazy: never to be loaded by the web process
 
     try:
         picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
@@ -89,15 +93,15 @@ def decode_still(jpeg: bytes) -> NDArray[np.uint8]:
 def _jpeg_size(jpeg: bytes) -> tuple[int, int]:
     """Return width and height from the frame header (ITU-T T.81, B.2.2). Raises ValueError where there is none."""
     position = 2
-    while position + 9 <= len(jpeg) and jpeg[position] == 0xFF:
+    while position + 9 <= len(jpeg) and jpeg[position] == _MARKER:
         marker = jpeg[position + 1]
-        if marker == 0xFF:
+        if marker == _MARKER:
             position += 1
             continue
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+        if marker in _FRAME_HEADERS:
             height = int.from_bytes(jpeg[position + 5 : position + 7], "big")
             return int.from_bytes(jpeg[position + 7 : position + 9], "big"), height
-        if marker == 0xDA:
+        if marker == _START_OF_SCAN:
             break
         position += 2 + int.from_bytes(jpeg[position + 2 : position + 4], "big")
     raise ValueError("still has no frame header")
@@ -112,10 +116,10 @@ class PictureAnalyser:
 
     def numbers(self, bgr: NDArray[np.uint8], t_ms: float) -> dict[str, Any]:
         """Return the still's figures as a dictionary that JSON can carry; `picture_measurements` reads it."""
-        import cv2  # lazy: heavy, and never to be loaded by the web process
-        import numpy as np
+        import cv2  # noqa: PLC0415 - lazy: never to be loaded by the web process
+        import numpy as np  # noqa: PLC0415 - lazy: never to be loaded by the web process
 
-        from probes.light import frame_light, noise_sigma
+        from probes.light import frame_light, noise_sigma  # noqa: PLC0415 - loads numpy
 
         luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
         height, width = luma.shape
@@ -134,7 +138,7 @@ class PictureAnalyser:
 
         Pixels are picked, not averaged, because averaging would hide the sensor noise that proves a live camera.
         """
-        import numpy as np
+        import numpy as np  # noqa: PLC0415 - lazy: never to be loaded by the web process
 
         small = luma[::2, ::2].copy()
         before, self._before = self._before, small
@@ -144,7 +148,7 @@ class PictureAnalyser:
 
 
 def _face_numbers(luma: NDArray[np.uint8], face: Face) -> dict[str, float | None]:
-    from probes.light import face_light
+    from probes.light import face_light  # noqa: PLC0415 - loads numpy
 
     height, width = luma.shape
     eye_y = (face.landmarks[0][1] + face.landmarks[1][1]) / 2
@@ -227,13 +231,13 @@ def _framing(stills: Sequence[_Numbers]) -> Measurement:
 
 def _offset(face: _Numbers) -> float | None:
     """Return how far the face's centre is to the right of the frame's, in percent of the frame's width."""
-    numbers = finite((face.get("x_pct"), face.get("width_pct")))
-    return numbers[0] + numbers[1] / 2 - 50.0 if len(numbers) == 2 else None
+    place = pair(face.get("x_pct"), face.get("width_pct"))
+    return place[0] + place[1] / 2 - 50.0 if place else None
 
 
 def _area(face: _Numbers) -> float:
-    numbers = finite((face.get("width_pct"), face.get("height_pct")))
-    return numbers[0] * numbers[1] if len(numbers) == 2 else 0.0
+    size = pair(face.get("width_pct"), face.get("height_pct"))
+    return size[0] * size[1] if size else 0.0
 
 
 def _faces(still: _Numbers) -> Sequence[_Numbers]:
@@ -266,8 +270,8 @@ def frozen_measurement(stills: Sequence[_Numbers]) -> Measurement:
 
 
 def _seconds_between(before: _Numbers, after: _Numbers) -> float:
-    times = finite((before.get("t_ms"), after.get("t_ms")))
-    return max(0.0, times[1] - times[0]) / 1000.0 if len(times) == 2 else 0.0
+    times = pair(before.get("t_ms"), after.get("t_ms"))
+    return max(0.0, times[1] - times[0]) / 1000.0 if times else 0.0
 
 
 def frame_rate_measurement(capture_ms: Sequence[float]) -> Measurement:

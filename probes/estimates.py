@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-__all__ = ["finite", "mean", "median", "quantile", "quantile_interval", "wilson_interval"]
+__all__ = ["finite", "mean", "median", "pair", "quantile", "quantile_interval", "wilson_interval"]
 
 Z95 = 1.959963984540054
 """Two-sided 95 % point of the normal distribution."""
@@ -26,6 +26,12 @@ def finite(values: Iterable[object]) -> list[float]:
             if math.isfinite(number):
                 numbers.append(number)
     return numbers
+
+
+def pair(first: object, second: object) -> tuple[float, float] | None:
+    """Return both as numbers, or None unless both are finite real numbers."""
+    numbers = finite((first, second))
+    return (numbers[0], numbers[1]) if len(numbers) > 1 else None
 
 
 def mean(values: Sequence[float]) -> float | None:

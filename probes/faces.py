@@ -51,7 +51,7 @@ class FaceFinder:
     """Holds one model session, because making it costs 50 ms and a picture 11 ms. Not for use from two threads."""
 
     def __init__(self, threads: int = 1) -> None:
-        import onnxruntime  # type: ignore[import-untyped]  # lazy: never to be loaded by the web process
+        import onnxruntime  # noqa: PLC0415 - lazy: never to be loaded by the web process
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -62,7 +62,7 @@ class FaceFinder:
 
     def find(self, bgr: Picture) -> list[Face]:
         """Return the faces of a BGR picture, the largest first. Raises ValueError unless it is height x width x 3."""
-        if bgr.ndim != 3 or bgr.shape[2] != 3 or 0 in bgr.shape:
+        if bgr.shape[2:] != (3,) or 0 in bgr.shape:
             raise ValueError("picture must be height x width x 3")
         padded = _padded(bgr)
         found: list[Any] = self._session.run(self._outputs, {"input": padded})

@@ -29,7 +29,7 @@ MIN_RUN_ARRIVALS: Final = 5
 """Shorter runs between lost feedback are mostly edge."""
 
 _HEADER: Final = 8
-_NOT_RECEIVED, _SMALL_DELTA, _LARGE_DELTA = 0, 1, 2
+_NOT_RECEIVED, _LARGE_DELTA = 0, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +76,11 @@ def parse_twcc(fci: bytes) -> Feedback:
         if status == _NOT_RECEIVED:
             arrivals.append((seq, None))
             continue
-        size = 1 if status == _SMALL_DELTA else 2
+        large = status == _LARGE_DELTA
+        size = 2 if large else 1
         if status > _LARGE_DELTA or position + size > len(fci):
             raise ValueError("feedback has a reserved status or too few deltas")
-        time += int.from_bytes(fci[position : position + size], "big", signed=size == 2) * DELTA_MS
+        time += int.from_bytes(fci[position : position + size], "big", signed=large) * DELTA_MS
         position += size
         arrivals.append((seq, time))
     return Feedback(base, reference_ms, fci[7], tuple(arrivals))

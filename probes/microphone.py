@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from probes.estimates import finite, mean
+from probes.estimates import finite, mean, pair
 from probes.measurement import Measurement, Number, not_measured
 
 __all__ = ["FLOOR_DBFS", "STEPS", "Detector", "SoundAnalyser"]
@@ -45,6 +45,10 @@ MIN_PAUSE_WINDOWS: Final = 10
 """A third of a second of speech for a level, and of pause for a noise floor."""
 SPEAKING: Final = (3, 6)
 """Speaking now: at least 3 of the last 6 windows (0.2 s) are speech."""
+FLOOR_SHARE: Final = 0.9
+"""Share of the pause windows, the quietest ones, that make the noise floor: a cough or a late start is no floor."""
+BLOCK_FIGURES: Final = 5
+"""Figures in one of the page's blocks: t_ms, rms_dbfs, peak_dbfs, zero_pct, clipped_frames_pct."""
 STEPS: Final = ("silence_start", "silence_end", "speech_start", "speech_end")
 
 _Details = dict[str, Number | str | bool | None]
@@ -117,7 +121,7 @@ class SoundAnalyser:
         page = _raw(raw)
         windows = list(self._windows)
         pauses = _pauses(windows)
-        floor = _level([window.power for window in pauses]) if len(pauses) >= MIN_PAUSE_WINDOWS else None
+        floor = _floor(pauses)
         level = _level_measurement(windows, page, floor)
         return [
             level,
@@ -143,8 +147,8 @@ class SoundAnalyser:
         return Measurement("microphone.noise", floor, "dbfs", samples=pauses, details=details)
 
     def _asked_silence_s(self) -> float | None:
-        times = finite((self._marks.get("silence_start"), self._marks.get("silence_end")))
-        return (times[1] - times[0]) / 1000.0 if len(times) == 2 and times[1] > times[0] else None
+        times = pair(self._marks.get("silence_start"), self._marks.get("silence_end"))
+        return (times[1] - times[0]) / 1000.0 if times and times[1] > times[0] else None
 
     def _live(self) -> dict[str, Any]:
         power = float(np.mean(self._recent**2)) if self._recent.size else 0.0
@@ -210,11 +214,19 @@ def _pauses(windows: Sequence[_Window]) -> list[_Window]:
     return [window for window in inside if window.zeros < WINDOW_SAMPLES] or inside
 
 
+def _floor(pauses: Sequence[_Window]) -> float | None:
+    """Return the noise floor in dBFS, or None where the pauses are too few to tell."""
+    if len(pauses) < MIN_PAUSE_WINDOWS:
+        return None
+    powers = sorted(window.power for window in pauses)
+    return _level(powers[: math.ceil(len(powers) * FLOOR_SHARE)])
+
+
 def _speech_s(windows: Sequence[_Window] | deque[_Window]) -> float:
     return sum(1 for window in windows if window.probability > SPEECH) * WINDOW_S
 
 
-def _speech_to_noise(level: Number | str | bool | None, floor: float) -> float | None:
+def _speech_to_noise(level: object, floor: float) -> float | None:
     """Return the signal-to-noise ratio in dB; the noise under the speech is taken out of the speech first."""
     if not isinstance(level, (int, float)):
         return None
@@ -236,10 +248,10 @@ def _raw(raw: Mapping[str, Any]) -> _Raw:
 
 def _block(block: Any) -> list[float] | None:
     """Return a block of five sensible numbers with its levels kept between the floor and +20 dBFS, else None."""
-    if not isinstance(block, (list, tuple)) or len(block) != 5:
+    if not isinstance(block, (list, tuple)) or len(block) != BLOCK_FIGURES:
         return None
     numbers = finite(block)
-    if len(numbers) != 5 or not all(0.0 <= share <= 100.0 for share in numbers[3:]):
+    if len(numbers) != BLOCK_FIGURES or not all(0.0 <= share / 100.0 <= 1.0 for share in numbers[3:]):
         return None
     t_ms, rms, peak, zeros, clipped = numbers
     return [t_ms, *(min(max(level, FLOOR_DBFS), 20.0) for level in (rms, peak)), zeros, clipped]

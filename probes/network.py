@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final, Literal
 
-from probes.estimates import finite, median, quantile, quantile_interval, wilson_interval
+from probes.estimates import finite, median, pair, quantile, quantile_interval, wilson_interval
 from probes.feedback import DownlinkRate, Feedback, downlink_rate, parse_twcc
 from probes.measurement import Measurement, Number, not_measured
 
@@ -46,9 +46,12 @@ DRIFT_SPAN_US: Final = 30_000_000
 """Spans longer than this get the drift between the two clocks removed."""
 MAX_DRIFT: Final = 500e-6
 """Crystals differ by at most some 200 parts per million; a steeper line is a queue, not a clock."""
+ROW_FIGURES: Final = 5
+"""Figures in a client's row: seq, t1_us, t2_us, t3_us, t4_us."""
 HEADROOM_WINDOW_MS: Final = 1000.0
 """A TCP rate counts when it held for this long, so that a burst from a buffer proves nothing."""
 MIN_HEADROOM_SPAN_MS: Final = 500.0
+MIN_HEADROOM_POINTS: Final = 3
 MAX_HEADROOM_POINTS: Final = 1000
 
 _Details = dict[str, Number | str | bool | None]
@@ -105,7 +108,7 @@ def clock_rows(client: Iterable[object], server: Iterable[PingLog]) -> list[Cloc
 
 
 def _whole_numbers(item: object) -> list[int] | None:
-    if not isinstance(item, (list, tuple)) or len(item) != 5:
+    if not isinstance(item, (list, tuple)) or len(item) != ROW_FIGURES:
         return None
     if not all(isinstance(number, int) and not isinstance(number, bool) for number in item):
         return None
@@ -227,7 +230,7 @@ def _lower_hull(points: Sequence[tuple[float, float]]) -> list[tuple[float, floa
     """Return the lower convex hull from left to right (Andrew's monotone chain)."""
     hull: list[tuple[float, float]] = []
     for x, y in sorted(points):
-        while len(hull) >= 2:
+        while len(hull) > 1:
             (x0, y0), (x1, y1) = hull[-2], hull[-1]
             if (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) > 0:
                 break
@@ -281,12 +284,12 @@ def _longest_missing(expected: Sequence[int], arrived: set[int]) -> int:
 
 def _range(value: object) -> tuple[int, int] | None:
     """Return first and last sequence, or None when they are no range."""
-    if not isinstance(value, (list, tuple)) or len(value) != 2:
+    if not isinstance(value, (list, tuple)) or not all(isinstance(seq, int) for seq in value):
         return None
-    first, last = value
-    if not isinstance(first, int) or not isinstance(last, int) or not 0 <= first <= last <= MAX_STAMP_US:
-        return None
-    return first, last
+    match list(value):
+        case [first, last] if 0 <= first <= last <= MAX_STAMP_US:
+            return first, last
+    return None
 
 
 def _inside(seq: int, bounds: tuple[int, int] | None) -> bool:
@@ -301,10 +304,10 @@ def tcp_headroom(points: Sequence[Any]) -> float | None:
     """
     clean: list[tuple[float, float]] = []
     for point in points[:MAX_HEADROOM_POINTS]:
-        numbers = finite(point) if isinstance(point, (list, tuple)) else []
-        if len(numbers) == 2 and (not clean or (numbers[0] > clean[-1][0] and numbers[1] >= clean[-1][1])):
-            clean.append((numbers[0], numbers[1]))
-    if len(clean) < 3 or clean[-1][0] - clean[0][0] < MIN_HEADROOM_SPAN_MS:
+        numbers = pair(*point[:2]) if isinstance(point, (list, tuple)) and len(point) > 1 else None
+        if numbers and (not clean or (numbers[0] > clean[-1][0] and numbers[1] >= clean[-1][1])):
+            clean.append(numbers)
+    if len(clean) < MIN_HEADROOM_POINTS or clean[-1][0] - clean[0][0] < MIN_HEADROOM_SPAN_MS:
         return None
     window = min(HEADROOM_WINDOW_MS, clean[-1][0] - clean[0][0])
     best, end = 0.0, 0

@@ -29,7 +29,7 @@ class SpeechDetector:
     """Holds the model's memory of one stream of sound; a new stream needs `reset`. Not for use from two threads."""
 
     def __init__(self) -> None:
-        import onnxruntime  # type: ignore[import-untyped]  # lazy: never to be loaded by the web process
+        import onnxruntime  # noqa: PLC0415 - lazy: never to be loaded by the web process
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1

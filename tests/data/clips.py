@@ -1,0 +1,302 @@
+"""Camera and microphone clips for the browser tests, made here from freely licensed material.
+
+Pictures: the portrait is ``skimage.data.astronaut()`` (NASA, public domain, no known copyright restrictions), the
+picture on the wall ``skimage.data.coffee()`` (CC0, Rachel Michetti); the room around them is drawn. Voices: eSpeak NG
+(GPL-3.0-or-later program; what it speaks is not covered by its licence), sentences of our own. Noise is drawn from
+seeded generators. Nobody was recorded for this.
+
+``python -m tests.data.clips OUTDIR`` writes them all; what is there already stays. Chromium takes them by
+``--use-file-for-fake-video-capture`` (Motion JPEG, 640x480, 30 fps) and ``--use-file-for-fake-audio-capture``
+(WAV, 48 kHz, 16 bits, mono); both loop.
+"""
+
+from __future__ import annotations
+
+import functools
+import subprocess
+import sys
+import wave
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+import skimage.data
+from numpy.typing import NDArray
+
+__all__ = [
+    "CAMERAS",
+    "MICROPHONES",
+    "active_power",
+    "camera_clip",
+    "camera_frames",
+    "ffmpeg",
+    "main",
+    "microphone_clip",
+    "microphone_sound",
+    "spoken",
+]
+
+WIDTH: Final = 640
+HEIGHT: Final = 480
+FPS: Final = 30
+FRAMES: Final = 90
+"""Three seconds; the movement comes round in that time, so that the loop has no jump."""
+RATE_HZ: Final = 48_000
+NOISE_SIGMA: Final = 2.0
+"""Sensor noise in luma steps, an ordinary webcam in a lit room."""
+MOVE_PX: Final = 3.0
+"""How far the person sways."""
+VERSION: Final = "1"
+"""Part of the file names: raise it when a clip changes, so that an old cache is not taken for it."""
+
+_FACE_X, _EYE_Y, _FACE_HEIGHT = 223.0, 102.0, 113.0
+"""Where YuNet sees the face in the portrait: middle, eye line and box height in px."""
+_BODY_LEFT = ((20, 512), (23, 400), (38, 292), (75, 236), (112, 206), (118, 182), (148, 155), (181, 150), (181, 128))
+_HEAD_LEFT = ((165, 106), (154, 92), (153, 60), (165, 36), (190, 17), (230, 11))
+_HEAD_RIGHT = ((270, 24), (296, 48), (301, 82), (290, 112), (270, 132), (258, 150), (256, 172))
+_BODY_RIGHT = ((292, 198), (305, 236), (330, 262), (350, 292), (360, 360), (380, 512))
+"""Outline of the person in the portrait, clockwise from the lower left; helmet and rocket are left out."""
+
+Picture = NDArray[np.uint8]
+Sound = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What the camera sees. Shares count from the upper left corner of the frame."""
+
+    person: bool = True
+    face_share: float = 0.30
+    """Height of the face box over that of the frame."""
+    face_x: float = 0.5
+    eye_y: float = 0.38
+    window: bool = False
+    """A bright window instead of the wall."""
+    person_gain: float = 1.0
+    gain: float = 1.0
+    noise_sigma: float = NOISE_SIGMA
+    moves: bool = True
+
+
+CAMERAS: Final = {
+    "good": Scene(),
+    "black": Scene(gain=0.0, noise_sigma=0.8),
+    "empty_room": Scene(person=False),
+    "backlit": Scene(window=True, person_gain=0.32),
+    "frozen": Scene(moves=False),
+    "dark": Scene(gain=0.25),
+    "off_side": Scene(face_x=0.80),
+    "far": Scene(face_share=0.085, eye_y=0.45),
+}
+"""Clip name to scene."""
+
+
+def camera_frames(name: str, count: int = FRAMES) -> Iterator[Picture]:
+    """Yield the first `count` BGR frames of the clip `name`; the same ones every time."""
+    scene = CAMERAS[name]
+    random = np.random.default_rng(20_261_121)
+    still: Picture | None = None
+    for index in range(count):
+        if still is not None and not scene.moves:
+            yield still
+            continue
+        sway = MOVE_PX * np.sin(2 * np.pi * index / FRAMES) if scene.moves else 0.0
+        still = _exposed(_drawn(scene, float(sway)), scene, random)
+        yield still
+
+
+def camera_clip(name: str, folder: Path) -> Path:
+    """Write the clip `name` into `folder` unless it is there, and return its path."""
+    path = folder / f"{name}-{VERSION}.mjpeg"
+    if path.exists():
+        return path
+    folder.mkdir(parents=True, exist_ok=True)
+    frames = b"".join(frame.tobytes() for frame in camera_frames(name))
+    source = ["-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{WIDTH}x{HEIGHT}", "-r", str(FPS), "-i", "-"]
+    target = ["-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", "3", "-r", str(FPS), "-f", "mjpeg"]
+    _written(path, lambda part: ffmpeg([*source, *target, str(part)], frames))
+    return path
+
+
+def _drawn(scene: Scene, sway: float) -> NDArray[np.float64]:
+    room = _window() if scene.window else _room()
+    if not scene.person:
+        return room.astype(np.float64)
+    portrait, mask = _portrait()
+    scale = scene.face_share * HEIGHT / _FACE_HEIGHT
+    place = np.array(
+        [
+            [scale, 0.0, scene.face_x * WIDTH + sway - _FACE_X * scale],
+            [0.0, scale, scene.eye_y * HEIGHT + sway / 3 - _EYE_Y * scale],
+        ]
+    )
+    size = (WIDTH, HEIGHT)
+    person = np.asarray(cv2.warpAffine(portrait, place, size, flags=cv2.INTER_AREA), np.float64)
+    cover = np.asarray(cv2.warpAffine(mask, place, size, flags=cv2.INTER_LINEAR), np.float64)[:, :, None] / 255.0
+    picture = room * (1 - cover) + person * scene.person_gain * cover
+    end = int(place[1, 2] + 512 * scale)
+    if end < HEIGHT:
+        picture[end - 12 :] = (60, 90, 125)  # a table hides where the portrait ends
+    return picture
+
+
+def _exposed(picture: NDArray[np.float64], scene: Scene, random: np.random.Generator) -> Picture:
+    noise = random.normal(0.0, scene.noise_sigma, (HEIGHT, WIDTH, 1))
+    return np.clip(np.rint(picture * scene.gain + noise), 0, 255).astype(np.uint8)
+
+
+@functools.cache
+def _portrait() -> tuple[Picture, Picture]:
+    """Return the portrait and the mask of the person in it, with a soft edge."""
+    portrait = skimage.data.astronaut()  # type: ignore[no-untyped-call]
+    picture = np.asarray(cv2.cvtColor(portrait, cv2.COLOR_RGB2BGR), np.uint8)
+    outline = np.array([*_BODY_LEFT, *_HEAD_LEFT, *_HEAD_RIGHT, *_BODY_RIGHT], np.int32)
+    mask = np.zeros(picture.shape[:2], np.uint8)
+    cv2.fillPoly(mask, [outline], 255)
+    return picture, np.asarray(cv2.GaussianBlur(mask, (0, 0), 2.0), np.uint8)
+
+
+@functools.cache
+def _room() -> Picture:
+    """Return a room with a light wall, a door, a picture of a cup, and a darker floor line."""
+    across = np.linspace(205, 165, WIDTH)[None, :, None]
+    down = np.linspace(1.0, 0.85, HEIGHT)[:, None, None]
+    room: Picture = (across * down * np.array([0.90, 0.97, 1.0])).astype(np.uint8)
+    cv2.rectangle(room, (20, 90), (140, HEIGHT), (70, 105, 140), -1)
+    cv2.rectangle(room, (32, 104), (128, 270), (60, 92, 125), 3)
+    cv2.circle(room, (128, 300), 5, (190, 200, 205), -1)
+    coffee = skimage.data.coffee()  # type: ignore[no-untyped-call]
+    cup = np.asarray(cv2.cvtColor(coffee, cv2.COLOR_RGB2BGR), np.uint8)
+    cv2.rectangle(room, (462, 62), (608, 164), (40, 40, 45), -1)
+    room[68:158, 468:602] = cv2.resize(cup, (134, 90), interpolation=cv2.INTER_AREA)
+    cv2.rectangle(room, (0, 440), (WIDTH, HEIGHT), (55, 70, 90), -1)
+    return room
+
+
+@functools.cache
+def _window() -> Picture:
+    """Return a wall that is mostly bright window."""
+    wall = (_room() * 0.35).astype(np.uint8)
+    cv2.rectangle(wall, (40, 0), (WIDTH - 40, 400), (242, 241, 238), -1)
+    cv2.rectangle(wall, (WIDTH // 2 - 6, 0), (WIDTH // 2 + 6, 400), (120, 125, 130), -1)
+    return wall
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """What the microphone hears: speech, a pause, and white noise under both. Levels in dBFS; None is none of it.
+
+    A third of the noise's power is left at 16 kHz: noise_dbfs reads 4.8 dB lower there.
+    """
+
+    speech_dbfs: float | None = -24.0
+    noise_dbfs: float | None = -70.0
+    language: str = "nb"
+    """eSpeak NG voice."""
+
+
+MICROPHONES: Final = {
+    "voice_good": Voice(),
+    "voice_good_en": Voice(language="en-gb"),
+    "silence_zeros": Voice(speech_dbfs=None, noise_dbfs=None),
+    "noise_only": Voice(speech_dbfs=None, noise_dbfs=-65.0),
+    "quiet": Voice(speech_dbfs=-55.0, noise_dbfs=-82.0),
+    "noisy": Voice(noise_dbfs=-36.0),
+    "clipped": Voice(speech_dbfs=-4.0, noise_dbfs=-60.0),
+}
+"""Clip name to voice; ``clipped`` asks for more than full scale holds and is cut off there."""
+
+SENTENCES: Final = {
+    "nb": "Jeg leser denne setningen høyt.",
+    "en-gb": "I am reading this sentence aloud.",
+}
+PAUSE_S: Final = 2.0
+
+
+def microphone_sound(name: str) -> Sound:
+    """Return one round of the clip `name` at 48 kHz, -1 to 1; the same every time."""
+    voice = MICROPHONES[name]
+    speech = _speech(voice.language)
+    sound = np.concatenate([speech, np.zeros(int(PAUSE_S * RATE_HZ))])
+    sound *= 10 ** (voice.speech_dbfs / 20) if voice.speech_dbfs is not None else 0.0
+    if voice.noise_dbfs is not None:
+        noise = np.random.default_rng(20_261_122).standard_normal(len(sound))
+        sound += noise * 10 ** (voice.noise_dbfs / 20)
+    return np.asarray(np.clip(sound, -1.0, 32767 / 32768))
+
+
+def microphone_clip(name: str, folder: Path) -> Path:
+    """Write the clip `name` into `folder` unless it is there, and return its path."""
+    path = folder / f"{name}-{VERSION}.wav"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        samples = np.rint(microphone_sound(name) * 32768).clip(-32768, 32767).astype("<i2")
+        _written(path, lambda part: _wave(part, samples))
+    return path
+
+
+@functools.cache
+def _speech(language: str) -> Sound:
+    """Return the sentence in `language` at 48 kHz with an active level of 0 dBFS."""
+    sound = spoken(SENTENCES[language], language, RATE_HZ, words_per_minute=150)
+    loud = np.flatnonzero(np.abs(sound) > 0.003)
+    sound = sound[loud[0] : loud[-1] + 1]
+    return np.asarray(sound / np.sqrt(active_power(sound, RATE_HZ)))
+
+
+def spoken(text: str, voice: str, rate_hz: int, *, words_per_minute: int) -> Sound:
+    """Return `text` as eSpeak NG speaks it, at `rate_hz`, -1 to 1."""
+    command = ["espeak-ng", "-v", voice, "-s", str(words_per_minute), "--stdout", text]
+    speech = subprocess.run(command, check=True, capture_output=True, timeout=30).stdout
+    pcm = ffmpeg(["-f", "wav", "-i", "-", "-f", "s16le", "-ac", "1", "-ar", str(rate_hz), "-"], speech)
+    return np.frombuffer(pcm, "<i2").astype(np.float64) / 32768
+
+
+def active_power(sound: Sound, rate_hz: int) -> float:
+    """Return the mean power of speech without its pauses: 20 ms frames less than 15.9 dB under it (after P.56)."""
+    frame = rate_hz // 50
+    powers = np.mean(sound[: len(sound) // frame * frame].reshape(-1, frame) ** 2, axis=1)
+    level = float(np.mean(powers))
+    for _ in range(20):
+        level = float(np.mean(powers[powers > level * 10**-1.59]))
+    return level
+
+
+def _wave(path: Path, samples: NDArray[np.int16]) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE_HZ)
+        file.writeframes(samples.tobytes())
+
+
+def _written(path: Path, write: Callable[[Path], object]) -> None:
+    """Write beside `path` and move into place, so that a half-written clip is never taken for a whole one."""
+    part = path.with_suffix(f".part{path.suffix}")
+    write(part)
+    part.replace(path)
+
+
+def ffmpeg(arguments: list[str], data: bytes) -> bytes:
+    """Run ffmpeg with `data` on its standard input, return its standard output."""
+    command = ["ffmpeg", "-hide_banner", "-loglevel", "error", "-y", "-threads", "1", *arguments]
+    return subprocess.run(command, input=data, check=True, capture_output=True, timeout=120).stdout
+
+
+def main(arguments: list[str]) -> int:
+    """Write every clip into the folder named by the first argument."""
+    if len(arguments) != 1:
+        sys.stderr.write("usage: python -m tests.data.clips OUTDIR\n")
+        return 2
+    folder = Path(arguments[0])
+    paths = [camera_clip(name, folder) for name in CAMERAS] + [microphone_clip(name, folder) for name in MICROPHONES]
+    for path in paths:
+        sys.stdout.write(f"{path}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
