@@ -48,7 +48,7 @@ class Analysis:
     def prepare(self) -> None:
         """Load the models in the background, before the first still comes."""
         self._run()
-        self._thread.submit(self._load_quietly)
+        self._submit(self._load_quietly)
 
     def still(self, t_ms: int, jpeg: bytes) -> None:
         """Analyse a still, or keep it waiting in the place of an older one."""
@@ -74,8 +74,7 @@ class Analysis:
     async def finish_sound(self, raw: Mapping[str, Any]) -> tuple[list[Measurement], dict[str, Any]]:
         """Return the microphone's measurements, after all sound that came was heard."""
         await self._idle.wait()
-        loop = asyncio.get_running_loop()
-        found: list[Measurement] = await loop.run_in_executor(self._thread, self._measure_sound, raw)
+        found: list[Measurement] = await self._submit(self._measure_sound, raw)
         return found, {"dropped_pieces": self.dropped_pieces}
 
     def _queue(self, step: str | None, t_ms: int, data: bytes) -> None:
@@ -104,15 +103,21 @@ class Analysis:
 
     async def _one(self) -> None:
         """Analyse the next piece of sound, or else the waiting still."""
-        loop = asyncio.get_running_loop()
         if self._pieces:
-            step, t_ms, data = self._pieces.popleft()
-            answer = await loop.run_in_executor(self._thread, self._hear, step, t_ms, data)
+            answer = await self._submit(self._hear, *self._pieces.popleft())
         else:
             still, self._still = self._still, None
-            answer = await loop.run_in_executor(self._thread, self._look, *still) if still else None
+            answer = await self._submit(self._look, *still) if still else None
         if answer:
             self._emit(answer)
+
+    def _submit(self, work: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
+        """Run `work` in the thread. Where not even a thread can be had, the memory is used up."""
+        try:
+            return asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+        except RuntimeError:
+            self._on_memory_error()
+            raise
 
     def _look(self, t_ms: int, jpeg: bytes) -> dict[str, Any]:
         try:

@@ -14,10 +14,11 @@ import multiprocessing
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 
 from readiness.logs import log_event
 from readiness.media.limits import READY_TIMEOUT_S, MediaSettings
-from readiness.media.process import MediaWorker, spawn
+from readiness.media.process import MediaWorker, discard, spawn
 
 __all__ = ["MediaSettings", "MediaWorker", "PoolFull", "WorkerPool"]
 
@@ -41,6 +42,7 @@ class WorkerPool:
         self._warm_target = max(warm, 0)
         self._warm: deque[MediaWorker] = deque()
         self._live: set[MediaWorker] = set()
+        self._starting: set[asyncio.Task[MediaWorker]] = set()
         self._reserved = 0
         self._closing = False
         self._started_one = False
@@ -75,6 +77,8 @@ class WorkerPool:
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self._thread.shutdown, wait=False)
             stack.callback(atexit.unregister, self._kill_all)
+            await asyncio.gather(*self._starting, return_exceptions=True)
+            await asyncio.sleep(0)  # what was started for nobody is among the warm ones now
             await asyncio.gather(*(worker.close() for worker in self._warm))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(grace_s, 0.001)):
@@ -96,6 +100,14 @@ class WorkerPool:
         finally:
             self._reserved -= 1
             self._wanted.set()
+        try:
+            await self._send_start(worker, addresses)
+        except BaseException:
+            worker.kill()
+            raise
+        return worker
+
+    async def _send_start(self, worker: MediaWorker, addresses: Sequence[tuple[str, str]] | None) -> None:
         settings = self.settings
         pairs = settings.addresses if addresses is None else addresses
         await worker.send(
@@ -103,9 +115,9 @@ class WorkerPool:
                 "op": "start",
                 "addresses": [list(pair) for pair in pairs],
                 "ports": list(settings.ports) if settings.ports else None,
+                "budget": asdict(settings.budget),
             }
         )
-        return worker
 
     def _take_warm(self) -> MediaWorker | None:
         while self._warm:
@@ -115,6 +127,17 @@ class WorkerPool:
         return None
 
     async def _start_one(self) -> MediaWorker:
+        """Start a worker. When the caller gives up meanwhile, it goes to the warm ones instead of nowhere."""
+        task = asyncio.create_task(self._spawn())
+        self._starting.add(task)
+        task.add_done_callback(self._starting.discard)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(self._keep)
+            raise
+
+    async def _spawn(self) -> MediaWorker:
         loop = asyncio.get_running_loop()
         spawned = await loop.run_in_executor(self._thread, spawn, _context, self.settings)
         worker = await MediaWorker.adopt(spawned, thread=self._thread, on_ended=self._forget)
@@ -122,10 +145,14 @@ class WorkerPool:
             async with asyncio.timeout(READY_TIMEOUT_S):
                 await worker.wait_ready()
         except BaseException:
-            worker.kill()
+            await worker.close()
             raise
         self._started_one = True
         return worker
+
+    def _keep(self, task: asyncio.Task[MediaWorker]) -> None:
+        if not task.cancelled() and task.exception() is None:
+            self._warm.append(task.result())
 
     async def _keep_warm(self) -> None:
         failures = 0

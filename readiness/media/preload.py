@@ -23,9 +23,14 @@ with contextlib.suppress(ValueError):
 for _name in ("aiortc", "aioice"):
     logging.getLogger(_name).setLevel(logging.WARNING)  # below it they print ICE passwords
 
-import readiness.media.worker  # noqa: E402 - after the settings above
-
-for _name in ("probes.camera", "probes.faces", "probes.microphone", "probes.network", "probes.speech"):
+for _name in (
+    "readiness.media.worker",
+    "probes.camera",
+    "probes.faces",
+    "probes.microphone",
+    "probes.network",
+    "probes.speech",
+):
     with contextlib.suppress(ImportError):
         importlib.import_module(_name)
 for _name in ("numpy", "cv2", "onnxruntime"):  # what probes import lazily; here once for all workers

@@ -66,6 +66,7 @@ class Worker:
         self._analysis = Analysis(self.emit, on_memory_error=self._out_of_memory)
         self._addresses: tuple[tuple[str, str], ...] = ()
         self._ports: tuple[int, int] | None = None
+        self._budget = Budget()
         self._offers = 0
         self._failures = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -133,6 +134,7 @@ class Worker:
         self._addresses = tuple((str(public), str(local)) for public, local in message["addresses"])
         ports = message.get("ports")
         self._ports = (int(ports[0]), int(ports[1])) if ports else None
+        self._budget = Budget(**message.get("budget") or {})
         start_deadline(self._limits.wall_s)
         self._analysis.prepare()
 
@@ -149,7 +151,7 @@ class Worker:
             if peer is self._peer:
                 self.emit({"op": "peer", "state": state, "code": code, "setup_ms": peer and peer.setup_ms})
 
-        peer = self._peer = Loopback(self._addresses, self._ports, budget=Budget(), on_event=told)
+        peer = self._peer = Loopback(self._addresses, self._ports, budget=self._budget, on_event=told)
         try:
             answer = await peer.answer(str(message.get("sdp", "")))
         except (SdpRejected, NoMediaPort) as error:

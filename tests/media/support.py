@@ -1,0 +1,132 @@
+"""A browser's stand-in for tests of the media side: an aiortc peer in the test's own process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import struct
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+
+from readiness.media.pool import MediaSettings, MediaWorker, WorkerPool
+
+OFFERS = Path(__file__).parents[1] / "data" / "offers"
+
+
+def recorded_offer(name: str) -> str:
+    """Return a recorded offer, with its CRLF line ends."""
+    return (OFFERS / f"{name}.sdp").read_bytes().decode()
+
+
+class Inbox:
+    """Collects what a worker says, so that a test can wait for one operation."""
+
+    def __init__(self, worker: MediaWorker) -> None:
+        self.seen: list[dict[str, Any]] = []
+        self._worker = worker
+        self._news = asyncio.Event()
+        self._task = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        async for message, _ in self._worker.messages():
+            self.seen.append(message)
+            self._news.set()
+        self.seen.append({"op": "ended"})
+        self._news.set()
+
+    async def get(self, op: str, *, timeout_s: float = 15.0, where: Callable[[dict], bool] = bool) -> dict[str, Any]:
+        """Return the next message `op`, taken out, waiting if need be."""
+        async with asyncio.timeout(timeout_s):
+            while True:
+                self._news.clear()
+                for message in self.seen:
+                    if message["op"] == op and where(message):
+                        self.seen.remove(message)
+                        return message
+                await self._news.wait()
+
+
+class Client:
+    """One aiortc peer with a clock channel and a video section to receive on."""
+
+    def __init__(self, *, label: str = "clock", ordered: bool = False) -> None:
+        self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.pc.addTransceiver("video", direction="recvonly")
+        self.channel = self.pc.createDataChannel(label, ordered=ordered, maxRetransmits=0)
+        self.pongs: list[tuple[tuple[int, ...], int]] = []
+        self.channel.on("message", lambda data: self.pongs.append((struct.unpack("!BBHIQQQII", data), self.now_us())))
+        self._epoch = time.perf_counter()
+        self.sent = 0
+
+    def now_us(self) -> int:
+        return int((time.perf_counter() - self._epoch) * 1e6)
+
+    async def offer(self) -> str:
+        await self.pc.setLocalDescription(await self.pc.createOffer())
+        return self.pc.localDescription.sdp
+
+    async def accept(self, answer: str) -> None:
+        await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+
+    async def opened(self, timeout_s: float = 10.0) -> None:
+        async with asyncio.timeout(timeout_s):
+            while self.channel.readyState != "open":
+                await asyncio.sleep(0.005)
+
+    async def ping(self, count: int, *, every_s: float = 0.02, tag: int = 0) -> None:
+        for _ in range(count):
+            self.channel.send(struct.pack("!BBHIQQ", 1, tag, 0, self.sent, self.now_us(), 0))
+            self.sent += 1
+            await asyncio.sleep(every_s)
+
+    def rows(self) -> list[list[int]]:
+        """Return the page's clock rows."""
+        return [[pong[3], pong[4], pong[5], pong[6], at] for pong, at in self.pongs]
+
+    async def close(self) -> None:
+        await self.pc.close()
+
+
+@contextlib.asynccontextmanager
+async def pool_of(
+    capacity: int = 4, *, warm: int = 1, settings: MediaSettings | None = None
+) -> AsyncIterator[WorkerPool]:
+    """A pool that is closed whatever happens."""
+    pool = WorkerPool(settings or MediaSettings(), capacity=capacity, warm=warm)
+    await pool.start()
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+@contextlib.asynccontextmanager
+async def connected(worker: MediaWorker, inbox: Inbox) -> AsyncIterator[Client]:
+    """A client whose clock channel is open."""
+    client = Client()
+    try:
+        await worker.send({"op": "offer", "sdp": await client.offer()})
+        await client.accept((await inbox.get("answer"))["sdp"])
+        await client.opened()
+        yield client
+    finally:
+        await client.close()
+
+
+async def until(condition: Callable[[], Any], timeout_s: float = 10.0) -> None:
+    """Wait until `condition` holds."""
+    async with asyncio.timeout(timeout_s):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+def process_exists(pid: int) -> bool:
+    """Whether `pid` runs (a zombie does not)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,332 @@
+"""A worker at work, over real sockets: clock, RTP, picture, sound, budgets."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import struct
+
+import cv2
+import numpy as np
+import pytest
+
+from probes.measurement import Measurement
+from readiness.media.limits import Budget
+from readiness.media.pool import MediaSettings
+from tests.media.support import Client, Inbox, connected, pool_of, recorded_offer, until
+
+
+def jpeg(width: int = 640, height: int = 360) -> bytes:
+    """A grey picture with some structure, as JPEG."""
+    picture = np.full((height, width, 3), 120, np.uint8)
+    cv2.circle(picture, (width // 2, height // 2), 80, (180, 180, 200), -1)
+    return cv2.imencode(".jpg", picture)[1].tobytes()
+
+
+async def test_a_whole_network_part():
+    """Connect, 60 pings, a probe down, both measured; the farewell tells the cost."""
+    async with pool_of() as pool:
+        worker = await pool.acquire()
+        inbox = Inbox(worker)
+        async with connected(worker, inbox) as client:
+            assert (await inbox.get("peer"))["state"] == "connected"
+            await client.ping(60)
+            await asyncio.sleep(0.2)
+            assert len(client.pongs) == 60
+            assert [pong[7] for pong, _ in client.pongs] == list(range(60))
+            data = {"rows": client.rows(), "sent": client.sent, "tags": {"idle": [0, 59]}}
+            await worker.send({"op": "finish", "phase": "clock", "data": data})
+            measured = await inbox.get("measured")
+            found = {row["check"]: Measurement.from_json(row) for row in measured["measurements"]}
+            assert 0 <= found["network.rtt"].value < 50
+            assert found["network.loss_up"].value == found["network.loss_down"].value == 0
+            assert measured["numbers"]["server_lag_p99_ms"] is not None
+            await worker.send({"op": "downlink", "rate_mbps": 2.0, "duration_s": 0.5})
+            ended = await inbox.get("downlink_ended")
+            assert ended["code"] is None
+            assert 1100 < ended["wire_bytes"] < 1250
+            assert ended["sent"] * ended["wire_bytes"] * 8 / ended["span_ms"] / 1000 == pytest.approx(2.0, rel=0.15)
+            assert ended["sent"] + 3 >= 2.0e6 * 0.5 / 8 / ended["wire_bytes"] - ended["slipped_ms"]
+        await worker.close()
+        assert worker.end_cause is None
+        assert worker.farewell["failures"] == 0
+        assert worker.cpu_s > 0
+        assert pool.live == 0
+
+
+async def test_a_peer_without_feedback_leaves_throughput_not_measured():
+    """aiortc sends no transport-wide feedback: the figure is missing with a cause, never made up."""
+    async with pool_of() as pool:
+        worker = await pool.acquire()
+        inbox = Inbox(worker)
+        async with connected(worker, inbox):
+            await worker.send({"op": "downlink", "rate_mbps": 0.5, "duration_s": 0.2})
+            await inbox.get("downlink_ended")
+            await worker.send(
+                {"op": "finish", "phase": "downlink", "data": {"packets_received": 10, "packets_lost": 0}}
+            )
+            (row,) = (await inbox.get("measured"))["measurements"]
+        assert (row["check"], row["value"], row["cause"]) == ("network.throughput_down", None, "too_few_samples")
+        await worker.close()
+
+
+async def test_picture_and_sound_are_analysed_in_memory():
+    """Stills give numbers; nonsense is refused by code and ends nothing; sound gives live numbers and measurements."""
+    async with pool_of() as pool:
+        worker = await pool.acquire()
+        inbox = Inbox(worker)
+        await worker.send({"op": "still", "t_ms": 100}, jpeg())
+        still = await inbox.get("still")
+        assert still["t_ms"] == 100
+        assert still["numbers"]["width_px"] == 640
+        assert still["numbers"]["faces"] == []
+        for nonsense, code in ((b"\xff\xd8\xffnope", "still.rejected"), (b"GIF89a", "still.rejected")):
+            await worker.send({"op": "still", "t_ms": 1}, nonsense)
+            assert (await inbox.get("still_rejected"))["code"] == code
+        await worker.send({"op": "still", "t_ms": 1}, bytes(65_000))
+        assert (await inbox.get("still_rejected"))["code"] == "still.too_long"
+        await worker.send({"op": "mark", "step": "silence_start", "t_ms": 0})
+        noise = (np.random.default_rng(1).normal(0, 30, 16_000)).astype("<i2").tobytes()
+        for second in range(4):
+            await worker.send({"op": "pcm", "t_ms": second * 1000}, noise)
+        sound = await inbox.get("sound")
+        assert "level_dbfs" in sound["numbers"]
+        await worker.send({"op": "pcm", "t_ms": 0}, b"odd")
+        assert (await inbox.get("pcm_rejected"))["code"] == "pcm.length"
+        await worker.send({"op": "finish", "phase": "sound", "data": {}})
+        measured = await inbox.get("measured")
+        assert "error" not in measured
+        assert "microphone.noise" in {row["check"] for row in measured["measurements"]}
+        await worker.close()
+        assert worker.end_cause is None
+
+
+async def test_of_stills_that_come_too_fast_the_newest_is_kept():
+    """A flood of stills is never a queue: the last one is answered, the rest is dropped and counted."""
+    async with pool_of() as pool:
+        worker = await pool.acquire()
+        inbox = Inbox(worker)
+        picture = jpeg(1280, 720)
+        for number in range(60):
+            await worker.send({"op": "still", "t_ms": number}, picture)
+        await inbox.get("still", where=lambda message: message["t_ms"] == 59)
+        await worker.close()
+        assert worker.farewell["dropped_stills"] > 30
+
+
+async def test_analysis_does_not_disturb_the_clock():
+    """With stills at twice the page's rate, no ping is lost and the echo's own hold stays small."""
+    async with pool_of() as pool:
+        worker = await pool.acquire()
+        inbox = Inbox(worker)
+        await worker.send({"op": "still", "t_ms": 0}, jpeg())
+        await inbox.get("still")
+        async with connected(worker, inbox) as client:
+            for number in range(8):
+                await worker.send({"op": "still", "t_ms": number}, jpeg())
+                await client.ping(12)
+            await asyncio.sleep(0.2)
+            held = sorted(row[3] - row[2] for row in client.rows())
+            assert len(client.pongs) == 96
+            assert held[len(held) // 2] < 5000  # microseconds
+        await worker.close()
+
+
+async def test_unknown_and_broken_messages_end_nothing():
+    """A mistake in the web process costs one message, not a person's test."""
+    async with pool_of() as pool:
+        worker = await pool.acquire()
+        inbox = Inbox(worker)
+        for message in ({"op": "nonsense"}, {"op": "still"}, {"op": "downlink"}, {"op": "finish", "phase": "x"}):
+            await worker.send(message)
+            assert (await inbox.get("failed"))["of"] == message["op"]
+        await worker.send({"op": "downlink", "rate_mbps": 1, "duration_s": 1})
+        assert (await inbox.get("downlink_ended"))["code"] == "disconnected"
+        await worker.send({"op": "finish", "phase": "clock", "data": {"rows": "x", "sent": None}})
+        assert (await inbox.get("measured"))["phase"] == "clock"
+        await worker.close()
+        assert worker.end_cause is None
+
+
+async def test_a_refused_offer_leaves_the_worker_ready_for_a_good_one():
+    """A code for the bad, an answer for the good, and no endless trying."""
+    async with pool_of() as pool:
+        worker = await pool.acquire()
+        inbox = Inbox(worker)
+        await worker.send({"op": "offer", "sdp": recorded_offer("firefox-page").replace("sha-256", "sha-1")})
+        assert (await inbox.get("rejected"))["code"] == "sdp.fingerprint"
+        async with connected(worker, inbox):
+            pass
+        await worker.send({"op": "offer", "sdp": recorded_offer("firefox-page")})
+        await inbox.get("answer")
+        await worker.send({"op": "offer", "sdp": recorded_offer("firefox-page")})
+        assert (await inbox.get("rejected"))["code"] == "sdp.too_many"
+        await worker.close()
+
+
+def candidates(answer: str) -> set[tuple[str, int]]:
+    lines = [line.split() for line in answer.split("\r\n") if line.startswith("a=candidate:")]
+    return {(parts[4], int(parts[5])) for parts in lines}
+
+
+async def test_answers_name_only_configured_addresses_and_ports():
+    """RTC-7, with 1:1 NAT: the public address, a port of the range; the local one nowhere."""
+    low = 52_000 + secrets.randbelow(4000)
+    settings = MediaSettings(addresses=(("203.0.113.5", "127.0.0.1"),), ports=(low, low + 3))
+    async with pool_of(settings=settings) as pool:
+        worker = await pool.acquire()
+        inbox = Inbox(worker)
+        await worker.send({"op": "offer", "sdp": recorded_offer("chromium-gathered")})
+        answer = (await inbox.get("answer"))["sdp"]
+        assert {host for host, _ in candidates(answer)} == {"203.0.113.5"}
+        assert all(low <= port <= low + 3 for _, port in candidates(answer))
+        assert "127.0.0.1" not in answer
+        assert ".local" not in answer
+        await worker.close()
+
+
+async def test_an_exhausted_port_range_is_said_and_given_back():
+    """Two ports carry two tests; the third is told `ports_exhausted`; when one ends, its port serves again."""
+    low = 56_000 + secrets.randbelow(4000)
+    settings = MediaSettings(ports=(low, low + 1))
+    async with pool_of(settings=settings, warm=2) as pool:
+        workers = [await pool.acquire() for _ in range(3)]
+        inboxes = [Inbox(worker) for worker in workers]
+        for worker, inbox in zip(workers[:2], inboxes[:2], strict=True):
+            await worker.send({"op": "offer", "sdp": recorded_offer("firefox-page")})
+            await inbox.get("answer")
+        await workers[2].send({"op": "offer", "sdp": recorded_offer("firefox-page")})
+        assert (await inboxes[2].get("rejected"))["code"] == "ports_exhausted"
+        await workers[0].close()
+        await workers[2].send({"op": "offer", "sdp": recorded_offer("firefox-page")})
+        await inboxes[2].get("answer")
+        await asyncio.gather(*(worker.close() for worker in workers))
+
+
+async def test_a_foreign_address_is_said():
+    """A configured address that is not this machine's is our fault and has its own code."""
+    async with pool_of(settings=MediaSettings(addresses=(("192.0.2.9", "192.0.2.9"),))) as pool:
+        worker = await pool.acquire()
+        inbox = Inbox(worker)
+        await worker.send({"op": "offer", "sdp": recorded_offer("firefox-page")})
+        assert (await inbox.get("rejected"))["code"] == "address_unavailable"
+        await worker.close()
+
+
+async def test_addresses_of_one_test_may_differ_from_the_settings():
+    """The address a session arrived at is known only then."""
+    async with pool_of() as pool:
+        worker = await pool.acquire(addresses=(("198.51.100.4", "127.0.0.1"),))
+        inbox = Inbox(worker)
+        await worker.send({"op": "offer", "sdp": recorded_offer("firefox-page")})
+        assert {host for host, _ in candidates((await inbox.get("answer"))["sdp"])} == {"198.51.100.4"}
+        await worker.close()
+
+
+async def closed_with(inbox: Inbox) -> str | None:
+    return (await inbox.get("peer", where=lambda message: message["state"] == "closed"))["code"]
+
+
+async def test_a_peer_that_never_comes_is_closed():
+    """RTC-3: 15 s to connect (here half a second), then the port is free again."""
+    async with pool_of(settings=MediaSettings(budget=Budget(connect_s=0.5))) as pool:
+        worker = await pool.acquire()
+        inbox = Inbox(worker)
+        await worker.send({"op": "offer", "sdp": recorded_offer("firefox-page")})
+        answer = (await inbox.get("answer"))["sdp"]
+        assert await closed_with(inbox) == "budget.connect"
+        ((host, port),) = candidates(answer)
+
+        def free() -> bool:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                try:
+                    sock.bind((host, port))
+                except OSError:
+                    return False
+                return True
+
+        await until(free)
+        await worker.close()
+        assert worker.end_cause is None
+
+
+async def test_a_fifth_data_channel_closes_the_peer():
+    """RTC-3: four data channels, no more."""
+    async with pool_of() as pool:
+        worker = await pool.acquire()
+        inbox = Inbox(worker)
+        async with connected(worker, inbox) as client:
+            for number in range(4):
+                client.pc.createDataChannel(f"more{number}")
+            assert await closed_with(inbox) == "budget.channels"
+        await worker.close()
+
+
+async def test_one_endless_message_closes_the_peer():
+    """RTC-3: an unfinished message above the bound ends the peer before it costs seconds of reassembly."""
+    async with pool_of(settings=MediaSettings(budget=Budget(unfinished_bytes=30_000))) as pool:
+        worker = await pool.acquire()
+        inbox = Inbox(worker)
+        async with connected(worker, inbox) as client:
+            channel = client.pc.createDataChannel("big")
+            await until(lambda: channel.readyState == "open")
+            channel.send(bytes(200_000))
+            assert await closed_with(inbox) == "budget.message"
+        await worker.close()
+        assert worker.cpu_s < 5
+
+
+async def test_too_many_bytes_close_the_peer():
+    """RTC-3: 25 MB each way (here 100 kB)."""
+    async with pool_of(settings=MediaSettings(budget=Budget(bytes_each_way=100_000))) as pool:
+        worker = await pool.acquire()
+        inbox = Inbox(worker)
+        async with connected(worker, inbox):
+            await worker.send({"op": "downlink", "rate_mbps": 4.0, "duration_s": 2.0})
+            assert await closed_with(inbox) == "budget.bytes"
+            assert (await inbox.get("downlink_ended"))["code"] == "disconnected"
+        await worker.close()
+        assert worker.end_cause is None
+
+
+async def test_measuring_time_is_bounded_waiting_time_is_not():
+    """RTC-3: seconds with pings count (here 1), seconds in which a person thinks do not."""
+    async with pool_of(settings=MediaSettings(budget=Budget(measuring_s=1))) as pool:
+        worker = await pool.acquire()
+        inbox = Inbox(worker)
+        async with connected(worker, inbox) as client:
+            await client.ping(2)
+            await asyncio.sleep(3)
+            assert not [message for message in inbox.seen if message.get("state") == "closed"]
+            pinging = asyncio.create_task(client.ping(200))
+            assert await closed_with(inbox) == "budget.time"
+            pinging.cancel()
+            await asyncio.gather(pinging, return_exceptions=True)
+        await worker.close()
+
+
+async def test_messages_off_the_clock_are_ignored():
+    """Text, long and malformed messages get no answer and do no harm; neither does a reliable "clock"."""
+    async with pool_of() as pool:
+        worker = await pool.acquire()
+        inbox = Inbox(worker)
+        async with connected(worker, inbox) as client:
+            for nonsense in ("text", "", b"", b"x" * 101, b"x" * 1000, struct.pack("!BBHIQQ", 9, 0, 0, 1, 1, 0)):
+                client.channel.send(nonsense)
+            await client.ping(3)
+            await asyncio.sleep(0.2)
+            assert len(client.pongs) == 3
+        await worker.close()
+        assert worker.farewell["pings_ignored"] == 6
+        worker = await pool.acquire()
+        inbox = Inbox(worker)
+        client = Client(ordered=True)
+        await worker.send({"op": "offer", "sdp": await client.offer()})
+        await client.accept((await inbox.get("answer"))["sdp"])
+        await client.opened()
+        await client.ping(3)
+        await asyncio.sleep(0.2)
+        assert client.pongs == []
+        await client.close()
+        await worker.close()
