@@ -1,0 +1,94 @@
+/**
+ * The page's sound: one AudioContext for capture and for the spoken digits.
+ * The microphone is connected to a worklet only, never to the loudspeaker.
+ * @typedef {import("../../shared/types").Recorder} Recorder
+ * @typedef {import("../../shared/types").Block} Block
+ */
+
+/** Between two spoken digits, seconds: enough to tell them apart. */
+const GAP_S = 0.3;
+
+/**
+ * Capture of the raw microphone.
+ * @param {AudioContext} context @param {MediaStream} stream @param {string} workletUrl
+ * @returns {Promise<Recorder>}
+ */
+export async function openRecorder(context, stream, workletUrl) {
+  await context.audioWorklet.addModule(workletUrl);
+  const source = context.createMediaStreamSource(stream);
+  const node = new AudioWorkletNode(context, "readiness-sound", { numberOfInputs: 1, numberOfOutputs: 1, channelCount: 1 });
+  const mute = new GainNode(context, { gain: 0 });
+  source.connect(node).connect(mute).connect(context.destination);
+  let captured_ms = 0;
+  /** @type {((block: Block) => void) | null} */
+  let onBlock = null;
+  /** @type {((t_ms: number, samples: Int16Array) => void) | null} */
+  let onPcm = null;
+  node.port.onmessage = ({ data }) => {
+    if (data.block) {
+      captured_ms = data.block[0] + 100;
+      onBlock?.(data.block);
+    } else onPcm?.(data.t_ms, data.pcm);
+  };
+  return {
+    now: () => captured_ms,
+    sampleRate: context.sampleRate,
+    listen(block, pcm) {
+      onBlock = block;
+      onPcm = pcm;
+    },
+    close() {
+      source.disconnect();
+      node.disconnect();
+    },
+  };
+}
+
+/**
+ * Plays spoken digits. Files are fetched and decoded ahead, so that playing never waits for the network.
+ * @param {AudioContext} context @param {string} base folder of <lang>/<digit>.mp3
+ */
+export function createPlayer(context, base) {
+  /** @type {Map<string, Promise<AudioBuffer>>} */
+  const buffers = new Map();
+
+  /** @param {string} lang @param {number} digit */
+  function buffer(lang, digit) {
+    const name = `${lang}/${digit}`;
+    const known = buffers.get(name);
+    if (known) return known;
+    const loading = fetch(`${base}/${name}.mp3`).then(async (response) => {
+      if (!response.ok) throw new Error(`digit ${name}: ${response.status}`);
+      return context.decodeAudioData(await response.arrayBuffer());
+    });
+    loading.catch(() => buffers.delete(name));
+    buffers.set(name, loading);
+    return loading;
+  }
+
+  return {
+    /** @param {string} lang @param {number[]} digits */
+    preload: (lang, digits) => Promise.all(digits.map((digit) => buffer(lang, digit))),
+    /**
+     * @param {string} lang @param {number[]} digits @param {number} gain_db
+     * @returns {Promise<number>} how long the digits sound, ms
+     */
+    async play(lang, digits, gain_db) {
+      const clips = await Promise.all(digits.map((digit) => buffer(lang, digit)));
+      await context.resume();
+      const gain = new GainNode(context, { gain: 10 ** (gain_db / 20) });
+      const limiter = new DynamicsCompressorNode(context, { threshold: -3, knee: 0, ratio: 20, attack: 0.002, release: 0.1 });
+      gain.connect(limiter).connect(context.destination);
+      let at = context.currentTime + 0.1;
+      for (const clip of clips) {
+        const source = new AudioBufferSourceNode(context, { buffer: clip });
+        source.connect(gain);
+        source.start(at);
+        at += clip.duration + GAP_S;
+      }
+      return (at - context.currentTime) * 1000;
+    },
+  };
+}
+
+/** @typedef {ReturnType<typeof createPlayer>} Player */

@@ -1,0 +1,148 @@
+/**
+ * Picture: stills for the server to look at, and the camera's own frame times. No opinion; the picture is never stored.
+ * @typedef {import("../../../shared/types").Clock} Clock
+ * @typedef {import("../../../shared/types").Hint} Hint
+ * @typedef {{ toJpeg(quality: number): Promise<Uint8Array> }} StillSource grabs the newest frame, 640 px on its long side
+ */
+
+export const LONG_SIDE_PX = 640;
+const MAX_BYTES = 40_000;
+const QUALITIES = [0.8, 0.65, 0.5, 0.35, 0.2];
+const EVERY_MS = 500;
+/** The picture has to be good for this long before the test goes on by itself. */
+const GOOD_MS = 2000;
+const ENOUGH_MS = 15_000;
+const MORE_MS = 60_000;
+const MAX_TIMES = 600;
+
+/** @param {number} width @param {number} height */
+export function stillSize(width, height) {
+  const scale = Math.min(1, LONG_SIDE_PX / Math.max(width, height, 1));
+  return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
+}
+
+/** @param {StillSource} source @returns {Promise<Uint8Array | null>} a JPEG of at most 40 kB, or null */
+export async function smallStill(source) {
+  for (const quality of QUALITIES) {
+    const jpeg = await source.toJpeg(quality);
+    if (jpeg.length > 0 && jpeg.length <= MAX_BYTES) return jpeg;
+  }
+  return null;
+}
+
+/**
+ * Frame times, in order and from the first one. Frames that were shown while the page was too busy to be called are
+ * put in between, evenly: the camera did deliver them.
+ */
+export class FrameTimes {
+  constructor() {
+    /** @type {number[]} */
+    this.times = [];
+    this.frames = -1;
+  }
+
+  /** @param {number} t_ms @param {number} [presentedFrames] the browser's own count */
+  add(t_ms, presentedFrames) {
+    const last = this.times.at(-1);
+    if (last !== undefined && t_ms <= last) return;
+    const skipped = presentedFrames !== undefined && this.frames >= 0 ? Math.min(presentedFrames - this.frames - 1, 30) : 0;
+    for (let i = 1; last !== undefined && i <= skipped; i += 1) this.times.push(last + ((t_ms - last) * i) / (skipped + 1));
+    this.times.push(t_ms);
+    if (presentedFrames !== undefined) this.frames = presentedFrames;
+  }
+
+  /** The newest frame times relative to the first of them, ms. @returns {number[]} */
+  list() {
+    const newest = this.times.slice(-MAX_TIMES);
+    return newest.map((t_ms) => Math.round(10 * (t_ms - newest[0])) / 10);
+  }
+}
+
+/**
+ * Watch the frames of a playing video.
+ * @param {HTMLVideoElement} video @param {FrameTimes} times @returns {() => void} stop
+ */
+export function watchFrames(video, times) {
+  let running = true;
+  /** @param {number} now @param {any} frame metadata of the video frame */
+  const onFrame = (now, frame) => {
+    if (!running) return;
+    times.add(frame.captureTime ?? now, frame.presentedFrames);
+    video.requestVideoFrameCallback(onFrame);
+  };
+  let shown = -1;
+  const onPaint = (/** @type {number} */ now) => {
+    if (!running) return;
+    if (video.currentTime !== shown) times.add(now);
+    shown = video.currentTime;
+    requestAnimationFrame(onPaint);
+  };
+  if ("requestVideoFrameCallback" in video) video.requestVideoFrameCallback(onFrame);
+  else requestAnimationFrame(onPaint);
+  return () => {
+    running = false;
+  };
+}
+
+/**
+ * Decides when the picture step is over. Pure: fed with hints and the time.
+ */
+export class PictureEnd {
+  /** @param {number} now */
+  constructor(now) {
+    this.deadline = now + ENOUGH_MS;
+    /** @type {number | null} */
+    this.goodSince = null;
+  }
+
+  /** @param {string} code @param {number} now */
+  hint(code, now) {
+    this.goodSince = code === "good" ? (this.goodSince ?? now) : null;
+  }
+
+  /** @param {number} now */
+  more(now) {
+    this.deadline = now + MORE_MS;
+  }
+
+  /** @param {number} now @returns {"good" | "timeout" | null} */
+  over(now) {
+    if (this.goodSince !== null && now - this.goodSince >= GOOD_MS) return "good";
+    return now >= this.deadline ? "timeout" : null;
+  }
+}
+
+/**
+ * @param {{ source: StillSource, clock: Clock, signal: AbortSignal, watch: (times: FrameTimes) => () => void,
+ *   sendStill: (t_ms: number, jpeg: Uint8Array) => void, onHint: (handler: (hint: Hint) => void) => () => void,
+ *   asked: () => "next" | "more" | null, onProgress: (hint: Hint) => void }} options
+ *   `asked` tells, and forgets, which button the person has pressed
+ * @returns {Promise<{ capture_ms: number[], ended_by: "good" | "timeout" | "next" }>}
+ */
+export async function run({ source, clock, signal, watch, sendStill, onHint, asked, onProgress }) {
+  const times = new FrameTimes();
+  const stopWatching = watch(times);
+  const start = clock.now();
+  const end = new PictureEnd(start);
+  const stopHints = onHint((hint) => {
+    if (!hint.check.startsWith("camera")) return;
+    end.hint(hint.code, clock.now());
+    onProgress(hint);
+  });
+  try {
+    for (;;) {
+      const round = clock.now();
+      const jpeg = await smallStill(source);
+      if (jpeg) sendStill(clock.now() - start, jpeg);
+      const answer = asked();
+      if (answer === "next") return { capture_ms: times.list(), ended_by: "next" };
+      if (answer === "more") end.more(clock.now());
+      const over = end.over(clock.now());
+      if (over) return { capture_ms: times.list(), ended_by: over };
+      await clock.sleep(Math.max(50, EVERY_MS - (clock.now() - round)), signal);
+    }
+  } finally {
+    stopWatching();
+    stopHints();
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * Sound: three seconds of asked silence, then a sentence read aloud. Figures of raw capture here, speech on the server.
+ * @typedef {import("../../../shared/types").Clock} Clock
+ * @typedef {import("../../../shared/types").Block} Block
+ * @typedef {import("../../../shared/types").Recorder} Recorder
+ * @typedef {import("../../../shared/types").Hint} Hint
+ * @typedef {{ stage: "quiet" | "speak", left_s?: number, level_dbfs?: number, silent?: boolean, heard?: boolean }} Progress
+ */
+
+const QUIET_S = 3;
+const SPEAK_MS = 10_000;
+const MORE_MS = 60_000;
+const TICK_MS = 100;
+const MAX_BLOCKS = 600;
+/** Blocks of nothing but exact zeros before we say that the microphone is mute: 1.5 s. */
+const ZERO_BLOCKS = 15;
+const ZERO_PCT = 99;
+
+/** Watches for a microphone that gives no sound at all. */
+export class ZeroWatch {
+  constructor() {
+    this.run = 0;
+  }
+
+  /** @param {Block} block @returns {boolean} the microphone has been dead silent for a while */
+  add(block) {
+    this.run = block[3] > ZERO_PCT ? this.run + 1 : 0;
+    return this.run >= ZERO_BLOCKS;
+  }
+}
+
+/**
+ * @param {{ recorder: Recorder, processed: boolean, clock: Clock, signal: AbortSignal,
+ *   mark: (step: string, t_ms: number) => void, sendPcm: (t_ms: number, samples: Int16Array) => void,
+ *   onHint: (handler: (hint: Hint) => void) => () => void, asked: () => "next" | "more" | null,
+ *   onProgress: (progress: Progress) => void }} options
+ * @returns {Promise<{ blocks: Block[], processed: boolean, sample_rate_hz: number, ended_by: "heard" | "timeout" | "next" }>}
+ */
+export async function run({ recorder, processed, clock, signal, mark, sendPcm, onHint, asked, onProgress }) {
+  /** @type {Block[]} */
+  const blocks = [];
+  const zeros = new ZeroWatch();
+  /** @type {Progress} */
+  const progress = { stage: "quiet", left_s: QUIET_S };
+  const tell = (/** @type {Partial<Progress>} */ change) => onProgress({ ...Object.assign(progress, change) });
+  const stopHints = onHint(({ check, code }) => {
+    if (check === "microphone.speech" && code === "heard" && progress.stage === "speak") tell({ heard: true });
+  });
+  recorder.listen((block) => {
+    blocks.push(block);
+    tell({ level_dbfs: block[1], silent: zeros.add(block) });
+  }, sendPcm);
+  try {
+    const early = await quiet({ recorder, clock, signal, mark, asked, tell });
+    tell({ stage: "speak", left_s: undefined });
+    const ended_by = early ?? (await speak({ recorder, clock, signal, mark, asked, heard: () => progress.heard === true }));
+    return { blocks: blocks.slice(-MAX_BLOCKS), processed, sample_rate_hz: recorder.sampleRate, ended_by };
+  } finally {
+    recorder.listen(null, null);
+    stopHints();
+  }
+}
+
+/**
+ * @param {{ recorder: Recorder, clock: Clock, signal: AbortSignal, mark: (step: string, t_ms: number) => void,
+ *   asked: () => "next" | "more" | null, tell: (change: Partial<Progress>) => void }} options
+ * @returns {Promise<"next" | null>} "next" where the person would not wait
+ */
+async function quiet({ recorder, clock, signal, mark, asked, tell }) {
+  mark("silence_start", recorder.now());
+  const end = clock.now() + QUIET_S * 1000;
+  let next = false;
+  while (clock.now() < end && !next) {
+    await clock.sleep(TICK_MS, signal);
+    tell({ left_s: Math.max(1, Math.ceil((end - clock.now()) / 1000)) });
+    next = asked() === "next";
+  }
+  mark("silence_end", recorder.now());
+  return next ? "next" : null;
+}
+
+/**
+ * @param {{ recorder: Recorder, clock: Clock, signal: AbortSignal, mark: (step: string, t_ms: number) => void,
+ *   asked: () => "next" | "more" | null, heard: () => boolean }} options
+ * @returns {Promise<"heard" | "timeout" | "next">}
+ */
+async function speak({ recorder, clock, signal, mark, asked, heard }) {
+  mark("speech_start", recorder.now());
+  let end = clock.now() + SPEAK_MS;
+  /** @type {"heard" | "timeout" | "next"} */
+  let ended_by = "timeout";
+  while (clock.now() < end) {
+    await clock.sleep(TICK_MS, signal);
+    const answer = asked();
+    if (answer === "more") end = clock.now() + MORE_MS;
+    if (answer === "next") ended_by = "next";
+    if (heard()) ended_by = "heard";
+    if (ended_by !== "timeout") break;
+  }
+  mark("speech_end", recorder.now());
+  return ended_by;
+}

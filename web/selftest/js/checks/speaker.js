@@ -1,0 +1,71 @@
+/**
+ * Loudspeaker: three spoken digits, and which of them the person heard. The person decides, never the page.
+ * @typedef {import("../../../shared/types").Clock} Clock
+ * @typedef {import("../../../shared/types").Plan} Plan
+ * @typedef {{ action: "heard-digits" | "heard-nothing" | "no-sound" | "skip" | "play-again", digits?: number[] }} Answer
+ * @typedef {{ attempt: number, digits: number[], choices: number[][], state: "waiting" | "playing" | "played", note: "wrong" | "louder" | null }} Progress
+ * @typedef {{ played: number[], answer: "digits" | "nothing" | "no_sound" | "skip" | "failed", heard: number[] | null, plays: number }} Result
+ */
+
+const LOUDER_DB = 6;
+/** A breath after the words of the step, so that a screen reader and the digits do not talk at once. */
+const BEFORE_MS = 1500;
+
+/** @param {number[]} a @param {number[]} b */
+const same = (a, b) => a.join() === b.join();
+
+/**
+ * @param {{ plan: Pick<Plan, "digits" | "choices">, play: (digits: number[], gain_db: number) => Promise<number>,
+ *   clock: Clock, signal: AbortSignal, answer: (signal: AbortSignal) => Promise<Answer>,
+ *   onProgress: (progress: Progress) => void }} options
+ * @returns {Promise<Result>}
+ */
+export async function run({ plan, play, clock, signal, answer, onProgress }) {
+  let plays = 0;
+  let gain_db = 0;
+  let nothing = 0;
+  /** @type {Progress["note"]} */
+  let note = null;
+  for (let attempt = 0; ; ) {
+    const digits = plan.digits[attempt];
+    const tell = (/** @type {Progress["state"]} */ state) => onProgress({ attempt, digits, choices: plan.choices[attempt], state, note });
+    tell("waiting");
+    await clock.sleep(BEFORE_MS, signal);
+    plays += 1;
+    tell("playing");
+    let length_ms = 0;
+    try {
+      length_ms = await play(digits, gain_db);
+    } catch {
+      return { played: digits, answer: "failed", heard: null, plays };
+    }
+    const given = await heard({ length_ms, clock, signal, answer, played: () => tell("played") });
+    if (given.action === "skip") return { played: digits, answer: "skip", heard: null, plays };
+    if (given.action === "no-sound") return { played: digits, answer: "no_sound", heard: null, plays };
+    if (given.action === "heard-digits") {
+      const heardDigits = given.digits ?? [];
+      const last = attempt + 1 >= plan.digits.length;
+      if (same(heardDigits, digits) || last) return { played: digits, answer: "digits", heard: heardDigits, plays };
+      attempt += 1;
+      note = "wrong";
+      continue;
+    }
+    nothing += given.action === "heard-nothing" ? 1 : 0;
+    if (nothing > 1) return { played: digits, answer: "nothing", heard: null, plays };
+    gain_db = LOUDER_DB;
+    note = "louder";
+  }
+}
+
+/**
+ * The person's answer, which may come while the digits still sound.
+ * @param {{ length_ms: number, clock: Clock, signal: AbortSignal, answer: (signal: AbortSignal) => Promise<Answer>, played: () => void }} options
+ */
+async function heard({ length_ms, clock, signal, answer, played }) {
+  const given = answer(signal);
+  const over = clock.sleep(length_ms, signal).then(() => null);
+  const first = await Promise.race([given, over]);
+  if (first) return first;
+  played();
+  return given;
+}

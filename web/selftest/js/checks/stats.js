@@ -1,0 +1,44 @@
+/**
+ * What the test reads from WebRTC statistics. Candidate types and protocols only: addresses never leave the browser.
+ */
+
+const TYPES = new Set(["host", "srflx", "prflx", "relay"]);
+
+/** @param {any} value */
+const typeOf = (value) => (TYPES.has(value) ? value : "unknown");
+
+/** @param {Iterable<[string, any]>} stats @returns {any} the pair in use, or undefined */
+function selectedPair(stats) {
+  const all = new Map(stats);
+  for (const report of all.values()) {
+    if (report.type === "transport" && report.selectedCandidatePairId) return all.get(report.selectedCandidatePairId);
+  }
+  const pairs = [...all.values()].filter(({ type }) => type === "candidate-pair");
+  return pairs.find(({ selected }) => selected) ?? pairs.find(({ nominated, state }) => nominated && state === "succeeded");
+}
+
+/**
+ * @param {RTCStatsReport} stats
+ * @returns {{ local_candidate_type: string, remote_candidate_type: string, protocol: string, relay_protocol?: string }}
+ */
+export function candidatePair(stats) {
+  const all = new Map(/** @type {any} */ (stats));
+  const pair = selectedPair(all);
+  const local = all.get(pair?.localCandidateId);
+  const remote = all.get(pair?.remoteCandidateId);
+  const protocol = local?.protocol === "udp" || local?.protocol === "tcp" ? local.protocol : "unknown";
+  const found = { local_candidate_type: typeOf(local?.candidateType), remote_candidate_type: typeOf(remote?.candidateType), protocol };
+  return ["udp", "tcp", "tls"].includes(local?.relayProtocol) ? { ...found, relay_protocol: local.relayProtocol } : found;
+}
+
+/** @param {RTCStatsReport} stats the receiver's own counters of the paced video */
+export function inboundVideo(stats) {
+  const counters = { packets_received: 0, packets_lost: 0, bytes_received: 0 };
+  for (const report of new Map(/** @type {any} */ (stats)).values()) {
+    if (report.type !== "inbound-rtp" || report.kind !== "video") continue;
+    counters.packets_received += report.packetsReceived ?? 0;
+    counters.packets_lost += report.packetsLost ?? 0;
+    counters.bytes_received += report.bytesReceived ?? 0;
+  }
+  return counters;
+}

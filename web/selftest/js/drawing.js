@@ -1,0 +1,65 @@
+/**
+ * Small line drawings for the commonest advice, built as SVG nodes. Decoration only: the words beside them say it all.
+ */
+
+import { node } from "../../shared/icons.js";
+
+/** @typedef {[string, Record<string, string | number>]} Shape */
+
+/** @param {number} x @param {number} y @param {number} r @param {string} [kind] @returns {Shape[]} a head and shoulders */
+function person(x, y, r, kind = "") {
+  const shoulders = `M${x - 2 * r} ${y + 3.2 * r}c0-${1.6 * r} ${r}-${2 * r} ${2 * r}-${2 * r}s${2 * r} ${0.4 * r} ${2 * r} ${2 * r}`;
+  return [["circle", { cx: x, cy: y, r, class: kind }], ["path", { d: shoulders, class: kind }]];
+}
+
+/** @param {string} d @param {string} [kind] @returns {Shape} */
+const line = (d, kind = "") => ["path", { d, class: kind }];
+/** @param {number} x @param {number} y @param {number} width @param {number} height @param {string} [kind] @returns {Shape} */
+const box = (x, y, width, height, kind = "") => ["rect", { x, y, width, height, rx: 3, class: kind }];
+
+const screen = box(8, 6, 64, 46, "faint");
+const microphone = [box(34, 8, 12, 26), line("M27 26v3a13 13 0 0 0 26 0v-3M40 42v9M32 52h16")];
+const loudspeaker = [line("M20 24h9l12-11v34L29 36h-9z")];
+const slash = line("M22 50 58 8", "accent");
+
+/** @type {Record<string, Shape[]>} */
+const DRAWINGS = {
+  backlight: [box(46, 5, 28, 30, "accent"), line("M60 5v30M46 20h28", "accent"), ...person(28, 24, 9, "fill"), line("M70 44l4 4M58 41v6", "accent")],
+  light: [...person(50, 26, 9), line("M14 24a8 8 0 1 1 8 0v5h-8zM15 33h6M18 4v-2M6 10l-2-1M30 10l2-1", "accent")],
+  far: [screen, ...person(40, 27, 4), line("M14 46l8-7M66 46l-8-7M22 45v-6h-6M58 45v-6h6", "accent")],
+  close: [screen, line("M14 52c0-30 8-40 26-40s26 10 26 40"), line("M22 20l-8-8M14 18v-6h6M58 20l8-8M60 12h6v6", "accent")],
+  nobody: [screen, ["circle", { cx: 40, cy: 24, r: 8, class: "accent", "stroke-dasharray": "4 4" }], ["path", { d: "M24 48c0-12 7-14 16-14s16 2 16 14", class: "accent", "stroke-dasharray": "4 4" }]],
+  cut: [screen, line("M30 6c0 9 4 14 10 14s10-5 10-14M22 52c0-16 6-22 18-22s18 6 18 22"), line("M66 40V20M62 25l4-5 4 5", "accent")],
+  side: [screen, ...person(20, 24, 7), line("M38 30h18M50 24l6 6-6 6", "accent")],
+  camera: [box(12, 16, 40, 28), line("M52 26l16-8v24l-16-8z"), line("M22 52h20", "accent")],
+  camera_off: [box(12, 16, 40, 28), line("M52 26l16-8v24l-16-8z"), slash],
+  muted: [...microphone, slash],
+  microphone: [...microphone, line("M18 18c-3 4-3 12 0 16M62 18c3 4 3 12 0 16", "accent")],
+  allow: [box(10, 10, 60, 40), line("M18 20h30M18 28h20", "faint"), line("M40 40l5 5 12-13", "accent")],
+  in_use: [box(8, 8, 42, 30, "faint"), box(28, 20, 44, 32), line("M44 30l12 12M56 30 44 42", "accent")],
+  speaker: [...loudspeaker, line("M48 22c4 4 4 12 0 16M55 16c7 8 7 20 0 28", "accent")],
+  network: [line("M16 24c14-12 34-12 48 0M24 33c10-8 22-8 32 0M32 41c5-4 11-4 16 0"), ["circle", { cx: 40, cy: 49, r: 3, class: "fill" }]],
+  browser: [box(8, 8, 64, 44), line("M8 18h64M14 13h1M20 13h1"), line("M30 36l7 7 14-15", "accent")],
+  door: [box(24, 6, 32, 48), ["circle", { cx: 49, cy: 31, r: 2, class: "fill" }], line("M12 54h56", "faint")],
+};
+
+/** Which drawing belongs to which advice. @type {Record<string, string>} */
+const OF_CODE = {
+  "camera.backlit": "backlight", "camera.face_dark": "light", "camera.dark": "light", "camera.over_exposed": "backlight",
+  "camera.too_far": "far", "camera.too_close": "close", "camera.nobody": "nobody", "camera.fewer_people": "nobody",
+  "camera.head_cut": "cut", "camera.tilt_down": "cut", "camera.move_left": "side", "camera.move_right": "side",
+  "camera.black": "camera_off", "camera.no_signal": "camera_off", "camera.denied": "allow", "camera.in_use": "in_use",
+  "microphone.muted": "muted", "microphone.denied": "allow", "microphone.in_use": "in_use",
+  "practical.private_room": "door", "browser.unsupported": "browser", "browser.no_capture": "browser",
+};
+
+/** @param {string} code advice code @returns {Shape[]} */
+function shapesOf(code) {
+  const area = code.split(".")[0];
+  return DRAWINGS[OF_CODE[code] ?? area] ?? DRAWINGS.browser;
+}
+
+/** @param {Element} svg @param {string} code advice code */
+export function draw(svg, code) {
+  svg.replaceChildren(...shapesOf(code).map(([tag, attributes]) => node(tag, attributes)));
+}

@@ -1,0 +1,143 @@
+/**
+ * Arithmetic of raw capture, free of the audio worklet's scope so that it can be tested anywhere.
+ * Levels are dBFS of amplitude 1.0: a full-scale sine has an RMS of -3.01.
+ * @typedef {import("../../shared/types").Block} Block
+ */
+
+/** Silence has no logarithm; everything below this reads as this. */
+export const FLOOR_DBFS = -120;
+/** A run of this many samples at full scale is clipping. */
+const CLIP_RUN = 3;
+/** Just under the largest value that 16-bit capture can give. */
+const CLIP_LEVEL = 0.999;
+const BLOCK_S = 0.1;
+const CLIP_FRAMES = 5;
+
+/** @param {number} amplitude */
+export function toDbfs(amplitude) {
+  return amplitude > 1e-6 ? Math.round(200 * Math.log10(amplitude)) / 10 : FLOOR_DBFS;
+}
+
+/** @param {Float32Array} samples @param {number} from @param {number} to */
+function clips(samples, from, to) {
+  let run = 0;
+  for (let i = from; i < to; i += 1) {
+    run = Math.abs(samples[i]) >= CLIP_LEVEL ? run + 1 : 0;
+    if (run >= CLIP_RUN) return true;
+  }
+  return false;
+}
+
+/**
+ * @param {Float32Array} samples 100 ms of raw capture @param {number} t_ms where the block starts
+ * @returns {Block}
+ */
+export function measureBlock(samples, t_ms) {
+  let sum = 0;
+  let peak = 0;
+  let zeros = 0;
+  for (const value of samples) {
+    sum += value * value;
+    if (value === 0) zeros += 1;
+    const size = Math.abs(value);
+    if (size > peak) peak = size;
+  }
+  let clipped = 0;
+  const part = Math.floor(samples.length / CLIP_FRAMES);
+  for (let i = 0; i < CLIP_FRAMES; i += 1) if (clips(samples, i * part, (i + 1) * part)) clipped += 1;
+  const zero_pct = Math.round((1000 * zeros) / samples.length) / 10;
+  return [Math.round(t_ms), toDbfs(Math.sqrt(sum / samples.length)), toDbfs(peak), zero_pct, (100 * clipped) / CLIP_FRAMES];
+}
+
+/** Collects samples of any piece size into blocks of 100 ms. */
+export class BlockMeter {
+  /** @param {number} rate_hz */
+  constructor(rate_hz) {
+    this.rate_hz = rate_hz;
+    this.samples = new Float32Array(Math.round(rate_hz * BLOCK_S));
+    this.filled = 0;
+    this.total = 0;
+  }
+
+  /** @param {Float32Array} input @returns {Block[]} the blocks that became full */
+  feed(input) {
+    const blocks = [];
+    for (const value of input) {
+      this.samples[this.filled] = value;
+      this.filled += 1;
+      this.total += 1;
+      if (this.filled === this.samples.length) {
+        blocks.push(measureBlock(this.samples, (1000 * (this.total - this.filled)) / this.rate_hz));
+        this.filled = 0;
+      }
+    }
+    return blocks;
+  }
+}
+
+const OUT_HZ = 16000;
+/** Zero crossings of the filter on each side; 24 keeps aliasing under -60 dB. */
+const CROSSINGS = 24;
+/** Positions between two input samples for which the filter is tabled. */
+const PHASES = 160;
+
+/**
+ * A windowed-sinc low-pass, one row of taps per phase.
+ * @param {number} cutoff share of the input rate, at most 0.5 @param {number} half taps on each side
+ */
+function filterTable(cutoff, half) {
+  const table = [];
+  for (let phase = 0; phase <= PHASES; phase += 1) {
+    const row = new Float32Array(2 * half);
+    let sum = 0;
+    for (let i = 0; i < row.length; i += 1) {
+      const x = i - half + 1 - phase / PHASES;
+      const angle = 2 * Math.PI * cutoff * x;
+      const sinc = x === 0 ? 2 * cutoff : Math.sin(angle) / (Math.PI * x);
+      const window = 0.42 + 0.5 * Math.cos((Math.PI * x) / half) + 0.08 * Math.cos((2 * Math.PI * x) / half);
+      row[i] = Math.abs(x) < half ? sinc * window : 0;
+      sum += row[i];
+    }
+    for (let i = 0; i < row.length; i += 1) row[i] /= sum;
+    table.push(row);
+  }
+  return table;
+}
+
+/** Any rate to 16 kHz, with a low-pass that leaves speech up to 7 kHz alone. */
+export class Resampler {
+  /** @param {number} rate_hz */
+  constructor(rate_hz) {
+    const cutoff = (0.47 * Math.min(OUT_HZ, rate_hz)) / rate_hz;
+    this.half = Math.ceil(CROSSINGS / (2 * cutoff));
+    this.table = filterTable(cutoff, this.half);
+    this.step = rate_hz / OUT_HZ;
+    this.history = new Float32Array(2 * this.half);
+    this.position = this.half;
+  }
+
+  /** @param {Float32Array} input @returns {Int16Array} */
+  feed(input) {
+    const samples = new Float32Array(this.history.length + input.length);
+    samples.set(this.history);
+    samples.set(input, this.history.length);
+    const out = [];
+    while (this.position + this.half < samples.length) {
+      out.push(this.at(samples, this.position));
+      this.position += this.step;
+    }
+    const keep = Math.min(samples.length, 2 * this.half);
+    this.position -= samples.length - keep;
+    this.history = samples.slice(samples.length - keep);
+    return Int16Array.from(out);
+  }
+
+  /** @param {Float32Array} samples @param {number} position @returns {number} one 16-bit sample */
+  at(samples, position) {
+    const whole = Math.floor(position);
+    const row = this.table[Math.round((position - whole) * PHASES)];
+    let sum = 0;
+    for (let i = 0; i < row.length; i += 1) sum += row[i] * samples[whole - this.half + 1 + i];
+    return Math.max(-32768, Math.min(32767, Math.round(sum * 32767)));
+  }
+}

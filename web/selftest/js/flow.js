@@ -1,0 +1,218 @@
+/**
+ * One test from the tap to the answer. Runs the checks in order, sends what they found, and starts again where the server
+ * says after a lost line. A check that dies is told as dead, and the test goes on.
+ * @typedef {import("../../shared/types").Plan} Plan
+ * @typedef {import("../../shared/types").PhaseName} PhaseName
+ * @typedef {import("../../shared/types").Report} Report
+ * @typedef {import("../../shared/types").DevicesResult} DevicesResult
+ * @typedef {import("./socket.js").SessionLink} SessionLink
+ * @typedef {import("./session.js").Action} Action
+ */
+import * as network from "./checks/network.js";
+import * as picture from "./checks/picture.js";
+import * as practical from "./checks/practical.js";
+import * as sound from "./checks/sound.js";
+import * as speaker from "./checks/speaker.js";
+import { linked, StepTimeout, withWatchdog } from "./clock.js";
+import { PCM_UP, STILL_UP } from "./wire.js";
+
+/** Longest a step may run while the page is in view, ms; a person who needs longer asks for it with a button. */
+const LIMIT_MS = { picture: 90_000, sound: 90_000 };
+const REPORT_MS = 45_000;
+
+/**
+ * @typedef {object} Tools
+ * @property {SessionLink} link
+ * @property {ReturnType<typeof import("./clock.js").pausableClock>} clock
+ * @property {import("../../shared/types").Clock} wall a clock that never pauses: the network does not wait for eyes
+ * @property {import("./inputs.js").Inputs} inputs
+ * @property {(action: Action) => void} dispatch
+ * @property {() => Promise<DevicesResult>} devices resolves when the person has settled camera and microphone
+ * @property {() => Promise<import("../../shared/types").Recorder>} recorder
+ * @property {(digits: number[], gain_db: number) => Promise<number>} play
+ * @property {picture.StillSource} stills
+ * @property {(times: picture.FrameTimes) => () => void} watchFrames
+ * @property {(config: RTCConfiguration) => RTCPeerConnection} createPeer
+ * @property {() => boolean} otherDevice
+ * @property {import("../../shared/types").Platform} platform
+ */
+
+/** Answers of the person that are kept, so that a lost line never makes anyone answer twice.
+ * @typedef {{ speaker?: speaker.Result, practical?: Awaited<ReturnType<typeof practical.run>> }} Kept */
+
+/**
+ * The server may give its answer at any time: where its own worker broke, it does so at once.
+ * @param {Tools} tools @param {AbortSignal} signal @returns {Promise<Report>}
+ */
+export async function run(tools, signal) {
+  const reported = tools.link.wait("report", () => true, signal).then(({ report }) => report);
+  const ran = rounds(tools, signal);
+  reported.catch(() => undefined);
+  ran.catch(() => undefined);
+  return Promise.race([reported, ran]);
+}
+
+/** Go through the steps, again after each lost line. @param {Tools} tools @param {AbortSignal} signal @returns {Promise<Report>} */
+async function rounds(tools, signal) {
+  /** @type {Kept} */
+  const kept = {};
+  const devices = await tools.devices();
+  for (;;) {
+    const { plan, lost } = await tools.link.ready(signal);
+    const line = linked(signal, lost);
+    try {
+      tools.dispatch({ type: "plan", plan });
+      return await steps(tools, plan, devices, kept, line.signal);
+    } catch (error) {
+      if (!lost.aborted || signal.aborted) throw error;
+    } finally {
+      line.abort(new DOMException("line is over", "AbortError"));
+    }
+  }
+}
+
+/** @param {Tools} tools @param {Plan} plan @param {DevicesResult} devices @param {Kept} kept @param {AbortSignal} signal */
+async function steps(tools, plan, devices, kept, signal) {
+  const todo = (/** @type {PhaseName} */ phase) => !plan.done.includes(phase);
+  if (todo("devices")) {
+    const { camera, microphone, browser } = devices;
+    tools.link.send("devices", "final", { camera, microphone, browser, other_device: tools.otherDevice() });
+  }
+  if (todo("picture")) await pictureStep(tools, devices, signal);
+  if (todo("sound")) await soundStep(tools, devices, signal);
+  const measuring = network.run(networkOptions(tools, plan, signal));
+  measuring.catch(() => undefined);
+  if (todo("speaker")) await speakerStep(tools, plan, kept, signal);
+  tools.dispatch({ type: "step", step: "network" });
+  await measuring;
+  if (todo("practical")) await practicalStep(tools, plan, kept, signal);
+  return answer(tools, signal);
+}
+
+/** @param {Tools} tools @param {import("./session.js").Step} step */
+function enter(tools, step) {
+  tools.inputs.clear();
+  tools.dispatch({ type: "step", step });
+}
+
+/** Presses that mean "go on" or "give me more time". @param {Tools} tools @returns {"next" | "more" | null} */
+function asked({ inputs }) {
+  const action = inputs.take(["next", "more-time"]);
+  return action === "more-time" ? "more" : /** @type {"next" | null} */ (action);
+}
+
+/** @param {Tools} tools @param {PhaseName} phase @param {unknown} error */
+function died(tools, phase, error) {
+  console.warn("step died", phase, error);
+  const where = error instanceof StepTimeout ? "timeout" : String(/** @type {Error} */ (error)?.name ?? "error");
+  tools.link.send(phase, "died", { cause: "step_died", where: where.slice(0, 80) });
+}
+
+/**
+ * @param {Tools} tools @param {"picture" | "sound"} phase @param {AbortSignal} signal
+ * @param {(signal: AbortSignal) => Promise<object>} work
+ */
+async function guarded(tools, phase, signal, work) {
+  try {
+    const found = await withWatchdog({ clock: tools.clock, limit_ms: LIMIT_MS[phase], what: phase, signal }, work);
+    tools.link.send(phase, "final", found);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    died(tools, phase, error);
+  }
+}
+
+/** @param {Tools} tools @param {DevicesResult} devices @param {AbortSignal} signal */
+async function pictureStep(tools, devices, signal) {
+  const { link, clock } = tools;
+  if (devices.camera.status !== "present") return link.send("picture", "final", { capture_ms: [], ended_by: "no_camera" });
+  tools.dispatch({ type: "hint", code: "" });
+  enter(tools, "picture");
+  return guarded(tools, "picture", signal, (inner) =>
+    picture.run({
+      source: tools.stills, clock, signal: inner, watch: tools.watchFrames, asked: () => asked(tools),
+      sendStill: (t_ms, jpeg) => link.sendBinary(STILL_UP, t_ms, jpeg),
+      onHint: (handler) => link.on("hint", handler),
+      onProgress: ({ code }) => tools.dispatch({ type: "hint", code }),
+    }));
+}
+
+/**
+ * Whether the browser kept its own processing on. Apple's echo canceller brings gain control and noise suppression with it
+ * and does not tell.
+ * @param {DevicesResult["microphone"]} microphone @param {import("../../shared/types").Platform} platform
+ */
+function isProcessed({ noise_suppression, auto_gain_control, echo_cancellation }, { os, browser }) {
+  const apple = os === "iOS" || browser.startsWith("Safari");
+  return Boolean(noise_suppression || auto_gain_control || (apple && echo_cancellation !== false));
+}
+
+/** @param {Tools} tools @param {DevicesResult} devices @param {AbortSignal} signal */
+async function soundStep(tools, devices, signal) {
+  const { link, clock } = tools;
+  if (devices.microphone.status !== "present") return link.send("sound", "final", { blocks: [], ended_by: "no_microphone" });
+  enter(tools, "sound");
+  return guarded(tools, "sound", signal, async (inner) =>
+    sound.run({
+      recorder: await tools.recorder(), processed: isProcessed(devices.microphone, tools.platform), clock, signal: inner,
+      asked: () => asked(tools),
+      mark: (step, t_ms) => link.send("sound", "mark", { step, t_ms }),
+      sendPcm: (t_ms, samples) => link.sendBinary(PCM_UP, t_ms, new Uint8Array(samples.buffer)),
+      onHint: (handler) => link.on("hint", handler),
+      onProgress: (progress) => tools.dispatch({ type: "sound", progress }),
+    }));
+}
+
+/** @param {Tools} tools @param {Plan} plan @param {AbortSignal} signal */
+function networkOptions(tools, plan, signal) {
+  const { link, createPeer, dispatch, wall } = tools;
+  return {
+    link, plan, createPeer, signal, clock: wall,
+    onProgress: (/** @type {PhaseName} */ phase, /** @type {"running" | "done" | "failed"} */ state) => dispatch({ type: "network", phase, state }),
+    died: (/** @type {PhaseName} */ phase, /** @type {string} */ cause, /** @type {string} */ where) =>
+      link.send(phase, "died", { cause, where: where.slice(0, 80) }),
+  };
+}
+
+/** @param {Tools} tools @param {AbortSignal} signal @returns {Promise<speaker.Answer>} */
+async function speakerAnswer({ inputs }, signal) {
+  const { action, data } = await inputs.next(["heard-digits", "heard-nothing", "no-sound", "skip", "play-again"], signal);
+  const digits = (data.digits ?? "").split("").map(Number);
+  return { action: /** @type {speaker.Answer["action"]} */ (action), digits };
+}
+
+/** @param {Tools} tools @param {Plan} plan @param {Kept} kept @param {AbortSignal} signal */
+async function speakerStep(tools, plan, kept, signal) {
+  if (!kept.speaker) {
+    tools.dispatch({ type: "speaker", progress: { attempt: 0, digits: plan.digits[0] ?? [], choices: plan.choices[0] ?? [], state: "waiting", note: null } });
+    enter(tools, "speaker");
+    kept.speaker = await speaker.run({
+      plan, play: tools.play, clock: tools.clock, signal, answer: (inner) => speakerAnswer(tools, inner),
+      onProgress: (progress) => tools.dispatch({ type: "speaker", progress }),
+    });
+  }
+  tools.link.send("speaker", "final", kept.speaker);
+}
+
+/** @param {Tools} tools @param {Plan} plan @param {Kept} kept @param {AbortSignal} signal */
+async function practicalStep(tools, plan, kept, signal) {
+  const questions = plan.ask.practical;
+  if (questions.length > 0 && !kept.practical) {
+    enter(tools, "practical");
+    const answerOf = async (/** @type {AbortSignal} */ inner) => {
+      const { action, data } = await tools.inputs.next(["next", "skip"], inner);
+      return action === "skip" ? {} : data;
+    };
+    kept.practical = await practical.run({ asked: questions, answer: answerOf, signal });
+  }
+  tools.link.send("practical", "final", kept.practical ?? { answers: {} });
+}
+
+/** @param {Tools} tools @param {AbortSignal} signal @returns {Promise<Report>} */
+async function answer(tools, signal) {
+  tools.dispatch({ type: "judging" });
+  const waiting = (/** @type {AbortSignal} */ inner) => tools.link.wait("report", () => true, inner);
+  const report = withWatchdog({ clock: tools.wall, limit_ms: REPORT_MS, what: "report", signal }, waiting);
+  tools.link.send("finish", "final", {});
+  return (await report).report;
+}

@@ -1,0 +1,320 @@
+/**
+ * All of the page's DOM: state in, elements out. Words come from the catalogue and go in by textContent only.
+ * @typedef {import("./session.js").State} State
+ * @typedef {import("../../shared/i18n.js").Texts} Texts
+ * @typedef {import("../../shared/types").Check} Check
+ * @typedef {import("../../shared/types").Report} Report
+ */
+import { applyTexts } from "../../shared/i18n.js";
+import { icon } from "../../shared/icons.js";
+import { adviceWords, statusAdvice } from "./advice.js";
+import { draw } from "./drawing.js";
+import { figureWords } from "./figures.js";
+import { deviceProblem, progressOf } from "./session.js";
+
+const TONES = { ready: "good", ready_with_warnings: "warn", not_ready: "bad", incomplete: "calm" };
+const OUTCOME_ICONS = { pass: "good", warn: "warn", fail: "bad", not_measured: "calm", skipped: "calm" };
+const PHASE_ICONS = { waiting: "waiting", running: "running", done: "good", failed: "warn" };
+const MOST_ADVICE = 3;
+/** The level meter runs from a whisper's floor to full scale. */
+const METER_DBFS = 60;
+
+/** @template {Element} [T=HTMLElement] @param {string} selector @returns {T} */
+function find(selector) {
+  const element = document.querySelector(selector);
+  if (!element) throw new Error(`the page has no ${selector}`);
+  return /** @type {T} */ (/** @type {unknown} */ (element));
+}
+
+/** @param {Element} element @param {string} text set only when it differs, so that nothing is read out twice */
+function say(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** @param {string} id of a template @returns {HTMLElement} */
+function copyOf(id) {
+  const { content } = /** @type {HTMLTemplateElement} */ (find(`#${id}`));
+  return /** @type {HTMLElement} */ (content.firstElementChild?.cloneNode(true));
+}
+
+/** @param {Element} root @param {string} selector */
+const inside = (root, selector) => /** @type {HTMLElement} */ (root.querySelector(selector));
+
+/** @param {{ names: import("./advice.js").Names }} options the words of this system's and browser's remedies */
+export function createView({ names }) {
+  /** @type {Texts} */
+  let texts;
+  let phone = "";
+  let shown = "";
+  let drawnReport = "";
+
+  /** @param {string[]} codes @param {HTMLElement} list */
+  function renderAdvice(codes, list) {
+    const key = `${texts.lang} ${codes.join(" ")}`;
+    if (list.dataset.key === key) return;
+    list.dataset.key = key;
+    list.replaceChildren(...codes.map((code) => {
+      const item = copyOf("advice-item");
+      const { title, remedy } = adviceWords(texts, code, names);
+      item.dataset.advice = code;
+      draw(inside(item, "svg"), code);
+      say(inside(item, "h3"), title);
+      say(inside(item, "p"), remedy);
+      return item;
+    }));
+  }
+
+  /** @param {State} state */
+  function renderNotices({ paused, connection, queue, events }) {
+    /** @type {[string, string][]} */
+    const lines = [];
+    if (paused) lines.push(["calm", texts.t("notice.paused")]);
+    if (connection === "queued" && queue) lines.push(["calm", texts.t("notice.queued", { place: queue.place, seconds: Math.round(queue.eta_s) })]);
+    if (connection === "lost") lines.push(["warn", texts.t("notice.lost")]);
+    for (const code of events) lines.push(["warn", texts.t(`event.${code}`)]);
+    const list = find("#notices");
+    const key = lines.map(([, text]) => text).join("|");
+    if (list.dataset.key === key) return;
+    list.dataset.key = key;
+    list.replaceChildren(...lines.map(([tone, text]) => {
+      const item = copyOf("notice-item");
+      item.dataset.tone = tone;
+      icon(inside(item, "svg"), tone);
+      say(inside(item, "p"), text);
+      return item;
+    }));
+  }
+
+  /** @param {State} state */
+  function renderWelcome({ session }) {
+    const meeting = session?.meeting;
+    find("#meeting").hidden = !meeting;
+    if (meeting) {
+      const when = texts.date(meeting.starts_at, { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit", timeZone: meeting.time_zone });
+      say(find("#meeting"), texts.t("welcome.meeting", { when }));
+    }
+    const last = session?.last_report;
+    find("#last-report").hidden = !last;
+    if (last) say(find("#last-report"), texts.t("welcome.last", { verdict: texts.t(`verdict.${last.verdict}.short`) }));
+  }
+
+  /** @param {State} state */
+  function renderDevices(state) {
+    const problem = state.prompt === "answered" && deviceProblem(state);
+    const asking = state.prompt === "asking";
+    say(find("#devices-title"), texts.t(problem ? "devices.problem_title" : asking ? "devices.asking_title" : "devices.title"));
+    const asked = texts.first([`devices.asking.${names.os}`, "devices.asking"]);
+    say(find("#devices-text"), problem ? texts.t("devices.problem") : asking ? asked : texts.t("devices.wait"));
+    find("#devices-prompt").hidden = !asking;
+    find("#devices-actions").hidden = !problem;
+    const { camera, microphone } = state.devices ?? {};
+    const codes = problem && camera && microphone ? [statusAdvice("camera", camera.status), statusAdvice("microphone", microphone.status)] : [];
+    const known = /** @type {string[]} */ ([...new Set(codes.filter((code) => code !== null))]);
+    renderAdvice(known.length === 2 && known.every((code) => code.endsWith(".denied")) ? ["camera.denied"] : known, find("#devices-problems"));
+  }
+
+  /** @param {State} state */
+  function renderPicture({ hint }) {
+    const tone = hint === "good" ? "good" : hint ? "warn" : "calm";
+    find("#mirror").dataset.tone = tone;
+    say(find("#picture-hint"), texts.first([`hint.${hint || "looking"}`, "hint.looking"]));
+  }
+
+  /** @param {State} state */
+  function renderSound({ sound }) {
+    const stage = sound?.stage ?? "quiet";
+    const speaking = stage === "speak";
+    say(find("#sound-title"), texts.t(`sound.${stage}_title`));
+    const talk = sound?.heard ? "sound.heard" : "sound.speak";
+    say(find("#sound-text"), texts.t(sound?.silent ? "hint.microphone.muted" : speaking ? talk : "sound.quiet"));
+    find("#countdown").hidden = speaking;
+    find("#sentence").hidden = !speaking;
+    find("#sound-more").hidden = !speaking;
+    say(find("#countdown"), String(sound?.left_s ?? ""));
+    renderMeter(sound?.level_dbfs ?? -METER_DBFS);
+  }
+
+  /** @param {number} level_dbfs */
+  function renderMeter(level_dbfs) {
+    const share = Math.max(0, Math.min(1, 1 + level_dbfs / METER_DBFS));
+    find("#meter-bar").style.transform = `scaleX(${share.toFixed(2)})`;
+    const words = texts.t(share < 0.25 ? "sound.level_low" : share < 0.9 ? "sound.level_good" : "sound.level_high");
+    const meter = find("#meter");
+    meter.setAttribute("aria-valuenow", String(Math.round(share * 100)));
+    meter.setAttribute("aria-valuetext", words);
+    say(find("#meter-words"), words);
+  }
+
+  /** @param {State} state */
+  function renderSpeaker({ speaker }) {
+    if (!speaker) return;
+    const section = find('[data-step="speaker"]');
+    section.dataset.digits = speaker.digits.join("");
+    const notes = { wrong: "speaker.wrong", louder: "speaker.louder" };
+    const state = texts.t(`speaker.${speaker.state}`);
+    say(find("#speaker-text"), speaker.note && speaker.state !== "played" ? texts.t(notes[speaker.note]) : state);
+    const choices = find("#choices");
+    const key = `${texts.lang} ${speaker.attempt} ${speaker.choices.join(" ")}`;
+    if (choices.dataset.key === key) return;
+    choices.dataset.key = key;
+    choices.replaceChildren(...speaker.choices.map((digits) => {
+      const button = copyOf("choice-item");
+      button.dataset.digits = digits.join("");
+      say(button, digits.join(" "));
+      return button;
+    }));
+  }
+
+  /** @param {State} state */
+  function renderNetwork({ network }) {
+    const phases = Object.entries(network);
+    const done = phases.filter(([, state]) => state === "done" || state === "failed").length;
+    /** @type {HTMLProgressElement} */ (find("#network-progress")).value = done;
+    const key = `${texts.lang} ${phases.join(" ")}`;
+    const list = find("#network-phases");
+    if (list.dataset.key === key) return;
+    list.dataset.key = key;
+    list.replaceChildren(...phases.map(([phase, state]) => {
+      const item = copyOf("phase-item");
+      icon(inside(item, "svg"), PHASE_ICONS[state]);
+      say(inside(item, ".name"), texts.t(`phase.${phase}`));
+      say(inside(item, ".state"), texts.t(`phase_state.${state}`));
+      return item;
+    }));
+    const running = phases.find(([, state]) => state === "running");
+    say(find("#network-text"), running ? texts.t(`phase.${running[0]}`) : "");
+  }
+
+  /** @param {State} state */
+  function renderPractical({ practical }) {
+    for (const question of document.querySelectorAll("[data-question]")) {
+      /** @type {HTMLElement} */ (question).hidden = !practical.includes(question.getAttribute("data-question") ?? "");
+    }
+  }
+
+  /** @param {State} state */
+  function renderAnswer({ report, session }) {
+    const card = find("#verdict");
+    card.dataset.tone = report ? TONES[report.verdict] : "calm";
+    icon(find("#verdict-icon"), report ? TONES[report.verdict] : "running");
+    say(find("#answer-title"), texts.t(report ? `verdict.${report.verdict}.title` : "answer.judging"));
+    say(find("#answer-text"), texts.t(report ? `verdict.${report.verdict}.text` : "answer.judging_text"));
+    find("#answer-body").hidden = !report;
+    const key = report ? `${texts.lang} ${report.id}` : "";
+    if (!report || drawnReport === key) return;
+    drawnReport = key;
+    renderAdvice(report.advice.slice(0, MOST_ADVICE), find("#todo"));
+    find("#todo-title").hidden = report.advice.length === 0;
+    find('#answer-body [data-action="retry"]').classList.toggle("primary", report.verdict !== "ready");
+    say(find("#code"), report.code);
+    setCall(find("#call"), report.verdict === "ready" ? "help.call_us" : "answer.call");
+    find("#fallback").hidden = report.verdict === "ready";
+    say(find("#sent"), texts.t(session?.kind === "drop_in" ? "answer.drop_in" : "answer.sent"));
+    renderFigures(report);
+  }
+
+  /** @param {HTMLElement} link @param {string} key */
+  function setCall(link, key) {
+    link.hidden = !phone;
+    link.setAttribute("href", `tel:${phone.replaceAll(" ", "")}`);
+    say(link, texts.t(key));
+  }
+
+  /** @param {Report} report */
+  function renderFigures({ checks }) {
+    find("#figures").replaceChildren(...checks.map((check) => {
+      const item = copyOf("figure-item");
+      const { value, limits } = figureWords(texts, check);
+      item.dataset.check = check.id;
+      inside(item, ".outcome").dataset.tone = OUTCOME_ICONS[check.outcome];
+      icon(inside(item, "svg"), OUTCOME_ICONS[check.outcome]);
+      say(inside(item, ".name"), texts.t(`check.${check.id}`));
+      say(inside(item, ".outcome span"), texts.t(`outcome.${check.outcome}`));
+      say(inside(item, ".value"), value);
+      say(inside(item, ".limits"), limits);
+      return item;
+    }));
+  }
+
+  /** @param {State} state */
+  function renderStopped({ error }) {
+    say(find("#stopped-title"), texts.first([`error.${error}.title`, "stopped.title"]));
+    say(find("#stopped-text"), texts.first([`error.${error}`, "error.internal"]));
+    find("#stopped-retry").hidden = error === "link.not_valid" || error === "drop_in.not_allowed";
+    setCall(find("#stopped-call"), "help.call_us");
+  }
+
+  const renderers = {
+    welcome: renderWelcome, devices: renderDevices, picture: renderPicture, sound: renderSound, speaker: renderSpeaker,
+    network: renderNetwork, practical: renderPractical, answer: renderAnswer, stopped: renderStopped,
+  };
+
+  /** Show one section; focus goes to its heading, so that a screen reader starts where the eye does. @param {State} state */
+  function show(state) {
+    const progress = progressOf(state);
+    find("#progress").hidden = !progress;
+    if (progress) say(find("#progress"), texts.t("progress.step", progress));
+    const key = state.step === "sound" ? `sound ${state.sound?.stage ?? "quiet"}` : `${state.step} ${state.report?.id ?? ""}`;
+    if (key === shown) return;
+    const first = shown === "";
+    shown = key;
+    for (const section of document.querySelectorAll("[data-step]")) {
+      /** @type {HTMLElement} */ (section).hidden = section.getAttribute("data-step") !== state.step;
+    }
+    if (first && state.step === "welcome") return;
+    window.scrollTo(0, 0);
+    find(`[data-step="${state.step}"] h1`).focus({ preventScroll: true });
+  }
+
+  return {
+    /** @param {Texts} next @param {string} number whom to call */
+    setTexts(next, number) {
+      texts = next;
+      phone = number;
+      drawnReport = "";
+      document.documentElement.lang = next.lang;
+      document.title = next.t("page.title");
+      applyTexts(document, next);
+      for (const button of document.querySelectorAll("[data-lang]")) {
+        button.setAttribute("aria-pressed", String(button.getAttribute("data-lang") === next.lang));
+      }
+    },
+    /** @param {import("../../shared/types").Organisation} organisation */
+    setOrganisation({ name, support_phone, support_hours, languages }) {
+      say(find(".organisation"), name);
+      find(".help").hidden = !support_phone;
+      find(".help").setAttribute("href", `tel:${support_phone.replaceAll(" ", "")}`);
+      say(find(".help strong"), support_phone);
+      say(find("#support-hours"), support_hours);
+      for (const button of document.querySelectorAll("[data-lang]")) {
+        const lang = button.getAttribute("data-lang") ?? "";
+        /** @type {HTMLElement} */ (button).hidden = languages !== undefined && !languages.includes(lang);
+      }
+    },
+    printedPhone: () => find(".help strong").textContent ?? "",
+    /** @param {State} state */
+    render(state) {
+      renderers[state.step](state);
+      renderNotices(state);
+      show(state);
+      if (state.report) document.documentElement.dataset.verdict = state.report.verdict;
+      else delete document.documentElement.dataset.verdict;
+    },
+    /** @param {string | null} link the link itself where it could not be copied */
+    copied(link) {
+      for (const place of document.querySelectorAll(".copied")) say(place, link ?? texts.t("link.copied"));
+    },
+    /** @param {boolean} possible */
+    setCopyable(possible) {
+      for (const place of document.querySelectorAll("[data-copy]")) /** @type {HTMLElement} */ (place).hidden = !possible;
+    },
+    enableStart() {
+      /** @type {HTMLButtonElement} */ (find('[data-action="start"]')).disabled = false;
+    },
+    preview: () => /** @type {HTMLVideoElement} */ (find("#preview")),
+    otherDevice: () => /** @type {HTMLInputElement} */ (find("#other-device")).checked,
+    practicalForm: () => /** @type {HTMLFormElement} */ (find("#practical")),
+  };
+}
+
+/** @typedef {ReturnType<typeof createView>} View */

@@ -1,0 +1,54 @@
+/**
+ * The few HTTP calls of the pages, and how a link's secret becomes a session:
+ * it stands in the address's fragment, is posted once, and is taken out of the address at once.
+ */
+
+/** `code` is looked up as error.<code>. */
+export class ApiError extends Error {
+  /** @param {string} code @param {number} status */
+  constructor(code, status) {
+    super(code);
+    this.name = "ApiError";
+    this.code = code;
+    this.status = status;
+  }
+}
+
+/** @param {string} path @param {object} [body] posted as JSON where given @returns {Promise<any>} */
+export async function call(path, body) {
+  const post = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  /** @type {Response} */
+  let response;
+  try {
+    response = await fetch(path, body ? post : {});
+  } catch {
+    throw new ApiError("unreachable", 0);
+  }
+  const answer = await response.json().catch(() => null);
+  if (!response.ok) throw new ApiError(answer?.error?.code ?? "internal", response.status);
+  return answer;
+}
+
+/** @param {string} name of a meta element @returns {string} */
+export function meta(name) {
+  return document.querySelector(`meta[name="${name}"]`)?.getAttribute("content") ?? "";
+}
+
+/** The public session id of an address such as /t/<id>. @param {string} path @param {"t" | "board"} kind */
+export function sessionOf(path, kind) {
+  const [, folder, id] = path.split("/");
+  return folder === kind && id ? decodeURIComponent(id) : null;
+}
+
+/**
+ * Swap the secret in the address for a session. Reads the address once, before anything else can.
+ * @param {string} organisation @returns {Promise<{ session: string, link: string } | null>} null where there is no secret
+ */
+export async function redeem(organisation) {
+  const token = location.hash.slice(1);
+  if (!token) return null;
+  const link = location.href;
+  const { session, path } = await call("/api/v1/links/redeem", { organisation, token });
+  history.replaceState(null, "", path);
+  return { session, link };
+}
