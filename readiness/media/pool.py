@@ -18,7 +18,7 @@ from dataclasses import asdict
 
 from readiness.logs import log_event
 from readiness.media.limits import READY_TIMEOUT_S, MediaSettings
-from readiness.media.process import MediaWorker, discard, spawn
+from readiness.media.process import MediaWorker, spawn
 
 __all__ = ["MediaSettings", "MediaWorker", "PoolFull", "WorkerPool"]
 

@@ -138,20 +138,23 @@ async def test_ctrl_c_and_a_service_managers_signal_leave_workers_alone():
         await worker.close()
 
 
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 async def test_close_reaps_every_process_and_descriptor():
     """After `close` no worker runs, and the pool's descriptors are back to what they were."""
     async with pool_of() as warmed:  # the fork server's own descriptors come with the first pool
         await until(lambda: warmed.ready)
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors()
     pids = []
     async with pool_of(4, warm=2) as pool:
         await until(lambda: pool.ready)
-        for _ in range(3):
-            pids.append((await pool.acquire()).pid)
+        pids += [(await pool.acquire()).pid for _ in range(3)]
         pids += [worker.pid for worker in pool._warm]
     assert not [pid for pid in pids if process_exists(pid)]
     await asyncio.sleep(0.1)
-    assert len(os.listdir("/proc/self/fd")) <= before + 1
+    assert descriptors() <= before + 1
 
 
 async def test_close_gives_running_tests_their_grace():
@@ -198,7 +201,7 @@ def said(web: subprocess.Popen[str]) -> tuple[list[int], str]:
 
 @pytest.mark.parametrize("frozen", [False, True])
 def test_no_orphan_when_the_web_process_is_killed(frozen):
-    """kill -9 of the web process: workers, fork server and tracker end by themselves, a frozen worker too."""
+    """After kill -9 of the web process workers, fork server and tracker end by themselves, a frozen worker too."""
     with run_web("await asyncio.sleep(60)") as web:
         pids, _ = said(web)
         forkserver = int(Path(f"/proc/{pids[0]}/stat").read_text().rsplit(")", 1)[1].split()[1])

@@ -56,7 +56,7 @@ async def test_a_whole_network_part():
 
 
 async def test_a_peer_without_feedback_leaves_throughput_not_measured():
-    """aiortc sends no transport-wide feedback: the figure is missing with a cause, never made up."""
+    """An aiortc peer sends no transport-wide feedback: the figure is missing with a cause, never made up."""
     async with pool_of() as pool:
         worker = await pool.acquire()
         inbox = Inbox(worker)

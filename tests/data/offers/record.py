@@ -2,7 +2,8 @@
 
 Run from the project's root: ``python tests/data/offers/record.py``. Chromium by playwright; Firefox ESR headless with
 ``--remote-debugging-port`` and WebDriver BiDi over a plain WebSocket. Each browser gives three offers: ``page`` (what
-the page sends: data and video down, before gathering), ``full`` (audio, video, data) and ``gathered`` (with candidates).
+the page sends: data and video down, before gathering), ``full`` (audio, video, data) and ``gathered``
+(with candidates).
 Addresses are replaced by those of RFC 5737 and random mDNS names stay.
 """
 
