@@ -1,8 +1,8 @@
 """Links and the sessions they are swapped for. Only hashes of secrets come in, are stored and are compared.
 
-Unknown, expired, revoked and belonging to somebody else are one answer, None, from one query, so that neither the answer
-nor its time tells them apart. The comparison is a search for a SHA-256 in an index: what its timing could tell about a
-digest tells nothing about the 256-bit token.
+Unknown, expired, revoked and belonging to somebody else are one answer, None, from one query, so that neither the
+answer nor its time tells them apart. The comparison is a search for a SHA-256 in an index: what its timing could tell
+about a digest tells nothing about the 256-bit token.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class AccessPart(StorePart):
                 invitation.c.revoked_at.is_(None),
             )
         )
-        return None if row is None else Invitation(**row._mapping)
+        return None if row is None else Invitation(**row._asdict())
 
     async def revoke_invitation(self, invitation_id: str, now: datetime) -> bool:
         """Close the link and every session it opened; wake the meeting's watchers, who ask for their session again."""
@@ -62,6 +62,13 @@ class AccessPart(StorePart):
         async with self._database.write() as connection:
             await connection.execute(sa.insert(session).values(secret_hash=checked_hash(secret_hash), **values))
 
+    async def session_by_id(self, session_id: str) -> Session | None:
+        """Return the session without its secret, expired or not: for the server's own chores, never for a caller."""
+        row = await self._first(
+            sa.select(*(session.c[name] for name in Session.__dataclass_fields__)).where(session.c.id == session_id)
+        )
+        return None if row is None else Session(**row._asdict())
+
     async def find_session(self, session_id: str, secret_hash: bytes, now: datetime) -> Session | None:
         """Return the session if the secret is its own, it has not expired, and its link still opens."""
         row = await self._first(
@@ -74,7 +81,7 @@ class AccessPart(StorePart):
                 sa.or_(session.c.invitation_id.is_(None), _open(now)),
             )
         )
-        return None if row is None else Session(**row._mapping)
+        return None if row is None else Session(**row._asdict())
 
 
 def _open(now: datetime) -> sa.ColumnElement[Any]:

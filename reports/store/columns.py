@@ -1,4 +1,4 @@
-"""Column types with one meaning on SQLite and PostgreSQL. Used by the tables and by every migration: never change one."""
+"""Column types with one meaning on SQLite and PostgreSQL. Every migration uses them too: never change one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         utc = value.astimezone(UTC)
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - theirs
         """Return the moment in UTC, whatever zone the connection had."""
         if value is None:
             return None

@@ -11,6 +11,8 @@ StoreError              superclass, never raised itself
 └── ForbiddenField      a value the privacy table does not allow was about to be stored
 """
 
+# ruff: noqa: N818 - the names say what happened, as `FileExistsError` would without its last word
+
 from __future__ import annotations
 
 __all__ = [

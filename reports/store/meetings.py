@@ -38,6 +38,11 @@ class MeetingPart(StorePart):
         row = await self._first(sa.select(organisation).where(organisation.c.slug == slug))
         return None if row is None else _organisation_of(row)
 
+    async def only_organisation(self) -> Organisation | None:
+        """Return the organisation where there is exactly one: whom to call on a page that names none."""
+        rows = await self._rows(sa.select(organisation).limit(2))
+        return _organisation_of(rows[0]) if len(rows) == 1 else None
+
     async def organisation_by_id(self, organisation_id: str) -> Organisation | None:
         """Return the organisation with this id."""
         row = await self._first(sa.select(organisation).where(organisation.c.id == organisation_id))
@@ -60,7 +65,7 @@ class MeetingPart(StorePart):
         row = await self._first(sa.select(meeting).where(meeting.c.id == meeting_id))
         if row is None:
             return None
-        values: dict[str, Any] = dict(row._mapping)
+        values: dict[str, Any] = row._asdict()
         return Meeting(**{**values, "practical": tuple(values["practical"])})
 
     async def participant(self, participant_id: str) -> Participant | None:

@@ -1,4 +1,4 @@
-"""What the parts of the store share: the database, the events, and a transaction that tells watchers when it is done."""
+"""What the parts of the store share: database, events, and a transaction that tells watchers when it is done."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HASH_BYTES: Final = hashlib.sha256().digest_size
 
 def checked_hash(value: bytes) -> bytes:
     """Return `value` if it has the length of a SHA-256; a token itself must never come this far."""
-    if not isinstance(value, bytes) or len(value) != _HASH_BYTES:
+    if len(value) != _HASH_BYTES:
         raise ValueError("expected a SHA-256 digest of 32 bytes")
     return value
 
@@ -40,7 +40,7 @@ class StorePart:
 
     @asynccontextmanager
     async def _changing_boards(self) -> AsyncGenerator[tuple[AsyncConnection, set[str]]]:
-        """Give a transaction and a set for the ids of meetings it changes; their watchers hear of it after the commit."""
+        """Give a transaction and a set for the ids of meetings it changes; watchers hear of it after the commit."""
         meetings: set[str] = set()
         async with self._database.write() as connection:
             yield connection, meetings

@@ -1,5 +1,7 @@
-"""Retention: when the link to a person ends, and what is left then. Each step is its own short transaction and may be
-run again; run it before the service opens (a restored backup brings back what was deleted) and every hour.
+"""Retention: when the link to a person ends, and what is left then.
+
+Each step is its own short transaction and may be run again; run it before the service opens (a restored backup brings
+back what was deleted) and every hour.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Self-tests while they run: what each ended phase found, so that a reconnect, to any process, goes on with the rest."""
+"""Self-tests while they run: what each ended phase found, so that a reconnect to any process goes on with the rest."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SelfTestPart(StorePart):
             await connection.execute(sa.insert(self_test).values(values))
             for phase, data in test.phases.items():
                 await self._put_phase(connection, test.id, phase, data, test.updated_at)
-            meetings |= await meeting_of_test(connection, test.id)
+            meetings.update(await meeting_of_test(connection, test.id))
 
     async def self_test(self, test_id: str, session_id: str) -> SelfTest | None:
         """Return the run with its phases, if this session made it."""
@@ -65,7 +65,7 @@ class SelfTestPart(StorePart):
                 conditions = [self_test.c.state == "running", self_test.c.updated_at < idle_since]
             changed = await set_state(connection, test_id, state, now, *conditions)
             if changed:
-                meetings |= await meeting_of_test(connection, test_id)
+                meetings.update(await meeting_of_test(connection, test_id))
             return changed
 
     async def stale_self_tests(self, before: datetime) -> list[SelfTest]:
@@ -77,7 +77,7 @@ class SelfTestPart(StorePart):
         async with self._database.read() as connection:
             rows = (await connection.execute(chosen)).all()
             phases = await _phases(connection, [row.id for row in rows])
-        return [SelfTest(**row._mapping, phases=phases.get(row.id, {})) for row in rows]
+        return [SelfTest(**row._asdict(), phases=phases.get(row.id, {})) for row in rows]
 
     async def _put_phase(
         self, connection: AsyncConnection, test_id: str, phase: str, data: Mapping[str, Any], now: datetime

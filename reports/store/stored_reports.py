@@ -39,7 +39,7 @@ class ReportPart(StorePart):
             row = (await connection.execute(sa.select(*_COLUMNS).where(report.c.id == added.id))).first()
             if row is None:
                 raise CodeTaken(added.code)
-            stored = StoredReport(**row._mapping)
+            stored = StoredReport(**row._asdict())
             if _owner(stored) != _owner(added):
                 raise Conflict("this report id belongs to another session")
             if is_new is not None:
@@ -53,7 +53,7 @@ class ReportPart(StorePart):
         return await self._newest(report.c.participant_id == participant_id)
 
     async def report_for_session(self, session_id: str) -> StoredReport | None:
-        """Return the newest report this session may see: its own, or one made earlier through the same person's link."""
+        """Return the newest report this session may see: its own, or an earlier one of the same participant."""
         return await self._newest(_visible_to(session_id))
 
     async def report_by_code(self, organisation_id: str, code: str) -> StoredReport | None:
@@ -90,13 +90,13 @@ class ReportPart(StorePart):
         async with self._database.read() as connection:
             rows = (await connection.execute(people.order_by(participant.c.position))).all()
             found = (await connection.execute(sa.select(*_COLUMNS).where(report.c.number.in_(newest)))).all()
-        reports = {row.participant_id: StoredReport(**row._mapping) for row in found}
+        reports = {row.participant_id: StoredReport(**row._asdict()) for row in found}
         return [BoardRow(participant_of(row), reports.get(row.id), bool(row.running)) for row in rows]
 
     async def _newest(self, *conditions: sa.ColumnElement[bool]) -> StoredReport | None:
         statement = sa.select(*_COLUMNS).where(*conditions).order_by(report.c.number.desc()).limit(1)
         row = await self._first(statement)
-        return None if row is None else StoredReport(**row._mapping)
+        return None if row is None else StoredReport(**row._asdict())
 
     async def _end_self_test(self, connection: AsyncConnection, stored: StoredReport, state: SelfTestState) -> None:
         if stored.self_test_id is not None:

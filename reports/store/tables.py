@@ -1,5 +1,8 @@
-"""The schema as the newest migration leaves it. A test compares it with the migrated database, another one with
-``readiness/docs/privacy.md``: a column that is not explained there cannot be added."""
+"""The schema as the newest migration leaves it.
+
+A test compares it with the migrated database, another one with ``readiness/docs/privacy.md``: a column that is not
+explained there cannot be added.
+"""
 
 from __future__ import annotations
 

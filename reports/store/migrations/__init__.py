@@ -19,8 +19,8 @@ from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL
 
-from ..engine import database_url, driver_errors, prepare_sqlite
-from ..errors import MigrationFailed, SchemaTooNew, SchemaTooOld
+from reports.store.engine import database_url, driver_errors, prepare_sqlite
+from reports.store.errors import MigrationFailed, SchemaTooNew, SchemaTooOld
 
 __all__ = ["check_schema", "head", "migrate"]
 
@@ -75,7 +75,7 @@ def _scripts() -> ScriptDirectory:
 
 
 def _engine(url: URL) -> sa.Engine:
-    """A plain engine of its own, without the store's time limits: rebuilding a large table takes as long as it takes."""
+    """Make an engine without the store's time limits: rebuilding a large table takes as long as it takes."""
     if url.get_backend_name() == "sqlite":
         engine = sa.create_engine(url.set(drivername="sqlite"), poolclass=sa.NullPool)
         sa.event.listen(engine, "connect", _prepare_sqlite)

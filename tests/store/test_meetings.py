@@ -1,0 +1,78 @@
+"""Organisations, meetings and participants: what goes in comes out, in UTC."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from reports.store import Conflict, Gone, Store
+from tests.store import cast
+
+pytestmark = pytest.mark.asyncio
+
+
+async def test_a_meeting_comes_back_as_it_was_stored(store: Store) -> None:
+    """Every field of a meeting and a participant survives the store."""
+    assert await store.meeting("meeting-anna") == cast.meeting()
+    assert await store.participant("meeting-anna-anna") == cast.participant("anna", 1)
+    assert await store.meeting("none") is None
+    assert await store.participant("none") is None
+
+
+async def test_the_organisation_follows_its_settings(store: Store) -> None:
+    """Stating an organisation again changes its phone number, not its id, and never makes a second one."""
+    changed = cast.organisation(id="another-id", support_phone="+47 22 22 22 22", languages=("se",))
+    stored = await store.ensure_organisation(changed)
+    assert (stored.id, stored.support_phone, stored.languages) == ("org-sunnaas", "+47 22 22 22 22", ("se",))
+    assert await store.organisation("sunnaas") == stored == await store.organisation_by_id("org-sunnaas")
+    assert await store.organisation("none") is None
+    assert await store.organisation_by_id("none") is None
+
+
+async def test_two_processes_may_state_the_same_organisation_at_once(url: str) -> None:
+    """Several web processes start together; all get the one organisation."""
+    stores = [await Store.open(url) for _ in range(3)]
+    found = await asyncio.gather(*(s.ensure_organisation(cast.organisation(id=f"id-{s!r}")) for s in stores))
+    assert len({organisation.id for organisation in found}) == 1
+    for opened in stores:
+        await opened.close()
+
+
+async def test_a_meeting_is_stored_whole_or_not_at_all(store: Store) -> None:
+    """Two people in one place: neither they nor the meeting are stored."""
+    added = cast.meeting(id="m2")
+    with pytest.raises(Conflict):
+        await store.add_meeting(added, [cast.participant("anna", 0, "m2"), cast.participant("kari", 0, "m2")])
+    assert await store.meeting("m2") is None
+    with pytest.raises(ValueError, match="another meeting"):
+        await store.add_meeting(added, [cast.participant("anna", 0)])
+    with pytest.raises(Gone):
+        await store.add_meeting(cast.meeting(id="m3", organisation_id="none"), [])
+
+
+async def test_moments_are_utc_whatever_zone_they_came_in(store: Store) -> None:
+    """DUR-5: 02:30 happens twice in the night the clocks go back; the store tells the two apart and orders them."""
+    oslo = ZoneInfo("Europe/Oslo")
+    first = datetime(2027, 10, 31, 2, 30, tzinfo=oslo)
+    second = first.replace(fold=1)
+    await store.add_meeting(cast.meeting(id="m2", starts_at=first, ends_at=second), [])
+    found = await store.meeting("m2")
+    assert found is not None
+    assert found.starts_at.tzinfo is UTC
+    assert found.ends_at - found.starts_at == timedelta(hours=1)
+    with pytest.raises(Exception, match="time zone"):
+        await store.add_meeting(cast.meeting(id="m3", starts_at=datetime(2027, 1, 1)), [])
+
+
+async def test_the_phone_number_is_kept_as_the_caller_encrypted_it(store: Store) -> None:
+    """A contact goes in as bytes, comes out as bytes and can be taken away."""
+    secret = bytes(range(256))
+    await store.set_practical("meeting-anna-anna", phone_encrypted=secret)
+    assert await store.phone("meeting-anna-anna") == secret
+    await store.set_practical("meeting-anna-anna", phone_encrypted=None)
+    assert await store.phone("meeting-anna-anna") is None
+    with pytest.raises(Gone):
+        await store.set_practical("none", phone_encrypted=secret)

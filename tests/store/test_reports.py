@@ -1,0 +1,205 @@
+"""Reports and boards: exactly once, unchanged, in order, and gone when deleted."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reports.store import CodeTaken, Conflict, Gone, Store, StoredReport, new_code, new_id
+from tests.store import cast
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.asyncio
+async def test_saving_again_changes_nothing(store: Store, url: str) -> None:
+    """DUR-1: a client that tries until it hears an answer gets the first row, whatever it sends, from any process."""
+    await store.start_self_test(cast.self_test())
+    first = cast.report(self_test_id="test-anna")
+    assert await store.save_report(first) == first
+    other = await Store.open(url)
+    again = replace(first, code=new_code(), verdict="not_ready", body={"verdict": "not_ready"})
+    assert await other.save_report(again) == first
+    saved = await asyncio.gather(*(s.save_report(again) for s in [store, other] * 5))
+    assert set(map(id_and_code, saved)) == {(first.id, first.code)}
+    assert await store.latest_report("meeting-anna-anna") == first
+    await other.close()
+
+
+def id_and_code(report: StoredReport) -> tuple[str, str]:
+    """What is unique about a report."""
+    return report.id, report.code
+
+
+@pytest.mark.asyncio
+async def test_a_report_ends_its_run(store: Store) -> None:
+    """The run is finished in the same transaction; one that was cut off is incomplete and may still be finished."""
+    await store.start_self_test(cast.self_test())
+    await store.save_report(cast.report(self_test_id="test-anna", complete=False), self_test_state="incomplete")
+    found = await store.self_test("test-anna", "session-anna")
+    assert found is not None
+    assert found.state == "incomplete"
+    last = await store.save_report(cast.report(self_test_id="test-anna"))
+    found = await store.self_test("test-anna", "session-anna")
+    assert found is not None
+    assert found.state == "finished"
+    assert await store.latest_report("meeting-anna-anna") == last
+
+
+@pytest.mark.asyncio
+async def test_a_taken_code_is_told_and_nothing_stored(store: Store) -> None:
+    """The caller makes another code; the run is not ended by the failed try."""
+    await store.start_self_test(cast.self_test())
+    first = await store.save_report(cast.report())
+    second = cast.report(code=first.code, self_test_id="test-anna")
+    with pytest.raises(CodeTaken):
+        await store.save_report(second)
+    found = await store.self_test("test-anna", "session-anna")
+    assert found is not None
+    assert found.state == "running"
+    assert await store.latest_report("meeting-anna-anna") == first
+    assert (await store.save_report(replace(second, code=new_code()))).id == second.id
+
+
+@pytest.mark.asyncio
+async def test_another_session_cannot_take_over_a_report(store: Store) -> None:
+    """Somebody who learnt a report's id gets nothing by saving under it."""
+    first = await store.save_report(cast.report())
+    stranger = replace(first, session_id="session-drop-in", meeting_id=None, participant_id=None)
+    with pytest.raises(Conflict):
+        await store.save_report(stranger)
+    assert await store.latest_report("meeting-anna-anna") == first
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("code", ["", "K7MB2", "K7MB2QQ", "k7mb2q", "K7MB2O", "K7MB2I"])
+async def test_a_code_that_cannot_be_read_aloud_is_refused(store: Store, code: str) -> None:
+    """Six characters without I, L, O and U."""
+    with pytest.raises(ValueError, match="Crockford"):
+        await store.save_report(cast.report(code=code))
+
+
+@pytest.mark.asyncio
+async def test_what_is_no_verdict_is_refused(store: Store) -> None:
+    """Neither an unknown verdict nor a number that is not JSON is stored."""
+    with pytest.raises(ValueError, match="refused"):
+        await store.save_report(cast.report(verdict="fine"))
+    with pytest.raises((ValueError, sa.exc.StatementError)):
+        await store.save_report(cast.report(body={"value": float("nan")}))
+    assert await store.latest_report("meeting-anna-anna") is None
+
+
+@pytest.mark.asyncio
+async def test_a_session_sees_its_own_and_the_same_persons_reports(store: Store) -> None:
+    """LNK-4: the own last result, also from the link opened again; never somebody else's, and the leader's has none."""
+    await store.add_session(cast.session(id="again"), cast.digest("again"))
+    await store.add_session(cast.session(id="kari", participant_id="meeting-anna-kari"), cast.digest("kari"))
+    await store.add_session(cast.session(id="lars", kind="leader"), cast.digest("lars"))
+    anna = await store.save_report(cast.report())
+    walk_in = cast.report(session_id="session-drop-in", meeting_id=None, participant_id=None)
+    await store.save_report(walk_in)
+    assert await store.report_for_session("session-anna") == anna == await store.report_for_session("again")
+    assert await store.report_for_session("session-drop-in") == walk_in
+    for other in ("kari", "lars", "none"):
+        assert await store.report_for_session(other) is None
+        assert not await store.delete_report(anna.id, other)
+        assert not await store.delete_report(walk_in.id, other)
+    assert await store.report_by_code("org-sunnaas", anna.code) == anna
+    assert await store.report_by_code("org-ahus", anna.code) is None
+
+
+@pytest.mark.asyncio
+async def test_a_deleted_report_is_gone(store: Store, url: str) -> None:
+    """PRV-4: with its run, from every view, from SQLite's file and its log; and no late retry brings it back."""
+    marker = new_id()
+    await store.start_self_test(cast.self_test())
+    await store.save_phase("test-anna", "clock", {"marker": marker}, cast.NOW)
+    saved = await store.save_report(cast.report(self_test_id="test-anna", body={"marker": marker}))
+    assert await store.delete_report(saved.id, "session-anna")
+    assert not await store.delete_report(saved.id, "session-anna")
+    assert await store.latest_report("meeting-anna-anna") is None
+    assert await store.report_for_session("session-anna") is None
+    assert await store.report_by_code("org-sunnaas", saved.code) is None
+    assert await store.self_test("test-anna", "session-anna") is None
+    assert [row.report for row in await store.board("meeting-anna")] == [None, None, None]
+    with pytest.raises(Gone):
+        await store.save_report(saved)
+    if url.startswith("sqlite"):
+        folder = Path(url.removeprefix("sqlite:///")).parent
+        assert not [file for file in folder.iterdir() if marker.encode() in file.read_bytes()]
+
+
+@pytest.mark.asyncio
+async def test_the_board_has_everybody_in_order_with_the_newest_report(store: Store) -> None:
+    """Also when the wall clock was set back between two reports (DUR-5): the last to arrive is the newest."""
+    await store.save_report(cast.report(created_at=cast.NOW + 30 * MINUTE))
+    newest = await store.save_report(cast.report(created_at=cast.NOW, verdict="not_ready", other_device=True))
+    await store.start_self_test(cast.self_test(id="t2", participant_id="meeting-anna-kari"))
+    board = await store.board("meeting-anna")
+    assert [(row.participant.label, row.report, row.running) for row in board] == [
+        ("Lars", None, False),
+        ("Anna", newest, False),
+        ("Kari", None, True),
+    ]
+    assert await store.board("none") == []
+
+
+@pytest.mark.asyncio
+async def test_the_board_costs_two_queries_however_many_take_part(store: Store) -> None:
+    """No query for each participant."""
+    people = [cast.participant(f"p{number}", number, "big") for number in range(20)]
+    await store.add_meeting(cast.meeting(id="big"), people)
+    for person in people:
+        await store.save_report(cast.report(meeting_id="big", participant_id=person.id))
+    statements: list[str] = []
+    engine = store._database._engine.sync_engine
+    sa.event.listen(engine, "before_cursor_execute", lambda *call: statements.append(call[2]))
+    assert len(await store.board("big")) == 20
+    assert len([statement for statement in statements if statement.startswith("SELECT")]) == 2
+
+
+_steps = st.lists(
+    st.tuples(st.sampled_from(["save", "retry", "delete"]), st.integers(0, 2), st.integers(0, 5)), max_size=12
+)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=_steps)
+def test_the_board_is_always_the_newest_report_that_was_not_deleted(
+    url: str, steps: list[tuple[str, int, int]]
+) -> None:
+    """Whatever is saved, retried and deleted in whatever order."""
+
+    async def check() -> None:
+        store = await Store.open(url)
+        await store.ensure_organisation(cast.organisation())
+        board = new_id()
+        people = [cast.participant(f"p{number}", number, board) for number in range(3)]
+        await store.add_meeting(cast.meeting(id=board), people)
+        for person in people:
+            made = cast.session(id=f"s-{person.id}", meeting_id=board, participant_id=person.id)
+            await store.add_session(made, cast.digest(made.id))
+        kept: dict[str, list[StoredReport]] = {person.id: [] for person in people}
+        for action, number, which in steps:
+            person_id = people[number].id
+            mine = kept[person_id]
+            if action == "save":
+                made_report = cast.report(meeting_id=board, participant_id=person_id, session_id=f"s-{person_id}")
+                mine.append(await store.save_report(made_report))
+            elif mine and action == "retry":
+                again = mine[which % len(mine)]
+                assert await store.save_report(replace(again, code=new_code())) == again
+            elif mine:
+                assert await store.delete_report(mine.pop(which % len(mine)).id, f"s-{person_id}")
+        expected = [(person, kept[person.id][-1] if kept[person.id] else None) for person in people]
+        assert [(row.participant, row.report) for row in await store.board(board)] == expected
+        await store.close()
+
+    asyncio.run(check())

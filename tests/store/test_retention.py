@@ -1,0 +1,166 @@
+"""PRV-3: what is forgotten when, by a clock the test sets."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reports.store import Purged, Store, new_id
+from reports.store.tables import unlinked_report
+from tests.store import cast
+from tests.store.test_access import dump
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+async def figures(store: Store) -> list[dict[str, Any]]:
+    """The figures without a person."""
+    return [row._asdict() for row in await store._rows(sa.select(unlinked_report))]
+
+
+@pytest.mark.asyncio
+async def test_a_drop_in_report_lives_24_hours(store: Store) -> None:
+    """Nothing of it is left then, figures neither."""
+    saved = cast.report(session_id="session-drop-in", meeting_id=None, participant_id=None, created_at=cast.NOW)
+    await store.save_report(saved)
+    assert (await store.purge(cast.NOW + DAY)).drop_in_reports == 0
+    assert await store.report_for_session("session-drop-in") == saved
+    assert (await store.purge(cast.NOW + DAY + HOUR)).drop_in_reports == 1
+    assert await store.report_for_session("session-drop-in") is None
+    assert await figures(store) == []
+
+
+@pytest.mark.asyncio
+async def test_a_day_after_the_meeting_the_figures_name_nobody(store: Store, url: str) -> None:
+    """Label, contact, code, title and the link to the person are gone from the whole database; the figures stay."""
+    await store.set_practical("meeting-anna-anna", phone_encrypted=b"encrypted-number")
+    await store.start_self_test(cast.self_test())
+    await store.save_phase("test-anna", "clock", {"rtt_ms": 77.125}, cast.STARTS)
+    saved = await store.save_report(cast.report(self_test_id="test-anna", created_at=cast.ENDS))
+    assert await store.purge(cast.ENDS + DAY) == Purged()
+    assert (await store.board("meeting-anna"))[1].report == saved
+    purged = await store.purge(cast.ENDS + DAY + HOUR)
+    assert (purged.unlinked_reports, purged.people, purged.self_tests) == (1, 3, 1)
+    assert await store.purge(cast.ENDS + DAY + HOUR) == Purged()
+    (kept,) = await figures(store)
+    assert kept.pop("id") not in {saved.id, saved.code}
+    assert kept == {
+        "organisation_id": "org-sunnaas",
+        "week": "2026-W48",
+        "client_class": "Chrome/Android/phone",
+        "profile": "consultation",
+        "verdict": "ready",
+        "checks": [
+            {
+                "id": "network.rtt",
+                "outcome": "pass",
+                "value": 52.1,
+                "unit": "ms",
+                "pass": 150,
+                "fail": 300,
+                "cause": None,
+                "responsible": None,
+            },
+            {
+                "id": "practical.people",
+                "outcome": "pass",
+                "value": None,
+                "unit": None,
+                "pass": None,
+                "fail": None,
+                "cause": None,
+                "responsible": None,
+            },
+        ],
+    }
+    assert [(row.participant.label, row.report) for row in await store.board("meeting-anna")] == [("", None)] * 3
+    content = dump(url)
+    for personal in ("Anna", "Hansen", "encrypted-number", saved.id, saved.code, "77.125"):
+        assert personal.encode() not in content
+
+
+@pytest.mark.asyncio
+async def test_a_link_lives_a_week_longer_than_its_meeting(store: Store) -> None:
+    """LNK-5: it still opens the one question about how it went; then link, people and meeting go."""
+    link = cast.invitation(expires_at=cast.ENDS + 7 * DAY)
+    await store.add_invitation(link, cast.digest("token"))
+    await store.purge(cast.ENDS + 6 * DAY)
+    assert await store.find_invitation("sunnaas", cast.digest("token"), cast.ENDS + 6 * DAY) == link
+    assert (await store.purge(cast.ENDS + 7 * DAY + HOUR)).meetings == 1
+    assert await store.meeting("meeting-anna") is None
+    assert await store.participant("meeting-anna-anna") is None
+    assert await store.find_invitation("sunnaas", cast.digest("token"), cast.NOW) is None
+
+
+@pytest.mark.asyncio
+async def test_an_expired_session_is_deleted_a_day_later_and_its_report_stays(store: Store) -> None:
+    """Meetings are booked weeks ahead: the report must outlive the page it was made on."""
+    await store.add_session(cast.session(id="early", expires_at=cast.NOW), cast.digest("early"))
+    await store.add_meeting(cast.meeting(id="far", ends_at=cast.NOW + 30 * DAY), [cast.participant("anna", 0, "far")])
+    early = cast.report(meeting_id="far", participant_id="far-anna", session_id="early")
+    await store.save_report(early)
+    assert (await store.purge(cast.NOW + DAY)).sessions == 0
+    assert (await store.purge(cast.NOW + DAY + HOUR)).sessions == 1
+    found = await store.latest_report("far-anna")
+    assert found is not None
+    assert (found.id, found.session_id) == (early.id, None)
+
+
+@pytest.mark.asyncio
+async def test_figures_are_kept_13_months(store: Store) -> None:
+    """A month can be compared with the same month of the year before, and no longer."""
+    await store.save_report(cast.report())
+    await store.purge(cast.ENDS + 2 * DAY)
+    await store.purge(cast.NOW + 390 * DAY)
+    assert len(await figures(store)) == 1
+    assert (await store.purge(cast.NOW + 410 * DAY)).old_figures == 1
+    assert await figures(store) == []
+
+
+@pytest.mark.asyncio
+async def test_two_processes_that_purge_at_once_unlink_each_report_once(store: Store, url: str) -> None:
+    """Statistics count nobody twice."""
+    for _ in range(30):
+        await store.save_report(cast.report())
+    other = await Store.open(url)
+    done = await asyncio.gather(*(s.purge(cast.ENDS + 2 * DAY) for s in (store, other)))
+    assert sum(purged.unlinked_reports for purged in done) == 30
+    assert len(await figures(store)) == 30
+    await other.close()
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ended_h=st.integers(-200, 48), made_h=st.integers(-60, 0), drops=st.booleans())
+def test_exactly_what_is_due_is_forgotten(url: str, ended_h: int, made_h: int, drops: bool) -> None:
+    """A report is readable as long as its time is not over, and never longer."""
+
+    async def check() -> None:
+        store = await Store.open(url)
+        await store.ensure_organisation(cast.organisation())
+        made = new_id()
+        ends = cast.NOW + ended_h * HOUR
+        await store.add_meeting(cast.meeting(id=made, ends_at=ends), [cast.participant("anna", 0, made)])
+        person = None if drops else f"{made}-anna"
+        opened = cast.drop_in(id=made) if drops else cast.session(id=made, meeting_id=made, participant_id=person)
+        await store.add_session(opened, cast.digest(made))
+        saved = cast.report(
+            meeting_id=None if drops else made,
+            participant_id=person,
+            session_id=made,
+            created_at=cast.NOW + made_h * HOUR,
+        )
+        await store.save_report(saved)
+        await store.purge(cast.NOW)
+        due = made_h < -24 if drops else ended_h < -24
+        assert (await store.report_for_session(made) is None) == due
+        assert (await store.meeting(made) is None) == (ended_h < -7 * 24)
+        await store.close()
+
+    asyncio.run(check())

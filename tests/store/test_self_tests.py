@@ -1,0 +1,101 @@
+"""Runs and their phases: a reconnect, to any process, finds what is finished."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from reports.store import Conflict, ForbiddenField, Gone, Store
+from tests.store import cast
+
+pytestmark = pytest.mark.asyncio
+MINUTE = timedelta(minutes=1)
+
+
+async def test_a_reconnect_to_another_process_finds_the_finished_phases(store: Store, url: str) -> None:
+    """What a phase found is on disk when `save_phase` returns; another process reads it."""
+    await store.start_self_test(cast.self_test())
+    await store.save_phase("test-anna", "devices", {"camera": {"status": "present"}}, cast.NOW + MINUTE)
+    await store.save_phase("test-anna", "picture", {"light": 0.1 + 0.2, "odd": "\x00\ud800 æ"}, cast.NOW + 2 * MINUTE)
+    other = await Store.open(url)
+    found = await other.self_test("test-anna", "session-anna")
+    assert found == cast.self_test(
+        updated_at=cast.NOW + 2 * MINUTE,
+        phases={
+            "devices": {"camera": {"status": "present"}},
+            "picture": {"light": 0.1 + 0.2, "odd": "\x00\ud800 æ"},
+        },
+    )
+    assert await other.self_test("test-anna", "session-drop-in") is None
+    await other.close()
+
+
+async def test_a_phase_that_is_run_again_replaces_the_first_run(store: Store, url: str) -> None:
+    """One row for each phase, also when two processes save it at the same moment."""
+    await store.start_self_test(cast.self_test())
+    other = await Store.open(url)
+    for number in range(5):
+        await asyncio.gather(
+            store.save_phase("test-anna", "clock", {"rtt_ms": number}, cast.NOW),
+            other.save_phase("test-anna", "clock", {"rtt_ms": number}, cast.NOW),
+        )
+    found = await store.self_test("test-anna", "session-anna")
+    assert found is not None
+    assert found.phases == {"clock": {"rtt_ms": 4}}
+    await other.close()
+
+
+async def test_nothing_is_stored_for_a_run_that_is_gone(store: Store) -> None:
+    """A phase without its run, a run without its session, and a second run under one id are refused."""
+    with pytest.raises(Gone):
+        await store.save_phase("none", "clock", {}, cast.NOW)
+    with pytest.raises(Gone):
+        await store.touch_self_test("none", cast.NOW)
+    with pytest.raises(Gone):
+        await store.start_self_test(cast.self_test(session_id="none"))
+    await store.start_self_test(cast.self_test())
+    with pytest.raises(Conflict):
+        await store.start_self_test(cast.self_test())
+    assert not await store.set_self_test_state("none", "finished", cast.NOW)
+
+
+async def test_a_run_its_process_left_behind_is_found_once(store: Store, url: str) -> None:
+    """DUR-1: after a crash the run is ended by exactly one of the processes that find it."""
+    await store.start_self_test(cast.self_test())
+    await store.start_self_test(cast.self_test(id="alive", updated_at=cast.NOW + 5 * MINUTE))
+    before = cast.NOW + MINUTE
+    assert [test.id for test in await store.stale_self_tests(before)] == ["test-anna"]
+    other = await Store.open(url)
+    won = await asyncio.gather(
+        store.set_self_test_state("test-anna", "incomplete", cast.NOW, idle_since=before),
+        other.set_self_test_state("test-anna", "incomplete", cast.NOW, idle_since=before),
+    )
+    assert sorted(won) == [False, True]
+    assert await store.stale_self_tests(before) == []
+    await other.close()
+
+
+async def test_a_run_that_came_back_is_not_ended(store: Store) -> None:
+    """Somebody thought for long, then went on: the run stays theirs."""
+    await store.start_self_test(cast.self_test())
+    await store.touch_self_test("test-anna", cast.NOW + 5 * MINUTE)
+    before = cast.NOW + MINUTE
+    assert not await store.set_self_test_state("test-anna", "incomplete", cast.NOW, idle_since=before)
+    assert await store.stale_self_tests(before) == []
+
+
+@pytest.mark.parametrize("name", ["deviceId", "group_id", "userAgent", "ip", "phone", "sdp", "label"])
+async def test_a_field_that_identifies_is_refused(store: Store, name: str) -> None:
+    """PRV-1: however deep it hides, in a client, a phase or a report."""
+    with pytest.raises(ForbiddenField):
+        await store.start_self_test(cast.self_test(client={name: "x"}))
+    await store.start_self_test(cast.self_test())
+    with pytest.raises(ForbiddenField):
+        await store.save_phase("test-anna", "devices", {"cameras": [{"a": {name: "x"}}]}, cast.NOW)
+    with pytest.raises(ForbiddenField):
+        await store.save_report(cast.report(body={"client": {name: "x"}}))
+    found = await store.self_test("test-anna", "session-anna")
+    assert found is not None
+    assert found.phases == {}
