@@ -64,10 +64,10 @@ def quantile_interval(values: Sequence[float], share: float) -> tuple[float, flo
         return None
     ordered = sorted(values)
     count = len(ordered)
+    share = min(max(share, 0.0), 1.0)
+    centre = (count - 1) * share
     half = Z95 * math.sqrt(count * share * (1.0 - share))
-    first = math.floor(count * share - half)
-    last = math.ceil(count * share + half)
-    return ordered[max(first, 0)], ordered[min(max(last, 0), count - 1)]
+    return ordered[max(0, math.floor(centre - half))], ordered[min(count - 1, math.ceil(centre + half))]
 
 
 def wilson_interval(hits: int, trials: int) -> tuple[float, float] | None:
