@@ -13,7 +13,7 @@ from readiness.errors import SettingError
 from readiness.settings import Settings
 from readiness.texts import LANGUAGES
 from reports.profile import load_profile
-from reports.store import Store, StoreUnavailable
+from reports.store import Store, StoreError
 from reports.store.records import Meeting, Organisation, Participant, new_id
 
 __all__ = ["ROLES", "make_meeting", "set_organisation"]
@@ -86,9 +86,8 @@ async def make_meeting(
 async def _store(settings: Settings) -> AsyncIterator[Store]:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     try:
-        store = await Store.open(settings.database)
-        await store.migrate()
-    except StoreUnavailable as error:
+        store = await Store.open(settings.database, migrate=True)
+    except StoreError as error:
         raise SettingError(f"READINESS_DATABASE_URL: the database can't be used: {error}") from None
     try:
         yield store

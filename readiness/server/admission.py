@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from readiness.media.pool import MediaWorker, PoolFull, WorkerPool
 
@@ -28,8 +28,10 @@ class Admission:
         """How many wait in the queue."""
         return len(self._waiting)
 
-    async def admit(self, tell: Callable[[int, float], Awaitable[None]]) -> MediaWorker:
-        """Return a worker of one's own. While there is none, `tell(place, eta_s)` is called every 2 s.
+    async def admit(
+        self, addresses: Sequence[tuple[str, str]], tell: Callable[[int, float], Awaitable[None]]
+    ) -> MediaWorker:
+        """Return a worker of one's own, bound to `addresses` (public, local). While there is none, `tell(place, eta_s)` is called every 2 s.
 
         Raises PoolFull when even the queue is full.
         """
@@ -43,7 +45,7 @@ class Admission:
                 place = self._waiting.index(ticket)
                 if place == 0:
                     try:
-                        return await self.pool.acquire()
+                        return await self.pool.acquire(addresses=addresses)
                     except PoolFull:
                         pass
                 if told_ago >= TELL_S:

@@ -66,10 +66,11 @@ class Attempt:
         self._send, self._send_bytes, self._counter = send, send_bytes, counter
         self._worker: MediaWorker | None = None
         self._began_s = time.monotonic()
+        self._tries = digit_tries(secrets.SystemRandom())
 
     async def begin(self, local_address: str, *, gone: asyncio.Task[None]) -> None:
         """Wait for a place, then begin or resume, and send the plan. Raises PoolFull, ConnectionError when `gone`."""
-        self._worker = await self._admit(gone)
+        self._worker = await self._admit(local_address, gone)
         meeting = await self._services.store.meeting(self._session.meeting_id) if self._session.meeting_id else None
         self._profile: Profile = load_profile(meeting.profile if meeting else DEFAULT_PROFILE)
         self._asked = tuple(meeting.practical) if meeting else ()
@@ -84,10 +85,9 @@ class Attempt:
             keep=self._keep_phase,
             keep_phone=self._keep_phone,
             phases=dict(self._test.phases),
+            digits=[spoken for spoken, _ in self._tries],
         )
-        await self._worker.send(self._start_message(local_address))
         await self._send(self._plan(expected_people))
-        await self._services.store.announce(self._session.meeting_id)
 
     async def end_finished(self) -> None:
         """The page is through: judge, commit, then tell."""
@@ -111,11 +111,13 @@ class Attempt:
 
     # ---- beginning
 
-    async def _admit(self, gone: asyncio.Task[None]) -> MediaWorker:
+    async def _admit(self, local_address: str, gone: asyncio.Task[None]) -> MediaWorker:
+        addresses = [(a.public, a.local) for a in self._services.health.media_addresses(local_address)]
+
         async def tell(place: int, eta_s: float) -> None:
             await self._send({"type": "queued", "place": place, "eta_s": eta_s})
 
-        admitting = asyncio.create_task(self._services.admission.admit(tell))
+        admitting = asyncio.create_task(self._services.admission.admit(addresses, tell))
         await asyncio.wait({admitting, gone}, return_when=asyncio.FIRST_COMPLETED)
         if admitting.done():
             return admitting.result()
@@ -132,6 +134,7 @@ class Attempt:
             return None
         keep = {*finished_phases(test.phases), "events", "elapsed"}
         phases = {name: phase for name, phase in test.phases.items() if name in keep}
+        await self._services.store.set_self_test_state(test.id, "running", self._services.now())
         log_event(log, logging.INFO, "selftest.resumed", done=len(phases))
         return replace(test, phases=phases)
 
@@ -152,17 +155,7 @@ class Attempt:
         await self._services.store.start_self_test(test)
         return test
 
-    def _start_message(self, local_address: str) -> dict[str, Any]:
-        addresses = self._services.health.media_addresses(local_address)
-        return {
-            "op": "start",
-            "addresses": [[address.public, address.local] for address in addresses],
-            "ports": list(self._services.settings.media_ports) if self._services.settings.media_ports else None,
-            "probe": {"need_mbps": self._profile.need_mbps, "rate_mbps": self._profile.probe_mbps},
-        }
-
     def _plan(self, expected_people: int) -> dict[str, Any]:
-        tries = digit_tries(secrets.SystemRandom())
         return {
             "type": "plan",
             "test": self._test.id,
@@ -171,8 +164,8 @@ class Attempt:
             "done": finished_phases(self._test.phases),
             "ice_servers": ice_servers(self._services.settings, self._session.id, self._services.now()),
             "ask": {"practical": list(self._asked), "expected_people": expected_people},
-            "digits": [spoken for spoken, _ in tries],
-            "choices": [choices for _, choices in tries],
+            "digits": [spoken for spoken, _ in self._tries],
+            "choices": [choices for _, choices in self._tries],
             "probe": {"need_mbps": self._profile.need_mbps, "rate_mbps": self._profile.probe_mbps},
             "data_mb": PROMISED_MB,
         }
@@ -185,7 +178,7 @@ class Attempt:
     async def _keep_phone(self, phone: str) -> None:
         if self._session.participant_id:
             sealed = self._services.contacts.close(phone)
-            await self._services.store.set_practical(self._session.participant_id, sealed)
+            await self._services.store.set_practical(self._session.participant_id, phone_encrypted=sealed)
 
     async def _stop_worker(self) -> float | None:
         if self._worker is None:
@@ -228,7 +221,9 @@ async def keep_report(services: Services, session: Session | None, test: SelfTes
     """Commit `report` and return it as committed. Tries again while the database is away. Raises StoreUnavailable."""
     for wait_s in (*KEEP_TRIES_S, None):
         try:
-            stored = await services.store.save_report(_stored(session, test, report, services.now()))
+            state = "incomplete" if report.cause else "finished"
+            row = _stored(session, test, report, services.now())
+            stored = await services.store.save_report(row, self_test_state=state)
             return _with_code(report, stored.code)
         except CodeTaken:
             report = _with_code(report, new_code())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from probes.camera import frame_rate_measurement, frozen_measurement, picture_measurements
@@ -63,7 +63,9 @@ class SelfTestRun:
         keep: Keep,
         keep_phone: Callable[[str], Awaitable[None]],
         phases: dict[str, Mapping[str, Any]],
+        digits: Sequence[Sequence[int]],
     ) -> None:
+        self._digits = digits
         self._profile, self._expected_people = profile, expected_people
         self._worker, self._send, self._keep, self._keep_phone = worker, send, keep, keep_phone
         self.phases = phases
@@ -190,7 +192,7 @@ class SelfTestRun:
             case "connect":
                 await self._finish(phase, phase_json(path_measurements(data), seconds=self._took(phase)))
             case "speaker":
-                await self._finish(phase, _speaker_phase(data))
+                await self._finish(phase, _speaker_phase(data, self._digits))
             case "tcp_down":
                 self._downstream.stop()
                 figures = {"tcp_mbps": self._downstream.rate_mbps(data["points"])}
@@ -227,7 +229,7 @@ class SelfTestRun:
             return died(phase, "step_died", seconds=self._took(phase))
         measurements = [Measurement.from_json(item) for item in message["measurements"]]
         kept = [m for m in measurements if m.check in PHASE_CHECKS[phase]]
-        figures = dict(message.get("figures") or {})
+        figures = dict(message.get("numbers") or {})
         return phase_json(kept, figures=figures, seconds=self._took(phase))
 
     async def _practical(self, answers: Mapping[str, Any]) -> None:
@@ -300,8 +302,8 @@ class SelfTestRun:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-def _speaker_phase(data: Mapping[str, Any]) -> dict[str, Any]:
-    found = speaker_measurement(data)
+def _speaker_phase(data: Mapping[str, Any], digits: Sequence[Sequence[int]]) -> dict[str, Any]:
+    found = speaker_measurement(data, digits)
     if found.cause in SKIPS:
         return phase_json(skipped={"speaker.heard": SKIPS[found.cause]})
     return phase_json([found])

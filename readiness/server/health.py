@@ -24,6 +24,8 @@ __all__ = ["Health", "default_route_address"]
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 60.0
+FIRST_LOOK_S = 5.0
+"""The first media worker is preloaded by then."""
 DISK_FULL_PCT = 98.0
 ROUTE_PROBE = "192.0.2.1"
 """TEST-NET-1 (RFC 5737): connecting a UDP socket to it sends nothing, it only asks the kernel for the route."""
@@ -79,6 +81,7 @@ class Health:
     async def watch(self) -> None:
         """Look every minute, and say in the log what went away and came back."""
         before: Mapping[str, bool] = {}
+        await asyncio.sleep(FIRST_LOOK_S)
         while True:
             now = dict(await self.look())
             for part, well in now.items():

@@ -28,7 +28,7 @@ from readiness.logs import log_event, set_up_logging
 from readiness.server.app import make_app, make_services
 from readiness.server.services import Services
 from readiness.settings import Settings
-from reports.store import Store, StoreUnavailable
+from reports.store import Store, StoreError
 
 __all__ = ["base_url", "serve"]
 
@@ -125,9 +125,8 @@ async def _prepare_shared(settings: Settings, base: str, *, demo: bool) -> Mappi
 
 async def _open_store(settings: Settings) -> Store:
     try:
-        store = await Store.open(settings.database)
-        await store.migrate()
-    except StoreUnavailable as error:
+        store = await Store.open(settings.database, migrate=True)
+    except StoreError as error:
         raise SettingError(f"READINESS_DATABASE_URL: the database can't be used: {error}") from None
     return store
 

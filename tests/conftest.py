@@ -1,0 +1,60 @@
+"""What all tests share: a hermetic environment, and a real server on a free port."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from readiness.server.app import make_app, make_services
+from readiness.server.services import Services
+from readiness.settings import load_settings
+from reports.store import Store
+
+
+@pytest.fixture(autouse=True)
+def frozen_environment(monkeypatch):
+    """No setting of the machine reaches a test."""
+    for name in list(os.environ):
+        if name.startswith("READINESS_") or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+@dataclass
+class Server:
+    """A running server in this process."""
+
+    base: str
+    services: Services
+
+    @property
+    def store(self) -> Store:
+        return self.services.store
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    """A real server on loopback with an embedded database."""
+    settings = load_settings({"READINESS_DATA_DIR": str(tmp_path), "READINESS_CAPACITY": "2"})
+    store = await Store.open(settings.database, migrate=True)
+    services = make_services(settings, store)
+    runner = web.AppRunner(make_app(services), access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    yield Server(base=f"http://127.0.0.1:{port}", services=services)
+    services.draining = True
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def http(server: Server) -> AsyncIterator[aiohttp.ClientSession]:
+    """A client with a cookie jar that keeps cookies of addresses too."""
+    async with aiohttp.ClientSession(server.base, cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+        yield session

@@ -1,0 +1,114 @@
+"""Live guidance: hints that do not flicker, and a picture without hints that really passes."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from probes.camera import frozen_measurement, picture_measurements
+from reports.guidance import GOOD, HEARD, PICTURE_CHECKS, PictureGuidance, SoundGuidance, picture_window
+from reports.model import Outcome
+from reports.profile import load_profile
+from reports.verdict import judge_check
+
+PROFILE = load_profile("consultation")
+
+
+def still(number: int, *, faces: int = 1, x_pct: float = 40.0, height_pct: float = 30.0, luma: float = 120.0,
+          background: float = 110.0, p95: float = 190.0, mean: float = 100.0, diff: float = 1.5) -> dict:
+    """Return the numbers of one still, half a second after the one before."""
+    face = {
+        "x_pct": x_pct, "y_pct": 25.0, "width_pct": 20.0, "height_pct": height_pct, "score": 0.9, "luma": luma,
+        "background_luma": background, "ev_stops": 0.2 if background < 150 else 3.5, "clipped_pct": 0.0,
+        "top_margin": 0.6, "eye_line_pct": 38.0,
+    }
+    return {
+        "t_ms": number * 500, "width_px": 640, "height_px": 360, "luma_mean": mean, "luma_p1": 8.0, "luma_p5": 15.0,
+        "luma_p50": mean, "luma_p95": p95, "luma_p99": p95 + 20, "luma_std": 45.0 if mean > 5 else 1.0,
+        "luma_range": p95 - 15.0, "frame_clipped_pct": 0.0, "noise_sigma": 1.0,
+        "diff_luma": None if number == 0 else diff, "faces": [face] * faces,
+    }
+
+
+def hints(stills: list[dict]) -> list[str]:
+    """Return the codes that were shown, in order."""
+    guidance = PictureGuidance(PROFILE, expected_people=1)
+    return [hint.code for one in stills if (hint := guidance.add(one))]
+
+
+def test_a_good_picture_is_acknowledged_once():
+    """Good is said once, after it was steady."""
+    assert hints([still(n) for n in range(8)]) == [GOOD]
+
+
+def test_a_hint_that_was_obeyed_is_acknowledged():
+    """Nobody in the picture, then somebody: the hint, then good."""
+    assert hints([still(n, faces=0) for n in range(6)] + [still(n) for n in range(6, 14)]) == ["camera.nobody", GOOD]
+
+
+def test_one_odd_still_does_not_flicker():
+    """A single still without a face changes nothing."""
+    series = [still(n) for n in range(6)] + [still(6, faces=0)] + [still(n) for n in range(7, 12)]
+    assert hints(series) == [GOOD]
+
+
+def test_the_worst_fault_is_told_first():
+    """A black picture is told as black, not as a picture without a face."""
+    assert hints([still(n, faces=0, p95=4.0, mean=2.0) for n in range(6)])[0] in {"camera.black", "camera.no_signal"}
+
+
+def test_a_window_behind_the_face_is_told():
+    """Backlight has its own hint."""
+    assert hints([still(n, luma=40.0, background=230.0) for n in range(6)]) == ["camera.backlit"]
+
+
+def test_a_frozen_picture_is_told():
+    """A picture that does not change at all is no living picture."""
+    assert "camera.frozen" in hints([still(n, diff=0.0) for n in range(9)])
+
+
+@given(
+    st.lists(
+        st.builds(
+            dict,
+            faces=st.integers(0, 2),
+            x_pct=st.floats(0, 80),
+            height_pct=st.floats(2, 80),
+            luma=st.floats(20, 220),
+            background=st.floats(50, 250),
+            p95=st.floats(5, 250),
+            mean=st.floats(1, 200),
+            diff=st.sampled_from([0.0, 0.005, 0.5, 3.0]),
+        ),
+        min_size=3,
+        max_size=4,
+    ),
+    st.integers(1, 3),
+)
+@settings(max_examples=300, deadline=None)
+def test_a_picture_without_hints_passes(kinds, times):
+    """Where the guidance ends at good, every check of the picture passes on the same stills."""
+    series = [still(n, **kind) for n, kind in enumerate([kind for kind in kinds for _ in range(times + 1)])]
+    shown = hints(series)
+    measured = {m.check: m for m in picture_measurements(picture_window(series), expected_people=1)}
+    measured["camera.frozen"] = frozen_measurement(series)
+    outcomes = {name: judge_check(measured[name], PROFILE.checks[name]).outcome for name in PICTURE_CHECKS}
+    look = PictureGuidance(PROFILE, expected_people=1)
+    for one in series:
+        look.add(one)
+    last = look._look()
+    if last is not None and last.code == GOOD:
+        assert set(outcomes.values()) == {Outcome.PASS}
+    if set(outcomes.values()) & {Outcome.FAIL, Outcome.WARN}:
+        assert last is None or last.code != GOOD
+    assert shown.count(GOOD) <= len(series)
+
+
+def test_speech_counts_from_the_question_on():
+    """What was said during the asked silence is no answer to "read this sentence"."""
+    guidance = SoundGuidance()
+    assert guidance.add({"speech_s": 3.0, "level_dbfs": -25, "speaking": True}).code != HEARD
+    guidance.speech_asked()
+    assert guidance.add({"speech_s": 3.5, "level_dbfs": -25, "speaking": True}).code != HEARD
+    assert guidance.add({"speech_s": 4.6, "level_dbfs": -25, "speaking": True}).code == HEARD
+    assert guidance.add({"speech_s": 5.0, "level_dbfs": -25, "speaking": True}).code != HEARD
