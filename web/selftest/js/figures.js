@@ -4,21 +4,28 @@
  * @typedef {import("../../shared/types").Check} Check
  */
 
+/** Checks where more is better; for all others less is. */
+const MORE_IS_BETTER = new Set([
+  "camera.resolution", "camera.frame_rate", "camera.people", "camera.light", "camera.framing", "microphone.level", "microphone.speech",
+  "network.throughput_up", "network.throughput_down",
+]);
+
 /** @param {Texts} texts @param {number} value @param {string | null} unit */
 function withUnit(texts, value, unit) {
-  const number = texts.number(value, Math.abs(value) < 10 ? 2 : 0);
+  const size = Math.abs(value);
+  const number = texts.number(value, size < 1 ? 2 : size < 100 ? 1 : 0);
   const word = unit ? texts.first([`unit.${unit}`]) || unit : "";
   return word ? `${number} ${word}` : number;
 }
 
 /** @param {Texts} texts @param {Check} check @returns {{ value: string, limits: string }} */
-export function figureWords(texts, { value, unit, pass, fail, cause }) {
+export function figureWords(texts, { id, value, unit, pass, fail, cause }) {
   const why = cause ? texts.first([`cause.${cause}`]) : "";
   if (value === null || value === undefined) return { value: why || texts.t("value.none"), limits: "" };
   if (typeof value === "string") return { value: texts.first([`value.${value}`]) || value, limits: "" };
+  const more = MORE_IS_BETTER.has(id);
   const limits = [];
-  const most = pass !== null && pass !== undefined && fail !== null && fail !== undefined ? fail >= pass : true;
-  if (typeof pass === "number") limits.push(texts.t(most ? "limit.pass_most" : "limit.pass_least", { value: withUnit(texts, pass, unit) }));
-  if (typeof fail === "number") limits.push(texts.t(most ? "limit.fail_over" : "limit.fail_under", { value: withUnit(texts, fail, unit) }));
+  if (typeof pass === "number") limits.push(texts.t(more ? "limit.pass_least" : "limit.pass_most", { value: withUnit(texts, pass, unit) }));
+  if (typeof fail === "number") limits.push(texts.t(more ? "limit.fail_under" : "limit.fail_over", { value: withUnit(texts, fail, unit) }));
   return { value: withUnit(texts, value, unit), limits: limits.join(" ") };
 }

@@ -117,6 +117,7 @@ export function createView({ names }) {
   function renderPicture({ hint }) {
     const tone = hint === "good" ? "good" : hint ? "warn" : "calm";
     find("#mirror").dataset.tone = tone;
+    icon(find("#picture-icon"), hint ? tone : "running");
     say(find("#picture-hint"), texts.first([`hint.${hint || "looking"}`, "hint.looking"]));
   }
 

@@ -25,6 +25,8 @@ const PROOF_MS = 800;
 const PROOF_BYTES = 256 * 1024;
 const MOST_BYTES = 1_000_000;
 const MAX_BUFFERED = 256_000;
+/** Up, as the server does down: at most this many times the probe rate, so that the line's queue stays short. */
+const SEND_AHEAD = 4;
 /** How much longer than its own budget a phase may take before we stop waiting for the server. */
 const GRACE_MS = 5000;
 
@@ -275,9 +277,11 @@ async function tcpUp({ link, plan, clock, signal }) {
   });
   try {
     link.send("tcp_up", "start", {});
-    const end = clock.now() + TCP_MS;
-    while (!ended && clock.now() < end) {
-      while (!ended && bytes + HEADROOM_BYTES <= limit && link.bufferedAmount + HEADROOM_BYTES <= MAX_BUFFERED) {
+    const start = clock.now();
+    const bytes_per_ms = (plan.probe.rate_mbps * 1000 * SEND_AHEAD) / 8;
+    while (!ended && clock.now() < start + TCP_MS) {
+      const due = Math.min(limit, (clock.now() - start) * bytes_per_ms + HEADROOM_BYTES);
+      while (!ended && bytes + HEADROOM_BYTES <= due && link.bufferedAmount + HEADROOM_BYTES <= MAX_BUFFERED) {
         link.sendChunk(headroomChunk());
         bytes += HEADROOM_BYTES;
       }
