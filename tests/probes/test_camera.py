@@ -34,7 +34,7 @@ def jpeg(picture: Picture, quality: int = 70, *extra: int) -> bytes:
 
 
 def portrait() -> Picture:
-    bgr = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2BGR)
+    bgr = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2BGR)  # type: ignore[no-untyped-call]
     return np.asarray(bgr, np.uint8)[:480]
 
 
@@ -160,7 +160,7 @@ def test_spoilt_stills_raise_value_error_only(tail: bytes, place: int, value: in
         assert picture.ndim == 3
 
 
-GOOD = jpeg(cv2.resize(portrait(), (128, 96)), 60)
+GOOD = jpeg(np.asarray(cv2.resize(portrait(), (128, 96)), np.uint8), 60)
 
 
 # --- light

@@ -27,7 +27,8 @@ def finder() -> FaceFinder:
 
 @pytest.fixture(scope="module")
 def portrait() -> NDArray[np.uint8]:
-    return np.asarray(cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2BGR), np.uint8)
+    picture = skimage.data.astronaut()  # type: ignore[no-untyped-call]
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), np.uint8)
 
 
 def test_the_models_are_the_ones_that_were_reviewed() -> None:

@@ -137,7 +137,8 @@ def test_loss_is_counted_by_the_receiver_of_each_direction() -> None:
     assert up.low is not None
     assert up.high is not None
     assert 1 < up.low < 2 < up.high < 3.7
-    assert (down.value, down.samples, down.metric("longest_burst")) == (pytest.approx(100 * 5 / 490), 490, 3)
+    assert down.value == pytest.approx(100 * 5 / 490)
+    assert (down.samples, down.metric("longest_burst")) == (490, 3)
 
 
 def test_an_answer_the_server_never_sent_is_not_lost() -> None:
