@@ -111,6 +111,27 @@ class locked:
 
 
 @SQLITE_ONLY
+async def test_writers_that_read_first_wait_for_each_other(store: Store, url: str) -> None:
+    """Two processes on one file: without the lock taken at the start the second would fail half-way."""
+    other = await Store.open(url)
+
+    async def count_up(opened: Store) -> None:
+        for _ in range(10):
+            async with opened._database.write() as connection:
+                found = (await connection.exec_driver_sql("SELECT max(position) FROM participant")).scalar_one()
+                await asyncio.sleep(0.001)
+                await connection.exec_driver_sql(
+                    "UPDATE participant SET position = ? WHERE id = 'meeting-anna-kari'", (found + 1,)
+                )
+
+    await asyncio.gather(count_up(store), count_up(other))
+    kari = await store.participant("meeting-anna-kari")
+    assert kari is not None
+    assert kari.position == 22
+    await other.close()
+
+
+@SQLITE_ONLY
 async def test_a_cancelled_save_holds_no_lock(store: Store, url: str) -> None:
     """A page that goes away in the middle of its request leaves the database to the others."""
     for delay_ms in range(12):
