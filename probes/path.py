@@ -21,7 +21,8 @@ def path_measurements(data: Mapping[str, Any]) -> list[Measurement]:
     A test whose media never connected still has its socket, so the path is ``tcp-only``.
     """
     if data["state"] != "connected":
-        return [Measurement("network.path", "tcp-only", samples=1), not_measured("network.setup_time", "no_media", "ms")]
+        no_setup = not_measured("network.setup_time", "no_media", "ms")
+        return [Measurement("network.path", "tcp-only", samples=1), no_setup]
     is_relay = data.get("local_candidate_type") == "relay"
     path = RELAYS.get(str(data.get("relay_protocol")), "relay-udp") if is_relay else "udp"
     if not is_relay and data.get("protocol") == "tcp":

@@ -78,7 +78,7 @@ def _serve(settings: Settings, options: argparse.Namespace) -> int:
     from readiness.server.serve import serve  # noqa: PLC0415 - keeps --help quick
 
     if options.demo and settings.public_url and not options.force:
-        raise SettingError("READINESS_PUBLIC_URL: a demo on a public address lets anybody in; add --force if you mean it")
+        raise SettingError("READINESS_PUBLIC_URL: a demo on a public address lets anybody in; --force if you mean it")
     return serve(settings, demo=options.demo, as_json=options.json)
 
 

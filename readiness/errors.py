@@ -50,7 +50,7 @@ class LimitError(ReadinessError):
     status = 429
 
 
-class Unavailable(ReadinessError):
+class Unavailable(ReadinessError):  # noqa: N818 - a state of ours
     """A part of the service is away; nothing was lost, try again after `retry_after_s`."""
 
     status = 503

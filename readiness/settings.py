@@ -21,6 +21,10 @@ __all__ = ["SETTINGS", "MediaAddress", "Network", "Secret", "Setting", "Settings
 
 PREFIX = "READINESS_"
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+HIGHEST_PORT = 65535
+FIRST_FREE_PORT = 1024
+MOST_WORKERS = 64
+MOST_TESTS = 1000
 MIN_PORT_RANGE = 4
 """A self-test takes one port for each address; fewer than this can't even hold the warm workers."""
 
@@ -75,19 +79,19 @@ class Setting:
 
 
 def _port(text: str) -> int:
-    if not text.isdigit() or not 0 <= int(text) <= 65535:
+    if not text.isdigit() or not 0 <= int(text) <= HIGHEST_PORT:
         raise ValueError("a port is a number from 0 to 65535")
     return int(text)
 
 
 def _count(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 64:
+    if not text.isdigit() or not 1 <= int(text) <= MOST_WORKERS:
         raise ValueError("a whole number from 1 to 64")
     return int(text)
 
 
 def _capacity(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 1000:
+    if not text.isdigit() or not 1 <= int(text) <= MOST_TESTS:
         raise ValueError("a whole number from 1 to 1000")
     return int(text)
 
@@ -136,7 +140,7 @@ def _media_ports(text: str) -> tuple[int, int] | None:
     if not match:
         raise ValueError("a range such as 50000-50199")
     low, high = int(match[1]), int(match[2])
-    if not 1024 <= low <= high <= 65535 or high - low + 1 < MIN_PORT_RANGE:
+    if not FIRST_FREE_PORT <= low <= high <= HIGHEST_PORT or high - low + 1 < MIN_PORT_RANGE:
         raise ValueError(f"a range within 1024-65535 with at least {MIN_PORT_RANGE} ports")
     return low, high
 

@@ -29,7 +29,7 @@ def advice_key(catalogue: Mapping[str, str], code: str, *, os: str = "", browser
     Looks for ``advice.<code>.do.<os>_<browser>``, ``.do.<os>``, ``.do.<browser>``, then ``.do``.
     """
     base = f"advice.{code}.do"
-    system, program = os.lower(), browser.split(" ")[0].lower()
+    system, program = os.lower(), browser.partition(" ")[0].lower()
     for key in (f"{base}.{system}_{program}", f"{base}.{system}", f"{base}.{program}"):
         if key in catalogue:
             return key

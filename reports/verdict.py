@@ -120,7 +120,7 @@ def _result(measurement: Measurement, check: CheckRule, outcome: Outcome, rule: 
         id=check.id,
         outcome=outcome,
         level=check.level,
-        value=_plain(measurement.metric("value")),
+        value=measurement.metric("value"),
         unit=measurement.unit,
         low=measurement.low,
         high=measurement.high,
@@ -132,10 +132,6 @@ def _result(measurement: Measurement, check: CheckRule, outcome: Outcome, rule: 
         responsible=responsible,
         details={name: measurement.metric(name) for name in measurement.details},
     )
-
-
-def _plain(value: float | int | str | bool | None) -> float | int | str | None:
-    return str(value) if isinstance(value, bool) else value
 
 
 def _advice(results: Mapping[str, CheckResult], profile: Profile) -> list[str]:

@@ -40,7 +40,11 @@ MAX_RATE_MBPS = 6.0
 """Each way in a probe."""
 MAX_DOWNLINK_S = 10.0
 MAX_BURST_S = 0.005
-"""The pacer catches up at most this much at once."""
+"""The pacer sends at most this much of its schedule at once, s."""
+CATCH_UP = 1.2
+"""After a pause of ours the pacer goes at most this much faster than asked, so that it tests the line asked about."""
+MAX_DEBT_S = 0.25
+"""Of a longer pause the rest is given up and counted: it is the server's fault and said so."""
 MAX_FEEDBACK_PACKETS = 6000
 
 # What one still or one piece of sound may weigh

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from probes.measurement import Measurement
+from probes.measurement import Measurement, not_measured
 from probes.network import (
+    DownlinkRate,
     Feedback,
     PingLog,
     clock_measurements,
@@ -15,6 +16,7 @@ from probes.network import (
     parse_twcc,
     throughput_measurement,
 )
+from readiness.media.downlink import DownlinkLog
 from readiness.media.lag import LagMonitor
 from readiness.media.loopback import Loopback
 
@@ -22,6 +24,10 @@ __all__ = ["Measured", "measure_clock", "measure_downlink"]
 
 Measured = tuple[list[Measurement], dict[str, Any]]
 _PACKET_NUMBERS = 0xFFFF
+_MAX_SLIPPED = 0.05
+"""Share of the schedule we may miss before a low rate is our own."""
+_CARRIED = 0.9
+"""A line that delivered this share of what was sent did not hold it back."""
 
 
 def measure_clock(peer: Loopback | None, data: Mapping[str, Any], lag: LagMonitor) -> Measured:
@@ -55,14 +61,19 @@ def measure_downlink(peer: Loopback | None, data: Mapping[str, Any]) -> Measured
         rate = downlink_rate(sent, _parsed(peer.feedback), log.wire_bytes)
     received, lost = _count(data, "packets_received"), _count(data, "packets_lost")
     loss_pct = 100.0 * max(lost, 0) / (received + max(lost, 0)) if received > 0 else None
-    measurement = throughput_measurement(
-        "down",
-        tcp_mbps=data.get("tcp_mbps"),
-        rtp_mbps=rate.rate_mbps if rate else None,
-        loss_pct=loss_pct,
-        samples=rate.packets if rate else 0,
-        cause="not_reached" if peer is None else "too_few_samples",
-    )
+    busy = log is not None and rate is not None and _held_back(log, rate)
+    tcp_mbps = data.get("tcp_mbps")
+    if busy and log and (tcp_mbps or 0.0) < log.rate_mbps:
+        measurement = not_measured("network.throughput_down", "server_busy", "mbps")
+    else:
+        measurement = throughput_measurement(
+            "down",
+            tcp_mbps=tcp_mbps,
+            rtp_mbps=rate.rate_mbps if rate else None,
+            loss_pct=loss_pct,
+            samples=rate.packets if rate else 0,
+            cause="not_reached" if peer is None else "too_few_samples",
+        )
     numbers: dict[str, Any] = {
         "rtp_mbps": rate.rate_mbps if rate else None,
         "loss_pct": loss_pct,
@@ -71,8 +82,16 @@ def measure_downlink(peer: Loopback | None, data: Mapping[str, Any]) -> Measured
         "missing_pct": rate.missing_pct if rate else None,
         "slipped_ms": round(log.slipped_ms, 1) if log else None,
         "rate_mbps": log.rate_mbps if log else None,
+        "server_busy": busy,
     }
     return [measurement], numbers
+
+
+def _held_back(log: DownlinkLog, rate: DownlinkRate) -> bool:
+    """Whether we ourselves sent clearly less than asked and the line carried what we sent: our fault, not its."""
+    slipped = log.slipped_ms / max(log.span_ms, 1.0)
+    offered_mbps = len(log.sent) * log.wire_bytes * 8.0 / 1000.0 / max(log.span_ms, 1.0)
+    return slipped > _MAX_SLIPPED and rate.rate_mbps >= _CARRIED * offered_mbps
 
 
 def _parsed(feedback: Sequence[bytes]) -> list[Feedback]:

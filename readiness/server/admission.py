@@ -31,9 +31,9 @@ class Admission:
     async def admit(
         self, addresses: Sequence[tuple[str, str]], tell: Callable[[int, float], Awaitable[None]]
     ) -> MediaWorker:
-        """Return a worker of one's own, bound to `addresses` (public, local). While there is none, `tell(place, eta_s)` is called every 2 s.
+        """Return a worker of one's own, bound to `addresses` (public, local).
 
-        Raises PoolFull when even the queue is full.
+        While there is none, `tell(place, eta_s)` is called every 2 s. Raises PoolFull when even the queue is full.
         """
         if len(self._waiting) >= LONGEST_QUEUE:
             raise PoolFull

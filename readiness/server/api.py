@@ -181,7 +181,9 @@ async def _session_json(services: Services, session: Session) -> dict[str, Any]:
 
 def organisation_json(organisation: Organisation | None) -> dict[str, Any] | None:
     """Return what anyone may know of an organisation."""
-    return organisation and {
+    if organisation is None:
+        return None
+    return {
         "slug": organisation.slug,
         "name": organisation.name,
         "support_phone": organisation.support_phone,

@@ -32,7 +32,8 @@ MAX_BODY_BYTES = 64 * 1024
 def make_services(settings: Settings, store: Store) -> Services:
     """Put together what the handlers share. The pool starts with the application."""
     capacity = max(1, settings.capacity // settings.workers)
-    media = MediaSettings(addresses=tuple((a.public, a.local) for a in settings.media_addresses), ports=settings.media_ports)
+    addresses = tuple((a.public, a.local) for a in settings.media_addresses)
+    media = MediaSettings(addresses=addresses, ports=settings.media_ports)
     pool = WorkerPool(media, capacity=capacity, warm=min(WARM_WORKERS, capacity))
     return Services(
         settings=settings,

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from readiness.errors import ReadinessError
 from readiness.logs import log_event
 from readiness.media.pool import MediaWorker
-from readiness.server.conduct import Send, SendBytes, SelfTestRun
+from readiness.server.conduct import SelfTestRun, Send, SendBytes
 from readiness.server.digits import digit_tries
 from readiness.server.phases import BUDGETS, PHASES, Ending, finished_phases, make_report
 from readiness.server.services import Services
@@ -26,7 +26,7 @@ from readiness.server.turn import ice_servers
 from reports.model import Report
 from reports.profile import Profile, load_profile
 from reports.store import CodeTaken, StoreUnavailable
-from reports.store.records import SelfTest, Session, StoredReport, new_code, new_id
+from reports.store.records import SelfTest, SelfTestState, Session, StoredReport, new_code, new_id
 
 __all__ = ["Attempt", "end_left_over"]
 
@@ -65,6 +65,7 @@ class Attempt:
         self._services, self._session, self._hello = services, session, hello
         self._send, self._send_bytes, self._counter = send, send_bytes, counter
         self._worker: MediaWorker | None = None
+        self._cpu_s: float | None = None
         self._began_s = time.monotonic()
         self._tries = digit_tries(secrets.SystemRandom())
 
@@ -91,16 +92,16 @@ class Attempt:
 
     async def end_finished(self) -> None:
         """The page is through: judge, commit, then tell."""
-        worker_cpu_s = await self._stop_worker()
-        report = await self._keep_report(self._test.id, cause=None, cpu_s=worker_cpu_s)
+        await self._stop_worker()
+        report = await self._keep_report(self._test.id, cause=None)
         await self._send({"type": "report", "report": report.to_json()})
 
     async def end_broken(self, cause: str) -> None:
         """The page or the worker is gone: keep what is finished as incomplete, and tell the page if it is there."""
         log_event(log, logging.WARNING, "selftest.broken", cause=cause, phase=self.run.phase)
-        worker_cpu_s = await self._stop_worker()
+        await self._stop_worker()
         report_id = self._test.id if cause.startswith("worker") else new_id()
-        report = await self._keep_report(report_id, cause=cause, cpu_s=worker_cpu_s)
+        report = await self._keep_report(report_id, cause=cause)
         await self._send({"type": "report", "report": report.to_json()})
 
     async def close(self) -> None:
@@ -160,7 +161,9 @@ class Attempt:
             "type": "plan",
             "test": self._test.id,
             "profile": self._profile.name,
-            "phases": [{"name": name, "budget_s": BUDGETS[name][0], "budget_bytes": BUDGETS[name][1]} for name in PHASES],
+            "phases": [
+                {"name": name, "budget_s": seconds, "budget_bytes": size} for name, (seconds, size) in BUDGETS.items()
+            ],
             "done": finished_phases(self._test.phases),
             "ice_servers": ice_servers(self._services.settings, self._session.id, self._services.now()),
             "ask": {"practical": list(self._asked), "expected_people": expected_people},
@@ -180,14 +183,17 @@ class Attempt:
             sealed = self._services.contacts.close(phone)
             await self._services.store.set_practical(self._session.participant_id, phone_encrypted=sealed)
 
-    async def _stop_worker(self) -> float | None:
+    async def _stop_worker(self) -> None:
+        """End the media worker and keep what it cost; a second call does nothing."""
         if self._worker is None:
-            return None
+            return
         worker, self._worker = self._worker, None
         await worker.close()
-        return worker.cpu_s
+        self._cpu_s = worker.cpu_s
+        self._counter.bytes_up += int(worker.farewell.get("bytes_in") or 0)
+        self._counter.bytes_down += int(worker.farewell.get("bytes_out") or 0)
 
-    async def _keep_report(self, report_id: str, *, cause: str | None, cpu_s: float | None) -> Report:
+    async def _keep_report(self, report_id: str, *, cause: str | None) -> Report:
         ending = Ending(
             report_id=report_id,
             code=new_code(),
@@ -198,7 +204,7 @@ class Attempt:
             client=dict(self._test.client),
             bytes_up=self._counter.bytes_up,
             bytes_down=self._counter.bytes_down,
-            server_cpu_s=cpu_s,
+            server_cpu_s=self._cpu_s,
             ended_in=self.run.phase if cause else None,
             cause=cause,
         )
@@ -221,7 +227,7 @@ async def keep_report(services: Services, session: Session | None, test: SelfTes
     """Commit `report` and return it as committed. Tries again while the database is away. Raises StoreUnavailable."""
     for wait_s in (*KEEP_TRIES_S, None):
         try:
-            state = "incomplete" if report.cause else "finished"
+            state: SelfTestState = "incomplete" if report.cause else "finished"
             row = _stored(session, test, report, services.now())
             stored = await services.store.save_report(row, self_test_state=state)
             return _with_code(report, stored.code)

@@ -7,6 +7,7 @@ Measures nothing and judges nothing itself: numbers come from the worker and fro
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -73,6 +74,8 @@ class SelfTestRun:
         """The phase that the page is in, as far as is known."""
         self._stills: list[Mapping[str, Any]] = []
         self._stills_out = 0
+        self._settled = asyncio.Event()
+        self._settled.set()
         self._picture = PictureGuidance(profile, expected_people=expected_people)
         self._sound = SoundGuidance()
         self._began: dict[str, float] = {}
@@ -109,6 +112,7 @@ class SelfTestRun:
         if "picture" not in self.phases:
             self._begin("picture")
             self._stills_out += 1
+            self._settled.clear()
             await self._worker.send({"op": "still", "t_ms": t_ms}, jpeg)
 
     async def on_sound(self, t_ms: int, pcm: bytes) -> None:
@@ -137,10 +141,10 @@ class SelfTestRun:
             case "rejected":
                 await self._send({"type": "phase", "phase": "connect", "state": "failed", "code": message["code"]})
             case "still":
-                self._stills_out -= 1
                 await self._on_still_numbers(message["numbers"])
+                self._one_settled()
             case "still_rejected":
-                self._stills_out -= 1
+                self._one_settled()
             case "sound":
                 await self._hint(self._sound.add(message["numbers"]))
             case "downlink_ended":
@@ -150,6 +154,11 @@ class SelfTestRun:
                 waiting = self._results.get(message["phase"])
                 if waiting and not waiting.done():
                     waiting.set_result(dict(message))
+
+    def _one_settled(self) -> None:
+        self._stills_out -= 1
+        if self._stills_out <= 0:
+            self._settled.set()
 
     async def _on_still_numbers(self, numbers: Mapping[str, Any]) -> None:
         self._stills.append(numbers)
@@ -195,8 +204,8 @@ class SelfTestRun:
                 await self._finish(phase, _speaker_phase(data, self._digits))
             case "tcp_down":
                 self._downstream.stop()
-                figures = {"tcp_mbps": self._downstream.rate_mbps(data["points"])}
-                await self._finish(phase, phase_json(figures=figures, seconds=self._took(phase)))
+                down_mbps = self._downstream.rate_mbps(data["points"])
+                await self._finish(phase, phase_json(figures={"tcp_mbps": down_mbps}, seconds=self._took(phase)))
             case "tcp_up":
                 mbps = self._upstream.rate_mbps if self._upstream else None
                 await self._finish(phase, phase_json(figures={"tcp_mbps": mbps}, seconds=self._took(phase)))
@@ -206,9 +215,9 @@ class SelfTestRun:
     async def _picture_phase(self, data: Mapping[str, Any]) -> dict[str, Any]:
         if data["ended_by"] == "no_camera":
             return died("picture", "no_camera")
-        deadline = time.monotonic() + STILLS_SETTLE_S
-        while self._stills_out > 0 and time.monotonic() < deadline:
-            await asyncio.sleep(0.05)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STILLS_SETTLE_S):
+                await self._settled.wait()
         window = picture_window(self._stills)
         measured = [
             *picture_measurements(window, expected_people=self._expected_people),

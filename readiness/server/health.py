@@ -15,7 +15,7 @@ from aiohttp import web
 
 from readiness.logs import log_event
 from readiness.media.health import check_media_port
-from readiness.media.pool import WorkerPool
+from readiness.media.pool import MediaSettings, WorkerPool
 from readiness.settings import MediaAddress, Settings
 from reports.store import Store, StoreUnavailable
 from reports.store.records import Organisation
@@ -23,6 +23,7 @@ from reports.store.records import Organisation
 __all__ = ["Health", "default_route_address"]
 
 log = logging.getLogger(__name__)
+LOOPBACK = "127.0.0.1"
 LOOK_EVERY_S = 60.0
 FIRST_LOOK_S = 5.0
 """The first media worker is preloaded by then."""
@@ -59,7 +60,7 @@ class Health:
         """
         if self.settings.media_addresses:
             return self.settings.media_addresses
-        ip = ipaddress.ip_address(arrived_at.split("%")[0])
+        ip = ipaddress.ip_address(arrived_at.partition("%")[0])
         mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
         own = str(mapped or ip)
         found = [own]
@@ -69,11 +70,14 @@ class Health:
 
     async def look(self) -> Mapping[str, bool]:
         """Look at every part once and return which are well."""
-        address = (self.settings.media_addresses or self.media_addresses("127.0.0.1"))[0]
+        addresses = tuple((a.public, a.local) for a in self.media_addresses(LOOPBACK))
+        media = MediaSettings(addresses=addresses, ports=self.settings.media_ports)
         self.parts = {
             "database": await self._database(),
             "media_workers": self.pool.ready,
-            "media_port": await check_media_port(address.local, self.settings.media_ports),
+            "media_port": (
+                await check_media_port(MediaSettings(addresses=addresses, ports=self.settings.media_ports))
+            ).ok,
             "disk": self._disk(),
         }
         return self.parts

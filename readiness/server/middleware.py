@@ -54,7 +54,7 @@ async def set_security_headers(request: web.Request, response: web.StreamRespons
 
 
 @web.middleware
-async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:  # noqa: PLR0911 - one way out for each error
     """Give the request an id, refuse cross-site changes, and turn every error into the one envelope."""
     token = request_id.set(secrets.token_hex(8))
     try:
@@ -75,7 +75,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         if error.status < 400:  # noqa: PLR2004 - redirects pass
             raise
         return error_response(request, InputError(f"http.{error.status}"), status=error.status)
-    except asyncio.CancelledError:
+    except ConnectionError:  # the browser is gone: nobody to answer, nothing went wrong
         raise
     except Exception:
         log.exception("request.failed")

@@ -109,8 +109,8 @@ def _page(
         "organisation": _shown(organisation),
         **(values or {}),
     }
-    text = services.assets.render(template, shown)
-    return web.Response(text=text, content_type="text/html", headers={"Content-Language": language, "Vary": "Accept-Language"})
+    headers = {"Content-Language": language, "Vary": "Accept-Language"}
+    return web.Response(text=services.assets.render(template, shown), content_type="text/html", headers=headers)
 
 
 def _shown(organisation: Organisation | None) -> dict[str, str]:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from probes.measurement import Measurement, not_measured
 from probes.network import throughput_measurement
@@ -18,7 +18,17 @@ from reports.model import Report, SkipReason
 from reports.profile import Profile
 from reports.verdict import judge
 
-__all__ = ["BUDGETS", "PHASES", "PHASE_CHECKS", "Ending", "Phase", "died", "finished_phases", "make_report", "phase_json"]
+__all__ = [
+    "BUDGETS",
+    "PHASES",
+    "PHASE_CHECKS",
+    "Ending",
+    "Phase",
+    "died",
+    "finished_phases",
+    "make_report",
+    "phase_json",
+]
 
 Phase = Mapping[str, Any]
 
@@ -64,6 +74,8 @@ BUDGETS: Mapping[str, tuple[float, int]] = {
     "practical": (300.0, 0),
 }
 """Machine time (s) and bytes on the socket that a phase may take."""
+MAX_SLIPPED_MS = 100.0
+"""Of the pacer's 2 s: beyond 5 % given up, the paced rate is ours and not the line's."""
 NETWORK_PHASES = frozenset({"connect", "clock", "downlink"})
 """They share one peer connection: a resumed test that lacks one of them needs a new one."""
 
@@ -167,21 +179,26 @@ def _gather(
 def _throughput(phases: Mapping[str, Phase], measured: Mapping[str, Measurement]) -> list[Measurement]:
     """Join what TCP and the paced RTP proved in each direction."""
     joined = []
-    for direction, phase in (("up", "tcp_up"), ("down", "tcp_down")):
+    ways: tuple[tuple[Literal["up", "down"], str, float | None], ...] = (
+        ("up", "tcp_up", None),
+        ("down", "tcp_down", _paced_mbps(phases)),
+    )
+    for direction, phase, rtp_mbps in ways:
         figures = phases.get(phase, {}).get("figures", {})
         if not figures:
             continue
-        rtp = phases.get("downlink", {}).get("figures", {}).get("rtp_mbps") if direction == "down" else None
         loss = measured.get(f"network.loss_{direction}")
-        joined.append(
-            throughput_measurement(
-                direction,
-                tcp_mbps=_number(figures.get("tcp_mbps")),
-                rtp_mbps=_number(rtp),
-                loss_pct=_number(loss.metric("value")) if loss else None,
-            )
-        )
+        loss_pct = _number(loss.metric("value")) if loss else None
+        tcp_mbps = _number(figures.get("tcp_mbps"))
+        joined.append(throughput_measurement(direction, tcp_mbps=tcp_mbps, rtp_mbps=rtp_mbps, loss_pct=loss_pct))
     return joined
+
+
+def _paced_mbps(phases: Mapping[str, Phase]) -> float | None:
+    """Return what arrived of the paced RTP, or None where our own pacer fell behind: that says nothing of the line."""
+    figures = phases.get("downlink", {}).get("figures", {})
+    slipped_ms = _number(figures.get("slipped_ms")) or 0.0
+    return None if slipped_ms > MAX_SLIPPED_MS else _number(figures.get("rtp_mbps"))
 
 
 def _ended_devices(phases: Mapping[str, Phase]) -> dict[str, Measurement]:

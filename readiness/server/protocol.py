@@ -71,10 +71,7 @@ def split_binary(payload: bytes) -> tuple[int, int, bytes]:
 
 def _check_data(message: Mapping[str, Any]) -> None:
     phase, kind = message["phase"], message["kind"]
-    if kind in {"event", "died", "start"}:
-        name = f"{kind}.data"
-    else:
-        name = f"{phase}.{kind}.data"
+    name = f"{kind}.data" if kind in {"event", "died", "start"} else f"{phase}.{kind}.data"
     if name not in schema()["$defs"]:
         raise InputError("protocol.invalid", f"no {kind} in phase {phase}")
     if (kind in {"final", "died"}) != bool(message.get("final")):

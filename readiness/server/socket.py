@@ -17,7 +17,7 @@ from aiohttp import WSMsgType, web
 
 from readiness.access.limits import TokenBucket
 from readiness.access.origin import refuse_foreign_socket
-from readiness.errors import AccessError, InputError, LimitError, ReadinessError
+from readiness.errors import InputError, LimitError, ReadinessError
 from readiness.logs import log_event
 from readiness.media.pool import PoolFull
 from readiness.server.attempt import Attempt
