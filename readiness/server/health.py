@@ -75,9 +75,7 @@ class Health:
         self.parts = {
             "database": await self._database(),
             "media_workers": self.pool.ready,
-            "media_port": (
-                await check_media_port(MediaSettings(addresses=addresses, ports=self.settings.media_ports))
-            ).ok,
+            "media_port": (await check_media_port(media)).ok,
             "disk": self._disk(),
         }
         return self.parts
