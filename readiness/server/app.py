@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from readiness.access.contacts import contact_box
+from readiness.logs import log_event
 from readiness.media.pool import MediaSettings, WorkerPool
 from readiness.server import api, health, pages, socket
 from readiness.server.admission import Admission
@@ -19,7 +20,7 @@ from readiness.server.health import Health
 from readiness.server.middleware import guard, set_security_headers
 from readiness.server.services import SERVICES, Services
 from readiness.settings import Settings
-from reports.store import Store, StoreUnavailable
+from reports.store import Store, StoreError
 
 __all__ = ["make_app", "make_services"]
 
@@ -61,6 +62,7 @@ async def _living(app: web.Application) -> AsyncIterator[None]:
     services = app[SERVICES]
     pool = services.admission.pool
     await pool.start()
+    await services.store.purge(services.now())  # before anybody is answered: a restored backup forgets first
     services.health.organisation = await services.store.only_organisation()
     chores = [asyncio.create_task(_chores(services)), asyncio.create_task(services.health.watch())]
     yield
@@ -79,6 +81,6 @@ async def _chores(services: Services) -> None:
         try:
             await end_left_over(services, services.now())
             await services.store.purge(services.now())
-        except StoreUnavailable:
-            log.warning("chores.postponed")
+        except StoreError as error:
+            log_event(log, logging.WARNING, "chores.postponed", cause=type(error).__name__)
         await asyncio.sleep(CHORES_EVERY_S)

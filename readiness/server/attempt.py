@@ -244,6 +244,8 @@ async def end_left_over(services: Services, now: datetime) -> int:
     """Store tests whose server died as incomplete, once nobody can resume them. Returns how many."""
     ended = 0
     for test in await services.store.stale_self_tests(now - RESUME_WITHIN):
+        if not await services.store.set_self_test_state(test.id, "incomplete", now, idle_since=now - RESUME_WITHIN):
+            continue  # another process was first, or the page came back
         ending = Ending(
             report_id=test.id,
             code=new_code(),
