@@ -20,6 +20,8 @@ from readiness.settings import Network
 __all__ = ["Caller", "caller_of", "refuse_cross_site", "refuse_foreign_socket"]
 
 _HOST = re.compile(r"^[A-Za-z0-9.\-_\[\]:]{1,255}$")
+_WITH_PORT = re.compile(r"^(?:([0-9.]+)|\[([0-9A-Fa-f:.]+)\])(?::\d+)?$")
+"""``192.0.2.1:4711`` and ``[2001:db8::1]:4711``, as some proxies write."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -52,9 +54,9 @@ def caller_of(request: web.BaseRequest, trusted: Sequence[Network]) -> Caller:
     peer = request.remote or ""
     scheme, host, address = request.scheme, request.headers.get("Host", ""), peer
     if _is_trusted(peer, trusted):
-        scheme = request.headers.get("X-Forwarded-Proto", scheme).strip().lower()
-        host = request.headers.get("X-Forwarded-Host", host).strip()
-        address = _client_address(request.headers.get("X-Forwarded-For", ""), peer, trusted)
+        scheme = _forwarded(request, "X-Forwarded-Proto", scheme)[-1].lower()
+        host = _forwarded(request, "X-Forwarded-Host", host)[-1]
+        address = _client_address(_forwarded(request, "X-Forwarded-For", peer), peer, trusted)
     if not _HOST.match(host) or scheme not in {"http", "https"}:
         raise InputError("host.malformed")
     return Caller(scheme=scheme, host=host, address=address)
@@ -99,9 +101,17 @@ def _is_trusted(address: str, trusted: Sequence[Network]) -> bool:
     return any(ip in network for network in trusted)
 
 
-def _client_address(forwarded: str, peer: str, trusted: Sequence[Network]) -> str:
-    """Return the right-most address of X-Forwarded-For that is not one of our proxies."""
-    for item in reversed([part.strip() for part in forwarded.split(",") if part.strip()]):
-        if not _is_trusted(item, trusted):
-            return item
+def _forwarded(request: web.BaseRequest, name: str, otherwise: str) -> list[str]:
+    """Return the values of a header over all its lines, ours to the right: some proxies add a line, some a comma."""
+    lines = ",".join(request.headers.getall(name, ()))
+    return [part.strip() for part in lines.split(",") if part.strip()] or [otherwise]
+
+
+def _client_address(forwarded: Sequence[str], peer: str, trusted: Sequence[Network]) -> str:
+    """Return the right-most address of X-Forwarded-For that is not one of our proxies, without a port."""
+    for item in reversed(forwarded):
+        match = _WITH_PORT.match(item)
+        address = (match[1] or match[2]) if match else item
+        if not _is_trusted(address, trusted):
+            return address
     return peer

@@ -127,9 +127,11 @@ async def _body(request: web.Request) -> dict[str, Any]:
     """Return the request's JSON object, or raise InputError."""
     if request.content_type != "application/json":
         raise InputError("request.not_json")
-    raw = await request.content.read(MAX_BODY_BYTES + 1)
-    if len(raw) > MAX_BODY_BYTES or not request.content.at_eof():
-        raise InputError("request.too_large")
+    raw = b""
+    async for piece in request.content.iter_any():
+        raw += piece
+        if len(raw) > MAX_BODY_BYTES:
+            raise InputError("request.too_large")
     try:
         body = json.loads(raw)
     except (ValueError, RecursionError):

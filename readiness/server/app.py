@@ -17,7 +17,7 @@ from readiness.server.admission import Admission
 from readiness.server.assets import Assets
 from readiness.server.attempt import end_left_over
 from readiness.server.health import Health
-from readiness.server.middleware import guard, set_security_headers
+from readiness.server.middleware import answer_malformed_ourselves, guard, set_security_headers
 from readiness.server.services import SERVICES, Services
 from readiness.settings import Settings
 from reports.store import Store, StoreError
@@ -48,6 +48,7 @@ def make_services(settings: Settings, store: Store) -> Services:
 
 def make_app(services: Services) -> web.Application:
     """Return the application."""
+    answer_malformed_ourselves()
     app = web.Application(middlewares=[guard], client_max_size=MAX_BODY_BYTES)
     app[SERVICES] = services
     for part in (pages, api, socket, health):

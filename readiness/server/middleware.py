@@ -15,7 +15,7 @@ from readiness.logs import log_event, request_id
 from readiness.server.services import SERVICES, caller
 from reports.store import StoreUnavailable
 
-__all__ = ["error_response", "guard", "set_security_headers"]
+__all__ = ["answer_malformed_ourselves", "error_response", "guard", "set_security_headers"]
 
 log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -23,6 +23,16 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 BODY_TIMEOUT_S = 10.0
 """A request's handler must have its answer by then; streams (socket, events) are exempt."""
 STREAMS = frozenset({"/api/v1/session"})
+BARE_POLICY = "default-src 'none'; frame-ancestors 'none'"
+"""Where the browser's own name for us is not known."""
+ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), microphone=(self), geolocation=(), display-capture=()",
+    "Server": "readiness",
+}
 
 
 def policy(socket_origin: str) -> str:
@@ -43,14 +53,35 @@ async def set_security_headers(request: web.Request, response: web.StreamRespons
         if who.is_secure:
             headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     except InputError:
-        headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["Referrer-Policy"] = "no-referrer"
-    headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    headers["Permissions-Policy"] = "camera=(self), microphone=(self), geolocation=(), display-capture=()"
+        headers["Content-Security-Policy"] = BARE_POLICY
+    headers.update(ALWAYS)
     headers.setdefault("Cache-Control", "no-store")
-    headers["Server"] = "readiness"
+
+
+def answer_malformed_ourselves() -> None:
+    """Let what is no HTTP request be answered like everything else: by code, with our headers, without its own bytes.
+
+    aiohttp answers such requests before any middleware, names itself and logs the sender's address as an error.
+    """
+    web.RequestHandler.handle_error = _refuse_malformed  # type: ignore[assignment]
+
+
+def _refuse_malformed(
+    _handler: web.RequestHandler,
+    request: web.BaseRequest,
+    status: int = 500,
+    exc: BaseException | None = None,
+    message: str | None = None,  # noqa: ARG001 - quotes the request
+) -> web.StreamResponse:
+    if request.writer.output_size > 0:
+        raise ConnectionError("the answer has begun already")
+    if status >= 500:  # noqa: PLR2004
+        log.error("request.failed", exc_info=exc)
+    headers = ALWAYS | {"Content-Security-Policy": BARE_POLICY, "Cache-Control": "no-store"}
+    code = f"http.{status}"
+    response = web.json_response({"error": {"code": code, "message": code}}, status=status, headers=headers)
+    response.force_close()
+    return response
 
 
 @web.middleware
@@ -74,7 +105,10 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:  
     except web.HTTPException as error:
         if error.status < 400:  # noqa: PLR2004 - redirects pass
             raise
-        return error_response(request, InputError(f"http.{error.status}"), status=error.status)
+        response = error_response(request, InputError(f"http.{error.status}"), status=error.status)
+        if "Allow" in error.headers:
+            response.headers["Allow"] = error.headers["Allow"]
+        return response
     except ConnectionError:  # the browser is gone: nobody to answer, nothing went wrong
         raise
     except Exception:

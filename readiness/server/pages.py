@@ -16,6 +16,7 @@ __all__ = ["error_page", "routes"]
 
 routes = web.RouteTableDef()
 FOREVER = f"public, max-age={int(timedelta(days=365).total_seconds())}, immutable"
+A_DAY = "public, max-age=86400"
 SELFTEST, BOARD, ERROR = "selftest/index.html", "board/index.html", "shared/error.html"
 
 
@@ -80,7 +81,7 @@ async def favicon(request: web.Request) -> web.Response:
     asset = request.app[SERVICES].assets.get("shared/icon.svg")
     if asset is None:
         raise AccessError("page.not_found")
-    return web.Response(body=asset.plain, headers={"Content-Type": asset.content_type, "Cache-Control": FOREVER})
+    return web.Response(body=asset.plain, headers={"Content-Type": asset.content_type, "Cache-Control": A_DAY})
 
 
 def error_page(
