@@ -261,7 +261,11 @@ async def end_left_over(services: Services, now: datetime) -> int:
         )
         report = make_report(test.phases, load_profile(test.profile), (), ending)
         session = await services.store.session_by_id(test.session_id)
-        await keep_report(services, session, test, report)
+        try:
+            await keep_report(services, session, test, report)
+        except StoreUnavailable:
+            await services.store.set_self_test_state(test.id, "running", now)
+            raise
         ended += 1
     return ended
 
