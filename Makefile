@@ -4,7 +4,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-export PYTHONDONTWRITEBYTECODE ?=
 
 .PHONY: help run test lint types bench fuzz browsers clean
 
