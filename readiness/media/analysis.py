@@ -51,12 +51,13 @@ class Analysis:
         self._submit(self._load_quietly)
 
     def still(self, t_ms: int, jpeg: bytes) -> None:
-        """Analyse a still, or keep it waiting in the place of an older one."""
+        """Analyse a still, or keep it waiting in the place of an older one. Each is answered exactly once."""
         if len(jpeg) > MAX_STILL_BYTES:
             self._emit({"op": "still_rejected", "t_ms": t_ms, "code": "still.too_long"})
             return
         if self._still is not None:
             self.dropped_stills += 1
+            self._emit({"op": "still_rejected", "t_ms": self._still[0], "code": "still.superseded"})
         self._still = (t_ms, jpeg)
         self._work()
 

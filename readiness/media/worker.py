@@ -1,4 +1,13 @@
-"""The worker: one process, one test. Takes messages from the web process, measures, judges nothing, stores nothing."""
+"""The worker: one process, one test. Takes messages from the web process, measures, judges nothing, stores nothing.
+
+To the worker: start{addresses, ports, budget} · offer{sdp} · still{t_ms}+JPEG · pcm{t_ms}+s16le · mark{step, t_ms} ·
+downlink{rate_mbps, duration_s} · finish{phase: sound|clock|downlink, data} · stop.
+From it: ready · alive{loop_lag_ms, cpu_s} · answer{sdp} or rejected{code} · peer{state, code, setup_ms} ·
+still{t_ms, numbers} or still_rejected{t_ms, code}, one for each still · sound{t_ms, numbers} ·
+pcm_rejected{t_ms, code} ·
+downlink_ended{sent, wire_bytes, rate_mbps, span_ms, slipped_ms, run_wait_ms, code} ·
+measured{phase, measurements, numbers} or measured{phase, measurements: [], error} · failed{of, error} · bye{...}.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +91,7 @@ class Worker:
 
     async def run(self, reader: asyncio.StreamReader) -> int:
         """Serve until stop or the end of the socket; return the exit code."""
-        beside = [asyncio.create_task(self._lag.run()), asyncio.create_task(self._say_alive())]
+        self._beside(self._say_alive())
         self.emit({"op": "ready", "preloaded": "readiness.media.preload" in sys.modules})
         stopped = False
         with contextlib.suppress(EOFError, FrameError, ConnectionError):
@@ -91,7 +100,7 @@ class Worker:
                 stopped = message["op"] == "stop"
                 if not stopped:
                     await self._handle(message, payload)
-        for task in (*beside, *self._tasks):
+        for task in self._tasks:
             task.cancel()
         if self._peer:
             await self._peer.close()
@@ -136,6 +145,7 @@ class Worker:
         self._ports = (int(ports[0]), int(ports[1])) if ports else None
         self._budget = Budget(**message.get("budget") or {})
         start_deadline(self._limits.wall_s)
+        self._beside(self._lag.run())
         self._analysis.prepare()
 
     async def _offer(self, message: dict[str, Any], _payload: bytes) -> None:

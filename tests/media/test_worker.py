@@ -111,6 +111,8 @@ async def test_of_stills_that_come_too_fast_the_newest_is_kept():
         for number in range(60):
             await worker.send({"op": "still", "t_ms": number}, picture)
         await inbox.get("still", where=lambda message: message["t_ms"] == 59)
+        answered = [message for message in inbox.seen if message["op"] in {"still", "still_rejected"}]
+        assert sorted(message["t_ms"] for message in answered) == list(range(59)), "each is answered once"
         await worker.close()
         assert worker.farewell["dropped_stills"] > 30
 
