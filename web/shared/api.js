@@ -48,7 +48,13 @@ export async function redeem(organisation) {
   const token = location.hash.slice(1);
   if (!token) return null;
   const link = location.href;
-  const { session, path } = await call("/api/v1/links/redeem", { organisation, token });
-  history.replaceState(null, "", path);
-  return { session, link };
+  try {
+    const { session, path } = await call("/api/v1/links/redeem", { organisation, token });
+    history.replaceState(null, "", path);
+    return { session, link };
+  } catch (error) {
+    const refused = error instanceof ApiError && error.status === 404;
+    if (refused) history.replaceState(null, "", location.pathname);
+    throw error;
+  }
 }

@@ -95,6 +95,7 @@ export function messageProblem(message, protocol) {
   const found = problem(message, schema, protocol);
   if (found || message.type !== "samples") return found;
   const { phase, kind, data } = message;
+  if ((kind === "final" || kind === "died") !== (message.final === true)) return "/final: kind";
   const inner = protocol.$defs[`${phase}.${kind}.data`] ?? protocol.$defs[`${kind}.data`];
   return inner ? problem(data, inner, protocol, "/data") : `/kind: ${phase} has no ${kind}`;
 }

@@ -37,7 +37,7 @@ function say(element, text) {
   if (element && element.textContent !== text) element.textContent = text;
 }
 
-const texts = () => createTexts(lang, catalogue, { phone });
+const texts = () => createTexts(lang, catalogue, { phone: phone.replaceAll(" ", "\u00a0") });
 
 function render() {
   const t = texts();

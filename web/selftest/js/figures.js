@@ -14,7 +14,7 @@ const MORE_IS_BETTER = new Set([
 function withUnit(texts, value, unit) {
   const size = Math.abs(value);
   const number = texts.number(value, size < 1 ? 2 : size < 100 ? 1 : 0);
-  const word = unit ? texts.first([`unit.${unit}`]) || unit : "";
+  const word = unit ? texts.first([`unit.${unit}`]) : "";
   return word ? `${number} ${word}` : number;
 }
 

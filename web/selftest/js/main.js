@@ -77,7 +77,7 @@ async function setLanguage(next) {
 
 /** Put the catalogue's words on the page, with the phone number of whoever this test belongs to. */
 function speak() {
-  const phone = state.session?.organisation.support_phone ?? view.printedPhone();
+  const phone = (state.session?.organisation.support_phone ?? view.printedPhone()).replaceAll(" ", "\u00a0");
   view.setTexts(createTexts(lang, catalogue, { phone, mb: meta("readiness-data-mb") }), phone);
   view.render(state);
 }

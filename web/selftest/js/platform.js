@@ -5,7 +5,7 @@
 
 /** In order: the first that matches decides, because most browsers also claim to be another. */
 const BROWSERS = /** @type {const} */ ([
-  ["App", /\b(?:FBAN|FBAV|Instagram|Snapchat|Line|MicroMessenger|GSA|LinkedInApp|Twitter)\b|; wv\)/, /(?:Chrome|Version)\/(\d+)/],
+  ["App", /\b(?:FBAN|FBAV|Instagram|Snapchat|Line|MicroMessenger|GSA|LinkedInApp|Twitter)\b|; wv\)/, /Chrome\/(\d+)/],
   ["Samsung", /SamsungBrowser/, /SamsungBrowser\/(\d+)/],
   ["Edge", /Edg(?:e|A|iOS)?\//, /Edg(?:e|A|iOS)?\/(\d+)/],
   ["Opera", /OPR\/|OPT\//, /OP[RT]\/(\d+)/],

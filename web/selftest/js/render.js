@@ -15,6 +15,8 @@ import { deviceProblem, progressOf } from "./session.js";
 const TONES = { ready: "good", ready_with_warnings: "warn", not_ready: "bad", incomplete: "calm" };
 const OUTCOME_ICONS = { pass: "good", warn: "warn", fail: "bad", not_measured: "calm", skipped: "calm" };
 const PHASE_ICONS = { waiting: "waiting", running: "running", done: "good", failed: "warn" };
+/** Errors that trying again does not mend. */
+const FINAL = new Set(["link.not_valid", "session.not_valid", "drop_in.not_allowed"]);
 const MOST_ADVICE = 3;
 /** The level meter runs from a whisper's floor to full scale. */
 const METER_DBFS = 60;
@@ -47,6 +49,7 @@ export function createView({ names }) {
   let phone = "";
   let shown = "";
   let drawnReport = "";
+  let copyable = false;
 
   /** @param {string[]} codes @param {HTMLElement} list */
   function renderAdvice(codes, list) {
@@ -58,8 +61,8 @@ export function createView({ names }) {
       const { title, remedy } = adviceWords(texts, code, names);
       item.dataset.advice = code;
       draw(inside(item, "svg"), code);
-      say(inside(item, "h3"), title);
-      say(inside(item, "p"), remedy);
+      say(inside(item, ".advice-title"), title);
+      say(inside(item, ".remedy"), remedy);
       return item;
     }));
   }
@@ -107,6 +110,7 @@ export function createView({ names }) {
     say(find("#devices-text"), problem ? texts.t("devices.problem") : asking ? asked : texts.t("devices.wait"));
     find("#devices-prompt").hidden = !asking;
     find("#devices-actions").hidden = !problem;
+    find("#devices-copy").hidden = !problem || !copyable;
     const { camera, microphone } = state.devices ?? {};
     const codes = problem && camera && microphone ? [statusAdvice("camera", camera.status), statusAdvice("microphone", microphone.status)] : [];
     const known = /** @type {string[]} */ ([...new Set(codes.filter((code) => code !== null))]);
@@ -241,7 +245,7 @@ export function createView({ names }) {
   function renderStopped({ error }) {
     say(find("#stopped-title"), texts.first([`error.${error}.title`, "stopped.title"]));
     say(find("#stopped-text"), texts.first([`error.${error}`, "error.internal"]));
-    find("#stopped-retry").hidden = error === "link.not_valid" || error === "drop_in.not_allowed";
+    find("#stopped-retry").hidden = FINAL.has(error);
     setCall(find("#stopped-call"), "help.call_us");
   }
 
@@ -271,7 +275,7 @@ export function createView({ names }) {
     /** @param {Texts} next @param {string} number whom to call */
     setTexts(next, number) {
       texts = next;
-      phone = number;
+      phone = number.replaceAll("\u00a0", " ");
       drawnReport = "";
       document.documentElement.lang = next.lang;
       document.title = next.t("page.title");
@@ -307,6 +311,7 @@ export function createView({ names }) {
     },
     /** @param {boolean} possible */
     setCopyable(possible) {
+      copyable = possible;
       for (const place of document.querySelectorAll("[data-copy]")) /** @type {HTMLElement} */ (place).hidden = !possible;
     },
     enableStart() {

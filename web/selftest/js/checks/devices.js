@@ -124,6 +124,7 @@ function tidy(figures) {
 export async function run({ media, kinds, permissions, scope = globalThis, onProgress }) {
   const browser = { missing: missingInterfaces(scope) };
   if (!media?.getUserMedia) {
+    onProgress?.("answered");
     const status = scope.isSecureContext === false ? "insecure" : "unsupported";
     return { camera: { status }, microphone: { status }, browser, stream: null };
   }

@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { BlockMeter, FLOOR_DBFS, measureBlock, Resampler, toDbfs } from "../../web/selftest/js/dsp.js";
+
+const sine = (hz, seconds, rate, amplitude = 1) => Float32Array.from({ length: Math.round(seconds * rate) }, (_, i) => amplitude * Math.sin((2 * Math.PI * hz * i) / rate));
+const rms = (samples) => Math.sqrt(samples.reduce((sum, value) => sum + value * value, 0) / samples.length);
+/** RMS of the steady part of what comes out of a resampler, relative to full scale, dB. */
+function through(rate, hz) {
+  const out = new Resampler(rate).feed(sine(hz, 1, rate, 0.5));
+  const steady = [...out.slice(1000, 15000)].map((value) => value / 32767);
+  return 20 * Math.log10(rms(steady) / rms(sine(hz, 1, rate, 0.5)));
+}
+
+test("a full-scale sine has an RMS of -3 dBFS and a peak of 0", () => {
+  const [, rms_dbfs, peak_dbfs] = measureBlock(sine(1000, 0.1, 48000, 0.998), 0);
+  assert.equal(rms_dbfs, -3);
+  assert.equal(peak_dbfs, -0);
+});
+
+test("digital silence is the floor, and all of it is zeros", () => {
+  assert.deepEqual(measureBlock(new Float32Array(4800), 200), [200, FLOOR_DBFS, FLOOR_DBFS, 100, 0]);
+  assert.equal(toDbfs(0), FLOOR_DBFS);
+});
+
+test("clipping is a run of samples at full scale; one loud sample is none", () => {
+  const one = new Float32Array(4800);
+  one[100] = 1;
+  assert.equal(measureBlock(one, 0)[4], 0);
+  const clipped = sine(200, 0.1, 48000, 2).map((value) => Math.max(-1, Math.min(1, value)));
+  assert.equal(measureBlock(clipped, 0)[4], 100);
+});
+
+test("a low clean tone near full scale does not count as clipped", () => {
+  assert.equal(measureBlock(sine(60, 0.1, 48000, 0.95), 0)[4], 0);
+});
+
+test("blocks come every 100 ms whatever the size of the pieces, at any rate", () => {
+  for (const rate of [16000, 44100, 48000]) {
+    const meter = new BlockMeter(rate);
+    const blocks = [];
+    const samples = sine(440, 1, rate);
+    for (let i = 0; i < samples.length; i += 128) blocks.push(...meter.feed(samples.subarray(i, i + 128)));
+    assert.equal(blocks.length, 10);
+    assert.deepEqual(blocks.map(([t_ms]) => t_ms), [0, 100, 200, 300, 400, 500, 600, 700, 800, 900]);
+  }
+});
+
+test("16 kHz comes out of any usual rate, in pieces as in one", () => {
+  for (const rate of [8000, 16000, 44100, 48000, 96000]) {
+    const samples = sine(440, 1, rate, 0.5);
+    const whole = new Resampler(rate).feed(samples);
+    assert.ok(Math.abs(whole.length - 16000) < 60, `${rate}: ${whole.length}`);
+    const pieces = new Resampler(rate);
+    const joined = [];
+    for (let i = 0; i < samples.length; i += 128) joined.push(...pieces.feed(samples.subarray(i, i + 128)));
+    assert.deepEqual(joined.slice(0, 8000), [...whole.slice(0, 8000)]);
+  }
+});
+
+test("speech passes the low-pass whole, and what would alias is 50 dB down", () => {
+  for (const rate of [44100, 48000]) {
+    for (const hz of [100, 1000, 4000, 6500]) assert.ok(Math.abs(through(rate, hz)) < 0.5, `${rate} ${hz}: ${through(rate, hz)}`);
+    for (const hz of [9500, 12000, 20000]) assert.ok(through(rate, hz) < -50, `${rate} ${hz}: ${through(rate, hz)}`);
+  }
+});
+
+test("samples over full scale are cut, not wrapped", () => {
+  const out = new Resampler(16000).feed(new Float32Array(2000).fill(3));
+  assert.equal(Math.max(...out), 32767);
+  assert.ok(Math.min(...out) >= -32768);
+});

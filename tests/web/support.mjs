@@ -1,0 +1,74 @@
+/** Helpers for the tests of the pages' pure modules. */
+import { readFileSync, readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+
+export const WEB = fileURLToPath(new URL("../../web/", import.meta.url));
+export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+export const LANGS = ["nb", "nn", "en"];
+
+export const readJson = (path) => JSON.parse(readFileSync(join(WEB, path), "utf8"));
+export const catalogue = (lang) => readJson(`locales/${lang}.json`);
+export const protocol = readJson("shared/protocol.json");
+
+/** Every file below `folder` whose name ends so. */
+export function filesBelow(folder, ending) {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith(ending))
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+}
+
+/** A clock that moves only when somebody sleeps on it. */
+export function fakeClock() {
+  let now = 0;
+  let waiting = [];
+  const clock = {
+    now: () => now,
+    sleep(ms, signal) {
+      return new Promise((resolve, reject) => {
+        if (signal?.aborted) return reject(signal.reason);
+        const one = { at: now + Math.max(0, ms), resolve };
+        waiting.push(one);
+        signal?.addEventListener("abort", () => {
+          waiting = waiting.filter((other) => other !== one);
+          reject(signal.reason);
+        });
+        return undefined;
+      });
+    },
+    /** Let `ms` pass; everything that wakes up gets its turn in order. */
+    async pass(ms) {
+      const end = now + ms;
+      for (;;) {
+        await settle();
+        const next = waiting.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
+        if (!next) break;
+        waiting = waiting.filter((one) => one !== next);
+        now = Math.max(now, next.at);
+        next.resolve();
+      }
+      now = end;
+      await settle();
+    },
+  };
+  return clock;
+}
+
+/** Let every promise that can go on go on. */
+export const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+/** A plan as the server sends it. */
+export function plan(change = {}) {
+  const names = ["devices", "picture", "sound", "connect", "clock", "downlink", "tcp_down", "tcp_up", "speaker", "practical"];
+  return {
+    type: "plan", test: "t1", profile: "consultation", phases: names.map((name) => ({ name, budget_s: 5, budget_bytes: 2_000_000 })),
+    done: [], ice_servers: [], ask: { practical: ["private_room"], expected_people: 1 }, digits: [[3, 7, 1], [2, 9, 4]],
+    choices: [[[3, 7, 1], [1, 2, 3], [4, 5, 6], [7, 8, 9]], [[2, 9, 4], [1, 2, 3], [4, 5, 6], [7, 8, 0]]],
+    probe: { need_mbps: 1.5, rate_mbps: 1.875 }, data_mb: 10, ...change,
+  };
+}
+
+/** A report as the server sends it. */
+export function report(change = {}) {
+  return { schema: "readiness.report/1", id: "r1", code: "K7MB2Q", verdict: "ready", started_at: "2026-11-21T08:00:00Z", checks: [], advice: [], ...change };
+}
