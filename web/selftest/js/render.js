@@ -160,14 +160,16 @@ export function createView({ names }) {
     say(find("#speaker-text"), speaker.note && speaker.state !== "played" ? texts.t(notes[speaker.note]) : state);
     const choices = find("#choices");
     const key = `${texts.lang} ${speaker.attempt} ${speaker.choices.join(" ")}`;
-    if (choices.dataset.key === key) return;
-    choices.dataset.key = key;
-    choices.replaceChildren(...speaker.choices.map((digits) => {
-      const button = copyOf("choice-item");
-      button.dataset.digits = digits.join("");
-      say(button, digits.join(" "));
-      return button;
-    }));
+    if (choices.dataset.key !== key) {
+      choices.dataset.key = key;
+      choices.replaceChildren(...speaker.choices.map((digits) => {
+        const button = copyOf("choice-item");
+        button.dataset.digits = digits.join("");
+        say(button, digits.join(" "));
+        return button;
+      }));
+    }
+    for (const button of choices.querySelectorAll("button")) button.disabled = speaker.state === "waiting";
   }
 
   /** @param {State} state */

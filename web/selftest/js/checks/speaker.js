@@ -7,6 +7,8 @@
  * @typedef {{ played: number[], answer: "digits" | "nothing" | "no_sound" | "skip" | "failed", heard: number[] | null, plays: number }} Result
  */
 
+import { linked } from "../clock.js";
+
 const LOUDER_DB = 6;
 /** A breath after the words of the step, so that a screen reader and the digits do not talk at once. */
 const BEFORE_MS = 1500;
@@ -29,17 +31,14 @@ export async function run({ plan, play, clock, signal, answer, onProgress }) {
   for (let attempt = 0; ; ) {
     const digits = plan.digits[attempt];
     const tell = (/** @type {Progress["state"]} */ state) => onProgress({ attempt, digits, choices: plan.choices[attempt], state, note });
+    const sound = async () => {
+      plays += 1;
+      tell("playing");
+      return play(digits, gain_db);
+    };
     tell("waiting");
-    await clock.sleep(BEFORE_MS, signal);
-    plays += 1;
-    tell("playing");
-    let length_ms = 0;
-    try {
-      length_ms = await play(digits, gain_db);
-    } catch {
-      return { played: digits, answer: "failed", heard: null, plays };
-    }
-    const given = await heard({ length_ms, clock, signal, answer, played: () => tell("played") });
+    const given = await heard({ sound, clock, signal, answer, played: () => tell("played") });
+    if (!given) return { played: digits, answer: "failed", heard: null, plays };
     if (given.action === "skip") return { played: digits, answer: "skip", heard: null, plays };
     if (given.action === "no-sound") return { played: digits, answer: "no_sound", heard: null, plays };
     if (given.action === "heard-digits") {
@@ -58,14 +57,25 @@ export async function run({ plan, play, clock, signal, answer, onProgress }) {
 }
 
 /**
- * The person's answer, which may come while the digits still sound.
- * @param {{ length_ms: number, clock: Clock, signal: AbortSignal, answer: (signal: AbortSignal) => Promise<Answer>, played: () => void }} options
+ * The person's answer, which may come before the digits sound ("I don't use sound") and while they do.
+ * @param {{ sound: () => Promise<number>, clock: Clock, signal: AbortSignal, answer: (signal: AbortSignal) => Promise<Answer>, played: () => void }} options
+ * @returns {Promise<Answer | null>} null where nothing could be played
  */
-async function heard({ length_ms, clock, signal, answer, played }) {
-  const given = answer(signal);
-  const over = clock.sleep(length_ms, signal).then(() => null);
-  const first = await Promise.race([given, over]);
-  if (first) return first;
-  played();
-  return given;
+async function heard({ sound, clock, signal, answer, played }) {
+  const inner = linked(signal);
+  const given = answer(inner.signal);
+  given.catch(() => undefined);
+  const orAfter = async (/** @type {number} */ wait_ms) => Promise.race([given, clock.sleep(wait_ms, inner.signal).then(() => null)]);
+  try {
+    const early = await orAfter(BEFORE_MS);
+    if (early) return early;
+    const length_ms = await sound().catch(() => null);
+    if (length_ms === null) return null;
+    const during = await orAfter(length_ms);
+    if (during) return during;
+    played();
+    return await given;
+  } finally {
+    inner.abort(new DOMException("answered", "AbortError"));
+  }
 }
