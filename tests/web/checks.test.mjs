@@ -1,0 +1,294 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as devices from "../../web/selftest/js/checks/devices.js";
+import { headroomProven, PingLog } from "../../web/selftest/js/checks/network.js";
+import { FrameTimes, PictureEnd, smallStill, stillSize } from "../../web/selftest/js/checks/picture.js";
+import * as picture from "../../web/selftest/js/checks/picture.js";
+import { answersOf, tidyPhone } from "../../web/selftest/js/checks/practical.js";
+import * as sound from "../../web/selftest/js/checks/sound.js";
+import * as speaker from "../../web/selftest/js/checks/speaker.js";
+import { candidatePair, inboundVideo } from "../../web/selftest/js/checks/stats.js";
+import { createInputs } from "../../web/selftest/js/inputs.js";
+import { frame } from "../../web/selftest/js/wire.js";
+import { fakeClock, plan, settle } from "./support.mjs";
+
+const error = (name) => Object.assign(new Error(name), { name });
+const track = (kind, settings = {}, label = "") => ({ kind, label, getSettings: () => settings, readyState: "live" });
+globalThis.MediaStream ??= class {
+  constructor(tracks) {
+    this.tracks = tracks;
+  }
+  getTracks() {
+    return this.tracks;
+  }
+  getVideoTracks() {
+    return this.tracks.filter(({ kind }) => kind === "video");
+  }
+  getAudioTracks() {
+    return this.tracks.filter(({ kind }) => kind === "audio");
+  }
+};
+const SCOPE = { WebSocket: 1, RTCPeerConnection: 1, AudioWorkletNode: 1, MediaStream: 1, isSecureContext: true };
+const BOTH = { camera: true, microphone: true };
+
+/** A browser whose getUserMedia answers by what was asked for: "av", "a" or "v". */
+function media(answers) {
+  const asked = [];
+  return {
+    asked,
+    async getUserMedia({ audio, video }) {
+      const kind = `${audio ? "a" : ""}${video ? "v" : ""}`;
+      asked.push(kind);
+      if (answers[kind] instanceof Error) throw answers[kind];
+      const tracks = [...(audio ? [track("audio", { echoCancellation: "all", sampleRate: 48000 }, "Karis AirPods")] : []), ...(video ? [track("video", { width: 1280, height: 720, frameRate: 30 }, "FaceTime HD")] : [])];
+      return new MediaStream(tracks);
+    },
+  };
+}
+const openDevices = (answers, change = {}) => {
+  const browser = media(answers);
+  const scope = { ...SCOPE, navigator: { mediaDevices: browser } };
+  return devices.run({ media: browser, kinds: BOTH, scope, ...change }).then((found) => ({ ...found, asked: browser.asked }));
+};
+
+test("camera and microphone are opened by one call", async () => {
+  const { asked, camera, microphone, stream, browser } = await openDevices({});
+  assert.deepEqual(asked, ["av"]);
+  assert.deepEqual(camera, { status: "present", width_px: 1280, height_px: 720, frame_rate_fps: 30, device_class: "built_in" });
+  assert.deepEqual(microphone, { status: "present", echo_cancellation: true, sample_rate_hz: 48000, device_class: "bluetooth_headset" });
+  assert.equal(stream.getTracks().length, 2);
+  assert.deepEqual(browser.missing, []);
+});
+
+test("a missing camera does not sink the microphone", async () => {
+  const seen = await openDevices({}, { kinds: { camera: false, microphone: true } });
+  assert.deepEqual(seen.asked, ["a"]);
+  assert.equal(seen.camera.status, "NotFoundError");
+  assert.equal(seen.microphone.status, "present");
+});
+
+test("a camera that is in use is told, and the microphone opened alone", async () => {
+  const seen = await openDevices({ av: error("NotReadableError"), v: error("NotReadableError") });
+  assert.deepEqual(seen.asked, ["av", "a", "v"]);
+  assert.equal(seen.camera.status, "NotReadableError");
+  assert.equal(seen.microphone.status, "present");
+});
+
+test("a no is a no: nobody is asked twice", async () => {
+  const seen = await openDevices({ av: error("NotAllowedError") });
+  assert.deepEqual(seen.asked, ["av"]);
+  assert.equal(seen.camera.status, "NotAllowedError");
+  assert.equal(seen.microphone.status, "NotAllowedError");
+  assert.equal(seen.stream, null);
+});
+
+test("where only the camera was forbidden, the microphone is opened all the same", async () => {
+  const permissions = { query: async ({ name }) => ({ state: name === "camera" ? "denied" : "granted" }) };
+  const seen = await openDevices({ av: error("NotAllowedError") }, { permissions });
+  assert.deepEqual(seen.asked, ["av", "a"]);
+  assert.equal(seen.camera.status, "NotAllowedError");
+  assert.equal(seen.microphone.status, "present");
+});
+
+test("an insecure page and an app without capture are told apart", async () => {
+  const insecure = await devices.run({ media: undefined, kinds: BOTH, scope: { ...SCOPE, isSecureContext: false } });
+  assert.equal(insecure.camera.status, "insecure");
+  const app = await devices.run({ media: undefined, kinds: BOTH, scope: SCOPE });
+  assert.equal(app.microphone.status, "unsupported");
+  assert.deepEqual(app.browser.missing, ["getUserMedia"]);
+});
+
+test("an unknown exception is a failure, never a pass", () => {
+  assert.equal(devices.statusOf(error("AbortError")), "failed");
+  assert.equal(devices.statusOf("what"), "failed");
+  assert.equal(devices.statusOf(error("OverconstrainedError")), "OverconstrainedError");
+});
+
+test("a still is at most 640 px long and 40 kB, or is not sent", async () => {
+  assert.deepEqual(stillSize(1280, 720), { width: 640, height: 360 });
+  assert.deepEqual(stillSize(720, 1280), { width: 360, height: 640 });
+  assert.deepEqual(stillSize(320, 240), { width: 320, height: 240 });
+  const jpeg = await smallStill({ toJpeg: async (quality) => new Uint8Array(quality * 100_000) });
+  assert.ok(jpeg.length <= 40_000 && jpeg.length > 30_000);
+  assert.equal(await smallStill({ toJpeg: async () => new Uint8Array(50_000) }), null);
+});
+
+test("frame times start at nought, never go back, and count frames the page missed", () => {
+  const times = new FrameTimes();
+  times.add(1000, 1);
+  times.add(1033, 2);
+  times.add(1033, 3);
+  times.add(1132, 5);
+  assert.deepEqual(times.list(), [0, 33, 66, 99, 132]);
+  const many = new FrameTimes();
+  for (let i = 0; i < 1000; i += 1) many.add(i * 33);
+  assert.equal(many.list().length, 600);
+  assert.equal(many.list()[0], 0);
+});
+
+test("the picture goes on after two good seconds, after fifteen seconds, or when the person says so", () => {
+  const good = new PictureEnd(0);
+  good.hint("camera.dark", 1000);
+  good.hint("good", 2000);
+  assert.equal(good.over(3999), null);
+  assert.equal(good.over(4000), "good");
+  const lost = new PictureEnd(0);
+  lost.hint("good", 1000);
+  lost.hint("camera.nobody", 2000);
+  assert.equal(lost.over(14_999), null);
+  assert.equal(lost.over(15_000), "timeout");
+  lost.more(15_000);
+  assert.equal(lost.over(70_000), null);
+});
+
+test("stills go out twice a second while the picture is looked at", async () => {
+  const clock = fakeClock();
+  const sent = [];
+  let hint;
+  const run = picture.run({
+    source: { toJpeg: async () => new Uint8Array(10) }, clock, signal: new AbortController().signal, watch: () => () => {},
+    sendStill: (t_ms) => sent.push(t_ms), onHint: (handler) => ((hint = handler), () => {}), asked: () => null, onProgress: () => {},
+  });
+  await clock.pass(2000);
+  assert.deepEqual(sent, [0, 500, 1000, 1500, 2000]);
+  hint({ check: "camera", code: "good" });
+  await clock.pass(3000);
+  assert.equal((await run).ended_by, "good");
+});
+
+/** A recorder that a test can make sound with. */
+function fakeRecorder() {
+  let handlers = [null, null];
+  let captured = 0;
+  return {
+    sampleRate: 48000, now: () => captured, close() {},
+    listen: (...given) => (handlers = given),
+    give(zero_pct = 0) {
+      handlers[0]?.([captured, -30, -20, zero_pct, 0]);
+      captured += 100;
+    },
+  };
+}
+
+test("sound marks the silence and the speech, and ends at the first clear speech", async () => {
+  const [clock, recorder] = [fakeClock(), fakeRecorder()];
+  const marks = [];
+  let hint;
+  const run = sound.run({
+    recorder, processed: false, clock, signal: new AbortController().signal, mark: (step) => marks.push(step), sendPcm: () => {},
+    onHint: (handler) => ((hint = handler), () => {}), asked: () => null, onProgress: () => {},
+  });
+  recorder.give();
+  hint({ check: "microphone.speech", code: "heard" });
+  await clock.pass(3100);
+  recorder.give();
+  assert.deepEqual(marks, ["silence_start", "silence_end", "speech_start"]);
+  hint({ check: "microphone.speech", code: "heard" });
+  await clock.pass(200);
+  const found = await run;
+  assert.equal(found.ended_by, "heard");
+  assert.equal(found.blocks.length, 2);
+  assert.equal(marks.at(-1), "speech_end");
+});
+
+test("a microphone that gives exact zeros is noticed at once", () => {
+  const watch = new sound.ZeroWatch();
+  const seen = Array.from({ length: 20 }, () => watch.add([0, -120, -120, 100, 0]));
+  assert.equal(seen.indexOf(true), 14);
+  assert.equal(watch.add([0, -60, -50, 3, 0]), false);
+});
+
+/** Run the speaker step with answers given in order. */
+async function speak(answers, play = async () => 1000) {
+  const clock = fakeClock();
+  const shown = [];
+  const gains = [];
+  const run = speaker.run({
+    plan: plan(), clock, signal: new AbortController().signal, onProgress: (progress) => shown.push(progress),
+    play: (digits, gain_db) => (gains.push(gain_db), play(digits)),
+    answer: () => new Promise((resolve) => clock.sleep(2000).then(() => answers.length && resolve(answers.shift()))),
+  });
+  for (let i = 0; i < 10; i += 1) await clock.pass(1000);
+  return { result: await run, shown, gains };
+}
+const digits = (text) => ({ action: "heard-digits", digits: [...text].map(Number) });
+
+test("the right digits end the step at once", async () => {
+  const { result } = await speak([digits("371")]);
+  assert.deepEqual(result, { played: [3, 7, 1], answer: "digits", heard: [3, 7, 1], plays: 1 });
+});
+
+test("wrong once gives new digits; wrong twice is told as it is", async () => {
+  const { result, shown } = await speak([digits("123"), digits("456")]);
+  assert.deepEqual(result, { played: [2, 9, 4], answer: "digits", heard: [4, 5, 6], plays: 2 });
+  assert.ok(shown.some(({ note, attempt }) => note === "wrong" && attempt === 1));
+});
+
+test("the first time nothing is heard it is played louder; the second time is the answer", async () => {
+  const { result, gains } = await speak([{ action: "heard-nothing" }, { action: "heard-nothing" }]);
+  assert.equal(result.answer, "nothing");
+  assert.deepEqual(gains, [0, 6]);
+});
+
+test("no sound, skipping and a player that fails are three different answers", async () => {
+  assert.equal((await speak([{ action: "no-sound" }])).result.answer, "no_sound");
+  assert.equal((await speak([{ action: "skip" }])).result.answer, "skip");
+  assert.equal((await speak([], async () => Promise.reject(new Error("no file")))).result.answer, "failed");
+});
+
+test("an answer that was not given is not sent, and a question that was not asked neither", () => {
+  assert.deepEqual(answersOf({}, ["private_room", "people", "phone"]), {});
+  assert.deepEqual(answersOf({ private_room: "no", people: "2", phone: "abc +47 22 00" }, ["people", "phone"]), { people: 2, phone: "+47 22 00" });
+  assert.deepEqual(answersOf({ private_room: "maybe", people: "0" }, ["private_room", "people"]), {});
+  assert.equal(tidyPhone("ring meg"), "");
+  assert.equal(tidyPhone("1".repeat(40)).length, 20);
+});
+
+test("pings are counted, tagged, and never queue up in the browser", () => {
+  const sent = [];
+  const channel = { bufferedAmount: 0, send: (data) => sent.push(data) };
+  const log = new PingLog(channel, () => 1_000_000);
+  log.ping(0);
+  log.ping(0);
+  channel.bufferedAmount = 24;
+  log.ping(0);
+  channel.bufferedAmount = 0;
+  log.ping(1);
+  assert.equal(sent.length, 3);
+  assert.deepEqual(log.figures().tags, { idle: [0, 1], loaded: [2, 2] });
+  log.pong(new ArrayBuffer(3));
+  assert.deepEqual(log.figures().rows, []);
+});
+
+test("headroom is proven at the rate that is asked, or by the bytes that may be used", () => {
+  assert.equal(headroomProven(300_000, 400, 1.875), false);
+  assert.equal(headroomProven(300_000, 900, 1.875), true);
+  assert.equal(headroomProven(300_000, 2000, 1.875), false);
+  assert.equal(headroomProven(1_000_000, 50, 1.875), true);
+});
+
+test("only candidate types and protocols are read from the statistics", () => {
+  const stats = new Map([
+    ["T", { type: "transport", selectedCandidatePairId: "P" }], ["P", { type: "candidate-pair", localCandidateId: "L", remoteCandidateId: "R" }],
+    ["L", { type: "local-candidate", candidateType: "relay", protocol: "udp", relayProtocol: "tls", address: "10.0.0.1" }],
+    ["R", { type: "remote-candidate", candidateType: "host", protocol: "udp", address: "10.0.0.2" }],
+    ["V", { type: "inbound-rtp", kind: "video", packetsReceived: 10, packetsLost: -1, bytesReceived: 999 }],
+  ]);
+  assert.deepEqual(candidatePair(stats), { local_candidate_type: "relay", remote_candidate_type: "host", protocol: "udp", relay_protocol: "tls" });
+  assert.deepEqual(inboundVideo(stats), { packets_received: 10, packets_lost: -1, bytes_received: 999 });
+  assert.deepEqual(candidatePair(new Map()), { local_candidate_type: "unknown", remote_candidate_type: "unknown", protocol: "unknown" });
+});
+
+test("a press of an earlier step never answers a later one", async () => {
+  const inputs = createInputs();
+  inputs.press("next");
+  inputs.clear();
+  assert.equal(inputs.take(["next"]), null);
+  const waiting = inputs.next(["skip"], new AbortController().signal);
+  inputs.press("next");
+  inputs.press("skip", { digits: "1" });
+  assert.equal((await waiting).action, "skip");
+  assert.equal(inputs.take(["next"]), "next");
+  await settle();
+  assert.equal(frame(1, 0, new Uint8Array()).length, 5);
+});
