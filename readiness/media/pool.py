@@ -18,7 +18,7 @@ from dataclasses import asdict
 
 from readiness.logs import log_event
 from readiness.media.limits import READY_TIMEOUT_S, MediaSettings
-from readiness.media.process import MediaWorker, spawn
+from readiness.media.process import MediaWorker, discard, spawn
 
 __all__ = ["MediaSettings", "MediaWorker", "PoolFull", "WorkerPool"]
 
@@ -138,8 +138,13 @@ class WorkerPool:
             raise
 
     async def _spawn(self) -> MediaWorker:
-        loop = asyncio.get_running_loop()
-        spawned = await loop.run_in_executor(self._thread, spawn, _context, self.settings)
+        starting = asyncio.get_running_loop().run_in_executor(self._thread, spawn, _context, self.settings)
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                spawned = await asyncio.shield(starting)
+        except BaseException:
+            starting.add_done_callback(discard)
+            raise
         worker = await MediaWorker.adopt(spawned, thread=self._thread, on_ended=self._forget)
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):

@@ -17,7 +17,7 @@ from readiness.media import entry
 from readiness.media.frames import FrameError, encode_frame, read_frame
 from readiness.media.limits import SILENCE_S, STOP_TIMEOUT_S, MediaSettings
 
-__all__ = ["MediaWorker", "Spawned", "spawn"]
+__all__ = ["MediaWorker", "Spawned", "discard", "spawn"]
 
 EXIT_LIMIT = 70
 """The worker's own exit code for "out of memory"; the same number as in `sandbox`, which only exists on POSIX."""
@@ -50,6 +50,15 @@ def spawn(context: ForkServerContext, settings: MediaSettings) -> Spawned:
     finally:
         theirs.close()
     return Spawned(process, ours, pidfd)
+
+
+def discard(starting: asyncio.Future[Spawned]) -> None:
+    """Let go of a process that came too late: the end of its socket ends it."""
+    if not starting.cancelled() and starting.exception() is None:
+        spawned = starting.result()
+        spawned.channel.close()
+        if spawned.pidfd >= 0:
+            os.close(spawned.pidfd)
 
 
 class MediaWorker:

@@ -22,6 +22,10 @@ from tests.media.test_worker import jpeg
 ROOT = Path(__file__).parents[2]
 
 
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+
 async def test_start_returns_at_once_and_workers_follow():
     """The server is not kept waiting by the preload; `ready` says when workers can be had."""
     started = time.perf_counter()
@@ -82,6 +86,21 @@ async def test_a_worker_that_dies_or_freezes_ends_its_own_test_only(harm, cause)
         assert other.end_cause is None
 
 
+async def test_the_pool_survives_its_fork_server():
+    """When the fork server itself is killed, its workers end with a cause and new ones come from a new one."""
+    async with pool_of(3, warm=1) as pool:
+        worker = await pool.acquire()
+        inbox = Inbox(worker)
+        os.kill(parent_of(worker.pid), signal.SIGKILL)
+        await inbox.get("ended", timeout_s=20)
+        assert worker.end_cause == "worker_died"
+        await until(lambda: pool.ready and any(not warm.ended for warm in pool._warm), 20)
+        fresh = await pool.acquire()
+        async with connected(fresh, Inbox(fresh)) as client:
+            await client.ping(3)
+        await fresh.close()
+
+
 async def test_a_worker_out_of_processor_time_ends_with_its_cause():
     """100 % CPU: the kernel ends it at its limit (here one second), the pool says `worker_limit`."""
     settings = MediaSettings(limits=WorkerLimits(cpu_s=1))
@@ -133,7 +152,7 @@ async def test_ctrl_c_and_a_service_managers_signal_leave_workers_alone():
     """The terminal's group gets SIGINT, a unit's group SIGTERM; only the web process ends workers."""
     async with pool_of() as pool:
         worker = await pool.acquire()
-        forkserver = int(Path(f"/proc/{worker.pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+        forkserver = parent_of(worker.pid)
         for pid in (worker.pid, forkserver):
             os.kill(pid, signal.SIGINT)
             os.kill(pid, signal.SIGTERM)
@@ -211,7 +230,7 @@ def test_no_orphan_when_the_web_process_is_killed(frozen):
     """After kill -9 of the web process workers, fork server and tracker end by themselves, a frozen worker too."""
     with run_web("await asyncio.sleep(60)") as web:
         pids, _ = said(web)
-        forkserver = int(Path(f"/proc/{pids[0]}/stat").read_text().rsplit(")", 1)[1].split()[1])
+        forkserver = parent_of(pids[0])
         if frozen:
             os.kill(pids[0], signal.SIGSTOP)
         web.kill()
