@@ -96,13 +96,19 @@ class Attempt:
         report = await self._keep_report(self._test.id, cause=None)
         await self._send({"type": "report", "report": report.to_json()})
 
-    async def end_broken(self, cause: str) -> None:
-        """The page or the worker is gone: keep what is finished as incomplete, and tell the page if it is there."""
+    @property
+    def test_id(self) -> str:
+        """The self-test's id, once begun."""
+        return self._test.id
+
+    async def end_broken(self, cause: str, *, tell: bool = True) -> None:
+        """The page or the worker is gone: keep what is finished as incomplete, and `tell` the page if it is there."""
         log_event(log, logging.WARNING, "selftest.broken", cause=cause, phase=self.run.phase)
         await self._stop_worker()
         report_id = self._test.id if cause.startswith("worker") else new_id()
         report = await self._keep_report(report_id, cause=cause)
-        await self._send({"type": "report", "report": report.to_json()})
+        if tell:
+            await self._send({"type": "report", "report": report.to_json()})
 
     async def close(self) -> None:
         """Let go of the worker, whatever happened."""
@@ -246,6 +252,8 @@ async def end_left_over(services: Services, now: datetime) -> int:
     for test in await services.store.stale_self_tests(now - RESUME_WITHIN):
         if not await services.store.set_self_test_state(test.id, "incomplete", now, idle_since=now - RESUME_WITHIN):
             continue  # another process was first, or the page came back
+        if await _is_superseded(services, test):
+            continue  # tested again meanwhile: the newer answer stands
         ending = Ending(
             report_id=test.id,
             code=new_code(),
@@ -268,6 +276,15 @@ async def end_left_over(services: Services, now: datetime) -> int:
             raise
         ended += 1
     return ended
+
+
+async def _is_superseded(services: Services, test: SelfTest) -> bool:
+    """Whether there is a report that is younger than the last sign of life of `test`."""
+    store = services.store
+    newest = await store.report_for_session(test.session_id)
+    if test.participant_id:
+        newest = await store.latest_report(test.participant_id)
+    return newest is not None and newest.created_at >= test.updated_at
 
 
 def _stored(session: Session | None, test: SelfTest, report: Report, now: datetime) -> StoredReport:

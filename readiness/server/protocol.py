@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -16,8 +17,8 @@ __all__ = ["BINARY", "FROM_CLIENT", "VERSION", "check_outgoing", "parse_message"
 
 VERSION = 1
 FROM_CLIENT = frozenset({"hello", "offer", "samples", "bye"})
-MAX_DEPTH_TEXT = 65536
-"""Longest text message, characters; the socket itself refuses more bytes than this."""
+EXACT_DIGITS = 15
+"""Any whole number of so many digits is the same in Python and in JavaScript."""
 STAMP_BYTES = 5
 """Kind (1) and time stamp (4, big-endian, ms) in front of a still or a piece of sound."""
 
@@ -44,17 +45,25 @@ def _validator(name: str) -> Draft202012Validator:
 
 
 def parse_message(text: str) -> dict[str, Any]:
-    """Return a client's message. Raises InputError("protocol.invalid") with the place of the first fault."""
+    """Return a client's message. Raises InputError("protocol.invalid") with the place of the first fault.
+
+    Stricter than JSON: no name twice, no number beyond a double's range, no half of a character and no NUL, so that
+    what is checked here is what the page meant and what every database keeps.
+    """
     try:
-        message = json.loads(text, parse_constant=_refuse_constant)
+        message = json.loads(
+            text, parse_constant=_refuse_constant, parse_int=_whole, parse_float=_finite, object_pairs_hook=_once_each
+        )
+        _refuse_odd_characters(message)
     except (ValueError, RecursionError):
         raise InputError("protocol.invalid", "not JSON") from None
-    if not isinstance(message, dict) or message.get("type") not in FROM_CLIENT:
+    kind = message.get("type") if isinstance(message, dict) else None
+    if not isinstance(kind, str) or kind not in FROM_CLIENT:
         raise InputError("protocol.invalid", "unknown type")
-    _check(message["type"], message)
-    if message["type"] == "samples":
+    _check(kind, message)
+    if kind == "samples":
         _check_data(message)
-    return message
+    return dict(message)
 
 
 def check_outgoing(message: Mapping[str, Any]) -> None:
@@ -91,3 +100,30 @@ def _check(name: str, value: object) -> None:
 
 def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError("a number beyond the range of a double")
+    return value
+
+
+def _whole(digits: str) -> float | int:
+    """Return the number as JavaScript has it too: beyond 15 digits a double."""
+    return int(digits) if len(digits) <= EXACT_DIGITS else _finite(digits)
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice")
+    return found
+
+
+def _refuse_odd_characters(message: object) -> None:
+    """Raise ValueError for NUL and for half a surrogate pair anywhere: not every database keeps them."""
+    spelled = json.dumps(message, ensure_ascii=False)
+    spelled.encode("utf-8")
+    if "\\u0000" in spelled:
+        raise ValueError("NUL in a text")

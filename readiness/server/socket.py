@@ -17,7 +17,7 @@ from aiohttp import WSMsgType, web
 
 from readiness.access.limits import TokenBucket
 from readiness.access.origin import refuse_foreign_socket
-from readiness.errors import InputError, LimitError, ReadinessError
+from readiness.errors import AccessError, InputError, LimitError, ReadinessError
 from readiness.logs import log_event
 from readiness.media.pool import PoolFull
 from readiness.server.attempt import Attempt
@@ -43,6 +43,10 @@ LONGEST_S = 30 * 60.0
 """A page left open for half an hour is ended; its finished phases are kept."""
 MAX_FAULTS = 5
 """Malformed messages before the socket is closed."""
+REPLACE_S = 1.0
+"""How long a replaced socket may take to close before it is cut off; a page that comes back must not wait for it."""
+TAKEN_OVER = "taken_over"
+"""Key of a replaced socket: the test that the newer one goes on with."""
 TESTERS = frozenset({"participant", "drop_in"})
 
 
@@ -92,7 +96,7 @@ class Connection:
         hello = await self._hello()
         session = await session_of(self._request, hello["session"], kinds=TESTERS)
         self._session_id = session.id
-        await self._replace_older()
+        await self._replace_older(hello.get("resume"))
         local = self._request.transport.get_extra_info("sockname") if self._request.transport else None
         attempt = Attempt(self._services, session, hello, send=self.send, send_bytes=self.send_bytes, counter=self)
         waiting = asyncio.create_task(self._until_gone())
@@ -145,13 +149,16 @@ class Connection:
             raise InputError("protocol.invalid", "hello comes first")
         return message
 
-    async def _replace_older(self) -> None:
+    async def _replace_older(self, resumed: str | None) -> None:
+        """Take the place of the session's older socket, which may be dead without knowing it yet."""
         older = self._services.sockets.get(self._session_id)
         self._services.sockets[self._session_id] = self._socket
         if older is not None:
-            with contextlib.suppress(ConnectionError, RuntimeError):
-                await older.send_json({"type": "bye", "code": "replaced"})
-                await older.close()
+            older[TAKEN_OVER] = resumed
+            with contextlib.suppress(ConnectionError, RuntimeError, TimeoutError):
+                async with asyncio.timeout(REPLACE_S):
+                    await older.send_json({"type": "bye", "code": "replaced"})
+                    await older.close()
 
     async def _until_gone(self) -> None:
         """Return when the page leaves the queue."""
@@ -171,16 +178,29 @@ class Connection:
                 error = following.exception()
                 await attempt.end_broken(error.cause if isinstance(error, WorkerLost) else "worker_died")
                 await self.send({"type": "bye", "code": "ended"})
-            elif await reading:
-                await attempt.end_finished()
-                await self.send({"type": "bye", "code": "ended"})
             else:
-                await attempt.end_broken("shutting_down" if self._services.draining else "disconnected")
+                await self._end(attempt, reading)
         finally:
             for task in (reading, following):
                 task.cancel()
             await asyncio.gather(reading, following, return_exceptions=True)
             await attempt.close()
+
+    async def _end(self, attempt: Attempt, reading: asyncio.Task[bool]) -> None:
+        """Keep what the reading side came to. What broke the test off is raised on, after it is kept."""
+        try:
+            finished = await reading
+        except (StoreUnavailable, ConnectionError):
+            raise
+        except Exception as error:
+            cause = "interrupted" if isinstance(error, ReadinessError) else "server_died"
+            await attempt.end_broken(cause, tell=not isinstance(error, AccessError))
+            raise
+        if finished:
+            await attempt.end_finished()
+            await self.send({"type": "bye", "code": "ended"})
+        elif self._socket.get(TAKEN_OVER) != attempt.test_id:
+            await attempt.end_broken("shutting_down" if self._services.draining else "disconnected")
 
     async def _read(self, attempt: Attempt) -> bool:
         """Handle messages until the page finishes (True) or leaves (False)."""

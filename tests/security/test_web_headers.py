@@ -131,7 +131,7 @@ MALFORMED = {
     "no target": b"GET\r\n\r\n",
     "bad header": b"GET / HTTP/1.1\r\nHost: x\r\nbad header\r\nConnection: close\r\n\r\n",
     "two lengths": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
-    "length and chunks": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "length and chunks": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
     "long target": b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
     "long header": b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 20_000 + b"\r\nConnection: close\r\n\r\n",
     "host with a policy in it": b"GET / HTTP/1.1\r\nHost: x; script-src *\r\nConnection: close\r\n\r\n",
@@ -143,7 +143,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize("name", MALFORMED)
 async def test_WEB_6_malformed_requests_learn_nothing(server, name, caplog):
-    """What is no proper request gets a 4xx (or a page) with strict headers, without a banner, trace or its own bytes."""
+    """What is no proper request gets a 4xx or a page with strict headers, without banner, trace or its own bytes."""
     status, headers, body = await raw(server.base, MALFORMED[name])
     assert status < 500
     assert headers["server"] == "readiness"
