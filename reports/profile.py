@@ -77,6 +77,8 @@ class CheckRule:
     after: tuple[str, ...]
     """Checks whose failure explains this one: its advice is then left out."""
     source: str
+    busy: Condition | None = None
+    """When it holds our own server was late: then anything but a pass says nothing of the participant."""
 
     def threshold(self, outcome: Outcome) -> float | None:
         """Return the limit on the main value beyond which `outcome` begins, where there is just one."""
@@ -152,6 +154,7 @@ def _check(key: str, data: Mapping[str, Any]) -> CheckRule:
         rules=tuple(_rule(key, rule) for rule in data["rules"]),
         after=tuple(data.get("after", ())),
         source=data["source"],
+        busy=_condition(key, data["busy"]) if "busy" in data else None,
     )
 
 

@@ -71,11 +71,24 @@ def judge_check(measurement: Measurement, check: CheckRule) -> CheckResult:
     unknown = max((_SEVERITY[rule.outcome] for rule in undecided), default=0)
     missing = measurement.metric("value") is None
     if worst and _SEVERITY[worst.outcome] >= unknown:
+        if _is_our_doing(measurement, check, worst):
+            return replace(_result(measurement, check, Outcome.NOT_MEASURED, None), cause="server_busy")
         return _result(measurement, check, worst.outcome, worst)
     if missing or unknown:
         open_result = _result(measurement, check, Outcome.NOT_MEASURED, None)
         return replace(open_result, cause=measurement.cause or "no_value")
     return _result(measurement, check, Outcome.PASS, None)
+
+
+def _is_our_doing(measurement: Measurement, check: CheckRule, rule: Rule) -> bool:
+    """Whether our own lateness can explain `rule`. Lateness only makes figures worse, so a pass stays a pass.
+
+    Where the lateness itself is unknown a failure stands, and a warning, the better of the two, does not.
+    """
+    if check.busy is None:
+        return False
+    was_busy = check.busy.holds(measurement)
+    return was_busy is True or (was_busy is None and rule.outcome is Outcome.WARN)
 
 
 def verdict_of(checks: Iterable[CheckResult]) -> Verdict:

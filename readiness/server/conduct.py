@@ -36,6 +36,8 @@ STILLS_SETTLE_S = 2.0
 """How long the last stills may take after the picture step ended."""
 SKIPS = {"no_sound": SkipReason.NO_SOUND, "declined": SkipReason.DECLINED}
 MAX_EVENTS = 40
+LIMIT_EVENT = "limit_reached"
+"""The peer used more than a test may, and was closed."""
 
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 SendBytes = Callable[[bytes], Awaitable[None]]
@@ -150,6 +152,8 @@ class SelfTestRun:
             case "downlink_ended":
                 values = {name: value for name, value in message.items() if name != "op"}
                 await self._send({"type": "phase", "phase": "downlink", "state": "ended", "values": values})
+            case "peer" if str(message.get("code") or "").startswith("budget."):
+                await self._on_event({"code": LIMIT_EVENT})
             case "measured":
                 waiting = self._results.get(message["phase"])
                 if waiting and not waiting.done():
@@ -235,6 +239,8 @@ class SelfTestRun:
             async with asyncio.timeout(RESULT_TIMEOUT_S):
                 message = await waiting
         except TimeoutError:
+            return died(phase, "step_died", seconds=self._took(phase))
+        if message.get("error"):
             return died(phase, "step_died", seconds=self._took(phase))
         measurements = [Measurement.from_json(item) for item in message["measurements"]]
         kept = [m for m in measurements if m.check in PHASE_CHECKS[phase]]

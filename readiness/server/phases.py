@@ -74,8 +74,6 @@ BUDGETS: Mapping[str, tuple[float, int]] = {
     "practical": (300.0, 0),
 }
 """Machine time (s) and bytes on the socket that a phase may take."""
-MAX_SLIPPED_MS = 100.0
-"""Of the pacer's 2 s: beyond 5 % given up, the paced rate is ours and not the line's."""
 NETWORK_PHASES = frozenset({"connect", "clock", "downlink"})
 """They share one peer connection: a resumed test that lacks one of them needs a new one."""
 
@@ -197,8 +195,7 @@ def _throughput(phases: Mapping[str, Phase], measured: Mapping[str, Measurement]
 def _paced_mbps(phases: Mapping[str, Phase]) -> float | None:
     """Return what arrived of the paced RTP, or None where our own pacer fell behind: that says nothing of the line."""
     figures = phases.get("downlink", {}).get("figures", {})
-    slipped_ms = _number(figures.get("slipped_ms")) or 0.0
-    return None if slipped_ms > MAX_SLIPPED_MS else _number(figures.get("rtp_mbps"))
+    return None if figures.get("server_busy") else _number(figures.get("rtp_mbps"))
 
 
 def _ended_devices(phases: Mapping[str, Phase]) -> dict[str, Measurement]:

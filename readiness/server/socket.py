@@ -45,8 +45,10 @@ MAX_FAULTS = 5
 """Malformed messages before the socket is closed."""
 REPLACE_S = 1.0
 """How long a replaced socket may take to close before it is cut off; a page that comes back must not wait for it."""
-TAKEN_OVER = "taken_over"
-"""Key of a replaced socket: the test that the newer one goes on with."""
+CLOSE_S = 2.0
+"""How long a peer may take to answer our goodbye; what it still sends meanwhile is thrown away."""
+TAKEN_OVER = web.ResponseKey("taken_over", str)
+"""On a replaced socket: the test that the newer one goes on with, or an empty text."""
 TESTERS = frozenset({"participant", "drop_in"})
 
 
@@ -57,7 +59,9 @@ async def session_socket(request: web.Request) -> web.StreamResponse:
     refuse_foreign_socket(request, caller(request), services.settings.public_url)
     if services.draining or len(services.sockets) >= MAX_SOCKETS:
         raise LimitError("shutting_down" if services.draining else "server.busy", retry_after_s=15)
-    socket = web.WebSocketResponse(max_msg_size=MAX_MESSAGE_BYTES, compress=False, heartbeat=HEARTBEAT_S)
+    socket = web.WebSocketResponse(
+        max_msg_size=MAX_MESSAGE_BYTES, compress=False, heartbeat=HEARTBEAT_S, timeout=CLOSE_S
+    )
     await socket.prepare(request)
     connection = Connection(request, services, socket)
     try:
@@ -154,7 +158,7 @@ class Connection:
         older = self._services.sockets.get(self._session_id)
         self._services.sockets[self._session_id] = self._socket
         if older is not None:
-            older[TAKEN_OVER] = resumed
+            older[TAKEN_OVER] = resumed or ""
             with contextlib.suppress(ConnectionError, RuntimeError, TimeoutError):
                 async with asyncio.timeout(REPLACE_S):
                     await older.send_json({"type": "bye", "code": "replaced"})

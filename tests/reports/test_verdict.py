@@ -33,6 +33,8 @@ def measurement_passing(check_id: str) -> Measurement:
                 details[condition.metric] = (
                     good if not isinstance(good, float) else _tighter(rule, condition.metric)
                 )
+    if rule.busy is not None:
+        details[rule.busy.metric] = 1.0
     return Measurement(check_id, value, samples=10, details=details)
 
 
@@ -171,7 +173,8 @@ def test_a_warning_does_not_hide_a_failure_that_could_not_be_ruled_out():
 )
 def test_the_limits_of_the_round_trip_are_inclusive(value, outcome):
     """At the limit still counts as the better outcome; no number is not measured."""
-    assert judge_check(Measurement("network.rtt", value, "ms"), PROFILE.checks["network.rtt"]).outcome is outcome
+    found = Measurement("network.rtt", value, "ms", details={"server_lag_p99_ms": 1.0})
+    assert judge_check(found, PROFILE.checks["network.rtt"]).outcome is outcome
 
 
 def test_advice_leaves_out_what_another_finding_explains():
@@ -222,6 +225,17 @@ def test_a_malformed_profile_is_refused(old, new, complaint):
     text = (PROFILE_FOLDER / "consultation.toml").read_text().replace(old, new, 1)
     with pytest.raises(ProfileError, match=complaint):
         parse_profile(text, where="trial.toml")
+
+
+def test_our_own_lateness_is_never_the_participants_failure():
+    """A slow round trip beside a late server is not measured; a quick one stays a pass."""
+    check = PROFILE.checks["network.rtt"]
+    late = {"server_lag_p99_ms": 80.0}
+    slow = judge_check(Measurement("network.rtt", 500.0, "ms", details=late), check)
+    assert (slow.outcome, slow.cause) == (Outcome.NOT_MEASURED, "server_busy")
+    assert judge_check(Measurement("network.rtt", 50.0, "ms", details=late), check).outcome is Outcome.PASS
+    on_time = Measurement("network.rtt", 500.0, "ms", details={"server_lag_p99_ms": 2.0})
+    assert judge_check(on_time, check).outcome is Outcome.FAIL
 
 
 def test_every_threshold_has_a_source():
