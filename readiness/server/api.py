@@ -178,6 +178,7 @@ async def _session_json(services: Services, session: Session) -> dict[str, Any]:
         "practical": list(meeting.practical) if meeting else [],
         "expected_people": meeting.expected_people if meeting else profile.expected_people,
         "last_report": report.body if report else None,
+        "service_ready": services.health.is_well and not services.draining,
     }
 
 

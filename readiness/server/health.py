@@ -52,6 +52,11 @@ class Health:
     """The organisation, where this server has just one: whom to call on any page."""
     parts: dict[str, bool] = field(default_factory=dict)
 
+    @property
+    def is_well(self) -> bool:
+        """Whether every part was well at the last look; before the first one nothing is known against it."""
+        return all(self.parts.values())
+
     def media_addresses(self, arrived_at: str) -> tuple[MediaAddress, ...]:
         """Return the addresses for a media answer to a session that arrived at our address `arrived_at`.
 

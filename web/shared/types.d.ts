@@ -21,6 +21,8 @@ export interface Session {
   meeting?: Meeting;
   practical?: string[];
   last_report?: Report;
+  /** false while a part of the service itself is away */
+  service_ready?: boolean;
 }
 
 export interface Plan {

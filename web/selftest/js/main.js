@@ -97,6 +97,7 @@ async function load() {
 async function look(id) {
   const found = await call(`/api/v1/sessions/${encodeURIComponent(id)}`);
   dispatch({ type: "session", session: found });
+  if (found.service_ready === false) dispatch({ type: "stopped", code: "service.not_ready" });
   view.setOrganisation(found.organisation);
   if (ready) speak();
 }

@@ -1,0 +1,28 @@
+"""Our own health first: an outage of ours is told as ours, before anybody starts."""
+
+from __future__ import annotations
+
+from tests.cast import make_cast
+
+
+async def test_a_part_that_is_away_is_told_before_the_start(server, http):
+    """The session says that the service is not ready, and /readyz names the part."""
+    cast = await make_cast(server.store)
+    async with http.post("/api/v1/links/redeem", json={"organisation": "sunnaas", "token": cast.anna_token}) as answer:
+        session = (await answer.json())["session"]
+    server.services.health.parts = {"database": True, "media_port": False}
+    async with http.get(f"/api/v1/sessions/{session}") as answer:
+        assert (await answer.json())["service_ready"] is False
+    server.services.health.parts = {"database": True, "media_port": True}
+    async with http.get(f"/api/v1/sessions/{session}") as answer:
+        assert (await answer.json())["service_ready"] is True
+
+
+async def test_a_draining_server_says_so(server, http):
+    """While draining /readyz is 503 and says draining; /healthz stays well."""
+    server.services.draining = True
+    async with http.get("/readyz") as answer:
+        assert answer.status == 503
+        assert (await answer.json())["draining"] is True
+    async with http.get("/healthz") as answer:
+        assert answer.status == 200
