@@ -64,7 +64,7 @@ function lix(texts) {
 }
 
 test("what people read is easy: LIX at most 35, and at most two sentences a message", () => {
-  const read = keys.filter((key) => !/^(?:check|unit|value|limit|role|state|phase)\b/.test(key));
+  const read = keys.filter((key) => !/^(?:check|unit|value|limit|role|state|phase|time)\b/.test(key));
   for (const lang of LANGS) {
     const texts = read.map((key) => catalogues[lang][key]);
     assert.ok(lix(texts) <= 35, `${lang}: ${lix(texts)}`);
@@ -100,6 +100,14 @@ test("ages are told in whole units", () => {
   assert.equal(ago(61), "1 minute ago");
   assert.equal(ago(7300), "2 hours ago");
   assert.equal(ago(200_000), "2 days ago");
+});
+
+test("days and ages are in the catalogue's own language, in the meeting's own zone", () => {
+  const when = "2026-11-23T23:30:00Z";
+  assert.equal(createTexts("nn", catalogues.nn).at(when, "Europe/Oslo"), "tysdag 24. november kl. 00:30");
+  assert.equal(createTexts("nb", catalogues.nb).at(when, "UTC"), "mandag 23. november kl. 23:30");
+  assert.equal(createTexts("en", catalogues.en).at(when, "Europe/Oslo"), "Tuesday 24 November at 00:30");
+  assert.equal(createTexts("nn", catalogues.nn).ago(7300), "for 2 timar sidan");
 });
 
 test("the remedy of this very system and browser comes first", () => {

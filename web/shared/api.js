@@ -50,11 +50,16 @@ export async function redeem(organisation) {
   const link = location.href;
   try {
     const { session, path } = await call("/api/v1/links/redeem", { organisation, token });
-    history.replaceState(null, "", path);
+    history.replaceState(null, "", path + location.search);
     return { session, link };
   } catch (error) {
     const refused = error instanceof ApiError && error.status === 404;
-    if (refused) history.replaceState(null, "", location.pathname);
+    if (refused) history.replaceState(null, "", location.pathname + location.search);
     throw error;
   }
+}
+
+/** Remember the language in the address, and nowhere else: it outlives a reload. @param {string} lang */
+export function keepLanguage(lang) {
+  history.replaceState(null, "", `${location.pathname}?lang=${lang}${location.hash}`);
 }

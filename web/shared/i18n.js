@@ -5,8 +5,8 @@
 
 export const LANGS = /** @type {const} */ (["nb", "nn", "en"]);
 
-/** Languages of `Intl`, which knows nb and nn apart. @type {Record<Lang, string>} */
-const REGION = { nb: "nb-NO", nn: "nn-NO", en: "en-GB" };
+/** How numbers are written; few browsers know nynorsk, which writes them as bokmål does. @type {Record<Lang, string>} */
+const NUMBERS = { nb: "nb-NO", nn: "nb-NO", en: "en-GB" };
 
 /** @param {unknown} value @returns {value is Lang} */
 export function isLang(value) {
@@ -31,34 +31,54 @@ export function fill(text, values = {}) {
   return text.replace(/\{([a-z_]+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
 
+/** Units of an age, seconds. */
+const AGES = /** @type {const} */ ([["day", 86400], ["hour", 3600], ["minute", 60]]);
+const WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
+/** @param {string} when @param {string} timeZone @returns {{ weekday: number, day: number, month: number }} weekday 1 is Monday */
+function dateParts(when, timeZone) {
+  const format = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "numeric", timeZone });
+  const parts = Object.fromEntries(format.formatToParts(new Date(when)).map(({ type, value }) => [type, value]));
+  return { weekday: WEEKDAYS.indexOf(parts.weekday) + 1, day: Number(parts.day), month: Number(parts.month) };
+}
+
+/** @param {string | number} when @param {string} [timeZone] the reader's own where none is given */
+export function clockTime(when, timeZone) {
+  return new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone }).format(new Date(when));
+}
+
 /**
  * @param {Lang} lang @param {Record<string, string>} catalogue
  * @param {Record<string, string | number>} [common] placeholders every text may use, such as `phone`
  */
 export function createTexts(lang, catalogue, common = {}) {
+  /** The text of a key; the key itself where it is missing, so that nothing is ever blank.
+   * @param {string} key @param {Record<string, string | number>} [values] */
+  const t = (key, values) => fill(catalogue[key] ?? key, { ...common, ...values });
   return {
     lang,
+    t,
     /** @param {string} key */
     has: (key) => Object.hasOwn(catalogue, key),
-    /** The text of a key; the key itself where it is missing, so that nothing is ever blank.
-     * @param {string} key @param {Record<string, string | number>} [values] */
-    t: (key, values) => fill(catalogue[key] ?? key, { ...common, ...values }),
     /** The first of these keys that exists, or "". @param {string[]} keys @param {Record<string, string | number>} [values] */
     first(keys, values) {
       const key = keys.find((one) => Object.hasOwn(catalogue, one));
       return key ? fill(catalogue[key], { ...common, ...values }) : "";
     },
     /** @param {number} value @param {number} [digits] most decimals */
-    number: (value, digits = 1) => new Intl.NumberFormat(REGION[lang], { maximumFractionDigits: digits }).format(value),
-    /** @param {string | Date} when @param {Intl.DateTimeFormatOptions} options */
-    date: (when, options) => new Intl.DateTimeFormat(REGION[lang], options).format(new Date(when)),
+    number: (value, digits = 1) => new Intl.NumberFormat(NUMBERS[lang], { maximumFractionDigits: digits }).format(value),
+    /** Day and time in a zone, in the catalogue's own words: browsers seldom know nynorsk.
+     * @param {string} when RFC 3339 @param {string} timeZone */
+    at(when, timeZone) {
+      const { weekday, day, month } = dateParts(when, timeZone);
+      return t("time.at", { weekday: t(`time.weekday_${weekday}`), day, month: t(`time.month_${month}`), time: clockTime(when, timeZone) });
+    },
     /** "2 hours ago", by whole units. @param {number} seconds how long ago */
     ago(seconds) {
-      const format = new Intl.RelativeTimeFormat(REGION[lang], { numeric: "always" });
-      if (seconds < 60) return fill(catalogue["time.just_now"] ?? "time.just_now");
-      if (seconds < 3600) return format.format(-Math.floor(seconds / 60), "minute");
-      if (seconds < 86400) return format.format(-Math.floor(seconds / 3600), "hour");
-      return format.format(-Math.floor(seconds / 86400), "day");
+      const found = AGES.find(([, size]) => seconds >= size);
+      if (!found) return t("time.just_now");
+      const count = Math.floor(seconds / found[1]);
+      return t(count === 1 ? `time.${found[0]}` : `time.${found[0]}s`, { count });
     },
   };
 }

@@ -2,10 +2,10 @@
  * The leader's board: who is ready, live. The secret of the link is posted once and then forgotten.
  * @typedef {import("../../shared/types").Board} Board
  */
-import { ApiError, call, meta, redeem, sessionOf } from "../../shared/api.js";
-import { applyTexts, createTexts, isLang, langOf, loadCatalogue } from "../../shared/i18n.js";
+import { ApiError, call, keepLanguage, meta, redeem, sessionOf } from "../../shared/api.js";
+import { applyTexts, clockTime, createTexts, isLang, langOf, loadCatalogue } from "../../shared/i18n.js";
 import { icon } from "../../shared/icons.js";
-import { facts, sentence, summary, TONES } from "./rows.js";
+import { byNeed, facts, sentence, summary, TONES } from "./rows.js";
 
 /** How often "tested 5 minutes ago" is counted anew. */
 const AGE_MS = 30_000;
@@ -54,20 +54,13 @@ function renderBoard({ organisation, meeting, participants }) {
   find("#help").setAttribute("href", `tel:${organisation.support_phone.replaceAll(" ", "")}`);
   say(find("#help strong"), organisation.support_phone);
   say(find("#support-hours"), organisation.support_hours);
-  say(find("#meeting"), `${meeting.title ? `${meeting.title}: ` : ""}${when(meeting.starts_at, meeting.ends_at, meeting.time_zone)}`);
+  const when = `${t.at(meeting.starts_at, meeting.time_zone)}–${clockTime(meeting.ends_at, meeting.time_zone)}`;
+  say(find("#meeting"), meeting.title ? `${meeting.title}: ${when}` : when);
   const { ready, total } = summary(participants);
   find("#summary").removeAttribute("data-t");
   say(find("#summary"), t.t(total ? "board.summary" : "board.nobody", { ready, total }));
-  find("#participants").replaceChildren(...participants.map(row));
-  const time = t.date(new Date(updatedAt), { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-  say(find("#updated"), `${t.t("board.updated", { time })}. ${trouble ? "" : t.t("board.live")}`);
-}
-
-/** @param {string} start @param {string} end @param {string} timeZone */
-function when(start, end, timeZone) {
-  const t = texts();
-  const day = t.date(start, { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit", timeZone });
-  return `${day}–${t.date(end, { hour: "2-digit", minute: "2-digit", timeZone })}`;
+  find("#participants").replaceChildren(...byNeed(participants).map(row));
+  say(find("#updated"), `${t.t("board.updated", { time: clockTime(updatedAt) })}. ${trouble ? "" : t.t("board.live")}`);
 }
 
 /** @param {Board["participants"][number]} participant @returns {HTMLElement} */
@@ -167,7 +160,7 @@ async function load() {
 document.addEventListener("click", (event) => {
   const button = event.target instanceof Element ? event.target.closest("[data-lang]") : null;
   const wanted = button?.getAttribute("data-lang");
-  if (isLang(wanted)) setLanguage(wanted);
+  if (isLang(wanted)) setLanguage(wanted).then(() => keepLanguage(wanted));
 });
 const asked = new URLSearchParams(location.search).get("lang");
 setLanguage(isLang(asked) ? asked : lang).then(load).catch(fail);

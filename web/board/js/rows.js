@@ -34,3 +34,11 @@ export function facts(texts, { tested_at, other_device, running, without_sound }
 export function summary(participants) {
   return { ready: participants.filter(({ state }) => READY.has(state)).length, total: participants.length };
 }
+
+/** Those who need somebody come first. */
+const NEED = ["not_ready", "incomplete", "stale", "not_tested", "ready_with_warnings", "ready"];
+
+/** @param {Participant[]} participants @returns {Participant[]} the same, in the order of need */
+export function byNeed(participants) {
+  return [...participants].sort((a, b) => NEED.indexOf(a.state) - NEED.indexOf(b.state));
+}

@@ -5,7 +5,7 @@
  * @typedef {import("./session.js").Action} Action
  * @typedef {import("./socket.js").SessionLink} SessionLink
  */
-import { ApiError, call, meta, redeem, sessionOf } from "../../shared/api.js";
+import { ApiError, call, keepLanguage, meta, redeem, sessionOf } from "../../shared/api.js";
 import { createTexts, isLang, langOf, loadCatalogue } from "../../shared/i18n.js";
 import { createPlayer, openRecorder } from "./audio.js";
 import * as devices from "./checks/devices.js";
@@ -18,6 +18,9 @@ import { createView } from "./render.js";
 import { deviceProblem, initial, reduce } from "./session.js";
 import { LinkClosed, openLink } from "./socket.js";
 import { keepAwake, watch } from "./watch.js";
+
+/** How long the camera stays ready for "test again" after the answer. */
+const RELEASE_MS = 60_000;
 
 const base = meta("readiness-static");
 const organisation = meta("readiness-organisation");
@@ -48,6 +51,7 @@ let recorder = null;
 let link = null;
 /** @type {AbortController | null} */
 let test = null;
+let release = 0;
 let kinds = devices.survey(navigator.mediaDevices);
 /** @type {Promise<Record<string, any>>} */
 const protocol = fetch(`${base}/shared/protocol.json`).then((response) => response.json());
@@ -73,6 +77,12 @@ async function setLanguage(next) {
   lang = next;
   ready = true;
   speak();
+}
+
+/** @param {import("../../shared/i18n.js").Lang} next */
+async function chooseLanguage(next) {
+  await setLanguage(next);
+  keepLanguage(next);
 }
 
 /** Put the catalogue's words on the page, with the phone number of whoever this test belongs to. */
@@ -194,7 +204,7 @@ async function connect(signal) {
   if (!session) {
     const made = await call(`/api/v1/organisations/${encodeURIComponent(organisation)}/try`, {});
     session = made.session;
-    history.replaceState(null, "", made.path);
+    history.replaceState(null, "", made.path + location.search);
     await look(made.session);
   }
   const schema = await protocol;
@@ -227,8 +237,16 @@ function watchOver(found, open, signal) {
   });
 }
 
+/** Switch camera and microphone off a while after the answer; until then a new test needs no new permission. */
+function releaseLater() {
+  release = setTimeout(() => {
+    for (const track of state.devices?.stream?.getTracks() ?? []) track.stop();
+  }, RELEASE_MS);
+}
+
 /** One whole test, from the tap. */
 async function start() {
+  clearTimeout(release);
   const opening = openFromTap();
   test?.abort(new DOMException("a new test begins", "AbortError"));
   link?.close("retry");
@@ -247,6 +265,7 @@ async function start() {
     const report = await run(toolsOf(open, settled), controller.signal);
     open.close("done");
     dispatch({ type: "report", report });
+    releaseLater();
     document.dispatchEvent(new CustomEvent("readiness:report", { detail: report, bubbles: true }));
   } catch (error) {
     if (test === controller) stop(error);
@@ -264,7 +283,7 @@ async function copyLink() {
 /** @param {string} action @param {HTMLElement} button */
 function act(action, button) {
   if (action === "start") return void start();
-  if (action === "language" && isLang(button.dataset.lang)) return void setLanguage(button.dataset.lang);
+  if (action === "language" && isLang(button.dataset.lang)) return void chooseLanguage(button.dataset.lang);
   if (action === "copy-link") return void copyLink();
   if (action === "retry" && state.step === "devices") {
     reopened = openFromTap();

@@ -93,7 +93,7 @@ export function createView({ names }) {
     const meeting = session?.meeting;
     find("#meeting").hidden = !meeting;
     if (meeting) {
-      const when = texts.date(meeting.starts_at, { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit", timeZone: meeting.time_zone });
+      const when = texts.at(meeting.starts_at, meeting.time_zone);
       say(find("#meeting"), texts.t("welcome.meeting", { when }));
     }
     const last = session?.last_report;

@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { readFileSync, statSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { filesBelow, WEB } from "./support.mjs";
+
+const PAGES = ["selftest", "board"];
+const html = (page) => readFileSync(join(WEB, page, "index.html"), "utf8");
+/** What an old phone on a thin line can bear, bytes after compression, catalogue included and spoken digits not. */
+const MOST_BYTES = 70_000;
+
+/** Every module that an entry reaches, as paths below web/. */
+function graph(entry) {
+  const seen = new Set();
+  const visit = (path) => {
+    if (seen.has(path)) return;
+    seen.add(path);
+    for (const [, found] of readFileSync(path, "utf8").matchAll(/from "(\.[^"]+)"/g)) visit(join(dirname(path), found));
+  };
+  visit(join(WEB, entry));
+  return [...seen].map((path) => relative(WEB, path));
+}
+
+test("a page preloads exactly the modules it needs", () => {
+  for (const page of PAGES) {
+    const listed = [...html(page).matchAll(/rel="modulepreload" href="\{\{ static \}\}\/([^"]+)"/g)].map(([, path]) => path);
+    const needed = graph(`${page}/js/main.js`).filter((path) => path !== `${page}/js/main.js`);
+    assert.deepEqual(listed, needed.sort());
+  }
+});
+
+test("checks and pure modules never touch the DOM", () => {
+  const pure = [...filesBelow(join(WEB, "selftest/js/checks"), ".js"), ...["session.js", "flow.js", "clock.js", "dsp.js", "wire.js", "socket.js", "platform.js", "inputs.js", "advice.js", "figures.js"].map((name) => join(WEB, "selftest/js", name)), join(WEB, "shared/validate.js"), join(WEB, "board/js/rows.js")];
+  for (const path of pure) assert.doesNotMatch(readFileSync(path, "utf8"), /\bdocument\.[a-z]|\bwindow\.[a-z]/, path);
+});
+
+test("nothing is ever parsed as markup or run as text, and nothing is stored in the browser", () => {
+  const banned = /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|localStorage|sessionStorage|indexedDB|document\.cookie/;
+  for (const path of filesBelow(WEB, ".js")) assert.doesNotMatch(readFileSync(path, "utf8"), banned, path);
+});
+
+test("no script, style or address of others stands in a page", () => {
+  for (const path of filesBelow(WEB, ".html")) {
+    const source = readFileSync(path, "utf8");
+    assert.doesNotMatch(source, /\sstyle=|\son[a-z]+=|<style|<script(?![^>]*\ssrc=)/, path);
+    assert.doesNotMatch(source, /(?:src|href)="(?:https?:)?\/\//, path);
+  }
+  for (const path of [...filesBelow(WEB, ".css"), ...filesBelow(WEB, ".js")]) assert.doesNotMatch(readFileSync(path, "utf8").replace("http://www.w3.org/2000/svg", ""), /https?:\/\/|@import|url\(/, path);
+});
+
+test("the self-test is small", () => {
+  const files = [...graph("selftest/js/main.js"), "selftest/js/sound-worklet.js", "selftest/index.html", "selftest/style.css", "shared/tokens.css", "shared/components.css", "shared/protocol.json", "locales/nb.json", "shared/icon.svg"];
+  const bytes = files.reduce((sum, path) => sum + gzipSync(readFileSync(join(WEB, path)), { level: 9 }).length, 0);
+  assert.ok(bytes < MOST_BYTES, `${bytes} bytes`);
+  const digits = filesBelow(join(WEB, "selftest/audio/nb"), ".mp3").reduce((sum, path) => sum + statSync(path).size, 0);
+  assert.ok(digits < 60_000, `${digits} bytes of digits`);
+});
+
+test("every step of the test has one section, and controls that say what they do", () => {
+  const source = html("selftest");
+  const steps = [...source.matchAll(/data-step="([a-z]+)"/g)].map(([, step]) => step);
+  assert.deepEqual(steps, ["welcome", "devices", "picture", "sound", "speaker", "network", "practical", "answer", "stopped"]);
+  for (const action of ["start", "next", "retry", "heard-digits", "heard-nothing", "no-sound", "skip", "copy-link"]) assert.ok(source.includes(`data-action="${action}"`), action);
+});
