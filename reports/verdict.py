@@ -162,7 +162,7 @@ def _urgency(check: CheckResult) -> int:
     """Sort key: required failures, other failures, gaps, warnings."""
     if check.outcome is Outcome.FAIL:
         return 0 if check.level is Level.REQUIRED else 1
-    return 2 if check.outcome is Outcome.NOT_MEASURED else 3
+    return 2 if check.outcome is Outcome.NOT_MEASURED or _leaves_open(check) else 3
 
 
 def _code(check: CheckResult, profile: Profile) -> str | None:
@@ -170,7 +170,7 @@ def _code(check: CheckResult, profile: Profile) -> str | None:
         return check.advice
     if check.outcome is Outcome.SKIPPED and check.cause == SkipReason.NO_SOUND:
         return "speaker.no_sound"
-    if check.outcome is Outcome.NOT_MEASURED and check.level is Level.REQUIRED:
+    if _leaves_open(check):
         if check.cause in OUR_FAULT:
             return "service.fault"
         return NOT_MEASURED_ADVICE.get(profile.checks[check.id].area)

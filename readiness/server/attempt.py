@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from random import Random
 from typing import Any, Protocol
 
 from readiness.errors import ReadinessError
@@ -67,7 +67,6 @@ class Attempt:
         self._worker: MediaWorker | None = None
         self._cpu_s: float | None = None
         self._began_s = time.monotonic()
-        self._tries = digit_tries(secrets.SystemRandom())
 
     async def begin(self, local_address: str, *, gone: asyncio.Task[None]) -> None:
         """Wait for a place, then begin or resume, and send the plan. Raises PoolFull, ConnectionError when `gone`."""
@@ -77,6 +76,7 @@ class Attempt:
         self._asked = tuple(meeting.practical) if meeting else ()
         expected_people = meeting.expected_people if meeting else self._profile.expected_people
         self._test = await self._resumed() or await self._started()
+        self._tries = digit_tries(Random(self._test.id))  # the same after a resume: an answer may be on its way
         self.run = SelfTestRun(
             profile=self._profile,
             expected_people=expected_people,

@@ -148,6 +148,7 @@ def test_no_sound_is_an_accommodation_and_a_refusal_is_not():
     assert without.verdict is Verdict.READY_WITH_WARNINGS
     assert "speaker.no_sound" in without.advice
     assert judge(rest, PROFILE, {"speaker.heard": SkipReason.DECLINED}).verdict is Verdict.INCOMPLETE
+    assert judge(rest, PROFILE, {"speaker.heard": SkipReason.DECLINED}).advice[0] == "speaker.not_measured"
     strict = replace(PROFILE, accommodations=frozenset())
     assert judge(rest, strict, {"speaker.heard": SkipReason.NO_SOUND}).verdict is Verdict.INCOMPLETE
 

@@ -1,0 +1,168 @@
+"""What is wrong is found, told first, and told in the catalogue's words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import Launch, LiveServer
+from tests.browser.person import PHONE, Person, check
+
+
+@dataclass(frozen=True)
+class Case:
+    """A fault, and what has to come of it."""
+
+    name: str
+    check: str
+    outcome: str
+    advice: str
+    verdict: str = "not_ready"
+    lang: str = "nb"
+    camera: str = "good"
+    microphone: str = "voice_good"
+    steps: dict[str, Any] = field(default_factory=dict)
+
+
+FAULTS = [
+    Case("black", "camera.light", "fail", "camera.black", camera="black", steps={"look": False}),
+    Case("empty room", "camera.people", "fail", "camera.nobody", camera="empty_room", steps={"look": False}),
+    Case("backlit", "camera.backlight", "fail", "camera.backlit", camera="backlit", steps={"look": False}),
+    Case("frozen", "camera.frozen", "fail", "camera.frozen", camera="frozen", steps={"look": False}),
+    Case(
+        "far", "camera.framing", "fail", "camera.too_far", "ready_with_warnings", "en", "far", "voice_good_en",
+        steps={"look": False},
+    ),
+    Case(
+        "muted", "microphone.level", "fail", "microphone.muted", lang="nn", microphone="silence_zeros",
+        steps={"look": False, "speak": False},
+    ),
+]  # fmt: skip
+SPEAKER_ANSWERS = [
+    Case("wrong digits", "speaker.heard", "fail", "speaker.wrong_digits", steps={"hear": "wrong"}),
+    Case("heard nothing", "speaker.heard", "fail", "speaker.nothing", lang="nn", steps={"hear": "nothing"}),
+    Case(
+        "no sound", "speaker.heard", "skipped", "speaker.no_sound", "ready_with_warnings", "en",
+        steps={"hear": "no-sound"},
+    ),
+    Case("skip", "speaker.heard", "skipped", "speaker.not_measured", "incomplete", steps={"hear": "skip"}),
+]  # fmt: skip
+
+
+async def assert_told(person: Person, report: dict[str, Any], case: Case) -> None:
+    """The check's outcome, the first advice, the verdict, and the words of all three."""
+    found = check(report, case.check)
+    assert found["outcome"] == case.outcome, found
+    assert report["advice"][:1] == [case.advice], report["advice"]
+    assert report["verdict"] == case.verdict
+    await person.sees_verdict(case.verdict)
+    await person.sees_advice(case.advice)
+    assert await person.reads("#answer-body [data-action=retry]") == person.words("answer.retry")
+    assert await person.reads("#call") == person.words("answer.call", await person.phone())
+    assert await person.reads("#code") == report["code"]
+    await person.page.click("#answer-body summary")
+    row = f"#figures [data-check='{case.check}']"
+    assert await person.reads(f"{row} .name") == person.words(f"check.{case.check}")
+    assert await person.reads(f"{row} .outcome span") == person.words(f"outcome.{case.outcome}")
+
+
+@pytest.mark.parametrize("case", FAULTS, ids=lambda case: case.name)
+async def test_a_fault_of_picture_or_sound_is_told_first(live_server: LiveServer, chromium: Launch, case: Case):
+    """A camera or microphone that would spoil the meeting is found, and its remedy stands on top."""
+    browser = await chromium(case.camera, case.microphone)
+    person = await Person.at(browser, live_server.drop_in, lang=case.lang)
+    await person.start()
+    await assert_told(person, await person.finish(**case.steps), case)
+
+
+@pytest.mark.parametrize("case", SPEAKER_ANSWERS, ids=lambda case: case.name)
+async def test_what_the_person_hears_is_believed(live_server: LiveServer, chromium: Launch, case: Case):
+    """Wrong digits, nothing, no sound and skip each give an answer of their own."""
+    browser = await chromium()
+    person = await Person.at(browser, live_server.drop_in, lang=case.lang)
+    await person.start()
+    await assert_told(person, await person.finish(look=False, **case.steps), case)
+
+
+async def test_no_permission_is_explained_and_can_be_mended(live_server: LiveServer, chromium: Launch):
+    """Somebody who said no reads how to say yes, may try again, and then the test goes on."""
+    browser = await chromium(ask=True)
+    person = await Person.at(browser, live_server.drop_in)
+    await person.allow(camera=False, microphone=False)
+    await person.start()
+    await person.until("#devices-title", "devices.problem_title")
+    await person.sees_advice("camera.denied", "#devices-problems > li")
+    assert await person.reads("[data-step=devices] [data-action=retry]") == person.words("devices.retry")
+    await person.allow(camera=True, microphone=True)
+    await person.press("retry")
+    assert await person.wait_step("picture") == "picture"
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A device that is not there or not allowed, and what has to come of it."""
+
+    name: str
+    advice: str
+    launch: dict[str, Any]
+    allow: dict[str, bool] = field(default_factory=dict)
+    hide: str = ""
+
+
+MISSING = [
+    Missing("denied", "camera.denied", {"ask": True}, {"camera": False, "microphone": False}),
+    Missing("no camera", "camera.not_found", {"devices": "device-count=0"}),
+    Missing("no microphone", "microphone.not_found", {}, hide="audioinput"),
+]
+ONE_SIDED = [
+    Missing("camera denied", "camera.denied", {"ask": True}, {"camera": False, "microphone": True}),
+    Missing("microphone denied", "microphone.denied", {"ask": True}, {"camera": True, "microphone": False}),
+    Missing("neither there", "camera.not_found", {"devices": None}),
+]
+HIDE = """
+const all = navigator.mediaDevices.enumerateDevices.bind(navigator.mediaDevices);
+navigator.mediaDevices.enumerateDevices = async () => (await all()).filter(({ kind }) => kind !== "KIND");
+"""
+"""Chromium cannot be started with a made-up camera but no made-up microphone; the page looks for one in this list."""
+
+
+async def arrive(server: LiveServer, chromium: Launch, case: Missing) -> Person:
+    """Somebody whose device is missing, in front of the page's explanation."""
+    browser = await chromium(**case.launch)
+    context = await browser.new_context(viewport=PHONE, locale="nb-NO")
+    if case.hide:
+        await context.add_init_script(HIDE.replace("KIND", case.hide))
+    person = await Person.at(context, server.drop_in)
+    await person.allow(**case.allow)
+    await person.start()
+    await person.until("#devices-title", "devices.problem_title")
+    return person
+
+
+@pytest.mark.parametrize("case", MISSING, ids=lambda case: case.name)
+async def test_a_missing_device_is_told_at_once_and_in_the_answer(
+    live_server: LiveServer, chromium: Launch, case: Missing
+):
+    """Before anything is measured the page says what is missing; whoever goes on without gets it as first advice."""
+    person = await arrive(live_server, chromium, case)
+    await person.sees_advice(case.advice, "#devices-problems > li")
+    await person.press("next")
+    report = await person.finish(look=False)
+    device = case.advice.split(".", maxsplit=1)[0]
+    assert check(report, f"{device}.present")["outcome"] == "fail"
+    assert report["advice"][0] == case.advice
+    assert not [code for code in report["advice"] if code.startswith(device) and code.endswith("not_measured")]
+    assert report["verdict"] == "not_ready"
+    await person.sees_verdict("not_ready")
+    await person.sees_advice(case.advice)
+
+
+@pytest.mark.parametrize("case", ONE_SIDED, ids=lambda case: case.name)
+async def test_the_page_knows_which_device_it_is(live_server: LiveServer, chromium: Launch, case: Missing):
+    """One device that is denied or not there never makes the other one look guilty."""
+    person = await arrive(live_server, chromium, case)
+    await person.sees_advice(case.advice, "#devices-problems > li")
+    told = await person.page.locator("#devices-problems > li").count()
+    assert told == (2 if case.name == "neither there" else 1)

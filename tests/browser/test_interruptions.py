@@ -1,0 +1,123 @@
+"""What goes wrong on the way: a server, a worker or a camera that dies, a page that is hidden."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+import psutil
+
+from tests.browser.conftest import Launch, LiveServer
+from tests.browser.person import Person, check, eventually
+
+SET_HIDDEN = """
+hidden => {
+  const state = hidden ? "hidden" : "visible";
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+  Object.defineProperty(document, "visibilityState", { configurable: true, get: () => state });
+  document.dispatchEvent(new Event("visibilitychange"));
+}
+"""
+"""Playwright keeps every tab visible, so hiding one is told to the page as the browser would tell it."""
+END_CAMERA = """
+() => {
+  const [track] = document.querySelector("#preview").srcObject.getVideoTracks();
+  track.stop();
+  track.dispatchEvent(new Event("ended"));
+}
+"""
+"""Chromium cannot unplug a made-up camera: its track is stopped, and the event that a real one gives is sent."""
+
+
+def worker_at_work(server: LiveServer) -> psutil.Process | None:
+    """The media worker of the test that runs: the only one that has a UDP socket."""
+    assert server.process
+    for process in psutil.Process(server.process.pid).children(recursive=True):
+        try:
+            if process.net_connections("udp"):
+                return process
+        except psutil.Error:
+            continue
+    return None
+
+
+async def test_a_killed_server_costs_nothing_but_time(own_server: LiveServer, chromium: Launch):
+    """The page says that the line is lost and whom to call; on the same data the test goes on to its answer.
+
+    The person's answer about the digits is given to a server that never reads it: it is neither lost nor asked again.
+    """
+    browser = await chromium()
+    person = await Person.at(browser, own_server.links["selftest_url"])
+    await person.start()
+    await person.look()
+    await person.speak()
+    await person.until("#speaker-text", "speaker.played")
+    assert own_server.process
+    os.kill(own_server.process.pid, signal.SIGSTOP)
+    await person.hear()
+    own_server.kill()
+    await person.sees_notice("notice.lost")
+    assert await person.phone() == "+47 22 00 00 00"
+    assert await person.page.is_visible(".help")
+    assert await person.step() == "network"
+
+    own_server.start()
+    report = await person.finish(tell={"private_room": "yes"}, timeout_s=90)
+    assert await person.reads("#notices") == ""
+    assert check(report, "speaker.heard")["value"] == "digits_right"
+    assert report["verdict"] in {"ready", "ready_with_warnings"}, report["advice"]
+    assert report["complete"] is True
+    await person.sees_verdict(report["verdict"])
+    resumed = [event for event in own_server.events() if event["event"] == "selftest.resumed"]
+    assert len(resumed) == 1
+    assert resumed[0]["done"] >= 3, "devices, picture and sound are not asked for again"
+
+
+async def test_a_killed_worker_is_our_fault(own_server: LiveServer, chromium: Launch):
+    """When our own process dies the person is told at once that it is our fault, and the leader whom to call."""
+    browser = await chromium()
+    person = await Person.at(browser, own_server.links["selftest_url"])
+    await person.start()
+    await person.look(patiently=False)
+    await person.speak()
+    worker = await eventually(lambda: worker_at_work(own_server))
+    worker.kill()
+    report = await person.report(timeout_s=20)
+    assert report["verdict"] == "incomplete"
+    assert report["complete"] is False
+    assert report["cause"] == "worker_died"
+    assert report["advice"][0] == "service.fault"
+    assert check(report, "camera.people")["outcome"] == "pass", "what was measured before is kept"
+    await person.sees_verdict("incomplete")
+    await person.sees_advice("service.fault")
+    board = await person.page.context.new_page()
+    await board.goto(own_server.links["board_url"])
+    first = board.locator("#participants > li").first
+    await first.wait_for()
+    assert await first.get_attribute("data-state") == "incomplete"
+    assert await first.locator(".todo").inner_text() == person.words("leader.do.service")
+
+
+async def test_a_camera_that_goes_away_and_a_page_that_is_left(live_server: LiveServer, chromium: Launch):
+    """A page out of sight waits for the person; a camera that ends is told at once and is the first advice."""
+    browser = await chromium()
+    person = await Person.at(browser, live_server.drop_in)
+    await person.start()
+    await person.wait_step("picture")
+    await person.page.evaluate(SET_HIDDEN, True)
+    await person.sees_notice("notice.paused")
+    await asyncio.sleep(4)
+    assert await person.step() == "picture", "two seconds of good picture do not count while nobody looks"
+    await person.page.evaluate(SET_HIDDEN, False)
+    await person.look()
+    await person.page.evaluate(END_CAMERA)
+    await person.sees_notice("event.camera_ended")
+    report = await person.finish()
+    assert report["events"] == ["tab_hidden", "tab_visible", "camera_ended"]
+    assert check(report, "camera.present")["value"] == "ended"
+    assert check(report, "camera.present")["outcome"] == "fail"
+    assert report["advice"][0] == "camera.ended"
+    assert report["verdict"] == "not_ready"
+    await person.sees_verdict("not_ready")
+    await person.sees_advice("camera.ended")
