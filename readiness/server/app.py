@@ -77,11 +77,13 @@ async def _living(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _chores(services: Services) -> None:
-    """Once a minute: end tests whose server died, and delete what is past its time."""
+    """Once a minute: end tests whose server died, and delete what is past its time. One never keeps the other."""
     while True:
-        try:
-            await end_left_over(services, services.now())
-            await services.store.purge(services.now())
-        except StoreError as error:
-            log_event(log, logging.WARNING, "chores.postponed", cause=type(error).__name__)
+        for chore in (lambda: end_left_over(services, services.now()), lambda: services.store.purge(services.now())):
+            try:
+                await chore()
+            except StoreError as error:
+                log_event(log, logging.WARNING, "chores.postponed", cause=type(error).__name__)
+            except Exception:
+                log.exception("chores.failed")
         await asyncio.sleep(CHORES_EVERY_S)
