@@ -191,6 +191,17 @@ test("sound marks the silence and the speech, and ends at the first clear speech
   assert.equal(marks.at(-1), "speech_end");
 });
 
+test("where no sound is captured at all the step dies instead of calling the person silent", async () => {
+  const clock = fakeClock();
+  const run = sound.run({
+    recorder: fakeRecorder(), processed: false, clock, signal: new AbortController().signal, mark: () => {}, sendPcm: () => {},
+    onHint: () => () => {}, asked: () => null, onProgress: () => {},
+  });
+  const outcome = assert.rejects(run, /captured/);
+  await clock.pass(4000);
+  await outcome;
+});
+
 test("a microphone that gives exact zeros is noticed at once", () => {
   const watch = new sound.ZeroWatch();
   const seen = Array.from({ length: 20 }, () => watch.add([0, -120, -120, 100, 0]));
@@ -234,6 +245,10 @@ test("no sound, skipping and a player that fails are three different answers", a
   assert.equal((await speak([{ action: "no-sound" }])).result.answer, "no_sound");
   assert.equal((await speak([{ action: "skip" }])).result.answer, "skip");
   assert.equal((await speak([], async () => Promise.reject(new Error("no file")))).result.answer, "failed");
+});
+
+test("an answer is taken while the player still hangs", async () => {
+  assert.equal((await speak([{ action: "no-sound" }], () => new Promise(() => {}))).result.answer, "no_sound");
 });
 
 test("an answer that was not given is not sent, and a question that was not asked neither", () => {

@@ -7,6 +7,8 @@
 
 /** Between two spoken digits, seconds: enough to tell them apart. */
 const GAP_S = 0.3;
+/** Firefox leaves the context suspended for ever where the computer has no sound output; others are there in a moment. */
+const RESUME_MS = 4000;
 
 /**
  * Capture of the raw microphone.
@@ -44,6 +46,14 @@ export async function openRecorder(context, stream, workletUrl) {
   };
 }
 
+/** @param {AudioContext} context @returns {Promise<void>} rejects where the sound output does not start */
+async function resumed(context) {
+  const late = new Promise((_, reject) => {
+    setTimeout(() => reject(new Error("no sound output")), RESUME_MS);
+  });
+  await Promise.race([context.resume(), late]);
+}
+
 /**
  * Plays spoken digits. Files are fetched and decoded ahead, so that playing never waits for the network.
  * @param {AudioContext} context @param {string} base folder of <lang>/<digit>.mp3
@@ -75,7 +85,7 @@ export function createPlayer(context, base) {
      */
     async play(lang, digits, gain_db) {
       const clips = await Promise.all(digits.map((digit) => buffer(lang, digit)));
-      await context.resume();
+      await resumed(context);
       const gain = new GainNode(context, { gain: 10 ** (gain_db / 20) });
       const limiter = new DynamicsCompressorNode(context, { threshold: -3, knee: 0, ratio: 20, attack: 0.002, release: 0.1 });
       gain.connect(limiter).connect(context.destination);

@@ -75,6 +75,7 @@ async function quiet({ recorder, clock, signal, mark, asked, tell }) {
     tell({ left_s: Math.max(1, Math.ceil((end - clock.now()) / 1000)) });
     next = asked() === "next";
   }
+  if (recorder.now() === 0) throw new Error("no sound was captured");
   mark("silence_end", recorder.now());
   return next ? "next" : null;
 }

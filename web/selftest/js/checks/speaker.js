@@ -69,9 +69,9 @@ async function heard({ sound, clock, signal, answer, played }) {
   try {
     const early = await orAfter(BEFORE_MS);
     if (early) return early;
-    const length_ms = await sound().catch(() => null);
-    if (length_ms === null) return null;
-    const during = await orAfter(length_ms);
+    const begun = await Promise.race([given, sound().catch(() => null)]);
+    if (typeof begun !== "number") return begun;
+    const during = await orAfter(begun);
     if (during) return during;
     played();
     return await given;
