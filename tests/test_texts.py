@@ -1,0 +1,337 @@
+"""Every code has words, in every language and plain ones, and no words stand in the code."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import statistics
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from readiness.server.phases import BUDGETS
+from readiness.server.protocol import schema
+from readiness.texts import LANGUAGES
+from reports.advice import advice_codes
+from reports.model import Outcome, SkipReason, Verdict
+from reports.profile import PROFILE_FOLDER, load_profile
+from reports.verdict import EXPLAINED, OUR_FAULT
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCALES = ROOT / "web" / "locales"
+CATALOGUES: dict[str, dict[str, str]] = {
+    path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(LOCALES.glob("*.json"))
+}
+PROFILES = [load_profile(path.stem) for path in sorted(PROFILE_FOLDER.glob("*.toml"))]
+MODULES = {
+    path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+    for package in ("readiness", "reports", "probes")
+    for path in sorted((ROOT / package).rglob("*.py"))
+}
+PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+
+def test_there_is_a_file_for_each_language_and_no_other():
+    """Three catalogues with the same keys, none of them empty."""
+    assert set(CATALOGUES) == set(LANGUAGES)
+    for language, texts in CATALOGUES.items():
+        assert set(texts) == set(CATALOGUES["nb"]), language
+        assert not [key for key, text in texts.items() if not text.strip() or text != text.strip()], language
+
+
+def test_placeholders_are_the_same_in_every_language():
+    """A text asks for the same values whatever its language, and has no brace beside them."""
+    for key, text in CATALOGUES["nb"].items():
+        wanted = set(PLACEHOLDER.findall(text))
+        for language in LANGUAGES:
+            found = CATALOGUES[language][key]
+            assert set(PLACEHOLDER.findall(found)) == wanted, (language, key)
+            assert not set("{}<>") & set(PLACEHOLDER.sub("", found)), (language, key)
+
+
+def test_languages_are_not_copies_of_each_other():
+    """English is English, and most of nynorsk differs from bokmål wherever a text is longer than some words."""
+    long = [key for key, text in CATALOGUES["nb"].items() if len(text.split()) >= 8]
+    assert [key for key in long if CATALOGUES["en"][key] == CATALOGUES["nb"][key]] == []
+    same = [key for key in long if CATALOGUES["nn"][key] == CATALOGUES["nb"][key]]
+    assert len(same) < len(long) / 4, same
+
+
+# ---- every code has words
+
+
+CONSTANTS = {
+    target.id: {node.value.value}
+    for tree in MODULES.values()
+    for node in tree.body
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    for target in node.targets
+    if isinstance(target, ast.Name)
+}
+"""Names of strings on the top level of a module, such as LINK_NOT_VALID."""
+
+
+def strings_in(node: ast.AST | None) -> set[str]:
+    """The string constants that `node` can come to, apart from those it is compared with or looked up by."""
+    if node is None:
+        return set()
+    if isinstance(node, ast.IfExp):
+        return strings_in(node.body) | strings_in(node.orelse)
+    if isinstance(node, ast.Name):
+        return CONSTANTS.get(node.id, set())
+    if isinstance(node, ast.Constant):
+        return {node.value} if isinstance(node.value, str) else set()
+    return set().union(*(strings_in(one) for one in getattr(node, "values", [])))
+
+
+def calls() -> Iterator[tuple[str, ast.Call]]:
+    """Every call in the product, with the last part of the name of what is called."""
+    for tree in MODULES.values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                yield getattr(node.func, "id", getattr(node.func, "attr", "")), node
+
+
+def argument(call: ast.Call, position: int, name: str) -> ast.expr | None:
+    """A call's argument, by name or by position."""
+    by_name = [keyword.value for keyword in call.keywords if keyword.arg == name]
+    return by_name[0] if by_name else (call.args[position] if len(call.args) > position else None)
+
+
+def causes_in_code() -> set[str]:
+    """Causes that the product can put into a report."""
+    found = {"accommodation", *OUR_FAULT, *EXPLAINED, *(reason.value for reason in SkipReason)}
+    for name, call in calls():
+        if name in {"not_measured", "died", "end_broken"}:
+            found |= strings_in(argument(call, 0 if name == "end_broken" else 1, "cause"))
+        found |= set().union(*(strings_in(one.value) for one in call.keywords if one.arg == "cause"))
+    for tree in MODULES.values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assign | ast.AnnAssign):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                names = {getattr(target, "id", getattr(target, "attr", "")) for target in targets}
+                if any(name.endswith("cause") for name in names):
+                    found |= strings_in(node.value)
+    return {cause for cause in found if re.fullmatch(r"[a-z_]+", cause)}
+
+
+def units_in_code() -> set[str]:
+    """Units that a measurement can have."""
+    found: set[str] = set()
+    for name, call in calls():
+        if name in {"Measurement", "not_measured"}:
+            found |= strings_in(argument(call, 2, "unit"))
+    return {unit for unit in found if unit}
+
+
+def errors_in_code() -> set[str]:
+    """Codes of errors that reach a page or a program."""
+    kinds = {"InputError", "AccessError", "LimitError", "Unavailable", "ReadinessError"}
+    return set().union(*(strings_in(argument(call, 0, "code")) for name, call in calls() if name in kinds))
+
+
+WITHOUT_UNIT = {"luma", "people"}
+"""Shown as plain numbers: the check's own name says what is counted."""
+PROGRAMS_ONLY = {
+    "request.malformed", "request.not_json", "request.too_large", "request.timeout", "host.malformed", "origin.foreign",
+    "report.not_found",
+}  # fmt: skip
+"""Our pages never meet these; should one, it says error.internal: that it is our fault, and whom to call."""
+
+
+def wanted_keys() -> dict[str, set[str]]:
+    """Every key that code can ask for, by what asks."""
+    checks = {check for profile in PROFILES for check in profile.checks}
+    advice = advice_codes(PROFILES)
+    definitions = schema()["$defs"]
+    words = {
+        str(rule.when[0].limit) for profile in PROFILES for check in profile.checks.values() for rule in check.rules
+    }
+    words = {word for word in words if re.fullmatch(r"[A-Za-z_-]+", word) and word not in {"True", "False"}}
+    return {
+        "advice": {f"advice.{code}.{part}" for code in advice for part in ("title", "do")},
+        "checks": {f"check.{check}" for check in checks},
+        "outcomes": {f"outcome.{outcome.value}" for outcome in Outcome},
+        "verdicts": {f"verdict.{verdict.value}.{part}" for verdict in Verdict for part in ("title", "text", "short")},
+        "states of the board": {f"state.{one}" for one in [*(v.value for v in Verdict), "not_tested", "stale"]},
+        "leader's sentences": {f"leader.{one}" for one in [*(v.value for v in Verdict), "not_tested", "stale"]},
+        "leader's areas": {f"leader.do.{code.split('.')[0]}" for code in advice},
+        "causes": {f"cause.{cause}" for cause in causes_in_code()},
+        "units": {f"unit.{unit}" for unit in units_in_code() - WITHOUT_UNIT},
+        "events": {f"event.{code}" for code in definitions["event.data"]["properties"]["code"]["enum"]},
+        "errors": {f"error.{code}" for code in errors_in_code() - PROGRAMS_ONLY - {"http."}},
+        "words that rules judge by": {f"value.{word}" for word in words},
+        "phases": {f"phase.{one}" for one in BUDGETS if one in {"connect", "clock", "downlink", "tcp_down", "tcp_up"}},
+        "questions": {f"practical.{question}" for profile in PROFILES for question in profile.practical},
+    }
+
+
+def test_the_collectors_find_what_is_there():
+    """The net is not empty: some codes that are surely in the code are caught."""
+    assert {
+        "server_died",
+        "disconnected",
+        "interrupted",
+        "worker_frozen",
+        "no_face",
+        "step_died",
+        "no_sound",
+    } <= causes_in_code()
+    assert {"ms", "pct", "dbfs", "mbps", "fps", "px", "s", "stops"} <= units_in_code()
+    assert {
+        "link.not_valid",
+        "session.not_valid",
+        "rate.limited",
+        "server.busy",
+        "protocol.invalid",
+    } <= errors_in_code()
+
+
+@pytest.mark.parametrize("kind", wanted_keys())
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_code_has_words(kind, language):
+    """No code that the product can show is without words in any language."""
+    assert sorted(wanted_keys()[kind] - set(CATALOGUES[language])) == []
+
+
+def test_every_hint_of_the_picture_has_words():
+    """What guidance can say of the picture is said in words made for it."""
+    from reports.guidance import PICTURE_CHECKS
+
+    codes = {rule.advice for profile in PROFILES for name in PICTURE_CHECKS for rule in profile.checks[name].rules}
+    for language in LANGUAGES:
+        assert sorted({f"hint.{code}" for code in codes} - set(CATALOGUES[language])) == []
+
+
+def test_every_key_that_pages_name_is_there():
+    """Keys written out in pages and scripts exist; of those put together at least the stem does."""
+    known = CATALOGUES["nb"]
+    for path in [*(ROOT / "web").rglob("*.html"), *(ROOT / "web").rglob("*.js")]:
+        text = path.read_text(encoding="utf-8")
+        named = set(re.findall(r'data-t(?:-label)?="([a-z_.]+)"', text)) | set(
+            re.findall(r'\bt\["([a-zA-Z_.]+)"\]', text)
+        )
+        named |= set(re.findall(r'\bt(?:exts)?\.t\("([a-zA-Z_.]+)"', text))
+        assert sorted(named - set(known)) == [], path.name
+        for stem in re.findall(r"\bt\(`([a-z_.]+)\$\{", text):
+            assert any(key.startswith(stem) for key in known), (path.name, stem)
+
+
+# ---- plain words
+
+
+def lix(text: str) -> float:
+    """Readability by Björnsson (1968): words per sentence plus the percentage of words longer than six letters."""
+    words = re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", text)
+    sentences = max(1, len(re.findall(r"[.!?:](?:\s|$)", text)))
+    return len(words) / sentences + 100 * sum(len(word) > 6 for word in words) / max(1, len(words))
+
+
+def sentences_for_participants() -> dict[str, str]:
+    """Bokmål texts of at least eight words; on fewer the measure says nothing."""
+    texts = {key: PLACEHOLDER.sub("tall", text) for key, text in CATALOGUES["nb"].items()}
+    return {key: text for key, text in texts.items() if len(re.findall(r"\w+", text)) >= 8}
+
+
+def test_texts_are_plain():
+    """No text is harder than LIX 45, and on average they stay under 35: easier than a newspaper."""
+    found = {key: lix(text) for key, text in sentences_for_participants().items()}
+    assert len(found) > 100
+    assert {key: round(value) for key, value in found.items() if value > 45} == {}
+    assert statistics.mean(found.values()) <= 35
+
+
+def test_texts_are_short():
+    """What to do stands in at most 25 words, what is wrong in at most 8."""
+    for language, texts in CATALOGUES.items():
+        for key, text in texts.items():
+            if key.startswith("advice."):
+                assert len(text.split()) <= (8 if key.endswith(".title") else 25), (language, key)
+
+
+# ---- no words in the code
+
+SENTENCE = re.compile(r"(?:[^\W\d_]+[,:;]? ){3,}[^\W\d_]+")
+"""Four words in a row."""
+NORWEGIAN = re.compile("[æøåÆØÅ]")
+FOR_OPERATORS = {"readiness/cli.py", "readiness/settings.py", "readiness/docs_table.py", "readiness/server/serve.py"}
+"""Command line and settings speak English to who runs the server."""
+STORE = "reports/store/"
+"""SQL stands in the store."""
+
+
+def unread(tree: ast.Module) -> Iterator[ast.AST]:
+    """Nodes whose strings nobody but a developer or operator reads: docstrings, what is raised, what is logged."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Raise) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+            yield node
+        elif isinstance(node, ast.Call):
+            owner = getattr(getattr(node.func, "value", None), "id", "")
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            if (
+                name.endswith("Error")
+                or name == "log_event"
+                or owner in {"log", "_log", "_logger", "logger", "warnings"}
+            ):
+                yield node
+
+
+def words_in(tree: ast.Module) -> Iterable[tuple[int, str]]:
+    """Strings in a module that look like something to read."""
+    skipped = {id(inner) for node in unread(tree) for inner in ast.walk(node)}
+    for node in ast.walk(tree):
+        is_text = isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in skipped
+        if is_text and (SENTENCE.search(node.value) or NORWEGIAN.search(node.value)):
+            yield node.lineno, node.value
+
+
+def test_no_words_stand_in_python():
+    """No module holds a sentence or a Norwegian letter outside docstrings, logs, errors and the command line."""
+    found = [
+        f"{name}:{line} {text[:60]!r}"
+        for name, tree in MODULES.items()
+        if name not in FOR_OPERATORS and not name.startswith(STORE)
+        for line, text in words_in(tree)
+    ]
+    assert found == []
+
+
+JS_PARTS = re.compile(
+    r"""(?P<comment>//[^\n]*|/\*.*?\*/)|(?P<regex>(?<=[=(,:!&|?\[])\s?/(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n\[])+/[a-z]*)"""
+    r"""|(?P<text>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`)""",
+    re.DOTALL,
+)
+
+
+def words_in_script(script: str) -> list[str]:
+    """Strings of a script that look like something to read, apart from those of thrown errors and the console."""
+    found = []
+    for match in JS_PARTS.finditer(script):
+        text = match["text"]
+        if text and (SENTENCE.search(text) or NORWEGIAN.search(text)):
+            before = script[max(0, match.start() - 40) : match.start()]
+            if not re.search(r"(?:Error|DOMException|console\.\w+)\(\s*$", before):
+                found.append(text)
+    return found
+
+
+def test_no_words_stand_in_scripts():
+    """The pages' scripts hold codes; words are in the catalogues."""
+    assert words_in_script('say(x, "Nå må du vente"); // gå') == ['"Nå må du vente"']
+    assert words_in_script('t = `this is a sentence`; // it\'s fine\nthrow new Error("this one nobody reads")') != []
+    scripts = [path for path in (ROOT / "web").rglob("*.js") if "node_modules" not in path.parts]
+    assert len(scripts) > 15
+    assert {path.name: found for path in scripts if (found := words_in_script(path.read_text(encoding="utf-8")))} == {}
+
+
+def test_no_words_stand_in_pages():
+    """A page's own text is only the names of the languages, each in itself."""
+    for path in (ROOT / "web").rglob("*.html"):
+        text = re.sub(r"<!--.*?-->|<(script|style)\b.*?</\1>", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        text = re.sub(r"\{%.*?%\}|\{\{.*?\}\}", " ", text, flags=re.DOTALL)
+        visible = re.findall(r">([^<]*)<", text)
+        shown = re.findall(r'(?:aria-label|title|alt|placeholder)="([^"]*)"', text)
+        words = {word for part in (*visible, *shown) for word in re.findall(r"[^\W\d_]{2,}", part)}
+        assert words <= {"Bokmål", "Nynorsk", "English"}, path.name
