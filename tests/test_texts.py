@@ -7,6 +7,7 @@ import json
 import re
 import statistics
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,7 @@ def argument(call: ast.Call, position: int, name: str) -> ast.expr | None:
     return by_name[0] if by_name else (call.args[position] if len(call.args) > position else None)
 
 
+@cache
 def causes_in_code() -> set[str]:
     """Causes that the product can put into a report."""
     found = {"accommodation", *OUR_FAULT, *EXPLAINED, *(reason.value for reason in SkipReason)}
@@ -117,6 +119,7 @@ def causes_in_code() -> set[str]:
     return {cause for cause in found if re.fullmatch(r"[a-z_]+", cause)}
 
 
+@cache
 def units_in_code() -> set[str]:
     """Units that a measurement can have."""
     found: set[str] = set()
@@ -126,6 +129,7 @@ def units_in_code() -> set[str]:
     return {unit for unit in found if unit}
 
 
+@cache
 def errors_in_code() -> set[str]:
     """Codes of errors that reach a page or a program."""
     kinds = {"InputError", "AccessError", "LimitError", "Unavailable", "ReadinessError"}
@@ -141,6 +145,7 @@ PROGRAMS_ONLY = {
 """Our pages never meet these; should one, it says error.internal: that it is our fault, and whom to call."""
 
 
+@cache
 def wanted_keys() -> dict[str, set[str]]:
     """Every key that code can ask for, by what asks."""
     checks = {check for profile in PROFILES for check in profile.checks}
