@@ -25,6 +25,7 @@ __all__ = ["Health", "default_route_address"]
 log = logging.getLogger(__name__)
 LOOPBACK = "127.0.0.1"
 LOOK_EVERY_S = 60.0
+SECOND_LOOK_S = 5.0
 FIRST_LOOK_S = 5.0
 """The first media worker is preloaded by then."""
 DISK_FULL_PCT = 98.0
@@ -51,11 +52,14 @@ class Health:
     organisation: Organisation | None = None
     """The organisation, where this server has just one: whom to call on any page."""
     parts: dict[str, bool] = field(default_factory=dict)
+    """What the last look found."""
+    confirmed: dict[str, bool] = field(default_factory=dict)
+    """False only for a part that was away at two looks, a few seconds apart: one slow answer turns nobody away."""
 
     @property
     def is_well(self) -> bool:
-        """Whether every part was well at the last look; before the first one nothing is known against it."""
-        return all(self.parts.values())
+        """Whether no part was away at two looks in a row; before the first ones nothing is known against them."""
+        return all(self.confirmed.values())
 
     def media_addresses(self, arrived_at: str) -> tuple[MediaAddress, ...]:
         """Return the addresses for a media answer to a session that arrived at our address `arrived_at`.
@@ -85,12 +89,21 @@ class Health:
         }
         return self.parts
 
+    async def _look_twice(self) -> dict[str, bool]:
+        first = dict(await self.look())
+        if all(first.values()):
+            return first
+        await asyncio.sleep(SECOND_LOOK_S)
+        second = await self.look()
+        return {part: well or second[part] for part, well in first.items()}
+
     async def watch(self) -> None:
         """Look every minute, and say in the log what went away and came back."""
         before: Mapping[str, bool] = {}
         await asyncio.sleep(FIRST_LOOK_S)
         while True:
-            now = dict(await self.look())
+            now = await self._look_twice()
+            self.confirmed = now
             for part, well in now.items():
                 if well is False and before.get(part, True):
                     log_event(log, logging.ERROR, "health.lost", part=part)

@@ -10,12 +10,25 @@ async def test_a_part_that_is_away_is_told_before_the_start(server, http):
     cast = await make_cast(server.store)
     async with http.post("/api/v1/links/redeem", json={"organisation": "sunnaas", "token": cast.anna_token}) as answer:
         session = (await answer.json())["session"]
-    server.services.health.parts = {"database": True, "media_port": False}
+    server.services.health.confirmed = {"database": True, "media_port": False}
     async with http.get(f"/api/v1/sessions/{session}") as answer:
         assert (await answer.json())["service_ready"] is False
-    server.services.health.parts = {"database": True, "media_port": True}
+    server.services.health.confirmed = {"database": True, "media_port": True}
     async with http.get(f"/api/v1/sessions/{session}") as answer:
         assert (await answer.json())["service_ready"] is True
+
+
+async def test_one_slow_look_turns_nobody_away(server, monkeypatch):
+    """A part counts as away only when it was away twice."""
+    monkeypatch.setattr("readiness.server.health.SECOND_LOOK_S", 0.01)
+    health, looks = server.services.health, [{"media_port": False}, {"media_port": True}, {"media_port": False}]
+
+    async def look(_self):
+        return looks.pop(0) if len(looks) > 1 else looks[0]
+
+    monkeypatch.setattr(type(health), "look", look)
+    assert await health._look_twice() == {"media_port": True}
+    assert await health._look_twice() == {"media_port": False}
 
 
 async def test_a_draining_server_says_so(server, http):
