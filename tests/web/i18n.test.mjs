@@ -106,7 +106,7 @@ test("days and ages are in the catalogue's own language, in the meeting's own zo
   const when = "2026-11-23T23:30:00Z";
   assert.equal(createTexts("nn", catalogues.nn).at(when, "Europe/Oslo"), "tysdag 24. november kl. 00:30");
   assert.equal(createTexts("nb", catalogues.nb).at(when, "UTC"), "mandag 23. november kl. 23:30");
-  assert.equal(createTexts("en", catalogues.en).at(when, "Europe/Oslo"), "Tuesday 24 November at 00:30");
+  assert.equal(createTexts("en", catalogues.en).at(when, "Europe/Oslo"), "Tuesday 24 November, 00:30");
   assert.equal(createTexts("nn", catalogues.nn).ago(7300), "for 2 timar sidan");
 });
 
