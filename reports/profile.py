@@ -81,13 +81,13 @@ class CheckRule:
     """When it holds our own server was late: then anything but a pass says nothing of the participant."""
 
     def threshold(self, outcome: Outcome) -> float | None:
-        """Return the limit on the main value beyond which `outcome` begins, where there is just one."""
-        limits = [
-            rule.when[0].limit
-            for rule in self.rules
-            if rule.outcome is outcome and rule.when[0].metric == "value" and not isinstance(rule.when[0].limit, str)
-        ]
-        return float(limits[0]) if len(set(limits)) == 1 else None
+        """Return the limit on the main value at which `outcome` begins; None where it has two sides, or words."""
+        first = [rule.when[0] for rule in self.rules if rule.outcome is outcome and rule.when[0].metric == "value"]
+        limits = [float(condition.limit) for condition in first if not isinstance(condition.limit, str)]
+        below = {condition.op.startswith("<") for condition in first}
+        if not limits or len(below) != 1:
+            return None
+        return max(limits) if True in below else min(limits)
 
 
 @dataclass(frozen=True, slots=True)

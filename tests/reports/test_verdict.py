@@ -239,6 +239,18 @@ def test_our_own_lateness_is_never_the_participants_failure():
     assert judge_check(on_time, check).outcome is Outcome.FAIL
 
 
+def test_the_report_names_the_limits():
+    """Where a figure has one good side the report tells where warning and failing begin; with two sides it does not."""
+    limits = {name: (PROFILE.checks[name].threshold(Outcome.WARN), PROFILE.checks[name].threshold(Outcome.FAIL))
+              for name in ("network.rtt", "network.throughput_up", "camera.framing", "camera.present")}
+    assert limits == {
+        "network.rtt": (150.0, 300.0),
+        "network.throughput_up": (1.875, 1.5),
+        "camera.framing": (None, None),
+        "camera.present": (None, None),
+    }
+
+
 def test_every_threshold_has_a_source():
     """No number without where it comes from."""
     assert all(check.source for check in PROFILE.checks.values())

@@ -14,9 +14,9 @@ export class ApiError extends Error {
   }
 }
 
-/** @param {string} path @param {object} [body] posted as JSON where given @returns {Promise<any>} */
-export async function call(path, body) {
-  const post = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+/** @param {string} path @param {object} [body] posted as JSON where given @param {string} [method] @returns {Promise<any>} */
+export async function call(path, body, method = "POST") {
+  const post = { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
   /** @type {Response} */
   let response;
   try {

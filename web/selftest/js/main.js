@@ -280,11 +280,19 @@ async function copyLink() {
   view.copied(done === true ? null : ownLink);
 }
 
+/** The person's own answer, gone at once: here, on the leader's board and in the database. */
+async function deleteReport() {
+  if (!session) return;
+  const gone = await call(`/api/v1/sessions/${encodeURIComponent(session)}/report`, {}, "DELETE").then(() => true, () => false);
+  view.deleted(gone);
+}
+
 /** @param {string} action @param {HTMLElement} button */
 function act(action, button) {
   if (action === "start") return void start();
   if (action === "language" && isLang(button.dataset.lang)) return void chooseLanguage(button.dataset.lang);
   if (action === "copy-link") return void copyLink();
+  if (action === "delete-report") return void deleteReport();
   if (action === "retry" && state.step === "devices") {
     reopened = openFromTap();
     return inputs.press("reopen");

@@ -217,6 +217,8 @@ export function createView({ names }) {
     setCall(find("#call"), report.verdict === "ready" ? "help.call_us" : "answer.call");
     find("#fallback").hidden = report.verdict === "ready";
     say(find("#sent"), texts.t(session?.kind === "drop_in" ? "answer.drop_in" : "answer.sent"));
+    say(find("#deleted"), "");
+    find("#figures").closest("details")?.removeAttribute("hidden");
     renderFigures(report);
   }
 
@@ -310,6 +312,14 @@ export function createView({ names }) {
     /** @param {string | null} link the link itself where it could not be copied */
     copied(link) {
       for (const place of document.querySelectorAll(".copied")) say(place, link ?? texts.t("link.copied"));
+    },
+    /** The answer is deleted: nothing of it stays on the page but that. @param {boolean} gone */
+    deleted(gone) {
+      say(find("#deleted"), texts.t(gone ? "answer.deleted" : "answer.not_deleted"));
+      if (!gone) return;
+      find("#figures").replaceChildren();
+      find("#figures").closest("details")?.setAttribute("hidden", "");
+      say(find("#sent"), "");
     },
     /** @param {boolean} possible */
     setCopyable(possible) {
