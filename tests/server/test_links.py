@@ -14,8 +14,14 @@ from readiness.access.links import new_token
 from tests.cast import SUNNAAS, invite, make_cast
 
 
+def a_second_ago():
+    return datetime.now(tz=UTC) - timedelta(seconds=1)
+
+
 async def redeem(http, token, organisation="sunnaas", **kwargs):
-    async with http.post("/api/v1/links/redeem", json={"organisation": organisation, "token": token}, **kwargs) as answer:
+    async with http.post(
+        "/api/v1/links/redeem", json={"organisation": organisation, "token": token}, **kwargs
+    ) as answer:
         return answer.status, await answer.read(), answer
 
 
@@ -29,7 +35,7 @@ async def test_LNK_1_tokens_never_repeat():
 async def test_a_link_opens_its_session(server, http):
     """Redeeming gives a public id, a path and a cookie named by the id."""
     cast = await make_cast(server.store)
-    status, body, answer = await redeem(http, cast.anna_token)
+    status, _, answer = await redeem(http, cast.anna_token)
     assert status == 200
     found = await answer.json()
     assert found["kind"] == "participant"
@@ -51,9 +57,12 @@ async def test_LNK_2_two_links_in_two_tabs_never_mix(server, http):
     found = [await server.store.session_by_id(one) for one in (anna, per)]
     assert [one.participant_id for one in found] == [cast.anna.id, cast.per.id]
     jar = {cookie.key: cookie.value for cookie in http.cookie_jar}
-    async with aiohttp.ClientSession(server.base, cookies={f"rd-{per}": jar[f"rd-{anna}"]}) as thief:
-        async with thief.get(f"/api/v1/sessions/{per}") as answer:
-            assert answer.status == 404
+    stolen = {f"rd-{per}": jar[f"rd-{anna}"]}
+    async with (
+        aiohttp.ClientSession(server.base, cookies=stolen) as thief,
+        thief.get(f"/api/v1/sessions/{per}") as answer,
+    ):
+        assert answer.status == 404
 
 
 async def test_LNK_3_scanners_change_nothing(server, http):
@@ -71,7 +80,7 @@ async def test_LNK_3_scanners_change_nothing(server, http):
 async def test_LNK_5_dead_links_are_all_alike(server, http):
     """Unknown, expired, revoked, foreign and malformed links give the same bytes and the same status."""
     cast = await make_cast(server.store)
-    expired, _ = await invite(server.store, cast.meeting, cast.anna, expires_at=datetime.now(tz=UTC) - timedelta(seconds=1))
+    expired, _ = await invite(server.store, cast.meeting, cast.anna, expires_at=a_second_ago())
     revoked, invitation = await invite(server.store, cast.meeting, cast.anna)
     await server.store.revoke_invitation(invitation.id, datetime.now(tz=UTC))
     answers = set()
@@ -96,7 +105,7 @@ async def test_LNK_5_timing_tells_nothing(server, http):
     """Unknown and expired links take the same time: medians within 5 ms."""
     cast = await make_cast(server.store)
     server.services.failures.failed = lambda _address: None
-    expired, _ = await invite(server.store, cast.meeting, cast.anna, expires_at=datetime.now(tz=UTC) - timedelta(seconds=1))
+    expired, _ = await invite(server.store, cast.meeting, cast.anna, expires_at=a_second_ago())
     unknown, times = new_token(), {"unknown": [], "expired": []}
     for _ in range(150):
         for name, token in (("unknown", unknown), ("expired", expired)):
