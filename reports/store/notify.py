@@ -15,7 +15,6 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -133,6 +132,8 @@ class PostgresListener:
         self._task = None
 
     async def _run(self) -> None:
+        import psycopg  # noqa: PLC0415 - a quarter of a second that a server on SQLite need not wait
+
         pause_s = _RETRY_FIRST_S
         while True:
             try:
@@ -147,6 +148,8 @@ class PostgresListener:
 
     async def _listen(self) -> None:
         """Listen until the connection is lost."""
+        import psycopg  # noqa: PLC0415
+
         async with asyncio.timeout(_ANSWER_LIMIT_S):
             connection = await psycopg.AsyncConnection.connect(
                 self._dsn, autocommit=True, application_name="readiness-listen", connect_timeout=int(_ANSWER_LIMIT_S)
