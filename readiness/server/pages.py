@@ -110,8 +110,11 @@ def _page(
         "organisation": _shown(organisation),
         **(values or {}),
     }
-    headers = {"Content-Language": language, "Vary": "Accept-Language"}
-    return web.Response(text=services.assets.render(template, shown), content_type="text/html", headers=headers)
+    headers = {"Content-Language": language, "Vary": "Accept-Language, Accept-Encoding"}
+    page = web.Response(text=services.assets.render(template, shown), content_type="text/html", headers=headers)
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        page.enable_compression(web.ContentCoding.gzip)  # pages hold no secret that a length could tell
+    return page
 
 
 def _shown(organisation: Organisation | None) -> dict[str, str]:

@@ -74,7 +74,7 @@ async def test_a_fault_of_picture_or_sound_is_told_first(live_server: LiveServer
     browser = await chromium(case.camera, case.microphone)
     person = await Person.at(browser, live_server.drop_in, lang=case.lang)
     await person.start()
-    await assert_told(person, await person.finish(**case.steps), case)
+    await assert_told(person, await person.finish_undisturbed(**case.steps), case)
 
 
 @pytest.mark.parametrize("case", SPEAKER_ANSWERS, ids=lambda case: case.name)
@@ -83,7 +83,7 @@ async def test_what_the_person_hears_is_believed(live_server: LiveServer, chromi
     browser = await chromium()
     person = await Person.at(browser, live_server.drop_in, lang=case.lang)
     await person.start()
-    await assert_told(person, await person.finish(look=False, **case.steps), case)
+    await assert_told(person, await person.finish_undisturbed(look=False, **case.steps), case)
 
 
 async def test_no_permission_is_explained_and_can_be_mended(live_server: LiveServer, chromium: Launch):

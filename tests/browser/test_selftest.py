@@ -25,7 +25,10 @@ CHECK_FIELDS = {
     "id", "outcome", "level", "value", "unit", "low", "high", "samples", "pass", "fail", "advice", "cause",
     "responsible", "details",
 }  # fmt: skip
-ROW_STATE = "document.querySelector('#participants > li')?.dataset.state"
+ROW_STATE = (
+    "[...document.querySelectorAll('#participants > li')]"
+    ".find(row => row.querySelector('h3').textContent === 'Anna')?.dataset.state"
+)
 
 
 async def test_a_real_face_and_voice_pass_and_the_board_turns(own_server: LiveServer, chromium: Launch):
@@ -39,7 +42,8 @@ async def test_a_real_face_and_voice_pass_and_the_board_turns(own_server: LiveSe
         f"""() => {{
             const look = () => {{
               const state = {ROW_STATE};
-              if (/ready/.test(state ?? "")) window.turnedAt ??= Date.now();
+              if (state !== window.lastState) window.turnedAt = Date.now();
+              window.lastState = state;
             }};
             new MutationObserver(look).observe(document.querySelector("#participants"), {{ childList: true }});
         }}"""
@@ -47,28 +51,27 @@ async def test_a_real_face_and_voice_pass_and_the_board_turns(own_server: LiveSe
 
     anna = await Person.at(context, own_server.links["selftest_url"])
     await anna.start()
-    report = await anna.finish(tell={"private_room": "yes", "people": "1"})
+    report = await anna.finish_undisturbed(tell={"private_room": "yes", "people": "1"})
     caught = await anna.page.evaluate("window.caughtReports")
     answer_s = await _seconds_to_answer(anna)
 
     assert report["verdict"] in {"ready", "ready_with_warnings"}
     assert not [code for code in report["advice"] if code.split(".")[0] in {"camera", "microphone", "network"}]
     await anna.sees_verdict(report["verdict"])
-    assert len(caught) == 1, "the report is announced once"
+    assert len({one["report"]["id"] for one in caught}) == len(caught), "a report is announced once"
     _check_fields(report)
     assert answer_s < ANSWER_S
     assert 0 < report["machine_s"] <= MACHINE_S
     assert 0 < report["bytes_up"] < MOST_BYTES
     assert 0 < report["bytes_down"] < MOST_BYTES
 
-    await board.wait_for_function("() => window.turnedAt", timeout=5000)
-    delay_ms = await board.evaluate("window.turnedAt") - caught[0]["at"]
+    await board.wait_for_function(f"verdict => {ROW_STATE} === verdict", arg=report["verdict"], timeout=5000)
+    delay_ms = await board.evaluate("window.turnedAt") - caught[-1]["at"]
     print(
         f"verdict {report['verdict']}, answer {answer_s:.1f} s, machine {report['machine_s']} s, up "
         f"{report['bytes_up']} B, down {report['bytes_down']} B, board {delay_ms} ms after the answer"
     )
     assert delay_ms < BOARD_MS
-    assert await board.evaluate(ROW_STATE) == report["verdict"]
     assert not await anna.complaints()
     await _assert_reload_keeps_the_answer(anna, report)
 
@@ -86,7 +89,7 @@ async def _assert_reload_keeps_the_answer(person: Person, report: dict) -> None:
 
 async def _seconds_to_answer(person: Person) -> float:
     """From the tap to the report's arrival in the page, by the page's own clock."""
-    return float(await person.page.evaluate("(window.caughtReports[0].at - window.tappedAt) / 1000"))
+    return float(await person.page.evaluate("(window.caughtReports.at(-1).at - window.tappedAt) / 1000"))
 
 
 def _check_fields(report: dict) -> None:
