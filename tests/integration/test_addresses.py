@@ -1,0 +1,68 @@
+"""The whole test in Chromium, under each name that a server on this host can be opened by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.chromium import chromium
+from tests.integration.participant import RECORDED_OFFER, participant
+from tests.integration.support import ServerProcess, candidates, free_udp_range, host_address, serving
+from tests.integration.walking import assert_network_measured, assert_words_shown, blemishes, report_of, walk
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """One server on all addresses, IPv6 included."""
+    with serving(tmp_path_factory.mktemp("addresses"), "--demo", HOST="0.0.0.0") as running:
+        yield running
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "host"])
+async def test_the_network_is_measured_under_every_name(server, name):
+    """Loopback, localhost, and the address that others use: the media path is found each time without a setting."""
+    host = host_address() if name == "host" else name
+    async with chromium(secure_origins=[f"http://{host}:{server.port}"]) as page:
+        await page.goto(server.at(host))
+        entered = await walk(page)
+        report = await report_of(page)
+        values = assert_network_measured(report)
+        await assert_words_shown(page)
+    print(f"{name}: answer after {entered['answer']:.1f} s; {values}; {blemishes(report)}")
+    assert report["complete"], report
+    assert not page.faults
+
+
+async def test_media_goes_to_the_configured_addresses_and_ports_only(tmp_path):
+    """READINESS_MEDIA_ADDRESSES and READINESS_MEDIA_PORTS: the answer names nothing else, and the test works there."""
+    low, high = free_udp_range(8)
+    address = host_address()
+    settings = {"MEDIA_ADDRESSES": address, "MEDIA_PORTS": f"{low}-{high}"}
+    with serving(tmp_path, "--demo", **settings) as running:
+        async with chromium() as page:
+            await page.goto(running.links["selftest_url"])
+            await walk(page)
+            assert_network_measured(await report_of(page))
+    found = [candidate for message in page.said("answer") for candidate in candidates(message["sdp"])]
+    assert found
+    assert {host for host, _ in found} == {address}
+    assert all(low <= port <= high for _, port in found), found
+
+
+async def test_behind_one_to_one_nat_the_answer_says_the_public_address(tmp_path):
+    """public=local: the browser is told the first, the worker binds to the second."""
+    low, high = free_udp_range(8)
+    settings = {"MEDIA_ADDRESSES": "198.51.100.7=127.0.0.1", "MEDIA_PORTS": f"{low}-{high}"}
+    with serving(tmp_path, "--demo", **settings) as running:
+        async with participant(running.base) as anna:
+            await anna.begin()
+            await anna.socket.send_json({"type": "offer", "sdp": RECORDED_OFFER})
+            ((host, port),) = set(candidates((await anna.get("answer"))["sdp"]))
+            worker = running.media_worker_on(port)
+            bound = {c.laddr.ip for c in worker.net_connections(kind="udp")}
+    assert host == "198.51.100.7"
+    assert low <= port <= high
+    assert bound == {"127.0.0.1"}

@@ -1,0 +1,90 @@
+"""The whole test through a real TURN server (coturn, time-limited credentials), as behind a firewall that stops UDP."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.chromium import chromium
+from tests.integration.support import free_port, free_udp_range, host_address, program, serving
+from tests.integration.walking import assert_network_measured, assert_words_shown, report_of, walk
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
+SECRET = "shared-between-coturn-and-readiness"
+RELAY_ONLY = """
+const Own = window.RTCPeerConnection;
+window.RTCPeerConnection = class extends Own {
+  constructor(config = {}) { super({ ...config, iceTransportPolicy: "relay" }); }
+};
+"""
+
+
+@contextlib.contextmanager
+def coturn(folder: Path, peer: str) -> Iterator[int]:
+    """A coturn on loopback that relays to `peer` and to nothing else; yields its port."""
+    port = free_port()
+    low, high = free_udp_range(16)
+    log = folder / "coturn.log"
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            [
+                program("turnserver"), "-n", "--listening-ip=127.0.0.1", f"--listening-port={port}",
+                f"--relay-ip={peer}", f"--min-port={low}", f"--max-port={high}", "--use-auth-secret",
+                f"--static-auth-secret={SECRET}", "--realm=readiness.test", "--no-tls", "--no-dtls", "--no-cli",
+                "--no-tcp-relay", "--no-multicast-peers", "--denied-peer-ip=0.0.0.0-255.255.255.255",
+                f"--allowed-peer-ip={peer}", f"--pidfile={folder}/turn.pid", f"--userdb={folder}/turn.db",
+                "--log-file=stdout", "--simple-log",
+            ],
+            stdout=output, stderr=output, cwd=folder,
+        ) as process,
+    ):  # fmt: skip
+        try:
+            _await_answer(port, log)
+            yield port
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _await_answer(port: int, log: Path) -> None:
+    for _ in range(100):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"coturn does not answer: {log.read_text()}")
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_the_whole_test_works_through_a_relay(tmp_path, transport):
+    """With relayed candidates only, the test completes and the report says so: `relay-udp`, `relay-tcp`."""
+    peer = host_address()
+    with coturn(tmp_path, peer) as port:
+        settings = {
+            "MEDIA_ADDRESSES": peer,
+            "TURN_URLS": f"turn:127.0.0.1:{port}?transport={transport}",
+            "TURN_SECRET": SECRET,
+        }
+        with serving(tmp_path, "--demo", **settings) as server:
+            async with chromium(init_script=RELAY_ONLY) as page:
+                await page.goto(server.links["selftest_url"])
+                entered = await walk(page)
+                report = await report_of(page)
+                await assert_words_shown(page)
+            assert SECRET not in server.log
+    values = assert_network_measured(report, path=f"relay-{transport}")
+    print(f"relay {transport}: answer after {entered['answer']:.1f} s; {values}")
+    (plan,) = page.said("plan")
+    (offered,) = plan["ice_servers"]
+    assert offered["username"].partition(":")[0].isdigit(), "time-limited: the name begins with when it ends"
+    assert 0 < int(offered["username"].partition(":")[0]) - time.time() <= 600
+    assert SECRET not in str(page.messages)
