@@ -31,7 +31,8 @@ def test_an_installed_wheel_serves_the_page(tmp_path):
     home = tmp_path / "home"
     venv.EnvBuilder(with_pip=True).create(home)
     python = home / "bin" / "python"
-    subprocess.run([python, "-m", "pip", "install", "-q", "--no-deps", "--no-index", *tmp_path.glob("*.whl")], check=True)
+    install = [python, "-m", "pip", "install", "-q", "--no-deps", "--no-index"]
+    subprocess.run([*install, *tmp_path.glob("*.whl")], check=True)
     packages = next((home / "lib").glob("python*/site-packages"))
     (packages / "dependencies.pth").write_text("\n".join(site.getsitepackages()))  # the libraries, not the project
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("READINESS_", "PYTHON"))}
