@@ -16,8 +16,11 @@ import socket
 import ssl
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from multiprocessing.context import SpawnContext
 from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Semaphore
 from typing import Any
 
 from aiohttp import web
@@ -34,6 +37,10 @@ __all__ = ["base_url", "serve"]
 
 log = logging.getLogger(__name__)
 DRAIN_S = 60.0
+LOOK_S = 0.5
+"""Between looks at the server processes."""
+RESTART_AFTER_S = 1.0
+"""Before a process that died is replaced: one that dies at once must not keep the machine busy."""
 KEEPALIVE_S = 15.0
 BACKLOG = 512
 WILDCARDS = {"0.0.0.0", "::", ""}  # noqa: S104 - compared with, not bound to
@@ -46,13 +53,19 @@ def serve(settings: Settings, *, demo: bool, as_json: bool) -> int:
     tls = _tls(settings)
     listener = _bind(settings)
     if settings.workers == 1:
-        return asyncio.run(_serve_one(settings, listener, tls, demo=demo, as_json=as_json))
+        return asyncio.run(_serve_one(settings, listener, tls, partial(_say, as_json=as_json), demo=demo))
     return _serve_many(settings, listener, demo=demo, as_json=as_json)
 
 
 async def _serve_one(
-    settings: Settings, listener: socket.socket, tls: ssl.SSLContext | None, *, demo: bool, as_json: bool
+    settings: Settings,
+    listener: socket.socket,
+    tls: ssl.SSLContext | None,
+    serving: Callable[[Mapping[str, str]], None],
+    *,
+    demo: bool,
 ) -> int:
+    """Serve in this process; `serving` is called with the addresses once it answers."""
     store = await _open_store(settings)
     services = make_services(settings, store)
     runner = web.AppRunner(
@@ -66,7 +79,7 @@ async def _serve_one(
         services.health.organisation = await store.only_organisation()
     stopping = _stop_on_signals()
     await site.start()
-    _say(links, as_json=as_json)
+    serving(links)
     await stopping.wait()
     await _drain(services)
     await runner.cleanup()
@@ -82,15 +95,17 @@ def _serve_many(settings: Settings, listener: socket.socket, *, demo: bool, as_j
     stopping = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stopping.set())
-    children: list[BaseProcess] = [_child(context, settings) for _ in range(settings.workers)]
+    serving = context.Semaphore(0)
+    children: list[BaseProcess] = [_child(context, settings, serving) for _ in range(settings.workers)]
     listener.close()
-    _say(links, as_json=as_json)
-    while not stopping.wait(0.5):
-        for index, child in enumerate(children):
-            if not child.is_alive():
-                log_event(log, logging.ERROR, "process.died", exit_status=child.exitcode)
-                stopping.wait(1.0)
-                children[index] = _child(context, settings)
+    to_come = len(children)
+    while not stopping.is_set():
+        if to_come and serving.acquire(timeout=LOOK_S):
+            to_come -= 1
+            if not to_come:
+                _say(links, as_json=as_json)
+        elif to_come or not stopping.wait(LOOK_S):
+            _restart_dead(children, lambda: _child(context, settings, serving), stopping)
     for child in children:
         if child.pid and child.is_alive():
             os.kill(child.pid, signal.SIGTERM)
@@ -101,16 +116,24 @@ def _serve_many(settings: Settings, listener: socket.socket, *, demo: bool, as_j
     return 0
 
 
-def _child(context: multiprocessing.context.SpawnContext, settings: Settings) -> BaseProcess:
-    child = context.Process(target=_child_main, args=(settings,), name="readiness-web")
+def _restart_dead(children: list[BaseProcess], start: Callable[[], BaseProcess], stopping: threading.Event) -> None:
+    for index, child in enumerate(children):
+        if not child.is_alive():
+            log_event(log, logging.ERROR, "process.died", exit_status=child.exitcode)
+            if not stopping.wait(RESTART_AFTER_S):
+                children[index] = start()
+
+
+def _child(context: SpawnContext, settings: Settings, serving: Semaphore) -> BaseProcess:
+    child = context.Process(target=_child_main, args=(settings, serving), name="readiness-web")
     child.start()
     return child
 
 
-def _child_main(settings: Settings) -> None:
+def _child_main(settings: Settings, serving: Semaphore) -> None:
     set_up_logging(settings.log_level)
     listener = _bind(settings)
-    sys.exit(asyncio.run(_serve_one(settings, listener, _tls(settings), demo=False, as_json=False)))
+    sys.exit(asyncio.run(_serve_one(settings, listener, _tls(settings), lambda _links: serving.release(), demo=False)))
 
 
 async def _prepare_shared(settings: Settings, base: str, *, demo: bool) -> Mapping[str, str]:
