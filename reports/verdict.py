@@ -159,10 +159,12 @@ def _advice(results: Mapping[str, CheckResult], profile: Profile) -> list[str]:
 
 
 def _urgency(check: CheckResult) -> int:
-    """Sort key: required failures, other failures, gaps, warnings."""
+    """Sort key: required failures, other failures, gaps that are our own doing, other gaps, warnings."""
     if check.outcome is Outcome.FAIL:
         return 0 if check.level is Level.REQUIRED else 1
-    return 2 if check.outcome is Outcome.NOT_MEASURED or _leaves_open(check) else 3
+    if check.outcome is Outcome.NOT_MEASURED and check.cause in OUR_FAULT:
+        return 2
+    return 3 if check.outcome is Outcome.NOT_MEASURED or _leaves_open(check) else 4
 
 
 def _code(check: CheckResult, profile: Profile) -> str | None:

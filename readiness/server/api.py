@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from typing import Any
@@ -16,6 +17,7 @@ from readiness.server.board import board_json
 from readiness.server.services import SERVICES, Services, caller, session_of
 from reports.model import rfc3339
 from reports.profile import load_profile
+from reports.store import Watcher
 from reports.store.records import Organisation, Session
 
 __all__ = ["routes"]
@@ -90,24 +92,33 @@ async def watch_board(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
     async with services.store.watch(str(session.meeting_id)) as changes:
         await response.prepare(request)
-        await _send_board(response, services, session)
-        while not services.draining:
-            try:
-                async with asyncio.timeout(EVENT_KEEPALIVE_S):
-                    await anext(changes)
-                changed = True
-            except TimeoutError:
-                changed = False
-            try:
-                session = await session_of(request, session.id, kinds=LEADERS)
-            except AccessError:
-                await response.write(b"event: closed\ndata: {}\n\n")
-                break
-            if changed:
-                await _send_board(response, services, session)
-            else:
-                await response.write(b": still here\n\n")
+        with contextlib.suppress(ConnectionError):  # the leader closed the page
+            await _send_board(response, services, session)
+            while not services.draining:
+                changed = await _changes(changes)
+                try:
+                    session = await session_of(request, session.id, kinds=LEADERS)
+                except AccessError:
+                    await response.write(b"event: closed\ndata: {}\n\n")
+                    break
+                if changed:
+                    await _send_board(response, services, session)
+                else:
+                    await response.write(b": still here\n\n")
     return response
+
+
+async def _changes(changes: Watcher) -> bool:
+    """Wait for the next change; False when it is time to look whether the session still holds."""
+    try:
+        async with asyncio.timeout(EVENT_KEEPALIVE_S):
+            await anext(changes)
+    except TimeoutError:
+        return False
+    except StopAsyncIteration:  # the store is closing, and so is the server
+        await asyncio.sleep(EVENT_KEEPALIVE_S)
+        return False
+    return True
 
 
 @routes.post("/api/v1/csp-reports")

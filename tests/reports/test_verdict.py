@@ -207,6 +207,8 @@ def test_our_own_fault_is_told_as_ours():
     result = judge(found, PROFILE)
     assert result.verdict is Verdict.INCOMPLETE
     assert result.advice == ("service.fault",)
+    gap = judge({**found, "camera.light": not_measured("camera.light", "too_few_samples")}, PROFILE)
+    assert gap.advice[0] == "service.fault", "ours comes before gaps of the person's"
 
 
 @pytest.mark.parametrize(
