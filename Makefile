@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# Browser tests mostly wait for a person, so three run well beside each other on two cores.
+JOBS ?= 3
 
 .PHONY: help run test lint types bench fuzz browsers clean
 
@@ -14,7 +16,7 @@ run: $(VENV)/.server  ## start the server with a demo meeting and print its link
 	@$(BIN)/python -m readiness serve --demo $(ARGS)
 
 test: $(VENV)/.test .cache/.system .cache/.node  ## install what the tests need and run them all
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal $(ARGS)
 
 lint: $(VENV)/.test .cache/.node  ## ruff, mypy, tsc
 	$(BIN)/ruff check .
