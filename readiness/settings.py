@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from readiness.errors import SettingError
 
-__all__ = ["SETTINGS", "MediaAddress", "Network", "Secret", "Setting", "Settings", "load_settings"]
+__all__ = ["SETTINGS", "MediaAddress", "Network", "Secret", "Setting", "Settings", "load_settings", "prepare_folder"]
 
 PREFIX = "READINESS_"
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -282,3 +282,15 @@ def _refuse_contradictions(settings: Settings) -> None:
         raise SettingError("READINESS_TURN_SECRET: a TURN server needs the secret that it shares with this one")
     if sys.platform == "win32":
         raise SettingError("the server runs on Linux and macOS; on Windows use WSL")
+
+
+def prepare_folder(settings: Settings) -> None:
+    """Make the data folder where it is missing, and try to write in it. Raises SettingError where that fails."""
+    folder = settings.data_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        trial = folder / f".write-{os.getpid()}"
+        trial.write_bytes(b"")
+        trial.unlink()
+    except OSError as error:
+        raise SettingError(f"READINESS_DATA_DIR: can't write to {str(folder)!r}: {error.strerror}") from None

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from readiness.demo import give_links
 from readiness.errors import SettingError
-from readiness.settings import Settings
+from readiness.settings import Settings, prepare_folder
 from readiness.texts import LANGUAGES
 from reports.profile import load_profile
 from reports.store import Store, StoreError
@@ -43,6 +43,8 @@ async def make_meeting(
     people: Sequence[tuple[str, ...]],
 ) -> list[tuple[str, str]]:
     """Make a meeting and return (label, link) for each participant and the leader. Raises SettingError."""
+    if not people:
+        raise SettingError("--people: name at least one, such as patient:Anna")
     for role, *_ in people:
         if role not in ROLES:
             raise SettingError(f"--people: there is no role {role!r}; choose among {', '.join(ROLES)}")
@@ -84,7 +86,7 @@ async def make_meeting(
 
 @asynccontextmanager
 async def _store(settings: Settings) -> AsyncIterator[Store]:
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    prepare_folder(settings)
     try:
         store = await Store.open(settings.database, migrate=True)
     except StoreError as error:

@@ -30,7 +30,7 @@ from readiness.errors import SettingError
 from readiness.logs import log_event, set_up_logging
 from readiness.server.app import make_app, make_services
 from readiness.server.services import Services
-from readiness.settings import Settings
+from readiness.settings import Settings, prepare_folder
 from reports.store import Store, StoreError
 
 __all__ = ["base_url", "serve"]
@@ -49,7 +49,7 @@ WILDCARDS = {"0.0.0.0", "::", ""}  # noqa: S104 - compared with, not bound to
 def serve(settings: Settings, *, demo: bool, as_json: bool) -> int:
     """Serve until SIGTERM or SIGINT. Returns the exit status; raises SettingError before anything is served."""
     set_up_logging(settings.log_level)
-    _prepare_folder(settings)
+    prepare_folder(settings)
     tls = _tls(settings)
     listener = _bind(settings)
     if settings.workers == 1:
@@ -174,17 +174,6 @@ def _stop_on_signals() -> asyncio.Event:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopping.set)
     return stopping
-
-
-def _prepare_folder(settings: Settings) -> None:
-    folder = settings.data_dir
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        trial = folder / f".write-{os.getpid()}"
-        trial.write_bytes(b"")
-        trial.unlink()
-    except OSError as error:
-        raise SettingError(f"READINESS_DATA_DIR: can't write to {str(folder)!r}: {error.strerror}") from None
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:

@@ -1,164 +1,300 @@
-"""The command as the person who installs it meets it: one clear line for whatever is wrong, and links that work."""
+"""`readiness serve` as an operator meets it: it starts and says where, or says in one line what is wrong."""
 
 from __future__ import annotations
 
-import json
 import os
-import select
-import signal
 import socket
 import ssl
 import subprocess
 import sys
-import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
+import aiohttp
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-START_S = 60.0
+from readiness import __version__
+from readiness.cli import main
+from tests.integration.participant import PRESENT, let_go, participant
+from tests.integration.support import ROOT, certificate, free_port, serving, settings_env
+
+TOO_LATE_S = 30
+LINKS = {"base_url", "selftest_url", "board_url", "dropin_url"}
 
 
-def environment(folder: Path, **settings: str) -> dict[str, str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("READINESS_")}
-    return clean | {"READINESS_DATA_DIR": str(folder / "data"), "READINESS_PORT": "0"} | settings
-
-
-def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+def readiness(folder: Path, *arguments: str, cwd: Path = ROOT, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run the command until it ends by itself."""
     return subprocess.run(
         [sys.executable, "-m", "readiness", *arguments],
-        cwd=ROOT, env=environment(folder, **settings), capture_output=True, text=True, timeout=START_S, check=False,
-    )
+        cwd=cwd, env=settings_env(folder, settings), capture_output=True, text=True, timeout=TOO_LATE_S, check=False,
+    )  # fmt: skip
 
 
-class Serving:
-    """A server as its own process, ended with the block."""
-
-    def __init__(self, folder: Path, *arguments: str, **settings: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "readiness", "serve", "--demo", "--json", *arguments],
-            cwd=ROOT, env=environment(folder, **settings), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        )
-
-    def __enter__(self) -> dict[str, str]:
-        assert self.process.stdout
-        ready, _, _ = select.select([self.process.stdout], [], [], START_S)
-        return json.loads(self.process.stdout.readline() if ready else "{}")
-
-    def __exit__(self, *_: object) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            assert self.process.wait(START_S) == 0
-        finally:
-            self.process.kill()
-            if self.process.stdout:
-                self.process.stdout.close()
+def in_this_process(capsys: pytest.CaptureFixture[str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The same without a process of its own, for what is refused before anything starts."""
+    status = main(arguments)
+    said = capsys.readouterr()
+    return subprocess.CompletedProcess(arguments, status, said.out, said.err)
 
 
-def complaint(done: subprocess.CompletedProcess[str]) -> str:
-    """The one line on standard error of a command that failed."""
-    assert done.returncode != 0
+def refused(done: subprocess.CompletedProcess[str], *names: str) -> str:
+    """The one line it said; it names the settings, and nothing was served."""
+    assert done.returncode != 0, done
+    assert done.stdout == ""
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("readiness: ")
     assert "Traceback" not in done.stderr
+    for name in names:
+        assert name in lines[0], lines[0]
     return lines[0]
 
 
-def test_a_port_in_use_is_named(tmp_path):
-    """Somebody else has the port: one line says so and what to do."""
+def test_a_port_in_use_is_said(tmp_path):
+    """And what to do about it."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        line = complaint(run(tmp_path, "serve", READINESS_PORT=str(taken.getsockname()[1])))
-    assert "READINESS_PORT" in line
-    assert "in use" in line
+        port = str(taken.getsockname()[1])
+        line = refused(readiness(tmp_path, "serve", PORT=port), "READINESS_PORT", port, "in use")
+    assert "another port" in line
 
 
-def test_an_unwritable_data_folder_is_named(tmp_path):
-    """A data folder that can't be made: one line names the setting."""
-    blocked = tmp_path / "file"
-    blocked.write_text("not a folder")
-    assert "READINESS_DATA_DIR" in complaint(run(tmp_path, "serve", READINESS_DATA_DIR=str(blocked / "data")))
+def test_a_host_that_is_not_ours_is_said(tmp_path):
+    """An address of somebody else, and a name that does not exist."""
+    refused(readiness(tmp_path, "serve", HOST="198.51.100.7"), "READINESS_HOST", "198.51.100.7")
+
+
+@pytest.mark.parametrize("command", ["serve", "organisation", "meeting"])
+def test_a_data_folder_that_cant_be_written_is_said(tmp_path, command):
+    """A path below a file, whoever runs it; every command that needs the folder says so."""
+    (tmp_path / "file").write_text("")
+    arguments = {
+        "serve": [],
+        "organisation": ["--slug", "a", "--name", "A", "--support-phone", "1"],
+        "meeting": ["--organisation", "a", "--starts", "2030-01-01T10:00"],
+    }[command]
+    settings = {"DATA_DIR": str(tmp_path / "file" / "data"), "PUBLIC_URL": "https://ready.example"}
+    refused(readiness(tmp_path, command, *arguments, **settings), "READINESS_DATA_DIR", "file/data")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can start a process as nobody")
+def test_a_data_folder_of_somebody_else_is_said(tmp_path):
+    """Started as nobody with a folder that nobody may not write."""
+    folder = tmp_path / "owned"
+    folder.mkdir(mode=0o755)
+    script = (
+        "import os, sys; sys.path.insert(0, sys.argv[1]);"
+        "from readiness import cli; import readiness.server.serve, readiness.demo;"
+        "os.setgid(65534); os.setuid(65534);"
+        "sys.exit(cli.main(['serve', '--data-dir', sys.argv[2], '--port', '0']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(ROOT), str(folder)],
+        cwd=tmp_path, env=settings_env(tmp_path, {}), capture_output=True, text=True, timeout=TOO_LATE_S, check=False,
+    )  # fmt: skip
+    refused(done, "READINESS_DATA_DIR", "Permission denied")
+
+
+def test_an_unknown_variable_is_said(tmp_path):
+    """A typing mistake never passes in silence."""
+    refused(readiness(tmp_path, "serve", PROT="80"), "READINESS_PROT")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "settings", "named"),
+    ("name", "value"),
     [
-        (["serve"], {"READINESS_PROT": "1"}, "READINESS_PROT"),
-        (["serve", "--port", "many"], {}, "--port"),
-        (["serve"], {"READINESS_TURN_SECRET_FILE": "/nowhere/at/all"}, "READINESS_TURN_SECRET_FILE"),
-        (["serve"], {"READINESS_TRUSTED_PROXIES": "127.0.0.1"}, "READINESS_MEDIA_ADDRESSES"),
-        (["serve"], {"READINESS_WORKERS": "2"}, "READINESS_DATABASE_URL"),
-        (["serve", "--demo"], {"READINESS_PUBLIC_URL": "https://ready.example"}, "READINESS_PUBLIC_URL"),
-        (["serve"], {"READINESS_HOST": "203.0.113.77"}, "READINESS_HOST"),
-        (["meeting", "--organisation", "x", "--starts", "tomorrow"], {}, "--starts"),
-        (["organisation", "--slug", "Å", "--name", "x", "--support-phone", "1"], {}, "--slug"),
+        ("PORT", "http"), ("PORT", "70000"), ("PORT", "-1"), ("PORT", ""), ("HOST", "a host"), ("WORKERS", "0"),
+        ("WORKERS", "many"), ("CAPACITY", "0"), ("CAPACITY", "2.5"), ("MEDIA_ADDRESSES", "hospital.example"),
+        ("MEDIA_ADDRESSES", "10.0.0.1=nat"), ("MEDIA_PORTS", "50000"), ("MEDIA_PORTS", "50199-50000"),
+        ("MEDIA_PORTS", "80-90"), ("MEDIA_PORTS", "50000-50001"), ("TRUSTED_PROXIES", "proxy"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8"), ("PUBLIC_URL", "ready.example"), ("PUBLIC_URL", "https://ready.example/path"),
+        ("PUBLIC_URL", "ftp://ready.example"), ("DATABASE_URL", "mysql://host/name"), ("TURN_URLS", "stun:host:3478"),
+        ("LOG_LEVEL", "loud"), ("DATA_DIR", ""), ("TLS_CERT", "nowhere.pem"),
     ],
+)  # fmt: skip
+def test_a_malformed_value_is_said(tmp_path, monkeypatch, capsys, name, value):
+    """With the setting's name and an example of a good value."""
+    monkeypatch.setenv(f"READINESS_{name}", value)
+    refused(in_this_process(capsys, "serve"), f"READINESS_{name}")
+
+
+def test_a_flag_is_named_as_a_flag(tmp_path):
+    """Who typed a flag reads about that flag."""
+    refused(readiness(tmp_path, "serve", "--port", "http"), "--port")
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://readiness:hunter2@127.0.0.1:{port}/none", "sqlite:////nowhere/at/all.db"]
 )
-def test_a_bad_setting_stops_the_start_with_one_line(tmp_path, arguments, settings, named):
-    """Unknown, malformed and contradicting settings: their name, one line, exit status not 0."""
-    assert named in complaint(run(tmp_path, *arguments, **settings))
+def test_a_database_that_does_not_answer_is_said(tmp_path, url):
+    """Without its password."""
+    line = refused(readiness(tmp_path, "serve", DATABASE_URL=url.format(port=free_port())), "READINESS_DATABASE_URL")
+    assert "hunter2" not in line
 
 
-def test_a_database_that_is_away_is_named(tmp_path):
-    """No database at the address: one line names the setting and shows no password."""
-    line = complaint(run(tmp_path, "serve", READINESS_DATABASE_URL="postgresql://u:hemmelig@127.0.0.1:9/none"))
-    assert "READINESS_DATABASE_URL" in line
-    assert "hemmelig" not in line
+def test_a_secret_comes_from_a_file(tmp_path):
+    """NAME_FILE is read, a missing file is said, and both at once are refused; the secret itself is never shown."""
+    secret = tmp_path / "turn-secret"
+    secret.write_text("hunter2\n")
+    turn = {"TURN_URLS": "turn:127.0.0.1:3478", "TURN_SECRET_FILE": str(secret)}
+    key = {"SECRET_KEY_FILE": str(secret)}
+    with serving(tmp_path / "good", "--demo", LOG_LEVEL="debug", **turn, **key) as server:
+        assert "hunter2" not in server.log
+    assert not (tmp_path / "good" / "data" / "secret.key").exists(), "no key is made where one was given"
+    refused(readiness(tmp_path, "serve", TURN_SECRET_FILE=str(tmp_path / "none")), "READINESS_TURN_SECRET_FILE", "none")
+    line = refused(readiness(tmp_path, "serve", **turn, TURN_SECRET="hunter3"), "READINESS_TURN_SECRET")
+    assert "hunter" not in line
 
 
-def test_links_are_fresh_at_each_start(tmp_path):
-    """The demo prints four addresses as one JSON line once it serves, other ones at each start."""
+def test_settings_that_contradict_each_other_are_refused(tmp_path):
+    """Each names the setting to change."""
+    cert, _ = certificate(tmp_path)
+    cases: list[tuple[dict[str, str], Sequence[str]]] = [
+        ({"TRUSTED_PROXIES": "127.0.0.1"}, ["READINESS_MEDIA_ADDRESSES", "READINESS_TRUSTED_PROXIES"]),
+        ({"WORKERS": "2", "PORT": "8080"}, ["READINESS_WORKERS", "READINESS_DATABASE_URL"]),
+        ({"WORKERS": "2", "DATABASE_URL": "sqlite:///x.db"}, ["READINESS_WORKERS", "READINESS_DATABASE_URL"]),
+        ({"WORKERS": "2", "DATABASE_URL": "postgresql://h/n"}, ["READINESS_PORT"]),
+        ({"TLS_CERT": str(cert)}, ["READINESS_TLS_CERT", "READINESS_TLS_KEY"]),
+        ({"TLS_CERT": str(cert), "TLS_KEY": str(cert)}, ["READINESS_TLS_CERT"]),
+        ({"TURN_URLS": "turn:127.0.0.1:3478"}, ["READINESS_TURN_SECRET"]),
+    ]
+    for settings, names in cases:
+        refused(readiness(tmp_path, "serve", **settings), *names)
+
+
+def test_a_demo_on_a_public_address_needs_force(tmp_path):
+    """Its links let anybody in."""
+    settings = {"PUBLIC_URL": "https://ready.example"}
+    refused(readiness(tmp_path, "serve", "--demo", **settings), "READINESS_PUBLIC_URL", "--force")
+    with serving(tmp_path, "--demo", "--force", **settings) as server:
+        assert all(link.startswith("https://ready.example") for link in server.links.values())
+
+
+async def test_one_json_line_when_it_serves_and_fresh_links_each_time(tmp_path):
+    """The line is the only output; every address in it answers at once; the next start gives other links."""
     seen = []
     for _ in range(2):
-        with Serving(tmp_path) as links:
-            assert set(links) == {"base_url", "selftest_url", "board_url", "dropin_url"}
-            with urllib.request.urlopen(links["selftest_url"].partition("#")[0], timeout=10) as answer:
-                assert answer.status == 200
-            seen.append(links["selftest_url"].partition("#")[2])
-    assert seen[0] != seen[1]
+        with serving(tmp_path, "--demo") as server:
+            assert set(server.links) == LINKS
+            async with aiohttp.ClientSession() as http:
+                for link in server.links.values():
+                    async with http.get(link) as response:
+                        assert response.status == 200, link
+                        assert "<html" in await response.text()
+            for link in (server.links["selftest_url"], ""):
+                async with participant(server.base, link) as anna:
+                    assert (await anna.begin())["done"] == []
+            print(f"served after {server.started_s:.1f} s")
+            seen.append(server.links)
+            assert server.stop() == 0
+            assert server.process.stdout is not None
+            assert server.process.stdout.read() == ""
+            assert "Traceback" not in server.log
+    first, second = seen
+    assert first["selftest_url"].partition("#")[2] != second["selftest_url"].partition("#")[2]
+    assert first["board_url"].partition("#")[2] != second["board_url"].partition("#")[2]
+    assert len(first["selftest_url"].partition("#")[2]) == 43
 
 
-def test_a_secret_may_stand_in_a_file(tmp_path):
-    """READINESS_SECRET_KEY_FILE is read."""
-    (tmp_path / "key").write_text("some secret\n")
-    with Serving(tmp_path, READINESS_SECRET_KEY_FILE=str(tmp_path / "key")) as links:
-        assert links["base_url"].startswith("http://127.0.0.1:")
-    assert not (tmp_path / "data" / "secret.key").exists()
+def test_without_json_the_addresses_are_for_people(tmp_path):
+    """One address a line, with what it is."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "readiness", "serve", "--demo"],
+        cwd=ROOT, env=settings_env(tmp_path, {}), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    ) as process:  # fmt: skip
+        try:
+            assert process.stdout is not None
+            lines = [process.stdout.readline() for _ in range(5)]
+        finally:
+            process.terminate()
+            assert process.wait(TOO_LATE_S) == 0
+    assert [line.split("http://")[0].strip() for line in lines[:4]] == [
+        "Readiness serves at", "Demo self-test", "Demo leader's board", "Drop-in test",
+    ]  # fmt: skip
+    assert "Ctrl-C" in lines[4]
 
 
-def test_a_direct_start_with_tls(tmp_path):
-    """With a certificate the server speaks https by itself."""
-    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)],
-        check=True, capture_output=True,
-    )
-    with Serving(tmp_path, "--tls-cert", str(cert), "--tls-key", str(key)) as links:
-        assert links["base_url"].startswith("https://")
-        trust = ssl.create_default_context(cafile=str(cert))
-        with urllib.request.urlopen(links["dropin_url"], context=trust, timeout=10) as answer:
-            assert "max-age=31536000" in answer.headers["Strict-Transport-Security"]
+async def test_a_direct_start_with_tls(tmp_path):
+    """It answers https with HSTS, the socket works over wss, and the cookie is a __Host- cookie."""
+    cert, key = certificate(tmp_path)
+    trust = ssl.create_default_context(cafile=str(cert))
+    with serving(tmp_path, "--demo", TLS_CERT=str(cert), TLS_KEY=str(key)) as server:
+        assert server.base.startswith("https://127.0.0.1:")
+        async with participant(server.base, server.links["selftest_url"], ssl=trust) as anna:
+            async with anna.http.get(server.base, ssl=trust) as response:
+                assert response.status == 200
+                assert response.headers["Strict-Transport-Security"].startswith("max-age=31536000")
+            assert [cookie.key[:10] for cookie in anna.http.cookie_jar] == ["__Host-rd-"]
+            await anna.begin()
+            await anna.send("devices", "final", PRESENT)
+            assert (await anna.finish())["cause"] is None
+        await let_go({"ssl": trust})
+        assert server.stop() == 0
 
 
-def test_the_plain_server_has_no_demo(tmp_path):
-    """`readiness serve` alone makes no organisation; the two other commands make one and its links."""
-    url = {"READINESS_PUBLIC_URL": "https://ready.example"}
-    made = run(tmp_path, "organisation", "--slug", "sunnaas", "--name", "Sunnaas", "--support-phone", "+47 1", **url)
+async def test_organisation_and_meeting_print_links_that_work(tmp_path):
+    """Made while no server runs; each link then opens its own page and session."""
+    port = str(free_port())
+    settings = {"PUBLIC_URL": f"http://127.0.0.1:{port}"}
+    made = readiness(
+        tmp_path, "organisation", "--slug", "sunnaas", "--name", "Sunnaas sykehus", "--support-phone", "66 96 90 00",
+        **settings,
+    )  # fmt: skip
     assert made.returncode == 0, made.stderr
-    meeting = run(tmp_path, "meeting", "--organisation", "sunnaas", "--starts", "2030-12-01T10:00",
-                  "--people", "patient:Anna,interpreter:TK", **url)
-    assert meeting.returncode == 0, meeting.stderr
-    assert [line.split()[0] for line in meeting.stdout.splitlines()] == ["Anna", "TK", "leader"]
-    assert meeting.stdout.count("https://ready.example/o/sunnaas/t#") == 2
-    assert meeting.stdout.count("https://ready.example/o/sunnaas/board#") == 1
+    printed = readiness(
+        tmp_path, "meeting", "--organisation", "sunnaas", "--starts", "2030-01-01T10:00", "--title", "Kontroll",
+        "--people", "patient:Anna,relative:Per", **settings,
+    )  # fmt: skip
+    assert printed.returncode == 0, printed.stderr
+    links = dict(line.rsplit(maxsplit=1) for line in printed.stdout.splitlines())
+    assert [name.strip() for name in links] == ["Anna", "Per", "leader"]
+    assert ["/t#" in link for link in links.values()] == [True, True, False]
+    assert all(link.startswith(f"http://127.0.0.1:{port}/o/sunnaas/") for link in links.values())
+    with serving(tmp_path, PORT=port, **settings) as server:
+        assert set(server.links) == {"base_url"}
+        for link in links.values():
+            async with participant(server.base, link) as person, person.http.get(link) as response:
+                text = await response.text()
+                assert response.status == 200
+                assert "Sunnaas sykehus" in text
+                assert "66 96 90 00" in text
+                if "/t#" in link:
+                    assert (await person.begin())["ask"]["expected_people"] == 1
 
 
-def test_help_names_every_setting(tmp_path):
-    """`readiness serve --help` is real help."""
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (["organisation", "--slug", "Å", "--name", "A", "--support-phone", "1"], "--slug"),
+        (["organisation", "--slug", "a", "--name", "A", "--support-phone", "1", "--languages", "se"], "--languages"),
+        (["organisation", "--slug", "a", "--name", "A", "--support-phone", "1", "--time-zone", "Mars"], "--time-zone"),
+        (["meeting", "--organisation", "none", "--starts", "2030-01-01T10:00"], "--organisation"),
+        (["meeting", "--organisation", "a", "--starts", "tomorrow"], "--starts"),
+        (["meeting", "--organisation", "a", "--starts", "2030-01-01T10:00", "--minutes", "0"], "--minutes"),
+        (["meeting", "--organisation", "a", "--starts", "2030-01-01T10:00", "--people", "king:Harald"], "--people"),
+        (["meeting", "--organisation", "a", "--starts", "2030-01-01T10:00", "--people", ""], "--people"),
+    ],
+)  # fmt: skip
+def test_what_cant_be_made_is_said(tmp_path, monkeypatch, capsys, arguments, name):
+    """One line that names the flag."""
+    monkeypatch.setenv("READINESS_PUBLIC_URL", "https://ready.example")
+    monkeypatch.setenv("READINESS_DATA_DIR", str(tmp_path))
+    refused(in_this_process(capsys, *arguments), name)
+
+
+def test_a_meeting_without_a_public_address_is_refused(tmp_path):
+    """Its links would lead nowhere."""
+    arguments = ["meeting", "--organisation", "a", "--starts", "2030-01-01T10:00"]
+    refused(readiness(tmp_path, *arguments), "READINESS_PUBLIC_URL")
+
+
+def test_help_and_version(tmp_path):
+    """Every setting is in the help with its variable."""
     from readiness.settings import SETTINGS
 
-    done = run(tmp_path, "serve", "--help")
-    assert done.returncode == 0
-    assert all(setting.flag in done.stdout for setting in SETTINGS)
+    assert readiness(tmp_path, "--version").stdout.strip() == f"readiness {__version__}"
+    shown = readiness(tmp_path, "serve", "--help").stdout
+    for setting in SETTINGS:
+        assert setting.flag in shown
+        assert setting.variable in " ".join(shown.split())

@@ -1,4 +1,4 @@
-"""Processes die, freeze and are told to stop; lines drop; places run out. Nothing finished is lost, everybody is told."""
+"""Processes die, freeze and are told to stop; lines drop; places run out. Nothing finished is lost, all are told."""
 
 from __future__ import annotations
 
@@ -76,8 +76,7 @@ def _runs(pid: int) -> bool:
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 async def test_a_test_goes_on_through_another_process_when_its_own_is_killed(tmp_path, postgres):
-    """kill -9 in the middle: the page comes back through the other process, nothing finished is asked again, and the
-    report is complete. What the dead process had started ends too."""
+    """Nothing finished is asked again, and the report is complete; what the dead process had started ends too."""
     settings = {"WORKERS": "2", "PORT": str(free_port()), "DATABASE_URL": postgres.create()}
     with serving(tmp_path, "--demo", **settings) as server:
         async with chromium() as page:
@@ -128,7 +127,7 @@ async def test_a_board_in_one_process_turns_when_a_report_comes_through_another(
                 seen = len(watch.boards)
                 await anna.finish()
                 told = time.monotonic()
-                turned = await watch.until(lambda shown: state_of(shown) not in {"not_tested"}, timeout_s=5)
+                turned = await watch.until(lambda shown: state_of(shown) != "not_tested", timeout_s=5)
         print(f"board turned {turned - told:+.3f} s after the participant was told; {seen} boards before")
     assert turned - told < BOARD_TURNS_S
 
@@ -137,8 +136,7 @@ async def test_a_board_in_one_process_turns_when_a_report_comes_through_another(
 @pytest.mark.slow
 @pytest.mark.timeout(150)
 async def test_sigterm_lets_running_tests_finish_and_sends_new_ones_away(tmp_path, postgres, workers):
-    """/readyz says draining with 503, the running test gets its report, a new one a polite refusal, and the process
-    ends with status 0 within a minute, boards and idle connections notwithstanding."""
+    """Then the process ends with status 0 within a minute, an open board notwithstanding; /readyz says draining."""
     settings = {"WORKERS": workers, "PORT": str(free_port())}
     if workers != "1":
         settings["DATABASE_URL"] = postgres.create()
@@ -180,8 +178,7 @@ async def test_sigterm_lets_running_tests_finish_and_sends_new_ones_away(tmp_pat
 @pytest.mark.slow
 @pytest.mark.timeout(90)
 async def test_a_lost_media_worker_ends_its_own_test_only(tmp_path, fate, cause):
-    """Killed or frozen: that participant is told within 20 s, the test is kept as incomplete, and the neighbour's test
-    goes on to measure."""
+    """Killed or frozen: told within 20 s and kept as incomplete, while the neighbour's test goes on to measure."""
     with serving(tmp_path, "--demo") as server:
         async with participant(server.base, server.links["selftest_url"]) as anna, participant(server.base) as per:
             await anna.begin()
