@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from readiness.texts import WEB_FOLDER
 __all__ = ["Asset", "Assets"]
 
 COMPRESSED = frozenset({".js", ".css", ".json", ".svg"})
+_DOC_COMMENT = re.compile(rb"(?m)^[ \t]*/\*\*(?:(?!\*/).)*\*/[ \t]*$", re.DOTALL)
+"""A JSDoc block on lines of its own: types for the checker, a quarter of what a phone would load."""
 SERVED = COMPRESSED | {".mp3", ".png", ".ico", ".webp"}
 _TYPES = {".js": "text/javascript", ".json": "application/json", ".svg": "image/svg+xml", ".mp3": "audio/mpeg"}
 
@@ -61,8 +64,15 @@ def _read(folder: Path) -> list[tuple[str, Asset]]:
     ]
 
 
+def _as_blank_lines(comment: re.Match[bytes]) -> bytes:
+    """Keep the line numbers, so that an error names the line of the source."""
+    return b"\n" * comment[0].count(b"\n")
+
+
 def _asset(path: Path) -> Asset:
     plain = path.read_bytes()
+    if path.suffix == ".js":
+        plain = _DOC_COMMENT.sub(_as_blank_lines, plain)
     kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     if kind.startswith("text/"):
         kind += "; charset=utf-8"

@@ -1,0 +1,43 @@
+"""What a browser loads: scripts without their type comments, but otherwise as they stand in the project."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from readiness.server.assets import Assets
+from readiness.texts import WEB_FOLDER
+
+ASSETS = Assets()
+SCRIPTS = sorted(path.relative_to(WEB_FOLDER).as_posix() for path in WEB_FOLDER.rglob("*.js"))
+
+
+@pytest.fixture(scope="module")
+def parsed(tmp_path_factory) -> str:
+    """What node says to all served scripts at once."""
+    folder = tmp_path_factory.mktemp("served")
+    (folder / "package.json").write_text('{"type": "module"}')
+    for number, name in enumerate(SCRIPTS):
+        asset = ASSETS.get(name)
+        assert asset
+        (folder / f"{number}.js").write_bytes(asset.plain)
+    checks = [["node", "--check", str(folder / f"{number}.js")] for number in range(len(SCRIPTS))]
+    return "".join(subprocess.run(check, capture_output=True, text=True, check=False).stderr for check in checks)
+
+
+def test_served_scripts_parse(parsed):
+    """Leaving the comments out breaks no script."""
+    assert parsed == ""
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_only_comments_are_left_out(name):
+    """Every line of code is served, on the line where it stands in the source."""
+    asset = ASSETS.get(name)
+    assert asset
+    source = (WEB_FOLDER / name).read_text(encoding="utf-8").split("\n")
+    served = asset.plain.decode("utf-8").split("\n")
+    assert len(source) == len(served)
+    changed = [(a, b) for a, b in zip(source, served, strict=True) if a != b]
+    assert all(b == "" and a.strip().startswith(("/**", "*")) for a, b in changed)
