@@ -11,8 +11,14 @@ from reports.store.records import Invitation, Meeting, Organisation, Participant
 
 CANARY_LABEL = "CanaryLabel"
 SUNNAAS = Organisation(
-    id="sunnaas", slug="sunnaas", name="Sunnaas", support_phone="+47 66 96 90 00", support_hours="08-15",
-    languages=("nb", "nn", "en"), time_zone="Europe/Oslo", drop_in_allowed=True,
+    id="sunnaas",
+    slug="sunnaas",
+    name="Sunnaas",
+    support_phone="+47 66 96 90 00",
+    support_hours="08-15",
+    languages=("nb", "nn", "en"),
+    time_zone="Europe/Oslo",
+    drop_in_allowed=True,
 )
 
 
@@ -29,13 +35,19 @@ class Cast:
     anna_invitation: Invitation
 
 
-async def invite(store: Store, meeting: Meeting, person: Participant | None, *, expires_at=None) -> tuple[str, Invitation]:
+async def invite(
+    store: Store, meeting: Meeting, person: Participant | None, *, expires_at=None
+) -> tuple[str, Invitation]:
     """Give out a link."""
     token = new_token()
     invitation = Invitation(
-        id=new_id(), organisation_id=meeting.organisation_id, kind="participant" if person else "leader",
-        meeting_id=meeting.id, participant_id=person.id if person else None,
-        expires_at=expires_at or meeting.ends_at + timedelta(hours=1), revoked_at=None,
+        id=new_id(),
+        organisation_id=meeting.organisation_id,
+        kind="participant" if person else "leader",
+        meeting_id=meeting.id,
+        participant_id=person.id if person else None,
+        expires_at=expires_at or meeting.ends_at + timedelta(hours=1),
+        revoked_at=None,
     )
     await store.add_invitation(invitation, hash_token(token))
     return token, invitation
@@ -46,8 +58,14 @@ async def make_cast(store: Store, *, practical=(), organisation: Organisation = 
     await store.ensure_organisation(organisation)
     starts = datetime.now(tz=UTC).replace(microsecond=0) + timedelta(days=1)
     meeting = Meeting(
-        id=new_id(), organisation_id=organisation.id, title="Kontroll", starts_at=starts,
-        ends_at=starts + timedelta(minutes=45), profile="consultation", practical=tuple(practical), expected_people=1,
+        id=new_id(),
+        organisation_id=organisation.id,
+        title="Kontroll",
+        starts_at=starts,
+        ends_at=starts + timedelta(minutes=45),
+        profile="consultation",
+        practical=tuple(practical),
+        expected_people=1,
     )
     anna = Participant(id=new_id(), meeting_id=meeting.id, role="patient", label=CANARY_LABEL, locale="nb", position=0)
     per = Participant(id=new_id(), meeting_id=meeting.id, role="relative", label="Per", locale="nn", position=1)

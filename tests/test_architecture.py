@@ -36,7 +36,7 @@ def tops(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_data_flows_from_measuring_to_judging_to_telling(path: Path):
-    """probes imports nothing of ours, reports only probes, and libraries stay where they belong."""
+    """Probes imports nothing of ours, reports only probes, and libraries stay where they belong."""
     package, where, imported = path.relative_to(ROOT).parts[0], path.relative_to(ROOT).as_posix(), tops(path)
     if package == "probes":
         assert not imported & {"reports", "readiness", "web"}
@@ -53,7 +53,11 @@ def test_data_flows_from_measuring_to_judging_to_telling(path: Path):
 @pytest.mark.parametrize("path", sorted((ROOT / "probes").rglob("*.py")), ids=lambda path: path.name)
 def test_heavy_libraries_are_loaded_only_when_used(path: Path):
     """Importing a probe loads neither OpenCV nor onnxruntime nor a sound device."""
-    assert not {name.split(".")[0] for name in imports_of(path, top_level_only=True)} & {"cv2", "onnxruntime", "sounddevice"}
+    assert not {name.split(".")[0] for name in imports_of(path, top_level_only=True)} & {
+        "cv2",
+        "onnxruntime",
+        "sounddevice",
+    }
 
 
 def test_the_web_process_does_not_load_aiortc():
@@ -76,7 +80,9 @@ def test_no_control_flow_by_assert(path: Path):
 
 def test_no_committed_file_names_a_registry_or_this_workplace():
     """Pinned by version and hash, without addresses; nothing points outside the project."""
-    files = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True)
+    files = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     hosts = ["pypi" + ".org", "python" + "hosted.org", "registry" + ".npmjs", "deb" + ".debian.org", "/work/" + "main"]
     for name in files.stdout.splitlines():
         content = (ROOT / name).read_bytes()

@@ -26,7 +26,9 @@ def test_an_installed_wheel_serves_the_page(tmp_path):
     """Page, script, catalogue, schema, digits, migrations, profiles and models all travel in the wheel."""
     subprocess.run(
         [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)],
-        check=True, capture_output=True, cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        cwd=tmp_path,
     )
     home = tmp_path / "home"
     venv.EnvBuilder(with_pip=True).create(home)
@@ -38,8 +40,11 @@ def test_an_installed_wheel_serves_the_page(tmp_path):
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("READINESS_", "PYTHON"))}
     environment |= {"READINESS_PORT": "0", "READINESS_DATA_DIR": str(tmp_path / "data")}
     process = subprocess.Popen(
-        [home / "bin" / "readiness", "serve", "--demo", "--json"], cwd=tmp_path, env=environment,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [home / "bin" / "readiness", "serve", "--demo", "--json"],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     assert process.stdout
     assert process.stderr

@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 LOOPBACK = "127.0.0.1"
 LOOK_EVERY_S = 60.0
 SECOND_LOOK_S = 5.0
-FIRST_LOOK_S = 5.0
-"""The first media worker is preloaded by then."""
+WARM_UP_S = 30.0
+"""By then the first media worker is preloaded even on a slow machine; a test that comes earlier waits for it."""
 DISK_FULL_PCT = 98.0
 ROUTE_PROBE = "192.0.2.1"
 """TEST-NET-1 (RFC 5737): connecting a UDP socket to it sends nothing, it only asks the kernel for the route."""
@@ -98,9 +98,9 @@ class Health:
         return {part: well or second[part] for part, well in first.items()}
 
     async def watch(self) -> None:
-        """Look every minute, and say in the log what went away and came back."""
+        """Look every minute, and every few seconds while a part is away; log what went away and came back."""
         before: Mapping[str, bool] = {}
-        await asyncio.sleep(FIRST_LOOK_S)
+        await self._warm_up()
         while True:
             now = await self._look_twice()
             self.confirmed = now
@@ -110,7 +110,13 @@ class Health:
                 elif well and before.get(part) is False:
                     log_event(log, logging.WARNING, "health.back", part=part)
             before = now
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(LOOK_EVERY_S if all(now.values()) else SECOND_LOOK_S)
+
+    async def _warm_up(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(WARM_UP_S):
+                while not self.pool.ready:  # noqa: ASYNC110 - the pool has nothing to wait for, and this is once
+                    await asyncio.sleep(0.5)
 
     async def _database(self) -> bool:
         try:

@@ -14,19 +14,48 @@ from reports.verdict import judge_check
 PROFILE = load_profile("consultation")
 
 
-def still(number: int, *, faces: int = 1, x_pct: float = 40.0, height_pct: float = 30.0, luma: float = 120.0,
-          background: float = 110.0, p95: float = 190.0, mean: float = 100.0, diff: float = 1.5) -> dict:
+def still(
+    number: int,
+    *,
+    faces: int = 1,
+    x_pct: float = 40.0,
+    height_pct: float = 30.0,
+    luma: float = 120.0,
+    background: float = 110.0,
+    p95: float = 190.0,
+    mean: float = 100.0,
+    diff: float = 1.5,
+) -> dict:
     """Return the numbers of one still, half a second after the one before."""
     face = {
-        "x_pct": x_pct, "y_pct": 25.0, "width_pct": 20.0, "height_pct": height_pct, "score": 0.9, "luma": luma,
-        "background_luma": background, "ev_stops": 0.2 if background < 150 else 3.5, "clipped_pct": 0.0,
-        "top_margin": 0.6, "eye_line_pct": 38.0,
+        "x_pct": x_pct,
+        "y_pct": 25.0,
+        "width_pct": 20.0,
+        "height_pct": height_pct,
+        "score": 0.9,
+        "luma": luma,
+        "background_luma": background,
+        "ev_stops": 0.2 if background < 150 else 3.5,
+        "clipped_pct": 0.0,
+        "top_margin": 0.6,
+        "eye_line_pct": 38.0,
     }
     return {
-        "t_ms": number * 500, "width_px": 640, "height_px": 360, "luma_mean": mean, "luma_p1": 8.0, "luma_p5": 15.0,
-        "luma_p50": mean, "luma_p95": p95, "luma_p99": p95 + 20, "luma_std": 45.0 if mean > 5 else 1.0,
-        "luma_range": p95 - 15.0, "frame_clipped_pct": 0.0, "noise_sigma": 1.0,
-        "diff_luma": None if number == 0 else diff, "faces": [face] * faces,
+        "t_ms": number * 500,
+        "width_px": 640,
+        "height_px": 360,
+        "luma_mean": mean,
+        "luma_p1": 8.0,
+        "luma_p5": 15.0,
+        "luma_p50": mean,
+        "luma_p95": p95,
+        "luma_p99": p95 + 20,
+        "luma_std": 45.0 if mean > 5 else 1.0,
+        "luma_range": p95 - 15.0,
+        "frame_clipped_pct": 0.0,
+        "noise_sigma": 1.0,
+        "diff_luma": None if number == 0 else diff,
+        "faces": [face] * faces,
     }
 
 

@@ -30,9 +30,7 @@ def measurement_passing(check_id: str) -> Measurement:
             if condition.metric == "value":
                 value = good if not isinstance(good, float) or not isinstance(value, float) else _tighter(rule, "value")
             else:
-                details[condition.metric] = (
-                    good if not isinstance(good, float) else _tighter(rule, condition.metric)
-                )
+                details[condition.metric] = good if not isinstance(good, float) else _tighter(rule, condition.metric)
     if rule.busy is not None:
         details[rule.busy.metric] = 1.0
     return Measurement(check_id, value, samples=10, details=details)
@@ -96,8 +94,10 @@ def measured_sets(draw) -> Mapping[str, Measurement]:
             st.floats(-1000, 1000),
             st.sampled_from(["nothing", "missing", "NotAllowedError", "none", "tcp-only", "relay-tcp", "no"]),
         )
-        moved = {name: draw(st.one_of(st.just(value), st.floats(-1000, 1000), st.booleans()))
-                 for name, value in found[check_id].details.items()}
+        moved = {
+            name: draw(st.one_of(st.just(value), st.floats(-1000, 1000), st.booleans()))
+            for name, value in found[check_id].details.items()
+        }
         found[check_id] = replace(found[check_id], value=draw(metric_values), details=moved)
     return found
 
@@ -169,8 +169,14 @@ def test_a_warning_does_not_hide_a_failure_that_could_not_be_ruled_out():
 
 @pytest.mark.parametrize(
     ("value", "outcome"),
-    [(150.0, Outcome.PASS), (150.1, Outcome.WARN), (300.0, Outcome.WARN), (300.1, Outcome.FAIL), (None, Outcome.NOT_MEASURED),
-     (math.inf, Outcome.NOT_MEASURED)],
+    [
+        (150.0, Outcome.PASS),
+        (150.1, Outcome.WARN),
+        (300.0, Outcome.WARN),
+        (300.1, Outcome.FAIL),
+        (None, Outcome.NOT_MEASURED),
+        (math.inf, Outcome.NOT_MEASURED),
+    ],
 )
 def test_the_limits_of_the_round_trip_are_inclusive(value, outcome):
     """At the limit still counts as the better outcome; no number is not measured."""
@@ -182,8 +188,9 @@ def test_advice_leaves_out_what_another_finding_explains():
     """A muted microphone is told once, not also as missing speech and noise."""
     muted = {
         **GOOD,
-        "microphone.level": Measurement("microphone.level", None, cause="no_speech",
-                                        details={"digital_zero_pct": 100.0, "processed": False}),
+        "microphone.level": Measurement(
+            "microphone.level", None, cause="no_speech", details={"digital_zero_pct": 100.0, "processed": False}
+        ),
         "microphone.speech": Measurement("microphone.speech", 0.0, "s"),
         "microphone.noise": not_measured("microphone.noise", "no_pause"),
         "microphone.clipping": not_measured("microphone.clipping", "no_speech"),
@@ -195,7 +202,9 @@ def test_a_missing_camera_is_told_once():
     """No camera: one piece of advice, not one for each check of the picture."""
     without = {key: value for key, value in GOOD.items() if not key.startswith("camera.")}
     without["camera.present"] = Measurement("camera.present", "NotFoundError")
-    without |= {c: not_measured(c, "no_camera") for c in PROFILE.checks if c.startswith("camera.") and c != "camera.present"}
+    without |= {
+        c: not_measured(c, "no_camera") for c in PROFILE.checks if c.startswith("camera.") and c != "camera.present"
+    }
     result = judge(without, PROFILE)
     assert result.advice == ("camera.not_found",)
     assert result.verdict is Verdict.NOT_READY
@@ -243,8 +252,10 @@ def test_our_own_lateness_is_never_the_participants_failure():
 
 def test_the_report_names_the_limits():
     """Where a figure has one good side the report tells where warning and failing begin; with two sides it does not."""
-    limits = {name: (PROFILE.checks[name].threshold(Outcome.WARN), PROFILE.checks[name].threshold(Outcome.FAIL))
-              for name in ("network.rtt", "network.throughput_up", "camera.framing", "camera.present")}
+    limits = {
+        name: (PROFILE.checks[name].threshold(Outcome.WARN), PROFILE.checks[name].threshold(Outcome.FAIL))
+        for name in ("network.rtt", "network.throughput_up", "camera.framing", "camera.present")
+    }
     assert limits == {
         "network.rtt": (150.0, 300.0),
         "network.throughput_up": (1.875, 1.5),
