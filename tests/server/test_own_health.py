@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from tests.cast import make_cast
 
 
@@ -29,6 +31,27 @@ async def test_one_slow_look_turns_nobody_away(server, monkeypatch):
     monkeypatch.setattr(type(health), "look", look)
     assert await health._look_twice() == {"media_port": True}
     assert await health._look_twice() == {"media_port": False}
+
+
+async def test_what_is_back_is_seen_within_seconds(server, monkeypatch):
+    """While a part is away, the next look comes soon: nobody is sent away for a minute after it is back."""
+    for name, value in {"SECOND_LOOK_S": 0.01, "WARM_UP_S": 0.01, "LOOK_EVERY_S": 60.0}.items():
+        monkeypatch.setattr(f"readiness.server.health.{name}", value)
+    health, looks = server.services.health, [False, False, False, False, True]
+
+    async def look(_self):
+        return {"media_workers": looks.pop(0) if len(looks) > 1 else looks[0]}
+
+    monkeypatch.setattr(type(health), "look", look)
+    watching = asyncio.create_task(health.watch())
+    try:
+        async with asyncio.timeout(10):
+            while not looks[0] or not health.confirmed.get("media_workers"):
+                await asyncio.sleep(0.01)
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+    assert health.is_well
 
 
 async def test_a_draining_server_says_so(server, http):
