@@ -19,7 +19,11 @@ __all__ = ["Downstream", "Upstream"]
 CHUNK_BYTES = 16 * 1024
 HEAD_BYTES = 16
 MAX_BYTES = 1_000_000
-"""Most that either direction may send: far more than a second at the probe rate."""
+"""Enough for either direction: far more than a second at the probe rate."""
+MOST_BYTES = 2 * MAX_BYTES
+"""A first megabyte that came all at once, after a pause of the line or of ours, proves no rate: then up to this."""
+LEAST_S = 0.6
+"""Just above the shortest span that a rate can be read from."""
 ENOUGH_S = 0.8
 ENOUGH_BYTES = 256 * 1024
 SEND_AHEAD = 4.0
@@ -85,7 +89,8 @@ class Upstream:
         self._points.append(((now_s - self._started) * 1000, self._total))
         elapsed = now_s - self._started
         proven = elapsed >= ENOUGH_S and self._total >= ENOUGH_BYTES and (self.rate_mbps or 0.0) >= self._probe_mbps
-        self.is_over = proven or self._total >= MAX_BYTES or elapsed >= self.LONGEST_S
+        spent = self._total >= MAX_BYTES and elapsed >= LEAST_S
+        self.is_over = proven or spent or self._total >= MOST_BYTES or elapsed >= self.LONGEST_S
         return self.is_over
 
     @property

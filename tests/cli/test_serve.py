@@ -18,7 +18,8 @@ from readiness.cli import main
 from tests.integration.participant import PRESENT, let_go, participant
 from tests.integration.support import ROOT, certificate, free_port, serving, settings_env
 
-TOO_LATE_S = 30
+pytestmark = pytest.mark.timeout(180)
+TOO_LATE_S = 60
 LINKS = {"base_url", "selftest_url", "board_url", "dropin_url"}
 
 

@@ -23,8 +23,8 @@ from readiness.server.health import default_route_address
 
 ROOT = Path(__file__).parents[2]
 CLIP_FOLDER = ROOT / ".cache" / "clips"
-START_S = 40.0
-"""Generous: a cold start on a busy machine, migrations included."""
+START_S = 90.0
+"""Generous: a cold start takes 3 s, or 36 s where eight other programs keep two cores busy (measured)."""
 
 
 class ServerProcess:
@@ -101,7 +101,7 @@ def settings_env(folder: Path, settings: dict[str, str]) -> dict[str, str]:
 def serving(
     folder: Path, *arguments: str, command: tuple[str, ...] | None = None, cwd: Path = ROOT, **settings: str
 ) -> Iterator[ServerProcess]:
-    """Start a server with `settings` (names without prefix), and stop it in the end. It must serve within 40 s."""
+    """Start a server with `settings` (names without prefix), and stop it in the end. It must serve within 90 s."""
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "server.log"
     began = time.monotonic()

@@ -18,6 +18,7 @@ from tests.integration.participant import board, let_go, participant, state_of
 from tests.integration.support import ROOT, certificate, free_port, program, serving
 from tests.integration.walking import assert_network_measured, assert_words_shown, report_of, walk
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 EXAMPLE = ROOT / "readiness" / "docs" / "nginx.conf.example"
 MAIN = """
 daemon off;
@@ -101,8 +102,6 @@ def _await_answer(port: int, log: Path) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.slow
-@pytest.mark.timeout(180)
 async def test_the_whole_test_and_the_board_work_through_nginx(site):
     """Page, session socket and the board's events go through the proxy; media goes straight to the server."""
     async with (

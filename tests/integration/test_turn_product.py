@@ -15,7 +15,7 @@ from tests.integration.chromium import chromium
 from tests.integration.support import free_port, free_udp_range, host_address, program, serving
 from tests.integration.walking import assert_network_measured, assert_words_shown, report_of, walk
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
 SECRET = "shared-between-coturn-and-readiness"
 RELAY_ONLY = """
 const Own = window.RTCPeerConnection;
