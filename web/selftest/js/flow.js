@@ -133,7 +133,7 @@ async function pictureStep(tools, devices, signal) {
       source: tools.stills, clock, signal: inner, watch: tools.watchFrames, asked: () => asked(tools),
       sendStill: (t_ms, jpeg) => link.sendBinary(STILL_UP, t_ms, jpeg),
       onHint: (handler) => link.on("hint", handler),
-      onProgress: ({ code }) => tools.dispatch({ type: "hint", code }),
+      onProgress: ({ code, values }) => tools.dispatch({ type: "hint", code, values }),
     }));
 }
 
@@ -155,6 +155,7 @@ async function soundStep(tools, devices, signal) {
   return guarded(tools, "sound", signal, async (inner) =>
     sound.run({
       recorder: await tools.recorder(), processed: isProcessed(devices.microphone, tools.platform), clock, signal: inner,
+      device_class: devices.microphone.device_class,
       asked: () => asked(tools),
       mark: (step, t_ms) => link.send("sound", "mark", { step, t_ms }),
       sendPcm: (t_ms, samples) => link.sendBinary(PCM_UP, t_ms, new Uint8Array(samples.buffer)),
