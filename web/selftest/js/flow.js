@@ -30,6 +30,8 @@ const REPORT_MS = 45_000;
  * @property {() => Promise<DevicesResult>} devices resolves when the person has settled camera and microphone
  * @property {() => Promise<import("../../shared/types").Recorder>} recorder
  * @property {(digits: number[], gain_db: number) => Promise<number>} play
+ * @property {() => Promise<void>} offerOutputs show the way to another loudspeaker where there is one
+ * @property {() => Promise<void> | undefined} nextOutput play through the next loudspeaker
  * @property {picture.StillSource} stills
  * @property {(times: picture.FrameTimes) => () => void} watchFrames
  * @property {(config: RTCConfiguration) => RTCPeerConnection} createPeer
@@ -176,8 +178,10 @@ function networkOptions(tools, plan, signal) {
 }
 
 /** @param {Tools} tools @param {AbortSignal} signal @returns {Promise<speaker.Answer>} */
-async function speakerAnswer({ inputs }, signal) {
-  const { action, data } = await inputs.next(["heard-digits", "heard-nothing", "no-sound", "skip", "play-again"], signal);
+async function speakerAnswer({ inputs, nextOutput }, signal) {
+  const ways = ["heard-digits", "heard-nothing", "no-sound", "skip", "play-again", "other-output"];
+  const { action, data } = await inputs.next(ways, signal);
+  if (action === "other-output") await nextOutput();
   const digits = (data.digits ?? "").split("").map(Number);
   return { action: /** @type {speaker.Answer["action"]} */ (action), digits };
 }
@@ -187,6 +191,7 @@ async function speakerStep(tools, plan, kept, signal) {
   if (!kept.speaker) {
     tools.dispatch({ type: "speaker", progress: { attempt: 0, digits: plan.digits[0] ?? [], choices: plan.choices[0] ?? [], state: "waiting", note: null } });
     enter(tools, "speaker");
+    tools.offerOutputs().catch(() => undefined);
     kept.speaker = await speaker.run({
       plan, play: tools.play, clock: tools.clock, signal, answer: (inner) => speakerAnswer(tools, inner),
       onProgress: (progress) => tools.dispatch({ type: "speaker", progress }),

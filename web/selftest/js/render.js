@@ -8,6 +8,7 @@
 import { applyTexts } from "../../shared/i18n.js";
 import { icon } from "../../shared/icons.js";
 import { adviceWords, statusAdvice } from "./advice.js";
+import { curveDrawing } from "./curve.js";
 import { draw } from "./drawing.js";
 import { figureWords } from "./figures.js";
 import { schematic, schematicNode } from "./schematic.js";
@@ -157,7 +158,7 @@ export function createView({ names }) {
     if (!speaker) return;
     const section = find('[data-step="speaker"]');
     section.dataset.digits = speaker.digits.join("");
-    const notes = { wrong: "speaker.wrong", louder: "speaker.louder" };
+    const notes = { wrong: "speaker.wrong", louder: "speaker.louder", other: "speaker.other" };
     const state = texts.t(`speaker.${speaker.state}`);
     say(find("#speaker-text"), speaker.note && speaker.state !== "played" ? texts.t(notes[speaker.note]) : state);
     const choices = find("#choices");
@@ -247,6 +248,8 @@ export function createView({ names }) {
       say(inside(item, ".outcome span"), texts.t(`outcome.${check.outcome}`));
       say(inside(item, ".value"), value);
       say(inside(item, ".limits"), limits);
+      const curve = curveDrawing(texts, check);
+      if (curve) item.append(curve);
       if (check.id === "camera.people") renderSchematic(item, checks);
       return item;
     }));
@@ -326,6 +329,10 @@ export function createView({ names }) {
     },
     enableStart() {
       /** @type {HTMLButtonElement} */ (find('[data-action="start"]')).disabled = false;
+    },
+    /** @param {boolean} possible */
+    offerOutputs(possible) {
+      find('[data-action="other-output"]').hidden = !possible;
     },
     preview: () => /** @type {HTMLVideoElement} */ (find("#preview")),
     otherDevice: () => /** @type {HTMLInputElement} */ (find("#other-device")).checked,
