@@ -1,7 +1,7 @@
 """The page's figures of the raw capture: digital zeros, peak, clipping and dropouts, which resampling and codecs erase.
 
 One block for each 100 ms: ``[t_ms, rms_dbfs, peak_dbfs, zero_pct, clipped_frames_pct, dropouts, flat_frames_pct]``;
-pages before version 2026-11-2 leave the last two out. A frame is 20 ms. "Clipped" is a run of samples at full scale,
+older pages leave the last two out. A frame is 20 ms. "Clipped" is a run of samples at full scale,
 "flat" a run at the block's own peak, as sound that was clipped and turned down afterwards has. "Dropouts" are runs of
 exact zeros of at least 5 ms in the middle of sound.
 """

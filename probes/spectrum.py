@@ -28,6 +28,8 @@ THIN_HZ: Final = RATE_HZ // THIN
 TAPS: Final = 257
 SEGMENT: Final = 4 * THIN_HZ
 """4 s: a resolution of 0.25 Hz tells a line from noise."""
+SHORTEST: Final = 5 * THIN_HZ // 2
+"""2.5 s do where there is no more: lines are 0.4 Hz wide then."""
 HOP: Final = SEGMENT // 2
 MAINS_HZ: Final = (50.0, 60.0)
 HARMONICS: Final = 6
@@ -38,6 +40,8 @@ LINE_HZ: Final = 0.75
 NEAR_HZ: Final = 15.0
 """How far from a line its surroundings go."""
 GUARD_HZ: Final = 2.0
+VOICED: Final = slice(320, 1600)
+"""Bins of 80-400 Hz: a segment counts the more, the less voice it holds, because hum goes on in the pauses."""
 
 DROP_DB: Final = 40.0
 """A band this far under the middle of the voice (300-3000 Hz) holds no voice that anyone hears."""
@@ -93,6 +97,7 @@ class HumFinder:
         self._history: NDArray[np.float64] = np.zeros(TAPS - 1)
         self._thin: NDArray[np.float64] = np.zeros(0)
         self._sum: NDArray[np.float64] = np.zeros(SEGMENT // 2 + 1)
+        self._weight = 0.0
         self._phase = 0
         self.segments = 0
 
@@ -110,17 +115,25 @@ class HumFinder:
             self._thin = self._thin[HOP:]
 
     def _add(self, segment: NDArray[np.float64]) -> None:
-        shape = _hann(SEGMENT)
-        self._sum += np.abs(np.fft.rfft(segment * shape)) ** 2 * 2.0 / (SEGMENT * float(np.sum(shape**2)))
+        power = _power(segment)
+        weight = 1.0 / (float(np.sum(power[VOICED])) + 1e-12)
+        self._sum += power * weight
+        self._weight += weight
         self.segments += 1
 
     def hum(self) -> Hum | None:
-        """Return the hum that was found (prominence 0 where there is none), or None before there are 4 s of sound."""
-        if not self.segments:
+        """Return the hum that was found (prominence 0 where there is none), or None before there are 2.5 s of sound."""
+        if not self.segments and len(self._thin) < SHORTEST:
             return None
-        power = self._sum / self.segments
+        power = self._sum / self._weight if self.segments else _power(self._thin)
         found = [_hum(power, mains) for mains in MAINS_HZ]
         return max(found, key=lambda hum: hum.prominence_db * hum.harmonics)
+
+
+def _power(segment: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the power of each bin of 0.25 Hz; bins add up to the mean power of a whole segment."""
+    shape = _hann(len(segment))
+    return np.abs(np.fft.rfft(segment * shape, SEGMENT)) ** 2 * 2.0 / (SEGMENT * float(np.sum(shape**2)))
 
 
 def _hum(power: NDArray[np.float64], mains: float) -> Hum:

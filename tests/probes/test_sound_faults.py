@@ -81,9 +81,14 @@ def test_one_tone_is_not_the_mains() -> None:
     assert found.prominence_db == 0
 
 
-def test_less_than_four_seconds_say_nothing_of_hum() -> None:
-    """A line 0.25 Hz wide takes four seconds to see."""
-    assert hum_of(mains(50, -40, 3.9)) is None
+def test_hum_takes_two_and_a_half_seconds() -> None:
+    """Less says nothing; three seconds tell hum from no hum, so that a quick person is measured too."""
+    assert hum_of(mains(50, -40, 2.4)) is None
+    found, clean = hum_of(mains(50, -40, 3) + noise(-60, 3)), hum_of(noise(-40, 3))
+    assert found is not None
+    assert clean is not None
+    assert (found.mains_hz, found.prominence_db > 12, clean.prominence_db) == (50, True, 0)
+    assert found.level_dbfs == pytest.approx(-40, abs=1.5)
 
 
 def test_hum_is_the_same_in_pieces_of_any_size() -> None:
