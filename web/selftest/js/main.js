@@ -164,7 +164,7 @@ async function attach(stream) {
 /** @returns {import("./checks/picture.js").StillSource} */
 function stillSource() {
   const canvas = document.createElement("canvas");
-  const context = canvas.getContext("2d");
+  const context = canvas.getContext("2d", { willReadFrequently: true });
   return {
     noise() {
       const { width, height } = canvas;
