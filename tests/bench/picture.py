@@ -49,7 +49,7 @@ class Figure(NamedTuple):
 def run(*, quick: bool = False) -> list[Figure]:
     """Return every figure; `quick` takes a quarter of the placements and two sizes."""
     data.fetch()
-    return [*people(quick), *framing(quick), *light(quick), *sharpness(quick)]
+    return [*people(quick), *framing(quick), *turned(quick), *light(quick), *sharpness(quick)]
 
 
 def codes(picture: Picture, *, expected: int = 1, code_of: str | None = None) -> list[str]:
@@ -185,6 +185,22 @@ FAULTS: dict[str, tuple[Make, frozenset[str], int]] = {
     "somebody at the edge": (_someone_at_edge, frozenset({"camera.someone_at_edge"}), 1),
 }  # fmt: skip
 """Fault to how it is made, the advice that names it, and how many people are expected. Upright size: 640 x 480."""
+
+
+# --- turned cameras
+
+
+def turned(quick: bool) -> Iterator[Figure]:
+    named: list[bool] = []
+    upright: list[bool] = []
+    for name in list(data.PEOPLE)[:: 3 if quick else 1]:
+        picture = data.portrait_of(name, 90)
+        upright.append("camera.rotated" not in codes(data.still_of(picture)))
+        for turns in (1, 2, 3):
+            found = codes(data.still_of(np.ascontiguousarray(np.rot90(picture, turns))))
+            named.append("camera.rotated" in found)
+    yield Figure("turned camera named", 100 * float(np.mean(named)), 95, True, "%", f"{len(named)} stills, 3 turns")
+    yield Figure("upright not called turned", 100 * float(np.mean(upright)), 97, True, "%", f"{len(upright)} stills")
 
 
 # --- light
