@@ -155,7 +155,13 @@ def test_half_samples_and_floods_are_refused(data: bytes) -> None:
     analyser = SoundAnalyser(Script())
     with pytest.raises(ValueError, match="sound"):
         analyser.feed(data, 0)
-    assert analyser.feed(b"", 0) == {"t_ms": 0, "speech_s": 0, "level_dbfs": FLOOR_DBFS, "speaking": False, "quiet_s": 0}
+    assert analyser.feed(b"", 0) == {
+        "t_ms": 0,
+        "speech_s": 0,
+        "level_dbfs": FLOOR_DBFS,
+        "speaking": False,
+        "quiet_s": 0,
+    }
 
 
 def test_speaking_follows_the_last_windows() -> None:
