@@ -13,12 +13,12 @@ from aiohttp import web
 from readiness.access.links import cookie_name, redeem, start_drop_in
 from readiness.errors import AccessError, InputError
 from readiness.logs import log_event
-from readiness.server.board import board_json
+from readiness.server.board import board_json, organisation_json
 from readiness.server.services import SERVICES, Services, caller, session_of
 from reports.model import rfc3339
 from reports.profile import load_profile
 from reports.store import Watcher
-from reports.store.records import Organisation, Session
+from reports.store.records import Session
 
 __all__ = ["routes"]
 
@@ -190,17 +190,4 @@ async def _session_json(services: Services, session: Session) -> dict[str, Any]:
         "expected_people": meeting.expected_people if meeting else profile.expected_people,
         "last_report": report.body if report else None,
         "service_ready": services.health.is_well and not services.draining,
-    }
-
-
-def organisation_json(organisation: Organisation | None) -> dict[str, Any] | None:
-    """Return what anyone may know of an organisation."""
-    if organisation is None:
-        return None
-    return {
-        "slug": organisation.slug,
-        "name": organisation.name,
-        "support_phone": organisation.support_phone,
-        "support_hours": organisation.support_hours,
-        "languages": list(organisation.languages),
     }

@@ -9,9 +9,9 @@ from readiness.errors import AccessError
 from readiness.server.services import Services
 from reports.advice import leader_area
 from reports.model import rfc3339
-from reports.store.records import BoardRow, Session, StoredReport
+from reports.store.records import BoardRow, Organisation, Session, StoredReport
 
-__all__ = ["board_json", "state_of"]
+__all__ = ["board_json", "organisation_json", "state_of"]
 
 
 async def board_json(services: Services, session: Session) -> dict[str, Any]:
@@ -23,13 +23,7 @@ async def board_json(services: Services, session: Session) -> dict[str, Any]:
     now = services.now()
     rows = await services.store.board(meeting.id)
     return {
-        "organisation": {
-            "slug": organisation.slug,
-            "name": organisation.name,
-            "support_phone": organisation.support_phone,
-            "support_hours": organisation.support_hours,
-            "languages": list(organisation.languages),
-        },
+        "organisation": organisation_json(organisation),
         "meeting": {
             "title": meeting.title,
             "starts_at": rfc3339(meeting.starts_at),
@@ -71,3 +65,16 @@ def _row_json(row: BoardRow, now: datetime) -> dict[str, Any]:
             "responsible": responsible,
         }
     return shown
+
+
+def organisation_json(organisation: Organisation | None) -> dict[str, Any] | None:
+    """Return what anyone may know of an organisation."""
+    if organisation is None:
+        return None
+    return {
+        "slug": organisation.slug,
+        "name": organisation.name,
+        "support_phone": organisation.support_phone,
+        "support_hours": organisation.support_hours,
+        "languages": list(organisation.languages),
+    }
