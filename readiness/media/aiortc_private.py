@@ -36,6 +36,7 @@ __all__ = [
     "raw_video",
     "stamp_arrivals",
     "tap_feedback",
+    "tap_media",
 ]
 
 _RTCP_TRANSPORT_FEEDBACK = 205
@@ -277,6 +278,21 @@ def tap_feedback(pc: RTCPeerConnection, on_feedback: Callable[[bytes], None]) ->
 
     for transport in _private(pc, "dtlsTransports"):
         transport._handle_rtcp_data = tap
+
+
+def tap_media(pc: RTCPeerConnection, on_rtp: Callable[[bytes], None]) -> None:
+    """Give each RTP packet, decrypted, to `on_rtp`, and nothing to any receiver: no decoder, no thread, no report."""
+
+    async def tap(data: bytes, arrival_time_ms: int) -> None:  # noqa: ARG001 - the name is the caller's
+        on_rtp(data)
+
+    async def nothing(_parameters: object) -> None:
+        return None
+
+    for transport in _private(pc, "dtlsTransports"):
+        transport._handle_rtp_data = tap
+    for transceiver in pc.getTransceivers():
+        cast("Any", transceiver.receiver).receive = nothing
 
 
 def _feedback(data: bytes) -> list[bytes]:
