@@ -24,13 +24,14 @@ Emulated, apart for each direction, in the order in which a packet meets it:
 4. delay and jitter (uniform, added to each packet), never out of order: with packets closer than the jitter the
    later ones catch up with the slow one before them, so the delay leans towards the upper end, as on a real radio.
 
-Sizes count the IP and UDP or TCP heads, and nothing below them. Times are CLOCK_MONOTONIC, in seconds: the same clock as
-``time.monotonic()`` and ``time.perf_counter()`` of every process on this machine, in any namespace.
+Sizes count the IP and UDP or TCP heads, and nothing below them. Times are CLOCK_MONOTONIC, in seconds: the same clock
+as ``time.monotonic()`` and ``time.perf_counter()`` of every process on this machine, in any namespace.
 
-Not emulated: reordering, duplicates, damaged packets; fair or active queues (CoDel, FQ, ECN); slot structure of radios
-(delay and loss that depend on the load of others); line speed above the rate, which is infinite; the wire's own framing;
-NAT and firewalls that look deeper than the protocol number; IPv6. Packets that were taken in keep their time when the link
-changes. The same seed gives the same losses to the same sequence of packets, but no two runs of a browser send the same.
+Not emulated: reordering, duplicates, damaged packets; fair or active queues (CoDel, FQ, ECN); slots of radios (delay
+and loss that depend on the load of others); a line speed above the rate, which is infinite; framing below IP; NAT, and
+firewalls that look deeper than the protocol number; IPv6. Packets that were taken in keep their time when the link
+changes. The same seed gives the same fates to the same sequence of packets, but no two runs of a browser send the same.
+Packets to other addresses than the far side's are dropped and counted apart: browsers look for name servers.
 
 The emulator's own lateness is in the log (`PacketLog.late_s`); a run in which it was late is void, not bad.
 Needs root, ``ip`` and ``/dev/net/tun``; `lab.lab_unavailable` says what is missing, and the tests are then skipped.

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.link.lab import Lab, lab_unavailable
-from tests.link.model import Link
 
 MakeLab = Callable[..., Lab]
 

@@ -1,8 +1,9 @@
 """The process between two namespaces: reads packets from one TUN device, writes them to the other at their time.
 
-Started by `lab.Lab` with one JSON argument; takes one JSON command a line on standard input and answers with one line
-each on standard output. When its input ends without "stop" its parent has died: then it ends what still runs in the two
-namespaces and removes them, so that a crashed test leaves nothing behind. Only the standard library, to start fast.
+Started by `lab.Lab` with one JSON argument. Takes one JSON command a line on standard input and answers each with one
+line on standard output. When its input ends without "stop" its parent has died: then it ends what still runs in the two
+namespaces and removes them and the lab's folder, so that a crashed test leaves nothing behind. Only the standard
+library, to start fast.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import gc
 import json
 import os
 import select
+import shutil
 import signal
 import struct
 import subprocess
@@ -21,6 +23,7 @@ import sys
 import time
 from array import array
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -227,27 +230,36 @@ class Emulator:
 def end_namespace(name: str) -> None:
     """End what runs in a namespace of ours, and remove it. Silent where it is gone already."""
     found = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, check=False)
-    for pid in found.stdout.split():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(int(pid), signal.SIGKILL)
+    for pid in map(int, found.stdout.split()):
+        if pid != os.getpid():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
     subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
 
 
-def enter_namespace(name: str) -> None:
-    """Move this thread into a named network namespace."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    with open(f"/run/netns/{name}", "rb") as handle:
-        if libc.setns(handle.fileno(), _CLONE_NEWNET):
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), name)
+@contextlib.contextmanager
+def inside(name: str) -> Iterator[None]:
+    """Move this thread into a named network namespace and back again."""
+    with Path("/proc/thread-self/ns/net").open("rb") as home, Path("/run/netns", name).open("rb") as there:
+        _set_namespace(there.fileno(), name)
+        try:
+            yield
+        finally:
+            _set_namespace(home.fileno(), "home")
 
 
-def _open_tun(namespace: str) -> int:
-    """Make the TUN device in a namespace. This process is then in that namespace."""
-    enter_namespace(namespace)
-    fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-    fcntl.ioctl(fd, _TUNSETIFF, struct.pack("16sH22x", DEVICE.encode(), _IFF_TUN | _IFF_NO_PI))
+def open_tun(namespace: str) -> int:
+    """Make the TUN device in a namespace."""
+    with inside(namespace):
+        fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        fcntl.ioctl(fd, _TUNSETIFF, struct.pack("16sH22x", DEVICE.encode(), _IFF_TUN | _IFF_NO_PI))
     return fd
+
+
+def _set_namespace(fd: int, name: str) -> None:
+    if ctypes.CDLL(None, use_errno=True).setns(fd, _CLONE_NEWNET):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), name)
 
 
 def _be_punctual() -> bool:
@@ -280,7 +292,7 @@ def main() -> None:
     namespaces = given["namespaces"]
     stopped = False
     try:
-        fds = {side: _open_tun(name) for side, name in namespaces.items()}
+        fds = {side: open_tun(name) for side, name in namespaces.items()}
         emulator = Emulator(fds, given["addresses"], Link.from_json(given["link"]), given["seed"])
         _say({"pid": os.getpid(), "real_time": _be_punctual()})
         stopped = emulator.run()
@@ -288,6 +300,7 @@ def main() -> None:
         if not stopped:
             for name in namespaces.values():
                 end_namespace(name)
+            shutil.rmtree(given["folder"], ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -95,8 +94,7 @@ class PacketLog:
         since: float = -np.inf,
         until: float = np.inf,
     ) -> PacketLog:
-        """The packets of `protocol`, to or from `port`, within sizes (both included) that went in from `since` on and
-        before `until`."""
+        """The packets that fit: `port` at either end, sizes included, gone in from `since` on and before `until`."""
         chosen = (self.size >= min_size) & (self.size <= max_size) & (self.time_in >= since) & (self.time_in < until)
         if protocol is not None:
             chosen &= self.protocol == protocol
@@ -202,6 +200,7 @@ class Lab:
             "addresses": ADDRESSES,
             "link": self.link.to_json(),
             "seed": self._seed,
+            "folder": str(self._folder),
         }
         self._emulator = subprocess.Popen(
             [sys.executable, "-S", "-m", "tests.link.emulator", json.dumps(given)],
@@ -233,25 +232,16 @@ class Lab:
     def run(self, side: Side, argv: Sequence[str | Path], **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a program on one side and return what it said as text."""
         defaults = {"capture_output": True, "text": True, "check": True, "timeout": 60}
-        return subprocess.run([*self._inside(side), *map(str, argv)], **(defaults | options))
+        try:
+            return subprocess.run([*self._inside(side), *map(str, argv)], **(defaults | options))
+        except subprocess.CalledProcessError as error:
+            error.add_note(f"{error.stdout}\n{error.stderr}")
+            raise
 
     def socket(self, side: Side, family: int = socket.AF_INET, kind: int = socket.SOCK_DGRAM) -> socket.socket:
         """A socket of this process that lives on one side."""
-        made: list[socket.socket | OSError] = []
-
-        def make() -> None:
-            try:
-                emulator.enter_namespace(self.namespaces[side])
-                made.append(socket.socket(family, kind))
-            except OSError as error:
-                made.append(error)
-
-        thread = threading.Thread(target=make)  # only a thread of its own may leave our namespace, for ever
-        thread.start()
-        thread.join()
-        if isinstance(made[0], OSError):
-            raise made[0]
-        return made[0]
+        with emulator.inside(self.namespaces[side]):
+            return socket.socket(family, kind)
 
     def wrapper(self, side: Side, path: str) -> Path:
         """An executable file that runs the program at `path` on one side with whatever arguments it gets."""
@@ -367,7 +357,7 @@ def lab_unavailable() -> str | None:
     try:
         _ip("netns", "add", name)
         try:
-            script = "import sys; from tests.link.emulator import _open_tun; _open_tun(sys.argv[1])"
+            script = "import sys; from tests.link.emulator import open_tun; open_tun(sys.argv[1])"
             subprocess.run([sys.executable, "-S", "-c", script, name], cwd=ROOT, check=True, capture_output=True)
         finally:
             _ip("netns", "del", name)

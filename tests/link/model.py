@@ -17,7 +17,7 @@ ROUNDING_S = 1e-9
 class Bursts:
     """Loss in bursts after Gilbert and Elliott: a good state and a bad one, stepped once for each packet.
 
-    A bad state lasts ``100 / out_pct`` packets in the mean and holds ``into_pct / (into_pct + out_pct)`` of all packets.
+    A bad state lasts ``100 / out_pct`` packets in the mean; ``into_pct / (into_pct + out_pct)`` of all packets meet it.
     """
 
     into_pct: float

@@ -112,13 +112,14 @@ def test_a_bad_state_that_loses_some_leaves_the_good_states_loss_alone():
 def test_jitter_stays_in_its_bounds_and_in_order():
     """Far apart, delays are uniform; close together, the order is kept all the same."""
     wide, close = every(0.1, 5000), every(0.0001, 5000)
-    delays = [out - now for out, now in zip(send(Channel(Direction(delay_ms=10, jitter_ms=20), 1), wide), wide)]
+    apart = send(Channel(Direction(delay_ms=10, jitter_ms=20), 1), wide)
+    delays = [out - now for out, now in zip(apart, wide, strict=True)]
     assert 0.01 <= min(delays) < 0.0102
     assert 0.0298 < max(delays) <= 0.03
     assert sum(delays) / len(delays) == pytest.approx(0.02, abs=0.0005)
     outs = send(Channel(Direction(delay_ms=10, jitter_ms=20), 1), close)
     assert outs == sorted(outs)
-    assert max(out - now for out, now in zip(outs, close)) <= 0.03 + 1e-9
+    assert max(out - now for out, now in zip(outs, close, strict=True)) <= 0.03 + 1e-9
 
 
 def test_a_bucket_passes_at_once_and_fills_again_at_the_rate():
