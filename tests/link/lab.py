@@ -19,17 +19,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+import aiohttp
 import numpy as np
 from numpy.typing import NDArray
 from playwright.async_api import Browser, Playwright
 
 from tests.data.clips import camera_clip, microphone_clip
 from tests.integration.chromium import FLAGS
+from tests.integration.firefox import FirefoxPage, firefox
 from tests.integration.support import CLIP_FOLDER, ROOT, ServerProcess, program, serving
 from tests.link import emulator
 from tests.link.model import Link
@@ -95,7 +98,8 @@ class PacketLog:
         until: float = np.inf,
     ) -> PacketLog:
         """The packets that fit: `port` at either end, sizes included, gone in from `since` on and before `until`."""
-        chosen = (self.size >= min_size) & (self.size <= max_size) & (self.time_in >= since) & (self.time_in < until)
+        chosen: NDArray[np.bool_] = (self.size >= min_size) & (self.size <= max_size)
+        chosen &= (self.time_in >= since) & (self.time_in < until)
         if protocol is not None:
             chosen &= self.protocol == protocol
         if port is not None:
@@ -128,7 +132,7 @@ class PacketLog:
     @property
     def delay_ms(self) -> NDArray[np.float64]:
         """One-way delay of each packet that came out, ms."""
-        return (self.time_out - self.time_in)[self.passed] * 1e3
+        return np.asarray((self.time_out - self.time_in)[self.passed] * 1e3)
 
     def delay_quantiles_ms(self, *shares: float) -> list[float]:
         """One-way delay that each share (0 to 1) of the packets keeps, ms."""
@@ -208,13 +212,13 @@ class Lab:
         )  # fmt: skip
         self._closing.callback(self._end_emulator)
         self.real_time = self._answer()["real_time"]
-        for side, far in (("client", "server"), ("server", "client")):
+        for side, address in ADDRESSES.items():
             _ip_batch(
                 self.namespaces[side],
                 "link set lo up",
                 f"link set {emulator.DEVICE} addrgenmode none mtu {emulator.MTU} txqueuelen {QUEUE_PACKETS} up",
-                f"addr add {ADDRESSES[side]}/24 dev {emulator.DEVICE}",
-                f"route add default via {ADDRESSES[far]}",
+                f"addr add {address}/24 dev {emulator.DEVICE}",
+                f"route add default dev {emulator.DEVICE}",
             )
 
     def close(self) -> None:
@@ -280,6 +284,18 @@ class Lab:
         return await playwright.chromium.launch(
             executable_path=self.wrapper("client", program("chromium")), args=flags
         )  # fmt: skip
+
+    def firefox(self, profile: Path) -> AbstractAsyncContextManager[FirefoxPage]:
+        """A Firefox on the client's side, driven by this process; our server counts as secure."""
+
+        def make_socket(info: tuple[Any, ...]) -> socket.socket:
+            one = self.socket("client", info[0], info[1])
+            one.setblocking(False)
+            return one
+
+        connector = aiohttp.TCPConnector(socket_factory=make_socket)
+        secure = [ADDRESSES["server"]]
+        return firefox(profile, treat_as_secure=secure, command=self._inside("client"), connector=connector)
 
     # ---- the link
 

@@ -67,7 +67,7 @@ def drain(one, wait_s):
 
 
 @pytest.fixture
-def talk_in(request):
+def talk_in():
     """Make the two sockets in a lab, closed after the test."""
     with contextlib.ExitStack() as open_ones:
         yield lambda lab: open_ones.enter_context(contextlib.closing(Talk(lab)))
@@ -126,25 +126,25 @@ def test_the_same_seed_loses_the_same_packets(make_lab, talk_in):
     fates = []
     for seed in (5, 5, 6):
         lab = make_lab(both(loss_pct=10, burst=Bursts(2, 30)), seed=seed)
-        talk_in(lab).up(300)
-        time.sleep(0.1)
-        fates.append(lab.log("up").fate.tolist())
+        talk = talk_in(lab)
+        talk.up(300)
+        fates.append((talk.heard(wait_s=0.2), lab.log("up").fate.tolist()))
     assert fates[0] == fates[1] != fates[2]
 
 
 def test_a_full_queue_is_as_deep_as_asked_and_drains_at_the_rate(make_lab, talk_in):
-    """A burst of 250 packets of 1 ms each into 100 ms of queue: 100 pass, the last one waited 100 ms."""
+    """A burst of 250 packets of 1 ms each into 100 ms of queue: 100 pass, and as many as left meanwhile."""
     lab = make_lab(Link(up=Direction(rate_mbps=12, queue_ms=100)))
     talk = talk_in(lab)
-    began_s = time.monotonic()
     talk.up(250, size=1500)
-    spent_ms = (time.monotonic() - began_s) * 1e3
     heard = talk.heard()
     log = lab.log("up")
-    assert len(heard) == pytest.approx(100 + spent_ms / 2, abs=2 + spent_ms / 2)
+    spent_ms = (log.time_in[-1] - log.time_in[0]) * 1e3
+    late_ms = float(log.late_s[log.passed].max()) * 1e3
+    assert 100 <= len(heard) <= 101 + spent_ms
     assert log.lost_queue == 250 - len(heard)
-    assert log.delay_ms.max() == pytest.approx(100, abs=2 + float(log.late_s[log.passed].max()) * 1e3)
-    assert log.carried_mbps == pytest.approx(12, rel=0.03)
+    assert 98.9 < log.delay_ms.max() < 100.1 + late_ms
+    assert log.carried_mbps == pytest.approx(12, rel=0.01 + late_ms / 100)
 
 
 def test_the_link_changes_in_the_middle_of_a_run(make_lab, talk_in):
@@ -220,7 +220,7 @@ def test_a_wrong_command_is_told(make_lab):
 def test_ping_sees_the_delay(make_lab, up_ms, down_ms):
     """The median of a hundred round trips is both delays, within a millisecond."""
     lab = make_lab(Link(Direction(delay_ms=up_ms), Direction(delay_ms=down_ms)))
-    said = lab.run("client", ["ping", "-n", "-c", "100", "-i", "0.01", ADDRESSES["server"]]).stdout
+    said = lab.run("client", ["ping", "-n", "-c", "100", "-i", "0.005", ADDRESSES["server"]]).stdout
     trips = [float(trip) for trip in re.findall(r"time=([\d.]+)", said)]
     assert len(trips) == 100
     assert statistics.median(trips) == pytest.approx(up_ms + down_ms, abs=1)
