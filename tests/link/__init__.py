@@ -24,6 +24,9 @@ Emulated, apart for each direction, in the order in which a packet meets it:
 4. delay and jitter (uniform, added to each packet), never out of order: with packets closer than the jitter the
    later ones catch up with the slow one before them, so the delay leans towards the upper end, as on a real radio.
 
+TCP uses CUBIC on both sides, as most machines do, and not this machine's default; `Lab(..., congestion="bbr")` asks
+for another.
+
 Sizes count the IP and UDP or TCP heads, and nothing below them. Times are CLOCK_MONOTONIC, in seconds: the same clock
 as ``time.monotonic()`` and ``time.perf_counter()`` of every process on this machine, in any namespace.
 

@@ -23,22 +23,23 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-import aiohttp
 import numpy as np
 from numpy.typing import NDArray
-from playwright.async_api import Browser, Playwright
 
-from tests.data.clips import camera_clip, microphone_clip
-from tests.integration.chromium import FLAGS
-from tests.integration.firefox import FirefoxPage, firefox
-from tests.integration.support import CLIP_FOLDER, ROOT, ServerProcess, program, serving
 from tests.link import emulator
 from tests.link.model import Link
 
+if TYPE_CHECKING:  # what browsers and our server need is imported where they are launched: a lab starts in 0.1 s
+    from playwright.async_api import Browser, Playwright
+
+    from tests.integration.firefox import FirefoxPage
+    from tests.integration.support import ServerProcess
+
 __all__ = ["ADDRESSES", "TCP", "UDP", "Lab", "PacketLog", "lab_unavailable"]
 
+ROOT = Path(__file__).parents[2]
 Side = Literal["client", "server"]
 Way = Literal["up", "down"]
 ADDRESSES: dict[Side, str] = {"client": "10.98.0.1", "server": "10.98.0.2"}
@@ -168,7 +169,8 @@ def _mbps(times: NDArray[np.float64], sizes: NDArray[np.uint16]) -> float:
 class Lab:
     """Two sides and the link between them; use it in a ``with`` block. Several at once do not meet."""
 
-    def __init__(self, link: Link, seed: int) -> None:
+    def __init__(self, link: Link, seed: int, *, congestion: str = "cubic") -> None:
+        """`congestion` is the TCP congestion control of both sides: what most machines use, not what this one does."""
         self.link = link
         self.real_time = False
         """Whether the emulator was given real-time priority."""
@@ -177,6 +179,7 @@ class Lab:
             side: f"{PREFIX[side]}{os.getpid()}" + (f"-{number}" if number else "") for side in ADDRESSES
         }
         self._seed = seed
+        self._congestion = congestion
         self._closing = contextlib.ExitStack()
         self._emulator: subprocess.Popen[bytes] | None = None
 
@@ -217,8 +220,8 @@ class Lab:
                 self.namespaces[side],
                 "link set lo up",
                 f"link set {emulator.DEVICE} addrgenmode none mtu {emulator.MTU} txqueuelen {QUEUE_PACKETS} up",
-                f"addr add {address}/24 dev {emulator.DEVICE}",
-                f"route add default dev {emulator.DEVICE}",
+                f"addr add {address}/24 dev {emulator.DEVICE} noprefixroute",
+                f"route add default dev {emulator.DEVICE} congctl {self._congestion}",
             )
 
     def close(self) -> None:
@@ -259,6 +262,8 @@ class Lab:
 
         `settings` are READINESS_ variables without the prefix.
         """
+        from tests.integration.support import serving
+
         command = (*self._inside("server"), sys.executable, "-m", "readiness")
         wanted = {"HOST": ADDRESSES["server"], **settings}
         return self._closing.enter_context(serving(folder, "--demo", *arguments, command=command, **wanted))
@@ -273,6 +278,10 @@ class Lab:
         arguments: Sequence[str] = (),
     ) -> Browser:
         """Launch Chromium on the client's side; pages of `base` count as secure, clips stand in for devices."""
+        from tests.data.clips import camera_clip, microphone_clip
+        from tests.integration.chromium import FLAGS
+        from tests.integration.support import CLIP_FOLDER, program
+
         flags = [
             *FLAGS,
             f"--use-file-for-fake-video-capture={camera_clip(camera, CLIP_FOLDER)}",
@@ -287,6 +296,9 @@ class Lab:
 
     def firefox(self, profile: Path) -> AbstractAsyncContextManager[FirefoxPage]:
         """A Firefox on the client's side, driven by this process; our server counts as secure."""
+        import aiohttp
+
+        from tests.integration.firefox import firefox
 
         def make_socket(info: tuple[Any, ...]) -> socket.socket:
             one = self.socket("client", info[0], info[1])
