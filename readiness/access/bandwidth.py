@@ -30,7 +30,7 @@ MOST_TRANSFERS = 16
 IDLE_S = 5.0
 """A caller who has asked for nothing for so long has ended the run."""
 WEIGHT = 4
-"""Self-tests that a speed test takes the place of: at the full rate it costs about as much of a core."""
+"""Self-tests that a speed test takes the place of: 11 % of a core at the full rate, and a share of the line."""
 CALLER_BYTES = 600e6
 """One whole run at the highest rate: 10 s each way, and something over."""
 CALLER_BYTES_PER_S = 1e6
