@@ -18,7 +18,7 @@ LIMIT = "mb => document.querySelector('meta[name=readiness-speed-mb]').content =
 
 
 async def test_the_full_speed_is_measured_on_demand(live_server: LiveServer, chromium: Launch):
-    """After a whole test: nothing of it was loaded before; data use is told; figures, words and bytes are as promised."""
+    """After a whole test: nothing of it was loaded before, data use is told, and figures come in plain words."""
     browser = await chromium(devices="device-count=0")
     person = await Person.at(browser, live_server.drop_in)
     page, asked = person.page, []
