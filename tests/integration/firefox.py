@@ -136,18 +136,27 @@ def write_profile(folder: Path, preferences: dict[str, Any]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def firefox(profile: Path, *, treat_as_secure: Sequence[str] = ()) -> AsyncIterator[FirefoxPage]:
-    """A headless Firefox ESR with a fresh `profile`; hosts in `treat_as_secure` count as secure contexts over http."""
+async def firefox(
+    profile: Path,
+    *,
+    treat_as_secure: Sequence[str] = (),
+    command: Sequence[str] = (),
+    connector: aiohttp.BaseConnector | None = None,
+) -> AsyncIterator[FirefoxPage]:
+    """A headless Firefox ESR with a fresh `profile`; hosts in `treat_as_secure` count as secure contexts over http.
+
+    `command` stands before the program's name, to run it elsewhere; `connector` then reaches its loopback.
+    """
     more = {"dom.securecontext.allowlist": ",".join(treat_as_secure)} if treat_as_secure else {}
     write_profile(profile, {**QUIET, **MEDIA, **more})
     port = free_port()
     process = await asyncio.create_subprocess_exec(
-        program("firefox-esr"), "--headless", "--no-remote", "--profile", str(profile),
+        *command, program("firefox-esr"), "--headless", "--no-remote", "--profile", str(profile),
         "--remote-debugging-port", str(port), "about:blank",
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        async with aiohttp.ClientSession() as session:
+        async with aiohttp.ClientSession(connector=connector) as session:
             page = FirefoxPage(await _connect(session, port))
             await page.begin()
             yield page
