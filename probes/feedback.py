@@ -1,19 +1,17 @@
 """Transport-wide congestion control feedback: when each packet reached the other side.
 
 Follows draft-holmer-rmcat-transport-wide-cc-extensions-01. The bytes come from a stranger: anything that does not
-parse raises ValueError and nothing else. Feedback gets lost too, so rates count only what some feedback covers, and
-loss is the business of the receiver's own counters.
+parse raises ValueError and nothing else. Feedback gets lost too: only packets that some feedback covers have a known
+fate, and how many were lost in all is the business of the receiver's own counters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from probes.estimates import quantile
-
-__all__ = ["DownlinkRate", "Feedback", "downlink_rate", "parse_twcc"]
+__all__ = ["Feedback", "FeedbackLog", "parse_twcc"]
 
 REFERENCE_MS: Final = 64.0
 """Unit of the reference time."""
@@ -22,12 +20,6 @@ DELTA_MS: Final = 0.25
 CLOCK_SPAN_MS: Final = REFERENCE_MS * 2**24
 """The 24-bit reference time comes round after 12.4 days."""
 SEQUENCES: Final = 2**16
-MIN_ARRIVALS: Final = 20
-MIN_SPAN_MS: Final = 50.0
-"""Fewest packets and shortest time for a rate."""
-MIN_RUN_ARRIVALS: Final = 5
-"""Shorter runs between lost feedback are mostly edge."""
-
 _HEADER: Final = 8
 _NOT_RECEIVED, _LARGE_DELTA = 0, 2
 
@@ -44,22 +36,6 @@ class Feedback:
     """The sender's running number of this message, 8 bits: a gap is a lost feedback."""
     arrivals: tuple[tuple[int, float | None], ...]
     """Transport sequence number (16 bits) and arrival in ms of the receiver's clock; None when not received."""
-
-
-@dataclass(frozen=True, slots=True)
-class DownlinkRate:
-    """What paced media did on its way down."""
-
-    rate_mbps: float
-    """Arrival rate on the wire over the covered packets: the bottleneck's, or what was offered if that was less."""
-    extra_delay_p95_ms: float
-    """95th percentile of the delay over the least one: the depth of the queue."""
-    packets: int
-    """Packets with an arrival time."""
-    covered: int
-    """Packets that any feedback spoke of."""
-    missing_pct: float
-    """Covered packets without an arrival, in percent. Feedback can be late: real loss is the receiver's counter."""
 
 
 def parse_twcc(fci: bytes) -> Feedback:
@@ -107,53 +83,35 @@ def _chunk(chunk: int) -> list[int]:
     return [chunk >> shift & 1 for shift in range(13, -1, -1)]
 
 
-def downlink_rate(sent: Mapping[int, float], feedback: Sequence[Feedback], wire_bytes: int) -> DownlinkRate | None:
-    """Return how fast packets of `wire_bytes` (with IP, UDP and SRTP heads) arrived, or None if too few did.
+class FeedbackLog:
+    """Collects feedback as it comes. Each transport-wide number may be used once in a test (there are 65,536)."""
 
-    `sent`: transport sequence number (16 bits, each used once) to send time in ms of the server's clock, in sending
-    order. The rate is (n - 1) packets over the time from the first to the last arrival, summed over runs of packets
-    that the feedback covers without a gap, so that a lost feedback does not read as a slow line.
-    """
-    covered = _covered(feedback)
-    runs = [run for run in _runs(sent, covered) if len(run) >= MIN_RUN_ARRIVALS]
-    packets = sum(len(run) for run in runs)
-    span_ms = sum(max(run) - min(run) for run in runs)
-    if packets < MIN_ARRIVALS or span_ms < MIN_SPAN_MS:
-        return None
-    delays = [arrival - sent[seq] for seq, arrival in covered.items() if arrival is not None and seq in sent]
-    known = [seq for seq in covered if seq in sent]
-    least = min(delays)
-    return DownlinkRate(
-        rate_mbps=(packets - len(runs)) * wire_bytes * 8.0 / 1000.0 / span_ms,
-        extra_delay_p95_ms=(quantile(delays, 0.95) or 0.0) - least,
-        packets=len(delays),
-        covered=len(known),
-        missing_pct=100.0 * (len(known) - len(delays)) / len(known),
-    )
+    def __init__(self) -> None:
+        self.messages = 0
+        self.nonsense = 0
+        self._origin_ms = 0.0
+        self._arrived: dict[int, float | None] = {}
 
-
-def _covered(feedback: Sequence[Feedback]) -> dict[int, float | None]:
-    """Return the arrival of every packet that was spoken of, on one time line; a later "arrived" beats a "missing"."""
-    covered: dict[int, float | None] = {}
-    origin = feedback[0].reference_ms if feedback else 0.0
-    for message in feedback:
+    def add(self, fci: bytes) -> None:
+        """Take one message; what does not parse is left out, as if it had been lost."""
+        try:
+            message = parse_twcc(fci)
+        except ValueError:
+            self.nonsense += 1
+            return
+        if self.messages == 0:
+            self._origin_ms = message.reference_ms
+        self.messages += 1
         for seq, arrival in message.arrivals:
-            if arrival is not None and covered.get(seq) is None:
-                turns = (arrival - origin + CLOCK_SPAN_MS / 2) // CLOCK_SPAN_MS
-                covered[seq] = arrival - turns * CLOCK_SPAN_MS
-            covered.setdefault(seq, None)
-    return covered
+            if arrival is not None and self._arrived.get(seq) is None:
+                turns = (arrival - self._origin_ms + CLOCK_SPAN_MS / 2) // CLOCK_SPAN_MS
+                self._arrived[seq] = arrival - turns * CLOCK_SPAN_MS
+            self._arrived.setdefault(seq, None)
 
+    def rows(self, sent: Mapping[int, float]) -> tuple[list[float], list[float | None]]:
+        """Return send and arrival times (None: not received) of the packets that feedback covers, ms, as sent.
 
-def _runs(sent: Mapping[int, float], covered: Mapping[int, float | None]) -> Iterator[list[float]]:
-    """Return the arrivals of each stretch of sent packets without one that no feedback spoke of."""
-    run: list[float] = []
-    for seq in sent:
-        if seq not in covered:
-            if run:
-                yield run
-            run = []
-        elif (arrival := covered[seq]) is not None:
-            run.append(arrival)
-    if run:
-        yield run
+        `sent`: the packet's number to the time it left, ms, in sending order.
+        """
+        covered = [(at, self._arrived[seq % SEQUENCES]) for seq, at in sent.items() if seq % SEQUENCES in self._arrived]
+        return [at for at, _ in covered], [arrival for _, arrival in covered]

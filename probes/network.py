@@ -7,25 +7,21 @@ about its own line only; rows that cannot be true are dropped and never raise.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final, Literal
 
-from probes.estimates import finite, median, pair, quantile, quantile_interval, wilson_interval
-from probes.feedback import DownlinkRate, Feedback, downlink_rate, parse_twcc
+from probes.estimates import finite, median, pair, quantile, quantile_interval
 from probes.measurement import Measurement, Number, not_measured
 
 __all__ = [
     "ClockRow",
-    "DownlinkRate",
-    "Feedback",
     "PingLog",
-    "clock_measurements",
     "clock_rows",
-    "downlink_rate",
+    "jitter_measurement",
     "loaded_measurement",
-    "parse_twcc",
+    "rtt_measurement",
     "tcp_headroom",
     "throughput_measurement",
 ]
@@ -115,37 +111,45 @@ def _whole_numbers(item: object) -> list[int] | None:
     return list(item) if all(0 <= number <= MAX_STAMP_US for number in item) else None
 
 
-def clock_measurements(
-    client: Iterable[object],
-    *,
-    sent: int,
-    tags: Mapping[str, Sequence[int]],
-    server: Iterable[PingLog],
-) -> list[Measurement]:
-    """Return network.rtt, rtt_loaded, jitter_up, jitter_down, loss_up and loss_down.
+def rtt_measurement(rows: Sequence[ClockRow]) -> Measurement:
+    """Return network.rtt: the median round trip of the idle line in ms, without the time the server held the pings."""
+    trips = _round_trips(rows)
+    value, interval = median(trips), quantile_interval(trips, 0.5)
+    if len(trips) < MIN_SAMPLES or value is None or interval is None:
+        return not_measured("network.rtt", "too_few_samples", "ms")
+    details: _Details = {"min_ms": min(trips), "p95_ms": quantile(trips, 0.95)}
+    return Measurement("network.rtt", value, "ms", *interval, samples=len(trips), details=details)
 
-    `client`: the final `clock` sample's rows, one for each answer that arrived. `sent`: how many pings the client sent.
-    `tags`: first and last sequence (inclusive) of the pings sent ``idle`` and ``loaded``; without ``idle`` all count as
-    idle. `server`: the worker's log, one entry for each ping that arrived. Everything but rtt_loaded rests on the idle
-    pings alone, because a queue that our own load filled says nothing about the line.
+
+def jitter_measurement(
+    direction: Literal["up", "down"], stamps_ms: Sequence[tuple[float, float]], rows: Sequence[ClockRow] = ()
+) -> Measurement:
+    """Return network.jitter_up or network.jitter_down: the 95th percentile of the idle line's extra delay, ms.
+
+    `stamps_ms`: send and arrival times of media packets, each by its own side's clock. Where there are too few, the
+    pings in `rows` serve.
     """
-    log = {ping.seq: ping for ping in reversed(list(server))}
-    rows = clock_rows(client, log.values())
-    idle, loaded = _range(tags.get("idle")), _range(tags.get("loaded"))
-    quiet = [row for row in rows if _inside(row.seq, idle)]
-    busy = [row for row in rows if loaded is not None and _inside(row.seq, loaded)]
-    arrived = {seq for seq in log if _inside(seq, idle)}
-    answered = {seq for seq in arrived if log[seq].t3_us is not None}
-    expected = sent if idle is None else min(sent, idle[1] - idle[0] + 1)
-    heard = {row.seq for row in quiet}
-    return [
-        _rtt(quiet),
-        loaded_measurement(quiet, busy),
-        _jitter("network.jitter_up", [(row.t1_us, row.t2_us) for row in quiet]),
-        _jitter("network.jitter_down", [(row.t3_us, row.t4_us) for row in quiet if row.t4_us is not None]),
-        _loss("network.loss_up", max(expected, len(arrived)), arrived, _longest_gap(arrived, idle)),
-        _loss("network.loss_down", len(answered), heard, _longest_missing(sorted(answered), heard)),
-    ]
+    stamps = [(sent * 1e3, arrived * 1e3) for sent, arrived in stamps_ms]
+    source = "rtp"
+    if len(stamps) < MIN_SAMPLES:
+        source = "pings"
+        both = {
+            "up": [(float(row.t1_us), float(row.t2_us)) for row in rows],
+            "down": [(float(row.t3_us), float(row.t4_us)) for row in rows if row.t4_us is not None],
+        }
+        stamps = both[direction]
+    extra = _extra_delay_ms(stamps)
+    check = f"network.jitter_{direction}"
+    value, interval = quantile(extra, 0.95), quantile_interval(extra, 0.95)
+    if len(extra) < MIN_SAMPLES or value is None or interval is None:
+        return not_measured(check, "too_few_samples", "ms")
+    details: _Details = {
+        "rfc3550_ms": _rfc3550_ms(stamps),
+        "median_extra_ms": median(extra),
+        "max_extra_ms": max(extra),
+        "source": source,
+    }
+    return Measurement(check, value, "ms", *interval, samples=len(extra), details=details)
 
 
 def loaded_measurement(idle: Sequence[ClockRow], loaded: Sequence[ClockRow]) -> Measurement:
@@ -170,39 +174,16 @@ def loaded_measurement(idle: Sequence[ClockRow], loaded: Sequence[ClockRow]) -> 
     )
 
 
-def _rtt(rows: Sequence[ClockRow]) -> Measurement:
-    trips = _round_trips(rows)
-    value, interval = median(trips), quantile_interval(trips, 0.5)
-    if len(trips) < MIN_SAMPLES or value is None or interval is None:
-        return not_measured("network.rtt", "too_few_samples", "ms")
-    details: _Details = {"min_ms": min(trips), "p95_ms": quantile(trips, 0.95)}
-    return Measurement("network.rtt", value, "ms", *interval, samples=len(trips), details=details)
-
-
 def _round_trips(rows: Sequence[ClockRow]) -> list[float]:
     return [trip for row in rows if (trip := row.rtt_ms) is not None]
 
 
-def _jitter(check: str, stamps: Sequence[tuple[int, int]]) -> Measurement:
-    """Return the 95th percentile of the extra delay in ms; `stamps` are send and receive times of two clocks."""
-    extra = _extra_delay_ms(stamps)
-    value, interval = quantile(extra, 0.95), quantile_interval(extra, 0.95)
-    if len(extra) < MIN_SAMPLES or value is None or interval is None:
-        return not_measured(check, "too_few_samples", "ms")
-    details: _Details = {
-        "rfc3550_ms": _rfc3550_ms(stamps),
-        "median_extra_ms": median(extra),
-        "max_extra_ms": max(extra),
-    }
-    return Measurement(check, value, "ms", *interval, samples=len(extra), details=details)
-
-
-def _extra_delay_ms(stamps: Sequence[tuple[int, int]]) -> list[float]:
+def _extra_delay_ms(stamps: Sequence[tuple[float, float]]) -> list[float]:
     """Return each packet's delay over the least one. The clocks' offset cancels; drift is the line under all points."""
     if not stamps:
         return []
     start, offset = stamps[0][0], stamps[0][1] - stamps[0][0]
-    points = [(float(sent - start), float(received - sent - offset)) for sent, received in stamps]
+    points = [(sent - start, received - sent - offset) for sent, received in stamps]
     slope = _drift(points)
     level = [delay - slope * time for time, delay in points]
     least = min(level)
@@ -239,7 +220,7 @@ def _lower_hull(points: Sequence[tuple[float, float]]) -> list[tuple[float, floa
     return hull
 
 
-def _rfc3550_ms(stamps: Sequence[tuple[int, int]]) -> float | None:
+def _rfc3550_ms(stamps: Sequence[tuple[float, float]]) -> float | None:
     """Return the interarrival jitter of RFC 3550 section 6.4.1 in ms, packets in order of arrival."""
     if len(stamps) < MIN_RFC3550_SAMPLES:
         return None
@@ -248,52 +229,6 @@ def _rfc3550_ms(stamps: Sequence[tuple[int, int]]) -> float | None:
         difference = (next_received - received) - (next_sent - sent)
         jitter += (abs(difference) - jitter) / 16.0
     return jitter / 1000.0
-
-
-def _loss(check: str, expected: int, arrived: set[int], longest_burst: int) -> Measurement:
-    """Return the loss in percent with its Wilson interval."""
-    lost = max(0, expected - len(arrived))
-    interval = wilson_interval(lost, expected)
-    if expected < MIN_SAMPLES or interval is None:
-        return not_measured(check, "too_few_samples", "pct")
-    return Measurement(
-        check,
-        100.0 * lost / expected,
-        "pct",
-        low=100.0 * interval[0],
-        high=100.0 * interval[1],
-        samples=expected,
-        details={"lost": lost, "longest_burst": min(longest_burst, lost)},
-    )
-
-
-def _longest_gap(arrived: set[int], bounds: tuple[int, int] | None) -> int:
-    """Return the longest run of sequences that did not arrive, inside `bounds` or else between those that did."""
-    edges = [bounds[0] - 1, bounds[1] + 1] if bounds is not None else []
-    known = sorted([*arrived, *edges])
-    return max((later - earlier - 1 for earlier, later in pairwise(known)), default=0)
-
-
-def _longest_missing(expected: Sequence[int], arrived: set[int]) -> int:
-    longest = current = 0
-    for seq in expected:
-        current = 0 if seq in arrived else current + 1
-        longest = max(longest, current)
-    return longest
-
-
-def _range(value: object) -> tuple[int, int] | None:
-    """Return first and last sequence, or None when they are no range."""
-    if not isinstance(value, (list, tuple)) or not all(isinstance(seq, int) for seq in value):
-        return None
-    match list(value):
-        case [first, last] if 0 <= first <= last <= MAX_STAMP_US:
-            return first, last
-    return None
-
-
-def _inside(seq: int, bounds: tuple[int, int] | None) -> bool:
-    return bounds is None or bounds[0] <= seq <= bounds[1]
 
 
 def tcp_headroom(points: Sequence[Any]) -> float | None:
@@ -324,19 +259,17 @@ def throughput_measurement(
     direction: Literal["up", "down"],
     *,
     tcp_mbps: float | None = None,
-    rtp_mbps: float | None = None,
     loss_pct: float | None = None,
-    samples: int = 0,
     cause: str = "too_few_samples",
 ) -> Measurement:
-    """Return network.throughput_up or network.throughput_down: the highest rate that was proven, in Mbit/s.
+    """Return network.throughput_up or network.throughput_down in Mbit/s from TCP alone: "at least" so much.
 
-    `rtp_mbps` is what arrived of the paced media, `loss_pct` the loss seen on the way, `cause` what to say when
-    neither way proved anything.
+    It serves where media could not be tried. `loss_pct` is the loss seen on the way, `cause` what to say when nothing
+    was proven.
     """
     check = f"network.throughput_{direction}"
-    proven = [rate for rate in finite((tcp_mbps, rtp_mbps)) if rate >= 0]
+    proven = [rate for rate in finite((tcp_mbps,)) if rate >= 0]
     if not proven:
         return not_measured(check, cause, "mbps")
-    details: _Details = {"tcp_mbps": tcp_mbps, "rtp_mbps": rtp_mbps, "loss_pct": loss_pct}
-    return Measurement(check, max(proven), "mbps", samples=samples, details=details)
+    details: _Details = {"method": "tcp", "limit": "line", "loss_pct": loss_pct, "tier": None, "queue_ms": None}
+    return Measurement(check, proven[0], "mbps", low=proven[0], samples=1, details=details)

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from probes.ladder import Tier
 from probes.measurement import Measurement
 from reports.model import Level, Outcome, Responsible, SkipReason
 
@@ -79,6 +80,8 @@ class CheckRule:
     source: str
     busy: Condition | None = None
     """When it holds our own server was late: then anything but a pass says nothing of the participant."""
+    device_busy: Condition | None = None
+    """When it holds the participant's own device was late, or its page was hidden: not measured either."""
 
     def threshold(self, outcome: Outcome) -> float | None:
         """Return the limit on the main value at which `outcome` begins; None where it has two sides, or words."""
@@ -98,11 +101,19 @@ class Profile:
     version: str
     valid_days: float
     need_mbps: float
-    probe_mbps: float
+    probe_factor: float
+    """How much more than the need is tried, so that there is room."""
+    tiers: tuple[Tier, ...]
+    """What a line may be good for, from the most to the least demanding."""
     expected_people: int
     accommodations: frozenset[SkipReason]
     practical: tuple[str, ...]
     checks: Mapping[str, CheckRule]
+
+    @property
+    def probe_mbps(self) -> float:
+        """The rate that is tried first, Mbit/s each way."""
+        return self.need_mbps * self.probe_factor
 
     def advice_codes(self) -> frozenset[str]:
         """Return every advice code that a rule of this profile can give."""
@@ -120,20 +131,27 @@ def load_profile(name: str) -> Profile:
 
 
 def parse_profile(text: str, *, where: str) -> Profile:
-    """Return the profile written in `text` (TOML). Raises ProfileError that names `where`."""
+    """Return the profile written in `text` (TOML). Raises ProfileError that names `where`.
+
+    ``extends`` names a packaged profile: what the file says itself takes its place, check by check, and a check that
+    is ``false`` is left out.
+    """
     try:
-        data = tomllib.loads(text)
+        data = _whole(tomllib.loads(text))
         need = float(data["need"]["throughput_mbps"])
+        factor = float(data["need"]["probe_factor"])
+        names = {"need": need, "probe": need * factor}
         return Profile(
             name=data["name"],
             version=data["version"],
             valid_days=float(data["valid_days"]),
             need_mbps=need,
-            probe_mbps=need * float(data["need"]["probe_factor"]),
+            probe_factor=factor,
+            tiers=tuple(Tier(name, float(mbps)) for name, mbps in data["tiers"].items()),
             expected_people=int(data["expected_people"]),
             accommodations=frozenset(SkipReason(item) for item in data["accommodations"]),
             practical=tuple(data["practical"]),
-            checks={key: _check(key, value) for key, value in data["checks"].items()},
+            checks={key: _check(key, value, names) for key, value in data["checks"].items()},
         )
     except ProfileError as error:
         raise ProfileError(f"{where}: {error}") from None
@@ -141,7 +159,26 @@ def parse_profile(text: str, *, where: str) -> Profile:
         raise ProfileError(f"{where}: {type(error).__name__} {error}") from error
 
 
-def _check(key: str, data: Mapping[str, Any]) -> CheckRule:
+def _whole(data: dict[str, Any]) -> dict[str, Any]:
+    """Return `data` with what it does not say itself from the profile that it extends."""
+    if "extends" not in data:
+        return data
+    path = PROFILE_FOLDER / f"{data['extends']}.toml"
+    if not path.is_file():
+        raise ProfileError(f"extends {data['extends']!r}, which there is not")
+    base = _whole(tomllib.loads(path.read_text(encoding="utf-8")))
+    checks = {**base["checks"], **data.get("checks", {})}
+    kept = {key: value for key, value in checks.items() if value is not False}
+    for check in kept.values():
+        check["after"] = [name for name in check.get("after", ()) if name in kept]
+    return {**base, **data, "checks": kept}
+
+
+_Names = Mapping[str, float]
+"""Limits that rules may name: ``need`` and ``probe``, Mbit/s."""
+
+
+def _check(key: str, data: Mapping[str, Any], names: _Names) -> CheckRule:
     if data["area"] not in AREAS:
         raise ProfileError(f"{key}: unknown area {data['area']!r}")
     if not data["source"].strip():
@@ -151,14 +188,15 @@ def _check(key: str, data: Mapping[str, Any]) -> CheckRule:
         level=Level(data["level"]),
         area=data["area"],
         responsible=Responsible(data["responsible"]),
-        rules=tuple(_rule(key, rule) for rule in data["rules"]),
+        rules=tuple(_rule(key, rule, names) for rule in data["rules"]),
         after=tuple(data.get("after", ())),
         source=data["source"],
-        busy=_condition(key, data["busy"]) if "busy" in data else None,
+        busy=_condition(key, data["busy"], names) if "busy" in data else None,
+        device_busy=_condition(key, data["device_busy"], names) if "device_busy" in data else None,
     )
 
 
-def _rule(key: str, data: Mapping[str, Any]) -> Rule:
+def _rule(key: str, data: Mapping[str, Any], names: _Names) -> Rule:
     outcome = Outcome(data["outcome"])
     if outcome not in {Outcome.WARN, Outcome.FAIL}:
         raise ProfileError(f"{key}: a rule leads to warn or fail, not {outcome}")
@@ -166,18 +204,18 @@ def _rule(key: str, data: Mapping[str, Any]) -> Rule:
         raise ProfileError(f"{key}: a rule without a condition")
     responsible = data.get("responsible")
     return Rule(
-        when=tuple(_condition(key, text) for text in data["when"]),
+        when=tuple(_condition(key, text, names) for text in data["when"]),
         outcome=outcome,
         advice=data["advice"],
         responsible=Responsible(responsible) if responsible else None,
     )
 
 
-def _condition(key: str, text: str) -> Condition:
+def _condition(key: str, text: str, names: _Names) -> Condition:
     match = _CONDITION.match(text)
     if not match:
         raise ProfileError(f"{key}: cannot read the condition {text!r}")
-    limit = _limit(match["limit"])
+    limit = names.get(match["limit"]) or _limit(match["limit"])
     if isinstance(limit, str | bool) and match["op"] != "==":
         raise ProfileError(f"{key}: {text!r} compares a word by size")
     return Condition(metric=match["metric"], op=match["op"], limit=limit)

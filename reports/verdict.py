@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from probes.measurement import Measurement, not_measured
 from reports.model import ACCOMMODATIONS, CheckResult, Level, Outcome, SkipReason, Verdict
-from reports.profile import CheckRule, Profile, Rule
+from reports.profile import CheckRule, Condition, Profile, Rule
 
 __all__ = ["Judgement", "judge", "judge_check", "verdict_of"]
 
@@ -71,8 +71,9 @@ def judge_check(measurement: Measurement, check: CheckRule) -> CheckResult:
     unknown = max((_SEVERITY[rule.outcome] for rule in undecided), default=0)
     missing = measurement.metric("value") is None
     if worst and _SEVERITY[worst.outcome] >= unknown:
-        if _is_our_doing(measurement, check, worst):
-            return replace(_result(measurement, check, Outcome.NOT_MEASURED, None), cause="server_busy")
+        for cause, busy in (("server_busy", check.busy), ("device_busy", check.device_busy)):
+            if _is_late(measurement, busy, worst):
+                return replace(_result(measurement, check, Outcome.NOT_MEASURED, None), cause=cause)
         return _result(measurement, check, worst.outcome, worst)
     if missing or unknown:
         open_result = _result(measurement, check, Outcome.NOT_MEASURED, None)
@@ -80,15 +81,15 @@ def judge_check(measurement: Measurement, check: CheckRule) -> CheckResult:
     return _result(measurement, check, Outcome.PASS, None)
 
 
-def _is_our_doing(measurement: Measurement, check: CheckRule, rule: Rule) -> bool:
-    """Whether our own lateness can explain `rule`. Lateness only makes figures worse, so a pass stays a pass.
+def _is_late(measurement: Measurement, busy: Condition | None, rule: Rule) -> bool:
+    """Whether a late server or device can explain `rule`. Lateness only makes figures worse, so a pass stays a pass.
 
     Where the lateness itself is unknown a failure stands, and a warning, the better of the two, does not.
     """
-    if check.busy is None:
+    if busy is None:
         return False
-    was_busy = check.busy.holds(measurement)
-    return was_busy is True or (was_busy is None and rule.outcome is Outcome.WARN)
+    was_late = busy.holds(measurement)
+    return was_late is True or (was_late is None and rule.outcome is Outcome.WARN)
 
 
 def verdict_of(checks: Iterable[CheckResult]) -> Verdict:

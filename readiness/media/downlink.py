@@ -9,17 +9,16 @@ from __future__ import annotations
 import asyncio
 import struct
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from probes.trial import packet_bytes
 from readiness.media.aiortc_private import RawVideo
 from readiness.media.limits import CATCH_UP, MAX_BURST_S, MAX_DEBT_S, MAX_DOWNLINK_S, MAX_RATE_MBPS
 
-__all__ = ["DownlinkLog", "PacedSender"]
+__all__ = ["DownlinkRun", "PacedSender"]
 
-PAYLOAD_BYTES = 1100
-"""With all heads about 1170 bytes on the wire: below every usual MTU, also through TURN and IPv6."""
-IP_UDP_BYTES = 28
+HEADS_BYTES = 28 + 10
+"""IP and UDP, and SRTP's tag."""
 _TIMESTAMP = 90_000
 _ONE_BYTE_PROFILE = 0xBEDE
 _NTP_EPOCH_S = 2_208_988_800
@@ -27,11 +26,11 @@ _MIN_SLEEP_S = 0.001
 
 
 @dataclass(slots=True)
-class DownlinkLog:
+class DownlinkRun:
     """What was sent in one run; times in ms of `time.perf_counter`."""
 
     rate_mbps: float
-    duration_s: float
+    longest_s: float
     sent: dict[int, float] = field(default_factory=dict)
     """Transport-wide number (counting on past 65535) to the time it left, ms."""
     wire_bytes: int = 0
@@ -39,71 +38,61 @@ class DownlinkLog:
     slipped_ms: float = 0.0
     """How much of the schedule was given up because we were late: our own fault, never the line's."""
     span_ms: float = 0.0
+    stopped: bool = False
+    """Set to end the run."""
     code: str | None = None
-    """Why it ended early: ``disconnected``, ``no_video``."""
-
-    def summary(self) -> dict[str, object]:
-        """Return the figures that the web process gets when the run has ended."""
-        return {
-            "sent": len(self.sent),
-            "wire_bytes": self.wire_bytes,
-            "rate_mbps": round(self.rate_mbps, 3),
-            "span_ms": round(self.span_ms, 1),
-            "slipped_ms": round(self.slipped_ms, 1),
-            "code": self.code,
-        }
+    """Why it ended early: ``disconnected``."""
 
 
 class PacedSender:
-    """Sends runs of packets over one raw video section and keeps the log of the latest run."""
+    """Sends runs of packets over one raw video section."""
 
-    def __init__(self, video: RawVideo, *, bytes_sent: Callable[[], tuple[int, int]]) -> None:
+    def __init__(self, video: RawVideo) -> None:
         self.active = False
         self._video = video
-        self._bytes_sent = bytes_sent
         self._next = 0
 
-    async def run(self, *, rate_mbps: float, duration_s: float) -> DownlinkLog:
-        """Send at `rate_mbps` on the wire for `duration_s`; both are cut to their limits."""
-        log = DownlinkLog(min(max(rate_mbps, 0.05), MAX_RATE_MBPS), min(max(duration_s, 0.1), MAX_DOWNLINK_S))
-        before = self._bytes_sent()
+    @property
+    def has_feedback(self) -> bool:
+        """Whether the other side says when each packet arrived."""
+        return self._video.transport_cc_id is not None
+
+    async def run(self, run: DownlinkRun) -> None:
+        """Send at the run's rate on the wire until it is stopped or its time is over; both are cut to their limits."""
+        run.rate_mbps = min(max(run.rate_mbps, 0.05), MAX_RATE_MBPS)
+        run.longest_s = min(max(run.longest_s, 0.1), MAX_DOWNLINK_S)
+        run.wire_bytes = packet_bytes(run.rate_mbps)
+        payload = bytes(run.wire_bytes - HEADS_BYTES - len(self._packet(b"")))
         self.active = True
         started = time.perf_counter()
         try:
-            await self._pace(log, started)
+            await self._pace(run, started, payload)
         except ConnectionError:
-            log.code = "disconnected"
+            run.code = "disconnected"
         finally:
             self.active = False
-        log.span_ms = (time.perf_counter() - started) * 1e3
-        log.wire_bytes = self._wire_bytes(before) if log.sent else 0
-        return log
+        run.span_ms = (time.perf_counter() - started) * 1e3
 
-    async def _pace(self, log: DownlinkLog, started: float) -> None:
+    async def _pace(self, run: DownlinkRun, started: float, payload: bytes) -> None:
         """Send by two schedules: the one asked for, and a slightly faster one that bounds the catching up."""
-        interval = (PAYLOAD_BYTES + 70) * 8 / (log.rate_mbps * 1e6)
+        interval = run.wire_bytes * 8 / (run.rate_mbps * 1e6)
         due = fastest = started
-        while (now := time.perf_counter()) - started < log.duration_s:
+        while not run.stopped and (now := time.perf_counter()) - started < run.longest_s:
             fastest = max(fastest, now - MAX_BURST_S)
             if (at := max(due, fastest)) > now:
                 await asyncio.sleep(max(at - now, _MIN_SLEEP_S))
                 continue
             if now - due > MAX_DEBT_S:
-                log.slipped_ms += (now - due - MAX_DEBT_S) * 1e3
+                run.slipped_ms += (now - due - MAX_DEBT_S) * 1e3
                 due = now - MAX_DEBT_S
-            log.sent[self._next] = now * 1e3
-            await self._video.send(self._packet())
+            run.sent[self._next] = now * 1e3
+            await self._video.send(self._packet(payload))
             self._next += 1
             due += interval
             fastest += interval / CATCH_UP
-        log.slipped_ms += max(0.0, started + log.duration_s - due) * 1e3
+        run.slipped_ms += max(0.0, min(time.perf_counter(), started + run.longest_s) - due) * 1e3
 
-    def _wire_bytes(self, before: tuple[int, int]) -> int:
-        after = self._bytes_sent()
-        packets = after[1] - before[1]
-        return round((after[0] - before[0]) / packets) + IP_UDP_BYTES if packets else 0
-
-    def _packet(self) -> bytes:
+    def _packet(self, payload: bytes) -> bytes:
         number = self._next & 0xFFFF
         extensions = b""
         if self._video.abs_send_time_id is not None:
@@ -122,4 +111,4 @@ class PacedSender:
             _ONE_BYTE_PROFILE,
             len(extensions) // 4,
         )
-        return head + extensions + bytes(PAYLOAD_BYTES)
+        return head + extensions + payload

@@ -9,8 +9,10 @@ __all__ = ["Budget", "MediaSettings", "WorkerLimits"]
 # Offer
 MAX_OFFER_BYTES = 32 * 1024
 """A browser's offer with three sections is 6-12 kB."""
-MAX_SECTIONS = 3
-"""Audio, video and data."""
+MAX_AUDIO_SECTIONS = 5
+"""Tracks of padded sound frames: each carries up to 0.94 Mbit/s upwards."""
+MAX_SECTIONS = 2 + MAX_AUDIO_SECTIONS
+"""Video down, data, and audio up."""
 MAX_OFFERS = 3
 """A test may renegotiate from scratch after a network change, not endlessly."""
 
@@ -46,6 +48,10 @@ CATCH_UP = 1.2
 MAX_DEBT_S = 0.25
 """Of a longer pause the rest is given up and counted: it is the server's fault and said so."""
 MAX_FEEDBACK_PACKETS = 6000
+MAX_PROBE_PACKETS = 30_000
+"""Packets of padded sound kept of one test; the largest profile sends 1,600 in a trial."""
+MAX_RUNS = 24
+"""Trials, idle runs and runs that only count losses, of one test."""
 
 # What one still or one piece of sound may weigh
 MAX_STILL_BYTES = 64_000

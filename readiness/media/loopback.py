@@ -1,4 +1,4 @@
-"""The peer a browser measures against. Passive ICE, no servers, no media received, everything bounded.
+"""The peer a browser measures against. Passive ICE, no servers, no media decoded, everything bounded.
 
 aiortc answers bad input with many kinds of exceptions, from `close` too. Here any of them becomes SdpRejected with a
 mapped code, and what aiortc left behind is closed all the same.
@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import Callable
 
 from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCRtpTransceiver, RTCSessionDescription
 
+from probes.feedback import FeedbackLog
 from readiness.media import aiortc_private as private
 from readiness.media.aiortc_private import Meter, NoMediaPort
 from readiness.media.clock_echo import ClockEcho
-from readiness.media.downlink import DownlinkLog, PacedSender
+from readiness.media.downlink import PacedSender
 from readiness.media.limits import (
     ANSWER_TIMEOUT_S,
     CLOCK_LABEL,
@@ -25,17 +27,24 @@ from readiness.media.limits import (
     Budget,
 )
 from readiness.media.sdp_policy import SdpRejected, check_offer
+from readiness.media.uplink import FRAME_MS, UplinkLog
 
-__all__ = ["Loopback", "NoMediaPort", "SdpRejected", "public_answer"]
+__all__ = ["Loopback", "NoMediaPort", "SdpRejected", "now_us", "perf_ms", "public_answer"]
 
 _EPOCH_S = time.perf_counter()
 """Clock stamps count from here: a machine's time since boot is nobody's business."""
+_OPUS = re.compile(r"a=rtpmap:\d+ opus/", re.IGNORECASE)
 PeerEvent = Callable[[str, str | None], None]
 
 
 def now_us() -> int:
     """Return this process's monotonic clock in µs."""
     return int((time.perf_counter() - _EPOCH_S) * 1e6)
+
+
+def perf_ms(at_us: float) -> float:
+    """Return a stamp of `now_us` as ms of `time.perf_counter`."""
+    return at_us / 1e3 + _EPOCH_S * 1e3
 
 
 class Loopback:
@@ -50,9 +59,10 @@ class Loopback:
         on_event: PeerEvent,
     ) -> None:
         self.clock = ClockEcho(now_us)
-        self.feedback: list[bytes] = []
-        """FCI of each transport-wide feedback of the latest probe."""
-        self.downlink: DownlinkLog | None = None
+        self.feedback = FeedbackLog()
+        self.uplink = UplinkLog()
+        self.sender: PacedSender | None = None
+        """The way down; None where no video section was negotiated."""
         self.close_failures = 0
         self.setup_ms: float | None = None
         self.meter = Meter(budget.bytes_each_way, self._exceed)
@@ -61,7 +71,6 @@ class Loopback:
         self._budget = budget
         self._on_event = on_event
         self._pc: RTCPeerConnection | None = None
-        self._sender: PacedSender | None = None
         self._channels = 0
         self._clock_channel: RTCDataChannel | None = None
         self._measuring_s = 0
@@ -92,23 +101,15 @@ class Loopback:
         self._deadline = asyncio.get_running_loop().call_later(self._budget.connect_s, self._check_connected)
         return answer
 
-    async def run_downlink(self, *, rate_mbps: float, duration_s: float) -> DownlinkLog:
-        """Send paced RTP and keep log and feedback for the measurement."""
-        if self._sender is None or self._state != "connected":
-            return DownlinkLog(rate_mbps, duration_s, code="disconnected" if self._sender else "no_video")
-        self.feedback.clear()
-        self.downlink = await self._sender.run(rate_mbps=rate_mbps, duration_s=duration_s)
-        return self.downlink
-
-    def clock_window_s(self) -> tuple[float, float] | None:
-        """Return when the first and the last ping came, in `time.perf_counter`, or None without pings."""
-        rows = self.clock.rows
-        return (rows[0].t2_us / 1e6 + _EPOCH_S, rows[-1].t2_us / 1e6 + _EPOCH_S) if rows else None
+    @property
+    def is_connected(self) -> bool:
+        """Whether media can flow."""
+        return self._state == "connected"
 
     def tick(self) -> None:
         """Call once a second: counts the seconds in which something was measured."""
         pings = len(self.clock.rows) + self.clock.ignored
-        if pings > self._pings_before or (self._sender and self._sender.active):
+        if pings > self._pings_before or (self.sender and self.sender.active):
             self._measuring_s += 1
         self._pings_before = pings
         if self._measuring_s > self._budget.measuring_s:
@@ -133,10 +134,11 @@ class Loopback:
     async def _negotiate(self, offer: str) -> str:
         pc = self._pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         await pc.setRemoteDescription(RTCSessionDescription(offer, "offer"))
-        video = _send_only(pc.getTransceivers())
+        video = _directions(pc.getTransceivers())
         failures = private.bind_transports(pc, _locals(self._addresses), self._ports, self.meter)
         private.stamp_arrivals(pc, self.meter)
         private.tap_feedback(pc, self._take_feedback)
+        private.tap_media(pc, self._take_media)
         private.bound_messages(pc, self._budget.unfinished_bytes, self.meter)
         pc.on("connectionstatechange", self._state_changed)
         pc.on("datachannel", self._channel_opened)
@@ -145,15 +147,15 @@ class Loopback:
         if "\r\na=candidate:" not in answer:
             raise NoMediaPort(failures[0] if failures else "address_unavailable")
         raw = private.raw_video(video) if video else None
-        self._sender = PacedSender(raw, bytes_sent=self._bytes_sent) if raw else None
+        self.sender = PacedSender(raw) if raw else None
         return answer
 
-    def _bytes_sent(self) -> tuple[int, int]:
-        return self.meter.bytes_out, self.meter.datagrams_out
-
     def _take_feedback(self, fci: bytes) -> None:
-        if len(self.feedback) < MAX_FEEDBACK_PACKETS:
-            self.feedback.append(fci)
+        if self.feedback.messages < MAX_FEEDBACK_PACKETS:
+            self.feedback.add(fci)
+
+    def _take_media(self, rtp: bytes) -> None:
+        self.uplink.take(rtp, self.meter.arrived_s * 1e3)
 
     def _channel_opened(self, channel: RTCDataChannel) -> None:
         self._channels += 1
@@ -203,19 +205,21 @@ def _locals(addresses: tuple[tuple[str, str], ...]) -> list[str]:
     return list(dict.fromkeys(local for _, local in addresses))
 
 
-def _send_only(transceivers: list[RTCRtpTransceiver]) -> RTCRtpTransceiver | None:
-    """Receive nothing; return the one video section we may send on."""
+def _directions(transceivers: list[RTCRtpTransceiver]) -> RTCRtpTransceiver | None:
+    """Audio comes up, video goes down; return the one video section that we may send on."""
     video = None
     for transceiver in transceivers:
-        transceiver.direction = "inactive"
-        if transceiver.kind == "video" and video is None:
-            transceiver.direction = "sendonly"
+        transceiver.direction = "recvonly" if transceiver.kind == "audio" else "sendonly"
+        if transceiver.kind == "video":
             video = transceiver
     return video
 
 
 def public_answer(answer: str, addresses: tuple[tuple[str, str], ...]) -> str:
-    """Return `answer` with each local address replaced by its public one; a candidate of any other is left out."""
+    """Return `answer` with each local address replaced by its public one; a candidate of any other is left out.
+
+    Sound is asked for in pieces of 10 ms: twice the packets, so that one track carries twice the rate.
+    """
     publics: dict[str, list[str]] = {}
     for public, local in addresses:
         publics.setdefault(local, []).append(public)
@@ -227,6 +231,8 @@ def public_answer(answer: str, addresses: tuple[tuple[str, str], ...]) -> str:
             lines.append(_any_address(line))
         else:
             lines.append(line)
+            if _OPUS.match(line):
+                lines.append(f"a=ptime:{FRAME_MS}")
     return "\r\n".join(lines)
 
 

@@ -8,10 +8,11 @@ we use, no retransmission, one BUNDLE, one SHA-256 fingerprint. Follows RFC 8866
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from readiness.media.limits import MAX_OFFER_BYTES, MAX_SECTIONS
+from readiness.media.limits import MAX_AUDIO_SECTIONS, MAX_OFFER_BYTES, MAX_SECTIONS
 
 __all__ = ["ABS_SEND_TIME", "TRANSPORT_CC", "SdpRejected", "check_offer"]
 
@@ -78,7 +79,8 @@ class _Section:
 def check_offer(offer: str) -> str:
     """Return the offer written anew with only what we use. Raises SdpRejected with a code that starts ``sdp.``."""
     session, sections = _parse(_lines(offer))
-    if not 1 <= len(sections) <= MAX_SECTIONS or len({s.kind for s in sections}) != len(sections):
+    kinds = Counter(section.kind for section in sections)
+    if not sections or kinds["audio"] > MAX_AUDIO_SECTIONS or kinds["video"] > 1 or kinds["application"] > 1:
         raise SdpRejected("sdp.media")
     levels = {key: value for key, value in session if key in {"ice-ufrag", "ice-pwd", "setup"}}
     everywhere = [*session, *(pair for section in sections for pair in section.attributes)]

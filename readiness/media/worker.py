@@ -1,11 +1,11 @@
 """The worker: one process, one test. Takes messages from the web process, measures, judges nothing, stores nothing.
 
 To the worker: start{addresses, ports, budget} · offer{sdp} · still{t_ms}+JPEG · pcm{t_ms}+s16le · mark{step, t_ms} ·
-downlink{rate_mbps, duration_s} · finish{phase: sound|clock|downlink, data} · stop.
+net{step: idle|load|mark, ...} · finish{phase: sound|clock|downlink|uplink, data} · stop.
 From it: ready · alive{loop_lag_ms, cpu_s} · answer{sdp} or rejected{code} · peer{state, code, setup_ms} ·
 still{t_ms, numbers} or still_rejected{t_ms, code}, one for each still · sound{t_ms, numbers} ·
 pcm_rejected{t_ms, code} ·
-downlink_ended{sent, wire_bytes, rate_mbps, span_ms, slipped_ms, run_wait_ms, code} ·
+net{phase, state, values, code} (see `network`) ·
 measured{phase, measurements, numbers} or measured{phase, measurements: [], error} · failed{of, error} · bye{...}.
 """
 
@@ -22,20 +22,21 @@ from typing import Any
 
 import aiortc  # noqa: F401  (loaded once, in the fork server)
 
+from probes.ladder import Tier
 from readiness.media import aiortc_private
 from readiness.media.analysis import Analysis
 from readiness.media.frames import FrameError, encode_frame, read_frame
-from readiness.media.lag import LagMonitor, run_wait_s
+from readiness.media.lag import LagMonitor
 from readiness.media.limits import ALIVE_INTERVAL_S, MAX_OFFERS, Budget, WorkerLimits
 from readiness.media.loopback import Loopback, NoMediaPort, SdpRejected
-from readiness.media.measuring import measure_clock, measure_downlink
+from readiness.media.network import NetworkTest
 from readiness.media.sandbox import EXIT_LIMIT, confine, start_deadline
 
 __all__ = ["Worker", "serve"]
 
 _SWITCH_S = 0.0005
 """How long the analysis thread may hold the interpreter: the clock's stamps wait for it."""
-_PHASES = {"sound", "clock", "downlink"}
+_PHASES = {"sound", "clock", "downlink", "uplink"}
 _MAX_UNSENT_BYTES = 4 * 1024 * 1024
 """The web process reads no more: end instead of growing."""
 
@@ -73,6 +74,7 @@ class Worker:
         self._lag = LagMonitor()
         self._peer: Loopback | None = None
         self._analysis = Analysis(self.emit, on_memory_error=self._out_of_memory)
+        self._network = NetworkTest(lambda: self._peer, self._lag, self.emit)
         self._addresses: tuple[tuple[str, str], ...] = ()
         self._ports: tuple[int, int] | None = None
         self._budget = Budget()
@@ -85,7 +87,7 @@ class Worker:
             "still": self._still,
             "pcm": self._pcm,
             "mark": self._mark,
-            "downlink": self._downlink,
+            "net": self._net,
             "finish": self._finish,
         }
 
@@ -179,16 +181,18 @@ class Worker:
     def _mark(self, message: dict[str, Any], _payload: bytes) -> None:
         self._analysis.mark(str(message["step"]), int(message["t_ms"]))
 
-    def _downlink(self, message: dict[str, Any], _payload: bytes) -> None:
-        self._beside(self._run_downlink(float(message["rate_mbps"]), float(message["duration_s"])))
-
-    async def _run_downlink(self, rate_mbps: float, duration_s: float) -> None:
-        if self._peer is None:
-            self.emit({"op": "downlink_ended", "sent": 0, "code": "disconnected"})
-            return
-        waited = run_wait_s()
-        log = await self._peer.run_downlink(rate_mbps=rate_mbps, duration_s=duration_s)
-        self.emit({"op": "downlink_ended", **log.summary(), "run_wait_ms": round((run_wait_s() - waited) * 1e3, 1)})
+    def _net(self, message: dict[str, Any], _payload: bytes) -> None:
+        step = message["step"]
+        if step == "mark":
+            self._network.mark(message)
+        elif step == "idle":
+            self._beside(self._network.idle(again=bool(message.get("again"))))
+        elif step == "load":
+            tiers = [Tier(str(name), float(need_mbps)) for name, need_mbps in message["tiers"]]
+            need_mbps, factor = float(message["need_mbps"]), float(message["factor"])
+            self._beside(self._network.load(message["ways"], tiers, need_mbps=need_mbps, factor=factor))
+        else:
+            raise ValueError(step)
 
     def _finish(self, message: dict[str, Any], _payload: bytes) -> None:
         if message["phase"] not in _PHASES:
@@ -199,10 +203,8 @@ class Worker:
         try:
             if phase == "sound":
                 found, numbers = await self._analysis.finish_sound(data)
-            elif phase == "clock":
-                found, numbers = measure_clock(self._peer, data, self._lag)
             else:
-                found, numbers = measure_downlink(self._peer, data)
+                found, numbers = self._network.measure(phase, data)
         except MemoryError:
             self._out_of_memory()
         except Exception as error:  # noqa: BLE001 - the phase is not measured, the test goes on
@@ -210,7 +212,8 @@ class Worker:
             self.emit({"op": "measured", "phase": phase, "measurements": [], "error": type(error).__name__})
         else:
             rows = [measurement.to_json() for measurement in found]
-            self.emit({"op": "measured", "phase": phase, "measurements": rows, "numbers": numbers})
+            series = {"series": self._network.series.to_json()} if phase == "uplink" else {}
+            self.emit({"op": "measured", "phase": phase, "measurements": rows, "numbers": numbers, **series})
 
     def _beside(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)

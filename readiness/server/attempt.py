@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from readiness.errors import ReadinessError
 from readiness.logs import log_event
 from readiness.media.pool import MediaWorker
+from readiness.media.uplink import tracks_for
 from readiness.server.conduct import SelfTestRun, Send, SendBytes
 from readiness.server.digits import digit_tries
 from readiness.server.phases import BUDGETS, PHASES, Ending, finished_phases, make_report
@@ -87,6 +88,7 @@ class Attempt:
             keep_phone=self._keep_phone,
             phases=dict(self._test.phases),
             digits=[spoken for spoken, _ in self._tries],
+            loads=self._services.admission.loads,
         )
         await self._send(self._plan(expected_people))
 
@@ -175,7 +177,11 @@ class Attempt:
             "ask": {"practical": list(self._asked), "expected_people": expected_people},
             "digits": [spoken for spoken, _ in self._tries],
             "choices": [choices for _, choices in self._tries],
-            "probe": {"need_mbps": self._profile.need_mbps, "rate_mbps": self._profile.probe_mbps},
+            "probe": {
+                "need_mbps": self._profile.need_mbps,
+                "rate_mbps": self._profile.probe_mbps,
+                "up_tracks": tracks_for(self._profile.probe_mbps),
+            },
             "data_mb": PROMISED_MB,
         }
 

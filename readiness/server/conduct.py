@@ -36,6 +36,8 @@ STILLS_SETTLE_S = 2.0
 """How long the last stills may take after the picture step ended."""
 SKIPS = {"no_sound": SkipReason.NO_SOUND, "declined": SkipReason.DECLINED}
 MAX_EVENTS = 40
+LOAD_PHASES = {"downlink": "down", "uplink": "up"}
+"""Phases that load the line, and the direction of each."""
 LIMIT_EVENT = "limit_reached"
 """The peer used more than a test may, and was closed."""
 
@@ -67,6 +69,7 @@ class SelfTestRun:
         keep_phone: Callable[[str], Awaitable[None]],
         phases: dict[str, Mapping[str, Any]],
         digits: Sequence[Sequence[int]],
+        loads: asyncio.Semaphore,
     ) -> None:
         self._digits = digits
         self._profile, self._expected_people = profile, expected_people
@@ -84,6 +87,10 @@ class SelfTestRun:
         self._results: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._downstream = Downstream(send_bytes)
         self._upstream: Upstream | None = None
+        self._loads = loads
+        self._load_place: asyncio.Task[bool] | None = None
+        self._waiting_loads: set[str] = set()
+        self._idle_runs = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     # ---- from the page
@@ -149,15 +156,24 @@ class SelfTestRun:
                 self._one_settled()
             case "sound":
                 await self._hint(self._sound.add(message["numbers"]))
-            case "downlink_ended":
-                values = {name: value for name, value in message.items() if name != "op"}
-                await self._send({"type": "phase", "phase": "downlink", "state": "ended", "values": values})
-            case "peer" if str(message.get("code") or "").startswith("budget."):
-                await self._on_event({"code": LIMIT_EVENT})
+            case "net":
+                await self._on_net(message)
+            case "peer":
+                if str(message.get("code") or "").startswith("budget."):
+                    await self._on_event({"code": LIMIT_EVENT})
             case "measured":
-                waiting = self._results.get(message["phase"])
-                if waiting and not waiting.done():
-                    waiting.set_result(dict(message))
+                self._on_measured(message)
+
+    def _on_measured(self, message: Mapping[str, Any]) -> None:
+        waiting = self._results.get(message["phase"])
+        if waiting and not waiting.done():
+            waiting.set_result(dict(message))
+
+    async def _on_net(self, message: Mapping[str, Any]) -> None:
+        told = {name: message[name] for name in ("phase", "state", "values", "code") if name in message}
+        await self._send({"type": "phase", **told})
+        if message["state"] == "ended" and message["phase"] in LOAD_PHASES:
+            self._loaded(message["phase"])
 
     def _one_settled(self) -> None:
         self._stills_out -= 1
@@ -182,8 +198,13 @@ class SelfTestRun:
                 if data["step"] == "speech_start":
                     self._sound.speech_asked()
                 await self._worker.send({"op": "mark", "step": data["step"], "t_ms": data["t_ms"]})
-            case "downlink", "start":
-                await self._start_downlink()
+            case "clock", "start":
+                await self._worker.send({"op": "net", "step": "idle", "again": self._idle_runs > 0})
+                self._idle_runs += 1
+            case "downlink" | "uplink", "start":
+                self._spawn(self._start_load(phase))
+            case "clock" | "downlink" | "uplink", "mark":
+                await self._worker.send({"op": "net", "step": "mark", "phase": phase, "data": dict(data)})
             case "tcp_down", "start":
                 self._spawn(self._run_downstream())
             case "tcp_up", "start":
@@ -200,10 +221,13 @@ class SelfTestRun:
                 await self._finish(phase, await self._picture_phase(data))
             case "sound" if data["ended_by"] == "no_microphone":
                 await self._finish(phase, died(phase, "no_microphone"))
-            case "sound" | "clock" | "downlink":
+            case "sound" | "clock" | "downlink" | "uplink":
                 await self._finish(phase, await self._from_worker(phase, data))
             case "connect":
-                await self._finish(phase, phase_json(path_measurements(data), seconds=self._took(phase)))
+                figures = {"connection": data.get("connection", "unknown")}
+                await self._finish(
+                    phase, phase_json(path_measurements(data), figures=figures, seconds=self._took(phase))
+                )
             case "speaker":
                 await self._finish(phase, _speaker_phase(data, self._digits))
             case "tcp_down":
@@ -245,6 +269,8 @@ class SelfTestRun:
         measurements = [Measurement.from_json(item) for item in message["measurements"]]
         kept = [m for m in measurements if m.check in PHASE_CHECKS[phase]]
         figures = dict(message.get("numbers") or {})
+        if series := message.get("series"):
+            await self._finish("series", series)
         return phase_json(kept, figures=figures, seconds=self._took(phase))
 
     async def _practical(self, answers: Mapping[str, Any]) -> None:
@@ -261,9 +287,39 @@ class SelfTestRun:
         left_out = {check: SkipReason.NOT_ASKED for check in PHASE_CHECKS["practical"] if check not in given}
         await self._finish("practical", phase_json(measured, skipped=left_out))
 
-    async def _start_downlink(self) -> None:
-        await self._send({"type": "phase", "phase": "downlink", "state": "started"})
-        await self._worker.send({"op": "downlink", "rate_mbps": self._profile.probe_mbps, "duration_s": 2.0})
+    async def _start_load(self, phase: str) -> None:
+        """Begin the trials of one direction, when the machine has a place for one more line under load."""
+        self._waiting_loads.add(phase)
+        if self._load_place is None:
+            self._load_place = asyncio.create_task(self._loads.acquire())
+        await self._load_place
+        if phase not in self._waiting_loads:
+            return
+        profile = self._profile
+        await self._worker.send(
+            {
+                "op": "net",
+                "step": "load",
+                "ways": [LOAD_PHASES[phase]],
+                "tiers": [[tier.name, tier.need_mbps] for tier in profile.tiers],
+                "need_mbps": profile.need_mbps,
+                "factor": profile.probe_factor,
+            }
+        )
+
+    def _loaded(self, phase: str) -> None:
+        """One direction is through; when both are, somebody else's line may be loaded."""
+        self._waiting_loads.discard(phase)
+        if not self._waiting_loads:
+            self._give_place_back()
+
+    def _give_place_back(self) -> None:
+        place, self._load_place = self._load_place, None
+        if place is None:
+            return
+        if place.done() and not place.cancelled():
+            self._loads.release()
+        place.cancel()
 
     async def _run_downstream(self) -> None:
         await self._send({"type": "phase", "phase": "tcp_down", "state": "started"})
@@ -312,6 +368,7 @@ class SelfTestRun:
     async def close(self) -> None:
         """Stop what still runs on behalf of this test."""
         self._downstream.stop()
+        self._give_place_back()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

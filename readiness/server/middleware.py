@@ -41,7 +41,8 @@ def policy(socket_origin: str) -> str:
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' blob:; "
         f"connect-src 'self' {socket_origin}; worker-src 'self'; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'; require-trusted-types-for 'script'; report-uri /api/v1/csp-reports"
+        "frame-ancestors 'none'; require-trusted-types-for 'script'; "
+        "trusted-types readiness-worker; report-uri /api/v1/csp-reports"
     )
 
 

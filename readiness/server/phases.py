@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -32,7 +32,10 @@ __all__ = [
 
 Phase = Mapping[str, Any]
 
-PHASES = ("devices", "picture", "sound", "connect", "clock", "downlink", "tcp_down", "tcp_up", "speaker", "practical")
+PHASES = (
+    *("devices", "picture", "sound", "connect", "clock", "downlink", "uplink", "tcp_down", "tcp_up"),
+    *("speaker", "practical"),
+)
 """In the order in which they usually end."""
 PHASE_CHECKS: Mapping[str, tuple[str, ...]] = {
     "devices": ("browser.support", "camera.present", "camera.resolution", "microphone.present"),
@@ -49,13 +52,13 @@ PHASE_CHECKS: Mapping[str, tuple[str, ...]] = {
     "connect": ("network.path", "network.setup_time"),
     "clock": (
         "network.rtt",
-        "network.rtt_loaded",
         "network.jitter_up",
         "network.jitter_down",
         "network.loss_up",
         "network.loss_down",
     ),
-    "downlink": (),
+    "downlink": ("network.throughput_down", "network.loss_down"),
+    "uplink": ("network.throughput_up", "network.loss_up", "network.rtt_loaded"),
     "tcp_down": ("network.throughput_down",),
     "tcp_up": ("network.throughput_up",),
     "practical": ("practical.private_room", "practical.people", "practical.phone"),
@@ -67,14 +70,15 @@ BUDGETS: Mapping[str, tuple[float, int]] = {
     "sound": (40.0, 2 * MEGABYTE),
     "connect": (15.0, MEGABYTE),
     "clock": (12.0, MEGABYTE),
-    "downlink": (6.0, 2 * MEGABYTE),
+    "downlink": (25.0, 6 * MEGABYTE),
+    "uplink": (25.0, 6 * MEGABYTE),
     "tcp_down": (5.0, 2 * MEGABYTE),
     "tcp_up": (5.0, 2 * MEGABYTE),
     "speaker": (120.0, 0),
     "practical": (300.0, 0),
 }
 """Machine time (s) and bytes on the socket that a phase may take."""
-NETWORK_PHASES = frozenset({"connect", "clock", "downlink"})
+NETWORK_PHASES = frozenset({"connect", "clock", "downlink", "uplink"})
 """They share one peer connection: a resumed test that lacks one of them needs a new one."""
 
 
@@ -164,38 +168,41 @@ def _gather(
     for name in PHASES:
         phase = phases.get(name, {})
         for item in phase.get("measurements", ()):
-            measured[item["check"]] = Measurement.from_json(item)
+            found = Measurement.from_json(item)
+            known = measured.get(found.check)
+            if found.value is not None or known is None or known.value is None:
+                measured[found.check] = found
         skipped |= {check: SkipReason(reason) for check, reason in phase.get("skipped", {}).items()}
     for question in PHASE_CHECKS["practical"]:
         if question.removeprefix("practical.") not in asked:
             skipped[question] = SkipReason.NOT_ASKED
     measured |= {m.check: m for m in _throughput(phases, measured)}
+    measured |= _with_connection(
+        measured, str(phases.get("connect", {}).get("figures", {}).get("connection") or "unknown")
+    )
     measured |= _ended_devices(phases)
     return measured, skipped
 
 
+def _with_connection(measured: Mapping[str, Measurement], connection: str) -> dict[str, Measurement]:
+    """Return the rates with the kind of connection that the browser named (``wifi``, ``cellular``, ``unknown``)."""
+    rates = [measured[name] for name in ("network.throughput_up", "network.throughput_down") if name in measured]
+    return {m.check: replace(m, details={**m.details, "connection": connection}) for m in rates}
+
+
 def _throughput(phases: Mapping[str, Phase], measured: Mapping[str, Measurement]) -> list[Measurement]:
-    """Join what TCP and the paced RTP proved in each direction."""
-    joined = []
-    ways: tuple[tuple[Literal["up", "down"], str, float | None], ...] = (
-        ("up", "tcp_up", None),
-        ("down", "tcp_down", _paced_mbps(phases)),
-    )
-    for direction, phase, rtp_mbps in ways:
+    """Return what TCP proved of each direction that media could not be tried in."""
+    found = []
+    ways: tuple[tuple[Literal["up", "down"], str], ...] = (("up", "tcp_up"), ("down", "tcp_down"))
+    for direction, phase in ways:
         figures = phases.get(phase, {}).get("figures", {})
-        if not figures:
+        by_media = measured.get(f"network.throughput_{direction}")
+        if not figures or (by_media and (by_media.value is not None or by_media.cause == "server_busy")):
             continue
         loss = measured.get(f"network.loss_{direction}")
         loss_pct = _number(loss.metric("value")) if loss else None
-        tcp_mbps = _number(figures.get("tcp_mbps"))
-        joined.append(throughput_measurement(direction, tcp_mbps=tcp_mbps, rtp_mbps=rtp_mbps, loss_pct=loss_pct))
-    return joined
-
-
-def _paced_mbps(phases: Mapping[str, Phase]) -> float | None:
-    """Return what arrived of the paced RTP, or None where our own pacer fell behind: that says nothing of the line."""
-    figures = phases.get("downlink", {}).get("figures", {})
-    return None if figures.get("server_busy") else _number(figures.get("rtp_mbps"))
+        found.append(throughput_measurement(direction, tcp_mbps=_number(figures.get("tcp_mbps")), loss_pct=loss_pct))
+    return found
 
 
 def _ended_devices(phases: Mapping[str, Phase]) -> dict[str, Measurement]:

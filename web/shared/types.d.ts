@@ -5,7 +5,7 @@ export type Outcome = "pass" | "warn" | "fail" | "skipped" | "not_measured";
 export type Verdict = "ready" | "ready_with_warnings" | "not_ready" | "incomplete";
 export type PhaseName =
   | "devices" | "connect" | "picture" | "sound" | "speaker" | "clock"
-  | "downlink" | "tcp_down" | "tcp_up" | "practical" | "finish";
+  | "downlink" | "uplink" | "tcp_down" | "tcp_up" | "practical" | "finish";
 export type Kind = "start" | "mark" | "event" | "final" | "died";
 export type Status =
   | "present" | "NotAllowedError" | "NotFoundError" | "NotReadableError" | "OverconstrainedError"
@@ -35,7 +35,7 @@ export interface Plan {
   ask: { practical: string[]; expected_people: number };
   digits: number[][];
   choices: number[][][];
-  probe: { need_mbps: number; rate_mbps: number };
+  probe: { need_mbps: number; rate_mbps: number; up_tracks: number };
   data_mb: number;
 }
 
@@ -68,7 +68,7 @@ export interface Report {
 }
 
 export interface Hint { check: string; code: string; values?: Record<string, unknown> }
-export interface PhaseMessage { type: "phase"; phase: PhaseName; state: "started" | "ended" | "failed"; code?: string; values?: Record<string, unknown> }
+export interface PhaseMessage { type: "phase"; phase: PhaseName; state: "started" | "run" | "stop" | "ended" | "failed"; code?: string; values?: Record<string, unknown> }
 
 export interface Platform { browser: string; os: string; form: "phone" | "tablet" | "computer" }
 

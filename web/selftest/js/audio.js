@@ -46,6 +46,15 @@ export async function openRecorder(context, stream, workletUrl) {
   };
 }
 
+/** A track of silence: the page measures the way up with its frames. @param {AudioContext} context @returns {MediaStreamTrack | null} */
+export function silentTrack(context) {
+  const output = context.createMediaStreamDestination();
+  const silence = new ConstantSourceNode(context, { offset: 0 });
+  silence.connect(output);
+  silence.start();
+  return output.stream.getAudioTracks()[0] ?? null;
+}
+
 /** @param {AudioContext} context @returns {Promise<void>} rejects where the sound output does not start */
 async function resumed(context) {
   const late = new Promise((_, reject) => {

@@ -7,7 +7,7 @@
  */
 import { ApiError, call, keepLanguage, meta, redeem, sessionOf } from "../../shared/api.js";
 import { createTexts, isLang, langOf, loadCatalogue } from "../../shared/i18n.js";
-import { createPlayer, openRecorder } from "./audio.js";
+import { createPlayer, openRecorder, silentTrack } from "./audio.js";
 import * as devices from "./checks/devices.js";
 import { stillSize, watchFrames } from "./checks/picture.js";
 import { pausableClock, systemClock } from "./clock.js";
@@ -199,6 +199,8 @@ function toolsOf(open, settled) {
     stills: stillSource(),
     watchFrames: (times) => watchFrames(view.preview(), times),
     createPeer: (config) => new RTCPeerConnection(config),
+    silence: () => (audio ? silentTrack(audio) : null),
+    uplinkWorker: `${base}/selftest/js/uplink-worker.js`,
     otherDevice: view.otherDevice,
   };
 }

@@ -10,7 +10,7 @@
 
 /** Steps a person goes through, in order; welcome and answer are not counted. */
 export const COUNTED = /** @type {const} */ (["devices", "picture", "sound", "speaker", "network", "practical"]);
-const NETWORK = /** @type {const} */ (["connect", "clock", "downlink", "tcp_down", "tcp_up"]);
+const NETWORK = /** @type {const} */ (["connect", "clock", "downlink", "uplink", "tcp_down", "tcp_up"]);
 
 /**
  * @typedef {object} State

@@ -1,6 +1,6 @@
 /**
- * Network: opens the media path, times pings on an idle and on a loaded line, counts what was received, and proves TCP
- * headroom each way. Returns when all is measured; what could not be reached is told, never guessed.
+ * Network: opens the media path, times pings on an idle and on a loaded line, sends and counts what the server asks for,
+ * and proves TCP headroom where media could not be tried. What could not be reached is told, never guessed.
  * @typedef {import("../../../shared/types").Clock} Clock
  * @typedef {import("../../../shared/types").Link} Link
  * @typedef {import("../../../shared/types").Plan} Plan
@@ -8,15 +8,20 @@
  */
 import { linked, StepTimeout, withWatchdog } from "../clock.js";
 import { decodePong, encodePing, HEADROOM_BYTES, HEADROOM_DOWN, headroomChunk, IDLE, LOADED } from "../wire.js";
-import { candidatePair, inboundVideo } from "./stats.js";
+import { frameAccess, openUplink } from "../uplink.js";
+import { candidatePair, connectionKind, packetsReceived } from "./stats.js";
 
 const CONNECT_MS = 15_000;
-const IDLE_MS = 4000;
 const IDLE_EVERY_MS = 20;
 const LOADED_EVERY_MS = 50;
-/** Pongs of the last pings are still on their way. */
-const LAST_PONGS_MS = 600;
+/** Pongs of the last pings are still on their way: so many usual round trips, and this at the least and the most. */
+const LAST_TRIPS = 2;
+const LAST_PONGS_MS = /** @type {const} */ ([150, 1500]);
+/** Packets are all there when the count has stood still for so long; a full queue takes its time. */
+const STILL_MS = 200;
+const DRAIN_MS = 2000;
 const MAX_ROWS = 900;
+const PERCENTILE = 0.99;
 const MAX_POINTS = 200;
 const POINT_EVERY_MS = 20;
 const TCP_MS = 4000;
@@ -39,18 +44,17 @@ export class PingLog {
     this.sent = 0;
     /** @type {number[][]} */
     this.rows = [];
-    /** @type {{ idle?: [number, number], loaded?: [number, number] }} */
-    this.tags = {};
+    /** How late our own timer was, ms. @type {number[]} */
+    this.late = [];
+    this.hidden = false;
   }
 
   /** @param {number} tag */
   ping(tag) {
+    this.hidden ||= globalThis.document?.hidden === true;
     if (this.channel.bufferedAmount > 0 || this.sent >= MAX_ROWS) return;
-    const seq = this.sent;
-    this.channel.send(encodePing(tag, seq, this.now_us()));
+    this.channel.send(encodePing(tag, this.sent, this.now_us()));
     this.sent += 1;
-    const name = tag === LOADED ? "loaded" : "idle";
-    this.tags[name] = [this.tags[name]?.[0] ?? seq, seq];
   }
 
   /** @param {ArrayBuffer} data */
@@ -60,28 +64,49 @@ export class PingLog {
     if (pong && this.rows.length < MAX_ROWS) this.rows.push([pong.seq, pong.t1_us, pong.t2_us, pong.t3_us, t4_us]);
   }
 
-  figures() {
-    return { rows: this.rows, sent: this.sent, tags: this.tags };
+  /** Median round trip so far, ms. */
+  trip() {
+    const trips = this.rows.map(([, t1_us, t2_us, t3_us, t4_us]) => (t4_us - t1_us - (t3_us - t2_us)) / 1000);
+    return trips.sort((one, other) => one - other)[trips.length >> 1] ?? 0;
+  }
+
+  /** What was answered and how late we were ourselves, since the last time it was asked for. */
+  take() {
+    const late = this.late.sort((one, other) => one - other);
+    const found = { rows: this.rows, lag_ms: late[Math.floor(late.length * PERCENTILE)] ?? 0, hidden: this.hidden };
+    [this.rows, this.late, this.hidden] = [[], [], false];
+    return found;
   }
 }
 
+const MEDIA = /** @type {PhaseName[]} */ (["clock", "downlink", "uplink"]);
+
+/** @typedef {{ peer: RTCPeerConnection, log: PingLog, uplink: import("../uplink.js").Uplink | null }} Open */
+
 /**
  * @param {{ link: Link, plan: Plan, createPeer: (config: RTCConfiguration) => RTCPeerConnection, clock: Clock, signal: AbortSignal,
+ *   sound: () => MediaStreamTrack | null, workerUrl: string,
  *   onProgress: (phase: PhaseName, state: "running" | "done" | "failed") => void, died: (phase: PhaseName, cause: string, where: string) => void }} options
  */
 export async function run(options) {
   const { plan, onProgress, died } = options;
-  const open = plan.done.includes("clock") && plan.done.includes("downlink") ? null : await connect(options);
+  const tried = plan.done.includes("uplink");
+  const open = tried ? null : await connect(options);
+  const byMedia = { down: tried, up: tried };
   try {
-    if (open?.peer) await throughMedia(options, open.peer, open.log);
-    else if (open) for (const phase of /** @type {PhaseName[]} */ (["clock", "downlink"])) died(phase, "not_reached", "connect");
-    for (const [phase, work] of /** @type {const} */ ([["tcp_down", tcpDown], ["tcp_up", tcpUp]])) {
-      if (plan.done.includes(phase)) continue;
+    if (open?.peer) await throughMedia(options, /** @type {Open} */ (open), byMedia);
+    else if (!tried) for (const phase of MEDIA) died(phase, "not_reached", "connect");
+    for (const [phase, way, work] of /** @type {const} */ ([["tcp_down", "down", tcpDown], ["tcp_up", "up", tcpUp]])) {
+      if (plan.done.includes(phase) || byMedia[way]) {
+        onProgress(phase, "done");
+        continue;
+      }
       onProgress(phase, "running");
       const ok = await guarded(options, phase, (inner) => work({ ...options, signal: inner }));
       onProgress(phase, ok ? "done" : "failed");
     }
   } finally {
+    open?.uplink?.close();
     open?.peer?.close();
   }
 }
@@ -111,32 +136,37 @@ async function guarded({ plan, clock, signal, died }, phase, work) {
 /**
  * Offer at once, without waiting for candidates; the time counts from the offer to the open channel.
  * @param {Parameters<typeof run>[0]} options
- * @returns {Promise<{ peer: RTCPeerConnection | null, log: PingLog | null }>}
+ * @returns {Promise<Open | null>}
  */
-async function connect({ link, plan, createPeer, clock, signal, onProgress }) {
+async function connect({ link, plan, createPeer, clock, signal, onProgress, sound, workerUrl }) {
   onProgress("connect", "running");
   const start = clock.now();
   /** @type {RTCPeerConnection | null} */
   let peer = null;
+  /** @type {import("../uplink.js").Uplink | null} */
+  let uplink = null;
   try {
-    peer = createPeer({ iceServers: plan.ice_servers });
+    const legacy = frameAccess() === "streams" ? { encodedInsertableStreams: true } : {};
+    peer = createPeer({ iceServers: plan.ice_servers, ...legacy });
     const pc = peer;
     const channel = pc.createDataChannel("clock", { ordered: false, maxRetransmits: 0 });
     channel.binaryType = "arraybuffer";
     pc.addTransceiver("video", { direction: "recvonly" });
+    uplink = openUplink(pc, { source: sound, workerUrl, tracks: plan.probe.up_tracks });
     const log = new PingLog(channel, () => performance.now() * 1000);
     channel.onmessage = ({ data }) => log.pong(data);
     const sent = await withWatchdog({ clock, limit_ms: CONNECT_MS, what: "connect", signal }, (inner) => negotiate({ pc, channel, link, clock, signal: inner }));
     const setup_ms = Math.round(clock.now() - sent);
-    link.send("connect", "final", { state: "connected", ...candidatePair(await pc.getStats()), setup_ms });
+    link.send("connect", "final", { state: "connected", ...candidatePair(await pc.getStats()), ...connectionKind(), setup_ms });
     onProgress("connect", "done");
-    return { peer: pc, log };
+    return { peer: pc, log, uplink };
   } catch (error) {
+    uplink?.close();
     peer?.close();
     if (signal.aborted) throw error;
-    link.send("connect", "final", { state: "failed", setup_ms: Math.round(clock.now() - start) });
+    link.send("connect", "final", { state: "failed", ...connectionKind(), setup_ms: Math.round(clock.now() - start) });
     onProgress("connect", "failed");
-    return { peer: null, log: null };
+    return null;
   }
 }
 
@@ -167,25 +197,103 @@ async function negotiate({ pc, channel, link, clock, signal }) {
   return sent;
 }
 
-/** @param {Parameters<typeof run>[0]} options @param {RTCPeerConnection} peer @param {PingLog | null} log */
-async function throughMedia(options, peer, log) {
-  if (!log) return;
-  const { link, clock, onProgress } = options;
+/** @param {Parameters<typeof run>[0]} options @param {Open} open @param {{ down: boolean, up: boolean }} byMedia what was measured */
+async function throughMedia(options, open, byMedia) {
+  const { link, onProgress, died } = options;
   onProgress("clock", "running");
-  await guarded(options, "clock", async (signal) => {
-    const end = clock.now() + IDLE_MS;
-    await pings(log, IDLE, IDLE_EVERY_MS, clock, signal, () => clock.now() >= end);
-    await clock.sleep(LAST_PONGS_MS, signal);
-  });
-  onProgress("clock", "done");
+  const rested = await guarded(options, "clock", (signal) => idle({ ...options, signal }, open));
+  onProgress("clock", rested ? "done" : "failed");
   onProgress("downlink", "running");
-  const ok = await guarded(options, "downlink", async (signal) => {
-    const received = await downlink({ ...options, signal }, peer, log);
-    link.send("clock", "final", log.figures());
-    link.send("downlink", "final", received);
+  onProgress("uplink", "running");
+  const loaded = await guarded(options, "downlink", async (signal) => {
+    Object.assign(byMedia, await load({ ...options, signal }, open));
+    const { rows, lag_ms } = open.log.take();
+    link.send("downlink", "final", { lag_ms });
+    link.send("uplink", "final", { rows, lag_ms });
   });
-  if (!ok) link.send("clock", "final", log.figures());
-  onProgress("downlink", ok ? "done" : "failed");
+  if (!loaded) died("uplink", "step_died", "downlink");
+  onProgress("downlink", loaded ? "done" : "failed");
+  onProgress("uplink", loaded ? "done" : "failed");
+}
+
+/** The line at rest; once more where the server was late itself. @param {Parameters<typeof run>[0]} options @param {Open} open */
+async function idle({ link, clock, signal }, { peer, log, uplink }) {
+  for (let again = true; again; ) {
+    const begun = phaseMessage(link, "clock", signal, (state) => state !== "ended");
+    link.send("clock", "start", {});
+    const { state, values } = await begun;
+    if (state !== "started") throw new Error("media path lost");
+    uplink?.begin(values);
+    const end = clock.now() + values.ms;
+    await pings(log, IDLE, IDLE_EVERY_MS, clock, signal, () => clock.now() >= end);
+    const sent = (await uplink?.stop(clock, signal)) ?? 0;
+    const [least, most] = LAST_PONGS_MS;
+    await clock.sleep(Math.min(most, Math.max(least, LAST_TRIPS * log.trip())), signal);
+    const ended = phaseMessage(link, "clock", signal, (state) => state === "ended");
+    link.send("clock", "mark", { run: values.run, sent, received: packetsReceived(await peer.getStats()), ...log.take() });
+    again = Boolean((await ended).values?.again);
+  }
+  link.send("clock", "final", {});
+}
+
+/**
+ * Both directions under load, as the server asks: it starts and stops the runs, we count.
+ * @param {Parameters<typeof run>[0]} options @param {Open} open @returns {Promise<{ down: boolean, up: boolean }>} what was measured
+ */
+async function load({ link, clock, signal }, { peer, log, uplink }) {
+  const inner = linked(signal);
+  let running = uplink ? 2 : 1;
+  const byMedia = { down: false, up: false };
+  /** @type {Promise<void>[]} */
+  const marks = [];
+  const stop = link.on("phase", ({ phase, state, values }) => {
+    if (phase === "uplink" && state === "run") uplink?.begin(values);
+    else if (state === "stop") {
+      const mark = phase === "uplink" ? uplinkMark(link, values.run, uplink, clock, inner.signal) : downlinkMark(link, values.run, peer, clock, inner.signal);
+      mark.catch(() => undefined);
+      marks.push(mark);
+    } else if (state === "ended" && phase !== "clock") {
+      running -= 1;
+      byMedia[phase === "uplink" ? "up" : "down"] = Boolean(values?.measured);
+    }
+  });
+  try {
+    link.send("downlink", "start", {});
+    if (uplink) link.send("uplink", "start", {});
+    await pings(log, LOADED, LOADED_EVERY_MS, clock, signal, () => running <= 0);
+    return byMedia;
+  } finally {
+    stop();
+    inner.abort(new DOMException("phase is over", "AbortError"));
+  }
+}
+
+/** @param {Link} link @param {number} run @param {Open["uplink"]} uplink @param {Clock} clock @param {AbortSignal} signal */
+async function uplinkMark(link, run, uplink, clock, signal) {
+  link.send("uplink", "mark", { run, sent: (await uplink?.stop(clock, signal)) ?? 0 });
+}
+
+/** Count what came down once no more comes. @param {Link} link @param {number} run @param {RTCPeerConnection} peer @param {Clock} clock @param {AbortSignal} signal */
+async function downlinkMark(link, run, peer, clock, signal) {
+  const start = clock.now();
+  let received = packetsReceived(await peer.getStats());
+  for (let since = start; clock.now() < since + STILL_MS && clock.now() < start + DRAIN_MS; ) {
+    await clock.sleep(STILL_MS / 4, signal);
+    const now = packetsReceived(await peer.getStats());
+    if (now !== received) since = clock.now();
+    received = now;
+  }
+  link.send("downlink", "mark", { run, received });
+}
+
+/**
+ * @param {Link} link @param {string} wanted @param {AbortSignal} signal @param {(state: string) => boolean} match
+ * @returns {Promise<{ state: string, values: any }>}
+ */
+function phaseMessage(link, wanted, signal, match) {
+  const found = link.wait("phase", ({ phase, state }) => phase === wanted && match(state), signal);
+  found.catch(() => undefined);
+  return found;
 }
 
 /**
@@ -198,33 +306,8 @@ async function pings(log, tag, every_ms, clock, signal, over) {
     log.ping(tag);
     next = Math.max(next + every_ms, clock.now());
     await clock.sleep(next - clock.now(), signal);
+    log.late.push(Math.max(0, clock.now() - next));
   }
-}
-
-/** @param {Parameters<typeof run>[0]} options @param {RTCPeerConnection} peer @param {PingLog} log */
-async function downlink({ link, clock, signal }, peer, log) {
-  const before = inboundVideo(await peer.getStats());
-  const started = link.wait("phase", ({ phase, state }) => phase === "downlink" && state === "started", signal);
-  const ended = link.wait("phase", ({ phase, state }) => phase === "downlink" && state !== "started", signal);
-  started.catch(() => undefined);
-  ended.catch(() => undefined);
-  link.send("downlink", "start", {});
-  await Promise.race([started, ended]);
-  const start = clock.now();
-  let over = false;
-  const end = ended.finally(() => {
-    over = true;
-  });
-  await Promise.all([end, pings(log, LOADED, LOADED_EVERY_MS, clock, signal, () => over)]);
-  const span_ms = Math.round(clock.now() - start);
-  await clock.sleep(LAST_PONGS_MS, signal);
-  const after = inboundVideo(await peer.getStats());
-  return {
-    packets_received: after.packets_received - before.packets_received,
-    packets_lost: after.packets_lost - before.packets_lost,
-    bytes_received: after.bytes_received - before.bytes_received,
-    span_ms,
-  };
 }
 
 /** Enough has come through to prove what the meeting needs. @param {number} bytes @param {number} ms @param {number} rate_mbps */

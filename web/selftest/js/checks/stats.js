@@ -31,14 +31,19 @@ export function candidatePair(stats) {
   return ["udp", "tcp", "tls"].includes(local?.relayProtocol) ? { ...found, relay_protocol: local.relayProtocol } : found;
 }
 
-/** @param {RTCStatsReport} stats the receiver's own counters of the paced video */
-export function inboundVideo(stats) {
-  const counters = { packets_received: 0, packets_lost: 0, bytes_received: 0 };
+/** Packets of the paced video, by the receiver's own running count. @param {RTCStatsReport} stats */
+export function packetsReceived(stats) {
+  let received = 0;
   for (const report of new Map(/** @type {any} */ (stats)).values()) {
-    if (report.type !== "inbound-rtp" || report.kind !== "video") continue;
-    counters.packets_received += report.packetsReceived ?? 0;
-    counters.packets_lost += report.packetsLost ?? 0;
-    counters.bytes_received += report.bytesReceived ?? 0;
+    if (report.type === "inbound-rtp" && report.kind === "video") received += report.packetsReceived ?? 0;
   }
-  return counters;
+  return received;
+}
+
+const KINDS = new Set(["wifi", "cellular", "ethernet"]);
+
+/** What kind of network it is, where the browser says so (Chrome on Android does). @returns {{ connection: string }} */
+export function connectionKind() {
+  const type = /** @type {any} */ (globalThis.navigator)?.connection?.type;
+  return { connection: KINDS.has(type) ? type : "unknown" };
 }

@@ -1,0 +1,162 @@
+"""Which rate to try next, and what the trials together say: one tier down on failure, never up.
+
+Pure; used alike for both directions, by the media worker and by the tests that simulate a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from probes.measurement import Measurement, Number, not_measured
+from probes.trial import CARRIED_S, State, TrialFigures
+
+__all__ = ["Ladder", "Rung", "Tier", "Verdict", "rate_measurement"]
+
+MAX_RUNGS: Final = 4
+CONFIRM_S: Final = 2.0
+"""A lower rate after a failure: whatever credit the line had is used up by then."""
+CLOSE: Final = 1.03
+"""A line measured this little below a need is tried at the need itself."""
+SENT_ENOUGH: Final = 0.93
+"""A sender that offered less than this share of what was asked was itself the limit."""
+
+Limit = Literal["none", "line", "sender"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """What a line may be good for: a name such as ``720p`` and what it needs each way, Mbit/s, sound included."""
+
+    name: str
+    need_mbps: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One trial to run."""
+
+    rate_mbps: float
+    need_mbps: float
+    """What the tier in question needs."""
+    carried_s: float
+    tier: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the trials of one direction say."""
+
+    value_mbps: float
+    """The highest rate that is proven, or the line's measured rate where that is less."""
+    low_mbps: float
+    high_mbps: float | None
+    """None: at least `value_mbps`."""
+    tier: str | None
+    """The highest tier, up to the profile's own, whose need the line carries."""
+    limit: Limit
+    """What kept it from more: nothing, the line, or the sender itself."""
+
+
+class Ladder:
+    """Starts at the profile's need with room to spare; goes down to what the line was seen to carry."""
+
+    def __init__(self, tiers: Sequence[Tier], *, need_mbps: float, factor: float) -> None:
+        self.results: list[tuple[Rung, TrialFigures | None, State]] = []
+        self._tiers = sorted((tier for tier in tiers if tier.need_mbps <= need_mbps), key=lambda tier: -tier.need_mbps)
+        self._need_mbps, self._factor = need_mbps, factor
+        name = self._tiers[0].name if self._tiers else ""
+        self._next: Rung | None = Rung(need_mbps * factor, need_mbps, CARRIED_S, name)
+        self._measured: TrialFigures | None = None
+        self._carried: Rung | None = None
+
+    @property
+    def rung(self) -> Rung | None:
+        """The trial to run next, or None when all is known."""
+        return self._next
+
+    def add(self, figures: TrialFigures | None, state: State) -> None:
+        """Take the outcome of the trial that `rung` named."""
+        rung = self._next
+        if rung is None:
+            raise ValueError("no trial was asked for")
+        self.results.append((rung, figures, state))
+        if state == "carried":
+            self._carried, self._next = rung, None
+            return
+        if figures is not None and figures.capacity_mbps is not None:
+            self._measured = figures
+        self._next = self._below(rung, figures) if len(self.results) < MAX_RUNGS else None
+
+    def verdict(self) -> Verdict | None:
+        """Return what is known, or None where not a single packet of any trial arrived."""
+        carried = next((f for rung, f, state in self.results if state == "carried" and f), None)
+        if carried is not None and self._carried is not None:
+            return self._carried_verdict(self._carried, carried)
+        seen = [figures for _, figures, _ in self.results if figures is not None]
+        if not seen:
+            return None
+        last = self._measured or seen[-1]
+        value = last.capacity_mbps if last.capacity_mbps is not None else last.arrived_mbps
+        return Verdict(value, last.low_mbps or 0.0, last.high_mbps, None, "line")
+
+    def _carried_verdict(self, rung: Rung, figures: TrialFigures) -> Verdict:
+        proven = min(rung.rate_mbps, figures.offered_mbps)
+        if self._measured is None:
+            if figures.offered_mbps < SENT_ENOUGH * rung.rate_mbps:
+                return Verdict(figures.offered_mbps, figures.offered_mbps, None, self._tier(proven), "sender")
+            return Verdict(rung.rate_mbps, rung.rate_mbps, None, rung.tier, "none")
+        measured = self._measured
+        value = max(proven, measured.capacity_mbps or 0.0)
+        return Verdict(
+            value, max(proven, measured.low_mbps or 0.0), max(value, measured.high_mbps or 0.0), rung.tier, "line"
+        )
+
+    def _tier(self, rate_mbps: float) -> str | None:
+        return next((tier.name for tier in self._tiers if tier.need_mbps <= rate_mbps), None)
+
+    def _below(self, rung: Rung, figures: TrialFigures | None) -> Rung | None:
+        capacity = 0.0
+        if figures is not None:
+            capacity = figures.capacity_mbps if figures.capacity_mbps is not None else figures.arrived_mbps
+        tried = {one.rate_mbps for one, _, _ in self.results}
+        for tier in self._tiers:
+            below = tier.need_mbps < rung.need_mbps or (
+                tier.need_mbps == rung.need_mbps and rung.rate_mbps > rung.need_mbps
+            )
+            if not below or tier.need_mbps > capacity * CLOSE:
+                continue
+            roomy = tier.need_mbps * self._factor * CLOSE <= capacity and tier.need_mbps < rung.need_mbps
+            rate = tier.need_mbps * (self._factor if roomy else 1.0)
+            if rate not in tried:
+                return Rung(rate, tier.need_mbps, CONFIRM_S, tier.name)
+        return None
+
+
+def rate_measurement(direction: Literal["up", "down"], ladder: Ladder, *, method: str = "rtp") -> Measurement:
+    """Return network.throughput_up or _down in Mbit/s from the finished `ladder`."""
+    check = f"network.throughput_{direction}"
+    verdict = ladder.verdict()
+    if verdict is None:
+        return not_measured(check, "nothing_arrived", "mbps")
+    figures = [one for _, one, _ in ladder.results if one is not None]
+    details: dict[str, Number | str | bool | None] = {
+        "tier": verdict.tier or "none",
+        "limit": verdict.limit,
+        "method": method,
+        "asked_mbps": ladder.results[0][0].rate_mbps,
+        "queue_ms": max(one.queue_ms for one in figures),
+        "extra_delay_p95_ms": figures[-1].extra_p95_ms,
+        "trials": len(ladder.results),
+        "lost_pct": 100.0 * sum(one.lost for one in figures) / sum(one.known for one in figures),
+    }
+    return Measurement(
+        check,
+        verdict.value_mbps,
+        "mbps",
+        low=verdict.low_mbps,
+        high=verdict.high_mbps,
+        samples=sum(one.known for one in figures),
+        details=details,
+    )

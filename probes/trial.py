@@ -1,0 +1,283 @@
+"""One rate in one direction: does the line carry it? A test, not a search.
+
+Packets leave at a constant rate. Where that is more than the line carries, a queue stands before the bottleneck and
+packets leave it at exactly the line's rate: that is measured, and the trial ends early. Where no queue stands for the
+whole trial, the line carries the rate. Random loss says nothing of the rate; loss at a full queue does.
+Method: packet dispersion in the busy period (Jain, Dovrolis 2002; Strauss, Katabi, Kaashoek 2003), with the sequential
+rules of this module. Pure: send and arrival times in, figures out; the two clocks are never compared.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final, Literal
+
+from probes.estimates import Z95, median, quantile
+
+__all__ = ["Quiet", "State", "TrialFigures", "decide", "examine", "packet_bytes", "quiet_line"]
+
+State = Literal["open", "carried", "short"]
+"""``short``: the line carries less than the rate."""
+
+MAX_WIRE_BYTES: Final = 1170
+"""With all heads below every usual MTU, also through TURN and over IPv6."""
+MIN_WIRE_BYTES: Final = 110
+LEAST_PER_S: Final = 100.0
+"""Packets a second at the least, so that a queue is seen within a tenth of a second at any rate."""
+CARRIED_S: Final = 3.0
+"""How long a rate must hold. A token bucket of 128 kB hides 1.4 of 1.9 Mbit/s for 2.2 s."""
+STANDING_MS: Final = 35.0
+"""A queue that never falls below this is no jitter."""
+SHALLOW_MS: Final = 6.0
+"""A queue this deep that loses packets is full: some routers hold 20 ms only."""
+MIN_SPREAD: Final = 10
+"""A thin line drops packets all the time; so few runs of losses are bursts of a bad radio link."""
+RECENT_MS: Final = 500.0
+DEEPER: Final = 1.15
+"""Before a loss at a full queue the delay is by this much above the usual one; before a random loss it is as usual."""
+SHALLOW_LOSS: Final = 0.01
+MIN_SHALLOW_LOST: Final = 4
+LEAST_S: Final = 0.2
+"""Nothing is decided earlier."""
+MIN_BUSY_PACKETS: Final = 12
+MIN_BUSY_MS: Final = 150.0
+PRECISE: Final = 0.04
+"""Half-width of the interval, as a share, at which a thin line's rate is known well enough."""
+LONGEST_SHORT_S: Final = 1.4
+"""A trial that fills a queue ends now, however wide the interval: it is somebody's line."""
+TOLERATED: Final = ((2800.0, 0.08), (1800.0, 0.1), (1000.0, 0.2))
+"""After so many ms, this share of packets lost beyond what the quiet line loses: the rate was not carried, whatever the
+queue looked like. Some queues hold not one packet; a burst of Wi-Fi loss is over by then."""
+SILENT_S: Final = 1.5
+"""Nothing has arrived for so long: nothing will."""
+BIN_MS: Final = 100.0
+FINE_BIN_MS: Final = 50.0
+MIN_BINS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """What the same direction does with a few packets and no load: the noise that a trial is compared with."""
+
+    floor_ms: float = 0.0
+    """Standing extra delay: the median of the least of each tenth of a second. Jitter in order never falls to 0."""
+    usual_ms: float = 0.0
+    """Median extra delay."""
+    lost: float = 0.0
+    """Share of packets lost, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialFigures:
+    """What is known of a trial so far. Rates in Mbit/s on the wire, with IP, UDP and SRTP heads."""
+
+    asked_mbps: float
+    offered_mbps: float
+    """What the sender really sent."""
+    arrived_mbps: float
+    """Of the packets whose fate is known, from the first arrival to the last."""
+    capacity_mbps: float | None
+    """What the line carries: measured while its queue stood; None while none does."""
+    low_mbps: float | None
+    high_mbps: float | None
+    known: int
+    """Packets that arrived or are known to be lost."""
+    lost: int
+    elapsed_ms: float
+    """From the first to the last packet whose fate is known, by the sender's clock."""
+    extra_p95_ms: float
+    """95th percentile of the delay over the trial's least one."""
+    queue_ms: float
+    """The deepest standing queue: the largest of the least extra delays of each tenth of a second."""
+    queue_end_ms: float
+    """The standing queue at the end."""
+    busy_packets: int
+    busy_ms: float
+
+
+def packet_bytes(rate_mbps: float) -> int:
+    """Return the size on the wire that gives at least a hundred packets a second, or the largest usual one, bytes."""
+    return round(min(MAX_WIRE_BYTES, max(MIN_WIRE_BYTES, rate_mbps * 1e6 / 8 / LEAST_PER_S)))
+
+
+def examine(
+    asked_mbps: float,
+    sent_ms: Sequence[float],
+    arrived_ms: Sequence[float | None],
+    wire_bytes: float,
+    *,
+    quiet: Quiet = Quiet(),
+) -> TrialFigures | None:
+    """Return the figures of a trial, or None before two packets arrived.
+
+    `sent_ms` and `arrived_ms` (None: lost) are those packets, in the order of sending, whose fate is known; each by
+    its own side's clock. `quiet` says how the same line is without load (`quiet_line`).
+    """
+    pairs = [(sent, arrived) for sent, arrived in zip(sent_ms, arrived_ms, strict=True) if arrived is not None]
+    span_ms = pairs[-1][1] - pairs[0][1] if len(pairs) > 1 else 0.0
+    if span_ms <= 0:
+        return None
+    elapsed_ms = sent_ms[-1] - sent_ms[0]
+    least = min(arrived - sent for sent, arrived in pairs)
+    extra = [(sent, arrived, arrived - sent - least) for sent, arrived in pairs]
+    floors = _floors(extra)
+    queue_end = min(delay for _, arrived, delay in extra if arrived >= extra[-1][1] - 1.5 * BIN_MS)
+    lost = len(sent_ms) - len(pairs)
+    excess = lost / len(sent_ms) - quiet.lost
+    if excess > _tolerated(elapsed_ms) and _loss_events(arrived_ms) >= MIN_SPREAD:
+        busy = [arrived for _, arrived in pairs]
+    else:
+        busy = _busy(extra, floors, quiet, queue_end, is_full=_is_full(sent_ms, arrived_ms, least, quiet))
+    capacity, low, high = _rate(busy, wire_bytes)
+    return TrialFigures(
+        asked_mbps=asked_mbps,
+        offered_mbps=_mbps(len(sent_ms) - 1, wire_bytes, elapsed_ms),
+        arrived_mbps=_mbps(len(pairs) - 1, wire_bytes, span_ms),
+        capacity_mbps=capacity,
+        low_mbps=low,
+        high_mbps=high,
+        known=len(sent_ms),
+        lost=lost,
+        elapsed_ms=elapsed_ms,
+        extra_p95_ms=quantile([delay for _, _, delay in extra], 0.95) or 0.0,
+        queue_ms=max((floor for _, floor in floors), default=0.0),
+        queue_end_ms=queue_end,
+        busy_packets=len(busy),
+        busy_ms=busy[-1] - busy[0] if busy else 0.0,
+    )
+
+
+def decide(
+    figures: TrialFigures | None, need_mbps: float, *, since_start_s: float, carried_s: float = CARRIED_S
+) -> State:
+    """Return whether the trial is decided: fail early, pass late.
+
+    `need_mbps` is the least that would do: a line that is surely below it needs no narrower interval. `since_start_s`
+    is the time since the first packet left, s, so that a line on which nothing arrives ends too.
+    """
+    if figures is None:
+        return "short" if since_start_s > SILENT_S else "open"
+    elapsed_s = figures.elapsed_ms / 1000.0
+    if elapsed_s < LEAST_S:
+        return "short" if since_start_s > LEAST_S + 2 * SILENT_S else "open"
+    if figures.capacity_mbps is not None and figures.low_mbps is not None and figures.high_mbps is not None:
+        half = (figures.high_mbps - figures.low_mbps) / 2.0
+        known_well = half <= PRECISE * figures.capacity_mbps
+        hopeless = figures.high_mbps < 0.9 * need_mbps and half <= 2 * PRECISE * figures.capacity_mbps
+        return "short" if known_well or hopeless or elapsed_s >= LONGEST_SHORT_S else "open"
+    if elapsed_s < carried_s * 0.97:
+        return "short" if since_start_s > carried_s + SILENT_S else "open"
+    return "carried"
+
+
+def quiet_line(sent_ms: Sequence[float], arrived_ms: Sequence[float | None]) -> Quiet:
+    """Return what the line does without load, from packets a hundred a second or so (as in `examine`)."""
+    pairs = [(sent, arrived) for sent, arrived in zip(sent_ms, arrived_ms, strict=True) if arrived is not None]
+    if not pairs:
+        return Quiet()
+    least = min(arrived - sent for sent, arrived in pairs)
+    extra = [(sent, arrived, arrived - sent - least) for sent, arrived in pairs]
+    return Quiet(
+        floor_ms=median([floor for _, floor in _floors(extra)]) or 0.0,
+        usual_ms=median([delay for _, _, delay in extra]) or 0.0,
+        lost=1.0 - len(pairs) / len(sent_ms),
+    )
+
+
+def _loss_events(arrived_ms: Sequence[float | None]) -> int:
+    """Return how many runs of lost packets there are."""
+    return sum(after is None and before is not None for before, after in pairwise(arrived_ms))
+
+
+def _tolerated(elapsed_ms: float) -> float:
+    return next((share for after_ms, share in TOLERATED if elapsed_ms >= after_ms), 1.0)
+
+
+_Extra = tuple[float, float, float]
+"""Sent, arrived and extra delay, ms."""
+
+
+def _floors(extra: Sequence[_Extra]) -> list[tuple[float, float]]:
+    """Return (start by the sender's clock, least extra delay) of each tenth of a second with packets, ms."""
+    floors: dict[int, float] = {}
+    for sent, _, delay in extra:
+        index = int((sent - extra[0][0]) // BIN_MS)
+        floors[index] = min(floors.get(index, math.inf), delay)
+    return [(extra[0][0] + index * BIN_MS, floor) for index, floor in sorted(floors.items())]
+
+
+def _is_full(sent_ms: Sequence[float], arrived_ms: Sequence[float | None], least_ms: float, quiet: Quiet) -> bool:
+    """Whether packets of the last half second were lost at a full queue: delayed they are, and most before a loss."""
+    since = sent_ms[-1] - RECENT_MS
+    extra, before_loss, last, lost, count = [], [], None, 0, 0
+    for sent, arrived in zip(sent_ms, arrived_ms, strict=True):
+        if sent < since:
+            continue
+        count += 1
+        if arrived is not None:
+            last = arrived - sent - least_ms
+            extra.append(last)
+            continue
+        lost += 1
+        if last is not None:
+            before_loss.append(last)
+    if lost < MIN_SHALLOW_LOST or lost < SHALLOW_LOSS * count or not before_loss or not extra:
+        return False
+    if min(extra) >= SHALLOW_MS + 2.0 * quiet.floor_ms:
+        return True
+    usual = median(extra) or 0.0
+    return usual >= SHALLOW_MS + 2.0 * quiet.usual_ms and math.fsum(before_loss) / len(before_loss) >= DEEPER * usual
+
+
+def _busy(
+    extra: Sequence[_Extra],
+    floors: Sequence[tuple[float, float]],
+    quiet: Quiet,
+    queue_end: float,
+    *,
+    is_full: bool,
+) -> list[float]:
+    """Return the arrivals of the last busy period, ms, where a queue stands at the end; else nothing."""
+    if is_full:
+        return [arrived for sent, arrived, _ in extra if sent >= extra[-1][0] - RECENT_MS]
+    if queue_end < STANDING_MS + quiet.floor_ms:
+        return []
+    start = floors[-1][0]
+    for begins, floor in reversed(floors):
+        if floor < STANDING_MS / 3 + quiet.floor_ms:
+            break
+        start = begins
+    return [arrived for sent, arrived, _ in extra if sent >= start]
+
+
+def _rate(arrivals: Sequence[float], wire_bytes: float) -> tuple[float | None, float | None, float | None]:
+    """Return the rate of the busy period with its 95 % interval, Mbit/s, or three None while it is too short."""
+    if len(arrivals) < MIN_BUSY_PACKETS or arrivals[-1] - arrivals[0] < MIN_BUSY_MS:
+        return None, None, None
+    rate = _mbps(len(arrivals) - 1, wire_bytes, arrivals[-1] - arrivals[0])
+    bins = _bin_rates(arrivals, wire_bytes)
+    if len(bins) < MIN_BINS:
+        return rate, rate * 0.8, rate * 1.2
+    mean = math.fsum(bins) / len(bins)
+    spread = math.sqrt(math.fsum((one - mean) ** 2 for one in bins) / (len(bins) - 1))
+    half = Z95 * spread / math.sqrt(len(bins))
+    return rate, max(0.0, rate - half), rate + half
+
+
+def _bin_rates(arrivals: Sequence[float], wire_bytes: float) -> list[float]:
+    """Return the rate of each twentieth of a second, Mbit/s, each counted between packets, so that nothing is cut."""
+    marks = [arrivals[0]]
+    counts = [0]
+    for arrived in arrivals[1:]:
+        counts[-1] += 1
+        if arrived - marks[-1] >= FINE_BIN_MS:
+            marks.append(arrived)
+            counts.append(0)
+    return [_mbps(count, wire_bytes, end - start) for count, (start, end) in zip(counts, pairwise(marks), strict=False)]
+
+
+def _mbps(packets: int, wire_bytes: float, span_ms: float) -> float:
+    return packets * wire_bytes * 8.0 / 1000.0 / span_ms if span_ms > 0 else 0.0

@@ -1,0 +1,419 @@
+"""The network part of one test, as the worker runs it: idle, then trials in both directions at once.
+
+The worker decides when a trial is over and what comes next; the page sends, counts and pings as it is told. To the page
+(through the web process): clock started{run, ms, tracks, bytes} and ended{again}; downlink run{run}, stop{run} and
+ended; uplink run{run, tracks, bytes, ms}, stop{run} and ended. From it: a mark after each run with its own counts.
+Where our own process was late while a trial ran, the trial is run once more; if it was late again it counts as
+``server_busy``, unless the line carried the rate all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from probes.ladder import Ladder, Rung, Tier, rate_measurement
+from probes.loss import LossRun, decide_loss, loss_measurement
+from probes.measurement import Measurement, not_measured
+from probes.network import ClockRow, PingLog, clock_rows, jitter_measurement, loaded_measurement, rtt_measurement
+from probes.trial import Quiet, State, TrialFigures, decide, examine, quiet_line
+from readiness.media.downlink import DownlinkRun
+from readiness.media.lag import LagMonitor, run_wait_s
+from readiness.media.limits import MAX_RUNS
+from readiness.media.loopback import Loopback, now_us
+from readiness.media.series import Series
+from readiness.media.uplink import payload_of, tracks_for
+
+__all__ = ["NetworkTest"]
+
+Way = Literal["up", "down"]
+Tell = Callable[[Mapping[str, Any]], None]
+PHASE: Mapping[Way, str] = {"up": "uplink", "down": "downlink"}
+
+IDLE_S = 1.5
+"""Enough for 75 pings and 150 packets each way, and a line that is too thin is still found within 5 s."""
+IDLE_MBPS = 0.096
+"""A hundred packets of 120 bytes a second."""
+LOOK_S = 0.1
+"""How often a running trial is looked at."""
+MARK_TIMEOUT_S = 4.0
+"""How long the page may take to tell its counts: a round trip over a full queue."""
+REST_S = 0.25
+"""Between two runs, at least: what stands in a queue has to drain."""
+LAST_FEEDBACK_S = 2.5
+"""How long the fate of the last packets may take to be known."""
+LOSS_RUNS = 3
+"""Further light runs, at most, where the loss is not yet surely low or high."""
+LATE_IDLE_MS = 20.0
+"""Our event loop's lag, 99th percentile: above it delays at rest are ours."""
+LATE_LOAD_MS = 60.0
+"""Above it a trial says nothing bad of the line; a rate is read over half a second and more."""
+SLIPPED = 0.05
+"""Share of the schedule we may miss."""
+WAITED = 0.2
+"""Share of the time our main thread may wait for a processor."""
+MS_PER_S = 1e3
+_Rows = tuple[Sequence[float], Sequence[float | None], float]
+"""Send and arrival times, ms, and the size that each packet stands for, bytes."""
+
+
+@dataclass(slots=True)
+class _Late:
+    """Watches how late this process is while a run lasts."""
+
+    lag: LagMonitor
+    began_s: float = field(default_factory=time.perf_counter)
+    waited_s: float = field(default_factory=run_wait_s)
+
+    def figures(self, limit_ms: float) -> tuple[float, bool]:
+        """Return (99th percentile of the lag in ms, whether we were late)."""
+        now = time.perf_counter()
+        p99 = self.lag.p99_ms(self.began_s, now) or 0.0
+        waited = (run_wait_s() - self.waited_s) / max(now - self.began_s, 0.001)
+        return round(p99, 2), p99 > limit_ms or waited > WAITED
+
+
+@dataclass(slots=True)
+class _Trial:
+    """One finished trial."""
+
+    figures: TrialFigures | None
+    state: State
+    loss: LossRun
+    late: bool
+    window_us: tuple[float, float]
+
+
+@dataclass(slots=True)
+class _Direction:
+    """What is known of one direction so far."""
+
+    quiet: Quiet = field(default_factory=Quiet)
+    idle: tuple[list[float], list[float | None]] = field(default_factory=lambda: ([], []))
+    ladder: Ladder | None = None
+    losses: list[LossRun] = field(default_factory=list)
+    busy: bool = False
+    lag_p99_ms: float = 0.0
+    done: bool = False
+    cause: str = "not_reached"
+    """Why there is no rate, where there is none."""
+
+
+class NetworkTest:
+    """Runs the phases and keeps what they found, until `measure` makes measurements of it."""
+
+    def __init__(self, peer: Callable[[], Loopback | None], lag: LagMonitor, tell: Tell) -> None:
+        self._peer, self._lag, self._tell = peer, lag, tell
+        self._ways: dict[Way, _Direction] = {"up": _Direction(), "down": _Direction()}
+        self._runs = 0
+        self._marks: dict[tuple[str, int], asyncio.Future[Mapping[str, Any]]] = {}
+        self._received = 0
+        self._idle_rows: list[ClockRow] = []
+        self._clock: dict[str, Any] = {}
+        self._clock_lag_ms: float | None = None
+        self._good_us: list[tuple[float, float]] = []
+        """When a trial that was carried ran, by the clock of the pings."""
+        self._bad_us: list[tuple[float, float]] = []
+        self.series = Series()
+
+    # ---- from the web process
+
+    def mark(self, message: Mapping[str, Any]) -> None:
+        """Take the page's counts of a run."""
+        waiting = self._marks.get((str(message["phase"]), int(message["data"]["run"])))
+        if waiting is not None and not waiting.done():
+            waiting.set_result(message["data"])
+
+    async def idle(self, *, again: bool) -> None:
+        """Measure the line at rest. `again`: this is the second try, because we were late in the first."""
+        peer, run = self._peer(), self._new_run()
+        if peer is None or not peer.is_connected or run is None:
+            self._say("clock", "failed", code="disconnected")
+            return
+        late = _Late(self._lag)
+        uplink = peer.uplink.begin(run)
+        self.series.begin("clock")
+        values = {"run": run, "ms": IDLE_S * MS_PER_S, "tracks": 1, "bytes": payload_of(IDLE_MBPS, 1)}
+        self._say("clock", "started", values)
+        down = DownlinkRun(IDLE_MBPS, IDLE_S)
+        mark = await self._while_sending(peer, down, "clock", run)
+        self.series.end("clock")
+        self._clock_lag_ms, was_late = late.figures(LATE_IDLE_MS)
+        self._take_clock(peer, mark)
+        up_rows = uplink.rows(_count(mark, "sent"))
+        down_rows = peer.feedback.rows(down.sent)
+        self.series.add_run("up", *up_rows, uplink.wire_bytes)
+        self.series.add_run("down", *down_rows, down.wire_bytes)
+        self._rest("up", up_rows, _count(mark, "sent"), len(uplink.arrived))
+        self._rest("down", down_rows, len(down.sent), self._received_since(mark))
+        if was_late and again:
+            self._clock["busy"] = True
+        self._say("clock", "ended", {"again": was_late and not again})
+
+    async def load(self, ways: Sequence[Way], tiers: Sequence[Tier], *, need_mbps: float, factor: float) -> None:
+        """Find in each of `ways` what the line carries, both at once as in a meeting."""
+        await asyncio.gather(*(self._climb(way, Ladder(tiers, need_mbps=need_mbps, factor=factor)) for way in ways))
+
+    # ---- one direction
+
+    async def _climb(self, way: Way, ladder: Ladder) -> None:
+        known, peer = self._ways[way], self._peer()
+        tried_again = False
+        try:
+            if way == "down" and peer is not None and not (peer.sender and peer.sender.has_feedback):
+                known.cause = "no_feedback"
+                return
+            known.ladder = ladder
+            while (rung := ladder.rung) is not None:
+                trial = await self._trial(way, rung.rate_mbps, rung)
+                if trial is None:
+                    known.cause = "disconnected"
+                    break
+                if trial.late and trial.state != "carried":
+                    known.busy = tried_again
+                    if tried_again:
+                        break
+                    tried_again = True
+                    continue
+                ladder.add(trial.figures, trial.state)
+                (self._good_us if trial.state == "carried" else self._bad_us).append(trial.window_us)
+                if trial.state == "carried":
+                    known.losses.append(trial.loss)
+                await asyncio.sleep(max(REST_S, (trial.figures.queue_ms if trial.figures else 0.0) * 1.2 / MS_PER_S))
+            await self._count_losses(way)
+        finally:
+            known.done = True
+            measured = self._rate(way)
+            self._say(PHASE[way], "ended", {"measured": measured.value is not None or measured.cause == "server_busy"})
+
+    async def _count_losses(self, way: Way) -> None:
+        """Send a little longer where the loss is neither surely low nor surely high."""
+        known = self._ways[way]
+        for _ in range(LOSS_RUNS):
+            if known.busy or not known.losses or decide_loss(known.losses) != "open":
+                return
+            trial = await self._trial(way, IDLE_MBPS, None)
+            if trial is None:
+                return
+            if not trial.late:
+                known.losses.append(trial.loss)
+
+    async def _trial(self, way: Way, rate_mbps: float, rung: Rung | None) -> _Trial | None:
+        """Run at `rate_mbps` until it is decided, or for as long as an idle run where nothing is to be decided."""
+        peer, run = self._peer(), self._new_run()
+        if peer is None or not peer.is_connected or run is None:
+            return None
+        late = _Late(self._lag)
+        began_us = now_us()
+        self.series.begin(PHASE[way])
+        trial = await (self._up if way == "up" else self._down)(peer, run, rate_mbps, rung)
+        self.series.end(PHASE[way])
+        if trial is not None:
+            lag_ms, was_late = late.figures(LATE_LOAD_MS)
+            self._ways[way].lag_p99_ms = max(self._ways[way].lag_p99_ms, lag_ms)
+            trial.late = trial.late or was_late
+            trial.window_us = (began_us, now_us())
+        return trial
+
+    async def _down(self, peer: Loopback, run: int, rate_mbps: float, rung: Rung | None) -> _Trial | None:
+        down = DownlinkRun(rate_mbps, rung.carried_s if rung else IDLE_S)
+        if peer.sender is None:
+            return None
+        self._say("downlink", "run", {"run": run})
+        sending = asyncio.create_task(peer.sender.run(down))
+        before = peer.meter.wire_bytes()[1]
+
+        def rows() -> _Rows:
+            everything = peer.meter.wire_bytes()[1] - before
+            return *peer.feedback.rows(down.sent), _share(everything, down.wire_bytes, len(down.sent))
+
+        try:
+            figures, state = await self._watch(rung, down.longest_s, rows, self._ways["down"].quiet)
+        finally:
+            down.stopped = True
+            await sending
+        mark = await self._marked("downlink", run, told=lambda: self._say("downlink", "stop", {"run": run}))
+        if mark is None or down.code:
+            return None
+        found = peer.feedback.rows(down.sent)
+        self.series.add_run("down", *found, down.wire_bytes)
+        loss = _loss(len(down.sent), self._received_since(mark), found)
+        slipped = down.slipped_ms > SLIPPED * down.longest_s * MS_PER_S
+        return _Trial(figures, state, loss, slipped, (0.0, 0.0))
+
+    async def _up(self, peer: Loopback, run: int, rate_mbps: float, rung: Rung | None) -> _Trial | None:
+        log = peer.uplink.begin(run)
+        longest_s = rung.carried_s if rung else IDLE_S
+        tracks = tracks_for(rate_mbps)
+        values = {"run": run, "ms": longest_s * MS_PER_S, "tracks": tracks, "bytes": payload_of(rate_mbps, tracks)}
+        self._say("uplink", "run", values)
+        before = peer.meter.wire_bytes()[0]
+
+        def rows() -> _Rows:
+            everything = peer.meter.wire_bytes()[0] - before
+            return *log.rows(), _share(everything, log.wire_bytes, len(log.arrived))
+
+        figures, state = await self._watch(rung, longest_s, rows, self._ways["up"].quiet)
+        mark = await self._marked("uplink", run, told=lambda: self._say("uplink", "stop", {"run": run}))
+        if mark is None:
+            return None
+        found = log.rows(_count(mark, "sent"))
+        self.series.add_run("up", *found, log.wire_bytes)
+        return _Trial(figures, state, _loss(_count(mark, "sent"), len(log.arrived), found), False, (0.0, 0.0))
+
+    async def _watch(
+        self,
+        rung: Rung | None,
+        longest_s: float,
+        rows: Callable[[], _Rows],
+        quiet: Quiet,
+    ) -> tuple[TrialFigures | None, State]:
+        """Look at a running trial until it is decided, or until its time and that of its last feedback are over."""
+        began = time.perf_counter()
+        if rung is None:
+            await asyncio.sleep(longest_s + REST_S)
+            return None, "carried"
+        figures: TrialFigures | None = None
+        while (since := time.perf_counter() - began) < longest_s + LAST_FEEDBACK_S:
+            await asyncio.sleep(LOOK_S)
+            sent, arrived, wire_bytes = rows()
+            figures = examine(rung.rate_mbps, sent, arrived, wire_bytes, quiet=quiet) if len(sent) > 1 else None
+            state = decide(figures, rung.need_mbps, since_start_s=since, carried_s=rung.carried_s)
+            if state != "open":
+                return figures, state
+        return figures, "short"
+
+    # ---- the page's counts
+
+    async def _while_sending(self, peer: Loopback, down: DownlinkRun, phase: str, run: int) -> Mapping[str, Any]:
+        """Send idle packets down while the page does its part; return its mark, empty where none came."""
+        sending = asyncio.create_task(peer.sender.run(down)) if peer.sender else None
+        try:
+            return await self._marked(phase, run, timeout_s=IDLE_S + MARK_TIMEOUT_S) or {}
+        finally:
+            if sending is not None:
+                down.stopped = True
+                await sending
+
+    async def _marked(
+        self, phase: str, run: int, *, told: Callable[[], None] | None = None, timeout_s: float = MARK_TIMEOUT_S
+    ) -> Mapping[str, Any] | None:
+        waiting: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
+        self._marks[phase, run] = waiting
+        if told is not None:
+            told()
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await waiting
+        except TimeoutError:
+            return None
+        finally:
+            del self._marks[phase, run]
+
+    def _received_since(self, mark: Mapping[str, Any]) -> int:
+        """Return how many packets the browser has received since the last mark, by its own running count."""
+        total = _count(mark, "received")
+        since, self._received = total - self._received, max(total, self._received)
+        return max(0, since)
+
+    def _rest(self, way: Way, rows: tuple[list[float], list[float | None]], sent: int, received: int) -> None:
+        known = self._ways[way]
+        known.quiet, known.idle = quiet_line(*rows), rows
+        if sent:
+            known.losses = [_loss(sent, received, rows)]
+
+    def _take_clock(self, peer: Loopback, mark: Mapping[str, Any]) -> None:
+        log = [PingLog(row.seq, row.t2_us, row.t3_us) for row in peer.clock.rows]
+        known = {row.seq for row in self._idle_rows}
+        fresh = [row for row in clock_rows(mark.get("rows") or (), log) if row.seq not in known]
+        self._idle_rows = fresh or self._idle_rows
+        self._clock = {"device_lag_p99_ms": mark.get("lag_ms"), "hidden": bool(mark.get("hidden"))}
+
+    # ---- results
+
+    def measure(self, phase: str, data: Mapping[str, Any]) -> tuple[list[Measurement], dict[str, Any]]:
+        """Return what `phase` (clock, downlink or uplink) found, and figures of our own."""
+        if phase == "clock":
+            return self._measure_clock()
+        way: Way = "up" if phase == "uplink" else "down"
+        known = self._ways[way]
+        found = [self._rate(way)]
+        if known.losses:
+            found.append(loss_measurement(way, known.losses))
+        if phase == "uplink":
+            found.append(self._loaded(data))
+        device = {"device_lag_p99_ms": data.get("lag_ms")}
+        found = [_with(one, server_lag_p99_ms=known.lag_p99_ms, **device) for one in found]
+        return found, {"busy": known.busy, "lag_p99_ms": known.lag_p99_ms}
+
+    def _measure_clock(self) -> tuple[list[Measurement], dict[str, Any]]:
+        peer = self._peer()
+        found = [rtt_measurement(self._idle_rows)]
+        ways: tuple[Way, ...] = ("up", "down")
+        for way in ways:
+            stamps = [
+                (sent, arrived) for sent, arrived in zip(*self._ways[way].idle, strict=True) if arrived is not None
+            ]
+            found.append(jitter_measurement(way, stamps, self._idle_rows))
+            if self._ways[way].losses:
+                found.append(loss_measurement(way, self._ways[way].losses[:1]))
+        lag = {"server_lag_p99_ms": self._clock_lag_ms, "device_lag_p99_ms": self._clock.get("device_lag_p99_ms")}
+        numbers = {
+            "pings": len(self._idle_rows),
+            "ignored": peer.clock.ignored if peer else 0,
+            "busy": bool(self._clock.get("busy")),
+            **lag,
+        }
+        return [_with(one, **lag) for one in found], numbers
+
+    def _rate(self, way: Way) -> Measurement:
+        known = self._ways[way]
+        check = f"network.throughput_{way}"
+        if known.ladder is None or not known.ladder.results:
+            return not_measured(check, "server_busy" if known.busy else known.cause, "mbps")
+        if known.busy and not any(state == "carried" for _, _, state in known.ladder.results):
+            return not_measured(check, "server_busy", "mbps")
+        return rate_measurement(way, known.ladder)
+
+    def _loaded(self, data: Mapping[str, Any]) -> Measurement:
+        peer = self._peer()
+        log = [PingLog(row.seq, row.t2_us, row.t3_us) for row in peer.clock.rows] if peer else []
+        rows = clock_rows(data.get("rows") or (), log)
+        self.series.add_pings(self._idle_rows + rows)
+        good = [row for row in rows if _within(row.t2_us, self._good_us) and not _within(row.t2_us, self._bad_us)]
+        return loaded_measurement(self._idle_rows, good)
+
+    def _new_run(self) -> int | None:
+        if self._runs >= MAX_RUNS:
+            return None
+        self._runs += 1
+        return self._runs
+
+    def _say(self, phase: str, state: str, values: Mapping[str, Any] | None = None, *, code: str | None = None) -> None:
+        message: dict[str, Any] = {"op": "net", "phase": phase, "state": state, "values": dict(values or {})}
+        self._tell(message | ({"code": code} if code else {}))
+
+
+def _share(everything: int, wire_bytes: int, packets: int) -> float:
+    """Return the bytes that the line carried for each probe packet: pings, reports and answers take their part."""
+    return everything / packets if packets and everything > wire_bytes * packets else float(wire_bytes)
+
+
+def _loss(sent: int, received: int, rows: tuple[Sequence[float], Sequence[float | None]]) -> LossRun:
+    return LossRun(sent, min(sent, received), rows[0], [arrival is None for arrival in rows[1]])
+
+
+def _within(at_us: float, windows: Sequence[tuple[float, float]]) -> bool:
+    return any(begin <= at_us <= end for begin, end in windows)
+
+
+def _count(data: Mapping[str, Any], name: str) -> int:
+    value = data.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _with(measurement: Measurement, **details: Any) -> Measurement:
+    return replace(measurement, details={**measurement.details, **details})

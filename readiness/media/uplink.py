@@ -1,0 +1,124 @@
+"""What comes up: padded sound frames with our own stamp in each, written by the page's transform.
+
+Browsers send sound at once, without pacing and whatever they believe of the line, a frame every 10 ms a track: that
+makes it the one constant-rate sender that all of them have. The page overwrites each encoded frame before it is
+encrypted (W3C WebRTC Encoded Transform); nothing of the sound is left. Frame: u32 magic, u16 run, u16 track, u32 number
+in the run over all tracks, u64 time it was handed over (µs of the page's worker), zeros. Network byte order.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+
+from readiness.media.limits import MAX_PROBE_PACKETS
+
+__all__ = ["FRAME_MS", "HEADS_BYTES", "MAX_PAYLOAD_BYTES", "UplinkLog", "UplinkRun", "payload_of", "tracks_for"]
+
+FRAME_MS = 10
+FRAMES_PER_S = 1000 // FRAME_MS
+STAMP = struct.Struct("!IHHIQ")
+MAGIC = 0x52445955
+HEADS_BYTES = 28 + 10 + 12 + 8
+"""IP and UDP, SRTP's tag, RTP, and the header extensions a browser adds to sound (mid), bytes."""
+MAX_PAYLOAD_BYTES = 1130
+TRACK_MBPS = 0.94
+"""What one track carries with the largest frames."""
+REORDERED = 8
+"""A packet counts as lost once so many later ones have come."""
+_VERSION = 2
+_FIXED_HEAD = 12
+
+
+def tracks_for(rate_mbps: float) -> int:
+    """Return how many tracks it takes to send `rate_mbps`."""
+    return max(1, -int(-rate_mbps // TRACK_MBPS))
+
+
+def payload_of(rate_mbps: float, tracks: int) -> int:
+    """Return the size of a frame, bytes, so that `tracks` of them send `rate_mbps` on the wire."""
+    return max(STAMP.size, min(MAX_PAYLOAD_BYTES, round(rate_mbps * 1e6 / 8 / FRAMES_PER_S / tracks) - HEADS_BYTES))
+
+
+@dataclass(slots=True)
+class UplinkRun:
+    """What came of one run."""
+
+    arrived: dict[int, tuple[float, float]] = field(default_factory=dict)
+    """Number to (sent by the page's clock, arrived by ours), ms."""
+    bytes: int = 0
+    """On the wire, of what arrived."""
+
+    @property
+    def wire_bytes(self) -> int:
+        """Mean size of a packet on the wire; 0 when none came."""
+        return round(self.bytes / len(self.arrived)) if self.arrived else 0
+
+    def rows(self, sent: int | None = None) -> tuple[list[float], list[float | None]]:
+        """Return send and arrival times (None: lost) of the packets whose fate is known, ms, in sending order.
+
+        `sent` (how many the page says it sent) makes the fate of the last ones known too. The send time of a lost
+        packet is the one between its neighbours'.
+        """
+        if not self.arrived:
+            return [], []
+        numbers = sorted(self.arrived)
+        last = numbers[-1]
+        known = numbers[-1 - REORDERED] if len(numbers) > REORDERED else numbers[0]
+        end = max(last, sent - 1) if sent is not None else last
+        times: list[float] = []
+        arrivals: list[float | None] = []
+        before = self.arrived[numbers[0]][0]
+        step = (self.arrived[last][0] - before) / max(1, last - numbers[0])
+        for number in range(numbers[0] if sent is None else 0, end + 1):
+            found = self.arrived.get(number)
+            if found is None and sent is None and number > known:
+                continue
+            before = found[0] if found else before + step
+            times.append(before)
+            arrivals.append(found[1] if found else None)
+        return times, arrivals
+
+
+class UplinkLog:
+    """Sorts what arrives by run."""
+
+    def __init__(self) -> None:
+        self.runs: dict[int, UplinkRun] = {}
+        self.ignored = 0
+        """Packets that were no probe of ours, or too many."""
+        self._open: int | None = None
+        self._kept = 0
+
+    def begin(self, run: int) -> UplinkRun:
+        """From now on packets of `run` count."""
+        self._open = run
+        self.runs[run] = UplinkRun()
+        return self.runs[run]
+
+    def take(self, rtp: bytes, arrived_ms: float) -> None:
+        """Take one decrypted RTP packet; anything but a stamped frame of the open run is ignored."""
+        frame = _payload(rtp)
+        if frame is None or self._kept >= MAX_PROBE_PACKETS:
+            self.ignored += 1
+            return
+        magic, run, _, number, sent_us = STAMP.unpack_from(frame)
+        log = self.runs.get(run)
+        if magic != MAGIC or log is None or run != self._open or number in log.arrived or number > MAX_PROBE_PACKETS:
+            self.ignored += 1
+            return
+        self._kept += 1
+        log.arrived[number] = (sent_us / 1e3, arrived_ms)
+        log.bytes += len(rtp) + 38
+
+
+def _payload(rtp: bytes) -> memoryview | None:
+    """Return the payload of an RTP packet (RFC 3550 section 5.1), or None where it cannot hold a stamp."""
+    if len(rtp) < _FIXED_HEAD + STAMP.size or rtp[0] >> 6 != _VERSION:
+        return None
+    start = _FIXED_HEAD + 4 * (rtp[0] & 0x0F)
+    if rtp[0] & 0x10:
+        if len(rtp) < start + 4:
+            return None
+        start += 4 + 4 * int.from_bytes(rtp[start + 2 : start + 4], "big")
+    return memoryview(rtp)[start:] if len(rtp) >= start + STAMP.size else None
