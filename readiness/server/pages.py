@@ -108,6 +108,7 @@ def _page(
         "t": catalogue(language),
         "texts": {code: catalogue(code) for code in offered},
         "organisation": _shown(organisation),
+        "speedtest": services.settings.speedtest != "off",
         **(values or {}),
     }
     headers = {"Content-Language": language, "Vary": "Accept-Language, Accept-Encoding"}
