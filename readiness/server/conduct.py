@@ -16,7 +16,7 @@ from typing import Any
 from probes.camera import frame_rate_measurement, frozen_measurement, picture_measurements
 from probes.capture import device_measurements
 from probes.measurement import Measurement
-from probes.path import path_measurements
+from probes.path import path_measurements, relay_measurements
 from probes.speaker import speaker_measurement
 from readiness.logs import log_event
 from readiness.media.pool import MediaWorker
@@ -98,8 +98,9 @@ class SelfTestRun:
     async def on_message(self, message: Mapping[str, Any]) -> bool:
         """Handle one checked message. Returns whether the page is finished."""
         if message["type"] == "offer":
-            self._begin("connect")
-            await self._worker.send({"op": "offer", "sdp": message["sdp"]})
+            path = {"path": message["path"]} if "path" in message else {}
+            self._begin("paths" if path else "connect")
+            await self._worker.send({"op": "offer", "sdp": message["sdp"], **path})
             return False
         if message["type"] != "samples":
             return False
@@ -146,9 +147,13 @@ class SelfTestRun:
     async def _on_worker(self, message: Mapping[str, Any]) -> None:
         match message["op"]:
             case "answer":
-                await self._send({"type": "answer", "sdp": message["sdp"]})
+                path = {"path": message["path"]} if "path" in message else {}
+                await self._send({"type": "answer", "sdp": message["sdp"], **path})
             case "rejected":
-                await self._send({"type": "phase", "phase": "connect", "state": "failed", "code": message["code"]})
+                failed = {"state": "failed", "code": message["code"]}
+                if "path" in message:
+                    failed |= {"phase": "paths", "values": {"path": message["path"]}}
+                await self._send({"type": "phase", "phase": "connect", **failed})
             case "still":
                 await self._on_still_numbers(message["numbers"])
                 self._one_settled()
@@ -228,6 +233,9 @@ class SelfTestRun:
                 await self._finish(
                     phase, phase_json(path_measurements(data), figures=figures, seconds=self._took(phase))
                 )
+            case "paths":
+                found = relay_measurements(data["tried"], direct=data["direct"])
+                await self._finish(phase, phase_json(found, seconds=self._took(phase)))
             case "speaker":
                 await self._finish(phase, _speaker_phase(data, self._digits))
             case "tcp_down":

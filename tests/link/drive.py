@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,8 @@ from typing import Any
 from playwright.async_api import Page, async_playwright
 
 from tests.link.lab import Lab
-from tests.link.model import Link
 
-__all__ = ["SCRIPT", "check", "network_part", "network_page"]
+__all__ = ["SCRIPT", "check", "network_page", "network_part"]
 
 SCRIPT = """async () => {
   const base = document.querySelector("meta[name=readiness-static]").content;
@@ -34,12 +32,16 @@ SCRIPT = """async () => {
   await Promise.race([audio.resume(), clock.sleep(500)]);
   const marks = [];
   const began = clock.now();
-  link.on("phase", (message) => marks.push([Math.round(clock.now() - began), message.phase, message.state, message.values]));
+  const note = (...what) => marks.push([Math.round(clock.now() - began), ...what]);
+  link.on("phase", ({ phase, state, values }) => note(phase, state, values));
   await network.run({
     link, plan, clock, signal, createPeer: (config) => new RTCPeerConnection(config),
     sound: () => silentTrack(audio), workerUrl: `${base}/selftest/js/uplink-worker.js`,
-    onProgress: (phase, state) => marks.push([Math.round(clock.now() - began), phase, state]),
-    died: (phase, cause, where) => { marks.push([Math.round(clock.now() - began), phase, "died", where]); link.send(phase, "died", { cause, where }); } });
+    onProgress: (phase, state) => note(phase, state),
+    died(phase, cause, where) {
+      note(phase, "died", where);
+      link.send(phase, "died", { cause, where });
+    } });
   const took_ms = clock.now() - began;
   const reported = link.wait("report", () => true, signal);
   link.send("finish", "final", {});
