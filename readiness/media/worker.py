@@ -1,7 +1,7 @@
 """The worker: one process, one test. Takes messages from the web process, measures, judges nothing, stores nothing.
 
-To the worker: start{addresses, ports, budget} · offer{sdp, path} · still{t_ms}+JPEG · pcm{t_ms}+s16le · mark{step, t_ms} ·
-net{step: idle|load|mark, ...} · finish{phase: sound|clock|downlink|uplink, data} · stop.
+To the worker: start{addresses, ports, budget} · offer{sdp, path} · still{t_ms}+JPEG · pcm{t_ms}+s16le ·
+mark{step, t_ms} · net{step: idle|load|mark, ...} · finish{phase: sound|clock|downlink|uplink, data} · stop.
 From it: ready · alive{loop_lag_ms, cpu_s} · answer{sdp, path} or rejected{code, path} · peer{state, code, setup_ms} ·
 still{t_ms, numbers} or still_rejected{t_ms, code}, one for each still · sound{t_ms, numbers} ·
 pcm_rejected{t_ms, code} ·
