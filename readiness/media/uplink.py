@@ -19,8 +19,8 @@ FRAME_MS = 10
 FRAMES_PER_S = 1000 // FRAME_MS
 STAMP = struct.Struct("!IHHIQ")
 MAGIC = 0x52445955
-HEADS_BYTES = 28 + 10 + 12 + 8
-"""IP and UDP, SRTP's tag, RTP, and the header extensions a browser adds to sound (mid), bytes."""
+HEADS_BYTES = 28 + 10 + 12
+"""IP and UDP, SRTP's tag and RTP, bytes; our answer takes no header extension for sound."""
 MAX_PAYLOAD_BYTES = 1130
 TRACK_MBPS = 0.94
 """What one track carries with the largest frames."""
