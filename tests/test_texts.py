@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from readiness.server.phases import BUDGETS
+from readiness.server.phases import BUDGETS, NETWORK_PHASES
 from readiness.server.protocol import schema
 from readiness.texts import LANGUAGES
 from reports.advice import advice_codes
@@ -33,6 +33,7 @@ MODULES = {
     for package in ("readiness", "reports", "probes")
     for path in sorted((ROOT / package).rglob("*.py"))
 }
+NETWORK_PARTS = {*NETWORK_PHASES, "tcp_down", "tcp_up"}
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -170,7 +171,7 @@ def wanted_keys() -> dict[str, set[str]]:
         "events": {f"event.{code}" for code in definitions["event.data"]["properties"]["code"]["enum"]},
         "errors": {f"error.{code}" for code in errors_in_code() - PROGRAMS_ONLY - {"http."}},
         "words that rules judge by": {f"value.{word}" for word in words},
-        "phases": {f"phase.{one}" for one in BUDGETS if one in {"connect", "clock", "downlink", "tcp_down", "tcp_up"}},
+        "phases": {f"phase.{one}" for one in BUDGETS if one in NETWORK_PARTS},
         "who can act": {f"who.{one.value}" for one in Responsible},
         "areas of checks": {f"group.{check.split('.')[0]}" for check in checks},
         "where a test can stop": {f"support.part.{phase}" for phase in BUDGETS},
@@ -212,7 +213,13 @@ def test_every_hint_of_the_picture_has_words():
     """What guidance can say of the picture is said in words made for it."""
     from reports.guidance import PICTURE_CHECKS
 
-    codes = {rule.advice for profile in PROFILES for name in PICTURE_CHECKS for rule in profile.checks[name].rules}
+    codes = {
+        rule.advice
+        for profile in PROFILES
+        for name in PICTURE_CHECKS
+        if name in profile.checks
+        for rule in profile.checks[name].rules
+    }
     for language in LANGUAGES:
         assert sorted({f"hint.{code}" for code in codes} - set(CATALOGUES[language])) == []
 

@@ -10,7 +10,7 @@ __all__ = ["Budget", "MediaSettings", "WorkerLimits"]
 MAX_OFFER_BYTES = 32 * 1024
 """A browser's offer with three sections is 6-12 kB."""
 MAX_AUDIO_SECTIONS = 5
-"""Tracks of padded sound frames: each carries up to 0.94 Mbit/s upwards."""
+"""Tracks of padded sound frames: each carries up to 0.96 Mbit/s upwards."""
 MAX_SECTIONS = 2 + MAX_AUDIO_SECTIONS
 """Video down, data, and audio up."""
 RELAY_PATHS = ("relay-udp", "relay-tcp", "relay-tls")

@@ -1,14 +1,15 @@
-"""Transport-wide feedback: the draft's own layout, hostile bytes, and the rate of links whose truth is known."""
+"""Transport-wide feedback: the draft's own layout, hostile bytes, and the rows that come of many messages."""
 
 from __future__ import annotations
 
 import math
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.feedback import CLOCK_SPAN_MS, Feedback, downlink_rate, parse_twcc
+from probes.feedback import SEQUENCES, Feedback, FeedbackLog, parse_twcc
 
 
 def fci(base: int, count: int, reference: int, number: int, chunks: list[int], deltas: bytes) -> bytes:
@@ -70,120 +71,81 @@ def test_any_bytes_parse_or_raise_value_error(data: bytes) -> None:
     assert all(arrival is None or math.isfinite(arrival) for _, arrival in found.arrivals)
 
 
-def link(
-    *,
-    offered_mbps: float,
-    bottleneck_mbps: float,
-    seconds: float = 2.0,
-    wire_bytes: int = 1200,
-    lost: set[int] | None = None,
-) -> tuple[dict[int, float], list[tuple[int, float | None]]]:
-    """Paced packets through one queue: send times by the server's clock, arrivals by another one."""
-    gap, service = (wire_bytes * 8 / mbps / 1000 for mbps in (offered_mbps, bottleneck_mbps))
-    sent: dict[int, float] = {}
-    arrivals: list[tuple[int, float | None]] = []
-    free = 0.0
-    for index in range(int(seconds * 1000 / gap)):
-        seq = (65_500 + index) % 65_536
-        sent[seq] = index * gap
-        free = max(free, index * gap) + service
-        arrivals.append((seq, None if lost and index in lost else free + 5_000_000.0))
-    return sent, arrivals
+def one_by_one(first: int, arrivals_ms: list[float | None], *, reference: int = 0) -> bytes:
+    """Feedback about packets from `first` on; arrivals in ms after the reference time, whole quarters, in order."""
+    chunks, deltas, at = [], b"", 0.0
+    for arrival in arrivals_ms:
+        chunks.append(0x0001 if arrival is None else 0x4001)
+        if arrival is not None:
+            deltas += round((arrival - at) / 0.25).to_bytes(2, "big", signed=True)
+            at = arrival
+    return fci(first % SEQUENCES, len(arrivals_ms), reference, 0, chunks, deltas)
 
 
-def messages(arrivals: list[tuple[int, float | None]], size: int = 20) -> list[Feedback]:
-    pieces = [arrivals[start : start + size] for start in range(0, len(arrivals), size)]
-    return [Feedback(piece[0][0], 5_000_000.0, n % 256, tuple(piece)) for n, piece in enumerate(pieces)]
+def log_of(*messages: bytes) -> FeedbackLog:
+    log = FeedbackLog()
+    for message in messages:
+        log.add(message)
+    return log
 
 
-def test_a_wide_line_gives_what_was_offered() -> None:
-    """1.9 Mbit/s through 50: 1.9, and no queue, also where the sequence wraps."""
-    sent, arrivals = link(offered_mbps=1.9, bottleneck_mbps=50)
-    found = downlink_rate(sent, messages(arrivals), 1200)
-    assert found is not None
-    assert found.rate_mbps == pytest.approx(1.9, rel=0.01)
-    assert found.extra_delay_p95_ms == pytest.approx(0, abs=0.01)
-    assert found.missing_pct == 0
-    assert found.packets == found.covered == len(sent)
+def test_rows_pair_each_send_time_with_its_arrival() -> None:
+    """In the order of sending; lost ones are None, and what no feedback covers is left out."""
+    log = log_of(one_by_one(5, [10.0, None, 12.5]))
+    assert log.rows({4: 0.0, 5: 1.0, 6: 2.0, 7: 3.0, 8: 4.0}) == ([1.0, 2.0, 3.0], [10.0, None, 12.5])
+    assert (log.messages, log.nonsense) == (1, 0)
+    assert FeedbackLog().rows({1: 1.0}) == ([], [])
 
 
-def test_a_thin_line_gives_the_bottleneck_and_its_queue() -> None:
-    """1.9 Mbit/s through 1.2: 1.2, and after two seconds a queue of 2 x (1.9 / 1.2 - 1) s."""
-    sent, arrivals = link(offered_mbps=1.9, bottleneck_mbps=1.2)
-    found = downlink_rate(sent, messages(arrivals), 1200)
-    assert found is not None
-    assert found.rate_mbps == pytest.approx(1.2, rel=0.01)
-    assert found.extra_delay_p95_ms == pytest.approx(0.95 * 2000 * (1.9 / 1.2 - 1), rel=0.02)
+def test_numbers_that_count_on_past_16_bits_are_found() -> None:
+    """The sender counts on; the wire has 16 bits."""
+    log = log_of(one_by_one(65_535, [1.0, 2.0]))
+    assert log.rows({65_535: 0.5, 65_536: 1.5}) == ([0.5, 1.5], [1.0, 2.0])
 
 
-def test_a_lost_feedback_does_not_make_the_line_slow() -> None:
-    """Every third message gone: the rate holds, and only what was covered counts as covered."""
-    sent, arrivals = link(offered_mbps=1.9, bottleneck_mbps=50)
-    kept = [message for n, message in enumerate(messages(arrivals)) if n % 3]
-    found = downlink_rate(sent, kept, 1200)
-    assert found is not None
-    assert found.rate_mbps == pytest.approx(1.9, rel=0.01)
-    assert found.missing_pct == 0
-    assert found.covered < len(sent)
-
-
-def test_lost_packets_lower_the_rate_and_are_told() -> None:
-    """Every tenth packet lost: nine tenths arrive."""
-    sent, arrivals = link(offered_mbps=1.9, bottleneck_mbps=50, lost=set(range(0, 400, 10)))
-    found = downlink_rate(sent, messages(arrivals), 1200)
-    assert found is not None
-    assert found.missing_pct == pytest.approx(10, abs=0.5)
-    assert found.rate_mbps == pytest.approx(1.9 * 0.9, rel=0.02)
-
-
-def test_a_later_message_may_correct_an_earlier_one() -> None:
-    """A packet reported missing and then received is received."""
-    sent, arrivals = link(offered_mbps=1.9, bottleneck_mbps=50)
-    early = Feedback(arrivals[0][0], 5_000_000.0, 0, tuple((seq, None) for seq, _ in arrivals))
-    found = downlink_rate(sent, [early, *messages(arrivals)], 1200)
-    assert found is not None
-    assert found.missing_pct == 0
+def test_a_later_message_may_correct_an_earlier_one_only_for_the_better() -> None:
+    """Reported missing and then received is received; reported received and then missing stays received."""
+    sent = {1: 0.0, 2: 1.0}
+    assert log_of(one_by_one(1, [None, None]), one_by_one(1, [4.0, None])).rows(sent)[1] == [4.0, None]
+    assert log_of(one_by_one(1, [4.0, 5.0]), one_by_one(1, [None, 9.0])).rows(sent)[1] == [4.0, 5.0]
 
 
 def test_the_turn_of_the_receivers_clock_is_no_delay() -> None:
-    """Every 12.4 days the reference time starts again, possibly inside a test."""
-    sent, arrivals = link(offered_mbps=1.9, bottleneck_mbps=50)
-    turned = [
-        (seq, arrival if n < 100 or arrival is None else arrival - CLOCK_SPAN_MS)
-        for n, (seq, arrival) in enumerate(arrivals)
-    ]
-    found = downlink_rate(sent, messages(turned), 1200)
-    assert found is not None
-    assert found.rate_mbps == pytest.approx(1.9, rel=0.01)
-
-
-@pytest.mark.parametrize("count", [0, 1, 19])
-def test_too_few_arrivals_are_no_rate(count: int) -> None:
-    """Under 20 packets, no figure."""
-    sent, arrivals = link(offered_mbps=1.9, bottleneck_mbps=50)
-    assert downlink_rate(sent, messages(arrivals[:count]), 1200) is None
-
-
-def test_feedback_about_packets_never_sent_is_ignored() -> None:
-    """A receiver that speaks of other packets proves nothing, and does not raise."""
-    _, arrivals = link(offered_mbps=1.9, bottleneck_mbps=50)
-    assert downlink_rate({}, messages(arrivals), 1200) is None
-    assert downlink_rate(dict.fromkeys(range(30_000, 30_100), 0.0), messages(arrivals), 1200) is None
-
-
-@given(
-    st.lists(
-        st.builds(
-            Feedback,
-            st.integers(0, 99),
-            st.floats(-1e9, 1e9),
-            st.integers(0, 255),
-            st.lists(st.tuples(st.integers(0, 99), st.none() | st.floats(-1e9, 1e9)), max_size=100).map(tuple),
-        ),
-        max_size=5,
+    """Every 12.4 days the reference time starts again, possibly inside a test, from its largest to its least."""
+    last, first = 2**23 - 1, -(2**23)
+    _, arrivals = log_of(one_by_one(1, [1.0], reference=last), one_by_one(2, [1.0], reference=first)).rows(
+        {1: 0.0, 2: 64.0}
     )
-)
-def test_any_feedback_gives_a_finite_rate_or_none(feedback: list[Feedback]) -> None:
-    """Arrivals in any order and at any time."""
-    found = downlink_rate({seq: 10.0 * seq for seq in range(100)}, feedback, 1200)
-    assert found is None or (math.isfinite(found.rate_mbps) and found.rate_mbps >= 0)
+    assert arrivals[0] is not None
+    assert arrivals[1] is not None
+    assert arrivals[1] - arrivals[0] == pytest.approx(64.0)
+
+
+def test_nonsense_is_counted_and_changes_nothing() -> None:
+    """Feedback that does not parse is as good as lost."""
+    log = log_of(b"", one_by_one(1, [2.0]), bytes(7), fci(0, 2, 0, 0, [0x2002], bytes([1])))
+    assert (log.messages, log.nonsense) == (1, 3)
+    assert log.rows({1: 0.0}) == ([0.0], [2.0])
+
+
+@given(st.lists(st.none() | st.integers(0, 400), min_size=1, max_size=60), st.randoms(use_true_random=False))
+def test_the_order_of_the_messages_is_nothing(quarters: list[int | None], random: Random) -> None:
+    """Feedback may overtake feedback: the rows are the same, and the losses exactly those."""
+    messages = [one_by_one(n, [None if at is None else at * 0.25], reference=n) for n, at in enumerate(quarters)]
+    sent = {n: 10.0 * n for n in range(len(quarters))}
+    rows = log_of(*messages).rows(sent)
+    random.shuffle(messages)
+    assert log_of(*messages).rows(sent) == rows
+    assert [arrival is None for arrival in rows[1]] == [at is None for at in quarters]
+    assert rows[0] == list(sent.values())
+
+
+@given(st.lists(st.binary(max_size=60), max_size=20))
+def test_any_messages_give_finite_rows(messages: list[bytes]) -> None:
+    """Whatever a stranger sends."""
+    log = log_of(*messages)
+    assert log.messages + log.nonsense == len(messages)
+    sent = {n: float(n) for n in range(200)}
+    times, arrivals = log.rows(sent)
+    assert len(times) == len(arrivals) <= len(sent)
+    assert all(arrival is None or math.isfinite(arrival) for arrival in arrivals)

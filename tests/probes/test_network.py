@@ -1,9 +1,9 @@
-"""Network: round trips, extra delay and loss of links whose truth is known, and rows that lie."""
+"""Network: round trips and extra delay of links whose truth is known, rows that lie, and rates by TCP."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -14,9 +14,10 @@ from probes.measurement import Measurement
 from probes.network import (
     ClockRow,
     PingLog,
-    clock_measurements,
     clock_rows,
+    jitter_measurement,
     loaded_measurement,
+    rtt_measurement,
     tcp_headroom,
     throughput_measurement,
 )
@@ -26,16 +27,13 @@ OFFSET_US = 987_654_321
 
 
 class Link:
-    """A made link: pings every 20 ms, with the delays and losses that are asked for."""
+    """A made link: pings every 20 ms, with the delays that are asked for."""
 
     def __init__(self, count: int = 200, *, up_ms: float = 20, down_ms: float = 30, held_ms: float = 5) -> None:
         self.count = count
         self.up = np.full(count, up_ms)
         self.down = np.full(count, down_ms)
         self.held = np.full(count, held_ms)
-        self.lost_up: set[int] = set()
-        self.lost_down: set[int] = set()
-        self.unanswered: set[int] = set()
         self.drift = 0.0
         self.interval_us = 20_000
 
@@ -47,65 +45,65 @@ class Link:
         return t1, there[0], there[1], int(t3 + self.down[seq] * 1000)
 
     def server(self) -> list[PingLog]:
-        seqs = [seq for seq in range(self.count) if seq not in self.lost_up]
-        return [
-            PingLog(seq, self.stamps(seq)[1], None if seq in self.unanswered else self.stamps(seq)[2]) for seq in seqs
-        ]
+        return [PingLog(seq, self.stamps(seq)[1], self.stamps(seq)[2]) for seq in range(self.count)]
 
     def client(self) -> list[list[int]]:
-        gone = self.lost_up | self.lost_down | self.unanswered
-        return [[seq, *self.stamps(seq)] for seq in range(self.count) if seq not in gone]
+        return [[seq, *self.stamps(seq)] for seq in range(self.count)]
 
-    def measured(self, tags: dict[str, list[int]] | None = None) -> dict[str, Measurement]:
-        found = clock_measurements(self.client(), sent=self.count, tags=tags or {}, server=self.server())
-        return {measurement.check: measurement for measurement in found}
+    def rows(self) -> list[ClockRow]:
+        return clock_rows(self.client(), self.server())
+
+    def media(self) -> list[tuple[float, float]]:
+        """The same way up as stamps of media packets, ms."""
+        return [(t1 / 1e3, t2 / 1e3) for t1, t2, _, _ in map(self.stamps, range(self.count))]
+
+    def jitter(self, way: Literal["up", "down"]) -> Measurement:
+        return jitter_measurement(way, [], self.rows())
 
 
 def test_a_steady_link_reads_as_it_is() -> None:
-    """50 ms there and back without the 5 ms the server held it; no jitter, no loss, the clocks' offset nowhere."""
-    found = Link().measured({"idle": [0, 199]})
-    assert list(found) == [
-        "network.rtt",
-        "network.rtt_loaded",
-        "network.jitter_up",
-        "network.jitter_down",
-        "network.loss_up",
-        "network.loss_down",
-    ]
-    rtt = found["network.rtt"]
-    assert (rtt.value, rtt.low, rtt.high, rtt.metric("min_ms"), rtt.metric("p95_ms"), rtt.samples) == (
-        50,
-        50,
-        50,
-        50,
-        50,
-        200,
-    )
-    assert found["network.jitter_up"].value == found["network.jitter_down"].value == 0
-    assert found["network.loss_up"].value == found["network.loss_down"].value == 0
-    assert found["network.rtt_loaded"].cause == "too_few_samples"
+    """50 ms there and back without the 5 ms the server held it; no jitter, the clocks' offset nowhere."""
+    link = Link()
+    rtt = rtt_measurement(link.rows())
+    assert (rtt.check, rtt.unit) == ("network.rtt", "ms")
+    assert (rtt.value, rtt.low, rtt.high, rtt.samples) == (50, 50, 50, 200)
+    assert (rtt.metric("min_ms"), rtt.metric("p95_ms")) == (50, 50)
+    up, down = link.jitter("up"), link.jitter("down")
+    assert (up.check, down.check) == ("network.jitter_up", "network.jitter_down")
+    assert up.value == down.value == 0
 
 
 def test_jitter_belongs_to_its_direction() -> None:
     """Up to 40 ms extra on the way up and none on the way down are told apart; the round trip sees both."""
     link = Link(1000)
     link.up = link.up + np.random.default_rng(3).uniform(0, 40, 1000)
-    found = link.measured()
-    up = found["network.jitter_up"]
+    up = link.jitter("up")
     assert up.value == pytest.approx(38, abs=1)
     assert up.low is not None
     assert up.high is not None
     assert up.low <= float(up.value or 0) <= up.high
-    assert found["network.jitter_down"].value == 0
-    assert found["network.rtt"].value == pytest.approx(70, abs=2)
+    assert link.jitter("down").value == 0
+    assert rtt_measurement(link.rows()).value == pytest.approx(70, abs=2)
+
+
+def test_jitter_is_read_from_media_where_there_is_enough() -> None:
+    """Fifty media packets speak for themselves, fewer leave it to the pings, and the source is told."""
+    steady, uneven = Link(60), Link(60)
+    uneven.up = uneven.up + np.random.default_rng(6).uniform(0, 40, 60)
+    by_media = jitter_measurement("up", uneven.media(), steady.rows())
+    assert by_media.metric("source") == "rtp"
+    assert by_media.value == pytest.approx(38, abs=3)
+    by_pings = jitter_measurement("up", uneven.media()[:49], steady.rows())
+    assert (by_pings.metric("source"), by_pings.value) == ("pings", 0)
+    assert jitter_measurement("down", uneven.media()[:49]).cause == "too_few_samples"
 
 
 def test_rfc3550_jitter_of_alternating_delay_is_known() -> None:
     """Every second packet 8 ms late: |D| is always 8 ms, so J goes to 8 ms; under 64 packets it is not told."""
     link = Link(400)
     link.up[::2] += 8
-    assert link.measured()["network.jitter_up"].metric("rfc3550_ms") == pytest.approx(8, rel=1e-6)
-    assert Link(63).measured()["network.jitter_up"].metric("rfc3550_ms") is None
+    assert link.jitter("up").metric("rfc3550_ms") == pytest.approx(8, rel=1e-6)
+    assert Link(63).jitter("up").metric("rfc3550_ms") is None
 
 
 @pytest.mark.parametrize("drift", [100e-6, -80e-6])
@@ -114,76 +112,35 @@ def test_drift_between_the_clocks_is_no_jitter(drift: float) -> None:
     link = Link(3000)
     link.drift = drift
     link.up = link.up + np.random.default_rng(4).exponential(1.0, 3000)
-    found = link.measured()
-    assert found["network.jitter_up"].value == pytest.approx(3, abs=0.4)
-    assert found["network.jitter_down"].value == pytest.approx(0, abs=0.2)
+    assert link.jitter("up").value == pytest.approx(3, abs=0.4)
+    assert link.jitter("down").value == pytest.approx(0, abs=0.2)
 
 
 def test_a_growing_queue_is_not_taken_for_drift() -> None:
     """A delay that grows by 1 ms a second is no crystal: it stays in the figure."""
     link = Link(3000)
     link.up = link.up + np.arange(3000) * 0.02
-    assert link.measured()["network.jitter_up"].value == pytest.approx(57, abs=1)
-
-
-def test_loss_is_counted_by_the_receiver_of_each_direction() -> None:
-    """Ten of 500 lost up and five of the rest lost down are 2 % and 1.02 %, not 3 % of anything."""
-    link = Link(500)
-    link.lost_up = set(range(100, 110))
-    link.lost_down = {50, 150, 250, 251, 252}
-    found = link.measured({"idle": [0, 499]})
-    up, down = found["network.loss_up"], found["network.loss_down"]
-    assert (up.value, up.samples, up.metric("lost"), up.metric("longest_burst")) == (2.0, 500, 10, 10)
-    assert up.low is not None
-    assert up.high is not None
-    assert 1 < up.low < 2 < up.high < 3.7
-    assert down.value == pytest.approx(100 * 5 / 490)
-    assert (down.samples, down.metric("longest_burst")) == (490, 3)
-
-
-def test_an_answer_the_server_never_sent_is_not_lost() -> None:
-    """Pings left unanswered because our own buffer was full are no loss of the line."""
-    link = Link(200)
-    link.unanswered = set(range(0, 200, 2))
-    down = link.measured()["network.loss_down"]
-    assert (down.value, down.samples) == (0, 100)
-
-
-def test_loss_at_both_ends_of_the_run_is_seen() -> None:
-    """Sequences before the first and after the last arrival count by the sent counter, and as bursts by the range."""
-    link = Link(300)
-    link.lost_up = {*range(7), *range(280, 300)}
-    up = link.measured({"idle": [0, 299]})["network.loss_up"]
-    assert (up.metric("lost"), up.metric("longest_burst")) == (27, 20)
-
-
-def test_nothing_arrived_is_all_lost() -> None:
-    """A hundred pings that never came are 100 %, and everything that needs a round trip is missing."""
-    found = clock_measurements([], sent=100, tags={"idle": [0, 99]}, server=[])
-    by_check = {measurement.check: measurement for measurement in found}
-    up = by_check.pop("network.loss_up")
-    assert (up.value, up.high, up.metric("longest_burst")) == (100, 100, 100)
-    assert all(measurement.cause == "too_few_samples" for measurement in by_check.values())
-
-
-def test_only_idle_pings_tell_about_the_line() -> None:
-    """What our own load does to delay and loss goes into rtt_loaded and nowhere else."""
-    link = Link(300)
-    link.down[200:] += 120
-    link.lost_down = set(range(210, 230))
-    found = link.measured({"idle": [0, 199], "loaded": [200, 299]})
-    assert found["network.rtt"].metric("p95_ms") == 50
-    assert found["network.jitter_down"].value == 0
-    assert found["network.loss_down"].value == 0
-    assert (found["network.rtt_loaded"].value, found["network.rtt_loaded"].samples) == (120, 80)
+    assert link.jitter("up").value == pytest.approx(57, abs=1)
 
 
 @pytest.mark.parametrize(("count", "enough"), [(49, False), (50, True)])
 def test_fifty_pings_are_the_least(count: int, enough: bool) -> None:
     """49 give no figure at all, 50 give all."""
-    found = Link(count).measured()
-    found.pop("network.rtt_loaded")
-    assert all((measurement.value is not None) is enough for measurement in found.values())
+    link = Link(count)
+    for found in (rtt_measurement(link.rows()), link.jitter("up"), link.jitter("down")):
+        assert (found.value is not None) is enough
+        assert found.cause == (None if enough else "too_few_samples")
+
+
+@given(st.permutations(range(60)))
+def test_the_order_of_the_rows_is_nothing(order: list[int]) -> None:
+    """Pongs overtake each other: the figures are the same."""
+    link = Link(60)
+    link.up = link.up + np.random.default_rng(2).uniform(0, 40, 60)
+    client = link.client()
+    rows = clock_rows([client[index] for index in order], link.server())
+    assert rows == link.rows()
+    assert jitter_measurement("up", [], rows) == link.jitter("up")
 
 
 def test_loaded_needs_both_sides_and_has_an_interval() -> None:
@@ -239,49 +196,20 @@ def test_the_clients_copy_of_the_servers_stamps_is_not_believed() -> None:
     assert clock_rows(forged, link.server()) == clock_rows(link.client(), link.server())
 
 
-@pytest.mark.parametrize(
-    "tags", [{"idle": [5, 1]}, {"idle": [0]}, {"idle": ["a", 2]}, {"idle": None}, {"loaded": [0, 2**60]}]
-)
-def test_tags_that_are_no_range_are_ignored(tags: Any) -> None:
-    """All pings are idle then, and nothing raises."""
-    found = clock_measurements(Link().client(), sent=200, tags=tags, server=Link().server())
-    assert found[0].samples == 200
-
-
-def test_an_absurd_sent_counter_costs_nothing_but_the_result() -> None:
-    """Four thousand million pings are not counted one by one."""
-    link = Link()
-    found = clock_measurements(link.client(), sent=2**32 - 1, tags={"idle": [0, 2**32 - 1]}, server=link.server())
-    assert found[4].value == pytest.approx(100, abs=0.001)
-    small = clock_measurements(link.client(), sent=0, tags={}, server=link.server())
-    assert small[4].value == 0
-
-
 @given(
     st.lists(st.lists(st.integers() | st.floats() | st.none() | st.booleans(), max_size=6) | st.text(), max_size=30),
     st.lists(st.builds(PingLog, st.integers(0, 50), st.integers(), st.none() | st.integers()), max_size=80),
-    st.integers(0, 2**32),
+    st.lists(st.tuples(st.floats(-1e15, 1e15), st.floats(-1e15, 1e15)), max_size=80),
 )
-def test_no_rows_raise_and_no_figure_is_nan(rows: list[Any], server: list[PingLog], sent: int) -> None:
+def test_no_rows_raise_and_no_figure_is_nan(
+    client: list[Any], server: list[PingLog], stamps: list[tuple[float, float]]
+) -> None:
     """Whatever a client and the log hold."""
-    for found in clock_measurements(rows, sent=sent, tags={"idle": [0, 40], "loaded": [41, 50]}, server=server):
-        assert found.metric("value") == found.value
-        assert found.value is not None or found.cause == "too_few_samples"
-
-
-@given(st.sets(st.integers(0, 199)), st.sets(st.integers(0, 199)))
-def test_loss_is_always_the_truth(lost_up: set[int], lost_down: set[int]) -> None:
-    """For any set of lost pings and answers, each direction's share is exact and inside its interval."""
-    link = Link(200)
-    link.lost_up, link.lost_down = lost_up, lost_down
-    found = link.measured({"idle": [0, 199]})
-    up = found["network.loss_up"]
-    assert up.value == pytest.approx(len(lost_up) / 2)
-    assert up.low is not None
-    assert up.high is not None
-    assert up.low - 1e-9 <= float(up.value or 0) <= up.high + 1e-9
-    if len(lost_up) <= 150:
-        assert found["network.loss_down"].value == pytest.approx(100 * len(lost_down - lost_up) / (200 - len(lost_up)))
+    rows = clock_rows(client, server)
+    found = [rtt_measurement(rows), loaded_measurement(rows[::2], rows[1::2])]
+    for measurement in (*found, jitter_measurement("up", stamps, rows), jitter_measurement("down", stamps, rows)):
+        assert measurement.metric("value") == measurement.value
+        assert measurement.value is not None or measurement.cause == "too_few_samples"
 
 
 # --- TCP headroom
@@ -333,21 +261,21 @@ def test_nothing_arriving_is_a_rate_of_zero() -> None:
     assert tcp_headroom([(100 * i, 1) for i in range(20)]) == 0
 
 
-# --- throughput
+# --- throughput by TCP
 
 
-@pytest.mark.parametrize(
-    ("tcp", "rtp", "value"), [(2.0, 1.9, 2.0), (0.8, 1.9, 1.9), (None, 1.9, 1.9), (2.5, None, 2.5), (0.0, None, 0.0)]
-)
-def test_throughput_is_the_highest_rate_that_was_proven(tcp: float | None, rtp: float | None, value: float) -> None:
-    """TCP that loss slowed down does not take away what media proved."""
-    found = throughput_measurement("down", tcp_mbps=tcp, rtp_mbps=rtp, loss_pct=4.0)
-    assert (found.check, found.value, found.unit) == ("network.throughput_down", value, "mbps")
-    assert (found.metric("tcp_mbps"), found.metric("rtp_mbps"), found.metric("loss_pct")) == (tcp, rtp, 4.0)
+@pytest.mark.parametrize("rate", [2.0, 0.8, 0.0])
+def test_throughput_by_tcp_is_at_least_so_much(rate: float) -> None:
+    """No upper end, the method and the loss beside it, and no tier: TCP proves none."""
+    found = throughput_measurement("down", tcp_mbps=rate, loss_pct=4.0)
+    assert (found.check, found.value, found.unit) == ("network.throughput_down", rate, "mbps")
+    assert (found.low, found.high) == (rate, None)
+    assert (found.metric("method"), found.metric("limit"), found.metric("loss_pct")) == ("tcp", "line", 4.0)
+    assert found.metric("tier") is None
 
 
 @pytest.mark.parametrize("rate", [None, math.nan, math.inf, -1.0])
 def test_no_proof_is_no_throughput(rate: float | None) -> None:
     """Nothing, no number, or less than nothing."""
-    found = throughput_measurement("up", tcp_mbps=rate, rtp_mbps=rate, cause="server_busy")
+    found = throughput_measurement("up", tcp_mbps=rate, cause="server_busy")
     assert (found.check, found.value, found.cause) == ("network.throughput_up", None, "server_busy")

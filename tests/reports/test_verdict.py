@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 
 from probes.measurement import Measurement, not_measured
 from reports.model import Level, Outcome, SkipReason, Verdict
-from reports.profile import Condition, ProfileError, load_profile, parse_profile
+from reports.profile import PROFILE_FOLDER, CheckRule, Condition, Profile, ProfileError, load_profile, parse_profile
 from reports.verdict import judge, judge_check
 
 PROFILE = load_profile("consultation")
+PROFILES = {path.stem: load_profile(path.stem) for path in sorted(PROFILE_FOLDER.glob("*.toml"))}
 RANK = {Verdict.NOT_READY: 0, Verdict.INCOMPLETE: 0, Verdict.READY_WITH_WARNINGS: 1, Verdict.READY: 2}
 
 
-def measurement_passing(check_id: str) -> Measurement:
+def measurement_passing(rule: CheckRule) -> Measurement:
     """Return a measurement that passes every rule of a check, found from the rules themselves."""
-    rule = PROFILE.checks[check_id]
     value: float | str = 0.0
     details: dict[str, float | str | bool] = {}
     for one in rule.rules:
@@ -31,9 +31,10 @@ def measurement_passing(check_id: str) -> Measurement:
                 value = good if not isinstance(good, float) or not isinstance(value, float) else _tighter(rule, "value")
             else:
                 details[condition.metric] = good if not isinstance(good, float) else _tighter(rule, condition.metric)
-    if rule.busy is not None:
-        details[rule.busy.metric] = 1.0
-    return Measurement(check_id, value, samples=10, details=details)
+    for busy in (rule.busy, rule.device_busy):
+        if busy is not None:
+            details[busy.metric] = 1.0
+    return Measurement(rule.id, value, samples=10, details=details)
 
 
 def _beyond(condition: Condition) -> float | str | bool:
@@ -55,7 +56,14 @@ def _tighter(rule, metric: str) -> float:
     return min(upper) - 0.001 if upper else 1.0
 
 
-GOOD = {check_id: measurement_passing(check_id) for check_id in PROFILE.checks}
+def all_good(profile: Profile) -> dict[str, Measurement]:
+    """A set of measurements without a fault."""
+    return {check_id: measurement_passing(rule) for check_id, rule in profile.checks.items()}
+
+
+GOOD = all_good(PROFILE)
+ON_TIME = {"server_lag_p99_ms": 1.0, "device_lag_p99_ms": 1.0}
+ALL_GOOD = {name: all_good(profile) for name, profile in PROFILES.items()}
 
 
 def spoil(found: Measurement, how: str) -> Measurement | None:
@@ -71,61 +79,93 @@ def spoil(found: Measurement, how: str) -> Measurement | None:
     return replace(found, details={})
 
 
-def test_everything_good_is_ready():
+@pytest.mark.parametrize("name", PROFILES)
+def test_everything_good_is_ready(name):
     """A set of passing measurements is `ready`, complete, and needs no advice."""
-    result = judge(GOOD, PROFILE)
+    result = judge(ALL_GOOD[name], PROFILES[name])
     assert [c for c in result.checks if c.outcome is not Outcome.PASS] == []
     assert (result.verdict, result.complete, result.advice) == (Verdict.READY, True, ())
 
 
-def test_nothing_measured_is_incomplete():
+@pytest.mark.parametrize("name", PROFILES)
+def test_nothing_measured_is_incomplete(name):
     """An empty test is incomplete, never ready."""
-    result = judge({}, PROFILE)
+    result = judge({}, PROFILES[name])
     assert result.verdict is Verdict.INCOMPLETE
     assert result.complete is False
 
 
+WORDS = ["nothing", "missing", "NotAllowedError", "none", "tcp-only", "relay-tcp", "no", "line", "sender", "rtp", "tcp"]
+MOVED = st.floats(-1000, 1000) | st.booleans() | st.sampled_from([*WORDS, "cellular"])
+
+
 @st.composite
-def measured_sets(draw) -> Mapping[str, Measurement]:
+def measured_sets(draw, good: Mapping[str, Measurement]) -> Mapping[str, Measurement]:
     """Good sets with some figures moved anywhere."""
-    found = dict(GOOD)
-    for check_id in draw(st.sets(st.sampled_from(sorted(GOOD)), max_size=4)):
-        metric_values = st.one_of(
-            st.floats(-1000, 1000),
-            st.sampled_from(["nothing", "missing", "NotAllowedError", "none", "tcp-only", "relay-tcp", "no"]),
-        )
-        moved = {
-            name: draw(st.one_of(st.just(value), st.floats(-1000, 1000), st.booleans()))
-            for name, value in found[check_id].details.items()
-        }
-        found[check_id] = replace(found[check_id], value=draw(metric_values), details=moved)
+    found = dict(good)
+    for check_id in draw(st.sets(st.sampled_from(sorted(good)), max_size=4)):
+        moved = {name: draw(st.just(value) | MOVED) for name, value in found[check_id].details.items()}
+        value = draw(st.floats(-1000, 1000) | st.floats(0, 6) | st.sampled_from(WORDS))
+        found[check_id] = replace(found[check_id], value=value, details=moved)
     return found
 
 
-@given(
-    measured_sets(),
-    st.sampled_from(sorted(GOOD)),
-    st.sampled_from(["gone", "no_value", "nan", "nan_details", "no_details"]),
-)
-@settings(max_examples=600, deadline=None)
-def test_losing_or_spoiling_a_measurement_never_improves_the_verdict(measured, check_id, how):
-    """Missing data is never good news, for any check and any way of losing it."""
-    if PROFILE.checks[check_id].level is Level.INFORMATION:
-        return
-    full = judge(measured, PROFILE).verdict
+LOSSES = ["gone", "no_value", "nan", "nan_details", "no_details"]
+
+
+@pytest.mark.parametrize("name", PROFILES)
+@given(data=st.data())
+@settings(max_examples=250, deadline=None)
+def test_losing_or_spoiling_a_measurement_never_improves_the_verdict(name, data):
+    """Missing data is never good news, for any profile, any check and any way of losing it."""
+    profile, good = PROFILES[name], ALL_GOOD[name]
+    measured = data.draw(measured_sets(good))
+    weighed = sorted(check for check in good if profile.checks[check].level is not Level.INFORMATION)
+    check_id, how = data.draw(st.sampled_from(weighed)), data.draw(st.sampled_from(LOSSES))
+    full = judge(measured, profile).verdict
     spoilt = spoil(measured[check_id], how)
     rest = {key: value for key, value in measured.items() if key != check_id}
-    less = judge(rest if spoilt is None else {**rest, check_id: spoilt}, PROFILE).verdict
+    less = judge(rest if spoilt is None else {**rest, check_id: spoilt}, profile).verdict
     assert RANK[less] <= RANK[full]
 
 
-@given(measured_sets(), st.sets(st.sampled_from(sorted(GOOD)), max_size=6))
-@settings(max_examples=200, deadline=None)
-def test_losing_several_never_improves_either(measured, lost):
+@pytest.mark.parametrize("name", PROFILES)
+@pytest.mark.parametrize("way", ["up", "down"])
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_losing_one_detail_of_a_rate_or_a_loss_never_improves_it(name, way, data):
+    """Method, limit, loss, bursts, connection and both sides' lateness, each lost by itself."""
+    profile, good = PROFILES[name], ALL_GOOD[name]
+    check_id = data.draw(st.sampled_from([f"network.throughput_{way}", f"network.loss_{way}"]))
+    details = {
+        "limit": data.draw(st.sampled_from(["line", "sender", "none"])),
+        "method": data.draw(st.sampled_from(["rtp", "tcp"])),
+        "connection": data.draw(st.sampled_from(["cellular", "wifi", "unknown"])),
+        "server_lag_p99_ms": data.draw(st.sampled_from([1.0, 80.0])),
+        "device_lag_p99_ms": data.draw(st.sampled_from([1.0, 80.0])),
+        **{
+            metric: data.draw(st.sampled_from([0.0, 0.6, 5.0, 50.0]))
+            for metric in ("loss_pct", "worst_200ms_pct", "events")
+        },
+    }
+    found = replace(good[check_id], value=data.draw(st.floats(0, 6)), details=details)
+    full = judge({**good, check_id: found}, profile).verdict
+    lost = data.draw(st.sets(st.sampled_from(sorted(details)), min_size=1))
+    fewer = replace(found, details={key: value for key, value in details.items() if key not in lost})
+    assert RANK[judge({**good, check_id: fewer}, profile).verdict] <= RANK[full]
+
+
+@pytest.mark.parametrize("name", PROFILES)
+@given(data=st.data())
+@settings(max_examples=100, deadline=None)
+def test_losing_several_never_improves_either(name, data):
     """The same for several at a time."""
-    full = judge(measured, PROFILE).verdict
-    weighed = {check_id for check_id in lost if PROFILE.checks[check_id].level is not Level.INFORMATION}
-    less = judge({key: value for key, value in measured.items() if key not in weighed}, PROFILE).verdict
+    profile, good = PROFILES[name], ALL_GOOD[name]
+    measured = data.draw(measured_sets(good))
+    lost = data.draw(st.sets(st.sampled_from(sorted(good)), max_size=6))
+    full = judge(measured, profile).verdict
+    weighed = {check_id for check_id in lost if profile.checks[check_id].level is not Level.INFORMATION}
+    less = judge({key: value for key, value in measured.items() if key not in weighed}, profile).verdict
     assert RANK[less] <= RANK[full]
 
 
@@ -180,7 +220,7 @@ def test_a_warning_does_not_hide_a_failure_that_could_not_be_ruled_out():
 )
 def test_the_limits_of_the_round_trip_are_inclusive(value, outcome):
     """At the limit still counts as the better outcome; no number is not measured."""
-    found = Measurement("network.rtt", value, "ms", details={"server_lag_p99_ms": 1.0})
+    found = Measurement("network.rtt", value, "ms", details=ON_TIME)
     assert judge_check(found, PROFILE.checks["network.rtt"]).outcome is outcome
 
 
@@ -232,22 +272,146 @@ def test_our_own_fault_is_told_as_ours():
 )
 def test_a_malformed_profile_is_refused(old, new, complaint):
     """A profile with a typing error stops the server; it never lets a check pass silently."""
-    from reports.profile import PROFILE_FOLDER
-
     text = (PROFILE_FOLDER / "consultation.toml").read_text().replace(old, new, 1)
     with pytest.raises(ProfileError, match=complaint):
         parse_profile(text, where="trial.toml")
 
 
-def test_our_own_lateness_is_never_the_participants_failure():
-    """A slow round trip beside a late server is not measured; a quick one stays a pass."""
+@pytest.mark.parametrize(
+    ("late", "cause"), [("server_lag_p99_ms", "server_busy"), ("device_lag_p99_ms", "device_busy")]
+)
+def test_lateness_of_a_machine_is_never_the_lines_failure(late, cause):
+    """A slow round trip beside a late server or a late device is not measured; a quick one stays a pass."""
     check = PROFILE.checks["network.rtt"]
-    late = {"server_lag_p99_ms": 80.0}
-    slow = judge_check(Measurement("network.rtt", 500.0, "ms", details=late), check)
-    assert (slow.outcome, slow.cause) == (Outcome.NOT_MEASURED, "server_busy")
-    assert judge_check(Measurement("network.rtt", 50.0, "ms", details=late), check).outcome is Outcome.PASS
-    on_time = Measurement("network.rtt", 500.0, "ms", details={"server_lag_p99_ms": 2.0})
-    assert judge_check(on_time, check).outcome is Outcome.FAIL
+    details = {**ON_TIME, late: 80.0}
+    slow = judge_check(Measurement("network.rtt", 500.0, "ms", details=details), check)
+    assert (slow.outcome, slow.cause) == (Outcome.NOT_MEASURED, cause)
+    assert judge_check(Measurement("network.rtt", 50.0, "ms", details=details), check).outcome is Outcome.PASS
+    assert judge_check(Measurement("network.rtt", 500.0, "ms", details=ON_TIME), check).outcome is Outcome.FAIL
+
+
+def test_both_late_is_our_fault_first():
+    """What we can mend is told before what the participant can."""
+    details = dict.fromkeys(ON_TIME, 80.0)
+    found = judge_check(Measurement("network.rtt", 500.0, "ms", details=details), PROFILE.checks["network.rtt"])
+    assert (found.outcome, found.cause) == (Outcome.NOT_MEASURED, "server_busy")
+
+
+def test_unknown_lateness_lets_a_failure_stand_and_a_warning_not():
+    """Whoever loses the lateness never comes out better for it."""
+    check = PROFILE.checks["network.rtt"]
+    for details in ({}, {"server_lag_p99_ms": 1.0}, {"device_lag_p99_ms": 1.0}):
+        for value, outcome in ((500.0, Outcome.FAIL), (200.0, Outcome.NOT_MEASURED), (100.0, Outcome.PASS)):
+            found = judge_check(Measurement("network.rtt", value, "ms", details=details), check)
+            assert found.outcome is outcome, (details, value)
+
+
+def rate(value: float, **details: object) -> tuple[Outcome, str | None]:
+    """What 720p makes of a rate up."""
+    full = {"limit": "line", "method": "rtp", "connection": "wifi", **ON_TIME, **details}
+    found = Measurement("network.throughput_up", value, "mbps", details=full)
+    judged = judge_check(found, PROFILE.checks["network.throughput_up"])
+    return judged.outcome, judged.advice
+
+
+@pytest.mark.parametrize(
+    ("value", "details", "wanted"),
+    [
+        (1.875, {"limit": "none"}, (Outcome.PASS, None)),
+        (1.6, {}, (Outcome.WARN, "network.tight")),
+        (1.0, {}, (Outcome.FAIL, "network.too_thin")),
+        (1.0, {"connection": "cellular"}, (Outcome.FAIL, "network.mobile_thin")),
+        (1.0, {"connection": "unknown"}, (Outcome.FAIL, "network.too_thin")),
+        (1.0, {"limit": "sender"}, (Outcome.WARN, "device.sender_limited")),
+        (1.7, {"limit": "sender"}, (Outcome.PASS, None)),
+        (1.0, {"method": "tcp", "loss_pct": 0.1}, (Outcome.FAIL, "network.too_thin")),
+        (1.0, {"method": "tcp", "loss_pct": 2.0}, (Outcome.WARN, "network.losing")),
+        (1.0, {"method": "tcp"}, (Outcome.NOT_MEASURED, None)),
+        (1.0, {"server_lag_p99_ms": 80.0}, (Outcome.NOT_MEASURED, None)),
+    ],
+)
+def test_a_thin_rate_is_told_by_what_made_it(value, details, wanted):
+    """The line, a mobile network, the device that sent, loss that slowed TCP, or our own lateness."""
+    assert rate(value, **details) == wanted
+
+
+@pytest.mark.parametrize(
+    ("value", "worst", "events", "wanted"),
+    [
+        (0.5, 0.0, 3, (Outcome.PASS, None)),
+        (2.0, 5.0, 6, (Outcome.WARN, "network.losing")),
+        (2.0, 40.0, 6, (Outcome.WARN, "network.weak_wifi")),
+        (4.0, 5.0, 9, (Outcome.FAIL, "network.losing")),
+        (4.0, 40.0, 9, (Outcome.FAIL, "network.weak_wifi")),
+        (0.5, 40.0, 1, (Outcome.PASS, None)),
+        (0.5, 40.0, 2, (Outcome.WARN, "network.weak_wifi")),
+    ],
+)
+def test_loss_in_bursts_is_a_weak_radio(value, worst, events, wanted):
+    """A quarter of 200 ms, more than once, is told as weak Wi-Fi; single losses all over are not."""
+    details = {"worst_200ms_pct": worst, "events": events, **ON_TIME}
+    found = Measurement("network.loss_down", value, "pct", details=details)
+    judged = judge_check(found, PROFILE.checks["network.loss_down"])
+    assert (judged.outcome, judged.advice) == wanted
+
+
+def test_profiles_differ_where_they_say_and_nowhere_else():
+    """A profile that extends another has its checks and limits, but for what it says itself."""
+    assert set(PROFILES) >= {"consultation", "group", "full_hd", "audio_only"}
+    needs = {name: (profile.need_mbps, profile.probe_mbps) for name, profile in PROFILES.items()}
+    assert needs["consultation"] == (1.5, 1.875)
+    assert needs["group"] == (2.6, 3.25)
+    assert needs["full_hd"] == (3.8, 4.75)
+    assert needs["audio_only"] == (0.1, 0.125)
+    for name, profile in PROFILES.items():
+        assert profile.name == name
+        assert profile.tiers == PROFILE.tiers
+        assert [tier.need_mbps for tier in profile.tiers] == sorted(
+            (tier.need_mbps for tier in profile.tiers), reverse=True
+        )
+        assert profile.need_mbps in {tier.need_mbps for tier in profile.tiers}
+    for name in ("group", "full_hd"):
+        assert set(PROFILES[name].checks) == set(PROFILE.checks)
+        limits = PROFILES[name].checks["network.throughput_down"]
+        assert limits.threshold(Outcome.FAIL) == PROFILES[name].need_mbps
+        assert limits.threshold(Outcome.WARN) == PROFILES[name].probe_mbps
+        assert PROFILES[name].checks["network.rtt"] == PROFILE.checks["network.rtt"]
+
+
+def test_a_meeting_by_sound_asks_for_no_camera():
+    """No check of the camera counts, and none is waited for."""
+    profile = PROFILES["audio_only"]
+    assert not [check for check in profile.checks if check.startswith("camera.")]
+    assert {check for check in PROFILE.checks if not check.startswith("camera.")} == set(profile.checks)
+    assert all(set(rule.after) <= set(profile.checks) for rule in profile.checks.values())
+    blind = {**ALL_GOOD["audio_only"], "camera.present": Measurement("camera.present", "NotFoundError")}
+    assert judge(blind, profile).verdict is Verdict.READY
+    assert judge(blind, PROFILE).verdict is Verdict.NOT_READY
+
+
+def test_a_profile_may_change_one_check_and_keep_the_rest():
+    """`extends` takes the place of whole checks, and `false` leaves one out, also where others come after it."""
+    text = """
+extends = "consultation"
+name = "trial"
+version = "1"
+[checks]
+"network.path" = false
+[checks."network.setup_time"]
+level = "advisory"
+area = "network"
+responsible = "local_it"
+rules = [{ when = ["value > 9000"], outcome = "fail", advice = "network.slow_setup" }]
+source = "a trial"
+"""
+    profile = parse_profile(text, where="trial.toml")
+    assert "network.path" not in profile.checks
+    assert profile.checks["network.rtt"].after == ()
+    assert profile.checks["network.setup_time"].threshold(Outcome.FAIL) == 9000
+    assert profile.need_mbps == PROFILE.need_mbps
+    assert "network.path" in load_profile("consultation").checks, "the base is left as it was"
+    with pytest.raises(ProfileError, match="which there is not"):
+        parse_profile('extends = "nothing"\nname = "x"\nversion = "1"', where="trial.toml")
 
 
 def test_the_report_names_the_limits():

@@ -213,6 +213,69 @@ async def test_stills_and_sound_that_are_none_change_nothing(server, http):
     await ended(socket)
 
 
+async def test_counts_out_of_order_change_nothing(server, http):
+    """Marks of runs that never were, before any start, after the end, with 900 rows of lies: the test goes on."""
+    cast = await make_cast(server.store)
+    session = await redeem(http, cast.anna_token)
+    socket, _ = await started(http, session)
+    lies = [[number, 2**53 - 1 - number, 0, 2**32, number] for number in range(900)]
+    marks = [
+        ("clock", {"run": 1, "rows": lies, "sent": 2**32 - 1, "received": 2**32 - 1}),
+        ("downlink", {"run": 65535, "received": 2**32 - 1}),
+        ("uplink", {"run": 7, "sent": 2**32 - 1}),
+    ]
+    for phase, data in marks:
+        await socket.send_json(samples(phase, "mark", data))
+    await socket.send_json(samples("clock", "start", {}))
+    told = await next_of(socket, "phase")
+    assert (told["phase"], told["state"], told["code"]) == ("clock", "failed", "disconnected")
+    await socket.send_json(samples("clock", "final", {}))
+    for phase, data in marks:
+        await socket.send_json(samples(phase, "mark", data))
+    await socket.send_json(samples("downlink", "final", {"lag_ms": 86_400_000}))
+    await socket.send_json(samples("uplink", "final", {"rows": lies}))
+    await socket.send_json(samples("finish", "final", {}))
+    report = (await next_of(socket, "report", within_s=30))["report"]
+    assert (report["cause"], report["verdict"]) == (None, "incomplete")
+    network = [check for check in report["checks"] if check["id"].startswith("network.")]
+    assert network
+    assert {check["outcome"] for check in network} == {"not_measured"}
+    await ended(socket)
+
+
+async def test_a_line_under_load_is_given_back_however_it_ends(server, http):
+    """A load without a peer is over at once; one whose page vanished while it waited leaves its place to others."""
+    cast = await make_cast(server.store)
+    session = await redeem(http, cast.anna_token)
+    loads = server.services.admission.loads
+    free = loads._value
+    socket, _ = await started(http, session)
+    for _ in range(3):
+        for phase in ("downlink", "uplink"):
+            await socket.send_json(samples(phase, "start", {}))
+    seen = []
+    while len(seen) < 2:
+        told = await next_of(socket, "phase")
+        assert told["values"] == {"measured": False}
+        seen = sorted({*seen, told["phase"]})
+    assert seen == ["downlink", "uplink"]
+    async with asyncio.timeout(10):
+        while loads._value != free:
+            await asyncio.sleep(0.02)
+    for _ in range(free):
+        await loads.acquire()
+    await socket.send_json(samples("downlink", "start", {}))
+    await asyncio.sleep(0.2)
+    await socket.close()
+    async with asyncio.timeout(15):
+        while server.services.sockets:
+            await asyncio.sleep(0.02)
+    for _ in range(free):
+        loads.release()
+    await asyncio.sleep(0.1)
+    assert loads._value == free
+
+
 async def test_WEB_3_a_silent_peer_is_noticed(server, http, monkeypatch):
     """A page that stopped answering is closed by the heartbeat and its test kept as incomplete."""
     monkeypatch.setattr(session_socket, "HEARTBEAT_S", 0.4)

@@ -17,7 +17,7 @@ OUR_OWN = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' blob:; "
         "connect-src 'self' {socket}; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
-        "require-trusted-types-for 'script'; report-uri /api/v1/csp-reports"
+        "require-trusted-types-for 'script'; trusted-types readiness-worker; report-uri /api/v1/csp-reports"
     ),
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",

@@ -35,7 +35,8 @@ FIGURES = {
     "network.rtt_loaded": 3.0, "network.jitter_up": 2.0, "network.jitter_down": 2.0, "network.loss_up": 0.0,
     "network.loss_down": 0.0, "network.throughput_up": 4.0, "network.throughput_down": 4.0, "network.setup_time": 300.0,
 }  # fmt: skip
-CALM = {"server_lag_p99_ms": 1.5}
+CALM = {"server_lag_p99_ms": 1.5, "device_lag_p99_ms": 4.0}
+CLEAN = {**CALM, "worst_200ms_pct": 0.0, "events": 0}
 DETAILS = {
     "camera.light": {
         "luma_p99": 220.0, "luma_mean": 117.31, "luma_std": 50.0, "luma_p95": 200.0, "frame_clipped_pct": 0.0,
@@ -48,8 +49,10 @@ DETAILS = {
     "microphone.present": {"device_class": "bluetooth_headset"},
     "microphone.level": {"digital_zero_pct": 0.0, "processed": False},
     "microphone.noise": {"processed": False},
-    "network.throughput_up": {"loss_pct": 0.0},
-    "network.throughput_down": {"loss_pct": 0.0},
+    "network.throughput_up": {"limit": "none", "method": "rtp", "connection": "wifi"},
+    "network.throughput_down": {"limit": "none", "method": "rtp", "connection": "wifi"},
+    "network.loss_up": CLEAN,
+    "network.loss_down": CLEAN,
     "network.rtt": CALM,
     "network.rtt_loaded": CALM,
     "network.jitter_up": CALM,
