@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 import os
@@ -129,6 +130,22 @@ async def test_an_upload_that_is_given_up_is_no_error_of_ours(server, caplog):
             await asyncio.sleep(0.02)
     await asyncio.sleep(0.1)
     assert not [record for record in caplog.records if record.levelname in {"ERROR", "CRITICAL"}]
+
+
+async def test_who_does_not_read_is_hung_up_on(server, monkeypatch):
+    """A body has a time limit, and nobody keeps a connection by standing still."""
+    monkeypatch.setattr(speedtest, "LONGEST_S", 0.5)
+    host, port = server.base.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
+    writer.write(b"GET /mini/speedtest/random4000x4000.jpg HTTP/1.1\r\nHost: x\r\n\r\n")
+    await asyncio.sleep(1.0)
+    assert not any(run.transfers for run in server.services.speed._runs.values())
+    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+        async with asyncio.timeout(5):
+            await reader.readexactly(speedtest.SIZES_BYTES[4000])
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
 
 
 async def test_the_allowance_ends(server, http, monkeypatch):
