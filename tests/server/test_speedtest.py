@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import sys
 import tracemalloc
 from dataclasses import replace
@@ -19,9 +20,11 @@ from readiness.access import bandwidth
 from readiness.access.bandwidth import CALLER_BYTES, MOST_RUNS, MOST_TRANSFERS, Load, SpeedGate
 from readiness.errors import LimitError, Unavailable
 from readiness.server import speedtest
+from reports.profile import PROFILE_FOLDER, load_profile
 from tests.cast import make_cast
 from tests.security.support import redeem
 
+ROOT = Path(__file__).resolve().parents[2]
 CLI = Path(sys.executable).parent / "speedtest-cli"
 FREE = Load(running=0, waiting=0, capacity=12)
 
@@ -250,3 +253,14 @@ async def test_the_rate_and_the_bytes_of_all_are_bounded():
         except LimitError:
             break
     assert CALLER_BYTES * 4 <= moved <= bandwidth.ALL_BYTES + 20 * bandwidth.IDLE_S * bandwidth.ALL_BYTES_PER_S
+
+
+def test_what_a_speed_is_good_for_is_what_the_profiles_say():
+    """The page's own list, loaded with the speed test, has the tiers and the room of every profile."""
+    script = (ROOT / "web" / "selftest" / "js" / "speedview.js").read_text(encoding="utf-8")
+    found = {name: float(need) for name, need in re.findall(r'\["(\w+)", ([\d.]+)\]', script)}
+    (factor,) = re.findall(r"FACTOR = ([\d.]+);", script)
+    for path in PROFILE_FOLDER.glob("*.toml"):
+        profile = load_profile(path.stem)
+        assert found == {tier.name: tier.need_mbps for tier in profile.tiers}
+        assert float(factor) == profile.probe_factor
