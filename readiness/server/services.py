@@ -45,6 +45,8 @@ class Services:
     contacts: ContactBox
     now: Callable[[], datetime] = utc_now
     failures: FailureLimiter = field(default_factory=lambda: FailureLimiter(time.monotonic))
+    lookups: FailureLimiter = field(default_factory=lambda: FailureLimiter(time.monotonic))
+    """Codes that support asked for in vain, by session."""
     sockets: dict[str, web.WebSocketResponse] = field(default_factory=dict)
     """The open session sockets by session id: a newer one replaces the older."""
     draining: bool = False

@@ -48,7 +48,9 @@ class Outcome:
         return verdict.tier if verdict else None
 
 
-def run_ladder(direction: Direction, seed: int, need_mbps: float, *, back_ms: float = 20.0, bursts: bool = False) -> Outcome:
+def run_ladder(
+    direction: Direction, seed: int, need_mbps: float, *, back_ms: float = 20.0, bursts: bool = False
+) -> Outcome:
     """Run idle packets and then trials through the link; `back_ms` is how long feedback takes."""
     channel = Channel(direction, seed)
     now = 0.0
@@ -105,4 +107,6 @@ def _send(channel, start, span, size, every, group):
 
 def true_tier(rate_mbps: float | None, need_mbps: float) -> str | None:
     """The highest tier, up to the profile's own, that a line of this rate carries."""
-    return next((tier.name for tier in TIERS if tier.need_mbps <= need_mbps and (rate_mbps or 1e9) >= tier.need_mbps), None)
+    return next(
+        (tier.name for tier in TIERS if tier.need_mbps <= need_mbps and (rate_mbps or 1e9) >= tier.need_mbps), None
+    )
