@@ -41,7 +41,7 @@ async def test_the_full_speed_is_measured_on_demand(live_server: LiveServer, chr
     assert 5 < found["up_mbps"] < 2000
     await person.until("[data-action=speed]", "speed.start")
     said = await person.reads(SAID)
-    assert person.words("speed.for_full") in said
+    assert person.words("speed.for_1080p") in said
     assert re.search(r"minst [\d\s]+(,\d)? Mbit/s til deg og [\d\s]+(,\d)? Mbit/s fra deg", said)
     assert not await person.complaints()
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 import os
+import re
 import sys
 import tracemalloc
 from dataclasses import replace
@@ -18,9 +20,11 @@ from readiness.access import bandwidth
 from readiness.access.bandwidth import CALLER_BYTES, MOST_RUNS, MOST_TRANSFERS, Load, SpeedGate
 from readiness.errors import LimitError, Unavailable
 from readiness.server import speedtest
+from reports.profile import PROFILE_FOLDER, load_profile
 from tests.cast import make_cast
 from tests.security.support import redeem
 
+ROOT = Path(__file__).resolve().parents[2]
 CLI = Path(sys.executable).parent / "speedtest-cli"
 FREE = Load(running=0, waiting=0, capacity=12)
 
@@ -131,6 +135,22 @@ async def test_an_upload_that_is_given_up_is_no_error_of_ours(server, caplog):
     assert not [record for record in caplog.records if record.levelname in {"ERROR", "CRITICAL"}]
 
 
+async def test_who_does_not_read_is_hung_up_on(server, monkeypatch):
+    """A body has a time limit, and nobody keeps a connection by standing still."""
+    monkeypatch.setattr(speedtest, "LONGEST_S", 0.5)
+    host, port = server.base.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
+    writer.write(b"GET /mini/speedtest/random4000x4000.jpg HTTP/1.1\r\nHost: x\r\n\r\n")
+    await asyncio.sleep(1.0)
+    assert not any(run.transfers for run in server.services.speed._runs.values())
+    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+        async with asyncio.timeout(5):
+            await reader.readexactly(speedtest.SIZES_BYTES[4000])
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+
+
 async def test_the_allowance_ends(server, http, monkeypatch):
     """A caller who has used it up is told 429 and when it is back; others are not affected."""
     monkeypatch.setattr(bandwidth, "CALLER_BYTES", 1.5e6)
@@ -233,3 +253,14 @@ async def test_the_rate_and_the_bytes_of_all_are_bounded():
         except LimitError:
             break
     assert CALLER_BYTES * 4 <= moved <= bandwidth.ALL_BYTES + 20 * bandwidth.IDLE_S * bandwidth.ALL_BYTES_PER_S
+
+
+def test_what_a_speed_is_good_for_is_what_the_profiles_say():
+    """The page's own list, loaded with the speed test, has the tiers and the room of every profile."""
+    script = (ROOT / "web" / "selftest" / "js" / "speedview.js").read_text(encoding="utf-8")
+    found = {name: float(need) for name, need in re.findall(r'\["(\w+)", ([\d.]+)\]', script)}
+    (factor,) = re.findall(r"FACTOR = ([\d.]+);", script)
+    for path in PROFILE_FOLDER.glob("*.toml"):
+        profile = load_profile(path.stem)
+        assert found == {tier.name: tier.need_mbps for tier in profile.tiers}
+        assert float(factor) == profile.probe_factor

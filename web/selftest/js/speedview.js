@@ -6,8 +6,9 @@ import { ApiError, meta } from "../../shared/api.js";
 import { systemClock } from "./clock.js";
 import { run } from "./speedtest.js";
 
-/** What a meeting needs each way, Mbit/s, sound included, with a quarter over: the same as in the profiles. */
-const GOOD_FOR = /** @type {const} */ ([["full", 4.75], ["group", 3.25], ["one", 1.9], ["small", 0.8], ["sound", 0.13]]);
+/** What a meeting needs each way, Mbit/s, sound included, and how much over that is asked for: as in the profiles. */
+const NEEDS = /** @type {const} */ ([["1080p", 3.8], ["group", 2.6], ["720p", 1.5], ["360p", 0.65], ["audio", 0.1]]);
+const FACTOR = 1.25;
 const MB = 1e6;
 
 /** @type {AbortController | null} */
@@ -15,7 +16,7 @@ let running = null;
 
 /** @param {number} mbps the slower way @returns {string} the name of what it is good for */
 export function goodFor(mbps) {
-  return GOOD_FOR.find(([, least]) => mbps >= least)?.[0] ?? "nothing";
+  return NEEDS.find(([, need]) => mbps >= need * FACTOR)?.[0] ?? "nothing";
 }
 
 /** @param {import("../../shared/i18n.js").Texts} texts @param {{ down_mbps: number | null, up_mbps: number | null }} found */
