@@ -5,15 +5,37 @@ Names follow RFC 8445 (host, srflx, prflx, relay) and the W3C statistics ``candi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from probes.measurement import Measurement, not_measured
 
-__all__ = ["path_measurements"]
+__all__ = ["PATHS", "path_measurements", "relay_measurements"]
 
 DIRECT = frozenset({"host", "srflx", "prflx"})
 RELAYS = {"udp": "relay-udp", "tcp": "relay-tcp", "tls": "relay-tls"}
+
+PATHS = {
+    "direct": "network.path_direct",
+    "relay-udp": "network.path_relay_udp",
+    "relay-tcp": "network.path_relay_tcp",
+    "relay-tls": "network.path_relay_tls",
+}
+"""Every way to us that a TURN server gives, and the direct one beside it."""
+
+
+def relay_measurements(tried: Sequence[Mapping[str, Any]], *, direct: bool) -> list[Measurement]:
+    """Return one row for each path that was tried: ``open`` or ``blocked``, with its set-up time and round trip in ms.
+
+    `tried`: path, state, and setup_ms and rtt_ms where it is open. `direct`: whether media went without a relay; where
+    it did not, ICE had tried it first, and it is closed.
+    """
+    found = {PATHS["direct"]: Measurement(PATHS["direct"], "open" if direct else "blocked", samples=1)}
+    for one in tried:
+        check = PATHS[one["path"]]
+        details = {name: float(one[name]) if name in one else None for name in ("setup_ms", "rtt_ms")}
+        found[check] = Measurement(check, one["state"], samples=1, details=details)
+    return list(found.values())
 
 
 def path_measurements(data: Mapping[str, Any]) -> list[Measurement]:

@@ -107,7 +107,7 @@ def examine(
     asked_mbps: float,
     sent_ms: Sequence[float],
     arrived_ms: Sequence[float | None],
-    wire_bytes: int,
+    wire_bytes: float,
     *,
     quiet: Quiet = Quiet(),
 ) -> TrialFigures | None:
@@ -253,7 +253,7 @@ def _busy(
     return [arrived for sent, arrived, _ in extra if sent >= start]
 
 
-def _rate(arrivals: Sequence[float], wire_bytes: int) -> tuple[float | None, float | None, float | None]:
+def _rate(arrivals: Sequence[float], wire_bytes: float) -> tuple[float | None, float | None, float | None]:
     """Return the rate of the busy period with its 95 % interval, Mbit/s, or three None while it is too short."""
     if len(arrivals) < MIN_BUSY_PACKETS or arrivals[-1] - arrivals[0] < MIN_BUSY_MS:
         return None, None, None
@@ -267,7 +267,7 @@ def _rate(arrivals: Sequence[float], wire_bytes: int) -> tuple[float | None, flo
     return rate, max(0.0, rate - half), rate + half
 
 
-def _bin_rates(arrivals: Sequence[float], wire_bytes: int) -> list[float]:
+def _bin_rates(arrivals: Sequence[float], wire_bytes: float) -> list[float]:
     """Return the rate of each twentieth of a second, Mbit/s, each counted between packets, so that nothing is cut."""
     marks = [arrivals[0]]
     counts = [0]
@@ -279,5 +279,5 @@ def _bin_rates(arrivals: Sequence[float], wire_bytes: int) -> list[float]:
     return [_mbps(count, wire_bytes, end - start) for count, (start, end) in zip(counts, pairwise(marks), strict=False)]
 
 
-def _mbps(packets: int, wire_bytes: int, span_ms: float) -> float:
+def _mbps(packets: int, wire_bytes: float, span_ms: float) -> float:
     return packets * wire_bytes * 8.0 / 1000.0 / span_ms if span_ms > 0 else 0.0

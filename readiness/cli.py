@@ -16,6 +16,8 @@ from readiness.settings import SETTINGS, Settings, load_settings
 __all__ = ["main", "parser"]
 
 EXIT_SETTING = 2
+MOST_DAYS = 10_000
+"""Enough to say that it is too many; more would not be a time at all."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +63,13 @@ def parser() -> argparse.ArgumentParser:
     meeting.add_argument("--title", default="", help="shown to the leader only")
     meeting.add_argument("--people", default="patient", help="roles with labels, such as patient:Anna,relative:Per")
     meeting.set_defaults(run=_meeting)
-    for command in (serve, organisation, meeting):
+
+    support = commands.add_parser("support-link", help="print a link to the page of support, or close all of them")
+    support.add_argument("--organisation", required=True, help="the organisation's short name")
+    support.add_argument("--days", type=int, default=90, help="how long it opens")
+    support.add_argument("--revoke", action="store_true", help="close every support link given out so far, make none")
+    support.set_defaults(run=_support_link)
+    for command in (serve, organisation, meeting, support):
         _add_settings(command)
     return top
 
@@ -122,6 +130,18 @@ def _meeting(settings: Settings, options: argparse.Namespace) -> int:
     )
     for label, link in links:
         print(f"{label:<24} {link}")  # noqa: T201 - this is the command's output
+    return 0
+
+
+def _support_link(settings: Settings, options: argparse.Namespace) -> int:
+    from readiness.meetings.manage import close_support_links, make_support_link  # noqa: PLC0415 - keeps --help quick
+
+    if options.revoke:
+        closed = asyncio.run(close_support_links(settings, organisation=options.organisation))
+        print(f"closed {closed}")  # noqa: T201 - this is the command's output
+        return 0
+    lasts = timedelta(days=max(0, min(options.days, MOST_DAYS)))
+    print(asyncio.run(make_support_link(settings, organisation=options.organisation, lasts=lasts)))  # noqa: T201
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from readiness.access.links import SESSION_MARGIN, hash_token, new_token
+from readiness.access.links import SESSION_MARGIN, give_support_link, hash_token, new_token
 from reports.store import Store
 from reports.store.records import Invitation, Meeting, Organisation, Participant, new_id
 
@@ -31,7 +31,7 @@ async def prepare_demo(store: Store, base_url: str, now: datetime) -> dict[str, 
         time_zone=TIME_ZONE,
         drop_in_allowed=True,
     )
-    await store.ensure_organisation(organisation)
+    kept = await store.ensure_organisation(organisation)
     meeting = _meeting(organisation, now)
     people = [
         Participant(id=new_id(), meeting_id=meeting.id, role=role, label=label, locale="nb", position=position)
@@ -39,10 +39,12 @@ async def prepare_demo(store: Store, base_url: str, now: datetime) -> dict[str, 
     ]
     await store.add_meeting(meeting, people)
     links = await give_links(store, base_url, DEMO_SLUG, meeting, people)
+    support = await give_support_link(store, kept, base_url, now)
     return {
         "base_url": base_url,
         "selftest_url": links[people[0].id],
         "board_url": links["leader"],
+        "support_url": support,
         "dropin_url": f"{base_url}/o/{DEMO_SLUG}/try",
     }
 

@@ -163,6 +163,12 @@ def _turn_urls(text: str) -> tuple[str, ...]:
     return urls
 
 
+def _speedtest(text: str) -> str:
+    if text not in {"auto", "on", "off"}:
+        raise ValueError("auto, on or off")
+    return text
+
+
 def _log_level(text: str) -> str:
     if text not in {"debug", "info", "warning", "error"}:
         raise ValueError("debug, info, warning or error")
@@ -182,6 +188,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("trusted_proxies", _networks, "", "proxies whose X-Forwarded headers count, addresses or networks"),
     Setting("turn_urls", _turn_urls, "", "TURN servers to offer as a way round firewalls, with commas"),
     Setting("turn_secret", Secret, "", "secret shared with the TURN server (coturn: static-auth-secret)", secret=True),
+    Setting(
+        "speedtest",
+        _speedtest,
+        "auto",
+        "full speed test: on, off, or auto: for all while there is no public URL, then for self-tests only",
+    ),
     Setting("secret_key", Secret, "", "key for phone numbers at rest; empty: made in the data folder", secret=True),
     Setting("tls_cert", _optional_path, "", "certificate chain (PEM) for a direct start with TLS"),
     Setting("tls_key", _optional_path, "", "private key (PEM) for a direct start with TLS"),
@@ -205,6 +217,7 @@ class Settings:
     trusted_proxies: tuple[Network, ...]
     turn_urls: tuple[str, ...]
     turn_secret: Secret
+    speedtest: str
     secret_key: Secret
     tls_cert: Path | None
     tls_key: Path | None
@@ -214,6 +227,11 @@ class Settings:
     def database(self) -> str:
         """The database's URL; the embedded one where none was given."""
         return self.database_url.reveal() or f"sqlite:///{self.data_dir / 'readiness.sqlite3'}"
+
+    @property
+    def speedtest_for_all(self) -> bool:
+        """Whether anybody may run a speed test; `auto` allows it while no public address is set, as in a trial."""
+        return self.speedtest == "on" or (self.speedtest == "auto" and not self.public_url)
 
     @property
     def is_embedded(self) -> bool:

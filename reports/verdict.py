@@ -169,6 +169,8 @@ def _urgency(check: CheckResult) -> int:
 
 
 def _code(check: CheckResult, profile: Profile) -> str | None:
+    if check.level is Level.INFORMATION:
+        return None
     if check.outcome in {Outcome.WARN, Outcome.FAIL}:
         return check.advice
     if check.outcome is Outcome.SKIPPED and check.cause == SkipReason.NO_SOUND:

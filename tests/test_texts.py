@@ -16,8 +16,10 @@ from readiness.server.phases import BUDGETS, NETWORK_PHASES
 from readiness.server.protocol import schema
 from readiness.texts import LANGUAGES
 from reports.advice import advice_codes
-from reports.model import Outcome, SkipReason, Verdict
+from reports.model import Outcome, Responsible, SkipReason, Verdict
 from reports.profile import PROFILE_FOLDER, load_profile
+from reports.render.pictures import PICTURES
+from reports.series import ROWS
 from reports.verdict import EXPLAINED, OUR_FAULT
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -170,6 +172,11 @@ def wanted_keys() -> dict[str, set[str]]:
         "errors": {f"error.{code}" for code in errors_in_code() - PROGRAMS_ONLY - {"http."}},
         "words that rules judge by": {f"value.{word}" for word in words},
         "phases": {f"phase.{one}" for one in BUDGETS if one in NETWORK_PARTS},
+        "who can act": {f"who.{one.value}" for one in Responsible},
+        "areas of checks": {f"group.{check.split('.')[0]}" for check in checks},
+        "where a test can stop": {f"support.part.{phase}" for phase in BUDGETS},
+        "limits in pictures": {f"graph.limit.{one}" for one in ("pass", "fail")},
+        "rows of pictures": {f"graph.{one}" for one in (*PICTURES, *ROWS)},
         "questions": {f"practical.{question}" for profile in PROFILES for question in profile.practical},
     }
 

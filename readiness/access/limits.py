@@ -64,12 +64,17 @@ class TokenBucket:
         self._rate_per_s, self._burst, self._clock = rate_per_s, burst, clock
         self._tokens, self._at = burst, clock()
 
-    def take(self, cost: float = 1.0) -> bool:
-        """Return whether `cost` was left, and take it."""
+    @property
+    def left(self) -> float:
+        """What could be taken now."""
         now = self._clock()
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate_per_s)
         self._at = now
-        if self._tokens < cost:
+        return self._tokens
+
+    def take(self, cost: float = 1.0) -> bool:
+        """Return whether `cost` was left, and take it."""
+        if self.left < cost:
             return False
         self._tokens -= cost
         return True

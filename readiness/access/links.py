@@ -1,7 +1,7 @@
 """Capability links: a 256-bit token in the URL's fragment, stored as a hash, swapped for a session and its cookie.
 
-A link opens one thing for one participant or leader and is no proof of identity. Unknown, expired, revoked and
-malformed tokens are all the same to the caller.
+A link opens one thing for one participant, leader or office of support, and is no proof of identity. Unknown, expired,
+revoked and malformed tokens are all the same to the caller.
 """
 
 from __future__ import annotations
@@ -12,9 +12,20 @@ from datetime import datetime, timedelta
 
 from readiness.errors import AccessError
 from reports.store import Store
-from reports.store.records import Session
+from reports.store.records import Invitation, Organisation, Session, new_id
 
-__all__ = ["DROP_IN_LIFE", "SESSION_MARGIN", "cookie_name", "hash_token", "new_token", "redeem", "start_drop_in"]
+__all__ = [
+    "DROP_IN_LIFE",
+    "SESSION_MARGIN",
+    "SUPPORT_LIFE",
+    "SUPPORT_SESSION",
+    "cookie_name",
+    "give_support_link",
+    "hash_token",
+    "new_token",
+    "redeem",
+    "start_drop_in",
+]
 
 TOKEN_BYTES = 32
 """256 bits; above 112 a plain hash is enough to store (OWASP ASVS 6.5.2)."""
@@ -24,6 +35,10 @@ DROP_IN_LIFE = timedelta(hours=24)
 """How long a drop-in test and its report are kept."""
 SESSION_MARGIN = timedelta(hours=1)
 """A link tests until the meeting's end plus this."""
+SUPPORT_LIFE = timedelta(days=90)
+"""How long a link of support opens, unless told otherwise."""
+SUPPORT_SESSION = timedelta(hours=12)
+"""A working day; then the link has to be opened again, so that a forgotten page does not stay open for months."""
 LINK_NOT_VALID = "link.not_valid"
 
 
@@ -53,6 +68,7 @@ async def redeem(store: Store, *, organisation: str, token: str, now: datetime) 
     invitation = await store.find_invitation(organisation, hash_token(token), now)
     if invitation is None:
         raise AccessError(LINK_NOT_VALID)
+    is_support = invitation.kind == "support"
     session = Session(
         id=secrets.token_urlsafe(SESSION_BYTES),
         kind=invitation.kind,
@@ -60,9 +76,27 @@ async def redeem(store: Store, *, organisation: str, token: str, now: datetime) 
         invitation_id=invitation.id,
         meeting_id=invitation.meeting_id,
         participant_id=invitation.participant_id,
-        expires_at=invitation.expires_at,
+        expires_at=min(invitation.expires_at, now + SUPPORT_SESSION) if is_support else invitation.expires_at,
     )
     return session, await _keep(store, session)
+
+
+async def give_support_link(
+    store: Store, organisation: Organisation, base_url: str, now: datetime, lasts: timedelta = SUPPORT_LIFE
+) -> str:
+    """Mint a link that opens the page of support of `organisation`."""
+    token = new_token()
+    invitation = Invitation(
+        id=new_id(),
+        organisation_id=organisation.id,
+        kind="support",
+        meeting_id=None,
+        participant_id=None,
+        expires_at=now + lasts,
+        revoked_at=None,
+    )
+    await store.add_invitation(invitation, hash_token(token))
+    return f"{base_url}/o/{organisation.slug}/support#{token}"
 
 
 async def start_drop_in(store: Store, *, organisation: str, now: datetime) -> tuple[Session, str]:

@@ -48,6 +48,7 @@ _SECURE = frozenset((*range(20, 64), *range(128, 192)))
 """First bytes of DTLS and of SRTP or SRTCP (RFC 7983)."""
 _SOCKET_BUFFER_BYTES = 512 * 1024
 _FORCE_CLOSE_S = 1.0
+IP_UDP_BYTES = 28
 
 
 class NoMediaPort(Exception):  # noqa: N818 - reads as what it says
@@ -66,6 +67,7 @@ class Meter:
     on_exceeded: Callable[[str], None]
     bytes_in: int = 0
     bytes_out: int = 0
+    datagrams_in: int = 0
     datagrams_out: int = 0
     strangers: int = 0
     """Datagrams dropped because their sender had not proved the ICE password, or because they were nonsense."""
@@ -74,6 +76,10 @@ class Meter:
     arrived_s: float = 0.0
     """`time.perf_counter` when the datagram that is being handled now came in."""
     alarms: set[str] = field(default_factory=set)
+
+    def wire_bytes(self) -> tuple[int, int]:
+        """Return what went in and out so far with IP and UDP heads, bytes."""
+        return self.bytes_in + IP_UDP_BYTES * self.datagrams_in, self.bytes_out + IP_UDP_BYTES * self.datagrams_out
 
     def count(self, *, received: int = 0, sent: int = 0) -> None:
         """Add bytes and raise the alarm once, above the budget."""
@@ -152,6 +158,7 @@ class GuardedProtocol(ice.StunProtocol):
         if self.receiver._queue.qsize() >= MAX_QUEUED_DATAGRAMS:
             self._meter.overflowed += 1
             return
+        self._meter.datagrams_in += 1
         self._meter.count(received=len(data))
         stamped = _Stamped(data)
         stamped.arrived_s = time.perf_counter()

@@ -10,9 +10,11 @@ __all__ = ["Budget", "MediaSettings", "WorkerLimits"]
 MAX_OFFER_BYTES = 32 * 1024
 """A browser's offer with three sections is 6-12 kB."""
 MAX_AUDIO_SECTIONS = 5
-"""Tracks of padded sound frames: each carries up to 0.94 Mbit/s upwards."""
+"""Tracks of padded sound frames: each carries up to 0.96 Mbit/s upwards."""
 MAX_SECTIONS = 2 + MAX_AUDIO_SECTIONS
 """Video down, data, and audio up."""
+RELAY_PATHS = ("relay-udp", "relay-tcp", "relay-tls")
+"""Ways through a TURN server that are tried beside the one in use, each once."""
 MAX_OFFERS = 3
 """A test may renegotiate from scratch after a network change, not endlessly."""
 

@@ -47,13 +47,17 @@ LAST_FEEDBACK_S = 2.5
 """How long the fate of the last packets may take to be known."""
 LOSS_RUNS = 3
 """Further light runs, at most, where the loss is not yet surely low or high."""
-LATE_P99_MS = 20.0
-"""Our event loop's lag, 99th percentile: above it a trial says nothing bad of the line."""
+LATE_IDLE_MS = 20.0
+"""Our event loop's lag, 99th percentile: above it delays at rest are ours."""
+LATE_LOAD_MS = 60.0
+"""Above it a trial says nothing bad of the line; a rate is read over half a second and more."""
 SLIPPED = 0.05
 """Share of the schedule we may miss."""
 WAITED = 0.2
 """Share of the time our main thread may wait for a processor."""
 MS_PER_S = 1e3
+_Rows = tuple[Sequence[float], Sequence[float | None], float]
+"""Send and arrival times, ms, and the size that each packet stands for, bytes."""
 
 
 @dataclass(slots=True)
@@ -64,12 +68,12 @@ class _Late:
     began_s: float = field(default_factory=time.perf_counter)
     waited_s: float = field(default_factory=run_wait_s)
 
-    def figures(self) -> tuple[float, bool]:
+    def figures(self, limit_ms: float) -> tuple[float, bool]:
         """Return (99th percentile of the lag in ms, whether we were late)."""
         now = time.perf_counter()
         p99 = self.lag.p99_ms(self.began_s, now) or 0.0
         waited = (run_wait_s() - self.waited_s) / max(now - self.began_s, 0.001)
-        return round(p99, 2), p99 > LATE_P99_MS or waited > WAITED
+        return round(p99, 2), p99 > limit_ms or waited > WAITED
 
 
 @dataclass(slots=True)
@@ -137,7 +141,7 @@ class NetworkTest:
         down = DownlinkRun(IDLE_MBPS, IDLE_S)
         mark = await self._while_sending(peer, down, "clock", run)
         self.series.end("clock")
-        self._clock_lag_ms, was_late = late.figures()
+        self._clock_lag_ms, was_late = late.figures(LATE_IDLE_MS)
         self._take_clock(peer, mark)
         up_rows = uplink.rows(_count(mark, "sent"))
         down_rows = peer.feedback.rows(down.sent)
@@ -208,7 +212,7 @@ class NetworkTest:
         trial = await (self._up if way == "up" else self._down)(peer, run, rate_mbps, rung)
         self.series.end(PHASE[way])
         if trial is not None:
-            lag_ms, was_late = late.figures()
+            lag_ms, was_late = late.figures(LATE_LOAD_MS)
             self._ways[way].lag_p99_ms = max(self._ways[way].lag_p99_ms, lag_ms)
             trial.late = trial.late or was_late
             trial.window_us = (began_us, now_us())
@@ -220,22 +224,23 @@ class NetworkTest:
             return None
         self._say("downlink", "run", {"run": run})
         sending = asyncio.create_task(peer.sender.run(down))
+        before = peer.meter.wire_bytes()[1]
+
+        def rows() -> _Rows:
+            everything = peer.meter.wire_bytes()[1] - before
+            return *peer.feedback.rows(down.sent), _share(everything, down.wire_bytes, len(down.sent))
+
         try:
-            figures, state = await self._watch(
-                rung,
-                down.longest_s,
-                lambda: (*peer.feedback.rows(down.sent), down.wire_bytes),
-                self._ways["down"].quiet,
-            )
+            figures, state = await self._watch(rung, down.longest_s, rows, self._ways["down"].quiet)
         finally:
             down.stopped = True
             await sending
         mark = await self._marked("downlink", run, told=lambda: self._say("downlink", "stop", {"run": run}))
         if mark is None or down.code:
             return None
-        rows = peer.feedback.rows(down.sent)
-        self.series.add_run("down", *rows, down.wire_bytes)
-        loss = _loss(len(down.sent), self._received_since(mark), rows)
+        found = peer.feedback.rows(down.sent)
+        self.series.add_run("down", *found, down.wire_bytes)
+        loss = _loss(len(down.sent), self._received_since(mark), found)
         slipped = down.slipped_ms > SLIPPED * down.longest_s * MS_PER_S
         return _Trial(figures, state, loss, slipped, (0.0, 0.0))
 
@@ -245,21 +250,25 @@ class NetworkTest:
         tracks = tracks_for(rate_mbps)
         values = {"run": run, "ms": longest_s * MS_PER_S, "tracks": tracks, "bytes": payload_of(rate_mbps, tracks)}
         self._say("uplink", "run", values)
-        figures, state = await self._watch(
-            rung, longest_s, lambda: (*log.rows(), log.wire_bytes), self._ways["up"].quiet
-        )
+        before = peer.meter.wire_bytes()[0]
+
+        def rows() -> _Rows:
+            everything = peer.meter.wire_bytes()[0] - before
+            return *log.rows(), _share(everything, log.wire_bytes, len(log.arrived))
+
+        figures, state = await self._watch(rung, longest_s, rows, self._ways["up"].quiet)
         mark = await self._marked("uplink", run, told=lambda: self._say("uplink", "stop", {"run": run}))
         if mark is None:
             return None
-        rows = log.rows(_count(mark, "sent"))
-        self.series.add_run("up", *rows, log.wire_bytes)
-        return _Trial(figures, state, _loss(_count(mark, "sent"), len(log.arrived), rows), False, (0.0, 0.0))
+        found = log.rows(_count(mark, "sent"))
+        self.series.add_run("up", *found, log.wire_bytes)
+        return _Trial(figures, state, _loss(_count(mark, "sent"), len(log.arrived), found), False, (0.0, 0.0))
 
     async def _watch(
         self,
         rung: Rung | None,
         longest_s: float,
-        rows: Callable[[], tuple[Sequence[float], Sequence[float | None], int]],
+        rows: Callable[[], _Rows],
         quiet: Quiet,
     ) -> tuple[TrialFigures | None, State]:
         """Look at a running trial until it is decided, or until its time and that of its last feedback are over."""
@@ -386,6 +395,11 @@ class NetworkTest:
     def _say(self, phase: str, state: str, values: Mapping[str, Any] | None = None, *, code: str | None = None) -> None:
         message: dict[str, Any] = {"op": "net", "phase": phase, "state": state, "values": dict(values or {})}
         self._tell(message | ({"code": code} if code else {}))
+
+
+def _share(everything: int, wire_bytes: int, packets: int) -> float:
+    """Return the bytes that the line carried for each probe packet: pings, reports and answers take their part."""
+    return everything / packets if packets and everything > wire_bytes * packets else float(wire_bytes)
 
 
 def _loss(sent: int, received: int, rows: tuple[Sequence[float], Sequence[float | None]]) -> LossRun:

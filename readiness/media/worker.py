@@ -1,8 +1,8 @@
 """The worker: one process, one test. Takes messages from the web process, measures, judges nothing, stores nothing.
 
-To the worker: start{addresses, ports, budget} · offer{sdp} · still{t_ms}+JPEG · pcm{t_ms}+s16le · mark{step, t_ms} ·
-net{step: idle|load|mark, ...} · finish{phase: sound|clock|downlink|uplink, data} · stop.
-From it: ready · alive{loop_lag_ms, cpu_s} · answer{sdp} or rejected{code} · peer{state, code, setup_ms} ·
+To the worker: start{addresses, ports, budget} · offer{sdp, path} · still{t_ms}+JPEG · pcm{t_ms}+s16le ·
+mark{step, t_ms} · net{step: idle|load|mark, ...} · finish{phase: sound|clock|downlink|uplink, data} · stop.
+From it: ready · alive{loop_lag_ms, cpu_s} · answer{sdp, path} or rejected{code, path} · peer{state, code, setup_ms} ·
 still{t_ms, numbers} or still_rejected{t_ms, code}, one for each still · sound{t_ms, numbers} ·
 pcm_rejected{t_ms, code} ·
 net{phase, state, values, code} (see `network`) ·
@@ -27,7 +27,7 @@ from readiness.media import aiortc_private
 from readiness.media.analysis import Analysis
 from readiness.media.frames import FrameError, encode_frame, read_frame
 from readiness.media.lag import LagMonitor
-from readiness.media.limits import ALIVE_INTERVAL_S, MAX_OFFERS, Budget, WorkerLimits
+from readiness.media.limits import ALIVE_INTERVAL_S, MAX_OFFERS, RELAY_PATHS, Budget, WorkerLimits
 from readiness.media.loopback import Loopback, NoMediaPort, SdpRejected
 from readiness.media.network import NetworkTest
 from readiness.media.sandbox import EXIT_LIMIT, confine, start_deadline
@@ -78,6 +78,7 @@ class Worker:
         self._addresses: tuple[tuple[str, str], ...] = ()
         self._ports: tuple[int, int] | None = None
         self._budget = Budget()
+        self._paths: dict[str, Loopback] = {}
         self._offers = 0
         self._failures = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -104,8 +105,9 @@ class Worker:
                     await self._handle(message, payload)
         for task in self._tasks:
             task.cancel()
-        if self._peer:
-            await self._peer.close()
+        for peer in (self._peer, *self._paths.values()):
+            if peer:
+                await peer.close()
         if stopped:
             self.emit(
                 {"op": "bye", "cpu_s": _cpu_s(), "loop_lag_p99_ms": _rounded(self._lag.p99_ms()), **self._counts()}
@@ -151,6 +153,9 @@ class Worker:
         self._analysis.prepare()
 
     async def _offer(self, message: dict[str, Any], _payload: bytes) -> None:
+        if message.get("path"):
+            await self._offer_path(str(message["path"]), str(message.get("sdp", "")))
+            return
         self._offers += 1
         if self._offers > MAX_OFFERS:
             self.emit({"op": "rejected", "code": "sdp.too_many"})
@@ -171,6 +176,19 @@ class Worker:
             self.emit({"op": "rejected", "code": error.code})
         else:
             self.emit({"op": "answer", "sdp": answer})
+
+    async def _offer_path(self, path: str, sdp: str) -> None:
+        """Answer on a path that is only tried: a peer of its own that answers pings until the test ends."""
+        if path not in RELAY_PATHS or path in self._paths:
+            self.emit({"op": "rejected", "code": "sdp.too_many", "path": path[:20]})
+            return
+        peer = self._paths[path] = Loopback(
+            self._addresses, self._ports, budget=self._budget, on_event=lambda _state, _code: None
+        )
+        try:
+            self.emit({"op": "answer", "sdp": await peer.answer(sdp), "path": path})
+        except (SdpRejected, NoMediaPort) as error:
+            self.emit({"op": "rejected", "code": error.code, "path": path})
 
     def _still(self, message: dict[str, Any], payload: bytes) -> None:
         self._analysis.still(int(message["t_ms"]), payload)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from readiness.access.links import give_support_link
 from readiness.demo import give_links
 from readiness.errors import SettingError
 from readiness.settings import Settings, prepare_folder
@@ -16,10 +17,12 @@ from reports.profile import load_profile
 from reports.store import Store, StoreError
 from reports.store.records import Meeting, Organisation, Participant, new_id
 
-__all__ = ["ROLES", "make_meeting", "set_organisation"]
+__all__ = ["ROLES", "close_support_links", "make_meeting", "make_support_link", "set_organisation"]
 
 ROLES = ("patient", "relative", "interpreter", "municipal_partner", "staff", "meeting_room")
 MAX_LENGTH = timedelta(hours=12)
+LONGEST_SUPPORT = timedelta(days=366)
+"""A year: then somebody has to ask who still uses the link."""
 
 
 async def set_organisation(settings: Settings, record: Organisation) -> None:
@@ -53,9 +56,7 @@ async def make_meeting(
     if not settings.public_url:
         raise SettingError("READINESS_PUBLIC_URL: links need the address that people will open")
     async with _store(settings) as store:
-        found = await store.organisation(organisation)
-        if found is None:
-            raise SettingError(f"--organisation: there is no {organisation!r}; make it with `readiness organisation`")
+        found = await _organisation(store, organisation)
         profile = load_profile("consultation")
         starts_at = starts if starts.tzinfo else starts.replace(tzinfo=ZoneInfo(found.time_zone))
         meeting = Meeting(
@@ -82,6 +83,31 @@ async def make_meeting(
         await store.add_meeting(meeting, listed)
         links = await give_links(store, settings.public_url, found.slug, meeting, listed)
     return [(person.label, links[person.id]) for person in listed] + [("leader", links["leader"])]
+
+
+async def make_support_link(settings: Settings, *, organisation: str, lasts: timedelta) -> str:
+    """Return a fresh link to the page of support. Raises SettingError."""
+    if not timedelta() < lasts <= LONGEST_SUPPORT:
+        raise SettingError(f"--days: a support link opens for 1 to {LONGEST_SUPPORT.days} days")
+    if not settings.public_url:
+        raise SettingError("READINESS_PUBLIC_URL: links need the address that people will open")
+    async with _store(settings) as store:
+        found = await _organisation(store, organisation)
+        return await give_support_link(store, found, settings.public_url, datetime.now(tz=UTC), lasts)
+
+
+async def close_support_links(settings: Settings, *, organisation: str) -> int:
+    """Close every support link of the organisation with the pages they opened; return how many. Raises SettingError."""
+    async with _store(settings) as store:
+        found = await _organisation(store, organisation)
+        return await store.revoke_support_links(found.id, datetime.now(tz=UTC))
+
+
+async def _organisation(store: Store, slug: str) -> Organisation:
+    found = await store.organisation(slug)
+    if found is None:
+        raise SettingError(f"--organisation: there is no {slug!r}; make it with `readiness organisation`")
+    return found
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from readiness.access.links import cookie_name, redeem, start_drop_in
 from readiness.errors import AccessError, InputError
 from readiness.logs import log_event
 from readiness.server.board import board_json, organisation_json
-from readiness.server.services import SERVICES, Services, caller, session_of
+from readiness.server.services import SERVICES, TESTERS, Services, caller, session_of
 from reports.model import rfc3339
 from reports.profile import load_profile
 from reports.store import Watcher
@@ -27,8 +27,9 @@ log = logging.getLogger(__name__)
 MAX_BODY_BYTES = 4096
 EVENT_KEEPALIVE_S = 4.0
 """Between looks at whether the session still holds: a revoked link goes dark within 5 s."""
-TESTERS = frozenset({"participant", "drop_in"})
 LEADERS = frozenset({"leader"})
+FOLDERS = {"leader": "board", "support": "support"}
+"""Where the page of a session stands; everybody else's is the self-test's."""
 
 
 @routes.post("/api/v1/links/redeem")
@@ -154,7 +155,7 @@ async def _body(request: web.Request) -> dict[str, Any]:
 
 def _opened(request: web.Request, services: Services, session: Session, secret: str) -> web.Response:
     who = caller(request)
-    path = f"/board/{session.id}" if session.kind == "leader" else f"/t/{session.id}"
+    path = f"/{FOLDERS.get(session.kind, 't')}/{session.id}"
     response = web.json_response({"session": session.id, "kind": session.kind, "path": path})
     response.set_cookie(
         cookie_name(session.id, secure=who.is_secure),

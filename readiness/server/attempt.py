@@ -21,15 +21,16 @@ from readiness.media.pool import MediaWorker
 from readiness.media.uplink import tracks_for
 from readiness.server.conduct import SelfTestRun, Send, SendBytes
 from readiness.server.digits import digit_tries
-from readiness.server.phases import BUDGETS, PHASES, Ending, finished_phases, make_report
+from readiness.server.phases import BUDGETS, PHASES, Ending, Phase, finished_phases, make_report
 from readiness.server.services import Services
 from readiness.server.turn import ice_servers
 from reports.model import Report
 from reports.profile import Profile, load_profile
+from reports.series import check_series, thinned
 from reports.store import CodeTaken, StoreUnavailable
 from reports.store.records import SelfTest, SelfTestState, Session, StoredReport, new_code, new_id
 
-__all__ = ["Attempt", "end_left_over"]
+__all__ = ["Attempt", "end_left_over", "keep_report", "usable_series"]
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +142,8 @@ class Attempt:
         test = await self._services.store.self_test(test_id, self._session.id) if test_id else None
         if test is None or test.state == "finished" or test.updated_at < self._services.now() - RESUME_WITHIN:
             return None
-        keep = {*finished_phases(test.phases), "events", "elapsed"}
+        done = finished_phases(test.phases)
+        keep = {*done, "events", "elapsed", *({"series"} if "clock" in done else ())}
         phases = {name: phase for name, phase in test.phases.items() if name in keep}
         await self._services.store.set_self_test_state(test.id, "running", self._services.now())
         log_event(log, logging.INFO, "selftest.resumed", done=len(phases))
@@ -223,7 +225,8 @@ class Attempt:
         if cause:
             await self._remember_elapsed()
         report = make_report(self.run.phases, self._profile, self._asked, ending)
-        return await keep_report(self._services, self._session, self._test, report)
+        series = usable_series(self.run.phases)
+        return await keep_report(self._services, self._session, self._test, report, series=series)
 
     def _elapsed_s(self) -> float:
         """Seconds of this attempt and those before it, by the monotonic clock."""
@@ -235,13 +238,20 @@ class Attempt:
             await self._keep_phase("elapsed", {"elapsed_s": round(self._elapsed_s(), 1)})
 
 
-async def keep_report(services: Services, session: Session | None, test: SelfTest, report: Report) -> Report:
+async def keep_report(
+    services: Services,
+    session: Session | None,
+    test: SelfTest,
+    report: Report,
+    *,
+    series: Mapping[str, Any] | None = None,
+) -> Report:
     """Commit `report` and return it as committed. Tries again while the database is away. Raises StoreUnavailable."""
     for wait_s in (*KEEP_TRIES_S, None):
         try:
             state: SelfTestState = "incomplete" if report.cause else "finished"
             row = _stored(session, test, report, services.now())
-            stored = await services.store.save_report(row, self_test_state=state)
+            stored = await services.store.save_report(row, self_test_state=state, series=series)
             return _with_code(report, stored.code)
         except CodeTaken:
             report = _with_code(report, new_code())
@@ -250,6 +260,17 @@ async def keep_report(services: Services, session: Session | None, test: SelfTes
                 raise
             await asyncio.sleep(wait_s)
     raise ReadinessError("internal")
+
+
+def usable_series(phases: Mapping[str, Phase]) -> dict[str, Any] | None:
+    """Return the series that the network part left, or None: a fault in them never costs anybody the answer."""
+    if "series" not in phases:
+        return None
+    try:
+        return check_series(thinned(phases["series"]))
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        log_event(log, logging.ERROR, "series.refused", cause=str(error)[:80])
+        return None
 
 
 async def end_left_over(services: Services, now: datetime) -> int:
@@ -276,7 +297,7 @@ async def end_left_over(services: Services, now: datetime) -> int:
         report = make_report(test.phases, load_profile(test.profile), (), ending)
         session = await services.store.session_by_id(test.session_id)
         try:
-            await keep_report(services, session, test, report)
+            await keep_report(services, session, test, report, series=usable_series(test.phases))
         except StoreUnavailable:
             await services.store.set_self_test_state(test.id, "running", now)
             raise

@@ -16,7 +16,7 @@ from typing import Any
 from probes.camera import frame_rate_measurement, frozen_measurement, picture_measurements
 from probes.capture import device_measurements
 from probes.measurement import Measurement
-from probes.path import path_measurements
+from probes.path import path_measurements, relay_measurements
 from probes.speaker import speaker_measurement
 from readiness.logs import log_event
 from readiness.media.pool import MediaWorker
@@ -98,8 +98,9 @@ class SelfTestRun:
     async def on_message(self, message: Mapping[str, Any]) -> bool:
         """Handle one checked message. Returns whether the page is finished."""
         if message["type"] == "offer":
-            self._begin("connect")
-            await self._worker.send({"op": "offer", "sdp": message["sdp"]})
+            path = {"path": message["path"]} if "path" in message else {}
+            self._begin("paths" if path else "connect")
+            await self._worker.send({"op": "offer", "sdp": message["sdp"], **path})
             return False
         if message["type"] != "samples":
             return False
@@ -145,10 +146,8 @@ class SelfTestRun:
 
     async def _on_worker(self, message: Mapping[str, Any]) -> None:
         match message["op"]:
-            case "answer":
-                await self._send({"type": "answer", "sdp": message["sdp"]})
-            case "rejected":
-                await self._send({"type": "phase", "phase": "connect", "state": "failed", "code": message["code"]})
+            case "answer" | "rejected":
+                await self._on_answer(message)
             case "still":
                 await self._on_still_numbers(message["numbers"])
                 self._one_settled()
@@ -163,6 +162,14 @@ class SelfTestRun:
                     await self._on_event({"code": LIMIT_EVENT})
             case "measured":
                 self._on_measured(message)
+
+    async def _on_answer(self, message: Mapping[str, Any]) -> None:
+        path = {"path": message["path"]} if "path" in message else {}
+        if message["op"] == "answer":
+            await self._send({"type": "answer", "sdp": message["sdp"], **path})
+            return
+        phase = "paths" if path else "connect"
+        await self._send({"type": "phase", "phase": phase, "state": "failed", "code": message["code"], "values": path})
 
     def _on_measured(self, message: Mapping[str, Any]) -> None:
         waiting = self._results.get(message["phase"])
@@ -223,11 +230,8 @@ class SelfTestRun:
                 await self._finish(phase, died(phase, "no_microphone"))
             case "sound" | "clock" | "downlink" | "uplink":
                 await self._finish(phase, await self._from_worker(phase, data))
-            case "connect":
-                figures = {"connection": data.get("connection", "unknown")}
-                await self._finish(
-                    phase, phase_json(path_measurements(data), figures=figures, seconds=self._took(phase))
-                )
+            case "connect" | "paths":
+                await self._finish(phase, self._path_phase(phase, data))
             case "speaker":
                 await self._finish(phase, _speaker_phase(data, self._digits))
             case "tcp_down":
@@ -239,6 +243,12 @@ class SelfTestRun:
                 await self._finish(phase, phase_json(figures={"tcp_mbps": mbps}, seconds=self._took(phase)))
             case "practical":
                 await self._practical(data["answers"])
+
+    def _path_phase(self, phase: str, data: Mapping[str, Any]) -> dict[str, Any]:
+        if phase == "paths":
+            return phase_json(relay_measurements(data["tried"], direct=data["direct"]), seconds=self._took(phase))
+        figures = {"connection": data.get("connection", "unknown")}
+        return phase_json(path_measurements(data), figures=figures, seconds=self._took(phase))
 
     async def _picture_phase(self, data: Mapping[str, Any]) -> dict[str, Any]:
         if data["ended_by"] == "no_camera":

@@ -13,6 +13,7 @@ from readiness.access.origin import refuse_cross_site
 from readiness.errors import InputError, LimitError, ReadinessError, Unavailable
 from readiness.logs import log_event, request_id
 from readiness.server.services import SERVICES, caller
+from readiness.server.speedtest import BODIES
 from reports.store import StoreUnavailable
 
 __all__ = ["answer_malformed_ourselves", "error_response", "guard", "set_security_headers"]
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 BODY_TIMEOUT_S = 10.0
-"""A request's handler must have its answer by then; streams (socket, events) are exempt."""
+"""A request's handler must have its answer by then; streams (socket, events, speed test) are exempt."""
 STREAMS = frozenset({"/api/v1/session"})
 BARE_POLICY = "default-src 'none'; frame-ancestors 'none'"
 """Where the browser's own name for us is not known."""
@@ -92,7 +93,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:  
     try:
         services = request.app[SERVICES]
         refuse_cross_site(request, caller(request), services.settings.public_url)
-        if request.path in STREAMS or request.path.endswith("/events"):
+        if request.path in STREAMS or request.path.endswith("/events") or request.path.startswith(BODIES):
             return await handler(request)
         async with asyncio.timeout(BODY_TIMEOUT_S):
             return await handler(request)

@@ -12,43 +12,50 @@ from readiness.server.services import SERVICES, Services
 from readiness.texts import LANGUAGES, catalogue, negotiate
 from reports.store.records import Organisation
 
-__all__ = ["error_page", "routes"]
+__all__ = ["error_page", "language_of", "render_page", "routes"]
 
 routes = web.RouteTableDef()
 FOREVER = f"public, max-age={int(timedelta(days=365).total_seconds())}, immutable"
 A_DAY = "public, max-age=86400"
 SELFTEST, BOARD, ERROR = "selftest/index.html", "board/index.html", "shared/error.html"
+SUPPORT = "support/index.html"
 
 
 @routes.get("/")
 async def front(request: web.Request) -> web.Response:
     """The front door names the organisation and its support phone, and nothing else."""
-    return _page(request, ERROR, await _only_organisation(request), {"code": "front", "status": 200})
+    return render_page(request, ERROR, await _only_organisation(request), {"code": "front", "status": 200})
 
 
 @routes.get("/o/{organisation}/t")
 @routes.get("/o/{organisation}/try")
 async def selftest_by_link(request: web.Request) -> web.Response:
     """The self-test page for a link (its token stays in the fragment) or for a drop-in test."""
-    return _page(request, SELFTEST, await _organisation(request))
+    return render_page(request, SELFTEST, await _organisation(request))
 
 
 @routes.get("/t/{session}")
 async def selftest_by_session(request: web.Request) -> web.Response:
     """The self-test page after the link was redeemed; reloading works while the cookie lives."""
-    return _page(request, SELFTEST, await _only_organisation(request))
+    return render_page(request, SELFTEST, await _only_organisation(request))
 
 
 @routes.get("/o/{organisation}/board")
 async def board_by_link(request: web.Request) -> web.Response:
     """The leader's board for a link (its token stays in the fragment)."""
-    return _page(request, BOARD, await _organisation(request))
+    return render_page(request, BOARD, await _organisation(request))
 
 
 @routes.get("/board/{session}")
 async def board_by_session(request: web.Request) -> web.Response:
     """The leader's board after the link was redeemed."""
-    return _page(request, BOARD, await _only_organisation(request))
+    return render_page(request, BOARD, await _only_organisation(request))
+
+
+@routes.get("/o/{organisation}/support")
+async def support_by_link(request: web.Request) -> web.Response:
+    """The page of support for a link (its token stays in the fragment); it then opens ``/support/<session>``."""
+    return render_page(request, SUPPORT, await _organisation(request), {"view": None})
 
 
 @routes.get("/static/{version}/{name:.+}")
@@ -88,19 +95,32 @@ def error_page(
     request: web.Request, error: ReadinessError, *, status: int, headers: Mapping[str, str]
 ) -> web.StreamResponse:
     """Return a page that says what happened and whom to call. Equal errors give equal bytes."""
-    response = _page(request, ERROR, request.app[SERVICES].health.organisation, {"code": error.code, "status": status})
+    response = render_page(
+        request, ERROR, request.app[SERVICES].health.organisation, {"code": error.code, "status": status}
+    )
     response.set_status(status)
     response.headers.update(headers)
     return response
 
 
-def _page(
-    request: web.Request, template: str, organisation: Organisation | None, values: Mapping[str, object] | None = None
+def language_of(request: web.Request, organisation: Organisation | None) -> str:
+    """Return the language to answer in."""
+    offered = organisation.languages if organisation else LANGUAGES
+    return negotiate(request.query.get("lang"), request.headers.get("Accept-Language", ""), offered)
+
+
+def render_page(
+    request: web.Request,
+    template: str,
+    organisation: Organisation | None,
+    values: Mapping[str, object] | None = None,
+    *,
+    compress: bool = True,
 ) -> web.Response:
+    """Return the page made of `template`. `compress` only what holds no secret that a length could tell."""
     services: Services = request.app[SERVICES]
     offered = organisation.languages if organisation else LANGUAGES
-    wish = request.headers.get("Accept-Language", "")
-    language = negotiate(request.query.get("lang"), wish, offered)
+    language = language_of(request, organisation)
     shown = {
         "lang": language,
         "languages": offered,
@@ -108,12 +128,13 @@ def _page(
         "t": catalogue(language),
         "texts": {code: catalogue(code) for code in offered},
         "organisation": _shown(organisation),
+        "speedtest": services.settings.speedtest != "off",
         **(values or {}),
     }
     headers = {"Content-Language": language, "Vary": "Accept-Language, Accept-Encoding"}
     page = web.Response(text=services.assets.render(template, shown), content_type="text/html", headers=headers)
-    if "gzip" in request.headers.get("Accept-Encoding", ""):
-        page.enable_compression(web.ContentCoding.gzip)  # pages hold no secret that a length could tell
+    if compress and "gzip" in request.headers.get("Accept-Encoding", ""):
+        page.enable_compression(web.ContentCoding.gzip)
     return page
 
 

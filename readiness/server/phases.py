@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 from probes.measurement import Measurement, not_measured
 from probes.network import throughput_measurement
+from probes.path import PATHS
+from probes.voice import voice_measurement
 from readiness import __version__
 from reports.model import Report, SkipReason
 from reports.profile import Profile
@@ -33,7 +35,7 @@ __all__ = [
 Phase = Mapping[str, Any]
 
 PHASES = (
-    *("devices", "picture", "sound", "connect", "clock", "downlink", "uplink", "tcp_down", "tcp_up"),
+    *("devices", "picture", "sound", "connect", "clock", "downlink", "uplink", "paths", "tcp_down", "tcp_up"),
     *("speaker", "practical"),
 )
 """In the order in which they usually end."""
@@ -50,6 +52,7 @@ PHASE_CHECKS: Mapping[str, tuple[str, ...]] = {
     "sound": ("microphone.level", "microphone.speech", "microphone.clipping", "microphone.noise"),
     "speaker": ("speaker.heard",),
     "connect": ("network.path", "network.setup_time"),
+    "paths": tuple(PATHS.values()),
     "clock": (
         "network.rtt",
         "network.jitter_up",
@@ -69,6 +72,7 @@ BUDGETS: Mapping[str, tuple[float, int]] = {
     "picture": (60.0, 5 * MEGABYTE),
     "sound": (40.0, 2 * MEGABYTE),
     "connect": (15.0, MEGABYTE),
+    "paths": (12.0, MEGABYTE),
     "clock": (12.0, MEGABYTE),
     "downlink": (25.0, 6 * MEGABYTE),
     "uplink": (25.0, 6 * MEGABYTE),
@@ -164,7 +168,8 @@ def _gather(
     phases: Mapping[str, Phase], profile: Profile, asked: Sequence[str], *, missing_cause: str
 ) -> tuple[dict[str, Measurement], dict[str, SkipReason]]:
     measured = {check: not_measured(check, missing_cause) for check in profile.checks}
-    skipped: dict[str, SkipReason] = {}
+    tried = {check for item in phases.get("paths", {}).get("measurements", ()) for check in [item["check"]]}
+    skipped = {check: SkipReason.NOT_ASKED for check in PATHS.values() if check not in tried}
     for name in PHASES:
         phase = phases.get(name, {})
         for item in phase.get("measurements", ()):
@@ -181,7 +186,18 @@ def _gather(
         measured, str(phases.get("connect", {}).get("figures", {}).get("connection") or "unknown")
     )
     measured |= _ended_devices(phases)
+    measured["media.voice"] = _voice(measured)
     return measured, skipped
+
+
+def _voice(measured: Mapping[str, Measurement]) -> Measurement:
+    """Return what a listener would think of the sound on this line."""
+
+    def found(name: str) -> Measurement:
+        return measured.get(f"network.{name}") or not_measured(f"network.{name}", "not_reached")
+
+    losses, jitters = [found("loss_up"), found("loss_down")], [found("jitter_up"), found("jitter_down")]
+    return voice_measurement(found("rtt"), losses, jitters)
 
 
 def _with_connection(measured: Mapping[str, Measurement], connection: str) -> dict[str, Measurement]:

@@ -229,6 +229,7 @@ def _say(links: Mapping[str, str], *, as_json: bool) -> None:
         "base_url": "Readiness serves at   ",
         "selftest_url": "Demo self-test        ",
         "board_url": "Demo leader's board   ",
+        "support_url": "Demo support page     ",
         "dropin_url": "Drop-in test          ",
     }
     for key, link in links.items():

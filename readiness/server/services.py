@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
+from readiness.access.bandwidth import Load, SpeedGate
 from readiness.access.contacts import ContactBox
 from readiness.access.limits import FailureLimiter
 from readiness.access.links import cookie_name, hash_token
@@ -21,7 +22,10 @@ from readiness.settings import Settings
 from reports.store import Store
 from reports.store.records import Session
 
-__all__ = ["SERVICES", "Services", "caller", "session_of", "utc_now"]
+__all__ = ["SERVICES", "TESTERS", "Services", "caller", "session_of", "utc_now"]
+
+TESTERS = frozenset({"participant", "drop_in"})
+"""Kinds of sessions that a self-test belongs to."""
 
 
 def utc_now() -> datetime:
@@ -41,10 +45,21 @@ class Services:
     contacts: ContactBox
     now: Callable[[], datetime] = utc_now
     failures: FailureLimiter = field(default_factory=lambda: FailureLimiter(time.monotonic))
+    lookups: FailureLimiter = field(default_factory=lambda: FailureLimiter(time.monotonic))
+    """Codes that support asked for in vain, by session."""
     sockets: dict[str, web.WebSocketResponse] = field(default_factory=dict)
     """The open session sockets by session id: a newer one replaces the older."""
     draining: bool = False
     """Set by SIGTERM: running tests finish, new ones are sent away."""
+    speed: SpeedGate = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Let the speed test see how busy the self-tests keep us."""
+        self.speed = SpeedGate(self._load, time.monotonic)
+
+    def _load(self) -> Load:
+        pool = self.admission.pool
+        return Load(running=pool.live, waiting=self.admission.waiting + self.draining, capacity=pool.capacity)
 
 
 SERVICES = web.AppKey("services", Services)

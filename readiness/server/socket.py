@@ -23,7 +23,7 @@ from readiness.media.pool import PoolFull
 from readiness.server.attempt import Attempt
 from readiness.server.conduct import WorkerLost
 from readiness.server.protocol import BINARY, parse_message, split_binary
-from readiness.server.services import SERVICES, Services, caller, session_of
+from readiness.server.services import SERVICES, TESTERS, Services, caller, session_of
 from reports.store import StoreUnavailable
 
 __all__ = ["routes"]
@@ -49,7 +49,6 @@ CLOSE_S = 2.0
 """How long a peer may take to answer our goodbye; what it still sends meanwhile is thrown away."""
 TAKEN_OVER = web.ResponseKey("taken_over", str)
 """On a replaced socket: the test that the newer one goes on with, or an empty text."""
-TESTERS = frozenset({"participant", "drop_in"})
 
 
 @routes.get("/api/v1/session")

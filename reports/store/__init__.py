@@ -25,6 +25,7 @@ from .records import (
     Session,
     SessionKind,
     StoredReport,
+    clean_code,
     new_code,
     new_id,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "StoreUnavailable",
     "StoredReport",
     "Watcher",
+    "clean_code",
     "new_code",
     "new_id",
 ]

@@ -52,9 +52,24 @@ class AccessPart(StorePart):
         )
         async with self._changing_boards() as (connection, meetings):
             row = (await connection.execute(statement)).first()
-            if row is not None:
+            if row is not None and row.meeting_id is not None:
                 meetings.add(row.meeting_id)
             return row is not None
+
+    async def revoke_support_links(self, organisation_id: str, now: datetime) -> int:
+        """Close every open link for support of this organisation, with its sessions; return how many links."""
+        statement = (
+            sa.update(invitation)
+            .where(
+                invitation.c.organisation_id == organisation_id,
+                invitation.c.kind == "support",
+                invitation.c.revoked_at.is_(None),
+                invitation.c.expires_at > now,
+            )
+            .values(revoked_at=now)
+        )
+        async with self._database.write() as connection:
+            return (await connection.execute(statement)).rowcount
 
     async def add_session(self, added: Session, secret_hash: bytes) -> None:
         """Store a session by the SHA-256 of its cookie."""

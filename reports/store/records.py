@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,18 +24,22 @@ __all__ = [
     "Session",
     "SessionKind",
     "StoredReport",
+    "clean_code",
     "new_code",
     "new_id",
 ]
 
-InvitationKind = Literal["participant", "leader"]
-SessionKind = Literal["participant", "leader", "drop_in"]
+InvitationKind = Literal["participant", "leader", "support"]
+SessionKind = Literal["participant", "leader", "drop_in", "support"]
 SelfTestState = Literal["running", "finished", "incomplete"]
 
 CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base32: no I, L, O, U, so that a code survives being read aloud."""
 CODE_LENGTH = 6
 """30 bits: names a report to support inside one organisation; it opens nothing, so it need not be unguessable."""
+_MISREAD = str.maketrans("OILU", "011V")
+_MOST_TYPED = 40
+"""Characters looked at of what somebody typed as a code."""
 _ID_BYTES = 18
 """144 bits of randomness, above the 128 a session id needs."""
 
@@ -47,6 +52,16 @@ def new_id() -> str:
 def new_code() -> str:
     """Return a fresh report code, for example ``K7MB2Q``."""
     return "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH))
+
+
+def clean_code(typed: str) -> str | None:
+    """Return the report code that somebody meant to type, or None where it can't be one.
+
+    Small letters, spaces and hyphens do not matter; O is 0, I and L are 1, as Crockford has it, and U is heard for V.
+    """
+    plain = unicodedata.normalize("NFKC", typed[:_MOST_TYPED]).upper()
+    code = "".join(letter for letter in plain if letter.isalnum()).translate(_MISREAD)
+    return code if len(code) == CODE_LENGTH and set(code) <= set(CODE_ALPHABET) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +106,15 @@ class Participant:
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """A link that was given out; its token is stored as a hash only and is not part of this value."""
+    """A link that was given out; its token is stored as a hash only and is not part of this value.
+
+    A link for support has no meeting, every other link has one.
+    """
 
     id: str
     organisation_id: str
     kind: InvitationKind
-    meeting_id: str
+    meeting_id: str | None
     participant_id: str | None
     expires_at: datetime
     revoked_at: datetime | None = None
@@ -167,6 +185,7 @@ class Purged:
     unlinked_reports: int = 0
     people: int = 0
     self_tests: int = 0
+    links: int = 0
     sessions: int = 0
     meetings: int = 0
     old_figures: int = 0

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from .part import StorePart
 from .records import Purged, new_id
-from .tables import meeting, participant, report, self_test, session, unlinked_report
+from .tables import invitation, meeting, participant, report, self_test, session, unlinked_report
 
 __all__ = ["RetentionPart"]
 
@@ -24,7 +24,7 @@ PERSON_KEPT: Final = timedelta(hours=24)
 RUN_KEPT: Final = timedelta(hours=24)
 """What single phases found, after the last one; a reconnect is possible for 10 minutes."""
 SESSION_KEPT: Final = timedelta(hours=24)
-"""After a session expired."""
+"""After a session expired, or a link that belongs to no meeting."""
 MEETING_KEPT: Final = timedelta(days=7)
 """After its end, with its links: they still open the one question about how it went."""
 FIGURES_KEPT: Final = timedelta(days=396)
@@ -52,6 +52,11 @@ class RetentionPart(StorePart):
             unlinked_reports=await self._unlink(ended),
             people=await self._run(emptied.values(label="", contact=None)),
             self_tests=await self._run(sa.delete(self_test).where(idle)),
+            links=await self._run(
+                sa.delete(invitation).where(
+                    invitation.c.meeting_id.is_(None), invitation.c.expires_at < now - SESSION_KEPT
+                )
+            ),
             sessions=await self._run(sa.delete(session).where(session.c.expires_at < now - SESSION_KEPT)),
             old_figures=await self._run(
                 sa.delete(unlinked_report).where(unlinked_report.c.week < _iso_week(now - FIGURES_KEPT))

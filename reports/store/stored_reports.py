@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from reports.series import pack, unpack
 
 from .errors import CodeTaken, Conflict, StoreUnavailable
 from .guard import guard
@@ -24,8 +27,16 @@ _COLUMNS: Final = [report.c[name] for name in StoredReport.__dataclass_fields__]
 class ReportPart(StorePart):
     """The part of the store that keeps verdicts."""
 
-    async def save_report(self, added: StoredReport, *, self_test_state: SelfTestState = "finished") -> StoredReport:
+    async def save_report(
+        self,
+        added: StoredReport,
+        *,
+        self_test_state: SelfTestState = "finished",
+        series: Mapping[str, Any] | None = None,
+    ) -> StoredReport:
         """Store a report, end its self-test in the same transaction, and return the report as stored, committed.
+
+        `series` are kept beside it and go when it goes; ValueError where they are not of the schema.
 
         Saving an id again gives the row that is there, unchanged, so a client may try until it hears an answer.
         `CodeTaken`: make another code. `Conflict`: the id is another session's. `Gone`: deleted meanwhile.
@@ -33,7 +44,8 @@ class ReportPart(StorePart):
         if len(added.code) != CODE_LENGTH or not set(added.code) <= set(CODE_ALPHABET):
             raise ValueError("a report code has 6 characters of Crockford's base32")
         values = {name: getattr(added, name) for name in StoredReport.__dataclass_fields__}
-        insert = self._insert(report).values(values | {"body": guard(added.body)})
+        packed = None if series is None else pack(series)
+        insert = self._insert(report).values(values | {"body": guard(added.body), "series": packed})
         async with self._changing_boards() as (connection, meetings):
             is_new = (await connection.execute(insert.on_conflict_do_nothing().returning(report.c.id))).first()
             row = (await connection.execute(sa.select(*_COLUMNS).where(report.c.id == added.id))).first()
@@ -59,6 +71,18 @@ class ReportPart(StorePart):
     async def report_by_code(self, organisation_id: str, code: str) -> StoredReport | None:
         """Return the report support was told the code of, inside its own organisation only."""
         return await self._newest(report.c.organisation_id == organisation_id, report.c.code == code)
+
+    async def newest_reports(self, organisation_id: str, most: int) -> list[StoredReport]:
+        """Return the newest reports of an organisation, the newest first, at most `most`."""
+        chosen = sa.select(*_COLUMNS).where(report.c.organisation_id == organisation_id)
+        rows = await self._rows(chosen.order_by(report.c.number.desc()).limit(most))
+        return [StoredReport(**row._asdict()) for row in rows]
+
+    async def series_of(self, report_id: str, organisation_id: str) -> dict[str, Any] | None:
+        """Return the series of a report of this organisation; None where there are none, or no such report."""
+        chosen = sa.select(report.c.series).where(report.c.id == report_id, report.c.organisation_id == organisation_id)
+        row = await self._first(chosen)
+        return None if row is None or row.series is None else unpack(bytes(row.series))
 
     async def delete_report(self, report_id: str, session_id: str) -> bool:
         """Delete a report this session may see, with the run it came from; False where there is none.

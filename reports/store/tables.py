@@ -91,12 +91,13 @@ invitation = Table(
     Column("id", String, primary_key=True),
     Column("organisation_id", ForeignKey("organisation.id"), nullable=False),
     Column("kind", String, nullable=False),
-    Column("meeting_id", ForeignKey("meeting.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("meeting_id", ForeignKey("meeting.id", ondelete="CASCADE"), index=True),
     Column("participant_id", ForeignKey("participant.id", ondelete="CASCADE"), index=True),
     Column("token_hash", LargeBinary, nullable=False, unique=True),
     Column("expires_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
-    CheckConstraint("kind IN ('participant', 'leader')", name="kind"),
+    CheckConstraint("kind IN ('participant', 'leader', 'support')", name="kind"),
+    CheckConstraint("(kind = 'support') = (meeting_id IS NULL)", name="meeting"),
 )
 
 session = Table(
@@ -110,7 +111,7 @@ session = Table(
     Column("participant_id", ForeignKey("participant.id", ondelete="CASCADE"), index=True),
     Column("secret_hash", LargeBinary, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False, index=True),
-    CheckConstraint("kind IN ('participant', 'leader', 'drop_in')", name="kind"),
+    CheckConstraint("kind IN ('participant', 'leader', 'drop_in', 'support')", name="kind"),
 )
 
 self_test = Table(
@@ -156,6 +157,7 @@ report = Table(
     Column("created_at", UtcDateTime, nullable=False, index=True),
     Column("valid_until", UtcDateTime, nullable=False),
     Column("body", JSON, nullable=False),
+    Column("series", LargeBinary),
     CheckConstraint("verdict IN ('ready', 'ready_with_warnings', 'not_ready', 'incomplete')", name="verdict"),
 )
 

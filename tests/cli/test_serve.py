@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -20,7 +21,7 @@ from tests.integration.support import ROOT, certificate, free_port, serving, set
 
 pytestmark = pytest.mark.timeout(180)
 TOO_LATE_S = 60
-LINKS = {"base_url", "selftest_url", "board_url", "dropin_url"}
+LINKS = {"base_url", "selftest_url", "board_url", "support_url", "dropin_url"}
 
 
 def readiness(folder: Path, *arguments: str, cwd: Path = ROOT, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -282,6 +283,36 @@ def test_what_cant_be_made_is_said(tmp_path, monkeypatch, capsys, arguments, nam
     monkeypatch.setenv("READINESS_PUBLIC_URL", "https://ready.example")
     monkeypatch.setenv("READINESS_DATA_DIR", str(tmp_path))
     refused(in_this_process(capsys, *arguments), name)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (["--organisation", "none"], "--organisation"),
+        (["--organisation", "none", "--revoke"], "--organisation"),
+        (["--organisation", "none", "--days", "0"], "--days"),
+        (["--organisation", "none", "--days", "367"], "--days"),
+        (["--organisation", "none", "--days", "99999999999"], "--days"),
+    ],
+)  # fmt: skip
+def test_a_support_link_that_cant_be_made_is_said(tmp_path, monkeypatch, capsys, arguments, name):
+    """One line that names the flag."""
+    monkeypatch.setenv("READINESS_PUBLIC_URL", "https://ready.example")
+    monkeypatch.setenv("READINESS_DATA_DIR", str(tmp_path))
+    refused(in_this_process(capsys, "support-link", *arguments), name)
+
+
+def test_a_support_link_is_printed_and_closed(tmp_path, monkeypatch, capsys):
+    """One line with the link, its token in the fragment; closing says how many there were."""
+    monkeypatch.setenv("READINESS_DATA_DIR", str(tmp_path))
+    in_this_process(capsys, "organisation", "--slug", "a", "--name", "A", "--support-phone", "1")
+    refused(in_this_process(capsys, "support-link", "--organisation", "a"), "READINESS_PUBLIC_URL")
+    monkeypatch.setenv("READINESS_PUBLIC_URL", "https://ready.example")
+    links = [in_this_process(capsys, "support-link", "--organisation", "a").stdout.strip() for _ in range(2)]
+    assert len(set(links)) == 2
+    assert all(re.fullmatch(r"https://ready\.example/o/a/support#[\w-]{43}", link) for link in links)
+    for left in (2, 0):
+        assert in_this_process(capsys, "support-link", "--organisation", "a", "--revoke").stdout == f"closed {left}\n"
 
 
 def test_a_meeting_without_a_public_address_is_refused(tmp_path):

@@ -53,6 +53,7 @@ def test_every_setting_is_a_field():
         ({"READINESS_TURN_SECRET_FILE": "/nowhere"}, "READINESS_TURN_SECRET_FILE"),
         ({"READINESS_TURN_SECRET_FILE": "/nowhere", "READINESS_TURN_SECRET": "x"}, "READINESS_TURN_SECRET"),
         ({"READINESS_LOG_LEVEL": "loud"}, "READINESS_LOG_LEVEL"),
+        ({"READINESS_SPEEDTEST": "yes"}, "READINESS_SPEEDTEST"),
     ],
 )
 def test_a_bad_setting_is_named_in_one_line(environ, named):

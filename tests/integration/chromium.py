@@ -58,13 +58,18 @@ class ChromiumPage:
 
 @contextlib.asynccontextmanager
 async def chromium(
-    *, secure_origins: Sequence[str] = (), init_script: str = "", ignore_tls: bool = False
+    *,
+    secure_origins: Sequence[str] = (),
+    init_script: str = "",
+    ignore_tls: bool = False,
+    arguments: Sequence[str] = (),
 ) -> AsyncIterator[ChromiumPage]:
     """A page in a fresh Chromium; `secure_origins` count as secure contexts over http."""
     flags = [
         *FLAGS,
         f"--use-file-for-fake-video-capture={camera_clip('good', CLIP_FOLDER)}",
         f"--use-file-for-fake-audio-capture={microphone_clip('voice_good', CLIP_FOLDER)}",
+        *arguments,
     ]
     if secure_origins:
         flags.append(f"--unsafely-treat-insecure-origin-as-secure={','.join(secure_origins)}")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.chromium import chromium
-from tests.integration.support import free_port, free_udp_range, host_address, program, serving
+from tests.integration.support import certificate, free_port, free_udp_range, host_address, program, serving
 from tests.integration.walking import assert_network_measured, assert_words_shown, report_of, walk
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
@@ -26,9 +26,13 @@ window.RTCPeerConnection = class extends Own {
 
 
 @contextlib.contextmanager
-def coturn(folder: Path, peer: str) -> Iterator[int]:
-    """A coturn on loopback that relays to `peer` and to nothing else; yields its port."""
-    port = free_port()
+def coturn(folder: Path, peer: str, *, tls: bool = False) -> Iterator[tuple[int, int]]:
+    """A coturn on loopback that relays to `peer` and to nothing else; yields its ports without and with TLS."""
+    port, tls_port = free_port(), free_port()
+    secure = ["--no-tls", "--no-dtls"]
+    if tls:
+        cert, key = certificate(folder)
+        secure = [f"--tls-listening-port={tls_port}", f"--cert={cert}", f"--pkey={key}", "--no-dtls"]
     low, high = free_udp_range(16)
     log = folder / "coturn.log"
     with (
@@ -37,7 +41,7 @@ def coturn(folder: Path, peer: str) -> Iterator[int]:
             [
                 program("turnserver"), "-n", "--listening-ip=127.0.0.1", f"--listening-port={port}",
                 f"--relay-ip={peer}", f"--min-port={low}", f"--max-port={high}", "--use-auth-secret",
-                f"--static-auth-secret={SECRET}", "--realm=readiness.test", "--no-tls", "--no-dtls", "--no-cli",
+                f"--static-auth-secret={SECRET}", "--realm=readiness.test", *secure, "--no-cli",
                 "--no-tcp-relay", "--no-multicast-peers", "--denied-peer-ip=0.0.0.0-255.255.255.255",
                 f"--allowed-peer-ip={peer}", f"--pidfile={folder}/turn.pid", f"--userdb={folder}/turn.db",
                 "--log-file=stdout", "--simple-log",
@@ -47,7 +51,7 @@ def coturn(folder: Path, peer: str) -> Iterator[int]:
     ):  # fmt: skip
         try:
             _await_answer(port, log)
-            yield port
+            yield port, tls_port
         finally:
             process.terminate()
             try:
@@ -68,7 +72,7 @@ def _await_answer(port: int, log: Path) -> None:
 async def test_the_whole_test_works_through_a_relay(tmp_path, transport):
     """With relayed candidates only, the test completes and the report says so: `relay-udp`, `relay-tcp`."""
     peer = host_address()
-    with coturn(tmp_path, peer) as port:
+    with coturn(tmp_path, peer) as (port, _):
         settings = {
             "MEDIA_ADDRESSES": peer,
             "TURN_URLS": f"turn:127.0.0.1:{port}?transport={transport}",
@@ -88,3 +92,27 @@ async def test_the_whole_test_works_through_a_relay(tmp_path, transport):
     assert offered["username"].partition(":")[0].isdigit(), "time-limited: the name begins with when it ends"
     assert 0 < int(offered["username"].partition(":")[0]) - time.time() <= 600
     assert SECRET not in str(page.messages)
+
+
+async def test_every_way_has_its_own_row(tmp_path):
+    """Direct media beside three relays: UDP and TLS are open, TCP goes to a port where nobody answers."""
+    peer = host_address()
+    with coturn(tmp_path, peer, tls=True) as (port, tls_port):
+        settings = {
+            "MEDIA_ADDRESSES": peer,
+            "TURN_URLS": f"turn:127.0.0.1:{port},turn:127.0.0.1:{free_port()}?transport=tcp,"
+            f"turns:127.0.0.1:{tls_port}?transport=tcp",
+            "TURN_SECRET": SECRET,
+        }
+        with serving(tmp_path, "--demo", **settings) as server:
+            async with chromium(arguments=["--ignore-certificate-errors"]) as page:
+                await page.goto(server.links["selftest_url"])
+                await walk(page)
+                report = await report_of(page)
+    assert_network_measured(report, path="udp")
+    rows = {one["id"]: one for one in report["checks"] if one["id"].startswith("network.path_")}
+    assert {name.removeprefix("network.path_"): one["value"] for name, one in rows.items()} == {
+        "direct": "open", "relay_udp": "open", "relay_tcp": "blocked", "relay_tls": "open",
+    }  # fmt: skip
+    assert rows["network.path_relay_udp"]["details"]["setup_ms"] > 0
+    assert "network.way_closed" not in report["advice"], "for IT, not for the person"

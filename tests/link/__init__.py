@@ -36,6 +36,10 @@ firewalls that look deeper than the protocol number; IPv6. Packets that were tak
 changes. The same seed gives the same fates to the same sequence of packets, but no two runs of a browser send the same.
 Packets to other addresses than the far side's are dropped and counted apart: browsers look for name servers.
 
-The emulator's own lateness is in the log (`PacketLog.late_s`); a run in which it was late is void, not bad.
+The emulator's own lateness is in the log (`PacketLog.late_s`); a run in which it was late is void, not bad. Measured
+on two virtual cores, with none, one or both of them busy: a packet comes out 0.01 to 0.03 ms late in the median; one in
+a hundred is 0.05 to 0.2 ms late, or 1 to 3 ms where the host takes the cores away (11 ms at worst). Programs see 0.1 ms
+more than the link's delay each way. Rates hold to 0.01 %. It costs 4 % of a core at 250 packets a second and 75 % at
+50 Mbit/s each way; 500 Mbit/s one way is the most it carried.
 Needs root, ``ip`` and ``/dev/net/tun``; `lab.lab_unavailable` says what is missing, and the tests are then skipped.
 """

@@ -78,7 +78,7 @@ class Way:
         """Packets to other addresses than the far end's: browsers look for name servers and the like."""
         self.unwritable = 0
         self.waiting: deque[tuple[float, bytes, int]] = deque()
-        self.columns = {name: array(kind) for name, kind in COLUMNS.items()}
+        self.columns: dict[str, array[Any]] = {name: array(kind) for name, kind in COLUMNS.items()}
 
     def take_in(self, blocked_protocols: frozenset[int]) -> bool:
         """Read one packet and decide its fate. False when there is none."""

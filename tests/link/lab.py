@@ -99,7 +99,7 @@ class PacketLog:
         until: float = np.inf,
     ) -> PacketLog:
         """The packets that fit: `port` at either end, sizes included, gone in from `since` on and before `until`."""
-        chosen: NDArray[np.bool_] = (self.size >= min_size) & (self.size <= max_size)
+        chosen = np.asarray((self.size >= min_size) & (self.size <= max_size))
         chosen &= (self.time_in >= since) & (self.time_in < until)
         if protocol is not None:
             chosen &= self.protocol == protocol
@@ -109,6 +109,7 @@ class PacketLog:
 
     @property
     def passed(self) -> NDArray[np.bool_]:
+        """Which packets came out."""
         return self.fate == emulator.PASSED
 
     @property
@@ -142,7 +143,8 @@ class PacketLog:
     @property
     def extra_delay_ms(self) -> NDArray[np.float64]:
         """Delay of each packet above that of the quickest one, ms."""
-        return self.delay_ms - self.delay_ms.min()
+        delay_ms = self.delay_ms
+        return delay_ms - delay_ms.min()
 
     @property
     def extra_delay_p95_ms(self) -> float:
@@ -265,7 +267,7 @@ class Lab:
         from tests.integration.support import serving
 
         command = (*self._inside("server"), sys.executable, "-m", "readiness")
-        wanted = {"HOST": ADDRESSES["server"], **settings}
+        wanted: dict[str, Any] = {"HOST": ADDRESSES["server"], **settings}
         return self._closing.enter_context(serving(folder, "--demo", *arguments, command=command, **wanted))
 
     async def chromium(

@@ -83,6 +83,13 @@ def both(**direction) -> Link:
     return Link(Direction(**direction), Direction(**direction))
 
 
+def median_ping_ms(lab, count) -> float:
+    said = lab.run("client", ["ping", "-n", "-c", count, "-i", "0.005", ADDRESSES["server"]]).stdout
+    trips = [float(trip) for trip in re.findall(r"time=([\d.]+)", said)]
+    assert len(trips) == count
+    return statistics.median(trips)
+
+
 @contextlib.contextmanager
 def listening(lab, argv, ready):
     """A server program on the server's side; begins when it has said `ready`."""
@@ -162,6 +169,8 @@ def test_the_link_changes_in_the_middle_of_a_run(make_lab, talk_in):
     assert before.delay_quantiles_ms(0.5)[0] == pytest.approx(5, abs=1)
     assert 25 < after.lost < 75
     assert after.delay_quantiles_ms(0.5)[0] == pytest.approx(40, abs=1)
+    lab.change(Link(Direction(delay_ms=3), Direction(delay_ms=22)))
+    assert median_ping_ms(lab, 20) == pytest.approx(25, abs=1)
 
 
 @pytest.mark.parametrize("blocked", ["udp", "tcp"])
@@ -239,10 +248,7 @@ def test_a_wrong_command_is_told(make_lab):
 def test_ping_sees_the_delay(make_lab, up_ms, down_ms):
     """The median of a hundred round trips is both delays, within a millisecond."""
     lab = make_lab(Link(Direction(delay_ms=up_ms), Direction(delay_ms=down_ms)))
-    said = lab.run("client", ["ping", "-n", "-c", "100", "-i", "0.005", ADDRESSES["server"]]).stdout
-    trips = [float(trip) for trip in re.findall(r"time=([\d.]+)", said)]
-    assert len(trips) == 100
-    assert statistics.median(trips) == pytest.approx(up_ms + down_ms, abs=1)
+    assert median_ping_ms(lab, 100) == pytest.approx(up_ms + down_ms, abs=1)
 
 
 def test_iperf3_sees_the_rate(make_lab):

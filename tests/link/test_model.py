@@ -157,6 +157,25 @@ def test_a_change_holds_from_then_on_and_overtakes_nothing():
     assert channel.offer(0.3, 100) == 0.3
 
 
+@pytest.mark.parametrize(("rate_mbps", "out_s"), [(2 * RATE_MBPS, 0.0605), (None, 0.060)])
+def test_a_packet_waits_for_the_queue_that_was_there_before_the_change(rate_mbps, out_s):
+    """Ten packets of 1 ms at once; the eleventh leaves after them, at the new rate, even where that has no limit."""
+    channel = Channel(Direction(rate_mbps=RATE_MBPS), 1)
+    send(channel, [0.0] * 10)
+    channel.change(Direction(rate_mbps=rate_mbps, delay_ms=50), 0.001)
+    assert channel.queue_ms(0.001) == pytest.approx(9)
+    assert channel.offer(0.001, MILLISECOND_PACKET) == pytest.approx(out_s)
+
+
+def test_a_change_ends_a_burst_and_brings_its_own_bucket():
+    channel = Channel(Direction(rate_mbps=RATE_MBPS, burst=Bursts(100, 0)), 1)
+    assert came(send(channel, [0.0] * 5)) == []
+    channel.change(Direction(loss_pct=100), 1.0)
+    assert came(send(channel, [1.0] * 5)) == []
+    channel.change(Direction(rate_mbps=RATE_MBPS, bucket_bytes=2 * MILLISECOND_PACKET), 2.0)
+    assert send(channel, [2.0] * 3) == pytest.approx([2.0, 2.0, 2.001])
+
+
 directions = st.builds(
     Direction,
     rate_mbps=st.none() | st.floats(0.05, 100),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from readiness.server import app
 from readiness.server.attempt import RESUME_WITHIN, end_left_over
@@ -11,6 +14,7 @@ from reports.store.records import SelfTest, new_id
 from tests.cast import SUNNAAS, make_cast
 from tests.security.support import next_of, redeem, started
 from tests.security.test_protocol import devices, samples
+from tests.series import made_series
 
 
 async def tried(http) -> str:
@@ -57,13 +61,13 @@ async def test_the_person_deletes_it_at_once(server, http):
         assert (await answer.json())["last_report"] is None
 
 
-async def left_over(server, cast, session: str, updated_at: datetime) -> SelfTest:
+async def left_over(server, cast, session: str, updated_at: datetime, **phases) -> SelfTest:
     """A test whose server died: running in the store, with its first phase done, and nobody at it."""
     devices_done = {"measurements": [], "skipped": {}, "figures": {}, "seconds": 1}
     test = SelfTest(
         id=new_id(), session_id=session, organisation_id=cast.meeting.organisation_id, participant_id=cast.anna.id,
         profile="consultation", state="running", started_at=updated_at, updated_at=updated_at,
-        client={"kind": "browser"}, phases={"devices": devices_done},
+        client={"kind": "browser"}, phases={"devices": devices_done} | phases,
     )  # fmt: skip
     await server.store.start_self_test(test)
     return test
@@ -92,6 +96,22 @@ async def test_a_test_whose_server_died_is_ended_once(server, http):
     assert all(check["outcome"] != "pass" for check in body["checks"])
     assert (await server.store.self_test(test.id, session)).state == "incomplete"
     assert await end_left_over(server.services, late + timedelta(hours=1)) == 0
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+async def test_series_are_kept_beside_the_report_and_never_in_it(server, http, is_whole):
+    """What the network part left is read back from the store alone; a fault in it costs nobody the answer."""
+    cast = await make_cast(server.store)
+    now = datetime.now(tz=UTC)
+    series = made_series(bad=True) if is_whole else made_series() | {"rtt_ms": [["x"]]}
+    test = await left_over(server, cast, await redeem(http, cast.anna_token), now, series=series)
+    assert await end_left_over(server.services, now + RESUME_WITHIN + timedelta(seconds=1)) == 1
+    report = await server.store.latest_report(cast.anna.id)
+    assert report.id == test.id
+    kept = await server.store.series_of(report.id, report.organisation_id)
+    assert kept == (series if is_whole else None)
+    assert "series" not in report.body
+    assert "delay_up_ms" not in json.dumps(report.body)
 
 
 async def test_a_newer_answer_stands(server, http):

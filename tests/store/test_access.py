@@ -48,6 +48,26 @@ async def test_revoking_closes_the_link_and_its_sessions_in_every_process(store:
 
 
 @pytest.mark.asyncio
+async def test_links_of_support_are_closed_for_one_organisation_at_once(store: Store) -> None:
+    """Every open one of it and what they opened; links to meetings and other organisations stay as they were."""
+    for name, organisation in (("one", "sunnaas"), ("two", "sunnaas"), ("other", "ahus")):
+        link = cast.invitation(
+            id=name, organisation_id=f"org-{organisation}", kind="support", meeting_id=None, participant_id=None
+        )
+        await store.add_invitation(link, cast.digest(name))
+    await store.add_invitation(cast.invitation(), cast.digest("token"))
+    opened = cast.session(id="s", kind="support", invitation_id="one", meeting_id=None, participant_id=None)
+    await store.add_session(opened, cast.digest("s"))
+    assert await store.find_session("s", cast.digest("s"), cast.NOW) == opened
+    assert await store.revoke_support_links("org-sunnaas", cast.NOW) == 2
+    assert await store.revoke_support_links("org-sunnaas", cast.NOW) == 0
+    assert await store.find_session("s", cast.digest("s"), cast.NOW) is None
+    for name, slug, is_open in (("one", "sunnaas", False), ("two", "sunnaas", False), ("other", "ahus", True)):
+        assert (await store.find_invitation(slug, cast.digest(name), cast.NOW) is not None) == is_open
+    assert await store.find_invitation("sunnaas", cast.digest("token"), cast.NOW) is not None
+
+
+@pytest.mark.asyncio
 async def test_a_token_itself_is_refused(store: Store) -> None:
     """LNK-1: what is not a SHA-256 digest never reaches the database."""
     with pytest.raises(ValueError, match="SHA-256"):

@@ -178,7 +178,7 @@ def check_whole(url: str) -> None:
 
 def test_the_migrated_database_is_the_one_the_code_describes(empty_url: str) -> None:
     """No column, index or key differs between `tables.py` and what the migrations make."""
-    assert migrate(empty_url) == ["0001", "0002"]
+    assert migrate(empty_url) == ["0001", "0002", "0003"]
     assert migrate(empty_url) == []
     engine = sync_engine(empty_url)
     with engine.connect() as connection:
@@ -186,11 +186,37 @@ def test_the_migrated_database_is_the_one_the_code_describes(empty_url: str) -> 
     engine.dispose()
 
 
+REFUSED = {
+    "a link of a kind there is not": "UPDATE invitation SET kind = 'admin'",
+    "a participant's link without a meeting": "UPDATE invitation SET meeting_id = NULL",
+    "a support link with a meeting": "UPDATE invitation SET kind = 'support'",
+    "a session of a kind there is not": "UPDATE session SET kind = 'admin'",
+    "a verdict there is not": "UPDATE report SET verdict = 'fine'",
+    "a state there is not": "UPDATE self_test SET state = 'lost'",
+}
+
+
+def test_the_upgraded_database_still_refuses_what_it_must(empty_url: str) -> None:
+    """Rebuilding a table loses none of its rules, and lets in the new kinds of links and sessions."""
+    fill_first_schema(empty_url)
+    migrate(empty_url)
+    engine = sync_engine(empty_url)
+    for what, statement in REFUSED.items():
+        with pytest.raises(sa.exc.IntegrityError, match=r"(?i)check"), engine.begin() as connection:
+            connection.exec_driver_sql(statement)
+            raise AssertionError(what)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE invitation SET kind = 'support', meeting_id = NULL, participant_id = NULL")
+        connection.exec_driver_sql("UPDATE session SET kind = 'support'")
+    engine.dispose()
+    check_whole(empty_url)
+
+
 def test_upgrading_keeps_every_row(empty_url: str) -> None:
     """From the first schema: each row of each table unchanged, children of rebuilt tables too; new columns filled."""
     fill_first_schema(empty_url)
     before = row_hashes(empty_url)
-    assert migrate(empty_url) == ["0002"]
+    assert migrate(empty_url) == ["0002", "0003"]
     assert row_hashes(empty_url) == before
     check_whole(empty_url)
     engine = sync_engine(empty_url)
@@ -254,7 +280,7 @@ def test_processes_that_start_together_take_turns(empty_url: str) -> None:
     """Each migration is applied once, whoever comes first, and all find a usable database."""
     with ThreadPoolExecutor(4) as pool:
         applied = list(pool.map(migrate, [empty_url] * 4))
-    assert sorted(step for steps in applied for step in steps) == ["0001", "0002"]
+    assert sorted(step for steps in applied for step in steps) == ["0001", "0002", "0003"]
     check_schema(empty_url)
 
 
@@ -275,7 +301,7 @@ async def test_a_database_from_the_future_is_refused(url: str) -> None:
 @pytest.mark.asyncio
 async def test_a_database_of_yesterday_asks_to_be_migrated(empty_url: str) -> None:
     """Opening alone changes nothing; opening with `migrate` brings it up to date."""
-    with pytest.raises(SchemaTooOld, match="0001, 0002"):
+    with pytest.raises(SchemaTooOld, match="0001, 0002, 0003"):
         await Store.open(empty_url)
     store = await Store.open(empty_url, migrate=True)
     await store.ping()

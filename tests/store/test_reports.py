@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reports.store import CodeTaken, Conflict, Gone, Store, StoredReport, new_code, new_id
+from reports.store import CodeTaken, Conflict, Gone, Store, StoredReport, clean_code, new_code, new_id
+from tests.series import made_series
 from tests.store import cast
 
 MINUTE = timedelta(minutes=1)
@@ -203,3 +204,56 @@ def test_the_board_is_always_the_newest_report_that_was_not_deleted(
         await store.close()
 
     asyncio.run(check())
+
+
+@pytest.mark.asyncio
+async def test_series_are_kept_beside_the_report_and_go_with_it(store: Store) -> None:
+    """Read by its own organisation only; saving again changes nothing; deleting the report deletes them."""
+    series = made_series(bad=True)
+    saved = await store.save_report(cast.report(), series=series)
+    assert await store.series_of(saved.id, "org-sunnaas") == series
+    assert await store.series_of(saved.id, "org-ahus") is None
+    await store.save_report(saved, series=made_series(8))
+    assert await store.series_of(saved.id, "org-sunnaas") == series
+    assert "series" not in saved.body
+    assert await store.delete_report(saved.id, "session-anna")
+    assert await store.series_of(saved.id, "org-sunnaas") is None
+
+
+@pytest.mark.asyncio
+async def test_a_report_without_series_has_none(store: Store) -> None:
+    """None is "not measured"; what is no series is refused and stores nothing."""
+    saved = await store.save_report(cast.report())
+    assert await store.series_of(saved.id, "org-sunnaas") is None
+    broken = cast.report()
+    with pytest.raises(ValueError, match="schema"):
+        await store.save_report(broken, series={"schema": "x"})
+    assert await store.report_by_code("org-sunnaas", broken.code) is None
+
+
+@pytest.mark.asyncio
+async def test_support_sees_the_newest_reports_of_its_own_organisation(store: Store) -> None:
+    """The newest first, no more than asked for, and none of anybody else's."""
+    saved = [await store.save_report(cast.report()) for _ in range(5)]
+    await store.add_session(cast.drop_in(id="elsewhere", organisation_id="org-ahus"), cast.digest("elsewhere"))
+    foreign = cast.report(
+        organisation_id="org-ahus", meeting_id=None, participant_id=None, session_id="elsewhere"
+    )  # fmt: skip
+    await store.save_report(foreign)
+    assert await store.newest_reports("org-sunnaas", 3) == saved[:1:-1]
+    assert await store.newest_reports("org-ahus", 3) == [foreign]
+    assert await store.report_by_code("org-sunnaas", foreign.code) is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [
+        ("K7MB2Q", "K7MB2Q"), (" k7m b2q ", "K7MB2Q"), ("k7-mb-2q", "K7MB2Q"), ("ko7il1", "K07111"),
+        ("uo2345", "V02345"),
+        ("Ｋ７ＭＢ２Ｑ", "K7MB2Q"), ("K7MB2", None), ("K7MB2QQ", None), ("", None), ("K7MB2Å", None), ("K7MB2!", None),
+        ("x" * 100_000, None), ("\x00\x00", None),
+    ],
+)  # fmt: skip
+def test_a_typed_code_is_forgiven_what_can_be_misread(typed: str, code: str | None) -> None:
+    """Small letters, spaces and hyphens, O for 0, I and L for 1, U for V; nothing else is guessed."""
+    assert clean_code(typed) == code

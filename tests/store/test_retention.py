@@ -11,8 +11,10 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reports.series import pack
 from reports.store import Purged, Store, new_id
 from reports.store.tables import unlinked_report
+from tests.series import made_series
 from tests.store import cast
 from tests.store.test_access import dump
 
@@ -43,7 +45,8 @@ async def test_a_day_after_the_meeting_the_figures_name_nobody(store: Store, url
     await store.set_practical("meeting-anna-anna", phone_encrypted=b"encrypted-number")
     await store.start_self_test(cast.self_test())
     await store.save_phase("test-anna", "clock", {"rtt_ms": 77.125}, cast.STARTS)
-    saved = await store.save_report(cast.report(self_test_id="test-anna", created_at=cast.ENDS))
+    saved = await store.save_report(cast.report(self_test_id="test-anna", created_at=cast.ENDS), series=made_series())
+    assert await store.series_of(saved.id, saved.organisation_id) is not None
     assert await store.purge(cast.ENDS + DAY) == Purged()
     assert (await store.board("meeting-anna"))[1].report == saved
     purged = await store.purge(cast.ENDS + DAY + HOUR)
@@ -84,6 +87,8 @@ async def test_a_day_after_the_meeting_the_figures_name_nobody(store: Store, url
     content = dump(url)
     for personal in ("Anna", "Hansen", "encrypted-number", saved.id, saved.code, "77.125"):
         assert personal.encode() not in content
+    assert pack(made_series())[:40] not in content, "the series too"
+    assert await store.series_of(saved.id, saved.organisation_id) is None
 
 
 @pytest.mark.asyncio
@@ -111,6 +116,23 @@ async def test_an_expired_session_is_deleted_a_day_later_and_its_report_stays(st
     found = await store.latest_report("far-anna")
     assert found is not None
     assert (found.id, found.session_id) == (early.id, None)
+
+
+@pytest.mark.asyncio
+async def test_a_link_of_support_goes_a_day_after_it_expired(store: Store) -> None:
+    """It belongs to no meeting that could take it along; its sessions go with it."""
+    link = cast.invitation(
+        id="support", kind="support", meeting_id=None, participant_id=None, expires_at=cast.NOW + DAY
+    )
+    await store.add_invitation(link, cast.digest("support"))
+    opened = cast.session(id="s", kind="support", invitation_id="support", meeting_id=None, participant_id=None)
+    await store.add_session(opened, cast.digest("s"))
+    assert (await store.purge(cast.NOW + 2 * DAY)).links == 0
+    assert await store.session_by_id("s") is None, "the session's own time was over"
+    await store.add_session(opened, cast.digest("s"))
+    assert (await store.purge(cast.NOW + 2 * DAY + HOUR)).links == 1
+    assert await store.session_by_id("s") is None
+    assert await store.find_invitation("sunnaas", cast.digest("support"), cast.NOW) is None
 
 
 @pytest.mark.asyncio

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { filesBelow, WEB } from "./support.mjs";
 
-const PAGES = ["selftest", "board"];
+const PAGES = ["selftest", "board", "support"];
 const html = (page) => readFileSync(join(WEB, page, "index.html"), "utf8");
 /** What an old phone on a thin line can bear, bytes after compression, catalogue included and spoken digits not. */
 const MOST_BYTES = 70_000;

@@ -5,7 +5,7 @@ export type Outcome = "pass" | "warn" | "fail" | "skipped" | "not_measured";
 export type Verdict = "ready" | "ready_with_warnings" | "not_ready" | "incomplete";
 export type PhaseName =
   | "devices" | "connect" | "picture" | "sound" | "speaker" | "clock"
-  | "downlink" | "uplink" | "tcp_down" | "tcp_up" | "practical" | "finish";
+  | "downlink" | "uplink" | "paths" | "tcp_down" | "tcp_up" | "practical" | "finish";
 export type Kind = "start" | "mark" | "event" | "final" | "died";
 export type Status =
   | "present" | "NotAllowedError" | "NotFoundError" | "NotReadableError" | "OverconstrainedError"
@@ -104,7 +104,7 @@ export interface Recorder {
 /** What a check needs of the session socket. */
 export interface Link {
   send(phase: PhaseName, kind: Kind, data: object): void;
-  sendOffer(sdp: string): void;
+  sendOffer(sdp: string, path?: string): void;
   sendBinary(kind: number, t_ms: number, payload: Uint8Array): void;
   sendChunk(chunk: Uint8Array): void;
   readonly bufferedAmount: number;

@@ -40,6 +40,9 @@ let ownLink = null;
 let lang = langOf(document.documentElement.lang);
 /** @type {Record<string, string>} */
 let catalogue = {};
+let texts = createTexts(lang, catalogue);
+/** Loaded when somebody asks for it. @type {Promise<typeof import("./speedview.js")> | null} */
+let speed = null;
 let ready = false;
 /** @type {AudioContext | null} */
 let audio = null;
@@ -88,7 +91,8 @@ async function chooseLanguage(next) {
 /** Put the catalogue's words on the page, with the phone number of whoever this test belongs to. */
 function speak() {
   const phone = (state.session?.organisation.support_phone ?? view.printedPhone()).replaceAll(" ", "\u00a0");
-  view.setTexts(createTexts(lang, catalogue, { phone, mb: meta("readiness-data-mb") }), phone);
+  texts = createTexts(lang, catalogue, { phone, mb: meta("readiness-data-mb"), speed_mb: meta("readiness-speed-mb") });
+  view.setTexts(texts, phone);
   view.render(state);
 }
 
@@ -249,6 +253,7 @@ function releaseLater() {
 /** One whole test, from the tap. */
 async function start() {
   clearTimeout(release);
+  speed?.then(({ stop: end }) => end(), () => undefined);
   const opening = openFromTap();
   test?.abort(new DOMException("a new test begins", "AbortError"));
   link?.close("retry");
@@ -289,12 +294,22 @@ async function deleteReport() {
   view.deleted(gone);
 }
 
+/** @param {HTMLElement} button */
+function measureSpeed(button) {
+  speed ??= import("./speedview.js");
+  speed.then(({ press }) => press(button, session ?? "", () => texts)).catch((error) => {
+    speed = null;
+    console.warn("no speed test", error);
+  });
+}
+
 /** @param {string} action @param {HTMLElement} button */
 function act(action, button) {
   if (action === "start") return void start();
   if (action === "language" && isLang(button.dataset.lang)) return void chooseLanguage(button.dataset.lang);
   if (action === "copy-link") return void copyLink();
   if (action === "delete-report") return void deleteReport();
+  if (action === "speed") return measureSpeed(button);
   if (action === "retry" && state.step === "devices") {
     reopened = openFromTap();
     return inputs.press("reopen");

@@ -158,7 +158,8 @@ export function openLink({ url, hello, protocol, clock, WebSocketClass = WebSock
       sendJson({ type: "samples", phase, kind, data, ...end });
     },
     /** @param {string} sdp */
-    sendOffer: (sdp) => sendJson({ type: "offer", sdp }),
+    /** @param {string} sdp @param {string} [path] of a way that is only tried */
+    sendOffer: (sdp, path) => sendJson({ type: "offer", sdp, ...(path ? { path } : {}) }),
     /** @param {number} kind @param {number} t_ms @param {Uint8Array} payload */
     sendBinary(kind, t_ms, payload) {
       if (plan && socket?.readyState === 1) socket.send(/** @type {Uint8Array<ArrayBuffer>} */ (frame(kind, t_ms, payload)));

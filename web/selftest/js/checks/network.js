@@ -9,6 +9,7 @@
 import { linked, StepTimeout, withWatchdog } from "../clock.js";
 import { decodePong, encodePing, HEADROOM_BYTES, HEADROOM_DOWN, headroomChunk, IDLE, LOADED } from "../wire.js";
 import { frameAccess, openUplink } from "../uplink.js";
+import { relays, tryRelays } from "./paths.js";
 import { candidatePair, connectionKind, packetsReceived } from "./stats.js";
 
 const CONNECT_MS = 15_000;
@@ -93,6 +94,8 @@ export async function run(options) {
   const tried = plan.done.includes("uplink");
   const open = tried ? null : await connect(options);
   const byMedia = { down: tried, up: tried };
+  const ways = triedWays(options, open);
+  ways.catch(() => undefined);
   try {
     if (open?.peer) await throughMedia(options, /** @type {Open} */ (open), byMedia);
     else if (!tried) for (const phase of MEDIA) died(phase, "not_reached", "connect");
@@ -105,10 +108,20 @@ export async function run(options) {
       const ok = await guarded(options, phase, (inner) => work({ ...options, signal: inner }));
       onProgress(phase, ok ? "done" : "failed");
     }
+    await ways;
   } finally {
     open?.uplink?.close();
     open?.peer?.close();
   }
+}
+
+/** Try the ways through TURN, where there are any, while the line is measured; each takes a few packets. @param {Parameters<typeof run>[0]} options @param {Open | null} open */
+async function triedWays(options, open) {
+  const { plan, link } = options;
+  const resumed = !open && plan.done.includes("uplink");
+  if (resumed || plan.done.includes("paths") || relays(plan.ice_servers).size === 0) return;
+  const direct = open ? candidatePair(await open.peer.getStats()).local_candidate_type !== "relay" : false;
+  link.send("paths", "final", { direct, tried: await tryRelays(options) });
 }
 
 /** Machine time a phase may take, by the plan. @param {Plan} plan @param {PhaseName} phase @param {number} otherwise_ms */
@@ -183,7 +196,7 @@ async function negotiate({ pc, channel, link, clock, signal }) {
   });
   opened.catch(() => undefined);
   const offer = await pc.createOffer();
-  const answered = link.wait("answer", () => true, signal);
+  const answered = link.wait("answer", ({ path }) => path === undefined, signal);
   const refused = link.wait("phase", ({ phase, state }) => phase === "connect" && state === "failed", signal).then(() => {
     throw new Error("offer refused");
   });

@@ -31,6 +31,12 @@ export function candidatePair(stats) {
   return ["udp", "tcp", "tls"].includes(local?.relayProtocol) ? { ...found, relay_protocol: local.relayProtocol } : found;
 }
 
+/** Round trip of the pair in use, ms, where the browser has measured it. @param {RTCStatsReport} stats @returns {{ rtt_ms?: number }} */
+export function roundTrip(stats) {
+  const { totalRoundTripTime, responsesReceived } = selectedPair(new Map(/** @type {any} */ (stats))) ?? {};
+  return responsesReceived > 0 ? { rtt_ms: Math.round((totalRoundTripTime / responsesReceived) * 10_000) / 10 } : {};
+}
+
 /** Packets of the paced video, by the receiver's own running count. @param {RTCStatsReport} stats */
 export function packetsReceived(stats) {
   let received = 0;

@@ -1,0 +1,41 @@
+"""What a network must let through for this very server, as lines that a person can copy to IT. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from readiness.access.origin import Caller
+from readiness.settings import Settings
+from reports.render.words import Words
+
+__all__ = ["openings"]
+
+_HOST_PORT = re.compile(r"^(\[[^\]]+\]|[^:]+)(?::(\d+))?$")
+_TURN_URL = re.compile(r"^(turns?):(\[[^\]]+\]|[^:?]+)(?::(\d+))?(?:\?transport=(udp|tcp))?$")
+WEB_PORTS = {"https": "443", "http": "80"}
+TURN_PORTS = {"turns": "5349", "turn": "3478"}
+"""What a TURN URL without a port means (RFC 7065)."""
+
+
+def openings(settings: Settings, who: Caller, addresses: Sequence[str], words: Words) -> list[str]:
+    """Return one line for each opening, from the participant's network outwards.
+
+    `addresses` are those that media goes to. Answers to what went out must come back in: that is said as a line too.
+    """
+    found = _HOST_PORT.match(who.host)
+    host, port = (found[1], found[2]) if found else (who.host, None)
+    ports = words.t("firewall.any_port")
+    if settings.media_ports:
+        low, high = settings.media_ports
+        ports = f"{low}\u2013{high}"
+    lines = [words.t("firewall.web", host=host, port=port or WEB_PORTS[who.scheme])]
+    lines += [words.t("firewall.media", host=address, ports=ports) for address in addresses]
+    for url in settings.turn_urls:
+        match = _TURN_URL.match(url)
+        if match:
+            kind, turn_host, turn_port, transport = match.groups()
+            protocol = (transport or ("tcp" if kind == "turns" else "udp")).upper()
+            values = {"host": turn_host, "port": turn_port or TURN_PORTS[kind], "protocol": protocol}
+            lines.append(words.t(f"firewall.{kind}", **values))
+    return [*lines, words.t("firewall.answers")]

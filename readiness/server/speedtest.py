@@ -1,0 +1,178 @@
+"""The full speed test: Ookla's "Speedtest Mini" routes, which an unmodified ``speedtest-cli --mini`` speaks.
+
+The self-test page uses the same routes. Bodies are random bytes made once and counted, never kept; memory does not grow
+with them. Who may, how much and when stands in `readiness.access.bandwidth`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import os
+import re
+from collections.abc import Awaitable, Callable
+from xml.sax.saxutils import quoteattr
+
+from aiohttp import web
+
+from readiness.access.bandwidth import CHUNK_BYTES, Transfer
+from readiness.errors import AccessError, InputError, ReadinessError
+from readiness.server.services import SERVICES, TESTERS, Services, caller, session_of
+
+__all__ = ["BODIES", "routes"]
+
+routes = web.RouteTableDef()
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+BODIES = "/mini/speedtest/"
+"""Addresses of bodies: they have a time limit of their own."""
+LONGEST_S = 20.0
+"""One body; a line that moves none of the client's in this time has shown what it can."""
+MAX_UPLOAD_BYTES = 8 * 1024 * 1024
+"""Just above the largest that speedtest-cli sends."""
+SIZES_BYTES = {
+    350: 245_388, 500: 505_544, 750: 1_118_012, 1000: 1_986_284, 1500: 4_468_241, 2000: 7_907_740, 2500: 12_407_926,
+    3000: 17_816_816, 3500: 24_262_167, 4000: 31_625_365,
+}  # fmt: skip
+"""Bytes of ``random<N>x<N>.jpg`` as on Ookla's own servers."""
+DOWNLOAD_S = UPLOAD_S = 8
+"""How long a stock client that has its settings from us measures each way."""
+CONFIG = """<?xml version="1.0" encoding="UTF-8"?>
+<settings>
+<client ip={address} lat="0" lon="0" isp="Readiness" isprating="0" rating="0" ispdlavg="0" ispulavg="0" country=""/>
+<server-config threadcount="4" ignoreids="" notonmap="" forcepingid="" preferredserverid=""/>
+<download testlength="{download_s}" initialtest="250K" mintestsize="250K" threadsperurl="4"/>
+<upload testlength="{upload_s}" ratio="5" initialtest="0" mintestsize="32K" threads="2" maxchunksize="512K"
+ maxchunkcount="50" threadsperurl="4"/>
+</settings>
+"""
+"""``speedtest-config.php``: speedtest-cli asks www.speedtest.net for it even when it is to measure another server."""
+NOISE = os.urandom(4 * CHUNK_BYTES)
+"""What is sent, over and over: nothing on the way can make it smaller by much."""
+
+
+def _guarded(handler: Handler) -> Handler:
+    """Answer strangers as if there were nothing here, and say in plain words why there is no speed test now."""
+
+    @functools.wraps(handler)
+    async def inner(request: web.Request) -> web.StreamResponse:
+        await _refuse_strangers(request)
+        try:
+            return await handler(request)
+        except ReadinessError as error:
+            if error.retry_after_s is None:
+                raise
+            body = {"error": {"code": error.code, "message": error.message}}
+            headers = {"Retry-After": str(max(1, round(error.retry_after_s)))}
+            return web.json_response(body, status=error.status, headers=headers)
+
+    return inner
+
+
+@routes.get("/speedtest-config.php")
+@_guarded
+async def config(request: web.Request) -> web.Response:
+    """The settings that a stock client wants first, through ``http_proxy``; tells the caller its own address."""
+    _look_in(request)
+    text = CONFIG.format(address=quoteattr(caller(request).address), download_s=int(DOWNLOAD_S), upload_s=int(UPLOAD_S))
+    return web.Response(text=text, content_type="text/xml")
+
+
+@routes.get("/mini")
+@routes.get("/mini/")
+@_guarded
+async def mini(request: web.Request) -> web.Response:
+    """What tells a client that there is a Speedtest Mini here, and which upload it has."""
+    _look_in(request)
+    return web.Response(text='upload_extension: "php"\n')
+
+
+@routes.get(BODIES + "{name}", allow_head=False)
+@_guarded
+async def download(request: web.Request) -> web.StreamResponse:
+    """``latency.txt`` for the round trip, ``upload.php`` for those who look for it, ``random<N>x<N>.jpg`` to load."""
+    name = request.match_info["name"]
+    if name == "latency.txt":
+        _look_in(request)
+        return web.Response(text="test=test\n")
+    if name == "upload.php":
+        return web.Response(text="size=0\n")
+    match = re.fullmatch(r"random(\d{3,4})x\1\.jpg", name)
+    if match is None or int(match[1]) not in SIZES_BYTES:
+        raise AccessError("page.not_found")
+    with _services(request).speed.transfer(caller(request).address) as transfer:
+        return await _send(request, transfer, SIZES_BYTES[int(match[1])])
+
+
+@routes.post(BODIES + "upload.php")
+@_guarded
+async def upload(request: web.Request) -> web.Response:
+    """Take a body and say how much of it came. A body that is cut off is answered with 429 or 413."""
+    if (request.content_length or 0) > MAX_UPLOAD_BYTES:
+        raise _too_large()
+    with _services(request).speed.transfer(caller(request).address) as transfer:
+        async with asyncio.timeout(LONGEST_S):
+            total = await _count(request, transfer)
+    return web.Response(text=f"size={total}")
+
+
+async def _send(request: web.Request, transfer: Transfer, size_bytes: int) -> web.StreamResponse:
+    """Send `size_bytes`, or fewer where the time or the allowance ends; what came is what the client counts."""
+    response = web.StreamResponse(headers={"Content-Type": "application/octet-stream"})
+    sent = 0
+    try:
+        async with asyncio.timeout(LONGEST_S):
+            await response.prepare(request)
+            while sent < size_bytes:
+                size = min(CHUNK_BYTES, size_bytes - sent)
+                if not await transfer.may_move(size):
+                    break
+                at = sent % len(NOISE)
+                await response.write(memoryview(NOISE)[at : at + size])
+                sent += size
+    except ConnectionError:
+        pass  # stock clients hang up when their time is over
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()  # who does not read would otherwise hold the connection for ever
+    return response
+
+
+async def _count(request: web.Request, transfer: Transfer) -> int:
+    """Return how many bytes came, all of them or those before the client hung up."""
+    total = 0
+    with contextlib.suppress(ConnectionError):
+        while piece := await request.content.read(CHUNK_BYTES):
+            total += len(piece)
+            if total > MAX_UPLOAD_BYTES:
+                raise _too_large()
+            if not await transfer.may_move(len(piece)):
+                _look_in(request)
+                break
+    return total
+
+
+async def _refuse_strangers(request: web.Request) -> None:
+    """Let through whom the setting allows: all, or those with a self-test of their own; no other site's pages."""
+    settings = _services(request).settings
+    if request.headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"}:
+        raise AccessError("page.not_found")
+    if settings.speedtest == "off":
+        raise AccessError("page.not_found")
+    if not settings.speedtest_for_all:
+        await session_of(request, request.query.get("session", ""), kinds=TESTERS)
+
+
+def _look_in(request: web.Request) -> None:
+    _services(request).speed.look_in(caller(request).address)
+
+
+def _services(request: web.Request) -> Services:
+    return request.app[SERVICES]
+
+
+def _too_large() -> InputError:
+    error = InputError("request.too_large")
+    error.status = 413
+    return error

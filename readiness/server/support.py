@@ -1,0 +1,89 @@
+"""The page of support: a report found by the code that its participant reads out, with pictures of the line.
+
+Rendered here as a whole, so that pictures need no markup from a script, and it works without one. Only reports of the
+session's own organisation are ever looked for. A GET changes nothing.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from readiness.errors import AccessError
+from readiness.server.firewall import openings
+from readiness.server.pages import language_of, render_page
+from readiness.server.services import SERVICES, Services, caller, session_of
+from readiness.texts import catalogue
+from reports.render.report import line_view, report_view
+from reports.render.words import Words
+from reports.store.records import Organisation, Session, StoredReport, clean_code
+
+__all__ = ["routes"]
+
+routes = web.RouteTableDef()
+SUPPORTERS = frozenset({"support"})
+NEWEST = 20
+"""Reports in the list: those of the last hours on a busy day."""
+
+
+@routes.get("/support/{session}")
+async def support_page(request: web.Request) -> web.Response:
+    """Show the field for a code, the report that was asked for (``?code=``), and the newest ones."""
+    services = request.app[SERVICES]
+    session = await session_of(request, request.match_info["session"], kinds=SUPPORTERS)
+    organisation = await services.store.organisation_by_id(session.organisation_id)
+    if organisation is None:
+        raise AccessError("session.not_valid")
+    asked = request.query.get("lang")
+    asked = asked if asked in organisation.languages else None
+    words = _words(language_of(request, organisation), organisation)
+    typed = request.query.get("code", "").strip()
+    found, problem = await _look_up(services, session, typed)
+    series = await services.store.series_of(found.id, session.organisation_id) if found else None
+    newest = await services.store.newest_reports(session.organisation_id, NEWEST)
+    zone, now = ZoneInfo(organisation.time_zone), services.now()
+    view = {
+        "session": session.id,
+        "typed": typed[:20],
+        "problem": problem,
+        "asked_language": asked,
+        "languages": {code: "?" + urlencode({"lang": code, "code": typed[:20]}) for code in organisation.languages},
+        "report": found and report_view(found, series, words, zone=zone, now=now),
+        "openings": _openings(request, found, words),
+        "newest": [line_view(one, words, zone, asked) for one in newest],
+    }
+    page = render_page(request, "support/index.html", organisation, {"view": view}, compress=False)
+    page.set_status(404 if problem == "unknown" else 400 if problem else 200)
+    return page
+
+
+async def _look_up(services: Services, session: Session, typed: str) -> tuple[StoredReport | None, str | None]:
+    """Return the report, or what is wrong with the code. Raises LimitError for who guesses."""
+    if not typed:
+        return None, None
+    code = clean_code(typed)
+    if code is None:
+        return None, "malformed"
+    found = await services.store.report_by_code(session.organisation_id, code)
+    if found is None:
+        services.lookups.failed(session.id)
+        return None, "unknown"
+    return found, None
+
+
+def _words(language: str, organisation: Organisation) -> Words:
+    phone = organisation.support_phone.replace(" ", "\u00a0")
+    return Words(catalogue(language), language, phone=phone)
+
+
+def _openings(request: web.Request, found: StoredReport | None, words: Words) -> list[str]:
+    """Return what IT has to open, where this report says that the network stood in the way."""
+    paths = [check for check in (found.body.get("checks", ()) if found else ()) if check.get("id") == "network.path"]
+    if not any(check.get("outcome") in {"fail", "warn"} for check in paths):
+        return []
+    services = request.app[SERVICES]
+    arrived_at = request.transport.get_extra_info("sockname")[0] if request.transport else "127.0.0.1"
+    addresses = [address.public for address in services.health.media_addresses(arrived_at)]
+    return openings(services.settings, caller(request), addresses, words)

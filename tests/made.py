@@ -1,0 +1,64 @@
+"""Reports as real tests leave them, without running any: judged from made figures, kept with made series."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from readiness.access.links import hash_token, new_token
+from readiness.server.phases import Ending, make_report
+from reports.profile import load_profile
+from reports.store import Store, StoredReport, new_code, new_id
+from reports.store.records import Invitation, Session
+from tests.server.test_board import phases
+
+PROFILE = load_profile("consultation")
+CLIENT = {"kind": "browser", "browser": "Chrome 142", "os": "Android", "form": "phone"}
+BLOCKED = {"network__path": "tcp-only", "camera__present": "NotAllowedError", "network__rtt": 212.5}
+"""A firewall, a camera that is not allowed, and a slow line."""
+
+UNITS = {
+    "rtt": "ms", "rtt_loaded": "ms", "jitter_up": "ms", "jitter_down": "ms", "setup_time": "ms", "loss_up": "pct",
+    "loss_down": "pct", "throughput_up": "mbps", "throughput_down": "mbps", "level": "dbfs", "noise": "dbfs",
+    "speech": "s", "frozen": "s", "resolution": "px", "frame_rate": "fps", "framing": "pct", "clipping": "pct",
+    "backlight": "ev",
+}  # fmt: skip
+
+
+async def support_link(store: Store, organisation_id: str = "sunnaas", *, expires_at: datetime | None = None) -> str:
+    """Give out a link of support; return its token."""
+    token = new_token()
+    until = expires_at or datetime.now(tz=UTC) + timedelta(days=90)
+    link = Invitation(new_id(), organisation_id, "support", None, None, until)
+    await store.add_invitation(link, hash_token(token))
+    return token
+
+
+async def made_report(
+    store: Store,
+    organisation_id: str = "sunnaas",
+    *,
+    series: Mapping[str, Any] | None = None,
+    cause: str | None = None,
+    events: tuple[str, ...] = (),
+    **found: object,
+) -> StoredReport:
+    """Commit a drop-in report judged from a good test with the `found` values changed."""
+    now = datetime.now(tz=UTC).replace(microsecond=0)
+    session = Session(new_id(), "drop_in", organisation_id, None, None, None, now + timedelta(days=1))
+    await store.add_session(session, hash_token(session.id))
+    ending = Ending(
+        report_id=new_id(), code=new_code(), started_at=now, now=now, duration_s=41.2, kind="self_test",
+        client=CLIENT, bytes_up=3_100_000, bytes_down=2_800_000, cause=cause, ended_in="clock" if cause else None,
+    )  # fmt: skip
+    measured = {**phases(**found), "events": {"codes": events}}
+    for item in measured["devices"]["measurements"]:
+        item["unit"] = UNITS.get(item["check"].split(".")[1], None if isinstance(item["value"], str) else item["unit"])
+    report = make_report(measured, PROFILE, ("private_room",), ending)
+    stored = StoredReport(
+        id=report.id, code=report.code, organisation_id=organisation_id, meeting_id=None, participant_id=None,
+        self_test_id=None, session_id=session.id, verdict=report.verdict.value, complete=report.complete,
+        other_device=False, created_at=now, valid_until=report.valid_until, body=report.to_json(),
+    )  # fmt: skip
+    return await store.save_report(stored, series=series)

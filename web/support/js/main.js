@@ -1,0 +1,40 @@
+/**
+ * The page of support: swaps the secret of its link for a session once; everything else is the server's own markup.
+ */
+import { ApiError, meta, redeem } from "../../shared/api.js";
+import { createTexts, langOf, loadCatalogue } from "../../shared/i18n.js";
+
+/** @param {string} selector @param {string} text */
+function say(selector, text) {
+  const element = document.querySelector(selector);
+  if (element) element.textContent = text;
+}
+
+async function open() {
+  if (!(await redeem(meta("readiness-organisation")))) throw new ApiError("link.not_valid", 404);
+  location.reload(); // the address is the session's by now
+}
+
+/** @param {unknown} error */
+async function fail(error) {
+  const lang = langOf(document.documentElement.lang);
+  const phone = meta("readiness-phone").replaceAll(" ", "\u00a0");
+  const texts = createTexts(lang, await loadCatalogue(meta("readiness-static"), lang), { phone });
+  const code = error instanceof ApiError ? error.code : "internal";
+  say("#title", texts.first([`error.${code}.title`, "error.page.title"]));
+  say("#summary", texts.first([`error.${code}`, "error.internal"]));
+}
+
+/** @param {Element} button */
+async function copy(button) {
+  const text = document.getElementById(button.getAttribute("data-copy") ?? "")?.textContent ?? "";
+  const said = document.querySelector("[data-copied]");
+  const done = await navigator.clipboard.writeText(text).then(() => "done", () => "failed");
+  if (said) said.textContent = said.getAttribute(`data-${done}`);
+}
+
+if (meta("readiness-opening")) open().catch(fail);
+for (const button of document.querySelectorAll("[data-copy]")) {
+  /** @type {HTMLElement} */ (button).hidden = !navigator.clipboard;
+  button.addEventListener("click", () => copy(button));
+}
