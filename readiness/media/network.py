@@ -148,7 +148,7 @@ class NetworkTest:
         self.series.add_run("up", *up_rows, uplink.wire_bytes)
         self.series.add_run("down", *down_rows, down.wire_bytes)
         self._rest("up", up_rows, _count(mark, "sent"), len(uplink.arrived))
-        self._rest("down", down_rows, len(down.sent), self._received_since(mark))
+        self._rest("down", down_rows, len(down.sent) if mark else 0, self._received_since(mark))
         if was_late and again:
             self._clock["busy"] = True
         self._say("clock", "ended", {"again": was_late and not again})
@@ -172,6 +172,7 @@ class NetworkTest:
                 if trial is None:
                     known.cause = "disconnected"
                     break
+                await asyncio.sleep(max(REST_S, (trial.figures.queue_ms if trial.figures else 0.0) * 1.2 / MS_PER_S))
                 if trial.late and trial.state != "carried":
                     known.busy = tried_again
                     if tried_again:
@@ -182,7 +183,6 @@ class NetworkTest:
                 (self._good_us if trial.state == "carried" else self._bad_us).append(trial.window_us)
                 if trial.state == "carried":
                     known.losses.append(trial.loss)
-                await asyncio.sleep(max(REST_S, (trial.figures.queue_ms if trial.figures else 0.0) * 1.2 / MS_PER_S))
             await self._count_losses(way)
         finally:
             known.done = True
@@ -211,6 +211,8 @@ class NetworkTest:
         self.series.begin(PHASE[way])
         trial = await (self._up if way == "up" else self._down)(peer, run, rate_mbps, rung)
         self.series.end(PHASE[way])
+        if not peer.is_connected:
+            return None
         if trial is not None:
             lag_ms, was_late = late.figures(LATE_LOAD_MS)
             self._ways[way].lag_p99_ms = max(self._ways[way].lag_p99_ms, lag_ms)

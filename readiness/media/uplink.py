@@ -57,15 +57,15 @@ class UplinkRun:
     def rows(self, sent: int | None = None) -> tuple[list[float], list[float | None]]:
         """Return send and arrival times (None: lost) of the packets whose fate is known, ms, in sending order.
 
-        `sent` (how many the page says it sent) makes the fate of the last ones known too. The send time of a lost
-        packet is the one between its neighbours'.
+        `sent` (how many the page says it sent; no more are believed than we would keep) makes the fate of the last
+        ones known too. The send time of a lost packet is the one between its neighbours'.
         """
         if not self.arrived:
             return [], []
         numbers = sorted(self.arrived)
         last = numbers[-1]
         known = numbers[-1 - REORDERED] if len(numbers) > REORDERED else numbers[0]
-        end = max(last, sent - 1) if sent is not None else last
+        end = last if sent is None else max(last, min(sent, MAX_PROBE_PACKETS) - 1)
         times: list[float] = []
         arrivals: list[float | None] = []
         before = self.arrived[numbers[0]][0]
