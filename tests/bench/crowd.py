@@ -17,14 +17,18 @@ import aiohttp
 import cv2
 
 from tests.data.clips import camera_frames
-from tests.integration.participant import PRESENT, Participant, redeem
+from tests.integration.participant import PRESENT, SOUND_UP, Participant, redeem, voice
 from tests.media.page import MediaClient, Page
 
 __all__ = ["take_test"]
 
 STILL_UP = 0x01
-STILLS, STILL_EVERY_S = 6, 0.5
-STAGGER_S = 0.4
+SILENCE_MS = 3000
+STILLS, STILL_EVERY_S = 9, 0.5
+SOUND_S, PIECE_S = 7.0, 0.2
+ANSWER_S = 4.0
+"""How long the question about the digits takes a person; the line is measured meanwhile."""
+STAGGER_S = 1.0
 """People do not tap in the same instant."""
 
 
@@ -38,6 +42,23 @@ class Visitor(Participant):
     """A participant whose `phase` messages go to a page."""
 
     page: Page | None = None
+
+    async def sound(self) -> None:
+        """Silence, then a voice, as fast as they are spoken."""
+        assert self.socket is not None
+        samples, size = voice(), int(PIECE_S * 16_000)
+        await self.send("sound", "mark", {"step": "silence_start", "t_ms": 0})
+        for index in range(round(SOUND_S / PIECE_S)):
+            t_ms = round(index * PIECE_S * 1000)
+            if t_ms == SILENCE_MS:
+                await self.send("sound", "mark", {"step": "silence_end", "t_ms": t_ms})
+                await self.send("sound", "mark", {"step": "speech_start", "t_ms": t_ms})
+            spoken = max(0, index * size - SILENCE_MS * 16)
+            piece = samples[spoken : spoken + size] if t_ms >= SILENCE_MS else samples[:size] // 300
+            await self.socket.send_bytes(struct.pack("!BI", SOUND_UP, t_ms) + piece.tobytes())
+            await asyncio.sleep(PIECE_S)
+        await self.send("sound", "mark", {"step": "speech_end", "t_ms": round(SOUND_S * 1000)})
+        await self.send("sound", "final", {"blocks": [], "ended_by": "heard"})
 
     async def network(self) -> None:
         """Connect and run the whole network part."""
@@ -58,7 +79,7 @@ class Visitor(Participant):
             await self.send("connect", "final", {"state": "connected", "setup_ms": 50, **where})
             for _ in range(2):
                 await self.send("clock", "start", {})
-                if not (await page.ended("clock"))["again"]:
+                if not (await page.ended("clock", within_s=60))["again"]:
                     break
             await self.send("clock", "final", {})
             first = len(client.pongs)
@@ -96,10 +117,11 @@ async def take_test(base: str, jpeg: bytes) -> dict[str, Any]:
                 await person.socket.send_bytes(struct.pack("!BI", STILL_UP, t_ms) + jpeg)
                 await asyncio.sleep(STILL_EVERY_S)
             await person.send("picture", "final", {"capture_ms": [i * 33 for i in range(90)], "ended_by": "good"})
-            await person.speak()
-            await person.network()
+            await person.sound()
+            await asyncio.gather(person.network(), asyncio.sleep(ANSWER_S))
             played = {"played": [1, 2, 3], "answer": "no_sound", "heard": None, "plays": 1}
             await person.send("speaker", "final", played)
+            await asyncio.sleep(ANSWER_S)
             await person.send("practical", "final", {"answers": {}})
             report = await person.finish()
         finally:
