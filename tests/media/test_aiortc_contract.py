@@ -10,19 +10,23 @@ import inspect
 import secrets
 import socket
 import struct
+import threading
 from importlib.metadata import version
 
 import pytest
 from aioice import ice, stun
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription, codecs
 from aiortc.rtcdtlstransport import RTCDtlsTransport
+from aiortc.rtcrtpreceiver import RTCRtpReceiver
 from aiortc.rtcrtpsender import RTCRtpSender
 from aiortc.rtcsctptransport import DataChunk, RTCSctpTransport
 
 from readiness.media import aiortc_private as private
+from readiness.media.limits import Budget
 from readiness.media.loopback import Loopback
 from readiness.media.sdp_policy import TRANSPORT_CC, check_offer
-from tests.media.support import recorded_offer
+from tests.media.page import MediaClient
+from tests.media.support import recorded_offer, until
 
 
 def new_meter(max_bytes: int = 10**9) -> private.Meter:
@@ -216,6 +220,49 @@ async def test_rtcp_comes_through_the_tap(pc):
     for nonsense in (b"", b"\x8f", b"\x8f\xcd\xff\xff" + bytes(20), b"\x00" * 40, feedback[:-1]):
         await dtls._handle_rtcp_data(nonsense)
     assert found == [b"FCI-BYTE"]
+
+
+async def test_rtp_comes_through_the_tap_and_to_nobody_else(pc):
+    """`_handle_rtp_data` is looked up on the instance; what it is given reaches us byte for byte, and no router."""
+    assert "self._handle_rtp_data(" in inspect.getsource(RTCDtlsTransport._recv_next)
+    parameters = inspect.signature(RTCDtlsTransport._handle_rtp_data).parameters
+    assert list(parameters) == ["self", "data", "arrival_time_ms"]
+    found = []
+    private.tap_media(pc, found.append)
+    (dtls,) = private._private(pc, "dtlsTransports")
+    routed = []
+    dtls._rtp_router = type("Router", (), {"route_rtp": lambda self, packet: routed.append(packet)})()
+    packet = struct.pack("!BBHII", 0x80, 111, 1, 2, 3) + b"sound"
+    await dtls._handle_rtp_data(packet, arrival_time_ms=5)
+    await dtls._handle_rtp_data(b"nonsense", arrival_time_ms=5)
+    assert found == [packet, b"nonsense"]
+    assert routed == []
+
+
+@pytest.mark.timeout(30)
+async def test_sound_that_comes_up_starts_no_decoder():
+    """Over real sockets: padded frames reach the log, and no decoder's thread is started."""
+    started = inspect.getsource(RTCRtpReceiver.receive)
+    assert "threading.Thread(" in started
+    assert '"-decoder"' in started
+    peer = Loopback((("127.0.0.1", "127.0.0.1"),), None, budget=Budget(), on_event=lambda *_: None)
+    client = MediaClient(tracks=5)
+    try:
+        answer = await peer.answer(await client.offer())
+        assert answer.count("m=audio ") == 5
+        await client.accept(answer)
+        await client.opened()
+        run = peer.uplink.begin(1)
+        for number in range(50):
+            client.frame(1, number % 5, number, 200)
+            await asyncio.sleep(0.002)
+        await until(lambda: len(run.arrived) > 40)
+        assert run.wire_bytes == 200 + 12 + 8 + 38
+        decoders = [one.name for one in threading.enumerate() if "decoder" in one.name.lower()]
+        assert decoders == []
+    finally:
+        await client.close()
+        await peer.close()
 
 
 async def test_raw_packets_need_these_of_the_sender(pc):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
 
+from readiness.media.limits import MAX_AUDIO_SECTIONS
 from readiness.media.sdp_policy import SdpRejected, check_offer
 from tests.media.support import recorded_offer
 
@@ -105,6 +107,49 @@ def test_anything_else_is_refused_with_its_code(case):
         check_offer(offer)
     assert caught.value.code == code
     assert time.perf_counter() - started < 0.05
+
+
+def with_audio(tracks: int, name: str = "chromium-full") -> str:
+    """A browser's offer with so many sections of sound."""
+    session, *sections = recorded_offer(name).removesuffix("\r\n").split("\r\nm=")
+    sound = next(section for section in sections if section.startswith("audio"))
+    rest = [section for section in sections if not section.startswith("audio")]
+    mids = [re.search(r"a=mid:(\S+)", section)[1] for section in rest]
+    more = [re.sub(r"a=mid:\S+", f"a=mid:t{n}", sound) for n in range(tracks)]
+    session = re.sub(
+        r"a=group:BUNDLE.*", " ".join(["a=group:BUNDLE", *mids, *(f"t{n}" for n in range(tracks))]), session
+    )
+    return "\r\nm=".join([session, *rest, *more]) + "\r\n"
+
+
+@pytest.mark.parametrize("tracks", range(MAX_AUDIO_SECTIONS + 1))
+@pytest.mark.parametrize("name", ["chromium-full", "firefox-full"])
+def test_several_tracks_of_sound_are_let_through(name, tracks):
+    """Up to five: each carries a share of the way up."""
+    checked = check_offer(with_audio(tracks, name))
+    assert checked.count("m=audio ") == tracks
+    assert checked.count("m=") == tracks + 2
+    assert check_offer(checked) == checked
+
+
+def test_a_sixth_track_is_refused():
+    """The largest profile needs five."""
+    with pytest.raises(SdpRejected) as caught:
+        check_offer(with_audio(MAX_AUDIO_SECTIONS + 1))
+    assert caught.value.code == "sdp.media"
+
+
+@pytest.mark.parametrize("kind", ["video", "application"])
+def test_of_video_and_data_there_is_one(kind):
+    """A second section of either, with everything else in order, is refused."""
+    session, *sections = recorded_offer("chromium-full").removesuffix("\r\n").split("\r\nm=")
+    twice = next(section for section in sections if section.startswith(kind))
+    session = re.sub(r"(a=group:BUNDLE.*)", r"\1 again", session)
+    offer = "\r\nm=".join([session, *sections, re.sub(r"a=mid:\S+", "a=mid:again", twice)]) + "\r\n"
+    assert offer.count(f"m={kind} ") == 2
+    with pytest.raises(SdpRejected) as caught:
+        check_offer(offer)
+    assert caught.value.code == "sdp.media"
 
 
 def test_a_new_browsers_unknown_codec_and_attribute_are_left_out_not_refused():
