@@ -8,7 +8,7 @@ import { filesBelow, WEB } from "./support.mjs";
 const PAGES = ["selftest", "board", "support"];
 const html = (page) => readFileSync(join(WEB, page, "index.html"), "utf8");
 /** What an old phone on a thin line can bear, bytes after compression, catalogue included and spoken digits not. */
-const MOST_BYTES = 70_000;
+const MOST_BYTES = 73_000;
 
 /** Every module that an entry reaches, as paths below web/. */
 function graph(entry) {

@@ -25,7 +25,7 @@ test("a broken message is refused, with the place and the rule", () => {
     [{ ...hello, extra: 1 }, "/extra: additionalProperties"], [{ ...hello, locale: "x".repeat(13) }, "/locale: maxLength"],
     [{ type: "queued", place: -1, eta_s: 1 }, "/place: minimum"], [{ type: "queued", place: 1.5, eta_s: 1 }, "/place: type"],
     [{ type: "queued", place: 1 }, "/eta_s: required"], [plan({ digits: [[1, 12]] }), "/digits/0/1: maximum"],
-    [samples("sound", "mark", { step: "nap", t_ms: 1 }), "/data/step: enum"], [samples("clock", "mark", {}), "/kind: clock has no mark"],
+    [samples("sound", "mark", { step: "nap", t_ms: 1 }), "/data/step: enum"], [samples("speaker", "mark", {}), "/kind: speaker has no mark"], [samples("clock", "mark", {}), "/data/run: required"],
     [samples("practical", "final", { answers: { phone: "call me" } }), "/data/answers/phone: pattern"],
     [samples("sound", "final", { blocks: [[1, 2, 3]], ended_by: "next" }), "/data/blocks/0: minItems"],
     [samples("speaker", "final", { played: [1], answer: "digits", heard: "371", plays: 1 }), "/data/heard: anyOf"],
