@@ -207,14 +207,14 @@ def test_without_json_the_addresses_are_for_people(tmp_path):
     ) as process:  # fmt: skip
         try:
             assert process.stdout is not None
-            lines = [process.stdout.readline() for _ in range(5)]
+            lines = [process.stdout.readline() for _ in range(6)]
         finally:
             process.terminate()
             assert process.wait(TOO_LATE_S) == 0
-    assert [line.split("http://")[0].strip() for line in lines[:4]] == [
-        "Readiness serves at", "Demo self-test", "Demo leader's board", "Drop-in test",
+    assert [line.split("http://")[0].strip() for line in lines[:5]] == [
+        "Readiness serves at", "Demo self-test", "Demo leader's board", "Demo support page", "Drop-in test",
     ]  # fmt: skip
-    assert "Ctrl-C" in lines[4]
+    assert "Ctrl-C" in lines[5]
 
 
 async def test_a_direct_start_with_tls(tmp_path):
