@@ -1,6 +1,7 @@
 """The line over a test's seconds: rows of points beside a report (schema readiness.series/1). Pure.
 
-A row that is missing was not measured. An empty ``lost_up`` or ``lost_down`` was measured, and nothing was lost.
+A row that is missing was not measured. A row of losses covers all phases: a time without a point lost nothing, and an
+empty row says that nothing was lost at all.
 """
 
 from __future__ import annotations

@@ -42,6 +42,7 @@ async def made_report(
     series: Mapping[str, Any] | None = None,
     cause: str | None = None,
     events: tuple[str, ...] = (),
+    client: Mapping[str, str] | None = None,
     **found: object,
 ) -> StoredReport:
     """Commit a drop-in report judged from a good test with the `found` values changed."""
@@ -50,7 +51,8 @@ async def made_report(
     await store.add_session(session, hash_token(session.id))
     ending = Ending(
         report_id=new_id(), code=new_code(), started_at=now, now=now, duration_s=41.2, kind="self_test",
-        client=CLIENT, bytes_up=3_100_000, bytes_down=2_800_000, cause=cause, ended_in="clock" if cause else None,
+        client=dict(client or CLIENT), bytes_up=3_100_000, bytes_down=2_800_000, cause=cause,
+        ended_in="clock" if cause else None,
     )  # fmt: skip
     measured = {**phases(**found), "events": {"codes": events}}
     for item in measured["devices"]["measurements"]:

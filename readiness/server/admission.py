@@ -15,8 +15,8 @@ TELL_S = 2.0
 TYPICAL_TEST_S = 45.0
 """How long a self-test takes, s; only the estimate in the queue rests on it."""
 LONGEST_QUEUE = 200
-LOADS_PER_CORE = 3
-"""A loaded line costs up to a tenth of a core for three seconds; pacing and stamps suffer before the core is full."""
+LINES_PER_CORE = 2
+"""A line takes a tenth of a core for five seconds; its stamps suffer long before the core is full."""
 
 
 class Admission:
@@ -24,8 +24,8 @@ class Admission:
 
     def __init__(self, pool: WorkerPool) -> None:
         self.pool = pool
-        self.loads = asyncio.Semaphore(LOADS_PER_CORE * (os.cpu_count() or 1))
-        """Lines under load at once: the others wait some seconds, in a test that takes half a minute anyway."""
+        self.lines = asyncio.Semaphore(LINES_PER_CORE * (os.cpu_count() or 1))
+        """Lines that are measured at once: the others wait some seconds, while their people answer a question."""
         self._waiting: list[object] = []
 
     @property

@@ -89,7 +89,7 @@ class Attempt:
             keep_phone=self._keep_phone,
             phases=dict(self._test.phases),
             digits=[spoken for spoken, _ in self._tries],
-            loads=self._services.admission.loads,
+            lines=self._services.admission.lines,
         )
         await self._send(self._plan(expected_people))
 

@@ -36,6 +36,8 @@ STILLS_SETTLE_S = 2.0
 """How long the last stills may take after the picture step ended."""
 SKIPS = {"no_sound": SkipReason.NO_SOUND, "declined": SkipReason.DECLINED}
 MAX_EVENTS = 40
+LONGEST_LINE_S = 90.0
+"""A page that began to measure and never went on keeps its place no longer than this."""
 LOAD_PHASES = {"downlink": "down", "uplink": "up"}
 """Phases that load the line, and the direction of each."""
 LIMIT_EVENT = "limit_reached"
@@ -69,7 +71,7 @@ class SelfTestRun:
         keep_phone: Callable[[str], Awaitable[None]],
         phases: dict[str, Mapping[str, Any]],
         digits: Sequence[Sequence[int]],
-        loads: asyncio.Semaphore,
+        lines: asyncio.Semaphore,
     ) -> None:
         self._digits = digits
         self._profile, self._expected_people = profile, expected_people
@@ -87,9 +89,10 @@ class SelfTestRun:
         self._results: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._downstream = Downstream(send_bytes)
         self._upstream: Upstream | None = None
-        self._loads = loads
-        self._load_place: asyncio.Task[bool] | None = None
-        self._waiting_loads: set[str] = set()
+        self._lines = lines
+        self._place: asyncio.Task[bool] | None = None
+        self._place_ends: asyncio.TimerHandle | None = None
+        self._loading: set[str] = set()
         self._idle_runs = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -206,8 +209,7 @@ class SelfTestRun:
                     self._sound.speech_asked()
                 await self._worker.send({"op": "mark", "step": data["step"], "t_ms": data["t_ms"]})
             case "clock", "start":
-                await self._worker.send({"op": "net", "step": "idle", "again": self._idle_runs > 0})
-                self._idle_runs += 1
+                self._spawn(self._start_idle())
             case "downlink" | "uplink", "start":
                 self._spawn(self._start_load(phase))
             case "clock" | "downlink" | "uplink", "mark":
@@ -297,14 +299,22 @@ class SelfTestRun:
         left_out = {check: SkipReason.NOT_ASKED for check in PHASE_CHECKS["practical"] if check not in given}
         await self._finish("practical", phase_json(measured, skipped=left_out))
 
+    async def _take_place(self) -> None:
+        """Wait for a place among the lines that this machine can time at once; a test takes one, once."""
+        if self._place is None:
+            self._place = asyncio.create_task(self._lines.acquire())
+            self._place_ends = asyncio.get_running_loop().call_later(LONGEST_LINE_S, self._give_place_back)
+        await asyncio.wait({self._place})
+
+    async def _start_idle(self) -> None:
+        await self._take_place()
+        await self._worker.send({"op": "net", "step": "idle", "again": self._idle_runs > 0})
+        self._idle_runs += 1
+
     async def _start_load(self, phase: str) -> None:
-        """Begin the trials of one direction, when the machine has a place for one more line under load."""
-        self._waiting_loads.add(phase)
-        if self._load_place is None:
-            self._load_place = asyncio.create_task(self._loads.acquire())
-        await self._load_place
-        if phase not in self._waiting_loads:
-            return
+        """Begin the trials of one direction."""
+        self._loading.add(phase)
+        await self._take_place()
         profile = self._profile
         await self._worker.send(
             {
@@ -318,17 +328,19 @@ class SelfTestRun:
         )
 
     def _loaded(self, phase: str) -> None:
-        """One direction is through; when both are, somebody else's line may be loaded."""
-        self._waiting_loads.discard(phase)
-        if not self._waiting_loads:
+        """One direction is through; when both are, it is somebody else's turn."""
+        self._loading.discard(phase)
+        if not self._loading:
             self._give_place_back()
 
     def _give_place_back(self) -> None:
-        place, self._load_place = self._load_place, None
+        place, self._place = self._place, None
+        if self._place_ends is not None:
+            self._place_ends.cancel()
         if place is None:
             return
         if place.done() and not place.cancelled():
-            self._loads.release()
+            self._lines.release()
         place.cancel()
 
     async def _run_downstream(self) -> None:

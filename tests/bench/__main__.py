@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.bench.figures import Figure, as_json, table
 
 FOLDER = Path(__file__).parent
-NOT_AREAS = {"__init__", "__main__", "figures"}
+NOT_AREAS = {"__init__", "__main__", "crowd", "figures"}
 
 
 def areas() -> list[str]:

@@ -192,7 +192,8 @@ async def ours(bench: Bench, row: Row) -> None:
     row.at_least = frozenset(way for way, one in rates.items() if one["outcome"] == "pass")
     row.rtt_ms = values["rtt"]["value"]
     row.loss_up_pct, row.loss_down_pct = values["loss_up"]["value"], values["loss_down"]["value"]
-    missing = [one["id"] for one in report["checks"] if one["id"].startswith("network") and one["value"] is None]
+    network = [one for one in report["checks"] if one["id"].startswith("network")]
+    missing = [one["id"] for one in network if one["outcome"] == "not_measured"]
     row.note = report["verdict"] + (f"; without {missing}" if missing else "")
     await context.close()
 

@@ -10,6 +10,7 @@ import pytest
 
 from readiness.server import app
 from readiness.server.attempt import RESUME_WITHIN, end_left_over
+from readiness.server.phases import died
 from reports.store.records import SelfTest, new_id
 from tests.cast import SUNNAAS, make_cast
 from tests.security.support import next_of, redeem, started
@@ -112,6 +113,26 @@ async def test_series_are_kept_beside_the_report_and_never_in_it(server, http, i
     assert kept == (series if is_whole else None)
     assert "series" not in report.body
     assert "delay_up_ms" not in json.dumps(report.body)
+
+
+async def test_series_survive_a_resumed_test(server, http):
+    """Network part done, line lost, page back: the answer of the second attempt still has them; none without clock."""
+    await server.store.ensure_organisation(SUNNAAS)
+    for phases in (("connect", "clock", "downlink"), ("connect",)):
+        session = await tried(http)
+        socket, plan = await started(http, session)
+        await server.store.save_phase(plan["test"], "series", made_series(), datetime.now(tz=UTC))
+        for phase in phases:
+            await server.store.save_phase(plan["test"], phase, died(phase, "step_died"), datetime.now(tz=UTC))
+        socket, plan = await started(http, session, resume=plan["test"])
+        assert ("clock" in plan["done"]) == ("clock" in phases)
+        await socket.send_json(devices())
+        await socket.send_json(samples("finish", "final", {}))
+        report = (await next_of(socket, "report", within_s=30))["report"]
+        await socket.close()
+        kept = await server.store.series_of(report["id"], SUNNAAS.id)
+        assert kept == (made_series() if "clock" in phases else None)
+        assert "series" not in json.dumps(report)
 
 
 async def test_a_newer_answer_stands(server, http):

@@ -151,6 +151,19 @@ async def test_what_is_no_code_is_said(server, http, session, typed):
         assert "<script>" not in await answer.text()
 
 
+async def test_WEB_4_what_a_client_says_of_itself_is_text(server, http, session):
+    """Names of browsers, causes and events come from outside: they are shown as they are and never as markup."""
+    hostile = "<img src=x onerror=alert(1)>{{ 123 * 1001 }}"
+    client = {"kind": "browser", "browser": hostile, "os": '"><svg onload=1>', "form": "phone"}
+    made = await made_report(server.store, series=made_series(), client=client, cause=hostile, events=(hostile,))
+    async with http.get(f"/support/{session}", params={"code": made.code}) as answer:
+        text = await answer.text()
+    assert answer.status == 200
+    assert "&lt;img src=x onerror=alert(1)&gt;{{ 123 * 1001 }}" in text
+    for markup in ("<img", "<svg onload", "123123"):
+        assert markup not in re.sub(r"<figure.*?</figure>", "", text, flags=re.DOTALL), markup
+
+
 async def test_who_tries_codes_is_slowed(server, http, session):
     """Failures are limited for each page; a report that is there is found before that as often as it is asked for."""
     made = await made_report(server.store)
