@@ -8,13 +8,20 @@ import json
 import shutil
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 
 Evaluate = Callable[[str], Awaitable[Any]]
 """Runs an async arrow function's text in a page of a loopback origin and returns its value."""
-CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--no-first-run"]
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox", "--disable-background-networking", "--no-first-run", "--autoplay-policy=no-user-gesture-required",
+]  # fmt: skip
+FIREFOX_PREFERENCES = """user_pref("media.autoplay.default", 0);
+user_pref("media.autoplay.blocking_policy", 0);
+"""
+"""Nobody presses a button here: sound may start by itself."""
 
 
 @contextlib.asynccontextmanager
@@ -35,6 +42,7 @@ async def chromium(base: str) -> AsyncIterator[Evaluate]:
 @contextlib.asynccontextmanager
 async def firefox(base: str, profile: str) -> AsyncIterator[Evaluate]:
     """Firefox ESR, headless, with a page at `base`; `profile` is an empty folder of its own."""
+    Path(profile, "user.js").write_text(FIREFOX_PREFERENCES)
     program = shutil.which("firefox-esr") or shutil.which("firefox") or "firefox"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
