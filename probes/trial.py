@@ -43,7 +43,7 @@ MIN_SHALLOW_LOST: Final = 4
 LEAST_S: Final = 0.2
 """Nothing is decided earlier."""
 MIN_BUSY_PACKETS: Final = 12
-MIN_BUSY_MS: Final = 150.0
+MIN_BUSY_MS: Final = 300.0
 PRECISE: Final = 0.04
 """Half-width of the interval, as a share, at which a thin line's rate is known well enough."""
 LONGEST_SHORT_S: Final = 1.4

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from readiness import __version__
 from readiness.errors import SettingError
 from readiness.settings import SETTINGS, Settings, load_settings
+from reports.profile import profile_names
 
 __all__ = ["main", "parser"]
 
@@ -62,6 +63,9 @@ def parser() -> argparse.ArgumentParser:
     meeting.add_argument("--minutes", type=int, default=45, help="how long it lasts")
     meeting.add_argument("--title", default="", help="shown to the leader only")
     meeting.add_argument("--people", default="patient", help="roles with labels, such as patient:Anna,relative:Per")
+    meeting.add_argument(
+        "--profile", default="consultation", help="what the meeting needs: " + ", ".join(profile_names())
+    )
     meeting.set_defaults(run=_meeting)
 
     support = commands.add_parser("support-link", help="print a link to the page of support, or close all of them")
@@ -125,6 +129,7 @@ def _meeting(settings: Settings, options: argparse.Namespace) -> int:
             starts=starts,
             lasts=timedelta(minutes=options.minutes),
             title=options.title,
+            profile=options.profile,
             people=people,
         )
     )

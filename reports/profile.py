@@ -18,7 +18,16 @@ from probes.ladder import Tier
 from probes.measurement import Measurement
 from reports.model import Level, Outcome, Responsible, SkipReason
 
-__all__ = ["CheckRule", "Condition", "Profile", "ProfileError", "Rule", "load_profile", "parse_profile"]
+__all__ = [
+    "CheckRule",
+    "Condition",
+    "Profile",
+    "ProfileError",
+    "Rule",
+    "load_profile",
+    "parse_profile",
+    "profile_names",
+]
 
 PROFILE_FOLDER = Path(__file__).parent / "profiles"
 _CONDITION = re.compile(r"^(?P<metric>[a-z][a-z0-9_]*) (?P<op><=|>=|==|<|>) (?P<limit>\S+)$")
@@ -121,12 +130,17 @@ class Profile:
 
 
 @cache
+def profile_names() -> tuple[str, ...]:
+    """Return the names of the packaged profiles."""
+    return tuple(sorted(path.stem for path in PROFILE_FOLDER.glob("*.toml")))
+
+
+@cache
 def load_profile(name: str) -> Profile:
     """Read the profile called `name` from the packaged folder. Raises ProfileError."""
+    if name not in profile_names():
+        raise ProfileError(f"there is no profile {name!r}; there are: {', '.join(profile_names())}")
     path = PROFILE_FOLDER / f"{name}.toml"
-    if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name) or not path.is_file():
-        known = ", ".join(sorted(p.stem for p in PROFILE_FOLDER.glob("*.toml")))
-        raise ProfileError(f"there is no profile {name!r}; there are: {known}")
     return parse_profile(path.read_text(encoding="utf-8"), where=path.name)
 
 

@@ -13,7 +13,7 @@ from readiness.demo import give_links
 from readiness.errors import SettingError
 from readiness.settings import Settings, prepare_folder
 from readiness.texts import LANGUAGES
-from reports.profile import load_profile
+from reports.profile import load_profile, profile_names
 from reports.store import Store, StoreError
 from reports.store.records import Meeting, Organisation, Participant, new_id
 
@@ -44,6 +44,7 @@ async def make_meeting(
     lasts: timedelta,
     title: str,
     people: Sequence[tuple[str, ...]],
+    profile: str = "consultation",
 ) -> list[tuple[str, str]]:
     """Make a meeting and return (label, link) for each participant and the leader. Raises SettingError."""
     if not people:
@@ -55,9 +56,11 @@ async def make_meeting(
         raise SettingError("--minutes: a meeting lasts from 1 to 720 minutes")
     if not settings.public_url:
         raise SettingError("READINESS_PUBLIC_URL: links need the address that people will open")
+    if profile not in profile_names():
+        raise SettingError(f"--profile: there is no profile {profile!r}; choose among {', '.join(profile_names())}")
+    needs = load_profile(profile)
     async with _store(settings) as store:
         found = await _organisation(store, organisation)
-        profile = load_profile("consultation")
         starts_at = starts if starts.tzinfo else starts.replace(tzinfo=ZoneInfo(found.time_zone))
         meeting = Meeting(
             id=new_id(),
@@ -65,9 +68,9 @@ async def make_meeting(
             title=title,
             starts_at=starts_at,
             ends_at=starts_at + lasts,
-            profile=profile.name,
-            practical=profile.practical,
-            expected_people=profile.expected_people,
+            profile=needs.name,
+            practical=needs.practical,
+            expected_people=needs.expected_people,
         )
         listed = [
             Participant(
