@@ -123,7 +123,8 @@ STATES: dict[str, dict[str, Any]] = {
     "network": {
         "step": "network",
         "network": {
-            "connect": "done", "clock": "failed", "downlink": "running", "tcp_down": "waiting", "tcp_up": "waiting",
+            "connect": "done", "clock": "failed", "downlink": "running", "uplink": "running", "tcp_down": "waiting",
+            "tcp_up": "waiting",
         },
     },
     "practical": {"step": "practical", "session": SESSION, "practical": SESSION["practical"]},

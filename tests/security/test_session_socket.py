@@ -239,16 +239,17 @@ async def test_counts_out_of_order_change_nothing(server, http):
     assert (report["cause"], report["verdict"]) == (None, "incomplete")
     network = [check for check in report["checks"] if check["id"].startswith("network.")]
     assert network
-    assert {check["outcome"] for check in network} == {"not_measured"}
+    assert {check["outcome"] for check in network if check["level"] == "required"} == {"not_measured"}
+    assert {check["outcome"] for check in network} <= {"not_measured", "skipped"}
     await ended(socket)
 
 
-async def test_a_line_under_load_is_given_back_however_it_ends(server, http):
+async def test_a_place_among_the_lines_is_given_back_however_it_ends(server, http):
     """A load without a peer is over at once; one whose page vanished while it waited leaves its place to others."""
     cast = await make_cast(server.store)
     session = await redeem(http, cast.anna_token)
-    loads = server.services.admission.loads
-    free = loads._value
+    lines = server.services.admission.lines
+    free = lines._value
     socket, _ = await started(http, session)
     for _ in range(3):
         for phase in ("downlink", "uplink"):
@@ -260,20 +261,20 @@ async def test_a_line_under_load_is_given_back_however_it_ends(server, http):
         seen = sorted({*seen, told["phase"]})
     assert seen == ["downlink", "uplink"]
     async with asyncio.timeout(10):
-        while loads._value != free:
+        while lines._value != free:
             await asyncio.sleep(0.02)
     for _ in range(free):
-        await loads.acquire()
-    await socket.send_json(samples("downlink", "start", {}))
+        await lines.acquire()
+    await socket.send_json(samples("clock", "start", {}))
     await asyncio.sleep(0.2)
     await socket.close()
     async with asyncio.timeout(15):
         while server.services.sockets:
             await asyncio.sleep(0.02)
     for _ in range(free):
-        loads.release()
+        lines.release()
     await asyncio.sleep(0.1)
-    assert loads._value == free
+    assert lines._value == free
 
 
 async def test_WEB_3_a_silent_peer_is_noticed(server, http, monkeypatch):

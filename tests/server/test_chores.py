@@ -118,7 +118,7 @@ async def test_series_are_kept_beside_the_report_and_never_in_it(server, http, i
 async def test_series_survive_a_resumed_test(server, http):
     """Network part done, line lost, page back: the answer of the second attempt still has them; none without clock."""
     await server.store.ensure_organisation(SUNNAAS)
-    for phases in (("connect", "clock", "downlink"), ("connect",)):
+    for phases in (("connect", "clock", "downlink", "uplink"), ("connect",)):
         session = await tried(http)
         socket, plan = await started(http, session)
         await server.store.save_phase(plan["test"], "series", made_series(), datetime.now(tz=UTC))
