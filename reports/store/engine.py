@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import Any, Final
 
@@ -106,6 +106,7 @@ def _make_engine(url: URL, lock_timeout_s: float, time_limit_s: float) -> AsyncE
         prepare = partial(prepare_sqlite, lock_timeout_s=lock_timeout_s)
         sa.event.listen(engine.sync_engine, "connect", lambda connection, _record: prepare(connection))
         sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        sa.event.listen(engine.sync_engine, "invalidate", _roll_back_first)
         return engine
     options = {
         "lock_timeout": int(lock_timeout_s * 1000),
@@ -118,6 +119,25 @@ def _make_engine(url: URL, lock_timeout_s: float, time_limit_s: float) -> AsyncE
         "options": " ".join(f"-c {name}={value}" for name, value in options.items()) + " -c synchronous_commit=on",
     }
     return create_async_engine(url, connect_args=arguments, pool_pre_ping=True, **common)
+
+
+_rolling_back: set[asyncio.Task[None]] = set()
+
+
+def _roll_back_first(connection: Any, _record: object, _error: object) -> None:
+    """Roll back before a connection is thrown away, as when its caller was cancelled.
+
+    SQLite's close leaves the transaction open, and everybody else locked out, while any cursor of it is still alive.
+    """
+
+    async def roll_back() -> None:
+        with suppress(Exception):  # closed already, or never opened: then it holds nothing
+            await connection.driver_connection.rollback()
+
+    with suppress(RuntimeError):  # no loop runs: the process is ending
+        task = asyncio.get_running_loop().create_task(roll_back())
+        _rolling_back.add(task)
+        task.add_done_callback(_rolling_back.discard)
 
 
 class Database:

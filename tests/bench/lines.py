@@ -15,6 +15,7 @@ from tests.bench.figures import Figure
 from tests.link.drive import check, network_page, network_part
 from tests.link.lab import UDP, Lab, PacketLog, lab_unavailable
 from tests.link.model import Bursts, Direction, Link
+from tests.link.starve import busy_loops
 
 __all__ = ["run"]
 
@@ -23,6 +24,7 @@ IDLE_SIZES = (118, 122)
 BIG = 800
 RTTS_MS = (2, 5, 10, 20, 40, 60, 90, 120, 180, 250, 400, 600)
 RUN_S = 60.0
+STARVED_AFTER_S = 1.5
 VOID_LATE_S = 0.004
 """A run in which the emulator itself was later than this for 1 % of the packets tells nothing; it is run again."""
 
@@ -44,6 +46,8 @@ async def run(*, quick: bool = False) -> list[Figure]:
                 await bench.rate(link)
             for _ in range(2 if quick else 5):
                 await bench.good()
+            for _ in range(3 if quick else 20):
+                await bench.starved()
     return _figures(samples)
 
 
@@ -96,6 +100,23 @@ class _Bench:
         self._note("good line: time", found["took_ms"] / 1000)
         self._note("good line: bytes both ways", (int(up.size.sum()) + int(down.size.sum())) / 1e6)
         self._note("good line: passed", float(all(check(found, one)["outcome"] == "pass" for one in CHECKS)))
+
+    async def starved(self) -> None:
+        """Four busy loops from the middle of the test on: nothing may fail, and the machine takes the blame."""
+        way = Direction(rate_mbps=20, delay_ms=10)
+        self._lab.change(Link(up=way, down=way))
+        running = asyncio.create_task(network_part(self._page))
+        await asyncio.sleep(STARVED_AFTER_S)
+        with busy_loops():
+            async with asyncio.timeout(RUN_S):
+                found = await running
+        network = [one for one in found["report"]["checks"] if one["id"].startswith("network.")]
+        failed = [(one["id"], one["value"]) for one in network if one["outcome"] == "fail"]
+        self._note("starved: wrong failures", float(len(failed)), str(failed) if failed else "")
+        busy = any(one["cause"] in {"server_busy", "device_busy"} for one in network)
+        whole = all(one["outcome"] in {"pass", "skipped"} for one in network)
+        self._note("starved: busy said, or all passed", float(busy or whole))
+        self._note("starved: busy said", float(busy))
 
     async def _measured(self, link: Link) -> tuple[dict[str, Any], PacketLog, PacketLog]:
         for _ in range(3):
@@ -169,6 +190,7 @@ def _figures(samples: dict[str, list[float]]) -> list[Figure]:
         "extra delay over its bar (2 ms or 15 %)": 1.0,
         "loss wrong (3 packets or 0.2 points)": 0.0,
         "too thin said after": 5.0,
+        "starved: wrong failures": 0.0,
         "good line: time": 8.0,
         "good line: bytes both ways": 2.0,
     }

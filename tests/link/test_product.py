@@ -6,17 +6,14 @@ A busy machine may keep our server from measuring: then it says so of itself, wh
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from tests.link.drive import SCRIPT, check, network_page, network_part
 from tests.link.lab import UDP, Lab, PacketLog
 from tests.link.model import Direction, Link
+from tests.link.starve import busy_loops
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
 GOOD = Link(up=Direction(rate_mbps=10, delay_ms=10), down=Direction(rate_mbps=20, delay_ms=10))
@@ -27,8 +24,6 @@ LOSSY = Link(
     up=Direction(rate_mbps=10, delay_ms=30, loss_pct=6), down=Direction(rate_mbps=20, delay_ms=30, jitter_ms=10)
 )
 TRIES = 3
-LOADS = 4
-"""Busy loops that take this machine's processors away."""
 
 
 async def measured(lab: Lab, page, link: Link) -> tuple[dict, PacketLog, PacketLog]:
@@ -123,16 +118,3 @@ async def test_firefox_finds_the_same(make_lab, tmp_path):
     assert thin["value"] == pytest.approx(1.0, rel=0.1)
     assert (wide["outcome"], wide["details"]["method"]) == ("pass", "rtp"), wide
     assert check(found, "rtt")["value"] > 38
-
-
-@contextlib.contextmanager
-def busy_loops() -> Iterator[None]:
-    """Processes that compute as fast as they can, and end by themselves after a minute at the latest."""
-    loop = "import time\nend = time.time() + 60\nwhile time.time() < end: pass"
-    loops = [subprocess.Popen([sys.executable, "-c", loop]) for _ in range(LOADS)]
-    try:
-        yield
-    finally:
-        for one in loops:
-            one.kill()
-            one.wait()
