@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import re
 import select
@@ -17,14 +16,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.async_api import async_playwright
 
 from tests.link.lab import ADDRESSES, TCP, UDP, Lab, PacketLog
 from tests.link.model import Bursts, Direction, Link
 
 ROOT = Path(__file__).parents[2]
 PORT = 4000
-ALLOWED = "async () => isSecureContext && 'getUserMedia' in navigator.mediaDevices"
 CRASH = """
 import os, signal, subprocess
 from tests.link.lab import Lab
@@ -278,30 +275,6 @@ def test_irtt_sees_loss_and_delay_of_each_direction(make_lab):
     assert stats["rtt"]["median"] / 1e6 == pytest.approx(37, abs=1)
     assert stats["send_delay"]["median"] / 1e6 == pytest.approx(12, abs=1)
     assert stats["receive_delay"]["median"] / 1e6 == pytest.approx(25, abs=1)
-
-
-@pytest.mark.browser
-@pytest.mark.timeout(180)
-async def test_browsers_open_our_page_through_the_link(make_lab, tmp_path):
-    """Camera and WebRTC are allowed on the plain address of the lab, and the page came over the link."""
-    lab = make_lab(both(rate_mbps=20, delay_ms=10))
-    server = lab.serve(tmp_path / "server")
-    began_s = [time.monotonic()]
-    async with async_playwright() as playwright:
-        browser = await lab.chromium(playwright, base=server.base)
-        try:
-            page = await browser.new_page()
-            await page.goto(server.links["selftest_url"])
-            assert await page.evaluate(ALLOWED)
-        finally:
-            await browser.close()
-    began_s.append(time.monotonic())
-    async with lab.firefox(tmp_path / "profile") as page:
-        await page.goto(server.links["selftest_url"])
-        assert await page.evaluate(ALLOWED)
-    log = lab.log("down").select(protocol=TCP, port=server.port)
-    for since, until in itertools.pairwise([*began_s, time.monotonic()]):
-        assert log.select(since=since, until=until).size.sum(dtype=int) > 20_000
 
 
 # ---- the end

@@ -255,25 +255,6 @@ def credentials(secret: str, *, ttl_s: int = 600) -> tuple[str, str]:
 
 
 @pytest.mark.skipif(not (shutil.which("turnserver") and shutil.which("chromium")), reason="no coturn or no Chromium")
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
-async def test_chromium_connects_through_a_relay(tmp_path, transport):
-    """Only relayed candidates, as on a network that lets nothing else out: connects, measures, says `relay`."""
-    peer = default_address()
-    media = MediaSettings(addresses=((peer, peer),))
-    secret = "a-secret-of-this-test"
-    user, password = credentials(secret)
-    async with (
-        coturn(secret, str(tmp_path), peer) as port,
-        pool_of(settings=media) as pool,
-        site(pool) as server,
-        chromium(server.base) as evaluate,
-    ):
-        urls = f"turn:127.0.0.1:{port}?transport={transport}"
-        servers = f'[{{urls: "{urls}", username: "{user}", credential: "{password}"}}]'
-        check(await evaluate(script(servers, "relay")), server, local="relay")
-
-
-@pytest.mark.skipif(not (shutil.which("turnserver") and shutil.which("chromium")), reason="no coturn or no Chromium")
 async def test_expired_credentials_relay_nothing(tmp_path):
     """A credential from yesterday opens no relay, so an old page can't be used as one."""
     peer = default_address()
