@@ -15,6 +15,7 @@ from probes.trial import CARRIED_S, State, TrialFigures
 __all__ = ["Ladder", "Rung", "Tier", "Verdict", "rate_measurement"]
 
 MAX_RUNGS: Final = 4
+"""Trials of one direction, at most: on the thinnest lines a person has waited long enough."""
 CONFIRM_S: Final = 2.0
 """A lower rate after a failure: whatever credit the line had is used up by then."""
 CLOSE: Final = 1.03
@@ -65,11 +66,11 @@ class Ladder:
     def __init__(self, tiers: Sequence[Tier], *, need_mbps: float, factor: float) -> None:
         self.results: list[tuple[Rung, TrialFigures | None, State]] = []
         self._tiers = sorted((tier for tier in tiers if tier.need_mbps <= need_mbps), key=lambda tier: -tier.need_mbps)
-        self._need_mbps, self._factor = need_mbps, factor
+        self._factor = factor
         name = self._tiers[0].name if self._tiers else ""
         self._next: Rung | None = Rung(need_mbps * factor, need_mbps, CARRIED_S, name)
         self._measured: TrialFigures | None = None
-        self._carried: Rung | None = None
+        self._carried: tuple[Rung, TrialFigures] | None = None
 
     @property
     def rung(self) -> Rung | None:
@@ -83,7 +84,8 @@ class Ladder:
             raise ValueError("no trial was asked for")
         self.results.append((rung, figures, state))
         if state == "carried":
-            self._carried, self._next = rung, None
+            self._carried = (rung, figures) if figures is not None else None
+            self._next = None
             return
         if figures is not None and figures.capacity_mbps is not None:
             self._measured = figures
@@ -91,15 +93,13 @@ class Ladder:
 
     def verdict(self) -> Verdict | None:
         """Return what is known, or None where not a single packet of any trial arrived."""
-        carried = next((f for rung, f, state in self.results if state == "carried" and f), None)
-        if carried is not None and self._carried is not None:
-            return self._carried_verdict(self._carried, carried)
+        if self._carried is not None:
+            return self._carried_verdict(*self._carried)
         seen = [figures for _, figures, _ in self.results if figures is not None]
         if not seen:
             return None
         last = self._measured or seen[-1]
-        value = last.capacity_mbps if last.capacity_mbps is not None else last.arrived_mbps
-        return Verdict(value, last.low_mbps or 0.0, last.high_mbps, None, "line")
+        return Verdict(last.carried_mbps, last.low_mbps or 0.0, last.high_mbps, None, "line")
 
     def _carried_verdict(self, rung: Rung, figures: TrialFigures) -> Verdict:
         proven = min(rung.rate_mbps, figures.offered_mbps)
@@ -117,24 +117,20 @@ class Ladder:
         return next((tier.name for tier in self._tiers if tier.need_mbps <= rate_mbps), None)
 
     def _below(self, rung: Rung, figures: TrialFigures | None) -> Rung | None:
-        capacity = 0.0
-        if figures is not None:
-            capacity = figures.capacity_mbps if figures.capacity_mbps is not None else figures.arrived_mbps
+        capacity = figures.carried_mbps if figures is not None else 0.0
         tried = {one.rate_mbps for one, _, _ in self.results}
         for tier in self._tiers:
-            below = tier.need_mbps < rung.need_mbps or (
-                tier.need_mbps == rung.need_mbps and rung.rate_mbps > rung.need_mbps
-            )
-            if not below or tier.need_mbps > capacity * CLOSE:
+            if tier.need_mbps > min(rung.need_mbps, capacity * CLOSE):
                 continue
-            roomy = tier.need_mbps * self._factor * CLOSE <= capacity and tier.need_mbps < rung.need_mbps
+            lower = tier.need_mbps < rung.need_mbps
+            roomy = lower and tier.need_mbps * self._factor * CLOSE <= capacity
             rate = tier.need_mbps * (self._factor if roomy else 1.0)
             if rate not in tried:
                 return Rung(rate, tier.need_mbps, CONFIRM_S, tier.name)
         return None
 
 
-def rate_measurement(direction: Literal["up", "down"], ladder: Ladder, *, method: str = "rtp") -> Measurement:
+def rate_measurement(direction: Literal["up", "down"], ladder: Ladder) -> Measurement:
     """Return network.throughput_up or _down in Mbit/s from the finished `ladder`."""
     check = f"network.throughput_{direction}"
     verdict = ladder.verdict()
@@ -144,7 +140,7 @@ def rate_measurement(direction: Literal["up", "down"], ladder: Ladder, *, method
     details: dict[str, Number | str | bool | None] = {
         "tier": verdict.tier or "none",
         "limit": verdict.limit,
-        "method": method,
+        "method": "rtp",
         "asked_mbps": ladder.results[0][0].rate_mbps,
         "queue_ms": max(one.queue_ms for one in figures),
         "extra_delay_p95_ms": figures[-1].extra_p95_ms,

@@ -14,15 +14,20 @@ from typing import Final, Literal
 from probes.estimates import wilson_interval
 from probes.measurement import Measurement, Number, not_measured
 
-__all__ = ["LossRun", "decide_loss", "loss_measurement"]
+__all__ = ["LossRun", "decide_loss", "loss_measurement", "runs_of_loss"]
 
 ACCEPTABLE: Final = 0.01
+"""Share of packets: Microsoft Teams' bound."""
 UNACCEPTABLE: Final = 0.03
+"""Share of packets: Whereby's bound."""
 ERROR: Final = 0.05
 """Of either kind."""
 BURST_MS: Final = 200.0
 """Microsoft Teams judges bursts in windows of 200 ms."""
 MIN_PACKETS: Final = 50
+"""Fewest for a figure; without loss they still leave up to 7 % possible."""
+MIN_BURST_PACKETS: Final = 10
+"""Fewest in 200 ms that a share of loss may be read from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +50,13 @@ class LossRun:
     @property
     def events(self) -> int:
         """Runs of lost packets; where none of the known ones is missing, what is lost counts one by one."""
-        found = sum(now and not before for before, now in zip((False, *self.missing), self.missing, strict=False))
+        found = runs_of_loss(self.missing)
         return min(self.lost, found or self.lost)
+
+
+def runs_of_loss(missing: Sequence[bool]) -> int:
+    """Return how many runs of lost packets there are."""
+    return sum(now and not before for before, now in zip((False, *missing), missing, strict=False))
 
 
 def decide_loss(runs: Sequence[LossRun]) -> Literal["low", "high", "open"]:
@@ -100,6 +110,6 @@ def _worst_pct(run: LossRun) -> float:
             lost -= run.missing[start]
             start += 1
         count = end - start + 1
-        if count >= 10 and lost > 1:  # noqa: PLR2004 - said in the docstring
+        if count >= MIN_BURST_PACKETS and lost > 1:
             worst = max(worst, 100.0 * lost / count)
     return worst

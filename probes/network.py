@@ -268,8 +268,7 @@ def throughput_measurement(
     was proven.
     """
     check = f"network.throughput_{direction}"
-    proven = [rate for rate in finite((tcp_mbps,)) if rate >= 0]
-    if not proven:
+    if tcp_mbps is None or not finite((tcp_mbps,)) or tcp_mbps < 0:
         return not_measured(check, cause, "mbps")
     details: _Details = {"method": "tcp", "limit": "line", "loss_pct": loss_pct, "tier": None, "queue_ms": None}
-    return Measurement(check, proven[0], "mbps", low=proven[0], samples=1, details=details)
+    return Measurement(check, tcp_mbps, "mbps", low=tcp_mbps, samples=1, details=details)

@@ -10,18 +10,13 @@ from typing import Any
 
 from probes.measurement import Measurement, not_measured
 
-__all__ = ["PATHS", "path_measurements", "relay_measurements"]
+__all__ = ["PATHS", "RELAYS", "path_measurements", "relay_measurements"]
 
 DIRECT = frozenset({"host", "srflx", "prflx"})
-RELAYS = {"udp": "relay-udp", "tcp": "relay-tcp", "tls": "relay-tls"}
-
-PATHS = {
-    "direct": "network.path_direct",
-    "relay-udp": "network.path_relay_udp",
-    "relay-tcp": "network.path_relay_tcp",
-    "relay-tls": "network.path_relay_tls",
-}
-"""Every way to us that a TURN server gives, and the direct one beside it."""
+RELAYS = ("relay-udp", "relay-tcp", "relay-tls")
+"""The ways through a TURN server, by what the browser speaks with it."""
+PATHS = {path: f"network.path_{path.replace('-', '_')}" for path in ("direct", *RELAYS)}
+"""The check that each way to us has a row in."""
 
 
 def relay_measurements(tried: Sequence[Mapping[str, Any]], *, direct: bool) -> list[Measurement]:
@@ -59,7 +54,7 @@ def _path(data: Mapping[str, Any]) -> Measurement:
     """Return the path of a connection that came about; without its candidate it may as well be a relay's."""
     candidate = data.get("local_candidate_type")
     if candidate == "relay":
-        return Measurement("network.path", RELAYS.get(str(data.get("relay_protocol")), "relay-udp"), samples=1)
+        return Measurement("network.path", f"relay-{data.get('relay_protocol', 'udp')}", samples=1)
     if data.get("protocol") == "tcp":
         return Measurement("network.path", "tcp-only", samples=1)
     if candidate not in DIRECT:

@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Final, Literal
 
 from probes.estimates import Z95, median, quantile
+from probes.loss import runs_of_loss
 
 __all__ = ["Quiet", "State", "TrialFigures", "decide", "examine", "packet_bytes", "quiet_line"]
 
@@ -36,16 +37,25 @@ SHALLOW_MS: Final = 6.0
 MIN_SPREAD: Final = 10
 """A thin line drops packets all the time; so few runs of losses are bursts of a bad radio link."""
 RECENT_MS: Final = 500.0
+"""What is looked at for losses at a full queue: long enough for some, short enough to be of now."""
 DEEPER: Final = 1.15
 """Before a loss at a full queue the delay is by this much above the usual one; before a random loss it is as usual."""
 SHALLOW_LOSS: Final = 0.01
 MIN_SHALLOW_LOST: Final = 4
+"""Share and number of packets that a full queue loses in that time at least; less may be chance."""
 LEAST_S: Final = 0.2
 """Nothing is decided earlier."""
 MIN_BUSY_PACKETS: Final = 12
 MIN_BUSY_MS: Final = 300.0
+"""Fewest packets and shortest time for a line's rate: 10 ms of jitter at either end then cost 3 % each."""
 PRECISE: Final = 0.04
 """Half-width of the interval, as a share, at which a thin line's rate is known well enough."""
+HOPELESS: Final = 0.9
+"""A line surely below this share of the need is too thin; twice the interval is precise enough then."""
+UNSURE: Final = 0.2
+"""Half-width, as a share, where there are too few bins for an interval."""
+NEARLY: Final = 0.97
+"""Share of the time after which a rate has held: the last packets' fate comes late."""
 LONGEST_SHORT_S: Final = 1.4
 """A trial that fills a queue ends now, however wide the interval: it is somebody's line."""
 TOLERATED: Final = ((2800.0, 0.08), (1800.0, 0.1), (1000.0, 0.2))
@@ -54,8 +64,10 @@ queue looked like. Some queues hold not one packet; a burst of Wi-Fi loss is ove
 SILENT_S: Final = 1.5
 """Nothing has arrived for so long: nothing will."""
 BIN_MS: Final = 100.0
+"""In which the least delay is sought: ten packets or more, so that one without jitter is among them."""
 FINE_BIN_MS: Final = 50.0
 MIN_BINS: Final = 4
+"""Of the rate's own bins, for an interval from their spread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +104,11 @@ class TrialFigures:
     """95th percentile of the delay over the trial's least one."""
     queue_ms: float
     """The deepest standing queue: the largest of the least extra delays of each tenth of a second."""
-    queue_end_ms: float
-    """The standing queue at the end."""
-    busy_packets: int
-    busy_ms: float
+
+    @property
+    def carried_mbps(self) -> float:
+        """What the line carries, as far as is known: its rate where a queue stood, else what arrived, Mbit/s."""
+        return self.arrived_mbps if self.capacity_mbps is None else self.capacity_mbps
 
 
 def packet_bytes(rate_mbps: float) -> int:
@@ -127,7 +140,7 @@ def examine(
     queue_end = min(delay for _, arrived, delay in extra if arrived >= extra[-1][1] - 1.5 * BIN_MS)
     lost = len(sent_ms) - len(pairs)
     excess = lost / len(sent_ms) - quiet.lost
-    if excess > _tolerated(elapsed_ms) and _loss_events(arrived_ms) >= MIN_SPREAD:
+    if excess > _tolerated(elapsed_ms) and runs_of_loss([arrived is None for arrived in arrived_ms]) >= MIN_SPREAD:
         busy = [arrived for _, arrived in pairs]
     else:
         busy = _busy(extra, floors, quiet, queue_end, is_full=_is_full(sent_ms, arrived_ms, least, quiet))
@@ -144,9 +157,6 @@ def examine(
         elapsed_ms=elapsed_ms,
         extra_p95_ms=quantile([delay for _, _, delay in extra], 0.95) or 0.0,
         queue_ms=max((floor for _, floor in floors), default=0.0),
-        queue_end_ms=queue_end,
-        busy_packets=len(busy),
-        busy_ms=busy[-1] - busy[0] if busy else 0.0,
     )
 
 
@@ -166,9 +176,9 @@ def decide(
     if figures.capacity_mbps is not None and figures.low_mbps is not None and figures.high_mbps is not None:
         half = (figures.high_mbps - figures.low_mbps) / 2.0
         known_well = half <= PRECISE * figures.capacity_mbps
-        hopeless = figures.high_mbps < 0.9 * need_mbps and half <= 2 * PRECISE * figures.capacity_mbps
+        hopeless = figures.high_mbps < HOPELESS * need_mbps and half <= 2 * PRECISE * figures.capacity_mbps
         return "short" if known_well or hopeless or elapsed_s >= LONGEST_SHORT_S else "open"
-    if elapsed_s < carried_s * 0.97:
+    if elapsed_s < carried_s * NEARLY:
         return "short" if since_start_s > carried_s + SILENT_S else "open"
     return "carried"
 
@@ -185,11 +195,6 @@ def quiet_line(sent_ms: Sequence[float], arrived_ms: Sequence[float | None]) -> 
         usual_ms=median([delay for _, _, delay in extra]) or 0.0,
         lost=1.0 - len(pairs) / len(sent_ms),
     )
-
-
-def _loss_events(arrived_ms: Sequence[float | None]) -> int:
-    """Return how many runs of lost packets there are."""
-    return sum(after is None and before is not None for before, after in pairwise(arrived_ms))
 
 
 def _tolerated(elapsed_ms: float) -> float:
@@ -260,7 +265,7 @@ def _rate(arrivals: Sequence[float], wire_bytes: float) -> tuple[float | None, f
     rate = _mbps(len(arrivals) - 1, wire_bytes, arrivals[-1] - arrivals[0])
     bins = _bin_rates(arrivals, wire_bytes)
     if len(bins) < MIN_BINS:
-        return rate, rate * 0.8, rate * 1.2
+        return rate, rate * (1 - UNSURE), rate * (1 + UNSURE)
     mean = math.fsum(bins) / len(bins)
     spread = math.sqrt(math.fsum((one - mean) ** 2 for one in bins) / (len(bins) - 1))
     half = Z95 * spread / math.sqrt(len(bins))

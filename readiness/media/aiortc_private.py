@@ -22,7 +22,7 @@ from aioice.candidate import Candidate, candidate_foundation, candidate_priority
 from aiortc import RTCPeerConnection, RTCRtpTransceiver, codecs
 from aiortc.rtcrtpparameters import RTCRtcpFeedback, RTCRtpHeaderExtensionParameters
 
-from readiness.media.limits import MAX_CHECKED_PAIRS, MAX_MISORDERED_CHUNKS, MAX_QUEUED_DATAGRAMS
+from readiness.media.limits import IP_UDP_BYTES, MAX_CHECKED_PAIRS, MAX_MISORDERED_CHUNKS, MAX_QUEUED_DATAGRAMS
 from readiness.media.sdp_policy import ABS_SEND_TIME, TRANSPORT_CC
 
 __all__ = [
@@ -48,7 +48,6 @@ _SECURE = frozenset((*range(20, 64), *range(128, 192)))
 """First bytes of DTLS and of SRTP or SRTCP (RFC 7983)."""
 _SOCKET_BUFFER_BYTES = 512 * 1024
 _FORCE_CLOSE_S = 1.0
-IP_UDP_BYTES = 28
 
 
 class NoMediaPort(Exception):  # noqa: N818 - reads as what it says

@@ -13,12 +13,20 @@ from dataclasses import dataclass, field
 
 from probes.trial import packet_bytes
 from readiness.media.aiortc_private import RawVideo
-from readiness.media.limits import CATCH_UP, MAX_BURST_S, MAX_DEBT_S, MAX_DOWNLINK_S, MAX_RATE_MBPS
+from readiness.media.limits import (
+    CATCH_UP,
+    IP_UDP_BYTES,
+    MAX_BURST_S,
+    MAX_DEBT_S,
+    MAX_DOWNLINK_S,
+    MAX_RATE_MBPS,
+    SRTP_TAG_BYTES,
+)
 
 __all__ = ["DownlinkRun", "PacedSender"]
 
-HEADS_BYTES = 28 + 10
-"""IP and UDP, and SRTP's tag."""
+HEADS_BYTES = IP_UDP_BYTES + SRTP_TAG_BYTES
+"""What comes on top of an RTP packet, bytes."""
 _TIMESTAMP = 90_000
 _ONE_BYTE_PROFILE = 0xBEDE
 _NTP_EPOCH_S = 2_208_988_800

@@ -12,9 +12,7 @@ MAX_OFFER_BYTES = 32 * 1024
 MAX_AUDIO_SECTIONS = 5
 """Tracks of padded sound frames: each carries up to 0.96 Mbit/s upwards."""
 MAX_SECTIONS = 2 + MAX_AUDIO_SECTIONS
-"""Video down, data, and audio up."""
-RELAY_PATHS = ("relay-udp", "relay-tcp", "relay-tls")
-"""Ways through a TURN server that are tried beside the one in use, each once."""
+"""Video down, data, and sound up."""
 MAX_OFFERS = 3
 """A test may renegotiate from scratch after a network change, not endlessly."""
 
@@ -60,6 +58,14 @@ MAX_STILL_BYTES = 64_000
 MAX_PCM_BYTES = 32_000
 SOUND_INTERVAL_S = 0.25
 """Live sound numbers: at most four a second."""
+
+# What a packet weighs on the wire besides its RTP or DTLS bytes
+IP_UDP_BYTES = 28
+"""IPv4 and UDP; over IPv6 it is 20 more, 2 % of a probe packet."""
+SRTP_TAG_BYTES = 10
+"""AES_CM_128_HMAC_SHA1_80, the profile that we answer with."""
+RTP_HEAD_BYTES = 12
+"""Without extensions."""
 
 # Peer
 MAX_CHECKED_PAIRS = 32

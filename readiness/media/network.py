@@ -43,6 +43,8 @@ MARK_TIMEOUT_S = 4.0
 """How long the page may take to tell its counts: a round trip over a full queue."""
 REST_S = 0.25
 """Between two runs, at least: what stands in a queue has to drain."""
+DRAIN = 1.2
+"""So many times what was seen of the queue: it went on growing until the sender was told to stop."""
 LAST_FEEDBACK_S = 2.5
 """How long the fate of the last packets may take to be known."""
 LOSS_RUNS = 3
@@ -99,7 +101,6 @@ class _Direction:
     losses: list[LossRun] = field(default_factory=list)
     busy: bool = False
     lag_p99_ms: float = 0.0
-    done: bool = False
     cause: str = "not_reached"
     """Why there is no rate, where there is none."""
 
@@ -114,8 +115,9 @@ class NetworkTest:
         self._marks: dict[tuple[str, int], asyncio.Future[Mapping[str, Any]]] = {}
         self._received = 0
         self._idle_rows: list[ClockRow] = []
-        self._clock: dict[str, Any] = {}
-        self._clock_lag_ms: float | None = None
+        self._idle_busy = False
+        self._idle_lag: dict[str, Any] = {"server_lag_p99_ms": None, "device_lag_p99_ms": None}
+        """How late we and the page were while the line was at rest, ms."""
         self._good_us: list[tuple[float, float]] = []
         """When a trial that was carried ran, by the clock of the pings."""
         self._bad_us: list[tuple[float, float]] = []
@@ -143,16 +145,17 @@ class NetworkTest:
         down = DownlinkRun(IDLE_MBPS, IDLE_S)
         mark = await self._while_sending(peer, down, "clock", run)
         self.series.end("clock")
-        self._clock_lag_ms, was_late = late.figures(LATE_IDLE_MS)
-        self._take_clock(peer, mark)
+        lag_ms, was_late = late.figures(LATE_IDLE_MS)
+        device_ms = HIDDEN_LAG_MS if mark.get("hidden") else mark.get("lag_ms")
+        self._idle_lag = {"server_lag_p99_ms": lag_ms, "device_lag_p99_ms": device_ms}
+        self._take_pings(peer, mark)
         up_rows = uplink.rows(_count(mark, "sent"))
         down_rows = peer.feedback.rows(down.sent)
         self.series.add_run("up", *up_rows, uplink.wire_bytes)
         self.series.add_run("down", *down_rows, down.wire_bytes)
         self._rest("up", up_rows, _count(mark, "sent"), len(uplink.arrived))
         self._rest("down", down_rows, len(down.sent) if mark else 0, self._received_since(mark))
-        if was_late and again:
-            self._clock["busy"] = True
+        self._idle_busy = was_late and again
         self._say("clock", "ended", {"again": was_late and not again})
 
     async def load(self, ways: Sequence[Way], tiers: Sequence[Tier], *, need_mbps: float, factor: float) -> None:
@@ -174,7 +177,8 @@ class NetworkTest:
                 if trial is None:
                     known.cause = "disconnected"
                     break
-                await asyncio.sleep(max(REST_S, (trial.figures.queue_ms if trial.figures else 0.0) * 1.2 / MS_PER_S))
+                queue_ms = trial.figures.queue_ms if trial.figures else 0.0
+                await asyncio.sleep(max(REST_S, queue_ms * DRAIN / MS_PER_S))
                 if trial.late and trial.state != "carried":
                     known.busy = tried_again
                     if tried_again:
@@ -187,7 +191,6 @@ class NetworkTest:
                     known.losses.append(trial.loss)
             await self._count_losses(way)
         finally:
-            known.done = True
             measured = self._rate(way)
             self._say(PHASE[way], "ended", {"measured": measured.value is not None or measured.cause == "server_busy"})
 
@@ -329,12 +332,11 @@ class NetworkTest:
         if sent:
             known.losses = [_loss(sent, received, rows)]
 
-    def _take_clock(self, peer: Loopback, mark: Mapping[str, Any]) -> None:
+    def _take_pings(self, peer: Loopback, mark: Mapping[str, Any]) -> None:
         log = [PingLog(row.seq, row.t2_us, row.t3_us) for row in peer.clock.rows]
         known = {row.seq for row in self._idle_rows}
         fresh = [row for row in clock_rows(mark.get("rows") or (), log) if row.seq not in known]
         self._idle_rows = fresh or self._idle_rows
-        self._clock = {"device_lag_p99_ms": HIDDEN_LAG_MS if mark.get("hidden") else mark.get("lag_ms")}
 
     # ---- results
 
@@ -364,14 +366,13 @@ class NetworkTest:
             found.append(jitter_measurement(way, stamps, self._idle_rows))
             if self._ways[way].losses:
                 found.append(loss_measurement(way, self._ways[way].losses[:1]))
-        lag = {"server_lag_p99_ms": self._clock_lag_ms, "device_lag_p99_ms": self._clock.get("device_lag_p99_ms")}
         numbers = {
             "pings": len(self._idle_rows),
             "ignored": peer.clock.ignored if peer else 0,
-            "busy": bool(self._clock.get("busy")),
-            **lag,
+            "busy": self._idle_busy,
+            **self._idle_lag,
         }
-        return [_with(one, **lag) for one in found], numbers
+        return [_with(one, **self._idle_lag) for one in found], numbers
 
     def _rate(self, way: Way) -> Measurement:
         known = self._ways[way]

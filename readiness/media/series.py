@@ -8,13 +8,14 @@ from typing import Any, Literal
 
 from probes.network import ClockRow
 from readiness.media.loopback import perf_ms
+from reports.series import SERIES_SCHEMA
 
 __all__ = ["Series"]
 
 BIN_MS = 50.0
+"""Delays keep their worst in each, losses their sum; the report thins what is still too much."""
 RATE_BIN_MS = 100.0
-MAX_POINTS = 600
-SCHEMA = "readiness.series/1"
+"""Shorter ones would show single packets of a thin line as a rate."""
 
 Way = Literal["up", "down"]
 _Run = tuple[list[float], list[float | None], int]
@@ -55,13 +56,13 @@ class Series:
             for one in self._phases
             if one["to_ms"] is not None
         ]
-        found: dict[str, Any] = {"schema": SCHEMA, "phases": phases}
+        found: dict[str, Any] = {"schema": SERIES_SCHEMA, "phases": phases}
         pings = [(perf_ms(row.t2_us) - start, trip) for row in self._pings if (trip := row.rtt_ms) is not None]
         found["rtt_ms"] = _worst(pings)
         ways: tuple[Way, ...] = ("up", "down")
         for way in ways:
             found |= self._direction(way, start)
-        return {name: row for name, row in found.items() if row}
+        return {name: row for name, row in found.items() if row or name.startswith("lost_")}
 
     def _direction(self, way: Way, start: float) -> dict[str, Any]:
         """Both clocks meet in the packet that took the least: its delay counts as none."""
@@ -100,7 +101,7 @@ def _worst(points: Sequence[tuple[float, float]]) -> list[list[float]]:
         index = int(at // BIN_MS)
         if index not in bins or value > bins[index][1]:
             bins[index] = (at, value)
-    return [[round(at), round(value, 2)] for _, (at, value) in sorted(bins.items())][:MAX_POINTS]
+    return [[round(at), round(value, 2)] for _, (at, value) in sorted(bins.items())]
 
 
 def _sums(points: Sequence[tuple[float, float]], bin_ms: float) -> list[list[float]]:
@@ -109,4 +110,4 @@ def _sums(points: Sequence[tuple[float, float]], bin_ms: float) -> list[list[flo
     for at, value in points:
         index = int(at // bin_ms)
         bins[index] = bins.get(index, 0.0) + value
-    return [[round((index + 0.5) * bin_ms), value] for index, value in sorted(bins.items())][:MAX_POINTS]
+    return [[round((index + 0.5) * bin_ms), value] for index, value in sorted(bins.items())]

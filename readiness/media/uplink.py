@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 
-from readiness.media.limits import MAX_PROBE_PACKETS
+from readiness.media.limits import IP_UDP_BYTES, MAX_PROBE_PACKETS, RTP_HEAD_BYTES, SRTP_TAG_BYTES
 
 __all__ = ["FRAME_MS", "HEADS_BYTES", "MAX_PAYLOAD_BYTES", "UplinkLog", "UplinkRun", "payload_of", "tracks_for"]
 
@@ -19,15 +19,15 @@ FRAME_MS = 10
 FRAMES_PER_S = 1000 // FRAME_MS
 STAMP = struct.Struct("!IHHIQ")
 MAGIC = 0x52445955
-HEADS_BYTES = 28 + 10 + 12
-"""IP and UDP, SRTP's tag and RTP, bytes; our answer takes no header extension for sound."""
+HEADS_BYTES = IP_UDP_BYTES + SRTP_TAG_BYTES + RTP_HEAD_BYTES
+"""What comes on top of a frame, bytes; our answer takes no header extension for sound."""
 MAX_PAYLOAD_BYTES = 1150
-TRACK_MBPS = 0.96
-"""What one track carries with the largest frames."""
+"""1200 on the wire: below every usual MTU, also through TURN and over IPv6."""
+TRACK_MBPS = (MAX_PAYLOAD_BYTES + HEADS_BYTES) * 8 * FRAMES_PER_S / 1e6
+"""What one track carries with the largest frames: 0.96."""
 REORDERED = 8
-"""A packet counts as lost once so many later ones have come."""
+"""A packet counts as lost once so many later ones have come: more than a burst of all tracks."""
 _VERSION = 2
-_FIXED_HEAD = 12
 
 
 def tracks_for(rate_mbps: float) -> int:
@@ -109,14 +109,14 @@ class UplinkLog:
             return
         self._kept += 1
         log.arrived[number] = (sent_us / 1e3, arrived_ms)
-        log.bytes += len(rtp) + 38
+        log.bytes += len(rtp) + IP_UDP_BYTES + SRTP_TAG_BYTES
 
 
 def _payload(rtp: bytes) -> memoryview | None:
     """Return the payload of an RTP packet (RFC 3550 section 5.1), or None where it cannot hold a stamp."""
-    if len(rtp) < _FIXED_HEAD + STAMP.size or rtp[0] >> 6 != _VERSION:
+    if len(rtp) < RTP_HEAD_BYTES + STAMP.size or rtp[0] >> 6 != _VERSION:
         return None
-    start = _FIXED_HEAD + 4 * (rtp[0] & 0x0F)
+    start = RTP_HEAD_BYTES + 4 * (rtp[0] & 0x0F)
     if rtp[0] & 0x10:
         if len(rtp) < start + 4:
             return None

@@ -23,11 +23,12 @@ from typing import Any
 import aiortc  # noqa: F401  (loaded once, in the fork server)
 
 from probes.ladder import Tier
+from probes.path import RELAYS
 from readiness.media import aiortc_private
 from readiness.media.analysis import Analysis
 from readiness.media.frames import FrameError, encode_frame, read_frame
 from readiness.media.lag import LagMonitor
-from readiness.media.limits import ALIVE_INTERVAL_S, MAX_OFFERS, RELAY_PATHS, Budget, WorkerLimits
+from readiness.media.limits import ALIVE_INTERVAL_S, MAX_OFFERS, Budget, WorkerLimits
 from readiness.media.loopback import Loopback, NoMediaPort, SdpRejected
 from readiness.media.network import NetworkTest
 from readiness.media.sandbox import EXIT_LIMIT, confine, start_deadline
@@ -179,7 +180,7 @@ class Worker:
 
     async def _offer_path(self, path: str, sdp: str) -> None:
         """Answer on a path that is only tried: a peer of its own that answers pings until the test ends."""
-        if path not in RELAY_PATHS or path in self._paths:
+        if path not in RELAYS or path in self._paths:
             self.emit({"op": "rejected", "code": "sdp.too_many", "path": path[:20]})
             return
         peer = self._paths[path] = Loopback(

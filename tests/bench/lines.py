@@ -154,6 +154,9 @@ CHECKS = ("path", "rtt", "jitter_up", "jitter_down", "loss_up", "loss_down", "th
 TIERS = (("720p", 1.5), ("360p", 0.65), ("audio", 0.1))
 
 
+MUST_BE_ALL = {"good line: passed", "starved: busy said, or all passed"}
+
+
 def _lossy(count: int) -> list[Link]:
     """Random and bursty loss, with and without jitter."""
     seeded = random.Random(3)
@@ -186,6 +189,8 @@ def _thin_way(seeded: random.Random) -> Direction:
 
 def _figures(samples: dict[str, list[float]]) -> list[Figure]:
     bars = {
+        "rate wrong (6 %)": 0.05,
+        "tier wrong": 0.03,
         "rtt error over its bar": 1.0,
         "extra delay over its bar (2 ms or 15 %)": 1.0,
         "loss wrong (3 packets or 0.2 points)": 0.0,
@@ -199,6 +204,6 @@ def _figures(samples: dict[str, list[float]]) -> list[Figure]:
     for name, values in samples.items():
         unit = next((found for word, found in units.items() if word in name), "")
         shown = [sum(values) / len(values)] if "wrong" in name or "busy" in name or "passed" in name else values
-        at_most = 0.05 if name == "rate wrong (6 %)" else bars.get(name)
-        figures.append(Figure(f"{name} ({len(values)} runs)", unit, shown, at_most=at_most))
+        at_least = 1.0 if name in MUST_BE_ALL else None
+        figures.append(Figure(f"{name} ({len(values)} runs)", unit, shown, at_most=bars.get(name), at_least=at_least))
     return figures

@@ -171,6 +171,8 @@ async def test_ctrl_c_and_a_service_managers_signal_leave_workers_alone():
         inbox = Inbox(worker)
         async with connected(worker, inbox):
             pass
+        assert not worker.ended
+        assert process_exists(forkserver)
         await (await pool.acquire()).close()
         await worker.close()
 

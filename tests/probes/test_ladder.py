@@ -25,7 +25,7 @@ def figures(
         asked_mbps=asked, offered_mbps=offered or asked,
         arrived_mbps=arrived if arrived is not None else capacity or asked,
         capacity_mbps=capacity, low_mbps=low, high_mbps=high, known=500, lost=lost, elapsed_ms=3000, extra_p95_ms=12,
-        queue_ms=80 if capacity else 1, queue_end_ms=0, busy_packets=0, busy_ms=0,
+        queue_ms=80 if capacity else 1,
     )  # fmt: skip
 
 

@@ -159,7 +159,8 @@ def test_the_two_clocks_are_never_compared() -> None:
         assert here is not None
         assert there is not None
         assert there.capacity_mbps == pytest.approx(here.capacity_mbps, rel=1e-4)
-        assert (there.lost, there.busy_packets) == (here.lost, here.busy_packets)
+        assert (there.lost, there.known) == (here.lost, here.known)
+        assert there.queue_ms == pytest.approx(here.queue_ms, abs=0.01)
 
 
 @pytest.mark.parametrize(("rate", "size"), [(0.096, 120), (0.05, 110), (0.5, 625), (1.875, 1170), (6.0, 1170)])

@@ -34,6 +34,7 @@ const REPORT_MS = 45_000;
  * @property {(times: picture.FrameTimes) => () => void} watchFrames
  * @property {(config: RTCConfiguration) => RTCPeerConnection} createPeer
  * @property {() => MediaStreamTrack | null} silence a track of sound with nothing in it, whose frames carry the probe
+ * @property {() => boolean} isHidden whether the page is out of view: its timers are slow then
  * @property {string} uplinkWorker address of the worker that fills them
  * @property {() => boolean} otherDevice
  * @property {import("../../shared/types").Platform} platform
@@ -167,9 +168,9 @@ async function soundStep(tools, devices, signal) {
 
 /** @param {Tools} tools @param {Plan} plan @param {AbortSignal} signal */
 function networkOptions(tools, plan, signal) {
-  const { link, createPeer, dispatch, wall, silence, uplinkWorker } = tools;
+  const { link, createPeer, dispatch, wall, silence, uplinkWorker, isHidden } = tools;
   return {
-    link, plan, createPeer, signal, clock: wall, sound: silence, workerUrl: uplinkWorker,
+    link, plan, createPeer, signal, clock: wall, sound: silence, workerUrl: uplinkWorker, isHidden,
     onProgress: (/** @type {PhaseName} */ phase, /** @type {"running" | "done" | "failed"} */ state) => dispatch({ type: "network", phase, state }),
     died: (/** @type {PhaseName} */ phase, /** @type {string} */ cause, /** @type {string} */ where) =>
       link.send(phase, "died", { cause, where: where.slice(0, 80) }),

@@ -200,6 +200,7 @@ function toolsOf(open, settled) {
     watchFrames: (times) => watchFrames(view.preview(), times),
     createPeer: (config) => new RTCPeerConnection(config),
     silence: () => (audio ? silentTrack(audio) : null),
+    isHidden: () => document.hidden,
     uplinkWorker: `${base}/selftest/js/uplink-worker.js`,
     otherDevice: view.otherDevice,
   };

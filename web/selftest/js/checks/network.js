@@ -38,10 +38,11 @@ const GRACE_MS = 5000;
 
 /** Sends pings and keeps the rows of those that were answered. */
 export class PingLog {
-  /** @param {Pick<RTCDataChannel, "send" | "bufferedAmount">} channel @param {() => number} now_us */
-  constructor(channel, now_us) {
+  /** @param {Pick<RTCDataChannel, "send" | "bufferedAmount">} channel @param {() => number} now_us @param {() => boolean} isHidden */
+  constructor(channel, now_us, isHidden = () => false) {
     this.channel = channel;
     this.now_us = now_us;
+    this.isHidden = isHidden;
     this.sent = 0;
     /** @type {number[][]} */
     this.rows = [];
@@ -52,7 +53,7 @@ export class PingLog {
 
   /** @param {number} tag */
   ping(tag) {
-    this.hidden ||= globalThis.document?.hidden === true;
+    this.hidden ||= this.isHidden();
     if (this.channel.bufferedAmount > 0 || this.sent >= MAX_ROWS) return;
     this.channel.send(encodePing(tag, this.sent, this.now_us()));
     this.sent += 1;
@@ -86,7 +87,7 @@ const MEDIA = /** @type {PhaseName[]} */ (["clock", "downlink", "uplink"]);
 
 /**
  * @param {{ link: Link, plan: Plan, createPeer: (config: RTCConfiguration) => RTCPeerConnection, clock: Clock, signal: AbortSignal,
- *   sound: () => MediaStreamTrack | null, workerUrl: string,
+ *   sound: () => MediaStreamTrack | null, workerUrl: string, isHidden?: () => boolean,
  *   onProgress: (phase: PhaseName, state: "running" | "done" | "failed") => void, died: (phase: PhaseName, cause: string, where: string) => void }} options
  */
 export async function run(options) {
@@ -151,7 +152,7 @@ async function guarded({ plan, clock, signal, died }, phase, work) {
  * @param {Parameters<typeof run>[0]} options
  * @returns {Promise<Open | null>}
  */
-async function connect({ link, plan, createPeer, clock, signal, onProgress, sound, workerUrl }) {
+async function connect({ link, plan, createPeer, clock, signal, onProgress, sound, workerUrl, isHidden }) {
   onProgress("connect", "running");
   const start = clock.now();
   /** @type {RTCPeerConnection | null} */
@@ -166,7 +167,7 @@ async function connect({ link, plan, createPeer, clock, signal, onProgress, soun
     channel.binaryType = "arraybuffer";
     pc.addTransceiver("video", { direction: "recvonly" });
     uplink = openUplink(pc, { source: sound, workerUrl, tracks: plan.probe.up_tracks });
-    const log = new PingLog(channel, () => performance.now() * 1000);
+    const log = new PingLog(channel, () => performance.now() * 1000, isHidden);
     channel.onmessage = ({ data }) => log.pong(data);
     const sent = await withWatchdog({ clock, limit_ms: CONNECT_MS, what: "connect", signal }, (inner) => negotiate({ pc, channel, link, clock, signal: inner }));
     const setup_ms = Math.round(clock.now() - sent);
