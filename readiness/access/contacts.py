@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import hmac
 import os
 import secrets
 from pathlib import Path
@@ -24,10 +25,18 @@ class ContactBox:
 
     def __init__(self, secret: str) -> None:
         self._fernet = Fernet(base64.urlsafe_b64encode(hashlib.sha256(secret.encode()).digest()))
+        self._derivation_key = hmac.digest(secret.encode(), b"readiness.derive/1", "sha256")
 
     def close(self, text: str) -> bytes:
         """Return `text` encrypted."""
         return self._fernet.encrypt(text.encode("utf-8"))
+
+    def derive(self, purpose: str, name: str) -> bytes:
+        """Return 32 bytes that only the holder of the key can make, the same each time, for `name` and one `purpose`.
+
+        HMAC-SHA256 (RFC 2104); nothing of it need be stored to make it again.
+        """
+        return hmac.digest(self._derivation_key, f"{purpose}\0{name}".encode(), "sha256")
 
     def open(self, sealed: bytes) -> str | None:
         """Return the text, or None where it was closed under another key."""

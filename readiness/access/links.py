@@ -66,9 +66,9 @@ async def redeem(store: Store, *, organisation: str, token: str, now: datetime) 
     Raises AccessError("link.not_valid") for anything that opens nothing, whatever the reason.
     """
     invitation = await store.find_invitation(organisation, hash_token(token), now)
-    if invitation is None:
+    if invitation is None or invitation.kind in {"api", "feed"}:
         raise AccessError(LINK_NOT_VALID)
-    is_support = invitation.kind == "support"
+    is_office = invitation.kind in {"support", "organiser"}
     session = Session(
         id=secrets.token_urlsafe(SESSION_BYTES),
         kind=invitation.kind,
@@ -76,7 +76,7 @@ async def redeem(store: Store, *, organisation: str, token: str, now: datetime) 
         invitation_id=invitation.id,
         meeting_id=invitation.meeting_id,
         participant_id=invitation.participant_id,
-        expires_at=min(invitation.expires_at, now + SUPPORT_SESSION) if is_support else invitation.expires_at,
+        expires_at=min(invitation.expires_at, now + SUPPORT_SESSION) if is_office else invitation.expires_at,
     )
     return session, await _keep(store, session)
 

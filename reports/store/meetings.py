@@ -12,7 +12,7 @@ from .part import StorePart
 from .records import Meeting, Organisation, Participant
 from .tables import meeting, organisation, participant
 
-__all__ = ["MeetingPart", "participant_of"]
+__all__ = ["MeetingPart", "meeting_of", "participant_of"]
 
 
 class MeetingPart(StorePart):
@@ -27,6 +27,7 @@ class MeetingPart(StorePart):
             "languages": list(wanted.languages),
             "time_zone": wanted.time_zone,
             "drop_in_allowed": wanted.drop_in_allowed,
+            "texts": {name: dict(by_language) for name, by_language in wanted.texts.items()},
         }
         insert = self._insert(organisation).values(id=wanted.id, slug=wanted.slug, **values)
         statement = insert.on_conflict_do_update(index_elements=["slug"], set_=values).returning(*organisation.c)
@@ -53,7 +54,7 @@ class MeetingPart(StorePart):
         if any(person.meeting_id != added.id for person in participants):
             raise ValueError("a participant names another meeting")
         values = {name: getattr(added, name) for name in Meeting.__dataclass_fields__}
-        values["practical"] = list(added.practical)
+        values |= {"practical": list(added.practical), "reminders": list(added.reminders)}
         async with self._database.write() as connection:
             await connection.execute(sa.insert(meeting).values(values))
             if participants:
@@ -65,8 +66,7 @@ class MeetingPart(StorePart):
         row = await self._first(sa.select(meeting).where(meeting.c.id == meeting_id))
         if row is None:
             return None
-        values: dict[str, Any] = row._asdict()
-        return Meeting(**{**values, "practical": tuple(values["practical"])})
+        return meeting_of(row)
 
     async def participant(self, participant_id: str) -> Participant | None:
         """Return the participant with this id."""
@@ -84,6 +84,13 @@ class MeetingPart(StorePart):
         """Return the number as `set_practical` got it."""
         row = await self._first(sa.select(participant.c.contact).where(participant.c.id == participant_id))
         return None if row is None or row.contact is None else bytes(row.contact)
+
+
+def meeting_of(row: sa.Row[Any]) -> Meeting:
+    """Read a row that has the meeting's columns."""
+    values = {name: getattr(row, name) for name in Meeting.__dataclass_fields__}
+    lists = {name: tuple(values[name]) for name in ("practical", "reminders")}
+    return Meeting(**{**values, **lists})
 
 
 def participant_of(row: sa.Row[Any]) -> Participant:

@@ -13,10 +13,17 @@ __all__ = [
     "CODE_ALPHABET",
     "CODE_LENGTH",
     "BoardRow",
+    "Channel",
+    "Feedback",
+    "Host",
+    "HostRole",
     "Invitation",
     "InvitationKind",
     "Meeting",
+    "MeetingState",
     "Organisation",
+    "Outgoing",
+    "OutgoingState",
     "Participant",
     "Purged",
     "SelfTest",
@@ -29,8 +36,12 @@ __all__ = [
     "new_id",
 ]
 
-InvitationKind = Literal["participant", "leader", "support"]
-SessionKind = Literal["participant", "leader", "drop_in", "support"]
+InvitationKind = Literal["participant", "leader", "support", "organiser", "api", "feed"]
+SessionKind = Literal["participant", "leader", "drop_in", "support", "organiser"]
+HostRole = Literal["leader", "technical_host"]
+MeetingState = Literal["planned", "cancelled"]
+Channel = Literal["mail", "sms"]
+OutgoingState = Literal["waiting", "sending", "sent", "failed", "dropped"]
 SelfTestState = Literal["running", "finished", "incomplete"]
 
 CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -76,6 +87,8 @@ class Organisation:
     languages: tuple[str, ...]
     time_zone: str
     drop_in_allowed: bool
+    texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Its own Markdown by name (checklist, emergency) and language; what is missing has a default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +103,19 @@ class Meeting:
     profile: str
     practical: tuple[str, ...]
     expected_people: int
+    solution: str = "other"
+    """The video solution, by the name of its file among the solutions."""
+    join_link: bytes | None = None
+    """The meeting's own address, encrypted by the caller: a private room's address is personal."""
+    support_phone: str = ""
+    """Whom to call about this meeting; empty: the organisation's."""
+    state: MeetingState = "planned"
+    sequence: int = 0
+    """Counts every move and the cancelling (RFC 5545 SEQUENCE)."""
+    reminders: tuple[int, ...] = ()
+    """Minutes before the start at which whoever has not tested is reminded."""
+    import_key: bytes | None = None
+    """SHA-256 of the identifier it was imported under: the same import again changes it instead of adding one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +128,68 @@ class Participant:
     label: str
     locale: str
     position: int
+    together: int = 1
+    """How many people sit together at this device or in this room."""
+    reach: bytes | None = None
+    """Phone and mail address that invitations go to, as JSON, encrypted by the caller."""
+    last_verdict: str | None = None
+    """What the last report said, kept when the report is unlinked, until the meeting is forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Who leads a meeting, or runs its technical side; `label` and `reach` are emptied 24 h after the end."""
+
+    id: str
+    meeting_id: str
+    role: HostRole
+    label: str
+    locale: str
+    reach: bytes | None = None
+    person_hash: bytes | None = None
+    """HMAC of the address under the service's key: finds one leader's meetings without telling who it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message to be sent. Its text is made when it is sent; nothing of it is stored."""
+
+    id: str
+    organisation_id: str
+    meeting_id: str
+    participant_id: str | None
+    host_id: str | None
+    kind: str
+    channel: Channel
+    once: str | None
+    """A name that only one message may have, such as one reminder for one person; None: as often as asked."""
+    created_at: datetime
+    due_at: datetime
+    state: OutgoingState = "waiting"
+    attempts: int = 0
+    error: str | None = None
+    sent_at: datetime | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """What can't be looked up when it is sent; never a name, an address or a link."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """One answer to "did sound and picture work?", 1 (not at all) to 5 (well), and the word for what did not."""
+
+    id: str
+    organisation_id: str
+    meeting_id: str | None
+    participant_id: str | None
+    host_id: str | None
+    role: str
+    profile: str
+    solution: str
+    verdict: str | None
+    report_id: str | None
+    score: int
+    problem: str
+    week: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +206,7 @@ class Invitation:
     participant_id: str | None
     expires_at: datetime
     revoked_at: datetime | None = None
+    host_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

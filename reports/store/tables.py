@@ -24,10 +24,13 @@ from sqlalchemy import (
 from .columns import UtcDateTime
 
 __all__ = [
+    "feedback",
+    "host",
     "invitation",
     "meeting",
     "metadata",
     "organisation",
+    "outbox",
     "participant",
     "report",
     "self_test",
@@ -57,6 +60,7 @@ organisation = Table(
     Column("languages", JSON, nullable=False),
     Column("time_zone", String, nullable=False),
     Column("drop_in_allowed", Boolean, nullable=False),
+    Column("texts", JSON, nullable=False, server_default="{}"),
 )
 
 meeting = Table(
@@ -70,6 +74,15 @@ meeting = Table(
     Column("profile", String, nullable=False),
     Column("practical", JSON, nullable=False),
     Column("expected_people", Integer, nullable=False),
+    Column("solution", String, nullable=False, server_default="other"),
+    Column("join_link", LargeBinary),
+    Column("support_phone", String, nullable=False, server_default=""),
+    Column("state", String, nullable=False, server_default="planned"),
+    Column("sequence", Integer, nullable=False, server_default="0"),
+    Column("reminders", JSON, nullable=False, server_default="[]"),
+    Column("import_key", LargeBinary),
+    Index("ix_meeting_organisation_id_starts_at", "organisation_id", "starts_at"),
+    Index("uq_meeting_organisation_id_import_key", "organisation_id", "import_key", unique=True),
 )
 
 participant = Table(
@@ -82,7 +95,23 @@ participant = Table(
     Column("locale", String, nullable=False),
     Column("position", Integer, nullable=False),
     Column("contact", LargeBinary),
+    Column("together", Integer, nullable=False, server_default="1"),
+    Column("reach", LargeBinary),
+    Column("last_verdict", String),
     UniqueConstraint("meeting_id", "position"),
+)
+
+host = Table(
+    "host",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("meeting_id", ForeignKey("meeting.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("role", String, nullable=False),
+    Column("label", String, nullable=False),
+    Column("locale", String, nullable=False),
+    Column("reach", LargeBinary),
+    Column("person_hash", LargeBinary, index=True),
+    CheckConstraint("role IN ('leader', 'technical_host')", name="role"),
 )
 
 invitation = Table(
@@ -96,8 +125,10 @@ invitation = Table(
     Column("token_hash", LargeBinary, nullable=False, unique=True),
     Column("expires_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
-    CheckConstraint("kind IN ('participant', 'leader', 'support')", name="kind"),
-    CheckConstraint("(kind = 'support') = (meeting_id IS NULL)", name="meeting"),
+    Column("host_id", ForeignKey("host.id", ondelete="CASCADE"), index=True),
+    Column("code_hash", LargeBinary, unique=True),
+    CheckConstraint("kind IN ('participant', 'leader', 'support', 'organiser', 'api', 'feed')", name="kind"),
+    CheckConstraint("(kind IN ('support', 'organiser', 'api')) = (meeting_id IS NULL)", name="meeting"),
 )
 
 session = Table(
@@ -111,7 +142,11 @@ session = Table(
     Column("participant_id", ForeignKey("participant.id", ondelete="CASCADE"), index=True),
     Column("secret_hash", LargeBinary, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False, index=True),
-    CheckConstraint("kind IN ('participant', 'leader', 'drop_in', 'support')", name="kind"),
+    Column("pin_hash", LargeBinary),
+    Column("pin_expires_at", UtcDateTime),
+    Column("pin_tries", Integer, nullable=False, server_default="0"),
+    Column("unlocked_until", UtcDateTime),
+    CheckConstraint("kind IN ('participant', 'leader', 'drop_in', 'support', 'organiser')", name="kind"),
 )
 
 self_test = Table(
@@ -171,4 +206,52 @@ unlinked_report = Table(
     Column("profile", String, nullable=False),
     Column("verdict", String, nullable=False),
     Column("checks", JSON, nullable=False),
+    Column("score", Integer),
+    Column("problem", String),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("organisation_id", ForeignKey("organisation.id"), nullable=False),
+    Column("meeting_id", ForeignKey("meeting.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("participant_id", ForeignKey("participant.id", ondelete="CASCADE"), index=True),
+    Column("host_id", ForeignKey("host.id", ondelete="CASCADE"), index=True),
+    Column("kind", String, nullable=False),
+    Column("channel", String, nullable=False),
+    # What must happen once only, such as one reminder at one time: a second row of the same name is refused.
+    Column("once", String, unique=True),
+    Column("data", JSON, nullable=False),
+    Column("state", String, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    # While waiting: when to try (again). While sending: when the claim of a process that died is over.
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("error", String),
+    Column("sent_at", UtcDateTime),
+    CheckConstraint("channel IN ('mail', 'sms')", name="channel"),
+    CheckConstraint("state IN ('waiting', 'sending', 'sent', 'failed', 'dropped')", name="state"),
+    Index(None, "state", "due_at"),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("organisation_id", ForeignKey("organisation.id"), nullable=False),
+    Column("meeting_id", ForeignKey("meeting.id", ondelete="SET NULL"), index=True),
+    Column("participant_id", ForeignKey("participant.id", ondelete="SET NULL"), unique=True),
+    Column("host_id", ForeignKey("host.id", ondelete="SET NULL"), unique=True),
+    Column("role", String, nullable=False),
+    Column("profile", String, nullable=False),
+    Column("solution", String, nullable=False),
+    Column("verdict", String),
+    # No foreign key: the report is unlinked before the answer is forgotten.
+    Column("report_id", String),
+    Column("score", Integer, nullable=False),
+    Column("problem", String, nullable=False),
+    Column("week", String, nullable=False),
+    CheckConstraint("score BETWEEN 1 AND 5", name="score"),
+    Index("ix_feedback_organisation_id_week", "organisation_id", "week"),
 )
