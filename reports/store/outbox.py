@@ -43,10 +43,10 @@ class OutboxPart(StorePart):
             for one in messages
         ]
         added = 0
-        insert = self._insert(outbox).on_conflict_do_nothing()
+        insert = self._insert(outbox).on_conflict_do_nothing().returning(outbox.c.id)
         async with self._changing_boards() as (connection, meetings):
             for row in rows:
-                if (await connection.execute(insert.values(row))).rowcount:
+                if (await connection.execute(insert.values(row))).first() is not None:
                     added += 1
                     meetings.add(row["meeting_id"])
         if added:
