@@ -8,7 +8,8 @@ from datetime import timedelta
 from aiohttp import web
 
 from readiness.errors import AccessError, ReadinessError
-from readiness.server.services import SERVICES, Services
+from readiness.meetings.guides import GUIDES, guide_html
+from readiness.server.services import SERVICES, Services, session_of
 from readiness.texts import LANGUAGES, catalogue, negotiate
 from reports.store.records import Organisation
 
@@ -18,7 +19,8 @@ routes = web.RouteTableDef()
 FOREVER = f"public, max-age={int(timedelta(days=365).total_seconds())}, immutable"
 A_DAY = "public, max-age=86400"
 SELFTEST, BOARD, ERROR = "selftest/index.html", "board/index.html", "shared/error.html"
-SUPPORT = "support/index.html"
+SUPPORT, CODE = "support/index.html", "code/index.html"
+LEADERS = frozenset({"leader"})
 
 
 @routes.get("/")
@@ -43,13 +45,23 @@ async def selftest_by_session(request: web.Request) -> web.Response:
 @routes.get("/o/{organisation}/board")
 async def board_by_link(request: web.Request) -> web.Response:
     """The leader's board for a link (its token stays in the fragment)."""
-    return render_page(request, BOARD, await _organisation(request))
+    return _board_page(request, await _organisation(request))
 
 
 @routes.get("/board/{session}")
 async def board_by_session(request: web.Request) -> web.Response:
-    """The leader's board after the link was redeemed."""
-    return render_page(request, BOARD, await _only_organisation(request))
+    """The leader's board after the link was redeemed: with the guides of the organisation that the session is for."""
+    try:
+        session = await session_of(request, request.match_info["session"], kinds=LEADERS)
+    except AccessError:
+        return _board_page(request, await _only_organisation(request))
+    return _board_page(request, await request.app[SERVICES].store.organisation_by_id(session.organisation_id))
+
+
+@routes.get("/o/{organisation}/code")
+async def type_a_code(request: web.Request) -> web.Response:
+    """Where somebody with a letter types its code; the answer is the same session that the letter's link opens."""
+    return render_page(request, CODE, await _organisation(request))
 
 
 @routes.get("/o/{organisation}/support")
@@ -136,6 +148,16 @@ def render_page(
     if compress and "gzip" in request.headers.get("Accept-Encoding", ""):
         page.enable_compression(web.ContentCoding.gzip)
     return page
+
+
+def _board_page(request: web.Request, organisation: Organisation | None) -> web.Response:
+    """The board holds the guides in every language from the start: they can be read when the network is gone."""
+    guides = {name: _guide(organisation, name) for name in GUIDES} if organisation else {}
+    return render_page(request, BOARD, organisation, {"guides": guides})
+
+
+def _guide(organisation: Organisation, name: str) -> dict[str, str]:
+    return {language: guide_html(organisation, name, language) for language in organisation.languages}
 
 
 def _shown(organisation: Organisation | None) -> dict[str, str]:

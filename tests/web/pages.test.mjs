@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { catalogue, filesBelow, ROOT, WEB } from "./support.mjs";
 
-const PAGES = ["selftest", "board", "support"];
+const PAGES = ["selftest", "board", "support", "code"];
 const html = (page) => readFileSync(join(WEB, page, "index.html"), "utf8");
 /** First parts of keys that the self-test does not load. */
 const STAFF = /STAFF_AREAS = frozenset\(\s*\{([^}]+)\}/.exec(readFileSync(join(ROOT, "readiness/texts.py"), "utf8"))[1].match(/\w+/g);
