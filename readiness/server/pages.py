@@ -13,7 +13,7 @@ from readiness.server.services import SERVICES, Services, session_of
 from readiness.texts import LANGUAGES, catalogue, negotiate
 from reports.store.records import Organisation
 
-__all__ = ["error_page", "language_of", "render_page", "routes"]
+__all__ = ["error_page", "language_of", "organisation_of_path", "render_page", "routes"]
 
 routes = web.RouteTableDef()
 FOREVER = f"public, max-age={int(timedelta(days=365).total_seconds())}, immutable"
@@ -33,7 +33,7 @@ async def front(request: web.Request) -> web.Response:
 @routes.get("/o/{organisation}/try")
 async def selftest_by_link(request: web.Request) -> web.Response:
     """The self-test page for a link (its token stays in the fragment) or for a drop-in test."""
-    return render_page(request, SELFTEST, await _organisation(request))
+    return render_page(request, SELFTEST, await organisation_of_path(request))
 
 
 @routes.get("/t/{session}")
@@ -45,7 +45,7 @@ async def selftest_by_session(request: web.Request) -> web.Response:
 @routes.get("/o/{organisation}/board")
 async def board_by_link(request: web.Request) -> web.Response:
     """The leader's board for a link (its token stays in the fragment)."""
-    return _board_page(request, await _organisation(request))
+    return _board_page(request, await organisation_of_path(request))
 
 
 @routes.get("/board/{session}")
@@ -61,13 +61,13 @@ async def board_by_session(request: web.Request) -> web.Response:
 @routes.get("/o/{organisation}/code")
 async def type_a_code(request: web.Request) -> web.Response:
     """Where somebody with a letter types its code; the answer is the same session that the letter's link opens."""
-    return render_page(request, CODE, await _organisation(request))
+    return render_page(request, CODE, await organisation_of_path(request))
 
 
 @routes.get("/o/{organisation}/support")
 async def support_by_link(request: web.Request) -> web.Response:
     """The page of support for a link (its token stays in the fragment); it then opens ``/support/<session>``."""
-    return render_page(request, SUPPORT, await _organisation(request), {"view": None})
+    return render_page(request, SUPPORT, await organisation_of_path(request), {"view": None})
 
 
 @routes.get("/static/{version}/{name:.+}")
@@ -171,7 +171,8 @@ def _shown(organisation: Organisation | None) -> dict[str, str]:
     }
 
 
-async def _organisation(request: web.Request) -> Organisation:
+async def organisation_of_path(request: web.Request) -> Organisation:
+    """Return the organisation that the address names."""
     found = await request.app[SERVICES].store.organisation(request.match_info["organisation"])
     if found is None:
         raise AccessError("page.not_found")
