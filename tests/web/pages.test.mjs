@@ -8,7 +8,7 @@ import { catalogue, filesBelow, ROOT, WEB } from "./support.mjs";
 const PAGES = ["selftest", "board", "support", "code", "plan"];
 const html = (page) => readFileSync(join(WEB, page, "index.html"), "utf8");
 /** First parts of keys that the self-test does not load. */
-const STAFF = /STAFF_AREAS = frozenset\(\s*"([^"]+)"/.exec(readFileSync(join(ROOT, "readiness/texts.py"), "utf8"))[1].split(" ");
+const STAFF = /STAFF_AREAS = frozenset\(\s*\{([^}]+)\}/.exec(readFileSync(join(ROOT, "readiness/texts.py"), "utf8"))[1].match(/\w+/g);
 const forParticipants = (lang) => Object.entries(catalogue(lang)).filter(([key]) => !STAFF.includes(key.split(".")[0]));
 /** What an old phone on a thin line can bear, bytes after compression, catalogue included and spoken digits not. */
 const MOST_BYTES = 73_000;
