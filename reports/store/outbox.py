@@ -5,7 +5,6 @@ At least once: a claim of a process that died is over after its time, and anothe
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,8 +12,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .engine import Database
-from .guard import guard
 from .meetings import meeting_of, participant_of
 from .part import StorePart
 from .records import Meeting, Outgoing, OutgoingState, Participant, ReminderDue
@@ -29,26 +26,13 @@ _OPEN = ("waiting", "sending")
 class OutboxPart(StorePart):
     """The part of the store that knows what is to be sent."""
 
-    def __init__(self, database: Database) -> None:
-        super().__init__(database)
-        self.queued = asyncio.Event()
-        """Set when this process queued something; whoever sends clears it."""
-
     async def queue(self, messages: Sequence[Outgoing]) -> int:
         """Store messages to be sent and return how many were new: what happens `once` and is there is left out."""
         if not messages:
             return 0
-        rows = [
-            {name: getattr(one, name) for name in Outgoing.__dataclass_fields__} | {"data": guard(one.data)}
-            for one in messages
-        ]
-        added = 0
-        insert = self._insert(outbox).on_conflict_do_nothing().returning(outbox.c.id)
         async with self._changing_boards() as (connection, meetings):
-            for row in rows:
-                if (await connection.execute(insert.values(row))).first() is not None:
-                    added += 1
-                    meetings.add(row["meeting_id"])
+            added = await self._put_outgoing(connection, messages)
+            meetings.update({one.meeting_id for one in messages} if added else ())
         if added:
             self.queued.set()
         return added

@@ -298,8 +298,10 @@ class MeetingLine:
     meeting: Meeting
     people: Mapping[str, int]
     """How many participants are in each state: not_tested, stale, or the newest report's verdict."""
+    labels: tuple[str, ...]
+    """What the participants are called, in order."""
     leaders: tuple[str, ...]
-    """Labels of the leaders."""
+    """What the leaders are called."""
 
 
 @dataclass(frozen=True, slots=True)
