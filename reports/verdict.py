@@ -41,16 +41,22 @@ class Judgement:
 
 
 def judge(
-    measured: Mapping[str, Measurement], profile: Profile, skipped: Mapping[str, SkipReason] | None = None
+    measured: Mapping[str, Measurement],
+    profile: Profile,
+    skipped: Mapping[str, SkipReason] | None = None,
+    carried: Mapping[str, CheckResult] | None = None,
 ) -> Judgement:
     """Judge `measured` (by check id) by `profile`; `skipped` says which checks were not run, and why.
 
-    A check that is neither measured nor skipped is ``not_measured`` with cause ``not_reached``.
+    A check that is neither measured nor skipped is ``not_measured`` with cause ``not_reached``. One that is `carried`
+    over from an earlier report stands as it was judged then.
     """
-    skipped = skipped or {}
+    skipped, carried = skipped or {}, carried or {}
     results: dict[str, CheckResult] = {}
     for check_id, rule in profile.checks.items():
-        if check_id in skipped:
+        if check_id in carried:
+            results[check_id] = carried[check_id]
+        elif check_id in skipped:
             results[check_id] = _skipped(rule, skipped[check_id], profile)
         else:
             results[check_id] = judge_check(measured.get(check_id) or not_measured(check_id, "not_reached"), rule)

@@ -13,10 +13,11 @@ from aiohttp import web
 from readiness.access.links import cookie_name, redeem, start_drop_in
 from readiness.errors import AccessError, InputError
 from readiness.logs import log_event
+from readiness.meetings.validity import profile_of
 from readiness.server.board import board_json, organisation_json
+from readiness.server.participant import session_extras
 from readiness.server.services import SERVICES, TESTERS, Services, caller, session_of
 from reports.model import rfc3339
-from reports.profile import load_profile
 from reports.store import Watcher
 from reports.store.records import Session
 
@@ -175,7 +176,6 @@ async def _session_json(services: Services, session: Session) -> dict[str, Any]:
     meeting = await store.meeting(session.meeting_id) if session.meeting_id else None
     participant = await store.participant(session.participant_id) if session.participant_id else None
     report = await store.report_for_session(session.id)
-    profile = load_profile(meeting.profile if meeting else "consultation")
     return {
         "session": session.id,
         "kind": session.kind,
@@ -188,7 +188,8 @@ async def _session_json(services: Services, session: Session) -> dict[str, Any]:
             "time_zone": organisation.time_zone if organisation else "UTC",
         },
         "practical": list(meeting.practical) if meeting else [],
-        "expected_people": meeting.expected_people if meeting else profile.expected_people,
+        "expected_people": meeting.expected_people if meeting else profile_of(None).expected_people,
         "last_report": report.body if report else None,
         "service_ready": services.health.is_well and not services.draining,
+        **session_extras(services, session, meeting, organisation, report),
     }
