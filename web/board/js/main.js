@@ -136,7 +136,7 @@ function fail(error) {
 
 /** @param {import("../../shared/i18n.js").Lang} next */
 async function setLanguage(next) {
-  catalogue = await loadCatalogue(base, next);
+  catalogue = await loadCatalogue(base, next, "staff/");
   lang = next;
   document.documentElement.lang = next;
   document.title = texts().t("board.page_title");
