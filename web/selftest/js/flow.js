@@ -10,7 +10,6 @@
  */
 import * as network from "./checks/network.js";
 import * as picture from "./checks/picture.js";
-import * as service from "./checks/meeting_service.js";
 import * as practical from "./checks/practical.js";
 import * as sound from "./checks/sound.js";
 import * as speaker from "./checks/speaker.js";
@@ -38,7 +37,7 @@ const REPORT_MS = 45_000;
  * @property {() => boolean} isHidden whether the page is out of view: its timers are slow then
  * @property {string} uplinkWorker address of the worker that fills them
  * @property {() => boolean} otherDevice
- * @property {() => Parameters<typeof service.run>[0] | null} service how to ask for the meeting's own page, where the person said yes
+ * @property {() => Promise<object | null>} service asks for the meeting's own page, where the person said yes
  * @property {import("../../shared/types").Platform} platform
  */
 
@@ -97,8 +96,7 @@ async function steps(tools, plan, devices, kept, signal) {
 
 /** The meeting's own page, while the person is busy with something else. @param {Tools} tools */
 async function serviceCheck(tools) {
-  const how = tools.service();
-  const found = how && (await service.run(how).catch(() => null));
+  const found = await tools.service().catch(() => null);
   if (found) tools.link.send("service", "final", found);
 }
 

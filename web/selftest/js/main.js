@@ -9,7 +9,6 @@ import { ApiError, call, keepLanguage, meta, redeem, sessionOf } from "../../sha
 import { createTexts, isLang, langOf, loadCatalogue } from "../../shared/i18n.js";
 import { createPlayer, openRecorder, silentTrack } from "./audio.js";
 import * as devices from "./checks/devices.js";
-import { browserAsks } from "./checks/meeting_service.js";
 import { stillSize, watchFrames } from "./checks/picture.js";
 import { pausableClock, systemClock } from "./clock.js";
 import { run } from "./flow.js";
@@ -193,6 +192,14 @@ function stillSource() {
   };
 }
 
+/** Loaded where the person agreed to be seen there, and not before. */
+async function askService() {
+  const service = state.session?.service;
+  if (!session || !service || !mayAsk()) return null;
+  const { browserAsks, run: ask } = await import("./checks/meeting_service.js");
+  return ask(browserAsks(session, service));
+}
+
 /** @param {SessionLink} open @param {Promise<DevicesResult>} settled @returns {import("./flow.js").Tools} */
 function toolsOf(open, settled) {
   return {
@@ -207,7 +214,7 @@ function toolsOf(open, settled) {
     isHidden: () => document.hidden,
     uplinkWorker: `${base}/selftest/js/uplink-worker.js`,
     otherDevice: view.otherDevice,
-    service: () => (session && state.session?.service && mayAsk() ? browserAsks(session, state.session.service) : null),
+    service: askService,
   };
 }
 
