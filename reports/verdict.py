@@ -14,7 +14,7 @@ from probes.measurement import Measurement, not_measured
 from reports.model import ACCOMMODATIONS, CheckResult, Level, Outcome, SkipReason, Verdict
 from reports.profile import CheckRule, Condition, Profile, Rule
 
-__all__ = ["Judgement", "judge", "judge_check", "verdict_of"]
+__all__ = ["Judgement", "judge", "judge_check", "verdict_of", "worst_verdict"]
 
 _SEVERITY = {Outcome.WARN: 1, Outcome.FAIL: 2}
 NOT_MEASURED_ADVICE = {
@@ -109,6 +109,15 @@ def verdict_of(checks: Iterable[CheckResult]) -> Verdict:
     if any(_is_blemish(check) for check in weighed):
         return Verdict.READY_WITH_WARNINGS
     return Verdict.READY
+
+
+def worst_verdict(verdicts: Iterable[str | None]) -> str | None:
+    """Return the worst of several people's verdicts; None where there are none, or somebody has none."""
+    order = [verdict.value for verdict in Verdict]
+    found = list(verdicts)
+    if not found or any(verdict not in order for verdict in found):
+        return None
+    return min((str(verdict) for verdict in found), key=order.index)
 
 
 def _leaves_open(check: CheckResult) -> bool:

@@ -12,7 +12,7 @@ from aiohttp import web
 from readiness.access.contacts import contact_box
 from readiness.logs import log_event
 from readiness.media.pool import MediaSettings, WorkerPool
-from readiness.server import api, health, pages, participant, socket, speedtest, support
+from readiness.server import afterwards, api, health, pages, participant, socket, speedtest, support
 from readiness.server.admission import Admission
 from readiness.server.assets import Assets
 from readiness.server.attempt import end_left_over
@@ -51,7 +51,7 @@ def make_app(services: Services) -> web.Application:
     answer_malformed_ourselves()
     app = web.Application(middlewares=[guard], client_max_size=MAX_BODY_BYTES)
     app[SERVICES] = services
-    for part in (pages, api, participant, support, socket, speedtest, health):
+    for part in (pages, api, participant, afterwards, support, socket, speedtest, health):
         app.add_routes(part.routes)
     app.on_response_prepare.append(set_security_headers)
     app.cleanup_ctx.append(_living)

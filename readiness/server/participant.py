@@ -6,6 +6,7 @@ policy that names the one host that it may ask. The page itself may talk to nobo
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from aiohttp import web
@@ -16,9 +17,9 @@ from readiness.server.middleware import POLICY
 from readiness.server.services import SERVICES, TESTERS, Services, session_of
 from reports.model import rfc3339
 from reports.solution import load_solution
-from reports.store.records import Meeting, Organisation, Session, StoredReport
+from reports.store.records import Feedback, Meeting, Organisation, Session, StoredReport
 
-__all__ = ["routes", "session_extras"]
+__all__ = ["asked_of", "routes", "session_extras"]
 
 routes = web.RouteTableDef()
 WORKER = "selftest/js/reach-worker.js"
@@ -77,3 +78,10 @@ def _recheck(
         return None
     kept = {name: str(client.get(name) or "") for name in ("browser", "os", "form")}
     return {"tested_at": rfc3339(report.created_at), "client": kept}
+
+
+def asked_of(meeting: Meeting | None, given: Feedback | None, now: datetime) -> dict[str, Any] | None:
+    """Return the question's state for a page: None before the end, else the answer so far (0: none)."""
+    if meeting is None or meeting.state == "cancelled" or now < meeting.ends_at:
+        return None
+    return {"score": given.score if given else 0, "problem": given.problem if given else ""}
