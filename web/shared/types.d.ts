@@ -5,7 +5,7 @@ export type Outcome = "pass" | "warn" | "fail" | "skipped" | "not_measured";
 export type Verdict = "ready" | "ready_with_warnings" | "not_ready" | "incomplete";
 export type PhaseName =
   | "devices" | "connect" | "picture" | "sound" | "speaker" | "clock"
-  | "downlink" | "uplink" | "paths" | "tcp_down" | "tcp_up" | "practical" | "finish";
+  | "downlink" | "uplink" | "paths" | "tcp_down" | "tcp_up" | "service" | "practical" | "finish";
 export type Kind = "start" | "mark" | "event" | "final" | "died";
 export type Status =
   | "present" | "NotAllowedError" | "NotFoundError" | "NotReadableError" | "OverconstrainedError"
@@ -21,6 +21,13 @@ export interface Session {
   meeting?: Meeting;
   practical?: string[];
   last_report?: Report;
+  /** the meeting is over, or cancelled: nothing is tested any more */
+  over?: boolean;
+  solution?: { title: string; program_on: string[] };
+  /** the host of the meeting's own page, where it is known */
+  service?: { title: string; host: string; url: string } | null;
+  /** a short check will do, on the same kind of device */
+  recheck?: { tested_at: string; client: { browser: string; os: string; form: string } } | null;
   /** false while a part of the service itself is away */
   service_ready?: boolean;
 }
@@ -29,6 +36,7 @@ export interface Plan {
   type: "plan";
   test: string;
   profile: string;
+  mode: "full" | "recheck";
   phases: { name: PhaseName; budget_s: number; budget_bytes: number }[];
   done: PhaseName[];
   ice_servers: RTCIceServer[];
@@ -52,6 +60,8 @@ export interface Check {
   advice?: string | null;
   cause?: string | null;
   responsible?: string | null;
+  /** when it was measured, where an earlier report said so */
+  measured_at?: string | null;
 }
 
 export interface Report {
@@ -64,6 +74,8 @@ export interface Report {
   checks: Check[];
   advice: string[];
   valid_until?: string;
+  mode?: "full" | "recheck";
+  not_tested?: string[];
   client?: { kind: string; browser?: string; os?: string; form?: string };
 }
 
