@@ -142,6 +142,8 @@ export interface BoardParticipant {
   /** how the link can be sent again, null where no address is known */
   can_resend?: "mail" | "sms" | null;
   handed_over_at?: string | null;
+  /** support has seen to it */
+  taken?: boolean;
   /** only while the leader has typed the PIN */
   phones?: string[];
 }
