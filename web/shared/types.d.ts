@@ -205,7 +205,7 @@ export interface PlannedMeeting {
   participants: PlannedPerson[];
   hosts: PlannedHost[];
 }
-export interface PlannedLine { id: string; title: string; starts_at: string; ends_at: string; state: string; counts: Record<string, number>; labels?: string[] }
+export interface PlannedLine { id: string; title: string; starts_at: string; ends_at: string; state: string; counts: Record<string, number>; labels?: string[]; leaders?: string[] }
 
 declare global {
   /** Scope of an audio worklet, missing in the DOM library. */
