@@ -17,6 +17,8 @@ WINDOW_S = 60.0
 FAILURES_PER_PREFIX = 20
 """Failed links from one /32 or /64 in a minute: a person mistyping a paper link stays far below."""
 FAILURES_GLOBAL = 200
+CODES_GLOBAL = 50
+"""Wrong typed codes in a minute, from everywhere: they have 50 bits, not 256 (LNK-6)."""
 MAX_PREFIXES = 10_000
 
 
@@ -36,8 +38,8 @@ def prefix_of(address: str) -> str:
 class FailureLimiter:
     """Counts failures per prefix and in all over the last minute."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float], most: int = FAILURES_GLOBAL) -> None:
+        self._clock, self._most = clock, most
         self._by_prefix: OrderedDict[str, deque[float]] = OrderedDict()
         self._all: deque[float] = deque()
 
@@ -48,13 +50,19 @@ class FailureLimiter:
         self._by_prefix.move_to_end(prefix_of(address))
         while len(self._by_prefix) > MAX_PREFIXES:
             self._by_prefix.popitem(last=False)
-        for times, limit in ((mine, FAILURES_PER_PREFIX), (self._all, FAILURES_GLOBAL)):
+        for times, limit in ((mine, FAILURES_PER_PREFIX), (self._all, self._most)):
             while times and times[0] <= now - WINDOW_S:
                 times.popleft()
             if len(times) >= limit:
                 raise LimitError("rate.limited", retry_after_s=max(1.0, times[0] + WINDOW_S - now))
         mine.append(now)
         self._all.append(now)
+
+    def forgive(self, address: str) -> None:
+        """Take back the newest count of `address`: what could be guessed is counted before anybody looks."""
+        for times in (self._by_prefix.get(prefix_of(address)), self._all):
+            if times:
+                times.pop()
 
 
 class TokenBucket:

@@ -103,7 +103,7 @@ async def close_support_links(settings: Settings, *, organisation: str) -> int:
     """Close every support link of the organisation with the pages they opened; return how many. Raises SettingError."""
     async with _store(settings) as store:
         found = await _organisation(store, organisation)
-        return await store.revoke_support_links(found.id, datetime.now(tz=UTC))
+        return await store.revoke_links(found.id, "support", datetime.now(tz=UTC))
 
 
 async def _organisation(store: Store, slug: str) -> Organisation:

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from readiness.access.links import cookie_name, redeem, start_drop_in
+from readiness.access.links import cookie_name, redeem, redeem_code, start_drop_in
 from readiness.errors import AccessError, InputError
 from readiness.logs import log_event
 from readiness.server.board import board_json, organisation_json
@@ -28,24 +28,38 @@ MAX_BODY_BYTES = 4096
 EVENT_KEEPALIVE_S = 4.0
 """Between looks at whether the session still holds: a revoked link goes dark within 5 s."""
 LEADERS = frozenset({"leader"})
-FOLDERS = {"leader": "board", "support": "support"}
+FOLDERS = {"leader": "board", "support": "support", "organiser": "plan"}
 """Where the page of a session stands; everybody else's is the self-test's."""
 
 
 @routes.post("/api/v1/links/redeem")
 async def redeem_link(request: web.Request) -> web.Response:
-    """Swap the token of a link for a session; the cookie is named by the session's public id."""
+    """Swap the token of a link, or the code of a letter, for a session; the cookie is named by its public id."""
     services = request.app[SERVICES]
     body = await _body(request)
-    organisation, token = body.get("organisation"), body.get("token")
-    if not isinstance(organisation, str) or not isinstance(token, str):
+    organisation, token, code = body.get("organisation"), body.get("token"), body.get("code")
+    if not isinstance(organisation, str) or not isinstance(code if token is None else token, str):
         raise InputError("request.malformed")
+    if token is None:
+        session, secret = await _redeem_code(request, services, organisation, str(code))
+        return _opened(request, services, session, secret)
     try:
         session, secret = await redeem(services.store, organisation=organisation, token=token, now=services.now())
     except AccessError:
         services.failures.failed(caller(request).address)
         raise
     return _opened(request, services, session, secret)
+
+
+async def _redeem_code(request: web.Request, services: Services, organisation: str, code: str) -> tuple[Session, str]:
+    """Count the try first, so that many at the same moment can't all be looked up; take it back where it opened."""
+    address = caller(request).address
+    services.codes.failed(address)
+    opened = await redeem_code(
+        services.store, services.contacts, organisation=organisation, code=code, now=services.now()
+    )
+    services.codes.forgive(address)
+    return opened
 
 
 @routes.post("/api/v1/organisations/{organisation}/try")

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from readiness.access.bandwidth import Load, SpeedGate
 from readiness.access.contacts import ContactBox
-from readiness.access.limits import FailureLimiter
+from readiness.access.limits import CODES_GLOBAL, FailureLimiter
 from readiness.access.links import cookie_name, hash_token
 from readiness.access.origin import Caller, caller_of
 from readiness.errors import AccessError
@@ -52,9 +52,12 @@ class Services:
     draining: bool = False
     """Set by SIGTERM: running tests finish, new ones are sent away."""
     speed: SpeedGate = field(init=False)
+    codes: FailureLimiter = field(init=False)
+    """Typed codes that open nothing; all processes together keep to the one budget."""
 
     def __post_init__(self) -> None:
-        """Let the speed test see how busy the self-tests keep us."""
+        """Let the speed test see how busy the self-tests keep us, and share out the budget of wrong codes."""
+        self.codes = FailureLimiter(time.monotonic, max(1, CODES_GLOBAL // self.settings.workers))
         self.speed = SpeedGate(self._load, time.monotonic)
 
     def _load(self) -> Load:

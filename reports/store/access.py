@@ -8,38 +8,74 @@ about a digest tells nothing about the 256-bit token.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from .part import StorePart, checked_hash
-from .records import Invitation, Session
-from .tables import invitation, organisation, session
+from .records import TESTS_AFTER_END, Host, Invitation, InvitationKind, Session
+from .tables import host, invitation, meeting, organisation, session
 
-__all__ = ["AccessPart"]
+__all__ = ["MOST_PIN_TRIES", "AccessPart"]
+
+MOST_PIN_TRIES: Final = 5
+_LINK: Final = [invitation.c[name] for name in Invitation.__dataclass_fields__]
+_OWN: Final = [name for name in Session.__dataclass_fields__ if name != "testing_until"]
 
 
 class AccessPart(StorePart):
     """The part of the store that knows who may open what."""
 
-    async def add_invitation(self, added: Invitation, token_hash: bytes) -> None:
-        """Store a link by the SHA-256 of its token."""
+    async def add_invitation(self, added: Invitation, token_hash: bytes, code_hash: bytes | None = None) -> None:
+        """Store a link by the SHA-256 of its token, and the code for typing it by its keyed hash."""
         values = {name: getattr(added, name) for name in Invitation.__dataclass_fields__}
+        values["code_hash"] = None if code_hash is None else checked_hash(code_hash)
         async with self._database.write() as connection:
             await connection.execute(sa.insert(invitation).values(token_hash=checked_hash(token_hash), **values))
 
     async def find_invitation(self, organisation_slug: str, token_hash: bytes, now: datetime) -> Invitation | None:
         """Return the link if it opens anything in this organisation at this moment."""
-        row = await self._first(
-            sa.select(*(invitation.c[name] for name in Invitation.__dataclass_fields__))
-            .join(organisation, organisation.c.id == invitation.c.organisation_id)
-            .where(
-                invitation.c.token_hash == checked_hash(token_hash),
-                organisation.c.slug == organisation_slug,
-                invitation.c.expires_at > now,
-                invitation.c.revoked_at.is_(None),
-            )
+        return await self._link(_at(organisation_slug), invitation.c.token_hash == checked_hash(token_hash), _open(now))
+
+    async def find_code(self, organisation_slug: str, code_hash: bytes, now: datetime) -> Invitation | None:
+        """Return the link that this typed code stands for, if it opens anything here at this moment."""
+        return await self._link(_at(organisation_slug), invitation.c.code_hash == checked_hash(code_hash), _open(now))
+
+    async def link_by_hash(self, kind: InvitationKind, token_hash: bytes, now: datetime) -> Invitation | None:
+        """Return the open link of one kind whose token says itself where it belongs: for programs and calendars."""
+        return await self._link(
+            invitation.c.kind == kind, invitation.c.token_hash == checked_hash(token_hash), _open(now)
         )
+
+    async def invitation_for(
+        self, *, participant_id: str | None = None, host_id: str | None = None, kind: InvitationKind, now: datetime
+    ) -> Invitation | None:
+        """Return the open link of this kind that one participant or host has; of several the one that opens longest."""
+        whose = invitation.c.participant_id == participant_id if participant_id else invitation.c.host_id == host_id
+        return await self._link(whose, invitation.c.kind == kind, _open(now))
+
+    async def invitations(self, meeting_id: str) -> list[Invitation]:
+        """Return every link of the meeting, revoked ones too."""
+        rows = await self._rows(
+            sa.select(*_LINK).where(invitation.c.meeting_id == meeting_id).order_by(invitation.c.id)
+        )
+        return [Invitation(**row._asdict()) for row in rows]
+
+    async def feed_of(self, organisation_id: str, wanted: Host, now: datetime) -> Invitation | None:
+        """Return the open calendar link of this host, or of the same person in another meeting."""
+        same = host.c.id == wanted.id
+        if wanted.person_hash is not None:
+            same = sa.or_(same, host.c.person_hash == wanted.person_hash)
+        return await self._link(
+            invitation.c.organisation_id == organisation_id,
+            invitation.c.kind == "feed",
+            invitation.c.host_id.in_(sa.select(host.c.id).where(same)),
+            _open(now),
+        )
+
+    async def _link(self, *conditions: sa.ColumnElement[bool]) -> Invitation | None:
+        chosen = sa.select(*_LINK).where(*conditions)
+        row = await self._first(chosen.order_by(invitation.c.expires_at.desc(), invitation.c.id).limit(1))
         return None if row is None else Invitation(**row._asdict())
 
     async def revoke_invitation(self, invitation_id: str, now: datetime) -> bool:
@@ -56,13 +92,13 @@ class AccessPart(StorePart):
                 meetings.add(row.meeting_id)
             return row is not None
 
-    async def revoke_support_links(self, organisation_id: str, now: datetime) -> int:
-        """Close every open link for support of this organisation, with its sessions; return how many links."""
+    async def revoke_links(self, organisation_id: str, kind: InvitationKind, now: datetime) -> int:
+        """Close every open link of one kind in this organisation, with its sessions; return how many links."""
         statement = (
             sa.update(invitation)
             .where(
                 invitation.c.organisation_id == organisation_id,
-                invitation.c.kind == "support",
+                invitation.c.kind == kind,
                 invitation.c.revoked_at.is_(None),
                 invitation.c.expires_at > now,
             )
@@ -71,23 +107,63 @@ class AccessPart(StorePart):
         async with self._database.write() as connection:
             return (await connection.execute(statement)).rowcount
 
+    async def revoke_of(self, now: datetime, *, participant_id: str | None = None, host_id: str | None = None) -> int:
+        """Close every open link of one participant or host with the pages they opened; return how many."""
+        whose = invitation.c.participant_id == participant_id if participant_id else invitation.c.host_id == host_id
+        statement = sa.update(invitation).where(whose, _open(now)).values(revoked_at=now)
+        async with self._changing_boards() as (connection, meetings):
+            found = list((await connection.execute(statement.returning(invitation.c.meeting_id))).scalars())
+            meetings.update(found)
+            return len(found)
+
+    async def set_pin(self, session_id: str, pin_hash: bytes, expires_at: datetime) -> None:
+        """Let the page try this one-time code, in place of an earlier one."""
+        values = {"pin_hash": checked_hash(pin_hash), "pin_expires_at": expires_at, "pin_tries": 0}
+        async with self._database.write() as connection:
+            await connection.execute(sa.update(session).where(session.c.id == session_id).values(values))
+
+    async def try_pin(self, session_id: str, pin_hash: bytes, now: datetime, unlocked_until: datetime) -> bool:
+        """Try the one-time code: it opens once, and after five tries never, however many try at the same moment."""
+        right = session.c.pin_hash == checked_hash(pin_hash)
+        statement = (
+            sa.update(session)
+            .where(
+                session.c.id == session_id,
+                session.c.pin_hash.is_not(None),
+                session.c.pin_expires_at > now,
+                session.c.pin_tries < MOST_PIN_TRIES,
+            )
+            .values(
+                pin_tries=session.c.pin_tries + 1,
+                unlocked_until=sa.case((right, unlocked_until), else_=session.c.unlocked_until),
+                pin_hash=sa.case((right, sa.null()), else_=session.c.pin_hash),
+            )
+            .returning(session.c.pin_hash)
+        )
+        async with self._database.write() as connection:
+            row = (await connection.execute(statement)).first()
+            return row is not None and row.pin_hash is None
+
+    async def unlocked(self, session_id: str, now: datetime) -> bool:
+        """Return whether the page may show phone numbers now."""
+        chosen = sa.select(session.c.id).where(session.c.id == session_id, session.c.unlocked_until > now)
+        return await self._first(chosen) is not None
+
     async def add_session(self, added: Session, secret_hash: bytes) -> None:
         """Store a session by the SHA-256 of its cookie."""
-        values = {name: getattr(added, name) for name in Session.__dataclass_fields__}
+        values = {name: getattr(added, name) for name in _OWN}
         async with self._database.write() as connection:
             await connection.execute(sa.insert(session).values(secret_hash=checked_hash(secret_hash), **values))
 
     async def session_by_id(self, session_id: str) -> Session | None:
         """Return the session without its secret, expired or not: for the server's own chores, never for a caller."""
-        row = await self._first(
-            sa.select(*(session.c[name] for name in Session.__dataclass_fields__)).where(session.c.id == session_id)
-        )
-        return None if row is None else Session(**row._asdict())
+        row = await self._first(_sessions().where(session.c.id == session_id))
+        return None if row is None else _session_of(row)
 
     async def find_session(self, session_id: str, secret_hash: bytes, now: datetime) -> Session | None:
         """Return the session if the secret is its own, it has not expired, and its link still opens."""
         row = await self._first(
-            sa.select(*(session.c[name] for name in Session.__dataclass_fields__))
+            _sessions()
             .outerjoin(invitation, invitation.c.id == session.c.invitation_id)
             .where(
                 session.c.id == session_id,
@@ -96,7 +172,22 @@ class AccessPart(StorePart):
                 sa.or_(session.c.invitation_id.is_(None), _open(now)),
             )
         )
-        return None if row is None else Session(**row._asdict())
+        return None if row is None else _session_of(row)
+
+
+def _sessions() -> sa.Select[Any]:
+    columns = [session.c[name] for name in _OWN]
+    return sa.select(*columns, meeting.c.ends_at).outerjoin_from(session, meeting, meeting.c.id == session.c.meeting_id)
+
+
+def _session_of(row: sa.Row[Any]) -> Session:
+    until = None if row.ends_at is None or row.kind != "participant" else row.ends_at + TESTS_AFTER_END
+    return Session(**{name: getattr(row, name) for name in _OWN}, testing_until=until)
+
+
+def _at(slug: str) -> sa.ColumnElement[bool]:
+    chosen = sa.select(organisation.c.id).where(organisation.c.slug == slug)
+    return invitation.c.organisation_id == chosen.scalar_subquery()
 
 
 def _open(now: datetime) -> sa.ColumnElement[Any]:

@@ -1,18 +1,28 @@
-"""Organisations, meetings and their participants."""
+"""Organisations, meetings, their participants and hosts. What changes a meeting names its organisation too (AUT-2)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .errors import Gone
 from .part import StorePart
-from .records import Meeting, Organisation, Participant
-from .tables import meeting, organisation, participant
+from .records import ANSWERS_AFTER_END, Host, Meeting, MeetingLine, Organisation, Outgoing, Participant
+from .tables import host, invitation, meeting, organisation, outbox, participant, report, session
 
 __all__ = ["MeetingPart", "meeting_of", "participant_of"]
+
+CHANGEABLE: Final = frozenset(Meeting.__dataclass_fields__) - {"id", "organisation_id", "state", "sequence"}
+MOVES: Final = frozenset({"starts_at", "ends_at", "join_link", "solution"})
+"""What a calendar has to be told of."""
+OF_PERSON: Final = frozenset({"role", "label", "locale", "together", "reach", "contact"})
+OF_HOST: Final = frozenset({"role", "label", "locale", "reach", "person_hash"})
 
 
 class MeetingPart(StorePart):
@@ -49,17 +59,171 @@ class MeetingPart(StorePart):
         row = await self._first(sa.select(organisation).where(organisation.c.id == organisation_id))
         return None if row is None else _organisation_of(row)
 
-    async def add_meeting(self, added: Meeting, participants: Sequence[Participant]) -> None:
-        """Store a meeting and all who take part, or nothing at all."""
-        if any(person.meeting_id != added.id for person in participants):
-            raise ValueError("a participant names another meeting")
-        values = {name: getattr(added, name) for name in Meeting.__dataclass_fields__}
-        values |= {"practical": list(added.practical), "reminders": list(added.reminders)}
+    async def add_meeting(
+        self,
+        added: Meeting,
+        participants: Sequence[Participant],
+        hosts: Sequence[Host] = (),
+        messages: Sequence[Outgoing] = (),
+    ) -> None:
+        """Store a meeting, all who take part and lead it, and what is to be sent to them, or nothing at all."""
+        await self.add_meetings([(added, participants, hosts, messages)])
+
+    async def add_meetings(
+        self, batch: Sequence[tuple[Meeting, Sequence[Participant], Sequence[Host], Sequence[Outgoing]]]
+    ) -> None:
+        """Store many meetings as `add_meeting` does one: all of them, or none."""
         async with self._database.write() as connection:
-            await connection.execute(sa.insert(meeting).values(values))
-            if participants:
-                rows = [{name: getattr(p, name) for name in Participant.__dataclass_fields__} for p in participants]
-                await connection.execute(sa.insert(participant), rows)
+            for added, participants, hosts, messages in batch:
+                await _add(connection, added, participants, hosts)
+                await self._put_outgoing(connection, messages)
+        if any(messages for *_, messages in batch):
+            self.queued.set()
+
+    async def change_meeting(
+        self,
+        organisation_id: str,
+        meeting_id: str,
+        changes: Mapping[str, Any],
+        *,
+        messages: Sequence[Outgoing] = (),
+        drops: Collection[str] = (),
+    ) -> Meeting:
+        """Change fields of a meeting and return it. Its links and open pages last until the new end; `Gone`: no such.
+
+        `sequence` counts up where the time or the link changed. Give only what is really another: an encrypted link
+        looks different each time. Waiting messages of the kinds `drops` are dropped, then `messages` queued.
+        """
+        if not set(changes) <= CHANGEABLE:
+            raise ValueError(f"not to be changed: {sorted(set(changes) - CHANGEABLE)}")
+        async with self._changing_boards() as (connection, meetings):
+            found = await _locked(connection, organisation_id, meeting_id)
+            changed = replace(found, **changes)
+            if any(getattr(changed, name) != getattr(found, name) for name in MOVES):
+                changed = replace(changed, sequence=found.sequence + 1)
+            if changed == found:
+                return found
+            await connection.execute(sa.update(meeting).where(meeting.c.id == meeting_id).values(_values(changed)))
+            if changed.ends_at != found.ends_at:
+                until = changed.ends_at + ANSWERS_AFTER_END
+                links = invitation.c.meeting_id == meeting_id
+                await connection.execute(sa.update(invitation).where(links).values(expires_at=until))
+                pages = session.c.meeting_id == meeting_id
+                await connection.execute(sa.update(session).where(pages).values(expires_at=until))
+            await self._drop_waiting(connection, meeting_id, drops)
+            await self._put_outgoing(connection, messages)
+            meetings.add(meeting_id)
+        if messages:
+            self.queued.set()
+        return changed
+
+    async def cancel_meeting(
+        self, organisation_id: str, meeting_id: str, now: datetime, *, messages: Sequence[Outgoing] = ()
+    ) -> Meeting:
+        """Cancel the meeting: close its participants' links, drop what waits to be sent, then queue `messages`.
+
+        Again changes nothing.
+        """
+        async with self._changing_boards() as (connection, meetings):
+            found = await _locked(connection, organisation_id, meeting_id)
+            if found.state == "cancelled":
+                return found
+            changed = replace(found, state="cancelled", sequence=found.sequence + 1)
+            await connection.execute(sa.update(meeting).where(meeting.c.id == meeting_id).values(_values(changed)))
+            links = sa.update(invitation).where(
+                invitation.c.meeting_id == meeting_id, invitation.c.kind == "participant"
+            )
+            await connection.execute(links.where(invitation.c.revoked_at.is_(None)).values(revoked_at=now))
+            await self._drop_waiting(connection, meeting_id, None)
+            await self._put_outgoing(connection, messages)
+            meetings.add(meeting_id)
+        if messages:
+            self.queued.set()
+        return changed
+
+    @staticmethod
+    async def _drop_waiting(connection: AsyncConnection, meeting_id: str, kinds: Collection[str] | None) -> None:
+        waiting = sa.update(outbox).where(outbox.c.meeting_id == meeting_id, outbox.c.state == "waiting")
+        if kinds is not None:
+            waiting = waiting.where(outbox.c.kind.in_(kinds))
+        await connection.execute(waiting.values(state="dropped"))
+
+    async def meeting_in(self, organisation_id: str, meeting_id: str) -> Meeting | None:
+        """Return the meeting with this id if it is this organisation's."""
+        row = await self._first(_meeting_in(organisation_id, meeting_id))
+        return None if row is None else meeting_of(row)
+
+    async def meeting_by_key(self, organisation_id: str, import_key: bytes) -> Meeting | None:
+        """Return the meeting that was imported, or asked for, under this key."""
+        chosen = sa.select(meeting).where(
+            meeting.c.organisation_id == organisation_id, meeting.c.import_key == import_key
+        )
+        row = await self._first(chosen)
+        return None if row is None else meeting_of(row)
+
+    async def meetings(
+        self,
+        organisation_id: str,
+        *,
+        starts: tuple[datetime, datetime],
+        now: datetime,
+        after: str | None = None,
+        most: int = 100,
+        search: str = "",
+    ) -> list[MeetingLine]:
+        """Return meetings that start in the half-open span `starts`, the earliest first, at most `most`.
+
+        `after`: the id of the last one seen. `search`: a part of a title or of a participant's or leader's label. Four
+        queries, however many there are.
+        """
+        chosen = sa.select(meeting).where(
+            meeting.c.organisation_id == organisation_id,
+            meeting.c.starts_at >= starts[0],
+            meeting.c.starts_at < starts[1],
+        )
+        if after is not None:
+            last = sa.select(meeting.c.starts_at).where(
+                meeting.c.id == after, meeting.c.organisation_id == organisation_id
+            )
+            chosen = chosen.where(
+                sa.tuple_(meeting.c.starts_at, meeting.c.id) > sa.tuple_(last.scalar_subquery(), after)
+            )
+        if search:
+            chosen = chosen.where(_matches(search))
+        rows = await self._rows(chosen.order_by(meeting.c.starts_at, meeting.c.id).limit(most))
+        return await self._lines([meeting_of(row) for row in rows], now) if rows else []
+
+    async def meetings_of_person(
+        self, organisation_id: str, person_hash: bytes, *, starts: tuple[datetime, datetime]
+    ) -> list[Meeting]:
+        """Return the meetings that this person leads or runs and that start in the half-open span, earliest first."""
+        mine = sa.select(host.c.meeting_id).where(host.c.person_hash == person_hash)
+        chosen = sa.select(meeting).where(
+            meeting.c.organisation_id == organisation_id,
+            meeting.c.id.in_(mine),
+            meeting.c.starts_at >= starts[0],
+            meeting.c.starts_at < starts[1],
+        )
+        return [meeting_of(row) for row in await self._rows(chosen.order_by(meeting.c.starts_at, meeting.c.id))]
+
+    async def _lines(self, found: Sequence[Meeting], now: datetime) -> list[MeetingLine]:
+        ids = [one.id for one in found]
+        newest = sa.select(sa.func.max(report.c.number)).where(report.c.meeting_id.in_(ids))
+        newest = newest.group_by(report.c.participant_id)
+        said = sa.select(report.c.participant_id, report.c.verdict, report.c.valid_until)
+        people = sa.select(participant.c.id, participant.c.meeting_id, participant.c.label)
+        people = people.where(participant.c.meeting_id.in_(ids)).order_by(participant.c.position)
+        leads = sa.select(host.c.meeting_id, host.c.label).where(host.c.meeting_id.in_(ids), host.c.role == "leader")
+        async with self._database.read() as connection:
+            reports = (await connection.execute(said.where(report.c.number.in_(newest)))).all()
+            listed = (await connection.execute(people)).all()
+            leaders = (await connection.execute(leads.order_by(host.c.label))).all()
+        states = {one.participant_id: "stale" if one.valid_until <= now else one.verdict for one in reports}
+        counts: dict[str, Counter[str]] = defaultdict(Counter)
+        for person in listed:
+            counts[person.meeting_id][states.get(person.id, "not_tested")] += 1
+        labels, names = _labels(listed), _labels(leaders)
+        return [MeetingLine(one, dict(counts[one.id]), labels[one.id], names[one.id]) for one in found]
 
     async def meeting(self, meeting_id: str) -> Meeting | None:
         """Return the meeting with this id."""
@@ -72,6 +236,96 @@ class MeetingPart(StorePart):
         """Return the participant with this id."""
         row = await self._first(sa.select(participant).where(participant.c.id == participant_id))
         return None if row is None else participant_of(row)
+
+    async def participants(self, meeting_id: str) -> list[Participant]:
+        """Return everybody in the meeting, in order."""
+        chosen = sa.select(participant).where(participant.c.meeting_id == meeting_id).order_by(participant.c.position)
+        return [participant_of(row) for row in await self._rows(chosen)]
+
+    async def add_participant(self, organisation_id: str, meeting_id: str, added: Participant) -> Participant:
+        """Store one more participant, after the others, and return it with its position. `Gone`: no such meeting."""
+        if added.meeting_id != meeting_id:
+            raise ValueError("the participant names another meeting")
+        async with self._changing_boards() as (connection, meetings):
+            await _locked(connection, organisation_id, meeting_id)
+            last = sa.select(sa.func.max(participant.c.position)).where(participant.c.meeting_id == meeting_id)
+            position = (await connection.execute(last)).scalar()
+            stored = replace(added, position=0 if position is None else position + 1)
+            await connection.execute(sa.insert(participant).values(_values(stored)))
+            meetings.add(meeting_id)
+            return stored
+
+    async def change_participant(
+        self, organisation_id: str, meeting_id: str, participant_id: str, changes: Mapping[str, Any]
+    ) -> Participant:
+        """Change fields of a participant and return it. `Gone`: no such one in this organisation's meeting."""
+        if not set(changes) <= OF_PERSON:
+            raise ValueError(f"not to be changed: {sorted(set(changes) - OF_PERSON)}")
+        async with self._changing_boards() as (connection, meetings):
+            await _locked(connection, organisation_id, meeting_id)
+            mine = sa.and_(participant.c.id == participant_id, participant.c.meeting_id == meeting_id)
+            if changes:
+                await connection.execute(sa.update(participant).where(mine).values(dict(changes)))
+            row = (await connection.execute(sa.select(participant).where(mine))).first()
+            if row is None:
+                raise Gone("no such participant")
+            meetings.add(meeting_id)
+            return participant_of(row)
+
+    async def remove_participant(self, organisation_id: str, meeting_id: str, participant_id: str) -> bool:
+        """Take somebody out, with links, pages, messages and reports; False where there is no such one."""
+        async with self._changing_boards() as (connection, meetings):
+            await _locked(connection, organisation_id, meeting_id)
+            mine = sa.and_(participant.c.id == participant_id, participant.c.meeting_id == meeting_id)
+            meetings.add(meeting_id)
+            return (await connection.execute(sa.delete(participant).where(mine))).rowcount == 1
+
+    async def hosts(self, meeting_id: str) -> list[Host]:
+        """Return the leaders and technical hosts of the meeting, leaders first."""
+        chosen = sa.select(host).where(host.c.meeting_id == meeting_id).order_by(host.c.role, host.c.id)
+        return [_host_of(row) for row in await self._rows(chosen)]
+
+    async def host(self, host_id: str) -> Host | None:
+        """Return the leader or technical host with this id."""
+        row = await self._first(sa.select(host).where(host.c.id == host_id))
+        return None if row is None else _host_of(row)
+
+    async def add_host(self, organisation_id: str, meeting_id: str, added: Host) -> Host:
+        """Store one more leader or technical host. `Gone`: no such meeting."""
+        if added.meeting_id != meeting_id:
+            raise ValueError("the host names another meeting")
+        async with self._changing_boards() as (connection, meetings):
+            found = await _locked(connection, organisation_id, meeting_id)
+            await connection.execute(sa.insert(host).values(_values(added)))
+            await _carry_feeds(connection, found, [added])
+            meetings.add(meeting_id)
+            return added
+
+    async def change_host(
+        self, organisation_id: str, meeting_id: str, host_id: str, changes: Mapping[str, Any]
+    ) -> Host:
+        """Change fields of a host and return it. `Gone`: no such one in this organisation's meeting."""
+        if not set(changes) <= OF_HOST:
+            raise ValueError(f"not to be changed: {sorted(set(changes) - OF_HOST)}")
+        async with self._changing_boards() as (connection, meetings):
+            found = await _locked(connection, organisation_id, meeting_id)
+            mine = sa.and_(host.c.id == host_id, host.c.meeting_id == meeting_id)
+            if changes:
+                await connection.execute(sa.update(host).where(mine).values(dict(changes)))
+            row = (await connection.execute(sa.select(host).where(mine))).first()
+            if row is None:
+                raise Gone("no such host")
+            await _carry_feeds(connection, found, [_host_of(row)])
+            meetings.add(meeting_id)
+            return _host_of(row)
+
+    async def remove_host(self, organisation_id: str, meeting_id: str, host_id: str) -> bool:
+        """Take a host out, with links, pages and messages; False where there is no such one."""
+        async with self._changing_boards() as (connection, meetings):
+            await _locked(connection, organisation_id, meeting_id)
+            mine = sa.and_(host.c.id == host_id, host.c.meeting_id == meeting_id)
+            meetings.add(meeting_id)
+            return (await connection.execute(sa.delete(host).where(mine))).rowcount == 1
 
     async def set_practical(self, participant_id: str, *, phone_encrypted: bytes | None) -> None:
         """Keep or take away the number this participant can be reached at; the caller encrypted it."""
@@ -93,11 +347,81 @@ def meeting_of(row: sa.Row[Any]) -> Meeting:
     return Meeting(**{**values, **lists})
 
 
-def participant_of(row: sa.Row[Any]) -> Participant:
-    """Read a row that has the participant's columns."""
-    return Participant(**{name: getattr(row, name) for name in Participant.__dataclass_fields__})
+def participant_of(row: sa.Row[Any], prefix: str = "") -> Participant:
+    """Read a row that has the participant's columns, each under `prefix`."""
+    return Participant(**{name: getattr(row, prefix + name) for name in Participant.__dataclass_fields__})
+
+
+def _host_of(row: sa.Row[Any]) -> Host:
+    return Host(**{name: getattr(row, name) for name in Host.__dataclass_fields__})
 
 
 def _organisation_of(row: sa.Row[Any]) -> Organisation:
     values = {name: getattr(row, name) for name in Organisation.__dataclass_fields__}
     return Organisation(**{**values, "languages": tuple(values["languages"])})
+
+
+def _labels(rows: Iterable[Any]) -> Mapping[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = defaultdict(tuple)
+    for row in rows:
+        found[row.meeting_id] += (row.label,) if row.label else ()
+    return found
+
+
+def _values(record: Meeting | Participant | Host) -> dict[str, Any]:
+    values = {name: getattr(record, name) for name in record.__dataclass_fields__}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def _meeting_in(organisation_id: str, meeting_id: str) -> sa.Select[Any]:
+    return sa.select(meeting).where(meeting.c.id == meeting_id, meeting.c.organisation_id == organisation_id)
+
+
+async def _locked(connection: AsyncConnection, organisation_id: str, meeting_id: str) -> Meeting:
+    """Return the meeting and keep others from changing it until the transaction ends. Raises `Gone`."""
+    row = (await connection.execute(_meeting_in(organisation_id, meeting_id).with_for_update())).first()
+    if row is None:
+        raise Gone("no such meeting")
+    return meeting_of(row)
+
+
+async def _add(
+    connection: AsyncConnection, added: Meeting, participants: Sequence[Participant], hosts: Sequence[Host]
+) -> None:
+    named = {person.meeting_id for person in participants} | {one.meeting_id for one in hosts}
+    if named - {added.id}:
+        raise ValueError("a participant or host names another meeting")
+    await connection.execute(sa.insert(meeting).values(_values(added)))
+    if participants:
+        await connection.execute(sa.insert(participant), [_values(person) for person in participants])
+    if hosts:
+        await connection.execute(sa.insert(host), [_values(one) for one in hosts])
+        await _carry_feeds(connection, added, hosts)
+
+
+async def _carry_feeds(connection: AsyncConnection, found: Meeting, hosts: Sequence[Host]) -> None:
+    """Let the calendar links of these people hang on this meeting where it ends later than the one they hung on."""
+    until = found.ends_at + ANSWERS_AFTER_END
+    for one in hosts:
+        if one.person_hash is None:
+            continue
+        same = sa.select(host.c.id).where(host.c.person_hash == one.person_hash)
+        feeds = sa.update(invitation).where(
+            invitation.c.kind == "feed",
+            invitation.c.organisation_id == found.organisation_id,
+            invitation.c.host_id.in_(same),
+            invitation.c.expires_at < until,
+        )
+        await connection.execute(feeds.values(host_id=one.id, meeting_id=found.id, expires_at=until))
+
+
+def _matches(search: str) -> sa.ColumnElement[bool]:
+    """Titles and labels that contain `search`; SQLite knows small and capital letters of ASCII only."""
+    spellings = {search, search.lower(), search.upper(), search.capitalize(), search.title()}
+
+    def within(column: sa.Column[Any]) -> sa.ColumnElement[bool]:
+        return sa.or_(*(column.icontains(one, autoescape=True) for one in sorted(spellings)))
+
+    people = sa.select(participant.c.meeting_id).where(within(participant.c.label))
+    leaders = sa.select(host.c.meeting_id).where(within(host.c.label))
+    return sa.or_(within(meeting.c.title), meeting.c.id.in_(people), meeting.c.id.in_(leaders))

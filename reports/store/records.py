@@ -6,26 +6,31 @@ import secrets
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 __all__ = [
+    "ANSWERS_AFTER_END",
     "CODE_ALPHABET",
     "CODE_LENGTH",
+    "TESTS_AFTER_END",
     "BoardRow",
     "Channel",
     "Feedback",
+    "FeedbackCell",
     "Host",
     "HostRole",
     "Invitation",
     "InvitationKind",
     "Meeting",
+    "MeetingLine",
     "MeetingState",
     "Organisation",
     "Outgoing",
     "OutgoingState",
     "Participant",
     "Purged",
+    "ReminderDue",
     "SelfTest",
     "SelfTestState",
     "Session",
@@ -48,6 +53,10 @@ CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base32: no I, L, O, U, so that a code survives being read aloud."""
 CODE_LENGTH = 6
 """30 bits: names a report to support inside one organisation; it opens nothing, so it need not be unguessable."""
+TESTS_AFTER_END = timedelta(hours=1)
+"""A link of a meeting tests until the meeting's end plus this."""
+ANSWERS_AFTER_END = timedelta(days=7)
+"""So long after the end the link still opens the one question about how it went."""
 _MISREAD = str.maketrans("OILU", "011V")
 _MOST_TYPED = 40
 """Characters looked at of what somebody typed as a code."""
@@ -65,14 +74,14 @@ def new_code() -> str:
     return "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH))
 
 
-def clean_code(typed: str) -> str | None:
-    """Return the report code that somebody meant to type, or None where it can't be one.
+def clean_code(typed: str, length: int = CODE_LENGTH) -> str | None:
+    """Return the code of `length` characters that somebody meant to type, or None where it can't be one.
 
     Small letters, spaces and hyphens do not matter; O is 0, I and L are 1, as Crockford has it, and U is heard for V.
     """
     plain = unicodedata.normalize("NFKC", typed[:_MOST_TYPED]).upper()
     code = "".join(letter for letter in plain if letter.isalnum()).translate(_MISREAD)
-    return code if len(code) == CODE_LENGTH and set(code) <= set(CODE_ALPHABET) else None
+    return code if len(code) == length and set(code) <= set(CODE_ALPHABET) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +202,24 @@ class Feedback:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedbackCell:
+    """Answers of one kind of people after one verdict: how many, and how many of them said that it worked (4 or 5)."""
+
+    role: str
+    profile: str
+    solution: str
+    verdict: str | None
+    answers: int
+    worked: int
+    problems: Mapping[str, int] = field(default_factory=dict)
+    """How often each word was chosen; words of fewer people than a cell needs are left out."""
+
+
+@dataclass(frozen=True, slots=True)
 class Invitation:
     """A link that was given out; its token is stored as a hash only and is not part of this value.
 
-    A link for support has no meeting, every other link has one.
+    Links for support, organisers and programs have no meeting, every other link has one.
     """
 
     id: str
@@ -220,6 +243,8 @@ class Session:
     meeting_id: str | None
     participant_id: str | None
     expires_at: datetime
+    testing_until: datetime | None = field(default=None, compare=False)
+    """Until when a meeting's page may test, told by the store when it finds the session; None: as long as it lives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +292,27 @@ class BoardRow:
 
 
 @dataclass(frozen=True, slots=True)
+class MeetingLine:
+    """One line of the organiser's list."""
+
+    meeting: Meeting
+    people: Mapping[str, int]
+    """How many participants are in each state: not_tested, stale, or the newest report's verdict."""
+    labels: tuple[str, ...]
+    """What the participants are called, in order."""
+    leaders: tuple[str, ...]
+    """What the leaders are called."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReminderDue:
+    """Somebody to remind: invited, reachable, and without a report that is still valid."""
+
+    meeting: Meeting
+    participant: Participant
+
+
+@dataclass(frozen=True, slots=True)
 class Purged:
     """How many rows one purge deleted, emptied or unlinked."""
 
@@ -278,3 +324,5 @@ class Purged:
     sessions: int = 0
     meetings: int = 0
     old_figures: int = 0
+    hosts: int = 0
+    answers: int = 0

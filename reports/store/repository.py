@@ -12,8 +12,10 @@ import sqlalchemy as sa
 from . import migrations
 from .access import AccessPart
 from .engine import LOCK_TIMEOUT_S, TIME_LIMIT_S, Database
+from .feedback import FeedbackPart
 from .meetings import MeetingPart
 from .notify import Watcher
+from .outbox import OutboxPart
 from .retention import RetentionPart
 from .self_tests import SelfTestPart
 from .stored_reports import ReportPart
@@ -21,7 +23,7 @@ from .stored_reports import ReportPart
 __all__ = ["Store"]
 
 
-class Store(MeetingPart, AccessPart, SelfTestPart, ReportPart, RetentionPart):
+class Store(MeetingPart, AccessPart, OutboxPart, SelfTestPart, ReportPart, FeedbackPart, RetentionPart):
     """Reads and writes of the service. Every method may raise `StoreUnavailable`; a write that returned is on disk."""
 
     @classmethod

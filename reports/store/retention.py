@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .part import StorePart
-from .records import Purged, new_id
-from .tables import invitation, meeting, participant, report, self_test, session, unlinked_report
+from .records import ANSWERS_AFTER_END, Purged, new_id
+from .tables import feedback, host, invitation, meeting, participant, report, self_test, session, unlinked_report
 
 __all__ = ["RetentionPart"]
 
@@ -25,7 +26,7 @@ RUN_KEPT: Final = timedelta(hours=24)
 """What single phases found, after the last one; a reconnect is possible for 10 minutes."""
 SESSION_KEPT: Final = timedelta(hours=24)
 """After a session expired, or a link that belongs to no meeting."""
-MEETING_KEPT: Final = timedelta(days=7)
+MEETING_KEPT: Final = ANSWERS_AFTER_END
 """After its end, with its links: they still open the one question about how it went."""
 FIGURES_KEPT: Final = timedelta(days=396)
 """13 months, so that a month can be compared with the same month a year before."""
@@ -45,12 +46,16 @@ class RetentionPart(StorePart):
         ended = sa.select(meeting.c.id).where(past)
         people = sa.select(participant.c.id).where(participant.c.meeting_id.in_(ended))
         idle = sa.or_(self_test.c.updated_at < now - RUN_KEPT, self_test.c.participant_id.in_(people))
-        named = sa.or_(participant.c.label != "", participant.c.contact.is_not(None))
+        named = sa.or_(participant.c.label != "", participant.c.contact.is_not(None), participant.c.reach.is_not(None))
         emptied = sa.update(participant).where(participant.c.meeting_id.in_(ended), named)
+        led = sa.or_(host.c.label != "", host.c.reach.is_not(None), host.c.person_hash.is_not(None))
+        leaders = sa.update(host).where(host.c.meeting_id.in_(ended), led)
+        oldest = _iso_week(now - FIGURES_KEPT)
         purged = Purged(
             drop_in_reports=await self._run(drop_ins),
             unlinked_reports=await self._unlink(ended),
-            people=await self._run(emptied.values(label="", contact=None)),
+            people=await self._run(emptied.values(label="", contact=None, reach=None)),
+            hosts=await self._run(leaders.values(label="", reach=None, person_hash=None)),
             self_tests=await self._run(sa.delete(self_test).where(idle)),
             links=await self._run(
                 sa.delete(invitation).where(
@@ -58,9 +63,8 @@ class RetentionPart(StorePart):
                 )
             ),
             sessions=await self._run(sa.delete(session).where(session.c.expires_at < now - SESSION_KEPT)),
-            old_figures=await self._run(
-                sa.delete(unlinked_report).where(unlinked_report.c.week < _iso_week(now - FIGURES_KEPT))
-            ),
+            old_figures=await self._run(sa.delete(unlinked_report).where(unlinked_report.c.week < oldest)),
+            answers=await self._run(sa.delete(feedback).where(feedback.c.week < oldest)),
             meetings=await self._forget_meetings(past, now),
         )
         await self._database.scrub()
@@ -71,25 +75,61 @@ class RetentionPart(StorePart):
             return (await connection.execute(statement)).rowcount
 
     async def _forget_meetings(self, past: sa.ColumnElement[bool], now: datetime) -> int:
-        """Empty the titles of ended meetings; delete those whose links are closed, with people and links."""
-        await self._run(sa.update(meeting).where(past, meeting.c.title != "").values(title=""))
+        """Empty what tells who met; delete meetings whose links are closed, with people, links and messages."""
+        named = sa.or_(meeting.c.title != "", meeting.c.join_link.is_not(None), meeting.c.import_key.is_not(None))
+        emptied = sa.update(meeting).where(past, named).values(title="", join_link=None, import_key=None)
+        await self._run(emptied)
         return await self._run(sa.delete(meeting).where(meeting.c.ends_at < now - MEETING_KEPT))
 
     async def _unlink(self, ended: sa.Select[tuple[str]]) -> int:
         """Replace the reports of ended meetings by figures that name nobody."""
         total = 0
-        chosen = sa.select(report.c.number).where(report.c.meeting_id.in_(ended)).limit(BATCH)
+        chosen = sa.select(report.c.number).where(report.c.meeting_id.in_(ended)).order_by(report.c.number).limit(BATCH)
         remove = sa.delete(report).where(report.c.number.in_(chosen))
-        remove_returning = remove.returning(report.c.organisation_id, report.c.created_at, report.c.body)
+        remove_returning = remove.returning(
+            report.c.number,
+            report.c.id,
+            report.c.participant_id,
+            report.c.organisation_id,
+            report.c.created_at,
+            report.c.verdict,
+            report.c.body,
+        )
         while True:
             async with self._database.write() as connection:
                 rows: list[Any] = list((await connection.execute(remove_returning)).all())
                 _shuffler.shuffle(rows)  # the order of rows must not tell the order of people
                 if rows:
-                    await connection.execute(sa.insert(unlinked_report), [_figures(row) for row in rows])
+                    answers = await _take_answers(connection, [row.id for row in rows])
+                    figures = [{**_figures(row), **answers.get(row.id, _NO_ANSWER)} for row in rows]
+                    await connection.execute(sa.insert(unlinked_report), figures)
+                    await _keep_verdicts(connection, rows)
             total += len(rows)
             if len(rows) < BATCH:
                 return total
+
+
+_NO_ANSWER: Final[Mapping[str, Any]] = {"score": None, "problem": None}
+
+
+async def _take_answers(connection: AsyncConnection, report_ids: list[str]) -> dict[str, dict[str, Any]]:
+    """Return score and problem by report, and forget which report each answer followed."""
+    followed = feedback.c.report_id.in_(report_ids)
+    chosen = sa.select(feedback.c.report_id, feedback.c.score, feedback.c.problem).where(followed)
+    rows = (await connection.execute(chosen)).all()
+    await connection.execute(sa.update(feedback).where(followed).values(report_id=None))
+    return {row.report_id: {"score": row.score, "problem": row.problem} for row in rows}
+
+
+async def _keep_verdicts(connection: AsyncConnection, rows: list[Any]) -> None:
+    """Leave with each participant what the newest report said, for the question of how the meeting went.
+
+    Where reports are unlinked in several batches, the oldest go first.
+    """
+    newest = {row.participant_id: row.verdict for row in sorted(rows, key=lambda row: row.number)}
+    for participant_id, verdict in newest.items():
+        kept = sa.update(participant).where(participant.c.id == participant_id)
+        await connection.execute(kept.values(last_verdict=verdict))
 
 
 def _figures(row: sa.Row[Any]) -> dict[str, Any]:

@@ -193,7 +193,7 @@ async def test_LNK_5_a_closed_link_closes_its_pages(server, http, session):
     assert found.expires_at <= datetime.now(tz=UTC) + SUPPORT_SESSION
     expired = await support_link(server.store, expires_at=datetime.now(tz=UTC) - timedelta(seconds=1))
     assert (await redeem(http, expired))[0] == 404
-    assert await server.store.revoke_support_links("sunnaas", datetime.now(tz=UTC)) == 1
+    assert await server.store.revoke_links("sunnaas", "support", datetime.now(tz=UTC)) == 1
     assert (await page(http, session))[0] == 404
     again = await opened(server, http)
     server.services.now = lambda: datetime.now(tz=UTC) + SUPPORT_SESSION + timedelta(seconds=1)

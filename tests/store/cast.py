@@ -11,9 +11,12 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from reports.store import (
+    Feedback,
+    Host,
     Invitation,
     Meeting,
     Organisation,
+    Outgoing,
     Participant,
     SelfTest,
     Session,
@@ -83,6 +86,57 @@ def meeting(**changed: Any) -> Meeting:
 def participant(name: str, position: int, meeting_id: str = "meeting-anna", role: str = "participant") -> Participant:
     """Somebody in a meeting."""
     return Participant(f"{meeting_id}-{name}", meeting_id, role, name.capitalize(), "nb", position)
+
+
+def host(**changed: Any) -> Host:
+    """Lars, who leads Anna's meeting."""
+    values: dict[str, Any] = {
+        "id": "host-lars",
+        "meeting_id": "meeting-anna",
+        "role": "leader",
+        "label": "Lars",
+        "locale": "nb",
+        "reach": b"encrypted",
+        "person_hash": b"person-lars",
+    }
+    return Host(**values | changed)
+
+
+def outgoing(**changed: Any) -> Outgoing:
+    """Anna's invitation, to be mailed at once."""
+    values: dict[str, Any] = {
+        "id": new_id(),
+        "organisation_id": "org-sunnaas",
+        "meeting_id": "meeting-anna",
+        "participant_id": "meeting-anna-anna",
+        "host_id": None,
+        "kind": "invitation",
+        "channel": "mail",
+        "once": None,
+        "created_at": NOW,
+        "due_at": NOW,
+    }
+    return Outgoing(**values | changed)
+
+
+def answer(**changed: Any) -> Feedback:
+    """How Anna's meeting went for her: well."""
+    values: dict[str, Any] = {
+        "id": new_id(),
+        "organisation_id": "org-sunnaas",
+        "meeting_id": "meeting-anna",
+        "participant_id": "meeting-anna-anna",
+        "host_id": None,
+        "role": "patient",
+        "profile": "consultation",
+        "solution": "other",
+        "verdict": "ready",
+        "report_id": None,
+        "score": 5,
+        "problem": "",
+        "week": "2026-W48",
+    }
+    return Feedback(**values | changed)
 
 
 def session(**changed: Any) -> Session:

@@ -59,8 +59,8 @@ async def test_links_of_support_are_closed_for_one_organisation_at_once(store: S
     opened = cast.session(id="s", kind="support", invitation_id="one", meeting_id=None, participant_id=None)
     await store.add_session(opened, cast.digest("s"))
     assert await store.find_session("s", cast.digest("s"), cast.NOW) == opened
-    assert await store.revoke_support_links("org-sunnaas", cast.NOW) == 2
-    assert await store.revoke_support_links("org-sunnaas", cast.NOW) == 0
+    assert await store.revoke_links("org-sunnaas", "support", cast.NOW) == 2
+    assert await store.revoke_links("org-sunnaas", "support", cast.NOW) == 0
     assert await store.find_session("s", cast.digest("s"), cast.NOW) is None
     for name, slug, is_open in (("one", "sunnaas", False), ("two", "sunnaas", False), ("other", "ahus", True)):
         assert (await store.find_invitation(slug, cast.digest(name), cast.NOW) is not None) == is_open

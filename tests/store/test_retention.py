@@ -82,6 +82,8 @@ async def test_a_day_after_the_meeting_the_figures_name_nobody(store: Store, url
                 "responsible": None,
             },
         ],
+        "score": None,
+        "problem": None,
     }
     assert [(row.participant.label, row.report) for row in await store.board("meeting-anna")] == [("", None)] * 3
     content = dump(url)
@@ -89,6 +91,34 @@ async def test_a_day_after_the_meeting_the_figures_name_nobody(store: Store, url
         assert personal.encode() not in content
     assert pack(made_series())[:40] not in content, "the series too"
     assert await store.series_of(saved.id, saved.organisation_id) is None
+
+
+@pytest.mark.asyncio
+async def test_who_led_and_how_it_went_is_told_without_a_name(store: Store, url: str) -> None:
+    """Hosts, addresses, the meeting's link and its key go after 24 h; the answer goes with the figures, once."""
+    await store.change_meeting("org-sunnaas", "meeting-anna", {"join_link": b"secret-room", "import_key": b"uid-hash"})
+    await store.add_host("org-sunnaas", "meeting-anna", cast.host(label="Overlege Lien", reach=b"lien-reach"))
+    await store.change_participant("org-sunnaas", "meeting-anna", "meeting-anna-anna", {"reach": b"anna-reach"})
+    first = await store.save_report(cast.report(verdict="not_ready"))
+    saved = await store.save_report(cast.report(verdict="ready_with_warnings", body={**cast.BODY, "id": first.id}))
+    await store.add_feedback(cast.answer(report_id=saved.id, score=2, problem="sound"))
+    await store.queue([cast.outgoing()])
+    assert await store.purge(cast.ENDS + DAY) == Purged()
+    purged = await store.purge(cast.ENDS + DAY + HOUR)
+    assert (purged.unlinked_reports, purged.people, purged.hosts, purged.answers) == (2, 3, 1, 0)
+    kept = {(one["score"], one["problem"]) for one in await figures(store)}
+    assert kept == {(None, None), (2, "sound")}
+    anna = await store.participant("meeting-anna-anna")
+    assert anna is not None
+    assert (anna.last_verdict, anna.reach) == ("ready_with_warnings", None)
+    content = dump(url)
+    for personal in ("Lien", "lien-reach", "anna-reach", "secret-room", "uid-hash", "person-lars", saved.id):
+        assert personal.encode() not in content
+    assert await store.outgoing_of("meeting-anna") != []
+    assert (await store.purge(cast.ENDS + 7 * DAY + HOUR)).meetings == 1
+    assert await store.outgoing_of("meeting-anna") == []
+    assert (await store.purge(cast.NOW + 390 * DAY)).answers == 0
+    assert (await store.purge(cast.NOW + 410 * DAY)).answers == 1
 
 
 @pytest.mark.asyncio

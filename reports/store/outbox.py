@@ -1,0 +1,142 @@
+"""Messages to be sent: queued in the transaction of what they tell, claimed by one process at a time, settled.
+
+At least once: a claim of a process that died is over after its time, and another one tries. No text is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from .meetings import meeting_of, participant_of
+from .part import StorePart
+from .records import Meeting, Outgoing, OutgoingState, Participant, ReminderDue
+from .tables import meeting, outbox, participant, report
+
+__all__ = ["OutboxPart"]
+
+_COLUMNS = [outbox.c[name] for name in Outgoing.__dataclass_fields__]
+_OPEN = ("waiting", "sending")
+
+
+class OutboxPart(StorePart):
+    """The part of the store that knows what is to be sent."""
+
+    async def queue(self, messages: Sequence[Outgoing]) -> int:
+        """Store messages to be sent and return how many were new: what happens `once` and is there is left out."""
+        if not messages:
+            return 0
+        async with self._changing_boards() as (connection, meetings):
+            added = await self._put_outgoing(connection, messages)
+            meetings.update({one.meeting_id for one in messages} if added else ())
+        if added:
+            self.queued.set()
+        return added
+
+    async def claim_outgoing(self, now: datetime, most: int, claim_s: float) -> list[Outgoing]:
+        """Take up to `most` messages that are due, the longest due first; nobody else gets them for `claim_s`."""
+        due = sa.select(outbox.c.id).where(outbox.c.state.in_(_OPEN), outbox.c.due_at <= now)
+        due = due.order_by(outbox.c.due_at, outbox.c.id).limit(most).with_for_update(skip_locked=True)
+        claimed = {"state": "sending", "attempts": outbox.c.attempts + 1, "due_at": now + timedelta(seconds=claim_s)}
+        async with self._database.write() as connection:
+            ids = list((await connection.execute(due)).scalars())
+            if not ids:
+                return []
+            statement = sa.update(outbox).where(outbox.c.id.in_(ids)).values(claimed).returning(*_COLUMNS)
+            found = {row.id: _outgoing_of(row) for row in await connection.execute(statement)}
+        return [found[one] for one in ids]
+
+    async def settle_outgoing(
+        self,
+        outgoing_id: str,
+        *,
+        state: OutgoingState,
+        now: datetime,
+        error: str | None = None,
+        due_at: datetime | None = None,
+    ) -> bool:
+        """Say what became of a claimed message; ``waiting`` with `due_at` tries again. False: it was not being sent."""
+        if state == "waiting" and due_at is None:
+            raise ValueError("to try again, say when")
+        values: dict[str, Any] = {"state": state, "error": error}
+        if due_at is not None:
+            values["due_at"] = due_at
+        if state == "sent":
+            values["sent_at"] = now
+        statement = sa.update(outbox).where(outbox.c.id == outgoing_id, outbox.c.state == "sending")
+        async with self._changing_boards() as (connection, meetings):
+            row = (await connection.execute(statement.values(values).returning(outbox.c.meeting_id))).first()
+            if row is not None:
+                meetings.add(row.meeting_id)
+            return row is not None
+
+    async def outgoing_of(self, meeting_id: str) -> list[Outgoing]:
+        """Return every message about the meeting, the oldest first."""
+        chosen = sa.select(*_COLUMNS).where(outbox.c.meeting_id == meeting_id)
+        return [_outgoing_of(row) for row in await self._rows(chosen.order_by(outbox.c.created_at, outbox.c.id))]
+
+    async def drop_waiting(
+        self,
+        *,
+        meeting_id: str | None = None,
+        participant_id: str | None = None,
+        host_id: str | None = None,
+        kinds: Collection[str] | None = None,
+    ) -> int:
+        """Drop messages that wait and no longer apply; name at least one of meeting, participant and host."""
+        async with self._database.write() as connection:
+            return await drop(connection, meeting_id, participant_id, host_id, kinds)
+
+    async def reminders_due(self, now: datetime, horizon: timedelta) -> list[ReminderDue]:
+        """Return who might be reminded: planned meetings that start within `horizon`, with reminders on."""
+        newest = sa.select(sa.func.max(report.c.number)).where(report.c.participant_id == participant.c.id)
+        tested = sa.exists().where(
+            report.c.number == newest.correlate(participant).scalar_subquery(),
+            report.c.valid_until > now,
+            report.c.verdict != "incomplete",
+        )
+        names = {f"p_{name}": participant.c[name] for name in Participant.__dataclass_fields__}
+        chosen = (
+            sa.select(
+                *(meeting.c[name] for name in Meeting.__dataclass_fields__),
+                *(column.label(name) for name, column in names.items()),
+            )
+            .join(participant, participant.c.meeting_id == meeting.c.id)
+            .where(
+                meeting.c.state == "planned",
+                meeting.c.starts_at > now,
+                meeting.c.starts_at <= now + horizon,
+                participant.c.reach.is_not(None),
+                ~tested,
+            )
+            .order_by(meeting.c.starts_at, meeting.c.id, participant.c.position)
+        )
+        rows = await self._rows(chosen)
+        return [ReminderDue(meeting_of(row), participant_of(row, "p_")) for row in rows if row.reminders]
+
+
+async def drop(
+    connection: AsyncConnection,
+    meeting_id: str | None,
+    participant_id: str | None = None,
+    host_id: str | None = None,
+    kinds: Collection[str] | None = None,
+) -> int:
+    """Drop waiting messages inside a transaction."""
+    wanted = {"meeting_id": meeting_id, "participant_id": participant_id, "host_id": host_id}
+    conditions = [outbox.c[name] == value for name, value in wanted.items() if value is not None]
+    if not conditions:
+        raise ValueError("name a meeting, a participant or a host")
+    if kinds is not None:
+        conditions.append(outbox.c.kind.in_(kinds))
+    statement = sa.update(outbox).where(outbox.c.state == "waiting", *conditions).values(state="dropped")
+    return (await connection.execute(statement)).rowcount
+
+
+def _outgoing_of(row: sa.Row[Any]) -> Outgoing:
+    values: Mapping[str, Any] = row._asdict()
+    return Outgoing(**values)
