@@ -7,11 +7,30 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-__all__ = ["DEFAULT_LANGUAGE", "LANGUAGES", "WEB_FOLDER", "catalogue", "negotiate"]
+__all__ = ["DEFAULT_LANGUAGE", "LANGUAGES", "WEB_FOLDER", "catalogue", "negotiate", "texts_for_participants"]
 
 WEB_FOLDER = Path(__file__).resolve().parent.parent / "web"
 LANGUAGES = ("nb", "nn", "en")
 DEFAULT_LANGUAGE = "nb"
+STAFF_AREAS = frozenset(
+    {
+        "board",
+        "delivery",
+        "figures",
+        "graph",
+        "ics",
+        "import",
+        "leader",
+        "letter",
+        "mail",
+        "plan",
+        "print",
+        "sms",
+        "state",
+        "support",
+    }
+)
+"""First parts of keys that only staff's pages, mail and print ask for: the self-test does not load them."""
 _ALIASES = {"no": "nb", "nb": "nb", "nn": "nn", "en": "en", "da": "nb", "sv": "nb"}
 """What a browser may ask for, and what it gets: Danish and Swedish readers read bokmål better than English."""
 
@@ -21,6 +40,11 @@ def catalogue(language: str) -> Mapping[str, str]:
     """Return the texts of `language`. Raises FileNotFoundError for a language there is no file for."""
     loaded: dict[str, str] = json.loads((WEB_FOLDER / "locales" / f"{language}.json").read_text(encoding="utf-8"))
     return loaded
+
+
+def texts_for_participants(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return those of `texts` that the self-test may ask for: an old phone on a thin line loads nothing else."""
+    return {key: text for key, text in texts.items() if key.split(".")[0] not in STAFF_AREAS}
 
 
 def negotiate(asked: str | None, accept_language: str, offered: Sequence[str] = LANGUAGES) -> str:

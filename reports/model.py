@@ -85,6 +85,30 @@ class CheckResult:
     cause: str | None = None
     responsible: Responsible | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    measured_at: datetime | None = None
+    """When it was measured, where it is carried over from an earlier report; None: in this test."""
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> CheckResult:
+        """Read back what `to_json` wrote. Raises KeyError and ValueError where it did not."""
+        responsible, measured_at = data.get("responsible"), data.get("measured_at")
+        return cls(
+            id=data["id"],
+            outcome=Outcome(data["outcome"]),
+            level=Level(data["level"]),
+            value=data.get("value"),
+            unit=data.get("unit"),
+            low=data.get("low"),
+            high=data.get("high"),
+            samples=int(data.get("samples") or 0),
+            pass_threshold=data.get("pass"),
+            fail_threshold=data.get("fail"),
+            advice=data.get("advice"),
+            cause=data.get("cause"),
+            responsible=Responsible(responsible) if responsible else None,
+            details=dict(data.get("details") or {}),
+            measured_at=datetime.fromisoformat(measured_at) if measured_at else None,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the check as it stands in the report."""
@@ -103,6 +127,7 @@ class CheckResult:
             "cause": self.cause,
             "responsible": self.responsible.value if self.responsible else None,
             "details": dict(self.details),
+            "measured_at": rfc3339(self.measured_at) if self.measured_at else None,
         }
 
 
@@ -134,6 +159,12 @@ class Report:
     """Why an incomplete test ended: disconnected, worker_died, shutting_down ..."""
     events: Sequence[str] = ()
     server_cpu_s: float | None = None
+    mode: str = "full"
+    """full, or recheck: devices and path only, with the other checks as the last whole test left them."""
+    solution: str = "other"
+    """The video solution whose needs it was judged by."""
+    not_tested: Sequence[str] = ()
+    """What no browser can try: meeting_program, where the meeting runs in a program of its own on this device."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as documented in ``readiness/docs/protocol.md``."""
@@ -161,6 +192,9 @@ class Report:
             "cause": self.cause,
             "events": list(self.events),
             "server_cpu_s": self.server_cpu_s,
+            "mode": self.mode,
+            "solution": self.solution,
+            "not_tested": list(self.not_tested),
         }
 
 

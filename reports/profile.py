@@ -17,6 +17,7 @@ from typing import Any
 from probes.ladder import Tier
 from probes.measurement import Measurement
 from reports.model import Level, Outcome, Responsible, SkipReason
+from reports.solution import load_solution
 
 __all__ = [
     "CheckRule",
@@ -136,24 +137,30 @@ def profile_names() -> tuple[str, ...]:
 
 
 @cache
-def load_profile(name: str) -> Profile:
-    """Read the profile called `name` from the packaged folder. Raises ProfileError."""
+def load_profile(name: str, solution: str = "other") -> Profile:
+    """Read the profile called `name` from the packaged folder, with the needs of a video `solution`.
+
+    Raises ProfileError, SolutionError.
+    """
     if name not in profile_names():
         raise ProfileError(f"there is no profile {name!r}; there are: {', '.join(profile_names())}")
     path = PROFILE_FOLDER / f"{name}.toml"
-    return parse_profile(path.read_text(encoding="utf-8"), where=path.name)
+    need_mbps = load_solution(solution).need_mbps.get(name)
+    return parse_profile(path.read_text(encoding="utf-8"), where=path.name, need_mbps=need_mbps)
 
 
-def parse_profile(text: str, *, where: str) -> Profile:
+def parse_profile(text: str, *, where: str, need_mbps: float | None = None) -> Profile:
     """Return the profile written in `text` (TOML). Raises ProfileError that names `where`.
 
     ``extends`` names a packaged profile: what the file says itself takes its place, check by check, and a check that
-    is ``false`` is left out.
+    is ``false`` is left out. `need_mbps` takes the place of the file's own need, and of the tier of that need.
     """
     try:
         data = _whole(tomllib.loads(text))
-        need = float(data["need"]["throughput_mbps"])
+        own_need = float(data["need"]["throughput_mbps"])
+        need = own_need if need_mbps is None else need_mbps
         factor = float(data["need"]["probe_factor"])
+        tiers = {name: need if float(mbps) == own_need else float(mbps) for name, mbps in data["tiers"].items()}
         names = {"need": need, "probe": need * factor}
         return Profile(
             name=data["name"],
@@ -161,7 +168,7 @@ def parse_profile(text: str, *, where: str) -> Profile:
             valid_days=float(data["valid_days"]),
             need_mbps=need,
             probe_factor=factor,
-            tiers=tuple(Tier(name, float(mbps)) for name, mbps in data["tiers"].items()),
+            tiers=tuple(Tier(name, mbps) for name, mbps in tiers.items()),
             expected_people=int(data["expected_people"]),
             accommodations=frozenset(SkipReason(item) for item in data["accommodations"]),
             practical=tuple(data["practical"]),

@@ -14,7 +14,7 @@ from probes.measurement import Measurement, not_measured
 from reports.model import ACCOMMODATIONS, CheckResult, Level, Outcome, SkipReason, Verdict
 from reports.profile import CheckRule, Condition, Profile, Rule
 
-__all__ = ["Judgement", "judge", "judge_check", "verdict_of"]
+__all__ = ["Judgement", "judge", "judge_check", "verdict_of", "worst_verdict"]
 
 _SEVERITY = {Outcome.WARN: 1, Outcome.FAIL: 2}
 NOT_MEASURED_ADVICE = {
@@ -41,16 +41,22 @@ class Judgement:
 
 
 def judge(
-    measured: Mapping[str, Measurement], profile: Profile, skipped: Mapping[str, SkipReason] | None = None
+    measured: Mapping[str, Measurement],
+    profile: Profile,
+    skipped: Mapping[str, SkipReason] | None = None,
+    carried: Mapping[str, CheckResult] | None = None,
 ) -> Judgement:
     """Judge `measured` (by check id) by `profile`; `skipped` says which checks were not run, and why.
 
-    A check that is neither measured nor skipped is ``not_measured`` with cause ``not_reached``.
+    A check that is neither measured nor skipped is ``not_measured`` with cause ``not_reached``. One that is `carried`
+    over from an earlier report stands as it was judged then.
     """
-    skipped = skipped or {}
+    skipped, carried = skipped or {}, carried or {}
     results: dict[str, CheckResult] = {}
     for check_id, rule in profile.checks.items():
-        if check_id in skipped:
+        if check_id in carried:
+            results[check_id] = carried[check_id]
+        elif check_id in skipped:
             results[check_id] = _skipped(rule, skipped[check_id], profile)
         else:
             results[check_id] = judge_check(measured.get(check_id) or not_measured(check_id, "not_reached"), rule)
@@ -103,6 +109,15 @@ def verdict_of(checks: Iterable[CheckResult]) -> Verdict:
     if any(_is_blemish(check) for check in weighed):
         return Verdict.READY_WITH_WARNINGS
     return Verdict.READY
+
+
+def worst_verdict(verdicts: Iterable[str | None]) -> str | None:
+    """Return the worst of several people's verdicts; None where there are none, or somebody has none."""
+    order = [verdict.value for verdict in Verdict]
+    found = list(verdicts)
+    if not found or any(verdict not in order for verdict in found):
+        return None
+    return min((str(verdict) for verdict in found), key=order.index)
 
 
 def _leaves_open(check: CheckResult) -> bool:

@@ -13,10 +13,12 @@ from aiohttp import web
 from readiness.access.links import cookie_name, redeem, redeem_code, start_drop_in
 from readiness.errors import AccessError, InputError
 from readiness.logs import log_event
-from readiness.server.board import board_json, organisation_json
+from readiness.meetings.validity import profile_of
+from readiness.server.board import board_json, day_of, organisation_json
+from readiness.server.bodies import MAX_BODY_BYTES, json_body
+from readiness.server.participant import asked_of, session_extras
 from readiness.server.services import SERVICES, TESTERS, Services, caller, session_of
 from reports.model import rfc3339
-from reports.profile import load_profile
 from reports.store import Watcher
 from reports.store.records import Session
 
@@ -24,7 +26,6 @@ __all__ = ["routes"]
 
 routes = web.RouteTableDef()
 log = logging.getLogger(__name__)
-MAX_BODY_BYTES = 4096
 EVENT_KEEPALIVE_S = 4.0
 """Between looks at whether the session still holds: a revoked link goes dark within 5 s."""
 LEADERS = frozenset({"leader"})
@@ -36,7 +37,7 @@ FOLDERS = {"leader": "board", "support": "support", "organiser": "plan"}
 async def redeem_link(request: web.Request) -> web.Response:
     """Swap the token of a link, or the code of a letter, for a session; the cookie is named by its public id."""
     services = request.app[SERVICES]
-    body = await _body(request)
+    body = await json_body(request)
     organisation, token, code = body.get("organisation"), body.get("token"), body.get("code")
     if not isinstance(organisation, str) or not isinstance(code if token is None else token, str):
         raise InputError("request.malformed")
@@ -66,7 +67,7 @@ async def _redeem_code(request: web.Request, services: Services, organisation: s
 async def try_it(request: web.Request) -> web.Response:
     """Start a drop-in test: a report with a code, no person, kept 24 h."""
     services = request.app[SERVICES]
-    await _body(request)
+    await json_body(request)
     organisation = request.match_info["organisation"]
     session, secret = await start_drop_in(services.store, organisation=organisation, now=services.now())
     return _opened(request, services, session, secret)
@@ -94,7 +95,7 @@ async def delete_own_report(request: web.Request) -> web.Response:
 
 @routes.get("/api/v1/boards/{session}")
 async def look_at_board(request: web.Request) -> web.Response:
-    """Return the leader's board of one meeting."""
+    """Return the leader's board: one meeting, and the leader's others of the day."""
     session = await session_of(request, request.match_info["session"], kinds=LEADERS)
     return web.json_response(await board_json(request.app[SERVICES], session))
 
@@ -104,8 +105,9 @@ async def watch_board(request: web.Request) -> web.StreamResponse:
     """Send the board as server-sent events: once at the start, then whenever something changed."""
     services = request.app[SERVICES]
     session = await session_of(request, request.match_info["session"], kinds=LEADERS)
+    day = await day_of(services, session)
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
-    async with services.store.watch(str(session.meeting_id)) as changes:
+    async with services.store.watch(*(one.id for one in day.meetings)) as changes:
         await response.prepare(request)
         with contextlib.suppress(ConnectionError):  # the leader closed the page
             await _send_board(response, services, session)
@@ -149,24 +151,6 @@ async def _send_board(response: web.StreamResponse, services: Services, session:
     await response.write(f"event: board\ndata: {data}\n\n".encode())
 
 
-async def _body(request: web.Request) -> dict[str, Any]:
-    """Return the request's JSON object, or raise InputError."""
-    if request.content_type != "application/json":
-        raise InputError("request.not_json")
-    raw = b""
-    async for piece in request.content.iter_any():
-        raw += piece
-        if len(raw) > MAX_BODY_BYTES:
-            raise InputError("request.too_large")
-    try:
-        body = json.loads(raw)
-    except (ValueError, RecursionError):
-        raise InputError("request.malformed") from None
-    if not isinstance(body, dict):
-        raise InputError("request.malformed")
-    return body
-
-
 def _opened(request: web.Request, services: Services, session: Session, secret: str) -> web.Response:
     who = caller(request)
     path = f"/{FOLDERS.get(session.kind, 't')}/{session.id}"
@@ -189,7 +173,6 @@ async def _session_json(services: Services, session: Session) -> dict[str, Any]:
     meeting = await store.meeting(session.meeting_id) if session.meeting_id else None
     participant = await store.participant(session.participant_id) if session.participant_id else None
     report = await store.report_for_session(session.id)
-    profile = load_profile(meeting.profile if meeting else "consultation")
     return {
         "session": session.id,
         "kind": session.kind,
@@ -202,7 +185,9 @@ async def _session_json(services: Services, session: Session) -> dict[str, Any]:
             "time_zone": organisation.time_zone if organisation else "UTC",
         },
         "practical": list(meeting.practical) if meeting else [],
-        "expected_people": meeting.expected_people if meeting else profile.expected_people,
+        "expected_people": meeting.expected_people if meeting else profile_of(None).expected_people,
         "last_report": report.body if report else None,
         "service_ready": services.health.is_well and not services.draining,
+        **session_extras(services, session, meeting, organisation, report),
+        "after": asked_of(meeting, await store.feedback_for(session), services.now()) if participant else None,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import mimetypes
 import re
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import jinja2
 
-from readiness.texts import WEB_FOLDER
+from readiness.texts import WEB_FOLDER, texts_for_participants
 
 __all__ = ["Asset", "Assets"]
 
@@ -57,11 +58,21 @@ class Assets:
 
 
 def _read(folder: Path) -> list[tuple[str, Asset]]:
-    return [
+    """Read every file. A catalogue is served twice: for participants, and whole for staff (``locales/staff/``)."""
+    files = [
         (path.relative_to(folder).as_posix(), _asset(path))
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.suffix in SERVED and not path.name.startswith(".")
     ]
+    catalogues = [(name, asset) for name, asset in files if name.startswith("locales/")]
+    staff = [(name.replace("locales/", "locales/staff/"), asset) for name, asset in catalogues]
+    return files + staff + [(name, _for_participants(asset)) for name, asset in catalogues]
+
+
+def _for_participants(whole: Asset) -> Asset:
+    texts = texts_for_participants(json.loads(whole.plain))
+    plain = json.dumps(texts, ensure_ascii=False, indent=0).encode()
+    return Asset(whole.content_type, plain, gzip.compress(plain, 9, mtime=0))
 
 
 def _as_blank_lines(comment: re.Match[bytes]) -> bytes:

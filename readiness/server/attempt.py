@@ -15,17 +15,27 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Protocol
 
-from readiness.errors import ReadinessError
+from readiness.errors import AccessError, ReadinessError
 from readiness.logs import log_event
 from readiness.media.pool import MediaWorker
 from readiness.media.uplink import tracks_for
+from readiness.meetings.validity import carry_over, is_over, profile_of, recheck_due, solution_of
 from readiness.server.conduct import SelfTestRun, Send, SendBytes
 from readiness.server.digits import digit_tries
-from readiness.server.phases import BUDGETS, PHASES, Ending, Phase, finished_phases, make_report
+from readiness.server.phases import (
+    BUDGETS,
+    CARRIED,
+    RECHECK_PHASES,
+    Ending,
+    Phase,
+    finished_phases,
+    left_out,
+    make_report,
+)
 from readiness.server.services import Services
 from readiness.server.turn import ice_servers
 from reports.model import Report
-from reports.profile import Profile, load_profile
+from reports.profile import Profile
 from reports.series import check_series, thinned
 from reports.store import CodeTaken, StoreUnavailable
 from reports.store.records import SelfTest, SelfTestState, Session, StoredReport, new_code, new_id
@@ -39,7 +49,6 @@ KEEP_TRIES_S = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0)
 """Waits between tries to commit a report while the database is away, s."""
 PROMISED_MB = 10
 """What the page says before the start; the measured figure stays well below."""
-DEFAULT_PROFILE = "consultation"
 
 
 class ByteCounter(Protocol):
@@ -72,9 +81,12 @@ class Attempt:
 
     async def begin(self, local_address: str, *, gone: asyncio.Task[None]) -> None:
         """Wait for a place, then begin or resume, and send the plan. Raises PoolFull, ConnectionError when `gone`."""
-        self._worker = await self._admit(local_address, gone)
         meeting = await self._services.store.meeting(self._session.meeting_id) if self._session.meeting_id else None
-        self._profile: Profile = load_profile(meeting.profile if meeting else DEFAULT_PROFILE)
+        if meeting is not None and is_over(meeting, self._services.now()):
+            raise AccessError("meeting.over")
+        self._worker = await self._admit(local_address, gone)
+        self._meeting = meeting
+        self._profile: Profile = profile_of(meeting)
         self._asked = tuple(meeting.practical) if meeting else ()
         expected_people = meeting.expected_people if meeting else self._profile.expected_people
         self._test = await self._resumed() or await self._started()
@@ -143,7 +155,7 @@ class Attempt:
         if test is None or test.state == "finished" or test.updated_at < self._services.now() - RESUME_WITHIN:
             return None
         done = finished_phases(test.phases)
-        keep = {*done, "events", "elapsed", *({"series"} if "clock" in done else ())}
+        keep = {*done, "events", "elapsed", CARRIED, *({"series"} if "clock" in done else ())}
         phases = {name: phase for name, phase in test.phases.items() if name in keep}
         await self._services.store.set_self_test_state(test.id, "running", self._services.now())
         log_event(log, logging.INFO, "selftest.resumed", done=len(phases))
@@ -164,15 +176,35 @@ class Attempt:
             phases={},
         )
         await self._services.store.start_self_test(test)
-        return test
+        carried = await self._carried(test, now)
+        if carried is None:
+            return test
+        await self._services.store.save_phase(test.id, CARRIED, carried, now)
+        return replace(test, phases={CARRIED: carried})
+
+    async def _carried(self, test: SelfTest, now: datetime) -> dict[str, Any] | None:
+        """Return what a short check may take over, where the page asks for one that is due on this device."""
+        meeting, session = self._meeting, self._session
+        if self._hello.get("mode") != "recheck" or meeting is None or session.participant_id is None:
+            return None
+        organisation = await self._services.store.organisation_by_id(session.organisation_id)
+        last = await self._services.store.latest_report(session.participant_id)
+        zone = organisation.time_zone if organisation else "UTC"
+        if last is None or not recheck_due(last, meeting, zone, now):
+            return None
+        return carry_over(last, self._profile, solution_of(meeting), test.client, now)
 
     def _plan(self, expected_people: int) -> dict[str, Any]:
+        is_short = CARRIED in self._test.phases
         return {
             "type": "plan",
             "test": self._test.id,
             "profile": self._profile.name,
+            "mode": "recheck" if is_short else "full",
             "phases": [
-                {"name": name, "budget_s": seconds, "budget_bytes": size} for name, (seconds, size) in BUDGETS.items()
+                {"name": name, "budget_s": seconds, "budget_bytes": size}
+                for name, (seconds, size) in BUDGETS.items()
+                if not is_short or name in RECHECK_PHASES
             ],
             "done": finished_phases(self._test.phases),
             "ice_servers": ice_servers(self._services.settings, self._session.id, self._services.now()),
@@ -221,6 +253,7 @@ class Attempt:
             server_cpu_s=self._cpu_s,
             ended_in=self.run.phase if cause else None,
             cause=cause,
+            solution=solution_of(self._meeting),
         )
         if cause:
             await self._remember_elapsed()
@@ -281,6 +314,8 @@ async def end_left_over(services: Services, now: datetime) -> int:
             continue  # another process was first, or the page came back
         if await _is_superseded(services, test):
             continue  # tested again meanwhile: the newer answer stands
+        session = await services.store.session_by_id(test.session_id)
+        meeting = await services.store.meeting(session.meeting_id) if session and session.meeting_id else None
         ending = Ending(
             report_id=test.id,
             code=new_code(),
@@ -291,11 +326,11 @@ async def end_left_over(services: Services, now: datetime) -> int:
             client=dict(test.client),
             bytes_up=0,
             bytes_down=0,
-            ended_in=next((name for name in PHASES if name not in test.phases), None),
+            ended_in=left_out(test.phases),
             cause="server_died",
+            solution=solution_of(meeting),
         )
-        report = make_report(test.phases, load_profile(test.profile), (), ending)
-        session = await services.store.session_by_id(test.session_id)
+        report = make_report(test.phases, profile_of(meeting), meeting.practical if meeting else (), ending)
         try:
             await keep_report(services, session, test, report, series=usable_series(test.phases))
         except StoreUnavailable:

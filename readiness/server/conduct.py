@@ -17,11 +17,12 @@ from probes.camera import frame_rate_measurement, frozen_measurement, picture_me
 from probes.capture import device_measurements
 from probes.measurement import Measurement
 from probes.path import path_measurements, relay_measurements
+from probes.service import service_measurement
 from probes.speaker import speaker_measurement
 from readiness.logs import log_event
 from readiness.media.pool import MediaWorker
 from readiness.server.headroom import Downstream, Upstream
-from readiness.server.phases import PHASE_CHECKS, died, phase_json
+from readiness.server.phases import PHASE_CHECKS, PRACTICAL, died, phase_json
 from reports.guidance import Hint, PictureGuidance, SoundGuidance, picture_window
 from reports.model import SkipReason
 from reports.profile import Profile
@@ -234,8 +235,9 @@ class SelfTestRun:
                 await self._finish(phase, await self._from_worker(phase, data))
             case "connect" | "paths":
                 await self._finish(phase, self._path_phase(phase, data))
-            case "speaker":
-                await self._finish(phase, _speaker_phase(data, self._digits))
+            case "speaker" | "service":
+                of_phase = _speaker_phase(data, self._digits) if phase == "speaker" else self._service_phase(data)
+                await self._finish(phase, of_phase)
             case "tcp_down":
                 self._downstream.stop()
                 down_mbps = self._downstream.rate_mbps(data["points"])
@@ -251,6 +253,9 @@ class SelfTestRun:
             return phase_json(relay_measurements(data["tried"], direct=data["direct"]), seconds=self._took(phase))
         figures = {"connection": data.get("connection", "unknown")}
         return phase_json(path_measurements(data), figures=figures, seconds=self._took(phase))
+
+    def _service_phase(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        return phase_json([service_measurement(data)], seconds=self._took("service"))
 
     async def _picture_phase(self, data: Mapping[str, Any]) -> dict[str, Any]:
         if data["ended_by"] == "no_camera":
@@ -287,11 +292,11 @@ class SelfTestRun:
 
     async def _practical(self, answers: Mapping[str, Any]) -> None:
         """Keep the answers; the phone number itself goes only into the encrypted contact field."""
-        measured = []
-        if "private_room" in answers:
-            measured.append(Measurement("practical.private_room", answers["private_room"], samples=1))
-        if "people" in answers:
-            measured.append(Measurement("practical.people", answers["people"], samples=1))
+        measured = [
+            Measurement(f"practical.{question}", answers[question], samples=1)
+            for question in PRACTICAL
+            if question != "phone" and question in answers
+        ]
         if answers.get("phone", "").strip():
             await self._keep_phone(answers["phone"].strip())
             measured.append(Measurement("practical.phone", "given", samples=1))

@@ -16,7 +16,7 @@ from readiness.server.services import SERVICES, caller
 from readiness.server.speedtest import BODIES
 from reports.store import StoreUnavailable
 
-__all__ = ["answer_malformed_ourselves", "error_response", "guard", "set_security_headers"]
+__all__ = ["POLICY", "answer_malformed_ourselves", "error_response", "guard", "set_security_headers"]
 
 log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -24,6 +24,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 BODY_TIMEOUT_S = 10.0
 """A request's handler must have its answer by then; streams (socket, events, speed test) are exempt."""
 STREAMS = frozenset({"/api/v1/session"})
+POLICY = web.ResponseKey("policy", str)
+"""On a response that needs a narrower or another Content-Security-Policy than every page's."""
 BARE_POLICY = "default-src 'none'; frame-ancestors 'none'"
 """Where the browser's own name for us is not known."""
 ALWAYS = {
@@ -51,7 +53,7 @@ async def set_security_headers(request: web.Request, response: web.StreamRespons
     headers = response.headers
     try:
         who = caller(request)
-        headers["Content-Security-Policy"] = policy(who.socket_origin)
+        headers["Content-Security-Policy"] = response.get(POLICY) or policy(who.socket_origin)
         if who.is_secure:
             headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     except InputError:

@@ -16,18 +16,23 @@ from probes.network import throughput_measurement
 from probes.path import PATHS
 from probes.voice import voice_measurement
 from readiness import __version__
-from reports.model import Report, SkipReason
+from reports.model import CheckResult, Report, SkipReason
 from reports.profile import Profile
+from reports.solution import load_solution
 from reports.verdict import judge
 
 __all__ = [
     "BUDGETS",
+    "CARRIED",
     "PHASES",
     "PHASE_CHECKS",
+    "PRACTICAL",
+    "RECHECK_PHASES",
     "Ending",
     "Phase",
     "died",
     "finished_phases",
+    "left_out",
     "make_report",
     "phase_json",
 ]
@@ -36,9 +41,15 @@ Phase = Mapping[str, Any]
 
 PHASES = (
     *("devices", "picture", "sound", "connect", "clock", "downlink", "uplink", "paths", "tcp_down", "tcp_up"),
-    *("speaker", "practical"),
+    *("service", "speaker", "practical"),
 )
 """In the order in which they usually end."""
+RECHECK_PHASES = ("devices", "connect", "paths", "service")
+"""What the short check of the meeting's morning looks at; the rest is carried over from the last whole test."""
+CARRIED = "carried"
+"""Where a short check keeps what it carries over, beside its own phases."""
+PRACTICAL = ("private_room", "people", "company", "interpreter", "equipment", "phone")
+"""Questions that a meeting may ask, in the order in which they are asked."""
 PHASE_CHECKS: Mapping[str, tuple[str, ...]] = {
     "devices": ("browser.support", "camera.present", "camera.resolution", "microphone.present"),
     "picture": (
@@ -64,7 +75,8 @@ PHASE_CHECKS: Mapping[str, tuple[str, ...]] = {
     "uplink": ("network.throughput_up", "network.loss_up", "network.rtt_loaded"),
     "tcp_down": ("network.throughput_down",),
     "tcp_up": ("network.throughput_up",),
-    "practical": ("practical.private_room", "practical.people", "practical.phone"),
+    "service": ("meeting_service.reachable",),
+    "practical": tuple(f"practical.{question}" for question in PRACTICAL),
 }
 MEGABYTE = 1_000_000
 BUDGETS: Mapping[str, tuple[float, int]] = {
@@ -78,6 +90,7 @@ BUDGETS: Mapping[str, tuple[float, int]] = {
     "uplink": (40.0, 6 * MEGABYTE),
     "tcp_down": (5.0, 2 * MEGABYTE),
     "tcp_up": (5.0, 2 * MEGABYTE),
+    "service": (12.0, 0),
     "speaker": (120.0, 0),
     "practical": (300.0, 0),
 }
@@ -102,6 +115,7 @@ class Ending:
     server_cpu_s: float | None = None
     ended_in: str | None = None
     cause: str | None = None
+    solution: str = "other"
 
 
 def phase_json(
@@ -126,8 +140,11 @@ def died(phase: str, cause: str, *, seconds: float = 0.0) -> dict[str, Any]:
 
 
 def finished_phases(phases: Mapping[str, Phase]) -> list[str]:
-    """Return the phases that a resumed test need not run again."""
+    """Return the phases that a resumed test need not run again, or that a short check does not run at all."""
     done = [name for name in PHASES if name in phases]
+    if CARRIED in phases:
+        again = set() if {"connect", "paths"}.issubset(done) else {"connect", "paths"}
+        return [name for name in PHASES if name not in RECHECK_PHASES or (name in done and name not in again)]
     if not NETWORK_PHASES.issubset(done):
         done = [name for name in done if name not in NETWORK_PHASES]
     return done
@@ -136,8 +153,11 @@ def finished_phases(phases: Mapping[str, Phase]) -> list[str]:
 def make_report(phases: Mapping[str, Phase], profile: Profile, asked: Sequence[str], ending: Ending) -> Report:
     """Judge the finished `phases` and return the report. `asked` lists the practical questions of the meeting."""
     measured, skipped = _gather(phases, profile, asked, missing_cause=ending.cause or "not_reached")
-    judgement = judge(measured, profile, skipped)
+    judgement = judge(measured, profile, skipped, _carried(phases))
     events = phases.get("events", {})
+    valid_until = ending.now + timedelta(days=profile.valid_days)
+    if CARRIED in phases:
+        valid_until = min(valid_until, datetime.fromisoformat(phases[CARRIED]["valid_until"]))
     return Report(
         id=ending.report_id,
         code=ending.code,
@@ -155,13 +175,35 @@ def make_report(phases: Mapping[str, Phase], profile: Profile, asked: Sequence[s
         client=ending.client,
         checks=judgement.checks,
         advice=judgement.advice,
-        valid_until=ending.now + timedelta(days=profile.valid_days),
+        valid_until=valid_until,
         other_device=bool(phases.get("devices", {}).get("figures", {}).get("other_device")),
         ended_in=ending.ended_in,
         cause=ending.cause,
         events=tuple(events.get("codes", ())),
         server_cpu_s=ending.server_cpu_s,
+        mode="recheck" if CARRIED in phases else "full",
+        solution=ending.solution,
+        not_tested=_not_tested(ending),
     )
+
+
+def _carried(phases: Mapping[str, Phase]) -> dict[str, CheckResult]:
+    """Return what a short check takes over from the last whole test: all that it has not looked at itself."""
+    fresh = {check for name, phase in PHASE_CHECKS.items() if name in phases for check in phase}
+    found = [CheckResult.from_json(check) for check in phases.get(CARRIED, {}).get("checks", ())]
+    return {check.id: check for check in found if check.id not in fresh}
+
+
+def left_out(phases: Mapping[str, Phase]) -> str | None:
+    """Return the first phase that this test had still to do."""
+    due = RECHECK_PHASES if CARRIED in phases else PHASES
+    return next((name for name in due if name not in phases), None)
+
+
+def _not_tested(ending: Ending) -> tuple[str, ...]:
+    """Return what no browser can try: the program that the meeting runs in on this class of device."""
+    runs_in_program = ending.client.get("form") in load_solution(ending.solution).program_on
+    return ("meeting_program",) if runs_in_program else ()
 
 
 def _gather(
@@ -178,6 +220,8 @@ def _gather(
             if found.value is not None or known is None or known.value is None:
                 measured[found.check] = found
         skipped |= {check: SkipReason(reason) for check, reason in phase.get("skipped", {}).items()}
+    if "service" not in phases:
+        skipped[PHASE_CHECKS["service"][0]] = SkipReason.NOT_ASKED
     for question in PHASE_CHECKS["practical"]:
         if question.removeprefix("practical.") not in asked:
             skipped[question] = SkipReason.NOT_ASKED

@@ -40,7 +40,7 @@ def report_view(
         "facts": _facts(stored, words, zone, now),
         "notes": _notes(stored, words),
         "advice": [_advice(code, body, words) for code in body.get("advice", ())],
-        "groups": _groups(checks, words),
+        "groups": _groups(checks, words, zone),
         "pictures": pictures(series, checks, words),
     }
 
@@ -87,6 +87,9 @@ def _notes(stored: StoredReport, words: Words) -> list[str]:
         notes.append(words.t("support.broken", place=place, why=why) if place else why)
     if stored.other_device:
         notes.append(words.t("board.other_device"))
+    if body.get("mode") == "recheck":
+        notes.append(words.t("support.recheck"))
+    notes += [words.first(f"support.not_tested.{what}", otherwise=str(what)) for what in body.get("not_tested", ())]
     return notes + [words.first(f"event.{code}", otherwise=str(code)) for code in body.get("events", ())]
 
 
@@ -104,11 +107,11 @@ def _advice(code: str, body: Mapping[str, Any], words: Words) -> dict[str, str]:
     }
 
 
-def _groups(checks: Sequence[Mapping[str, Any]], words: Words) -> list[dict[str, Any]]:
+def _groups(checks: Sequence[Mapping[str, Any]], words: Words, zone: tzinfo) -> list[dict[str, Any]]:
     """Return the checks by what they look at, in the report's own order."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for check in checks:
-        groups.setdefault(str(check.get("id", "")).split(".")[0], []).append(_check(check, words))
+        groups.setdefault(str(check.get("id", "")).split(".")[0], []).append(_check(check, words, zone))
     return [
         {
             "title": words.first(f"group.{area}", otherwise=area),
@@ -120,7 +123,7 @@ def _groups(checks: Sequence[Mapping[str, Any]], words: Words) -> list[dict[str,
     ]
 
 
-def _check(check: Mapping[str, Any], words: Words) -> dict[str, Any]:
+def _check(check: Mapping[str, Any], words: Words, zone: tzinfo) -> dict[str, Any]:
     outcome, low, high = str(check.get("outcome", "")), check.get("low"), check.get("high")
     unit, value = check.get("unit"), words.value_of(check)
     facts = [words.limits_of(check)]
@@ -131,6 +134,9 @@ def _check(check: Mapping[str, Any], words: Words) -> dict[str, Any]:
     why = words.first(f"cause.{check.get('cause')}")
     if why and why != value:
         facts.append(why)
+    if check.get("measured_at"):
+        when = words.moment(datetime.fromisoformat(check["measured_at"]), zone)
+        facts.append(words.t("support.measured_at", when=when))
     return {
         "id": check.get("id", ""),
         "name": words.first(f"check.{check.get('id')}", otherwise=str(check.get("id", ""))),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -18,6 +18,7 @@ __all__ = [
     "Channel",
     "Feedback",
     "FeedbackCell",
+    "Handover",
     "Host",
     "HostRole",
     "Invitation",
@@ -25,6 +26,7 @@ __all__ = [
     "Meeting",
     "MeetingLine",
     "MeetingState",
+    "NewMeeting",
     "Organisation",
     "Outgoing",
     "OutgoingState",
@@ -292,6 +294,18 @@ class BoardRow:
 
 
 @dataclass(frozen=True, slots=True)
+class NewMeeting:
+    """A meeting with everything that is stored with it, or not at all."""
+
+    meeting: Meeting
+    participants: Sequence[Participant] = ()
+    hosts: Sequence[Host] = ()
+    links: Sequence[tuple[Invitation, bytes, bytes | None]] = ()
+    """Each with the hash of its token and of its typed code."""
+    messages: Sequence[Outgoing] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class MeetingLine:
     """One line of the organiser's list."""
 
@@ -310,6 +324,18 @@ class ReminderDue:
 
     meeting: Meeting
     participant: Participant
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """A participant whom a leader handed over to support: when, for which meeting, and the newest test."""
+
+    id: str
+    at: datetime
+    starts_at: datetime
+    role: str
+    leaders: tuple[str, ...]
+    report: StoredReport | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,13 @@ import { readFileSync, statSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { filesBelow, WEB } from "./support.mjs";
+import { catalogue, filesBelow, ROOT, WEB } from "./support.mjs";
 
-const PAGES = ["selftest", "board", "support"];
+const PAGES = ["selftest", "board", "support", "code", "plan"];
 const html = (page) => readFileSync(join(WEB, page, "index.html"), "utf8");
+/** First parts of keys that the self-test does not load. */
+const STAFF = /STAFF_AREAS = frozenset\(\s*\{([^}]+)\}/.exec(readFileSync(join(ROOT, "readiness/texts.py"), "utf8"))[1].match(/\w+/g);
+const forParticipants = (lang) => Object.entries(catalogue(lang)).filter(([key]) => !STAFF.includes(key.split(".")[0]));
 /** What an old phone on a thin line can bear, bytes after compression, catalogue included and spoken digits not. */
 const MOST_BYTES = 73_000;
 
@@ -31,7 +34,7 @@ test("a page preloads exactly the modules it needs", () => {
 });
 
 test("checks and pure modules never touch the DOM", () => {
-  const pure = [...filesBelow(join(WEB, "selftest/js/checks"), ".js"), ...["session.js", "flow.js", "clock.js", "dsp.js", "wire.js", "socket.js", "platform.js", "inputs.js", "advice.js", "figures.js"].map((name) => join(WEB, "selftest/js", name)), join(WEB, "shared/validate.js"), join(WEB, "board/js/rows.js")];
+  const pure = [...filesBelow(join(WEB, "selftest/js/checks"), ".js"), ...["session.js", "flow.js", "clock.js", "dsp.js", "wire.js", "socket.js", "platform.js", "inputs.js", "advice.js", "figures.js"].map((name) => join(WEB, "selftest/js", name)), join(WEB, "shared/validate.js"), join(WEB, "board/js/rows.js"), join(WEB, "plan/js/plan.js"), join(WEB, "code/js/typed.js")];
   for (const path of pure) assert.doesNotMatch(readFileSync(path, "utf8"), /\bdocument\.[a-z]|\bwindow\.[a-z]/, path);
 });
 
@@ -50,11 +53,20 @@ test("no script, style or address of others stands in a page", () => {
 });
 
 test("the self-test is small", () => {
-  const files = [...graph("selftest/js/main.js"), "selftest/js/sound-worklet.js", "selftest/index.html", "selftest/style.css", "shared/tokens.css", "shared/components.css", "shared/protocol.json", "locales/nb.json", "shared/icon.svg"];
-  const bytes = files.reduce((sum, path) => sum + gzipSync(readFileSync(join(WEB, path)), { level: 9 }).length, 0);
+  const files = [...graph("selftest/js/main.js"), "selftest/js/sound-worklet.js", "selftest/index.html", "selftest/style.css", "shared/tokens.css", "shared/components.css", "shared/protocol.json", "shared/icon.svg"];
+  const words = gzipSync(JSON.stringify(Object.fromEntries(forParticipants("nb")), null, 0), { level: 9 }).length;
+  const bytes = files.reduce((sum, path) => sum + gzipSync(readFileSync(join(WEB, path)), { level: 9 }).length, words);
   assert.ok(bytes < MOST_BYTES, `${bytes} bytes`);
   const digits = filesBelow(join(WEB, "selftest/audio/nb"), ".mp3").reduce((sum, path) => sum + statSync(path).size, 0);
   assert.ok(digits < 60_000, `${digits} bytes of digits`);
+});
+
+test("the self-test asks for no text that only staff's pages load", () => {
+  assert.ok(STAFF.includes("board") && STAFF.includes("plan"));
+  const asked = new RegExp(`["\`](?:${STAFF.join("|")})\\.[a-z$]`);
+  assert.match('t.t("board.title")', asked);
+  const scripts = filesBelow(join(WEB, "selftest"), ".js").concat(filesBelow(join(WEB, "shared"), ".js"));
+  for (const path of [...scripts, join(WEB, "selftest/index.html")]) assert.doesNotMatch(readFileSync(path, "utf8"), asked, path);
 });
 
 test("every step of the test has one section, and controls that say what they do", () => {

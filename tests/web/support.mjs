@@ -61,7 +61,7 @@ export const settle = () => new Promise((resolve) => setImmediate(resolve));
 export function plan(change = {}) {
   const names = ["devices", "picture", "sound", "connect", "clock", "downlink", "uplink", "tcp_down", "tcp_up", "speaker", "practical"];
   return {
-    type: "plan", test: "t1", profile: "consultation", phases: names.map((name) => ({ name, budget_s: 5, budget_bytes: 2_000_000 })),
+    type: "plan", test: "t1", profile: "consultation", mode: "full", phases: names.map((name) => ({ name, budget_s: 5, budget_bytes: 2_000_000 })),
     done: [], ice_servers: [], ask: { practical: ["private_room"], expected_people: 1 }, digits: [[3, 7, 1], [2, 9, 4]],
     choices: [[[3, 7, 1], [1, 2, 3], [4, 5, 6], [7, 8, 9]], [[2, 9, 4], [1, 2, 3], [4, 5, 6], [7, 8, 0]]],
     probe: { need_mbps: 1.5, rate_mbps: 1.875, up_tracks: 2 }, data_mb: 10, ...change,

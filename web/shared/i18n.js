@@ -87,10 +87,11 @@ export function createTexts(lang, catalogue, common = {}) {
 
 /**
  * @param {string} base the versioned folder of static files @param {Lang} lang
+ * @param {"" | "staff/"} [folder] staff's pages have more words
  * @returns {Promise<Record<string, string>>}
  */
-export async function loadCatalogue(base, lang) {
-  const response = await fetch(`${base}/locales/${lang}.json`);
+export async function loadCatalogue(base, lang, folder = "") {
+  const response = await fetch(`${base}/locales/${folder}${lang}.json`);
   if (!response.ok) throw new Error(`catalogue ${lang}: ${response.status}`);
   return response.json();
 }

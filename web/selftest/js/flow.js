@@ -37,6 +37,7 @@ const REPORT_MS = 45_000;
  * @property {() => boolean} isHidden whether the page is out of view: its timers are slow then
  * @property {string} uplinkWorker address of the worker that fills them
  * @property {() => boolean} otherDevice
+ * @property {() => Promise<object | null>} service asks for the meeting's own page, where the person said yes
  * @property {import("../../shared/types").Platform} platform
  */
 
@@ -81,15 +82,22 @@ async function steps(tools, plan, devices, kept, signal) {
     const { camera, microphone, browser } = devices;
     tools.link.send("devices", "final", { camera, microphone, browser, other_device: tools.otherDevice() });
   }
+  const asking = todo("service") ? serviceCheck(tools) : null;
   if (todo("picture")) await pictureStep(tools, devices, signal);
   if (todo("sound")) await soundStep(tools, devices, signal);
   const measuring = network.run(networkOptions(tools, plan, signal));
   measuring.catch(() => undefined);
   if (todo("speaker")) await speakerStep(tools, plan, kept, signal);
   tools.dispatch({ type: "step", step: "network" });
-  await measuring;
+  await Promise.all([measuring, asking]);
   if (todo("practical")) await practicalStep(tools, plan, kept, signal);
   return answer(tools, signal);
+}
+
+/** The meeting's own page, while the person is busy with something else. @param {Tools} tools */
+async function serviceCheck(tools) {
+  const found = await tools.service().catch(() => null);
+  if (found) tools.link.send("service", "final", found);
 }
 
 /** @param {Tools} tools @param {import("./session.js").Step} step */

@@ -18,6 +18,7 @@ import { createView } from "./render.js";
 import { deviceProblem, initial, reduce } from "./session.js";
 import { LinkClosed, openLink } from "./socket.js";
 import { keepAwake, watch } from "./watch.js";
+import { mayAsk } from "./welcome.js";
 
 /** How long the camera stays ready for "test again" after the answer. */
 const RELEASE_MS = 60_000;
@@ -29,7 +30,7 @@ const names = adviceNames(platform);
 const wall = systemClock();
 const clock = pausableClock(wall);
 const inputs = createInputs();
-const view = createView({ names });
+const view = createView({ names, platform });
 
 let state = initial();
 /** @type {Session["session"] | null} */
@@ -55,6 +56,8 @@ let link = null;
 /** @type {AbortController | null} */
 let test = null;
 let release = 0;
+/** What the person asked for; the server has the last word. @type {"full" | "recheck"} */
+let mode = "full";
 let kinds = devices.survey(navigator.mediaDevices);
 /** @type {Promise<Record<string, any>>} */
 const protocol = fetch(`${base}/shared/protocol.json`).then((response) => response.json());
@@ -189,6 +192,14 @@ function stillSource() {
   };
 }
 
+/** Loaded where the person agreed to be seen there, and not before. */
+async function askService() {
+  const service = state.session?.service;
+  if (!session || !service || !mayAsk()) return null;
+  const { browserAsks, run: ask } = await import("./checks/meeting_service.js");
+  return ask(browserAsks(session, service));
+}
+
 /** @param {SessionLink} open @param {Promise<DevicesResult>} settled @returns {import("./flow.js").Tools} */
 function toolsOf(open, settled) {
   return {
@@ -203,6 +214,7 @@ function toolsOf(open, settled) {
     isHidden: () => document.hidden,
     uplinkWorker: `${base}/selftest/js/uplink-worker.js`,
     otherDevice: view.otherDevice,
+    service: askService,
   };
 }
 
@@ -218,7 +230,7 @@ async function connect(signal) {
   signal.throwIfAborted?.();
   return openLink({
     url: `${location.origin.replace(/^http/, "ws")}/api/v1/session`, protocol: schema, clock: wall,
-    hello: () => ({ type: "hello", version: 1, client: { kind: "browser", ...platform }, locale: lang, session }),
+    hello: () => ({ type: "hello", version: 1, client: { kind: "browser", ...platform }, locale: lang, session, mode }),
     onState: (connection, detail) => {
       if (connection === "closed" && detail?.code && detail.code !== "done") stop(new LinkClosed(detail.code));
       else if (connection !== "open") dispatch({ type: "connection", state: connection, ...detail });
@@ -251,8 +263,9 @@ function releaseLater() {
   }, RELEASE_MS);
 }
 
-/** One whole test, from the tap. */
-async function start() {
+/** One test, from the tap. @param {"full" | "recheck"} [asked] the same again where it is not said */
+async function start(asked = mode) {
+  mode = asked;
   clearTimeout(release);
   speed?.then(({ stop: end }) => end(), () => undefined);
   const opening = openFromTap();
@@ -306,7 +319,8 @@ function measureSpeed(button) {
 
 /** @param {string} action @param {HTMLElement} button */
 function act(action, button) {
-  if (action === "start") return void start();
+  if (action === "start") return void start("full");
+  if (action === "start-short") return void start("recheck");
   if (action === "language" && isLang(button.dataset.lang)) return void chooseLanguage(button.dataset.lang);
   if (action === "copy-link") return void copyLink();
   if (action === "delete-report") return void deleteReport();

@@ -11,6 +11,7 @@ import { adviceWords, statusAdvice } from "./advice.js";
 import { draw } from "./drawing.js";
 import { figureWords } from "./figures.js";
 import { deviceProblem, progressOf } from "./session.js";
+import { renderMeeting, renderRest } from "./welcome.js";
 
 const TONES = { ready: "good", ready_with_warnings: "warn", not_ready: "bad", incomplete: "calm" };
 const OUTCOME_ICONS = { pass: "good", warn: "warn", fail: "bad", not_measured: "calm", skipped: "calm" };
@@ -42,8 +43,8 @@ function copyOf(id) {
 /** @param {Element} root @param {string} selector */
 const inside = (root, selector) => /** @type {HTMLElement} */ (root.querySelector(selector));
 
-/** @param {{ names: import("./advice.js").Names }} options the words of this system's and browser's remedies */
-export function createView({ names }) {
+/** @param {{ names: import("./advice.js").Names, platform: import("../../shared/types").Platform }} options the words of this system's and browser's remedies */
+export function createView({ names, platform }) {
   /** @type {Texts} */
   let texts;
   let phone = "";
@@ -99,6 +100,7 @@ export function createView({ names }) {
     const last = session?.last_report;
     find("#last-report").hidden = !last;
     if (last) say(find("#last-report"), texts.t("welcome.last", { verdict: texts.t(`verdict.${last.verdict}.short`) }));
+    renderMeeting(session, platform, texts);
   }
 
   /** @param {State} state */
@@ -219,6 +221,7 @@ export function createView({ names }) {
     say(find("#sent"), texts.t(session?.kind === "drop_in" ? "answer.drop_in" : "answer.sent"));
     say(find("#deleted"), "");
     find("#figures").closest("details")?.removeAttribute("hidden");
+    renderRest(report, session, texts);
     renderFigures(report);
   }
 

@@ -10,6 +10,8 @@
 
 /** Steps a person goes through, in order; welcome and answer are not counted. */
 export const COUNTED = /** @type {const} */ (["devices", "picture", "sound", "speaker", "network", "practical"]);
+/** Those of a short check. @type {Set<Step>} */
+const SHORT = new Set(["devices", "network"]);
 const NETWORK = /** @type {const} */ (["connect", "clock", "downlink", "uplink", "tcp_down", "tcp_up"]);
 
 /**
@@ -71,7 +73,7 @@ export function reduce(state, action) {
     case "session":
       return { ...state, session: action.session, practical: action.session.practical ?? [] };
     case "start": {
-      const kept = { session: state.session, practical: state.practical, paused: state.paused, devices: state.devices };
+      const kept = { session: state.session, practical: state.session?.practical ?? [], paused: state.paused, devices: state.devices };
       return { ...initial(), ...kept, started: true, step: "devices", connection: "connecting" };
     }
     case "step":
@@ -80,8 +82,10 @@ export function reduce(state, action) {
       return { ...state, prompt: action.state };
     case "devices":
       return { ...state, devices: action.result };
-    case "plan":
-      return { ...state, plan: action.plan, practical: action.plan.ask.practical, connection: "open", queue: null };
+    case "plan": {
+      const practical = action.plan.done.includes("practical") ? [] : action.plan.ask.practical;
+      return { ...state, plan: action.plan, practical, connection: "open", queue: null };
+    }
     case "connection":
       return {
         ...state, connection: action.state,
@@ -109,8 +113,9 @@ export function reduce(state, action) {
 }
 
 /** Where the person is, such as 2 of 6; null outside the counted steps. @param {State} state */
-export function progressOf({ step, practical }) {
-  const steps = COUNTED.filter((name) => name !== "practical" || practical.length > 0);
+export function progressOf({ step, practical, plan }) {
+  const short = plan?.mode === "recheck";
+  const steps = COUNTED.filter((name) => (short ? SHORT.has(name) : name !== "practical" || practical.length > 0));
   const at = steps.findIndex((name) => name === step);
   return at < 0 ? null : { number: at + 1, total: steps.length };
 }

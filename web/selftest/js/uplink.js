@@ -17,8 +17,8 @@ export function frameAccess() {
 /** @type {any} */
 let policy = null;
 
-/** The one script that is started by its address: of our own origin, or none. @param {string} url @returns {any} */
-function ownScript(url) {
+/** A script that is started by its address: of our own origin, or none. @param {string} url @returns {any} */
+export function ownScript(url) {
   const types = /** @type {any} */ (globalThis).trustedTypes;
   if (new URL(url, location.href).origin !== location.origin) throw new TypeError("a worker of another origin");
   if (!types) return url;

@@ -92,6 +92,7 @@ const MEDIA = /** @type {PhaseName[]} */ (["clock", "downlink", "uplink"]);
  */
 export async function run(options) {
   const { plan, onProgress, died } = options;
+  if (plan.mode === "recheck") return pathOnly(options);
   const tried = plan.done.includes("uplink");
   const open = tried ? null : await connect(options);
   const byMedia = { down: tried, up: tried };
@@ -116,10 +117,22 @@ export async function run(options) {
   }
 }
 
+/** The short check: does media still find its way? Nothing is timed or loaded. @param {Parameters<typeof run>[0]} options */
+async function pathOnly(options) {
+  if (options.plan.done.includes("connect")) return;
+  const open = await connect(options);
+  try {
+    await triedWays(options, open);
+  } finally {
+    open?.uplink?.close();
+    open?.peer?.close();
+  }
+}
+
 /** Try the ways through TURN, where there are any, while the line is measured; each takes a few packets. @param {Parameters<typeof run>[0]} options @param {Open | null} open */
 async function triedWays(options, open) {
   const { plan, link } = options;
-  const resumed = !open && plan.done.includes("uplink");
+  const resumed = !open && plan.mode !== "recheck" && plan.done.includes("uplink");
   if (resumed || plan.done.includes("paths") || relays(plan.ice_servers).size === 0) return;
   const direct = open ? candidatePair(await open.peer.getStats()).local_candidate_type !== "relay" : false;
   link.send("paths", "final", { direct, tried: await tryRelays(options) });

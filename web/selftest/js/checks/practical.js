@@ -10,15 +10,19 @@ export function tidyPhone(text) {
   return /\d{4}/.test(kept.replaceAll(" ", "")) ? kept : "";
 }
 
-/**
- * @param {Record<string, string>} form raw field values by name @param {string[]} asked names of the questions
- * @returns {{ private_room?: "yes" | "no" | "unknown", people?: number, phone?: string }}
- */
+/** Questions that are answered by one of these words, never by free text. */
+const CHOICES = { private_room: ["yes", "no", "unknown"], company: ["alone", "family", "staff", "others"], interpreter: ["yes", "no"], equipment: ["yes", "no"] };
+
+/** @typedef {Partial<Record<keyof typeof CHOICES, string>> & { people?: number, phone?: string }} Answers */
+
+/** @param {Record<string, string>} form raw field values by name @param {string[]} asked names of the questions @returns {Answers} */
 export function answersOf(form, asked) {
-  /** @type {{ private_room?: "yes" | "no" | "unknown", people?: number, phone?: string }} */
+  /** @type {Answers} */
   const answers = {};
-  const room = form.private_room;
-  if (asked.includes("private_room") && (room === "yes" || room === "no" || room === "unknown")) answers.private_room = room;
+  for (const [question, words] of Object.entries(CHOICES)) {
+    const said = form[question] ?? "";
+    if (asked.includes(question) && words.includes(said)) answers[/** @type {keyof typeof CHOICES} */ (question)] = said;
+  }
   const people = Number.parseInt(form.people ?? "", 10);
   if (asked.includes("people") && people >= 1 && people <= MAX_PEOPLE) answers.people = people;
   const phone = tidyPhone(form.phone ?? "");
@@ -28,7 +32,7 @@ export function answersOf(form, asked) {
 
 /**
  * @param {{ asked: string[], answer: (signal: AbortSignal) => Promise<Record<string, string>>, signal: AbortSignal }} options
- * @returns {Promise<{ answers: ReturnType<typeof answersOf> }>}
+ * @returns {Promise<{ answers: Answers }>}
  */
 export async function run({ asked, answer, signal }) {
   return { answers: answersOf(await answer(signal), asked) };

@@ -1,0 +1,103 @@
+"""How long an answer stands: stale by age, shortly checked again on the meeting's morning, never for another device.
+
+Pure. A short check looks at devices and path only, and takes the other checks over as the last whole test left them,
+each with the moment it was measured: only on the same class of device (kind, system, browser), by the same profile,
+and where nothing that it takes over stood in the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from readiness.access.links import SESSION_MARGIN
+from readiness.server.phases import PHASE_CHECKS
+from reports.model import CheckResult, Verdict, rfc3339
+from reports.profile import Profile, load_profile, profile_names
+from reports.solution import solution_names
+from reports.store.records import Meeting, StoredReport
+from reports.verdict import verdict_of
+
+__all__ = ["carry_over", "device_class", "is_over", "profile_of", "recheck_due", "solution_of", "state_of"]
+
+DEFAULT_PROFILE: Final = "consultation"
+DEFAULT_SOLUTION: Final = "other"
+LOOKED_AT: Final = frozenset(check for phase in ("devices", "connect", "paths") for check in PHASE_CHECKS[phase])
+"""Checks that a short check always makes itself."""
+GOOD: Final = frozenset({Verdict.READY, Verdict.READY_WITH_WARNINGS})
+
+
+def solution_of(meeting: Meeting | None) -> str:
+    """Return the name of the meeting's video solution; one that there is no file for (any more) is just another one."""
+    return meeting.solution if meeting and meeting.solution in solution_names() else DEFAULT_SOLUTION
+
+
+def profile_of(meeting: Meeting | None) -> Profile:
+    """Return what this meeting needs: its profile, with the needs of its video solution."""
+    name = meeting.profile if meeting and meeting.profile in profile_names() else DEFAULT_PROFILE
+    return load_profile(name, solution_of(meeting))
+
+
+def is_over(meeting: Meeting, now: datetime) -> bool:
+    """Whether its links no longer test: an hour after its end, or once it is cancelled."""
+    return meeting.state == "cancelled" or meeting.ends_at + SESSION_MARGIN <= now
+
+
+def state_of(report: StoredReport | None, now: datetime) -> str:
+    """Return ready, ready_with_warnings, not_ready, incomplete, stale or not_tested.
+
+    A result past its validity is stale whatever it said: neither "ready" nor "not ready" is known any more.
+    """
+    if report is None:
+        return "not_tested"
+    return "stale" if report.valid_until <= now else report.verdict
+
+
+def recheck_due(report: StoredReport | None, meeting: Meeting, zone: str, now: datetime) -> bool:
+    """Whether it is the day of the meeting in `zone`, and the newest answer is good but from an earlier day."""
+    if report is None or is_over(meeting, now) or report.valid_until <= now:
+        return False
+    here = ZoneInfo(zone)
+    today = now.astimezone(here).date()
+    is_earlier = report.created_at.astimezone(here).date() < today
+    # A short check that found something wrong today may be made again today.
+    is_short = report.body.get("mode") == "recheck" and report.verdict not in GOOD
+    return meeting.starts_at.astimezone(here).date() == today and (is_earlier or is_short)
+
+
+def device_class(client: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return (form, system, browser without its version): what one answer can speak for."""
+    browser = str(client.get("browser") or "").partition(" ")[0]
+    return str(client.get("form") or ""), str(client.get("os") or ""), browser
+
+
+def carry_over(
+    report: StoredReport, profile: Profile, solution: str, client: Mapping[str, Any], now: datetime
+) -> dict[str, Any] | None:
+    """Return what a short check on `client` may take over from `report`, as plain JSON; None: the whole test is needed.
+
+    ``checks``: as they stand in the report, with ``measured_at``; ``valid_until``: of the whole test; ``of``: its id.
+    """
+    body = report.body
+    same = (
+        not report.other_device
+        and report.valid_until > now
+        and (body.get("profile"), body.get("profile_version")) == (profile.name, profile.version)
+        and body.get("solution", DEFAULT_SOLUTION) == solution
+        and device_class(body.get("client") or {}) == device_class(client)
+        and all(device_class(client))
+    )
+    found = {str(check.get("id")): check for check in body.get("checks", ())}
+    wanted = [name for name in profile.checks if name not in LOOKED_AT]
+    if not same or not set(wanted) <= set(found):
+        return None
+    checks = [{**found[name], "measured_at": found[name].get("measured_at") or _made(report)} for name in wanted]
+    if verdict_of([CheckResult.from_json(check) for check in checks]) not in GOOD:
+        return None
+    return {"of": report.id, "valid_until": rfc3339(report.valid_until), "checks": checks}
+
+
+def _made(report: StoredReport) -> str:
+    return rfc3339(report.created_at)

@@ -1,0 +1,87 @@
+"""After the meeting: one question to each participant and leader, and what the organisation learns from the answers.
+
+Each answer is kept with the verdict it followed, so that it can be seen how often "ready" was right.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from readiness.errors import AccessError, InputError
+from readiness.server.bodies import json_body
+from readiness.server.services import SERVICES, Services, session_of
+from reports.store.records import Feedback, Meeting, Participant, Session, StoredReport, new_id
+from reports.verdict import worst_verdict
+
+__all__ = ["PROBLEMS", "routes"]
+
+routes = web.RouteTableDef()
+ASKED = frozenset({"participant", "leader"})
+PROBLEMS = ("sound", "picture", "connection", "other")
+"""Words for what did not work; an empty text says nothing."""
+SCORES = range(1, 6)
+
+
+@routes.post("/api/v1/sessions/{session}/feedback")
+async def answer(request: web.Request) -> web.Response:
+    """Keep the answer of this session's participant or leader; a second one takes the place of the first."""
+    services = request.app[SERVICES]
+    session = await session_of(request, request.match_info["session"], kinds=ASKED)
+    body = await json_body(request)
+    score, problem = body.get("score"), body.get("problem", "")
+    if isinstance(score, bool) or not isinstance(score, int) or score not in SCORES:
+        raise InputError("feedback.malformed")
+    if problem not in {"", *PROBLEMS}:
+        raise InputError("feedback.malformed")
+    meeting = await services.store.meeting(session.meeting_id) if session.meeting_id else None
+    if meeting is None or meeting.state == "cancelled":
+        raise AccessError("session.not_valid")
+    if services.now() < meeting.starts_at:
+        raise InputError("feedback.too_early")
+    added = await _answer(services, session, meeting, score=score, problem=str(problem))
+    await services.store.add_feedback(added)
+    return web.json_response({"score": score, "problem": problem})
+
+
+async def _answer(services: Services, session: Session, meeting: Meeting, *, score: int, problem: str) -> Feedback:
+    """Return the answer as it is kept. Raises AccessError for a link that belongs to nobody in particular."""
+    store, before = services.store, await services.store.feedback_for(session)
+    person = await store.participant(session.participant_id) if session.participant_id else None
+    host = None if person else await store.host_of_session(session.id)
+    if person is None and host is None:
+        raise AccessError("session.not_valid")
+    report = await store.latest_report(person.id) if person else None
+    if report is not None and report.created_at > meeting.ends_at:
+        report = None  # tested again afterwards: this is not what the answer follows
+    verdict = _verdict_before(person, report) if person else await _verdict_of_all(services, meeting)
+    return Feedback(
+        id=new_id(),
+        organisation_id=session.organisation_id,
+        meeting_id=meeting.id,
+        participant_id=person.id if person else None,
+        host_id=host.id if host else None,
+        role=person.role if person else str(host.role if host else ""),
+        profile=meeting.profile,
+        solution=meeting.solution,
+        verdict=verdict or (before.verdict if before else None),
+        report_id=report.id if report else (before.report_id if before else None),
+        score=score,
+        problem=problem,
+        week=_iso_week(meeting),
+    )
+
+
+def _verdict_before(person: Participant, report: StoredReport | None) -> str | None:
+    return report.verdict if report else person.last_verdict
+
+
+async def _verdict_of_all(services: Services, meeting: Meeting) -> str | None:
+    """Return the worst verdict of those who took part; None where somebody had not tested."""
+    rows = await services.store.board(meeting.id)
+    return worst_verdict(_verdict_before(row.participant, row.report) for row in rows)
+
+
+def _iso_week(meeting: Meeting) -> str:
+    """Return the week of the meeting's end, for example ``2026-W48``: an answer names no day."""
+    year, week, _day = meeting.ends_at.isocalendar()
+    return f"{year:04d}-W{week:02d}"

@@ -1,0 +1,87 @@
+"""What a participant's page knows of its meeting besides the time: the video solution, and if a short check will do.
+
+The way to the solution's own page is tried by a worker whose script comes from here, for this session alone, with a
+policy that names the one host that it may ask. The page itself may talk to nobody but us.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from aiohttp import web
+
+from readiness.errors import AccessError
+from readiness.meetings.validity import carry_over, is_over, profile_of, recheck_due, solution_of
+from readiness.server.middleware import POLICY
+from readiness.server.services import SERVICES, TESTERS, Services, session_of
+from reports.model import rfc3339
+from reports.solution import load_solution
+from reports.store.records import Feedback, Meeting, Organisation, Session, StoredReport
+
+__all__ = ["asked_of", "routes", "session_extras"]
+
+routes = web.RouteTableDef()
+WORKER = "selftest/js/reach-worker.js"
+
+
+@routes.get("/t/{session}/reach.js")
+async def reach_worker(request: web.Request) -> web.Response:
+    """Return the worker that may ask the host of this session's meeting, and nobody else."""
+    services = request.app[SERVICES]
+    session = await session_of(request, request.match_info["session"], kinds=TESTERS)
+    meeting = await services.store.meeting(session.meeting_id) if session.meeting_id else None
+    host, asset = _host(services, meeting), services.assets.get(WORKER)
+    if host is None or asset is None:
+        raise AccessError("page.not_found")
+    response = web.Response(body=asset.plain, headers={"Content-Type": asset.content_type})
+    response[POLICY] = f"default-src 'none'; connect-src https://{host}"
+    return response
+
+
+def session_extras(
+    services: Services,
+    session: Session,
+    meeting: Meeting | None,
+    organisation: Organisation | None,
+    report: StoredReport | None,
+) -> dict[str, Any]:
+    """Return solution, service, recheck and over, as the page gets them with its session."""
+    now, zone = services.now(), organisation.time_zone if organisation else "UTC"
+    solution, host = load_solution(solution_of(meeting)), _host(services, meeting)
+    return {
+        "over": meeting is not None and is_over(meeting, now),
+        "solution": {"title": solution.title, "program_on": sorted(solution.program_on)},
+        "service": host
+        and {"title": solution.title or host, "host": host, "url": f"https://{host}{solution.probe_path}"},
+        "recheck": _recheck(report, meeting, zone, services) if session.participant_id else None,
+    }
+
+
+def _host(services: Services, meeting: Meeting | None) -> str | None:
+    """Return the host that the meeting's own page is on, where that is known."""
+    if meeting is None:
+        return None
+    link = services.contacts.open(meeting.join_link) if meeting.join_link else None
+    return load_solution(solution_of(meeting)).host_for(link)
+
+
+def _recheck(
+    report: StoredReport | None, meeting: Meeting | None, zone: str, services: Services
+) -> dict[str, Any] | None:
+    """Return for which device a short check would do, where it is time for one."""
+    now = services.now()
+    if meeting is None or report is None or not recheck_due(report, meeting, zone, now):
+        return None
+    client = report.body.get("client") or {}
+    if carry_over(report, profile_of(meeting), solution_of(meeting), client, now) is None:
+        return None
+    kept = {name: str(client.get(name) or "") for name in ("browser", "os", "form")}
+    return {"tested_at": rfc3339(report.created_at), "client": kept}
+
+
+def asked_of(meeting: Meeting | None, given: Feedback | None, now: datetime) -> dict[str, Any] | None:
+    """Return the question's state for a page: None before the end, else the answer so far (0: none)."""
+    if meeting is None or meeting.state == "cancelled" or now < meeting.ends_at:
+        return None
+    return {"score": given.score if given else 0, "problem": given.problem if given else ""}

@@ -1,0 +1,152 @@
+"""Video solutions: what the program that a meeting is held in needs, read from TOML and checked hard.
+
+Where its links lead, which ports its media takes, on which devices it runs in a program of its own that no browser can
+try, and how much of the line it takes where that is known better than by the kind of meeting.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+__all__ = [
+    "Opening",
+    "Solution",
+    "SolutionError",
+    "host_of",
+    "load_solution",
+    "parse_solution",
+    "solution_names",
+]
+
+SOLUTION_FOLDER = Path(__file__).parent / "solutions"
+FORMS = frozenset({"phone", "tablet", "computer"})
+_HOST = re.compile(r"^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$")
+"""Nothing else may get into a header that tells a browser whom to talk to."""
+_PATH = re.compile(r"^/[a-z0-9._/-]*$")
+_PORTS = re.compile(r"^\d{1,5}(?:-\d{1,5})?(?:, \d{1,5}(?:-\d{1,5})?)*$")
+_MOST_MBPS = 100.0
+
+
+class SolutionError(ValueError):
+    """A solution file says something that cannot be used; the message names the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a firewall must let out: ``udp`` to ports such as ``3478-3481`` of `to`."""
+
+    protocol: Literal["tcp", "udp"]
+    ports: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """One video solution."""
+
+    name: str
+    title: str
+    """Its own name, the same in every language; empty where nothing is known but the link."""
+    hosts: tuple[str, ...]
+    """Where its links lead; empty where every organisation has its own."""
+    program_on: frozenset[str]
+    """Classes of devices (phone, tablet, computer) on which the meeting runs in a program of its own."""
+    probe_path: str
+    ports: tuple[Opening, ...]
+    need_mbps: Mapping[str, float]
+    """By profile, Mbit/s each way with sound, where a public source is better than the profile's own figure."""
+    source: str
+
+    def host_for(self, join_link: str | None) -> str | None:
+        """Return the host that this meeting's page is on: its link's own where it is the solution's, else the first.
+
+        None where nothing is known, or the link leads somewhere else: nobody is sent there on our word.
+        """
+        asked = host_of(join_link) if join_link else None
+        if asked is None:
+            return self.hosts[0] if self.hosts and not join_link else None
+        name = asked.partition(":")[0]
+        known = not self.hosts or any(name == host or name.endswith(f".{host}") for host in self.hosts)
+        return asked if known else None
+
+
+def host_of(link: str) -> str | None:
+    """Return the host of an https link in small letters, with its port where that is not 443; else None."""
+    try:
+        parts = urlsplit(link.strip())
+        name, port = (parts.hostname or "").encode("idna").decode("ascii").lower(), parts.port
+    except ValueError:
+        return None
+    if parts.scheme != "https" or parts.username is not None or not _HOST.match(name):
+        return None
+    return name if port in {None, 443} else f"{name}:{port}"
+
+
+@cache
+def solution_names() -> tuple[str, ...]:
+    """Return the names of the packaged solutions."""
+    return tuple(sorted(path.stem for path in SOLUTION_FOLDER.glob("*.toml")))
+
+
+@cache
+def load_solution(name: str) -> Solution:
+    """Read the solution called `name` from the packaged folder. Raises SolutionError."""
+    if name not in solution_names():
+        raise SolutionError(f"there is no solution {name!r}; there are: {', '.join(solution_names())}")
+    path = SOLUTION_FOLDER / f"{name}.toml"
+    return parse_solution(path.read_text(encoding="utf-8"), where=path.name)
+
+
+def parse_solution(text: str, *, where: str) -> Solution:
+    """Return the solution written in `text` (TOML). Raises SolutionError that names `where`."""
+    try:
+        data = tomllib.loads(text)
+        solution = Solution(
+            name=data["name"],
+            title=data["title"],
+            hosts=tuple(data["hosts"]),
+            program_on=frozenset(data["program_on"]),
+            probe_path=data["probe_path"],
+            ports=tuple(Opening(one["protocol"], one["ports"], one["to"]) for one in data["ports"]),
+            need_mbps={name: _need(name, need) for name, need in data.get("need", {}).items()},
+            source=data["source"],
+        )
+    except SolutionError as error:
+        raise SolutionError(f"{where}: {error}") from None
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
+        raise SolutionError(f"{where}: {type(error).__name__} {error}") from error
+    if problem := _problem(solution):
+        raise SolutionError(f"{where}: {problem}")
+    return solution
+
+
+def _need(profile: str, data: Mapping[str, Any]) -> float:
+    if not str(data["source"]).strip():
+        raise SolutionError(f"need.{profile}: a figure without a source")
+    mbps = float(data["throughput_mbps"])
+    if not 0 < mbps < _MOST_MBPS:
+        raise SolutionError(f"need.{profile}: {mbps} Mbit/s")
+    return mbps
+
+
+def _problem(solution: Solution) -> str | None:
+    """Return what is wrong with a solution, or None."""
+    if not solution.source.strip():
+        return "no source"
+    if any(not _HOST.match(host) for host in solution.hosts):
+        return f"hosts: {solution.hosts}"
+    if not solution.program_on <= FORMS:
+        return f"program_on: choose among {', '.join(sorted(FORMS))}"
+    if not _PATH.match(solution.probe_path):
+        return f"probe_path: {solution.probe_path!r}"
+    for opening in solution.ports:
+        if opening.protocol not in {"tcp", "udp"} or not _PORTS.match(opening.ports) or not opening.to.strip():
+            return f"ports: {opening}"
+    return None

@@ -1,0 +1,50 @@
+/**
+ * What the first page says of this very meeting: whether a short check will do, what the meeting's own page is, and that
+ * the meeting is over. The words of the rest stand in render.js.
+ * @typedef {import("../../shared/types").Session} Session
+ * @typedef {import("../../shared/types").Platform} Platform
+ * @typedef {import("../../shared/types").Report} Report
+ * @typedef {import("../../shared/i18n.js").Texts} Texts
+ */
+
+/** @param {string} browser @returns {string} its name without the version */
+const program = (browser) => browser.split(" ")[0];
+
+/**
+ * Whether a short check will do here: an answer speaks for one kind of device, one system and one browser.
+ * @param {Pick<Session, "recheck"> | null} session @param {Platform} here
+ */
+export function shortWillDo(session, here) {
+  const there = session?.recheck?.client;
+  return Boolean(there && there.form === here.form && there.os === here.os && program(there.browser) === program(here.browser));
+}
+
+/** @param {string} id @returns {HTMLElement} */
+const find = (id) => /** @type {HTMLElement} */ (document.querySelector(`#${id}`));
+
+/** @param {Session | null} session @param {Platform} here @param {Texts} texts */
+export function renderMeeting(session, here, texts) {
+  const short = shortWillDo(session, here);
+  find("recheck").hidden = !session?.recheck;
+  find("recheck-text").textContent = texts.t(short ? "recheck.text" : "recheck.other_device");
+  find("recheck-start").hidden = !short;
+  find("start").classList.toggle("primary", !short);
+  find("start").textContent = texts.t(short ? "recheck.full" : "welcome.start");
+  find("last-report").hidden ||= Boolean(session?.recheck);
+  find("service").hidden = !session?.service;
+  const { title = "", host = "" } = session?.service ?? {};
+  find("service-text").textContent = texts.t("service.ask", { title, host });
+}
+
+/** Whether the person agreed to ask the meeting's own page. */
+export const mayAsk = () => !find("service").hidden && /** @type {HTMLInputElement} */ (find("service-ok")).checked;
+
+/** What no browser can try, and that the answer rests on an earlier test. @param {Report | null} report @param {Session | null} session @param {Texts} texts */
+export function renderRest(report, session, texts) {
+  const missing = report?.not_tested?.includes("meeting_program") ?? false;
+  find("not-tested").hidden = !missing;
+  find("not-tested").textContent = missing ? texts.t("service.not_tested", { title: session?.solution?.title ?? "" }) : "";
+  const short = report?.mode === "recheck" && report.verdict.startsWith("ready");
+  find("carried").hidden = !short;
+  find("carried").textContent = short ? texts.t("recheck.carried") : "";
+}
