@@ -222,7 +222,7 @@ async def test_the_day_is_printed_on_one_sheet(server, lars):
             body = await answer.read()
         return subprocess.run(
             [program("pdftotext"), "-layout", "-", "-"], input=body, capture_output=True, check=True
-        ).stdout.decode()  # noqa: E501
+        ).stdout.decode()
 
     text = await printed("?lang=en")
     assert text.index("Kontroll") < text.index("Samarbeid")
