@@ -14,15 +14,19 @@ __all__ = ["AccessError", "InputError", "LimitError", "ReadinessError", "Setting
 
 
 class ReadinessError(Exception):
-    """Superclass, never raised directly. `code` is stable; the message is for logs and developers."""
+    """Superclass, never raised directly. `code` is stable; the message is for logs and developers.
+
+    `field` names the part of a wish that is wrong, such as ``participants.0.mail``.
+    """
 
     status = 500
 
-    def __init__(self, code: str, message: str = "", *, retry_after_s: float | None = None) -> None:
+    def __init__(self, code: str, message: str = "", *, retry_after_s: float | None = None, field: str = "") -> None:
         super().__init__(message or code)
         self.code = code
         self.message = message or code
         self.retry_after_s = retry_after_s
+        self.field = field
 
 
 class SettingError(ReadinessError):

@@ -13,7 +13,22 @@ WEB_FOLDER = Path(__file__).resolve().parent.parent / "web"
 LANGUAGES = ("nb", "nn", "en")
 DEFAULT_LANGUAGE = "nb"
 STAFF_AREAS = frozenset(
-    {"board", "figures", "graph", "ics", "import", "leader", "letter", "mail", "plan", "sms", "state", "support"}
+    {
+        "board",
+        "delivery",
+        "figures",
+        "graph",
+        "ics",
+        "import",
+        "leader",
+        "letter",
+        "mail",
+        "plan",
+        "print",
+        "sms",
+        "state",
+        "support",
+    }
 )
 """First parts of keys that only staff's pages, mail and print ask for: the self-test does not load them."""
 _ALIASES = {"no": "nb", "nb": "nb", "nn": "nn", "en": "en", "da": "nb", "sv": "nb"}

@@ -12,7 +12,18 @@ from aiohttp import web
 from readiness.access.contacts import contact_box
 from readiness.logs import log_event
 from readiness.media.pool import MediaSettings, WorkerPool
-from readiness.server import afterwards, api, health, pages, participant, socket, speedtest, support
+from readiness.server import (
+    afterwards,
+    api,
+    board_api,
+    health,
+    pages,
+    participant,
+    plan_pages,
+    socket,
+    speedtest,
+    support,
+)
 from readiness.server.admission import Admission
 from readiness.server.assets import Assets
 from readiness.server.attempt import end_left_over
@@ -28,6 +39,19 @@ log = logging.getLogger(__name__)
 CHORES_EVERY_S = 60.0
 WARM_WORKERS = 2
 MAX_BODY_BYTES = 64 * 1024
+PARTS = (
+    pages,
+    plan_pages,
+    api,
+    board_api,
+    participant,
+    afterwards,
+    support,
+    socket,
+    speedtest,
+    health,
+)
+"""The modules with routes."""
 
 
 def make_services(settings: Settings, store: Store) -> Services:
@@ -51,7 +75,7 @@ def make_app(services: Services) -> web.Application:
     answer_malformed_ourselves()
     app = web.Application(middlewares=[guard], client_max_size=MAX_BODY_BYTES)
     app[SERVICES] = services
-    for part in (pages, api, participant, afterwards, support, socket, speedtest, health):
+    for part in PARTS:
         app.add_routes(part.routes)
     app.on_response_prepare.append(set_security_headers)
     app.cleanup_ctx.append(_living)

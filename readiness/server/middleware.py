@@ -132,4 +132,5 @@ def error_response(request: web.Request, error: ReadinessError, *, status: int |
         headers["Retry-After"] = str(max(1, round(error.retry_after_s or 5)))
     if not request.path.startswith("/api/") and "text/html" in request.headers.get("Accept", ""):
         return error_page(request, error, status=code, headers=headers)
-    return web.json_response({"error": {"code": error.code, "message": error.code}}, status=code, headers=headers)
+    said = {"code": error.code, "message": error.code} | ({"field": error.field} if error.field else {})
+    return web.json_response({"error": said}, status=code, headers=headers)

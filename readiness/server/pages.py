@@ -8,17 +8,19 @@ from datetime import timedelta
 from aiohttp import web
 
 from readiness.errors import AccessError, ReadinessError
-from readiness.server.services import SERVICES, Services
+from readiness.meetings.guides import GUIDES, guide_html
+from readiness.server.services import SERVICES, Services, session_of
 from readiness.texts import LANGUAGES, catalogue, negotiate
 from reports.store.records import Organisation
 
-__all__ = ["error_page", "language_of", "render_page", "routes"]
+__all__ = ["error_page", "language_of", "organisation_of_path", "render_page", "routes"]
 
 routes = web.RouteTableDef()
 FOREVER = f"public, max-age={int(timedelta(days=365).total_seconds())}, immutable"
 A_DAY = "public, max-age=86400"
 SELFTEST, BOARD, ERROR = "selftest/index.html", "board/index.html", "shared/error.html"
-SUPPORT = "support/index.html"
+SUPPORT, CODE = "support/index.html", "code/index.html"
+LEADERS = frozenset({"leader"})
 
 
 @routes.get("/")
@@ -31,7 +33,7 @@ async def front(request: web.Request) -> web.Response:
 @routes.get("/o/{organisation}/try")
 async def selftest_by_link(request: web.Request) -> web.Response:
     """The self-test page for a link (its token stays in the fragment) or for a drop-in test."""
-    return render_page(request, SELFTEST, await _organisation(request))
+    return render_page(request, SELFTEST, await organisation_of_path(request))
 
 
 @routes.get("/t/{session}")
@@ -43,19 +45,29 @@ async def selftest_by_session(request: web.Request) -> web.Response:
 @routes.get("/o/{organisation}/board")
 async def board_by_link(request: web.Request) -> web.Response:
     """The leader's board for a link (its token stays in the fragment)."""
-    return render_page(request, BOARD, await _organisation(request))
+    return _board_page(request, await organisation_of_path(request))
 
 
 @routes.get("/board/{session}")
 async def board_by_session(request: web.Request) -> web.Response:
-    """The leader's board after the link was redeemed."""
-    return render_page(request, BOARD, await _only_organisation(request))
+    """The leader's board after the link was redeemed: with the guides of the organisation that the session is for."""
+    try:
+        session = await session_of(request, request.match_info["session"], kinds=LEADERS)
+    except AccessError:
+        return _board_page(request, await _only_organisation(request))
+    return _board_page(request, await request.app[SERVICES].store.organisation_by_id(session.organisation_id))
+
+
+@routes.get("/o/{organisation}/code")
+async def type_a_code(request: web.Request) -> web.Response:
+    """Where somebody with a letter types its code; the answer is the same session that the letter's link opens."""
+    return render_page(request, CODE, await organisation_of_path(request))
 
 
 @routes.get("/o/{organisation}/support")
 async def support_by_link(request: web.Request) -> web.Response:
     """The page of support for a link (its token stays in the fragment); it then opens ``/support/<session>``."""
-    return render_page(request, SUPPORT, await _organisation(request), {"view": None})
+    return render_page(request, SUPPORT, await organisation_of_path(request), {"view": None})
 
 
 @routes.get("/static/{version}/{name:.+}")
@@ -138,6 +150,16 @@ def render_page(
     return page
 
 
+def _board_page(request: web.Request, organisation: Organisation | None) -> web.Response:
+    """The board holds the guides in every language from the start: they can be read when the network is gone."""
+    guides = {name: _guide(organisation, name) for name in GUIDES} if organisation else {}
+    return render_page(request, BOARD, organisation, {"guides": guides})
+
+
+def _guide(organisation: Organisation, name: str) -> dict[str, str]:
+    return {language: guide_html(organisation, name, language) for language in organisation.languages}
+
+
 def _shown(organisation: Organisation | None) -> dict[str, str]:
     if organisation is None:
         return {"slug": "", "name": "", "support_phone": "", "support_hours": ""}
@@ -149,7 +171,8 @@ def _shown(organisation: Organisation | None) -> dict[str, str]:
     }
 
 
-async def _organisation(request: web.Request) -> Organisation:
+async def organisation_of_path(request: web.Request) -> Organisation:
+    """Return the organisation that the address names."""
     found = await request.app[SERVICES].store.organisation(request.match_info["organisation"])
     if found is None:
         raise AccessError("page.not_found")

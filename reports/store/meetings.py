@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .errors import Gone
 from .part import StorePart
-from .records import ANSWERS_AFTER_END, Host, Meeting, MeetingLine, Organisation, Participant
+from .records import ANSWERS_AFTER_END, Host, Meeting, MeetingLine, Organisation, Outgoing, Participant
 from .tables import host, invitation, meeting, organisation, outbox, participant, report, session
 
 __all__ = ["MeetingPart", "meeting_of", "participant_of"]
@@ -60,25 +60,39 @@ class MeetingPart(StorePart):
         return None if row is None else _organisation_of(row)
 
     async def add_meeting(
-        self, added: Meeting, participants: Sequence[Participant], hosts: Sequence[Host] = ()
+        self,
+        added: Meeting,
+        participants: Sequence[Participant],
+        hosts: Sequence[Host] = (),
+        messages: Sequence[Outgoing] = (),
     ) -> None:
-        """Store a meeting and all who take part and lead it, or nothing at all."""
-        named = {person.meeting_id for person in participants} | {one.meeting_id for one in hosts}
-        if named - {added.id}:
-            raise ValueError("a participant or host names another meeting")
-        async with self._database.write() as connection:
-            await connection.execute(sa.insert(meeting).values(_values(added)))
-            if participants:
-                await connection.execute(sa.insert(participant), [_values(person) for person in participants])
-            if hosts:
-                await connection.execute(sa.insert(host), [_values(one) for one in hosts])
-                await _carry_feeds(connection, added, hosts)
+        """Store a meeting, all who take part and lead it, and what is to be sent to them, or nothing at all."""
+        await self.add_meetings([(added, participants, hosts, messages)])
 
-    async def change_meeting(self, organisation_id: str, meeting_id: str, changes: Mapping[str, Any]) -> Meeting:
+    async def add_meetings(
+        self, batch: Sequence[tuple[Meeting, Sequence[Participant], Sequence[Host], Sequence[Outgoing]]]
+    ) -> None:
+        """Store many meetings as `add_meeting` does one: all of them, or none."""
+        async with self._database.write() as connection:
+            for added, participants, hosts, messages in batch:
+                await _add(connection, added, participants, hosts)
+                await self._put_outgoing(connection, messages)
+        if any(messages for *_, messages in batch):
+            self.queued.set()
+
+    async def change_meeting(
+        self,
+        organisation_id: str,
+        meeting_id: str,
+        changes: Mapping[str, Any],
+        *,
+        messages: Sequence[Outgoing] = (),
+        drops: Collection[str] = (),
+    ) -> Meeting:
         """Change fields of a meeting and return it. Its links and open pages last until the new end; `Gone`: no such.
 
         `sequence` counts up where the time or the link changed. Give only what is really another: an encrypted link
-        looks different each time.
+        looks different each time. Waiting messages of the kinds `drops` are dropped, then `messages` queued.
         """
         if not set(changes) <= CHANGEABLE:
             raise ValueError(f"not to be changed: {sorted(set(changes) - CHANGEABLE)}")
@@ -96,11 +110,20 @@ class MeetingPart(StorePart):
                 await connection.execute(sa.update(invitation).where(links).values(expires_at=until))
                 pages = session.c.meeting_id == meeting_id
                 await connection.execute(sa.update(session).where(pages).values(expires_at=until))
+            await self._drop_waiting(connection, meeting_id, drops)
+            await self._put_outgoing(connection, messages)
             meetings.add(meeting_id)
-            return changed
+        if messages:
+            self.queued.set()
+        return changed
 
-    async def cancel_meeting(self, organisation_id: str, meeting_id: str, now: datetime) -> Meeting:
-        """Cancel the meeting: close its participants' links and drop what waits to be sent. Again changes nothing."""
+    async def cancel_meeting(
+        self, organisation_id: str, meeting_id: str, now: datetime, *, messages: Sequence[Outgoing] = ()
+    ) -> Meeting:
+        """Cancel the meeting: close its participants' links, drop what waits to be sent, then queue `messages`.
+
+        Again changes nothing.
+        """
         async with self._changing_boards() as (connection, meetings):
             found = await _locked(connection, organisation_id, meeting_id)
             if found.state == "cancelled":
@@ -111,10 +134,19 @@ class MeetingPart(StorePart):
                 invitation.c.meeting_id == meeting_id, invitation.c.kind == "participant"
             )
             await connection.execute(links.where(invitation.c.revoked_at.is_(None)).values(revoked_at=now))
-            waiting = sa.update(outbox).where(outbox.c.meeting_id == meeting_id, outbox.c.state == "waiting")
-            await connection.execute(waiting.values(state="dropped"))
+            await self._drop_waiting(connection, meeting_id, None)
+            await self._put_outgoing(connection, messages)
             meetings.add(meeting_id)
-            return changed
+        if messages:
+            self.queued.set()
+        return changed
+
+    @staticmethod
+    async def _drop_waiting(connection: AsyncConnection, meeting_id: str, kinds: Collection[str] | None) -> None:
+        waiting = sa.update(outbox).where(outbox.c.meeting_id == meeting_id, outbox.c.state == "waiting")
+        if kinds is not None:
+            waiting = waiting.where(outbox.c.kind.in_(kinds))
+        await connection.execute(waiting.values(state="dropped"))
 
     async def meeting_in(self, organisation_id: str, meeting_id: str) -> Meeting | None:
         """Return the meeting with this id if it is this organisation's."""
@@ -179,7 +211,8 @@ class MeetingPart(StorePart):
         newest = sa.select(sa.func.max(report.c.number)).where(report.c.meeting_id.in_(ids))
         newest = newest.group_by(report.c.participant_id)
         said = sa.select(report.c.participant_id, report.c.verdict, report.c.valid_until)
-        people = sa.select(participant.c.id, participant.c.meeting_id).where(participant.c.meeting_id.in_(ids))
+        people = sa.select(participant.c.id, participant.c.meeting_id, participant.c.label)
+        people = people.where(participant.c.meeting_id.in_(ids)).order_by(participant.c.position)
         leads = sa.select(host.c.meeting_id, host.c.label).where(host.c.meeting_id.in_(ids), host.c.role == "leader")
         async with self._database.read() as connection:
             reports = (await connection.execute(said.where(report.c.number.in_(newest)))).all()
@@ -189,10 +222,8 @@ class MeetingPart(StorePart):
         counts: dict[str, Counter[str]] = defaultdict(Counter)
         for person in listed:
             counts[person.meeting_id][states.get(person.id, "not_tested")] += 1
-        labels: dict[str, list[str]] = defaultdict(list)
-        for one in leaders:
-            labels[one.meeting_id].append(one.label)
-        return [MeetingLine(one, dict(counts[one.id]), tuple(labels[one.id])) for one in found]
+        labels, names = _labels(listed), _labels(leaders)
+        return [MeetingLine(one, dict(counts[one.id]), labels[one.id], names[one.id]) for one in found]
 
     async def meeting(self, meeting_id: str) -> Meeting | None:
         """Return the meeting with this id."""
@@ -330,6 +361,13 @@ def _organisation_of(row: sa.Row[Any]) -> Organisation:
     return Organisation(**{**values, "languages": tuple(values["languages"])})
 
 
+def _labels(rows: Iterable[Any]) -> Mapping[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = defaultdict(tuple)
+    for row in rows:
+        found[row.meeting_id] += (row.label,) if row.label else ()
+    return found
+
+
 def _values(record: Meeting | Participant | Host) -> dict[str, Any]:
     values = {name: getattr(record, name) for name in record.__dataclass_fields__}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
@@ -345,6 +383,20 @@ async def _locked(connection: AsyncConnection, organisation_id: str, meeting_id:
     if row is None:
         raise Gone("no such meeting")
     return meeting_of(row)
+
+
+async def _add(
+    connection: AsyncConnection, added: Meeting, participants: Sequence[Participant], hosts: Sequence[Host]
+) -> None:
+    named = {person.meeting_id for person in participants} | {one.meeting_id for one in hosts}
+    if named - {added.id}:
+        raise ValueError("a participant or host names another meeting")
+    await connection.execute(sa.insert(meeting).values(_values(added)))
+    if participants:
+        await connection.execute(sa.insert(participant), [_values(person) for person in participants])
+    if hosts:
+        await connection.execute(sa.insert(host), [_values(one) for one in hosts])
+        await _carry_feeds(connection, added, hosts)
 
 
 async def _carry_feeds(connection: AsyncConnection, found: Meeting, hosts: Sequence[Host]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -12,7 +13,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .engine import Database
+from .guard import guard
 from .notify import BoardEvents, PostgresListener
+from .records import Outgoing
+from .tables import outbox
 
 __all__ = ["StorePart", "checked_hash"]
 
@@ -32,6 +36,8 @@ class StorePart:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._events = BoardEvents()
+        self.queued = asyncio.Event()
+        """Set when this process queued a message; whoever sends clears it."""
         self._listener = None if database.is_sqlite else PostgresListener(database.url, self._events)
 
     def _insert(self, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
@@ -49,6 +55,15 @@ class StorePart:
                     await self._listener.announce(connection, meeting_id)
         for meeting_id in meetings:
             self._events.publish(meeting_id)
+
+    async def _put_outgoing(self, connection: AsyncConnection, messages: Sequence[Outgoing]) -> int:
+        """Queue messages inside a transaction and return how many were new; the caller sets `queued` afterwards."""
+        insert = self._insert(outbox).on_conflict_do_nothing().returning(outbox.c.id)
+        added = 0
+        for one in messages:
+            row = {name: getattr(one, name) for name in Outgoing.__dataclass_fields__} | {"data": guard(one.data)}
+            added += (await connection.execute(insert.values(row))).first() is not None
+        return added
 
     async def _rows(self, statement: sa.Select[Any]) -> list[sa.Row[Any]]:
         async with self._database.read() as connection:

@@ -18,6 +18,7 @@ __all__ = [
     "Channel",
     "Feedback",
     "FeedbackCell",
+    "Handover",
     "Host",
     "HostRole",
     "Invitation",
@@ -298,8 +299,10 @@ class MeetingLine:
     meeting: Meeting
     people: Mapping[str, int]
     """How many participants are in each state: not_tested, stale, or the newest report's verdict."""
+    labels: tuple[str, ...]
+    """What the participants are called, in order."""
     leaders: tuple[str, ...]
-    """Labels of the leaders."""
+    """What the leaders are called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +311,18 @@ class ReminderDue:
 
     meeting: Meeting
     participant: Participant
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """A participant whom a leader handed over to support: when, for which meeting, and the newest test."""
+
+    id: str
+    at: datetime
+    starts_at: datetime
+    role: str
+    leaders: tuple[str, ...]
+    report: StoredReport | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,11 @@ async def test_moving_moves_what_hangs_on_the_meeting(store: Store) -> None:
     assert await store.find_invitation("sunnaas", cast.digest("token"), late) is not None
     titled = await store.change_meeting("org-sunnaas", "meeting-anna", {"title": "Kontroll"})
     assert (titled.sequence, titled.title) == (1, "Kontroll")
+    asked, follows = cast.outgoing(kind="reminder"), cast.outgoing(kind="moved")
+    await store.queue([asked, cast.outgoing(id="invites")])
+    await store.change_meeting("org-sunnaas", "meeting-anna", {"title": "K"}, messages=[follows], drops={"reminder"})
+    states = {one.kind: one.state for one in await store.outgoing_of("meeting-anna")}
+    assert states == {"reminder": "dropped", "invitation": "waiting", "moved": "waiting"}
     with pytest.raises(ValueError, match="state"):
         await store.change_meeting("org-sunnaas", "meeting-anna", {"state": "cancelled"})
 
@@ -51,12 +56,16 @@ async def test_cancelling_closes_links_and_drops_messages(store: Store) -> None:
     leads = cast.invitation(id="link-lars", kind="leader", participant_id=None, host_id="host-lars")
     await store.add_invitation(leads, cast.digest("lars"))
     await store.queue([cast.outgoing()])
-    cancelled = await store.cancel_meeting("org-sunnaas", "meeting-anna", cast.NOW)
+    store.queued.clear()
+    tells = cast.outgoing(kind="cancelled")
+    cancelled = await store.cancel_meeting("org-sunnaas", "meeting-anna", cast.NOW, messages=[tells])
+    assert store.queued.is_set()
     assert (cancelled.state, cancelled.sequence) == ("cancelled", 1)
     assert await store.cancel_meeting("org-sunnaas", "meeting-anna", cast.NOW) == cancelled
     assert await store.find_invitation("sunnaas", cast.digest("token"), cast.NOW) is None
     assert await store.find_invitation("sunnaas", cast.digest("lars"), cast.NOW) == leads
-    assert [one.state for one in await store.outgoing_of("meeting-anna")] == ["dropped"]
+    states = {one.kind: one.state for one in await store.outgoing_of("meeting-anna")}
+    assert states == {"invitation": "dropped", "cancelled": "waiting"}
 
 
 async def test_people_come_change_and_go(store: Store) -> None:
@@ -144,7 +153,8 @@ async def test_the_list_of_meetings(store: Store) -> None:
     lines = await store.meetings("org-sunnaas", starts=span, now=cast.NOW)
     assert [line.meeting.id for line in lines] == ["m0", "m1", "meeting-anna", "m2", "m3", "m4"]
     assert lines[2].people == {"not_tested": 1, "ready": 1, "stale": 1}
-    assert (lines[0].people, lines[0].leaders) == ({"not_tested": 1}, ("Lars",))
+    assert lines[2].labels == ("Lars", "Anna", "Kari")
+    assert (lines[0].people, lines[0].labels, lines[0].leaders) == ({"not_tested": 1}, ("Per",), ("Lars",))
     seen: list[str] = []
     while page := await store.meetings(
         "org-sunnaas", starts=span, now=cast.NOW, after=seen[-1] if seen else None, most=2

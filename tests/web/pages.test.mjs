@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { catalogue, filesBelow, ROOT, WEB } from "./support.mjs";
 
-const PAGES = ["selftest", "board", "support"];
+const PAGES = ["selftest", "board", "support", "code", "plan"];
 const html = (page) => readFileSync(join(WEB, page, "index.html"), "utf8");
 /** First parts of keys that the self-test does not load. */
 const STAFF = /STAFF_AREAS = frozenset\(\s*\{([^}]+)\}/.exec(readFileSync(join(ROOT, "readiness/texts.py"), "utf8"))[1].match(/\w+/g);
@@ -34,7 +34,7 @@ test("a page preloads exactly the modules it needs", () => {
 });
 
 test("checks and pure modules never touch the DOM", () => {
-  const pure = [...filesBelow(join(WEB, "selftest/js/checks"), ".js"), ...["session.js", "flow.js", "clock.js", "dsp.js", "wire.js", "socket.js", "platform.js", "inputs.js", "advice.js", "figures.js"].map((name) => join(WEB, "selftest/js", name)), join(WEB, "shared/validate.js"), join(WEB, "board/js/rows.js")];
+  const pure = [...filesBelow(join(WEB, "selftest/js/checks"), ".js"), ...["session.js", "flow.js", "clock.js", "dsp.js", "wire.js", "socket.js", "platform.js", "inputs.js", "advice.js", "figures.js"].map((name) => join(WEB, "selftest/js", name)), join(WEB, "shared/validate.js"), join(WEB, "board/js/rows.js"), join(WEB, "plan/js/plan.js"), join(WEB, "code/js/typed.js")];
   for (const path of pure) assert.doesNotMatch(readFileSync(path, "utf8"), /\bdocument\.[a-z]|\bwindow\.[a-z]/, path);
 });
 

@@ -14,13 +14,16 @@ export class ApiError extends Error {
   }
 }
 
-/** @param {string} path @param {object} [body] posted as JSON where given @param {string} [method] @returns {Promise<any>} */
-export async function call(path, body, method = "POST") {
-  const post = { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+/**
+ * @param {string} path @param {object} [body] posted as JSON where given @param {string} [method]
+ * @param {Record<string, string>} [headers] @returns {Promise<any>}
+ */
+export async function call(path, body, method = body ? "POST" : "GET", headers = {}) {
+  const sent = body ? { headers: { "content-type": "application/json", ...headers }, body: JSON.stringify(body) } : { headers };
   /** @type {Response} */
   let response;
   try {
-    response = await fetch(path, body ? post : {});
+    response = await fetch(path, { method, ...sent });
   } catch {
     throw new ApiError("unreachable", 0);
   }

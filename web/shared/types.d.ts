@@ -131,14 +131,83 @@ export interface BoardParticipant {
   label: string;
   role: string;
   state: string;
+  running?: boolean;
   verdict?: string;
   tested_at?: string;
   other_device?: boolean;
+  without_sound?: boolean;
   advice?: string;
   responsible?: string;
   area?: string;
+  together?: number;
+  invitation?: { channel: string; state: string; sent_at: string | null; error?: string | null } | null;
+  /** how the link can be sent again, null where no address is known */
+  can_resend?: "mail" | "sms" | null;
+  handed_over_at?: string | null;
+  /** support has seen to it */
+  taken?: boolean;
+  /** only while the leader has typed the PIN */
+  phones?: string[];
 }
-export interface Board { organisation: Organisation; meeting: Meeting; participants: BoardParticipant[] }
+export interface BoardHost { role: "leader" | "technical_host"; label: string; phones?: string[] }
+export interface BoardMeeting {
+  id: string;
+  title: string;
+  starts_at: string;
+  ends_at: string;
+  time_zone: string;
+  state: "planned" | "cancelled";
+  solution?: string;
+  join_link?: string;
+  support_phone?: string;
+  hosts?: BoardHost[];
+}
+export interface BoardPart { meeting: BoardMeeting; participants: BoardParticipant[] }
+export interface Board extends BoardPart {
+  organisation: Organisation;
+  at?: string;
+  /** the leader's other meetings of today and of the meeting's day */
+  day?: BoardPart[];
+  /** phone numbers are shown */
+  unlocked?: boolean;
+  /** where the PIN would go; null: nobody knows the leader's own phone or mail */
+  pin?: "sms" | "mail" | null;
+  /** the question after the meeting: null before the end, 0 unanswered, 1-5 what was said */
+  feedback?: number | null;
+}
+
+/** A meeting as the organiser's API gives it. */
+export interface PlannedPerson {
+  id: string;
+  role: string;
+  label: string;
+  locale: string;
+  together: number;
+  phone: string;
+  mail: string;
+  state?: string;
+  invitation?: { channel: string; state: string; sent_at: string | null; error: string | null } | null;
+}
+export interface PlannedHost { id: string; role: string; label: string; locale: string; phone: string; mail: string; invitation?: PlannedPerson["invitation"] }
+export interface PlannedMeeting {
+  id: string;
+  title: string;
+  starts_at: string;
+  ends_at: string;
+  local_start: string;
+  profile: string;
+  solution: string;
+  join_link: string;
+  support_phone: string;
+  state: "planned" | "cancelled";
+  sequence: number;
+  reminders: number[];
+  practical: string[];
+  expected_people: number;
+  participants: PlannedPerson[];
+  hosts: PlannedHost[];
+}
+export interface PlannedLine { id: string; title: string; starts_at: string; ends_at: string; state: string; counts: Record<string, number>; labels?: string[]; leaders?: string[] }
 
 declare global {
   /** Scope of an audio worklet, missing in the DOM library. */

@@ -4,12 +4,15 @@
  */
 import { ApiError, call, keepLanguage, meta, redeem, sessionOf } from "../../shared/api.js";
 import { applyTexts, clockTime, createTexts, isLang, langOf, loadCatalogue } from "../../shared/i18n.js";
-import { icon } from "../../shared/icons.js";
-import { byNeed, facts, sentence, summary, TONES } from "./rows.js";
+import { arrange } from "./rows.js";
+import { createTaps, problem } from "./taps.js";
+import { drawAfterwards, drawMeeting, drawNumbers, drawOthers, find, makeTickable, say } from "./view.js";
 
 /** How often "tested 5 minutes ago" is counted anew. */
-const AGE_MS = 30_000;
+const AGE_MS = 15_000;
 const RECONNECT_MS = 5000;
+/** The word for what did not work, after the meeting. */
+const PROBLEMS = ["sound", "picture", "connection", "other"];
 
 const base = meta("readiness-static");
 let phone = document.querySelector("#help strong")?.textContent ?? "";
@@ -19,79 +22,54 @@ let lang = langOf(document.documentElement.lang);
 let catalogue = {};
 /** @type {Board | null} */
 let board = null;
+let session = "";
+let link = "";
+/** @type {string | null} the meeting that the leader chose to read */
+let chosen = null;
+let answered = { score: 0, problem: "" };
+/** What came of a tap, by participant. @type {Map<string, string>} */
+const said = new Map();
 let updatedAt = 0;
 /** @type {string | null} a text key */
 let trouble = null;
 /** Difference of the server's clock to ours, ms: ages must not depend on a wrong clock here. */
 let ahead_ms = 0;
 
-/** @param {string} selector @returns {HTMLElement} */
-function find(selector) {
-  const element = document.querySelector(selector);
-  if (!(element instanceof HTMLElement)) throw new Error(`the page has no ${selector}`);
-  return element;
-}
-
-/** @param {Element | null} element @param {string} text */
-function say(element, text) {
-  if (element && element.textContent !== text) element.textContent = text;
-}
-
 const texts = () => createTexts(lang, catalogue, { phone: phone.replaceAll(" ", "\u00a0") });
+const path = (/** @type {string} */ end = "") => `/api/v1/boards/${encodeURIComponent(session)}${end}`;
 
 function render() {
   const t = texts();
-  if (board) renderBoard(board);
+  if (board) {
+    const now = Date.now() + ahead_ms;
+    const { shown, others } = arrange(board, board.day ?? [], now, chosen);
+    drawMeeting(shown, board, t, now, said);
+    drawNumbers(shown, board, t);
+    drawOthers(others, t, now);
+    drawAfterwards(shown === board ? answered.score || board.feedback : null, answered.problem, t, PROBLEMS);
+    find("#keep").hidden = false;
+    find("#print").setAttribute("href", path(`/board.pdf?lang=${lang}&meeting=${encodeURIComponent(shown.meeting.id)}`));
+    find("#copy").hidden = !link || !navigator.clipboard;
+    say(find("#updated"), `${t.t("board.updated", { time: clockTime(updatedAt) })}. ${trouble ? "" : t.t("board.live")}`);
+  }
   find("#contact").hidden = !trouble;
   if (trouble) say(find("#contact"), t.t(trouble));
 }
 
-/** @param {Board} shown */
-function renderBoard({ organisation, meeting, participants }) {
-  const t = texts();
-  say(find("#organisation"), organisation.name);
-  find("#help").hidden = !organisation.support_phone;
-  find("#help").setAttribute("href", `tel:${organisation.support_phone.replaceAll(" ", "")}`);
-  say(find("#help strong"), organisation.support_phone);
-  say(find("#support-hours"), organisation.support_hours);
-  const when = `${t.at(meeting.starts_at, meeting.time_zone)}–${clockTime(meeting.ends_at, meeting.time_zone)}`;
-  say(find("#meeting"), meeting.title ? `${meeting.title}: ${when}` : when);
-  const { ready, total } = summary(participants);
-  find("#summary").removeAttribute("data-t");
-  say(find("#summary"), t.t(total ? "board.summary" : "board.nobody", { ready, total }));
-  find("#participants").replaceChildren(...byNeed(participants).map(row));
-  say(find("#updated"), `${t.t("board.updated", { time: clockTime(updatedAt) })}. ${trouble ? "" : t.t("board.live")}`);
-}
-
-/** @param {Board["participants"][number]} participant @returns {HTMLElement} */
-function row(participant) {
-  const t = texts();
-  const { content } = /** @type {HTMLTemplateElement} */ (find("#participant"));
-  const item = /** @type {HTMLElement} */ (content.firstElementChild?.cloneNode(true));
-  item.dataset.tone = TONES[participant.state] ?? "calm";
-  item.dataset.state = participant.state;
-  const role = t.first([`role.${participant.role}`]) || participant.role;
-  say(item.querySelector("h3"), participant.label || role);
-  say(item.querySelector(".role"), participant.label === role || !participant.label ? "" : role);
-  icon(/** @type {Element} */ (item.querySelector("svg")), item.dataset.tone);
-  say(item.querySelector("strong"), t.t(`state.${participant.state}`));
-  say(item.querySelector(".todo"), sentence(t, participant));
-  say(item.querySelector(".facts"), facts(t, participant, Date.now() + ahead_ms));
-  return item;
-}
-
-/** @param {Board & { at?: string }} next */
+/** @param {Board} next */
 function take(next) {
   board = next;
+  phone = next.meeting.support_phone || next.organisation.support_phone;
   updatedAt = Date.now();
   ahead_ms = next.at ? Date.parse(next.at) - updatedAt : 0;
   trouble = null;
   render();
 }
 
-/** @param {string} session */
-function follow(session) {
-  const events = new EventSource(`/api/v1/boards/${encodeURIComponent(session)}/events`);
+const refresh = async () => take(await call(path()));
+
+function follow() {
+  const events = new EventSource(path("/events"));
   events.addEventListener("board", (event) => take(JSON.parse(event.data)));
   events.addEventListener("closed", () => {
     events.close();
@@ -106,18 +84,18 @@ function follow(session) {
     trouble = "board.reconnecting";
     render();
     if (events.readyState !== EventSource.CLOSED) return;
-    setTimeout(() => again(session), RECONNECT_MS);
+    setTimeout(again, RECONNECT_MS);
   });
 }
 
-/** The browser gave up on the stream: look whether the board is still ours, then follow it again. @param {string} session */
-async function again(session) {
+/** The browser gave up on the stream: look whether the board is still ours, then follow it again. */
+async function again() {
   try {
-    take(await call(`/api/v1/boards/${encodeURIComponent(session)}`));
-    follow(session);
+    await refresh();
+    follow();
   } catch (error) {
     if (error instanceof ApiError && (error.status === 404 || error.status === 401)) return fail(error);
-    setTimeout(() => again(session), RECONNECT_MS);
+    setTimeout(again, RECONNECT_MS);
   }
   return undefined;
 }
@@ -127,10 +105,14 @@ function fail(error) {
   const t = texts();
   const code = error instanceof ApiError ? error.code : "internal";
   find("#title").removeAttribute("data-t");
+  find("#title").classList.remove("visually-hidden");
   find("#summary").removeAttribute("data-t");
   say(find("#title"), t.first([`error.${code}.title`, "error.page.title"]));
   say(find("#summary"), "");
+  board = null;
+  for (const part of ["#quick", "#numbers", "#others", "#keep", "#afterwards", "#countdown"]) find(part).hidden = true;
   find("#participants").replaceChildren();
+  say(find("#updated"), "");
   say(find("#meeting"), t.first([`error.${code}`, "error.internal"]));
 }
 
@@ -144,23 +126,59 @@ async function setLanguage(next) {
   for (const button of document.querySelectorAll("[data-lang]")) {
     button.setAttribute("aria-pressed", String(button.getAttribute("data-lang") === lang));
   }
+  for (const guide of document.querySelectorAll(".guide-text")) /** @type {HTMLElement} */ (guide).hidden = guide.getAttribute("lang") !== lang;
+  said.clear();
   render();
+}
+
+/** @param {{ score?: number, problem?: string }} change the answer to the question after the meeting */
+async function answer(change) {
+  const before = answered;
+  answered = { ...answered, ...change };
+  render();
+  try {
+    await call(`/api/v1/sessions/${encodeURIComponent(session)}/feedback`, answered);
+  } catch (error) {
+    answered = before;
+    render();
+    say(find("#thanks"), problem(texts(), error));
+  }
 }
 
 async function load() {
   const redeemed = await redeem(meta("readiness-organisation"));
-  const session = redeemed?.session ?? sessionOf(location.pathname, "board");
+  session = redeemed?.session ?? sessionOf(location.pathname, "board") ?? "";
+  link = redeemed?.link ?? "";
   if (!session) throw new ApiError("link.not_valid", 404);
-  take(await call(`/api/v1/boards/${encodeURIComponent(session)}`));
-  phone = board?.organisation.support_phone ?? phone;
-  follow(session);
+  await refresh();
+  createTaps(session, texts, (participant, text) => {
+    said.set(participant, text);
+    render();
+  }, refresh);
+  follow();
   setInterval(render, AGE_MS);
 }
 
+/** @param {DOMStringMap} data of the button that was pressed */
+async function press({ lang: wanted, open, meeting, score, problem: word }) {
+  if (isLang(wanted)) await setLanguage(wanted).then(() => keepLanguage(wanted));
+  if (open) /** @type {HTMLDialogElement} */ (find(`#${open}`)).showModal();
+  if (score) await answer({ score: Number(score), problem: Number(score) >= 4 ? "" : answered.problem });
+  if (word) await answer({ problem: word });
+  if (!meeting) return;
+  chosen = meeting;
+  render();
+  find("#main").focus();
+  scrollTo(0, 0);
+}
+
 document.addEventListener("click", (event) => {
-  const button = event.target instanceof Element ? event.target.closest("[data-lang]") : null;
-  const wanted = button?.getAttribute("data-lang");
-  if (isLang(wanted)) setLanguage(wanted).then(() => keepLanguage(wanted));
+  const button = event.target instanceof Element ? event.target.closest("button") : null;
+  if (button) press(button.dataset).catch(fail);
 });
+find("#copy").addEventListener("click", () => {
+  navigator.clipboard.writeText(link).then(() => "board.copied", () => "board.not_copied").then((key) => say(find("#copied"), texts().t(key)));
+});
+makeTickable();
 const asked = new URLSearchParams(location.search).get("lang");
 setLanguage(isLang(asked) ? asked : lang).then(load).catch(fail);

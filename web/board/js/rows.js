@@ -1,6 +1,8 @@
 /**
- * What the leader reads of each participant: a state, one sentence, and how old the answer is. Pure; no figures.
+ * What the leader reads of each participant: a state, one sentence, how old the answer is, and what one tap can do.
+ * Pure; no figures.
  * @typedef {import("../../shared/types").BoardParticipant} Participant
+ * @typedef {import("../../shared/types").BoardMeeting} Meeting
  * @typedef {import("../../shared/i18n.js").Texts} Texts
  */
 
@@ -11,6 +13,9 @@ export const TONES = {
 const READY = new Set(["ready", "ready_with_warnings"]);
 /** States in which it is known what is wrong, so that the sentence can name it. */
 const NAMED = new Set(["ready_with_warnings", "not_ready", "incomplete"]);
+const MINUTE_MS = 60_000;
+/** From here on the minutes are counted. */
+const SOON_MIN = 60;
 
 /** The one sentence of what to do. @param {Texts} texts @param {Participant} participant */
 export function sentence(texts, { state, area, responsible }) {
@@ -20,14 +25,38 @@ export function sentence(texts, { state, area, responsible }) {
   return texts.first([...keys, `leader.${state}`]);
 }
 
-/** @param {Texts} texts @param {Participant & { running?: boolean, without_sound?: boolean }} participant @param {number} now ms */
-export function facts(texts, { tested_at, other_device, running, without_sound }, now) {
+/** @param {Texts} texts @param {Participant} participant @param {number} now ms */
+export function facts(texts, { tested_at, other_device, running, without_sound, together, invitation, handed_over_at, taken }, now) {
+  /** @param {string} when */
+  const ago = (when) => texts.ago(Math.max(0, (now - Date.parse(when)) / 1000));
   const lines = [];
   if (running) lines.push(texts.t("board.running"));
-  if (tested_at) lines.push(`${texts.t("board.tested", { when: texts.ago(Math.max(0, (now - Date.parse(tested_at)) / 1000)) })}.`);
+  if (tested_at) lines.push(`${texts.t("board.tested", { when: ago(tested_at) })}.`);
   if (without_sound) lines.push(texts.t("board.without_sound"));
   if (other_device) lines.push(texts.t("board.other_device"));
+  if ((together ?? 1) > 1) lines.push(texts.t("board.together", { count: together ?? 1 }));
+  if (invitation && !tested_at) lines.push(invitationLine(texts, invitation, ago));
+  if (handed_over_at) lines.push(texts.t(taken ? "board.taken" : "board.handed_over", { when: ago(handed_over_at) }));
   return lines.join(" ");
+}
+
+/** @param {Texts} texts @param {NonNullable<Participant["invitation"]>} invitation @param {(when: string) => string} ago */
+function invitationLine(texts, { state, sent_at }, ago) {
+  return state === "sent" && sent_at ? texts.t("board.invited", { when: ago(sent_at) }) : texts.first([`board.invitation.${state}`]);
+}
+
+/**
+ * What one tap can do for this participant, the most useful first. Somebody who is ready needs nothing but perhaps a call.
+ * @param {Participant} participant @param {string} meetingState
+ * @returns {("call" | "resend" | "handover")[]}
+ */
+export function actions({ state, running, phones, can_resend, handed_over_at, taken }, meetingState) {
+  /** @type {("call" | "resend" | "handover")[]} */
+  const found = phones?.length ? ["call"] : [];
+  if (meetingState !== "planned" || READY.has(state) || running) return found;
+  if (can_resend) found.push("resend");
+  if (!handed_over_at || taken) found.push("handover");
+  return found;
 }
 
 /** @param {Participant[]} participants */
@@ -41,4 +70,33 @@ const NEED = ["not_ready", "incomplete", "stale", "not_tested", "ready_with_warn
 /** @param {Participant[]} participants @returns {Participant[]} the same, in the order of need */
 export function byNeed(participants) {
   return [...participants].sort((a, b) => NEED.indexOf(a.state) - NEED.indexOf(b.state));
+}
+
+/** How long until the meeting, in words; "" while it is far away. @param {Texts} texts @param {Meeting} meeting @param {number} now ms */
+export function countdown(texts, { starts_at, ends_at, state }, now) {
+  if (state === "cancelled") return texts.t("board.cancelled");
+  if (now >= Date.parse(ends_at)) return texts.t("board.over");
+  const minutes = Math.ceil((Date.parse(starts_at) - now) / MINUTE_MS);
+  if (minutes <= 0) return texts.t("board.now");
+  if (minutes > SOON_MIN) return "";
+  return texts.t(minutes === 1 ? "board.in_minute" : "board.in_minutes", { count: minutes });
+}
+
+/**
+ * The meetings of the page: the one to read now first. That is the link's own while it is ahead or under way on the day
+ * of the others; after its end the next one that has not ended.
+ * @template {{ meeting: Meeting }} T @param {T} own @param {T[]} day @param {number} now ms @param {string | null} [chosen]
+ * @returns {{ shown: T, others: T[] }}
+ */
+export function arrange(own, day, now, chosen = null) {
+  const all = [own, ...day].sort((a, b) => Date.parse(a.meeting.starts_at) - Date.parse(b.meeting.starts_at));
+  const open = all.filter(({ meeting }) => meeting.state === "planned" && Date.parse(meeting.ends_at) > now);
+  const shown = all.find(({ meeting }) => meeting.id === chosen) ?? (open.includes(own) && !open.some((one) => sooner(one, own, now)) ? own : open[0] ?? own);
+  return { shown, others: all.filter((one) => one !== shown) };
+}
+
+/** Does `one` need the leader before `own`: today, and earlier? @param {{ meeting: Meeting }} one @param {{ meeting: Meeting }} own @param {number} now */
+function sooner(one, own, now) {
+  const starts = Date.parse(one.meeting.starts_at);
+  return starts < Date.parse(own.meeting.starts_at) && starts - now < SOON_MIN * MINUTE_MS;
 }

@@ -1,0 +1,51 @@
+"""The leader's guides: what to go through when a meeting starts, and what to do in an emergency.
+
+An organisation's own Markdown where it has some (``organisation.texts``), else ours in ``texts/``. Rendered with HTML
+off, so that nothing in a text can become markup that Markdown does not know.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+
+from readiness.texts import DEFAULT_LANGUAGE
+from reports.store.records import Organisation
+
+__all__ = ["GUIDES", "guide_html", "guide_text"]
+
+GUIDES = ("checklist", "emergency")
+FOLDER = Path(__file__).parent / "texts"
+HIGHEST_HEADING = 3
+"""The page itself has the first two levels."""
+
+
+def guide_text(organisation: Organisation, name: str, language: str, *, phone: str = "") -> str:
+    """Return the Markdown of a guide; ``{phone}`` in it becomes `phone`, or whom the organisation says to call."""
+    own = organisation.texts.get(name, {}).get(language, "")
+    return (own if own.strip() else _default(name, language)).replace("{phone}", phone or organisation.support_phone)
+
+
+def guide_html(organisation: Organisation, name: str, language: str, *, phone: str = "") -> str:
+    """Return the guide as HTML that a page can hold as it is."""
+    return _rendered(guide_text(organisation, name, language, phone=phone))
+
+
+@lru_cache(maxsize=2 * 3)
+def _default(name: str, language: str) -> str:
+    path = FOLDER / f"{name}.{language}.md"
+    return (path if path.exists() else FOLDER / f"{name}.{DEFAULT_LANGUAGE}.md").read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=256)
+def _rendered(text: str) -> str:
+    """Render CommonMark; headings start below the page's own, pictures stay out."""
+    markdown = MarkdownIt("commonmark", {"html": False}).disable("image")
+    tokens = markdown.parse(text)
+    headings = [token for token in tokens if token.type in {"heading_open", "heading_close"}]
+    highest = min((int(token.tag[1:]) for token in headings), default=1)
+    for token in headings:
+        token.tag = f"h{min(6, int(token.tag[1:]) - highest + HIGHEST_HEADING)}"
+    return str(markdown.renderer.render(tokens, markdown.options, {}))

@@ -1,0 +1,571 @@
+"""Planning: make, change and cancel meetings and invite to them. Used by the pages, the API, imports and the CLI.
+
+What is told to people is queued in the transaction that changes the meeting, so that a crash never leaves them untold.
+The texts are made when they are sent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from readiness.access.contacts import ContactBox
+from readiness.access.links import GivenLink, hash_token, leader_link, participant_link
+from readiness.errors import AccessError, InputError
+from readiness.meetings.addresses import Reach, clean_link, clean_mail, clean_phone, open_reach, person_hash, seal_reach
+from reports.model import rfc3339
+from reports.profile import load_profile, profile_names
+from reports.store import Conflict, Gone, Store
+from reports.store.records import Channel, Host, HostRole, Meeting, Organisation, Outgoing, Participant, new_id
+
+__all__ = [
+    "HOST_ROLES",
+    "REMINDERS",
+    "ROLES",
+    "SOLUTIONS",
+    "Change",
+    "HostPlan",
+    "Invited",
+    "Made",
+    "MeetingPlan",
+    "PersonPlan",
+    "Planner",
+    "local_moment",
+]
+
+ROLES = ("patient", "relative", "interpreter", "municipal_partner", "staff", "meeting_room")
+HOST_ROLES: tuple[HostRole, ...] = ("leader", "technical_host")
+SOLUTIONS = ("nhn_join", "whereby", "teams", "skype_for_business", "zoom", "other")
+REMINDERS = (2880, 180)
+"""Two days and three hours before, min."""
+MOST_REMINDERS = 5
+EARLIEST_REMINDER_MIN = 30 * 24 * 60
+LONGEST_MIN = 720
+MOST_PEOPLE = 60
+MOST_TOGETHER = 50
+LONGEST_TITLE = 120
+LONGEST_LABEL = 60
+LONGEST_PHONE = 30
+EARLIEST = timedelta(hours=12)
+"""How long ago a meeting that is made now may have begun: it is running, and its people need the link."""
+PERSON_KEPT = timedelta(hours=24)
+"""After the end nothing is known of its people, so nothing can be changed."""
+FOLLOWING = frozenset({"moved", "reminder", "recheck", "summary", "alert"})
+"""Messages that a move makes untrue while they wait."""
+Way = Literal["mail", "sms", "letter", "link", "auto", ""]
+"""How somebody is invited: ``auto`` takes mail, else SMS; letter and link are handed over by the organiser."""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonPlan:
+    """Somebody or some room to take part."""
+
+    role: str
+    label: str = ""
+    locale: str = ""
+    """Empty: the organisation's first language."""
+    phone: str = ""
+    mail: str = ""
+    together: int = 1
+    channel: Way = ""
+    """How to invite at once; empty: not yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostPlan:
+    """A leader or technical host."""
+
+    role: str = "leader"
+    label: str = ""
+    locale: str = ""
+    phone: str = ""
+    mail: str = ""
+    channel: Way = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingPlan:
+    """A meeting as somebody wishes it; a time without a zone is the organisation's own."""
+
+    starts: datetime
+    minutes: int = 45
+    title: str = ""
+    profile: str = "consultation"
+    solution: str = "other"
+    join_link: str = ""
+    support_phone: str = ""
+    reminders: tuple[int, ...] = REMINDERS
+    practical: tuple[str, ...] | None = None
+    """None: what the profile asks."""
+    expected_people: int | None = None
+    people: tuple[PersonPlan, ...] = ()
+    hosts: tuple[HostPlan, ...] = ()
+    key: str = ""
+    """Names the meeting where it comes from, so that asking again does not make another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What to change of a meeting; None leaves it as it is."""
+
+    starts: datetime | None = None
+    minutes: int | None = None
+    title: str | None = None
+    profile: str | None = None
+    solution: str | None = None
+    join_link: str | None = None
+    support_phone: str | None = None
+    reminders: tuple[int, ...] | None = None
+    practical: tuple[str, ...] | None = None
+    expected_people: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """What came of inviting one: ``waiting`` to be sent, ``ready`` to be handed over, or why not."""
+
+    id: str
+    state: Literal["waiting", "ready", "no_mail", "no_phone", "no_address"]
+    link: str | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A meeting that is stored, with those in it; `is_new` is False where it had been made before."""
+
+    meeting: Meeting
+    participants: tuple[Participant, ...]
+    hosts: tuple[Host, ...]
+    links: Mapping[str, GivenLink] = field(default_factory=dict)
+    """By the id of participant or host."""
+    is_new: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """A meeting that was checked and is ready to be stored."""
+
+    meeting: Meeting
+    participants: tuple[Participant, ...]
+    hosts: tuple[Host, ...]
+    messages: tuple[Outgoing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Plans for one organisation at one moment. Every wrong wish is an InputError whose `field` says where."""
+
+    store: Store
+    contacts: ContactBox
+    organisation: Organisation
+    base_url: str
+    now: datetime
+
+    # ---- making
+
+    def draft(self, plan: MeetingPlan) -> Drafted:
+        """Check a plan and return what would be stored; nothing is stored."""
+        starts_at = self._start(plan.starts)
+        ends_at = starts_at + self._length(plan.minutes)
+        self._refuse_past(starts_at, ends_at)
+        if not plan.people:
+            raise InputError("meeting.nobody", field="participants")
+        if len(plan.people) > MOST_PEOPLE or len(plan.hosts) > MOST_PEOPLE:
+            raise InputError("meeting.too_many", field="participants")
+        needs = load_profile(_CLEAN["profile"](plan.profile))
+        join_link = _CLEAN["join_link"](plan.join_link)
+        meeting = Meeting(
+            id=new_id(),
+            organisation_id=self.organisation.id,
+            title=_CLEAN["title"](plan.title),
+            starts_at=starts_at,
+            ends_at=ends_at,
+            profile=needs.name,
+            practical=needs.practical if plan.practical is None else _practical(plan.practical),
+            expected_people=_people(plan.expected_people or needs.expected_people),
+            solution=_CLEAN["solution"](plan.solution),
+            join_link=self.contacts.close(join_link) if join_link else None,
+            support_phone=_CLEAN["support_phone"](plan.support_phone),
+            reminders=_reminders(plan.reminders),
+            import_key=hash_token(plan.key) if plan.key else None,
+        )
+        people = [self._person(meeting.id, one, place) for place, one in enumerate(plan.people)]
+        hosts = [self._host(meeting.id, one, place) for place, one in enumerate(plan.hosts)]
+        wished: list[tuple[Participant | Host, Way]] = []
+        wished += [(one, wish.channel) for one, wish in zip(people, plan.people, strict=True)]
+        wished += [(one, wish.channel) for one, wish in zip(hosts, plan.hosts, strict=True)]
+        messages = [self._invitation(one, meeting, channel) for one, channel in wished]
+        return Drafted(meeting, tuple(people), tuple(hosts), tuple(filter(None, messages)))
+
+    async def make(self, plan: MeetingPlan) -> Made:
+        """Store a meeting with its people and queue its invitations. A plan with a known key gives what is there."""
+        drafted = self.draft(plan)
+        known = await self._known(drafted.meeting.import_key)
+        if known is not None:
+            return known
+        try:
+            await self.store.add_meeting(drafted.meeting, drafted.participants, drafted.hosts, drafted.messages)
+        except Conflict:  # somebody else asked for the same at the same moment
+            known = await self._known(drafted.meeting.import_key)
+            if known is None:
+                raise
+            return known
+        made = Made(drafted.meeting, drafted.participants, drafted.hosts)
+        return replace(made, links=await self.links(made))
+
+    async def links(self, made: Made) -> dict[str, GivenLink]:
+        """Return everybody's link by id, made where there was none."""
+        given = {one.id: await self.link(made.meeting, one) for one in made.participants}
+        return given | {one.id: await self.link(made.meeting, one) for one in made.hosts}
+
+    async def link(self, meeting: Meeting, whose: Participant | Host, *, renew: bool = False) -> GivenLink:
+        """Return the link of one participant or host; with `renew` earlier ones are closed."""
+        common = (self.store, self.contacts, self.organisation, meeting)
+        if isinstance(whose, Host):
+            return await leader_link(*common, whose, base_url=self.base_url, now=self.now, replace=renew)
+        return await participant_link(*common, whose, base_url=self.base_url, now=self.now, replace=renew)
+
+    async def _known(self, key: bytes | None) -> Made | None:
+        found = await self.store.meeting_by_key(self.organisation.id, key) if key else None
+        if found is None:
+            return None
+        people, hosts = await self.store.participants(found.id), await self.store.hosts(found.id)
+        return Made(found, tuple(people), tuple(hosts), is_new=False)
+
+    # ---- changing
+
+    async def meeting(self, meeting_id: str) -> Meeting:
+        """Return the organisation's meeting. Raises AccessError("meeting.not_found")."""
+        found = await self.store.meeting_in(self.organisation.id, meeting_id)
+        if found is None:
+            raise AccessError("meeting.not_found")
+        return found
+
+    async def change(self, meeting_id: str, wish: Change) -> Meeting:
+        """Change a meeting; where time, solution or link is another, whoever was told of the old one is told."""
+        found = await self._open(meeting_id)
+        changes = self._changes(found, wish)
+        moves = {"starts_at", "ends_at", "join_link", "solution"} & {
+            name for name, value in changes.items() if value != getattr(found, name)
+        }
+        messages: list[Outgoing] = []
+        if moves:
+            messages = await self._tell(found, "moved", {"moved_from": rfc3339(found.starts_at)})
+        with _not_found("meeting.not_found"):
+            return await self.store.change_meeting(
+                self.organisation.id, meeting_id, changes, messages=messages, drops=FOLLOWING if moves else ()
+            )
+
+    async def cancel(self, meeting_id: str) -> Meeting:
+        """Cancel a meeting and tell whoever was told of it. Twice is the same as once."""
+        found = await self.meeting(meeting_id)
+        if found.state == "cancelled":
+            return found
+        if found.ends_at + PERSON_KEPT < self.now:
+            raise InputError("meeting.over")
+        messages = await self._tell(found, "cancelled", {})
+        return await self.store.cancel_meeting(self.organisation.id, meeting_id, self.now, messages=messages)
+
+    async def invite(
+        self, meeting_id: str, people: Sequence[str] | None, channel: Way, *, renew: bool = False
+    ) -> list[Invited]:
+        """Invite these participants and hosts (None: all participants), or give their links to be handed over.
+
+        With `renew` earlier links are closed. AccessError("person.not_found") for an id that is not in the meeting.
+        """
+        meeting = await self._open(meeting_id)
+        everybody: dict[str, Participant | Host] = {one.id: one for one in await self.store.participants(meeting_id)}
+        chosen = list(everybody) if people is None else list(dict.fromkeys(people))
+        everybody |= {one.id: one for one in await self.store.hosts(meeting_id)}
+        if not set(chosen) <= set(everybody):
+            raise AccessError("person.not_found")
+        answers, messages = [], []
+        for one in (everybody[person_id] for person_id in chosen):
+            missing = self._missing(one, channel)
+            if missing is not None:
+                answers.append(Invited(one.id, missing))
+                continue
+            given = await self.link(meeting, one, renew=renew)
+            message = self._invitation(one, meeting, channel)
+            if message is None:
+                answers.append(Invited(one.id, "ready", given.link, given.code))
+            else:
+                messages.append(message)
+                answers.append(Invited(one.id, "waiting"))
+        await self.store.queue(messages)
+        return answers
+
+    async def add_person(self, meeting_id: str, wish: PersonPlan | HostPlan) -> Participant | Host:
+        """Add a participant or host to a meeting, and invite at once where `channel` says how."""
+        meeting = await self._open(meeting_id)
+        with _not_found("meeting.not_found"):
+            added: Participant | Host
+            if isinstance(wish, HostPlan):
+                added = await self.store.add_host(self.organisation.id, meeting_id, self._host(meeting_id, wish, None))
+            else:
+                if len(await self.store.participants(meeting_id)) >= MOST_PEOPLE:
+                    raise InputError("meeting.too_many", field="participants")
+                person = self._person(meeting_id, wish, None)
+                added = await self.store.add_participant(self.organisation.id, meeting_id, person)
+        message = self._invitation(added, meeting, wish.channel)
+        await self.store.queue([message] if message else [])
+        return added
+
+    async def change_person(self, meeting_id: str, participant_id: str, wish: Mapping[str, Any]) -> Participant:
+        """Change the fields in `wish` (those of `PersonPlan`) of a participant."""
+        await self._open(meeting_id)
+        found = next((one for one in await self.store.participants(meeting_id) if one.id == participant_id), None)
+        if found is None:
+            raise AccessError("person.not_found")
+        reach = open_reach(self.contacts, found.reach)
+        kept = PersonPlan(found.role, found.label, found.locale, reach.phone, reach.mail, found.together)
+        new = self._person(meeting_id, replace(kept, **{**wish, "channel": ""}), None)
+        changes: dict[str, Any] = {
+            name: getattr(new, name) for name in ("role", "label", "locale", "together", "reach")
+        }
+        with _not_found("person.not_found"):
+            return await self.store.change_participant(self.organisation.id, meeting_id, participant_id, changes)
+
+    async def change_host(self, meeting_id: str, host_id: str, wish: Mapping[str, Any]) -> Host:
+        """Change the fields in `wish` (those of `HostPlan`) of a leader or technical host."""
+        await self._open(meeting_id)
+        found = next((one for one in await self.store.hosts(meeting_id) if one.id == host_id), None)
+        if found is None:
+            raise AccessError("person.not_found")
+        reach = open_reach(self.contacts, found.reach)
+        kept = HostPlan(found.role, found.label, found.locale, reach.phone, reach.mail)
+        new = self._host(meeting_id, replace(kept, **{**wish, "channel": ""}), None)
+        names = ("role", "label", "locale", "reach", "person_hash")
+        changes: dict[str, Any] = {name: getattr(new, name) for name in names}
+        with _not_found("person.not_found"):
+            return await self.store.change_host(self.organisation.id, meeting_id, host_id, changes)
+
+    async def remove_person(self, meeting_id: str, participant_id: str) -> None:
+        """Take a participant out of a meeting, with link, messages and report."""
+        with _not_found("meeting.not_found"):
+            if not await self.store.remove_participant(self.organisation.id, meeting_id, participant_id):
+                raise AccessError("person.not_found")
+
+    async def remove_host(self, meeting_id: str, host_id: str) -> None:
+        """Take a leader or technical host out of a meeting, with link and messages."""
+        with _not_found("meeting.not_found"):
+            if not await self.store.remove_host(self.organisation.id, meeting_id, host_id):
+                raise AccessError("person.not_found")
+
+    # ---- parts
+
+    async def _open(self, meeting_id: str) -> Meeting:
+        found = await self.meeting(meeting_id)
+        if found.state == "cancelled":
+            raise InputError("meeting.cancelled")
+        if found.ends_at + PERSON_KEPT < self.now:
+            raise InputError("meeting.over")
+        return found
+
+    def _changes(self, found: Meeting, wish: Change) -> dict[str, Any]:
+        """Return the wished fields as they are stored. An unchanged link stays the bytes it is."""
+        changes: dict[str, Any] = {}
+        if wish.starts is not None or wish.minutes is not None:
+            starts_at = found.starts_at if wish.starts is None else self._start(wish.starts)
+            lasts = found.ends_at - found.starts_at if wish.minutes is None else self._length(wish.minutes)
+            if (starts_at, starts_at + lasts) != (found.starts_at, found.ends_at):
+                self._refuse_past(starts_at, starts_at + lasts)
+                changes |= {"starts_at": starts_at, "ends_at": starts_at + lasts}
+        for name, clean in _CLEAN.items():
+            if getattr(wish, name) is not None:
+                changes[name] = clean(getattr(wish, name))
+        if "join_link" in changes:
+            link = changes.pop("join_link")
+            if link != (self.contacts.open(found.join_link) if found.join_link else ""):
+                changes["join_link"] = self.contacts.close(link) if link else None
+        return changes
+
+    def _refuse_past(self, starts_at: datetime, ends_at: datetime) -> None:
+        if starts_at < self.now - EARLIEST or ends_at <= self.now:
+            raise InputError("meeting.past", field="starts_at")
+
+    async def _tell(self, meeting: Meeting, kind: str, data: Mapping[str, Any]) -> list[Outgoing]:
+        """Return a message to everybody who was told of the meeting as it was, by the way they were told.
+
+        Whose invitation still waits hears of the new state by it. Who was not told yet of an earlier move hears of both
+        as one.
+        """
+        told: dict[tuple[str | None, str | None], tuple[Channel, Mapping[str, Any]]] = {}
+        for one in await self.store.outgoing_of(meeting.id):
+            whose = (one.participant_id, one.host_id)
+            if one.kind in {"invitation", "leader_link"} and one.state in {"sending", "sent"}:
+                told[whose] = (one.channel, data)
+            elif one.kind == kind and one.state == "waiting" and whose in told:
+                told[whose] = (told[whose][0], one.data)
+        return [
+            Outgoing(
+                id=new_id(),
+                organisation_id=meeting.organisation_id,
+                meeting_id=meeting.id,
+                participant_id=participant_id,
+                host_id=host_id,
+                kind=kind,
+                channel=channel,
+                once=None,
+                created_at=self.now,
+                due_at=self.now,
+                data=dict(known),
+            )
+            for (participant_id, host_id), (channel, known) in told.items()
+        ]
+
+    def _missing(self, whose: Participant | Host, channel: Way) -> Literal["no_mail", "no_phone", "no_address"] | None:
+        reach = open_reach(self.contacts, whose.reach)
+        if channel == "mail" and not reach.mail:
+            return "no_mail"
+        if channel == "sms" and not reach.phone:
+            return "no_phone"
+        return "no_address" if channel == "auto" and reach.channel() is None else None
+
+    def _invitation(self, whose: Participant | Host, meeting: Meeting, way: Way) -> Outgoing | None:
+        """Return the message that invites, or None where the link is handed over in another way, or not yet."""
+        channel = open_reach(self.contacts, whose.reach).channel() if way == "auto" else way
+        if channel not in {"mail", "sms"}:
+            return None
+        if self._missing(whose, way) == "no_mail":
+            raise InputError("person.no_mail")
+        if self._missing(whose, way) == "no_phone":
+            raise InputError("person.no_phone")
+        is_host = isinstance(whose, Host)
+        return Outgoing(
+            id=new_id(),
+            organisation_id=self.organisation.id,
+            meeting_id=meeting.id,
+            participant_id=None if is_host else whose.id,
+            host_id=whose.id if is_host else None,
+            kind="leader_link" if is_host else "invitation",
+            channel=channel,
+            once=None,
+            created_at=self.now,
+            due_at=self.now,
+        )
+
+    def _start(self, starts: datetime) -> datetime:
+        return local_moment(starts, ZoneInfo(self.organisation.time_zone)).astimezone(UTC)
+
+    def _length(self, minutes: int) -> timedelta:
+        if not 1 <= minutes <= LONGEST_MIN:
+            raise InputError("meeting.length", field="minutes")
+        return timedelta(minutes=minutes)
+
+    def _reach(self, wish: PersonPlan | HostPlan, where: str) -> Reach:
+        phone = _at(where + "phone", clean_phone, wish.phone)
+        return Reach(phone=phone, mail=_at(where + "mail", clean_mail, wish.mail))
+
+    def _locale(self, asked: str, where: str) -> str:
+        languages = self.organisation.languages
+        return _one_of(asked or languages[0], languages, "person.language", where + "locale")
+
+    def _person(self, meeting_id: str, wish: PersonPlan, place: int | None) -> Participant:
+        where = "" if place is None else f"participants.{place}."
+        if not 1 <= wish.together <= MOST_TOGETHER:
+            raise InputError("person.together", field=where + "together")
+        return Participant(
+            id=new_id(),
+            meeting_id=meeting_id,
+            role=_one_of(wish.role, ROLES, "person.role", where + "role"),
+            label=_text(wish.label, LONGEST_LABEL, where + "label"),
+            locale=self._locale(wish.locale, where),
+            position=place or 0,
+            together=wish.together,
+            reach=seal_reach(self.contacts, self._reach(wish, where)),
+        )
+
+    def _host(self, meeting_id: str, wish: HostPlan, place: int | None) -> Host:
+        where = "" if place is None else f"hosts.{place}."
+        reach = self._reach(wish, where)
+        _one_of(wish.role, HOST_ROLES, "person.role", where + "role")
+        return Host(
+            id=new_id(),
+            meeting_id=meeting_id,
+            role="leader" if wish.role == "leader" else "technical_host",
+            label=_text(wish.label, LONGEST_LABEL, where + "label"),
+            locale=self._locale(wish.locale, where),
+            reach=seal_reach(self.contacts, reach),
+            person_hash=person_hash(self.contacts, reach),
+        )
+
+
+def local_moment(typed: datetime, zone: ZoneInfo) -> datetime:
+    """Return the moment that `typed` names, in `zone` where it names none.
+
+    A time that the clocks jump over in spring is no time: InputError("meeting.no_such_time"). One that comes twice in
+    autumn is the first of the two, unless `fold` says otherwise.
+    """
+    if typed.tzinfo is not None:
+        return typed
+    local = typed.replace(tzinfo=zone)
+    if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != typed:
+        raise InputError("meeting.no_such_time", field="starts_at")
+    return local
+
+
+@contextlib.contextmanager
+def _not_found(code: str) -> Iterator[None]:
+    try:
+        yield
+    except Gone:
+        raise AccessError(code) from None
+
+
+def _at(where: str, clean: Any, typed: str) -> str:
+    try:
+        return str(clean(typed))
+    except InputError as error:
+        raise InputError(error.code, field=where) from None
+
+
+def _one_of(value: str, known: Sequence[str], code: str, where: str) -> str:
+    if value not in known:
+        raise InputError(code, field=where)
+    return value
+
+
+def _text(typed: str, longest: int, where: str) -> str:
+    """Return a line of text: no control characters, spaces joined, not too long."""
+    plain = " ".join("".join(letter if letter.isprintable() else " " for letter in typed).split())
+    if len(plain) > longest:
+        raise InputError("text.too_long", field=where)
+    return plain
+
+
+def _reminders(wished: Sequence[int]) -> tuple[int, ...]:
+    if len(wished) > MOST_REMINDERS or any(not 1 <= one <= EARLIEST_REMINDER_MIN for one in wished):
+        raise InputError("meeting.reminders", field="reminders")
+    return tuple(sorted(set(wished), reverse=True))
+
+
+def _practical(wished: Sequence[str]) -> tuple[str, ...]:
+    known = {name.removeprefix("practical.") for one in profile_names() for name in load_profile(one).checks}
+    if not set(wished) <= known:
+        raise InputError("meeting.practical", field="practical")
+    return tuple(dict.fromkeys(wished))
+
+
+def _people(wished: int) -> int:
+    if not 1 <= wished <= MOST_TOGETHER:
+        raise InputError("person.together", field="expected_people")
+    return wished
+
+
+_CLEAN: Mapping[str, Callable[[Any], Any]] = {
+    "title": lambda typed: _text(typed, LONGEST_TITLE, "title"),
+    "support_phone": lambda typed: _text(typed, LONGEST_PHONE, "support_phone"),
+    "profile": lambda name: _one_of(name, profile_names(), "meeting.profile", "profile"),
+    "solution": lambda name: _one_of(name, SOLUTIONS, "meeting.solution", "solution"),
+    "join_link": lambda typed: _at("join_link", clean_link, typed),
+    "reminders": _reminders,
+    "practical": _practical,
+    "expected_people": _people,
+}
+"""How each field of a meeting is checked and written."""

@@ -1,0 +1,80 @@
+"""The organiser's pages: a shell with what there is to choose among; everything about meetings comes from the API.
+
+A GET changes nothing. A page is only shown to the session whose address it is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from readiness.errors import AccessError
+from readiness.meetings.manage import ROLES
+from readiness.server.pages import organisation_of_path, render_page
+from readiness.server.services import SERVICES, session_of
+from reports.profile import load_profile, profile_names
+
+__all__ = ["routes"]
+
+routes = web.RouteTableDef()
+ORGANISERS = frozenset({"organiser"})
+PLAN = "plan/index.html"
+PRACTICAL = "practical."
+EXAMPLE = (
+    "starts;minutes;title;leader;leader_mail;role;label;language;mail;phone\n"
+    "2026-12-01 10:00;45;Kontroll;Lars;lars@sykehus.example;patient;Anna;nb;anna@post.example;\n"
+    "2026-12-01 10:00;45;Kontroll;;;interpreter;T. K.;nb;;+47 900 00 000"
+)
+
+
+@routes.get("/o/{organisation}/plan")
+async def plan_by_link(request: web.Request) -> web.Response:
+    """The page for an organiser's link (its token stays in the fragment); it then opens ``/plan/<session>``."""
+    return render_page(request, PLAN, await organisation_of_path(request), {"view": None})
+
+
+@routes.get("/plan/{session}")
+async def list_page(request: web.Request) -> web.Response:
+    """The meetings of today and those to come."""
+    return await _page(request, "list")
+
+
+@routes.get("/plan/{session}/new")
+async def new_page(request: web.Request) -> web.Response:
+    """The form of a new meeting."""
+    return await _page(request, "new")
+
+
+@routes.get("/plan/{session}/import")
+async def import_page(request: web.Request) -> web.Response:
+    """Many meetings from a file."""
+    return await _page(request, "import")
+
+
+@routes.get("/plan/{session}/meetings/{meeting}")
+async def meeting_page(request: web.Request) -> web.Response:
+    """One meeting; whether it is there, the API tells."""
+    return await _page(request, "meeting")
+
+
+async def _page(request: web.Request, name: str) -> web.Response:
+    session = await session_of(request, request.match_info["session"], kinds=ORGANISERS)
+    organisation = await request.app[SERVICES].store.organisation_by_id(session.organisation_id)
+    if organisation is None:
+        raise AccessError("session.not_valid")
+    asked, profile = request.query.get("lang"), load_profile("consultation")
+    view: dict[str, Any] = {
+        "name": name,
+        "session": session.id,
+        "meeting": request.match_info.get("meeting", ""),
+        "time_zone": organisation.time_zone,
+        "asked_language": asked if asked in organisation.languages else None,
+        "roles": ROLES,
+        "profiles": profile_names(),
+        "solutions": [("other", "")],
+        "practical": [check.removeprefix(PRACTICAL) for check in profile.checks if check.startswith(PRACTICAL)],
+        "asked": profile.practical,
+        "example": EXAMPLE,
+    }
+    return render_page(request, PLAN, organisation, {"view": view}, compress=False)

@@ -1,0 +1,193 @@
+/**
+ * Draws the board. Elements are kept from one drawing to the next, so that a finger or a focus on one is not lost.
+ * @typedef {import("../../shared/types").Board} Board
+ * @typedef {import("../../shared/types").BoardPart} BoardPart
+ * @typedef {import("../../shared/i18n.js").Texts} Texts
+ */
+import { clockTime } from "../../shared/i18n.js";
+import { icon } from "../../shared/icons.js";
+import { actions, byNeed, countdown, facts, sentence, summary, TONES } from "./rows.js";
+
+/** @param {string} selector @returns {HTMLElement} */
+export function find(selector) {
+  const element = document.querySelector(selector);
+  if (!(element instanceof HTMLElement)) throw new Error(`the page has no ${selector}`);
+  return element;
+}
+
+/** @param {Element | null} element @param {string} text */
+export function say(element, text) {
+  if (element && element.textContent !== text) element.textContent = text;
+}
+
+/** @param {string} number */
+const tel = (number) => `tel:${number.replaceAll(/[^+\d]/g, "")}`;
+
+/**
+ * @template {HTMLElement} T @param {string} tag @param {Record<string, string>} attributes @param {string} [text]
+ * @returns {T}
+ */
+export function make(tag, attributes, text = "") {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.textContent = text;
+  return /** @type {T} */ (element);
+}
+
+/** Make `list` hold exactly these, in this order; nothing is moved that stands where it should. @param {Element} list @param {Element[]} items */
+function arrangeIn(list, items) {
+  const focused = /** @type {HTMLElement | null} */ (document.activeElement);
+  items.forEach((item, place) => {
+    if (list.children[place] !== item) list.insertBefore(item, list.children[place] ?? null);
+  });
+  while (list.children.length > items.length) list.lastElementChild?.remove();
+  if (focused && focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
+}
+
+/**
+ * @param {BoardPart} part the meeting to read @param {Board} board @param {Texts} t @param {number} now ms, by the server's clock
+ * @param {Map<string, string>} said what came of a tap, by participant
+ */
+export function drawMeeting({ meeting, participants }, board, t, now, said) {
+  const { organisation } = board;
+  const phone = meeting.support_phone || organisation.support_phone;
+  say(find("#organisation"), organisation.name);
+  find("#help").hidden = !phone;
+  find("#help").setAttribute("href", tel(phone));
+  say(find("#help strong"), phone);
+  say(find("#support-hours"), organisation.support_hours);
+  const when = `${t.at(meeting.starts_at, meeting.time_zone)}–${clockTime(meeting.ends_at, meeting.time_zone)}`;
+  say(find("#meeting"), meeting.title ? `${meeting.title}: ${when}` : when);
+  say(find("#countdown"), countdown(t, meeting, now));
+  find("#countdown").hidden = !find("#countdown").textContent;
+  const { ready, total } = summary(participants);
+  find("#summary").removeAttribute("data-t");
+  say(find("#summary"), t.t(total ? "board.summary" : "board.nobody", { ready, total }));
+  find("#quick").hidden = false;
+  const join = find("#join");
+  join.hidden = !meeting.join_link || meeting.state !== "planned";
+  if (meeting.join_link) join.setAttribute("href", meeting.join_link);
+  const list = find("#participants");
+  const before = new Map([...list.children].map((item) => [item.getAttribute("data-id"), item]));
+  const items = byNeed(participants).map((participant) => {
+    const item = before.get(participant.id) ?? fresh(participant.id);
+    drawParticipant(item, participant, meeting.state, t, now, said.get(participant.id) ?? "");
+    return item;
+  });
+  arrangeIn(list, items);
+}
+
+/** @param {string} id @returns {HTMLElement} */
+function fresh(id) {
+  const { content } = /** @type {HTMLTemplateElement} */ (find("#participant"));
+  const item = /** @type {HTMLElement} */ (content.firstElementChild?.cloneNode(true));
+  item.dataset.id = id;
+  return item;
+}
+
+/**
+ * @param {Element} element @param {BoardPart["participants"][number]} participant @param {string} meetingState
+ * @param {Texts} t @param {number} now @param {string} said
+ */
+function drawParticipant(element, participant, meetingState, t, now, said) {
+  const item = /** @type {HTMLElement} */ (element);
+  item.dataset.tone = TONES[participant.state] ?? "calm";
+  item.dataset.state = participant.state;
+  const role = t.first([`role.${participant.role}`]) || participant.role;
+  const name = participant.label || role;
+  say(item.querySelector("h3"), name);
+  say(item.querySelector(".role"), name === role ? "" : role);
+  icon(/** @type {Element} */ (item.querySelector("svg")), item.dataset.tone);
+  say(item.querySelector("strong"), t.t(`state.${participant.state}`));
+  say(item.querySelector(".todo"), participant.state === "ready" ? "" : sentence(t, participant));
+  say(item.querySelector(".facts"), facts(t, participant, now));
+  drawTaps(/** @type {HTMLElement} */ (item.querySelector(".taps")), participant, meetingState, t, name);
+  say(item.querySelector(".said"), said);
+}
+
+/** @param {HTMLElement} box @param {BoardPart["participants"][number]} participant @param {string} meetingState @param {Texts} t @param {string} name */
+function drawTaps(box, participant, meetingState, t, name) {
+  const wanted = actions(participant, meetingState);
+  const numbers = wanted.includes("call") ? (participant.phones ?? []) : [];
+  const keys = [...numbers.map((number) => `call:${number}`), ...wanted.filter((tap) => tap !== "call")];
+  const before = new Map([...box.children].map((item) => [item.getAttribute("data-key"), item]));
+  const items = keys.map((key) => {
+    const isCall = key.startsWith("call:");
+    const number = key.slice("call:".length);
+    const item = before.get(key) ?? (isCall ? make("a", { class: "button tap", href: tel(number) }) : make("button", { type: "button", class: "button tap", "data-tap": key }));
+    item.setAttribute("data-key", key);
+    const text = isCall ? t.t("board.call", { number }) : t.t(`board.tap.${key}`);
+    say(item, text);
+    item.setAttribute("aria-label", `${text}: ${name}`);
+    return item;
+  });
+  arrangeIn(box, items);
+}
+
+/** The leader's other meetings: when, what, how many are ready; a tap shows one. @param {BoardPart[]} others @param {Texts} t @param {number} now */
+export function drawOthers(others, t, now) {
+  find("#others").hidden = !others.length;
+  const before = new Map([...find("#meetings").children].map((item) => [item.getAttribute("data-id"), item]));
+  const items = others.map(({ meeting, participants }) => {
+    const item = before.get(meeting.id) ?? make("li", { "data-id": meeting.id });
+    const button = item.firstElementChild ?? item.appendChild(make("button", { type: "button", class: "button other", "data-meeting": meeting.id }));
+    const { ready, total } = summary(participants);
+    const isOpen = meeting.state === "planned" && Date.parse(meeting.ends_at) > now;
+    const told = isOpen ? t.t("board.summary", { ready, total }) : countdown(t, meeting, now);
+    const tone = !isOpen ? "calm" : ready === total ? "good" : "warn";
+    button.setAttribute("data-tone", tone);
+    const svg = button.querySelector("svg") ?? button.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "svg"));
+    for (const [name, value] of [["class", "icon"], ["viewBox", "0 0 24 24"], ["aria-hidden", "true"]]) svg.setAttribute(name, value);
+    icon(svg, tone);
+    const text = button.querySelector("span") ?? button.appendChild(document.createElement("span"));
+    say(text, [t.at(meeting.starts_at, meeting.time_zone), meeting.title, told].filter(Boolean).join(" · "));
+    return item;
+  });
+  arrangeIn(find("#meetings"), items);
+}
+
+/** Phone numbers: how to see them, or who runs the technical side. @param {BoardPart} part @param {Board} board @param {Texts} t */
+export function drawNumbers({ meeting }, board, t) {
+  const hosts = (meeting.hosts ?? []).filter(({ role }) => role === "technical_host");
+  find("#numbers").hidden = !board.unlocked && !board.pin && !hosts.length;
+  say(find("#numbers-text"), t.t(board.unlocked ? "board.pin.open" : board.pin ? `board.pin.why_${board.pin}` : "board.pin.none"));
+  find("#ask-pin").hidden = Boolean(board.unlocked || !board.pin);
+  if (board.unlocked) find("#pin").hidden = true;
+  const items = hosts.map(({ label, phones }) => {
+    const item = make("li", {}, `${t.t("host.technical_host")}: ${label}`);
+    for (const number of phones ?? []) item.append(make("a", { class: "button tap", href: tel(number) }, t.t("board.call", { number })));
+    return item;
+  });
+  find("#hosts").replaceChildren(...items);
+}
+
+/** The question after the meeting, and what was answered. @param {number | null | undefined} score @param {string} problem @param {Texts} t @param {readonly string[]} problems */
+export function drawAfterwards(score, problem, t, problems) {
+  find("#afterwards").hidden = score === null || score === undefined;
+  if (find("#afterwards").hidden) return;
+  fillChoices(find("#scores"), "score", [5, 4, 3, 2, 1].map(String), String(score), (value) => t.t(`board.after.score_${value}`));
+  find("#problems").hidden = !score || score >= 4;
+  fillChoices(find("#problem-buttons"), "problem", problems, problem, (value) => t.t(`board.after.problem_${value}`));
+  say(find("#thanks"), score ? t.t("board.after.thanks") : "");
+}
+
+/** @param {Element} box @param {string} name @param {readonly string[]} values @param {string} chosen @param {(value: string) => string} word */
+function fillChoices(box, name, values, chosen, word) {
+  const items = values.map((value, place) => {
+    const item = box.children[place] ?? make("button", { type: "button", class: "button", [`data-${name}`]: value });
+    say(item, word(value));
+    item.setAttribute("aria-pressed", String(value === chosen));
+    return item;
+  });
+  arrangeIn(box, items);
+}
+
+/** A box to tick on each point of the checklist; nothing of it is kept. */
+export function makeTickable() {
+  for (const point of document.querySelectorAll("#checklist .guide-text li")) {
+    const label = document.createElement("label");
+    label.append(make("input", { type: "checkbox" }), make("span", {}));
+    label.lastElementChild?.append(...point.childNodes);
+    point.replaceChildren(label);
+  }
+}

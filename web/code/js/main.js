@@ -1,0 +1,45 @@
+/**
+ * Opens what a typed code stands for: the same page as the link of the letter.
+ */
+import { ApiError, call, meta } from "../../shared/api.js";
+import { createTexts, langOf, loadCatalogue } from "../../shared/i18n.js";
+import { clean, grouped, isWhole } from "./typed.js";
+
+const lang = langOf(document.documentElement.lang);
+const form = /** @type {HTMLFormElement} */ (document.querySelector("#form"));
+const field = /** @type {HTMLInputElement} */ (document.querySelector("#typed"));
+const problem = /** @type {HTMLElement} */ (document.querySelector("#problem"));
+const button = /** @type {HTMLButtonElement} */ (form.querySelector("button"));
+
+/** @param {string[]} keys the first that has words is said */
+async function complain(keys) {
+  const phone = meta("readiness-phone").replaceAll(" ", "\u00a0");
+  const texts = createTexts(lang, await loadCatalogue(meta("readiness-static"), lang), { phone });
+  problem.hidden = false;
+  problem.textContent = texts.first([...keys, "error.internal"]);
+  field.setAttribute("aria-invalid", "true");
+  field.select();
+}
+
+async function open() {
+  if (!isWhole(field.value)) return complain(["code.malformed"]);
+  button.disabled = true;
+  try {
+    const { path } = await call("/api/v1/links/redeem", { organisation: meta("readiness-organisation"), code: clean(field.value) });
+    location.assign(path + location.search);
+  } catch (error) {
+    button.disabled = false;
+    const { code, status } = error instanceof ApiError ? error : { code: "internal", status: 500 };
+    await complain(status === 404 ? ["code.unknown"] : [`error.${code}`]);
+  }
+  return undefined;
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  open();
+});
+field.addEventListener("blur", () => {
+  if (isWhole(field.value)) field.value = grouped(field.value);
+});
+field.addEventListener("input", () => field.removeAttribute("aria-invalid"));

@@ -1,0 +1,62 @@
+/**
+ * Small things of the organiser's pages: finding, saying, and the fields of one person.
+ * @typedef {import("../../shared/i18n.js").Texts} Texts
+ * @typedef {{ texts: Texts, zone: string, home: string, asked: string, meeting: string, api: (path: string, body?: object, method?: string) => Promise<any> }} Page
+ * @typedef {{ role: string, label: string, locale: string, mail: string, phone: string, together?: number }} Fields
+ */
+import { ApiError } from "../../shared/api.js";
+
+/** @template {HTMLElement} T @param {string} selector @param {ParentNode} [root] @returns {T} */
+export function find(selector, root = document) {
+  const element = root.querySelector(selector);
+  if (!(element instanceof HTMLElement)) throw new Error(`the page has no ${selector}`);
+  return /** @type {T} */ (element);
+}
+
+/** @param {string} selector @param {ParentNode} [root] @returns {HTMLInputElement} */
+export const field = (selector, root) => find(selector, root);
+
+/** @param {Element | null} element @param {string} text */
+export function say(element, text) {
+  if (element && element.textContent !== text) element.textContent = text;
+}
+
+/** @param {Texts} t @param {unknown} error */
+export function problem(t, error) {
+  if (!(error instanceof ApiError)) throw error;
+  return t.first([`error.${error.code}`, "error.internal"]);
+}
+
+/** Show what went wrong in its place. @param {Element} place @param {string} text */
+export function complain(place, text) {
+  const element = /** @type {HTMLElement} */ (place);
+  element.hidden = !text;
+  say(element, text);
+}
+
+/** The first element of a template. @param {string} id @returns {HTMLElement} */
+export function clone(id) {
+  const { content } = /** @type {HTMLTemplateElement} */ (find(`#${id}`));
+  return /** @type {HTMLElement} */ (content.firstElementChild?.cloneNode(true));
+}
+
+/** Fields for a participant or a host. @param {"participant" | "host"} kind @param {Partial<Fields>} [values] @returns {HTMLElement} */
+export function personFields(kind, values = {}) {
+  const fields = clone("fields");
+  for (const other of fields.querySelectorAll(`[data-only]:not([data-only=${kind}])`)) other.remove();
+  for (const input of /** @type {NodeListOf<HTMLInputElement>} */ (fields.querySelectorAll("[data-field]"))) {
+    const value = /** @type {Record<string, unknown>} */ (values)[input.dataset.field ?? ""];
+    if (value !== undefined && value !== "") input.value = String(value);
+  }
+  return fields;
+}
+
+/** What stands in the fields below `root`. @param {ParentNode} root @returns {any} */
+export function readFields(root) {
+  /** @type {Record<string, string | number>} */
+  const read = {};
+  for (const input of /** @type {NodeListOf<HTMLInputElement>} */ (root.querySelectorAll("[data-field]"))) {
+    read[input.dataset.field ?? ""] = input.type === "number" ? Number(input.value || 1) : input.value.trim();
+  }
+  return read;
+}

@@ -1,0 +1,116 @@
+/**
+ * A new meeting: sensible defaults, the people, and their invitations at once.
+ * @typedef {import("./dom.js").Page} Page
+ * @typedef {import("../../shared/types").PlannedMeeting} Meeting
+ */
+import { complain, field, find, personFields, problem, readFields, say } from "./dom.js";
+import { isBlank, minutesOf, nextWorkday } from "./plan.js";
+
+/** Minutes before the start at which whoever has not tested is reminded. */
+const REMINDERS = [2880, 180];
+
+/** @param {Page} page */
+export async function showForm(page) {
+  const { texts: t, zone } = page;
+  field("#date").value = nextWorkday(Date.now(), zone);
+  field("#date").min = new Date().toISOString().slice(0, 10);
+  find("#add").addEventListener("click", () => addPerson(t).querySelector("select")?.focus());
+  const like = new URLSearchParams(location.search).get("like");
+  if (like) await fillLike(page, like);
+  if (!find("#people").children.length) addPerson(t);
+  // A page that was filled in twice by a double tap makes one meeting.
+  const key = crypto.randomUUID();
+  find("#plan").addEventListener("submit", (event) => {
+    event.preventDefault();
+    save(page, key);
+  });
+}
+
+/** @param {import("../../shared/i18n.js").Texts} t @param {object} [values] @returns {HTMLElement} */
+function addPerson(t, values = {}) {
+  const item = document.createElement("li");
+  item.className = "card";
+  const remove = document.createElement("button");
+  remove.type = "button";
+  remove.className = "button quiet remove";
+  remove.textContent = t.t("plan.remove");
+  remove.addEventListener("click", () => {
+    item.remove();
+    find("#add").focus();
+  });
+  item.append(personFields("participant", values), remove);
+  find("#people").append(item);
+  return item;
+}
+
+/** Everything but the day, from a meeting that was held before. @param {Page} page @param {string} id */
+async function fillLike({ api, texts: t }, id) {
+  /** @type {Meeting} */
+  const like = await api(`/api/v1/meetings/${encodeURIComponent(id)}`);
+  field("#time").value = like.local_start.slice(11, 16);
+  choose("#minutes", String(minutesOf(like)));
+  field("#name").value = like.title;
+  choose("#solution", like.solution);
+  choose("#profile", like.profile);
+  field("#join").value = like.join_link ?? "";
+  field("#support").value = like.support_phone;
+  for (const box of /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("#questions input"))) box.checked = like.practical.includes(box.value);
+  field("#remind").checked = like.reminders.length > 0;
+  for (const person of like.participants) addPerson(t, person);
+  for (const host of like.hosts) {
+    for (const input of /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll(`[data-host=${host.role}] [data-field]`))) {
+      input.value = /** @type {any} */ (host)[input.dataset.field ?? ""] ?? "";
+    }
+  }
+}
+
+/** Choose a value of a list, which need not have been in it. @param {string} selector @param {string} value */
+function choose(selector, value) {
+  const list = /** @type {HTMLSelectElement} */ (find(selector));
+  list.value = value;
+  if (list.value !== value && selector === "#minutes") {
+    list.append(new Option(value, value));
+    list.value = value;
+  }
+}
+
+/** What the page says about the meeting. @returns {any} */
+function read() {
+  // Invited in the same step as stored: nobody is forgotten when the line breaks in between.
+  const channel = field("#invite").checked ? "auto" : "";
+  const people = [...find("#people").children].map((item) => ({ ...readFields(item), channel }));
+  const hosts = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[data-host]")]).map((row) => ({ role: row.dataset.host, locale: document.documentElement.lang, ...readFields(row), channel }));
+  return {
+    title: field("#name").value.trim(),
+    local_start: `${field("#date").value}T${field("#time").value}`,
+    minutes: Number(field("#minutes").value),
+    solution: field("#solution").value,
+    join_link: field("#join").value.trim(),
+    profile: field("#profile").value,
+    support_phone: field("#support").value.trim(),
+    practical: /** @type {HTMLInputElement[]} */ ([...document.querySelectorAll("#questions input:checked")]).map(({ value }) => value),
+    reminders: field("#remind").checked ? REMINDERS : [],
+    participants: people,
+    hosts: hosts.filter((host) => !isBlank(host)),
+  };
+}
+
+/** @param {Page} page @param {string} key */
+async function save({ api, texts: t, home, asked }, key) {
+  const button = /** @type {HTMLButtonElement} */ (find("#save"));
+  complain(find("#problem"), "");
+  const planned = read();
+  if (!planned.participants.length) return complain(find("#problem"), t.t("plan.nobody"));
+  button.disabled = true;
+  say(find("#said"), t.t("board.working"));
+  try {
+    /** @type {Meeting} */
+    const made = await api("/api/v1/meetings", { ...planned, import_key: key });
+    location.assign(`${home}/meetings/${encodeURIComponent(made.id)}${asked}`);
+  } catch (error) {
+    button.disabled = false;
+    say(find("#said"), "");
+    complain(find("#problem"), problem(t, error));
+  }
+  return undefined;
+}

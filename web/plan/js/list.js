@@ -1,0 +1,79 @@
+/**
+ * The meetings of today and those to come.
+ * @typedef {import("../../shared/types").PlannedLine} Line
+ * @typedef {import("./dom.js").Page} Page
+ */
+import { clockTime } from "../../shared/i18n.js";
+import { icon } from "../../shared/icons.js";
+import { clone, field, find, problem, say } from "./dom.js";
+import { dayOf, tally } from "./plan.js";
+
+/** Meetings asked for at a time. */
+const MOST = 50;
+const TYPING_MS = 250;
+
+/** @param {Page} page */
+export async function showList(page) {
+  const { texts: t, zone } = page;
+  /** @type {Line[]} */
+  let lines = [];
+  /** @type {string | null} */
+  let next = null;
+
+  let asked = 0;
+
+  /** @param {string | null} after the last one that is shown, or from the start */
+  async function load(after) {
+    const mine = ++asked;
+    const query = new URLSearchParams({ most: String(MOST), search: field("#words").value.trim() });
+    if (after) query.set("after", after);
+    const found = await page.api(`/api/v1/meetings?${query}`);
+    if (mine !== asked) return; // something else was typed meanwhile
+    lines = after ? [...lines, ...found.meetings] : found.meetings;
+    next = found.next ?? null;
+    draw();
+  }
+
+  /** @param {string | null} after */
+  const look = (after) => load(after).catch((error) => say(find("#said"), problem(t, error)));
+
+  function draw() {
+    const words = field("#words").value.trim();
+    const today = dayOf(Date.now(), zone);
+    const parts = { today: lines.filter((line) => dayOf(line.starts_at, zone) <= today), coming: lines.filter((line) => dayOf(line.starts_at, zone) > today) };
+    for (const [name, ones] of Object.entries(parts)) {
+      const none = document.createElement("li");
+      none.className = "soft";
+      none.textContent = t.t(words ? "plan.none_found" : `plan.none_${name}`);
+      find(`#${name}`).replaceChildren(...(ones.length ? ones.map((line) => row(page, line, name === "today")) : [none]));
+    }
+    find("#more").hidden = !next;
+  }
+
+  let typing = 0;
+  field("#words").addEventListener("input", () => {
+    clearTimeout(typing);
+    typing = setTimeout(() => look(null), TYPING_MS);
+  });
+  find("#search").addEventListener("submit", (event) => {
+    event.preventDefault();
+    look(null);
+  });
+  find("#more").addEventListener("click", () => look(next));
+  await load(null);
+}
+
+/** @param {Page} page @param {Line} line @param {boolean} isToday */
+function row({ texts: t, zone, home, asked }, line, isToday) {
+  const item = clone("line");
+  const { ready, total, tone } = tally(line.counts ?? {});
+  const gone = line.state === "cancelled";
+  /** @type {HTMLAnchorElement} */ (find("a", item)).href = `${home}/meetings/${encodeURIComponent(line.id)}${asked}`;
+  say(item.querySelector(".when"), isToday ? `${clockTime(line.starts_at, zone)}–${clockTime(line.ends_at, zone)}` : t.at(line.starts_at, zone));
+  say(item.querySelector(".what"), [line.title, ...(line.leaders ?? [])].filter(Boolean).join(" · ") || t.t("plan.untitled"));
+  const count = find(".count", item);
+  count.dataset.tone = gone ? "calm" : tone;
+  icon(/** @type {Element} */ (count.querySelector("svg")), gone ? "calm" : tone);
+  say(count.querySelector("span"), gone ? t.t("plan.cancelled_short") : t.t(total ? "board.summary" : "board.nobody", { ready, total }));
+  return item;
+}

@@ -1,0 +1,52 @@
+/**
+ * The organiser's pages: swaps the secret of the link for a session once, then shows the one that was asked for.
+ */
+import { ApiError, call, meta, redeem } from "../../shared/api.js";
+import { createTexts, langOf, loadCatalogue } from "../../shared/i18n.js";
+import { find, problem, say } from "./dom.js";
+import { showForm } from "./form.js";
+import { showImport } from "./importing.js";
+import { showList } from "./list.js";
+import { showMeeting } from "./meeting.js";
+
+/** @type {Record<string, (page: import("./dom.js").Page) => void | Promise<void>>} */
+const VIEWS = { list: showList, new: showForm, meeting: showMeeting, import: showImport };
+
+const lang = langOf(document.documentElement.lang);
+const session = meta("readiness-session");
+
+/** The API asks for the session's name beside its cookie. @param {string} path @param {object} [body] a File goes as it is @param {string} [method] */
+async function api(path, body, method) {
+  const headers = { "Readiness-Session": session };
+  const isFile = body instanceof File;
+  if (!isFile && !path.includes(".pdf")) return call(path, body, method, headers);
+  const type = isFile && /\.ics$/i.test(body.name) ? "text/calendar" : "text/csv";
+  const response = await fetch(path, isFile ? { method: "POST", headers: { ...headers, "content-type": type }, body } : { headers }).catch(() => {
+    throw new ApiError("unreachable", 0);
+  });
+  if (response.ok && !isFile) return response.blob();
+  const answer = await response.json().catch(() => null);
+  if (answer?.bad) return answer;
+  if (!response.ok) throw new ApiError(answer?.error?.code ?? "internal", response.status);
+  return answer;
+}
+
+async function open() {
+  if (!(await redeem(meta("readiness-organisation")))) throw new ApiError("link.not_valid", 404);
+  location.reload(); // the address is the session's by now
+}
+
+async function start() {
+  const phone = meta("readiness-phone").replaceAll(" ", "\u00a0");
+  const texts = createTexts(lang, await loadCatalogue(meta("readiness-static"), lang, "staff/"), { phone });
+  const asked = new URLSearchParams(location.search).get("lang");
+  const page = { texts, api, zone: meta("readiness-zone"), home: `/plan/${encodeURIComponent(session)}`, asked: asked ? `?lang=${lang}` : "", meeting: meta("readiness-meeting") };
+  try {
+    await (session ? VIEWS[meta("readiness-view")]?.(page) : open());
+  } catch (error) {
+    if (!session && error instanceof ApiError) say(find("#title"), texts.first([`error.${error.code}.title`, "error.page.title"]));
+    say(find("#said"), problem(texts, error));
+  }
+}
+
+start();

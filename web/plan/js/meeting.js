@@ -1,0 +1,230 @@
+/**
+ * One meeting: who has been invited, who has tested, and everything that can be changed.
+ * @typedef {import("./dom.js").Page} Page
+ * @typedef {import("../../shared/types").PlannedMeeting} Meeting
+ * @typedef {import("../../shared/types").PlannedPerson} Person
+ * @typedef {import("../../shared/types").PlannedHost} Host
+ */
+import { clockTime } from "../../shared/i18n.js";
+import { icon } from "../../shared/icons.js";
+import { clone, complain, field, find, personFields, problem, readFields, say } from "./dom.js";
+import { channelOf, invited, minutesOf } from "./plan.js";
+
+/** How often the page looks again while it is seen. */
+const LOOK_MS = 8000;
+/** @type {Record<string, string>} */
+const TONES = { ready: "good", ready_with_warnings: "warn", not_ready: "bad", incomplete: "calm", stale: "calm", not_tested: "waiting" };
+
+/** @param {Page} page */
+export async function showMeeting(page) {
+  const { api, texts: t, zone } = page;
+  const place = `/api/v1/meetings/${encodeURIComponent(page.meeting)}`;
+  /** @type {Meeting} */
+  let meeting = await api(place);
+  /** @type {{ kind: "participant" | "host", one: Person | Host | null }} */
+  let edited = { kind: "participant", one: null };
+  /** What came of a tap, by person. @type {Map<string, string>} */
+  const done = new Map();
+
+  function draw() {
+    const isPlanned = meeting.state === "planned";
+    find("#shown").hidden = false;
+    say(find("#title"), meeting.title || t.t("plan.meeting.title"));
+    say(find("#when"), `${t.at(meeting.starts_at, zone)}–${clockTime(meeting.ends_at, zone)}`);
+    const about = [t.first([`plan.profile.${meeting.profile}`]), t.t("plan.minutes", { count: minutesOf(meeting) }), meeting.support_phone && `${t.t("plan.support_phone")}: ${meeting.support_phone}`];
+    say(find("#about"), about.filter(Boolean).join(" · "));
+    find("#cancelled").hidden = isPlanned;
+    for (const part of ["#more-people", "#more-hosts"]) find(part).hidden = !isPlanned;
+    for (const button of find("#tools").querySelectorAll("button")) button.hidden = !isPlanned;
+    find("#letters").hidden = !isPlanned || !meeting.participants.length;
+    /** @type {HTMLAnchorElement} */ (find("#repeat")).href = `${page.home}/new?like=${encodeURIComponent(meeting.id)}${page.asked.replace("?", "&")}`;
+    drawCards("#participants", "participant", meeting.participants, isPlanned);
+    drawCards("#hosts", "host", meeting.hosts, isPlanned);
+  }
+
+  /** @param {string} list @param {"participant" | "host"} kind @param {(Person | Host)[]} people @param {boolean} isPlanned */
+  function drawCards(list, kind, people, isPlanned) {
+    const before = new Map([...find(list).children].map((item) => [item.getAttribute("data-id"), /** @type {HTMLElement} */ (item)]));
+    people.forEach((person, index) => {
+      const item = before.get(person.id) ?? clone("card");
+      item.dataset.id = person.id;
+      item.dataset.kind = kind;
+      drawCard(item, person, kind, isPlanned);
+      if (find(list).children[index] !== item) find(list).insertBefore(item, find(list).children[index] ?? null);
+    });
+    while (find(list).children.length > people.length) find(list).lastElementChild?.remove();
+  }
+
+  /** @param {HTMLElement} item @param {Person | Host} person @param {"participant" | "host"} kind @param {boolean} isPlanned */
+  function drawCard(item, person, kind, isPlanned) {
+    const role = t.first([`${kind === "host" ? "host" : "role"}.${person.role}`]) || person.role;
+    const name = person.label || role;
+    say(item.querySelector("h3"), name);
+    say(item.querySelector(".role"), name === role ? "" : role);
+    const state = "state" in person ? person.state : undefined;
+    const chip = find(".state", item);
+    chip.hidden = !state;
+    if (state) {
+      item.dataset.tone = chip.dataset.tone = TONES[state] ?? "calm";
+      icon(/** @type {Element} */ (chip.querySelector("svg")), chip.dataset.tone);
+      say(chip.querySelector("strong"), t.t(`state.${state}`));
+    }
+    say(item.querySelector(".reach"), [person.mail, person.phone].filter(Boolean).join(" · ") || t.t("plan.no_reach"));
+    say(item.querySelector(".sent"), invited(t, person.invitation, zone));
+    say(item.querySelector(".done"), done.get(person.id) ?? "");
+    const taps = isPlanned ? [...(channelOf(person) ? ["send"] : []), "link", ...(kind === "participant" ? ["letter", "replace"] : []), "change", "remove"] : [];
+    const box = find(".taps", item);
+    if (box.dataset.shown === taps.join()) return;
+    box.dataset.shown = taps.join();
+    box.replaceChildren(...taps.map((tap) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = `button tap${tap === "send" ? "" : " quiet"}`;
+      button.dataset.tap = tap;
+      button.textContent = t.t(`plan.tap.${tap}`);
+      button.setAttribute("aria-label", `${button.textContent}: ${name}`);
+      return button;
+    }));
+  }
+
+  /** @param {string} id @param {"participant" | "host"} kind @returns {Person | Host} */
+  const personOf = (id, kind) => /** @type {Person | Host} */ ((kind === "host" ? meeting.hosts : meeting.participants).find((one) => one.id === id));
+  /** @param {string} id @param {string} channel @param {boolean} replace */
+  const invite = async (id, channel, replace) => (await api(`${place}/invitations`, { people: [id], channel, replace })).invitations?.[0];
+  const look = async () => {
+    meeting = await api(place);
+    draw();
+  };
+
+  /** @type {Record<string, (person: Person | Host, kind: "participant" | "host") => Promise<string>>} */
+  const taps = {
+    async send(person) {
+      await invite(person.id, String(channelOf(person)), false);
+      return t.t("plan.done.send");
+    },
+    async link(person) {
+      showLink(person, await invite(person.id, "link", false));
+      return "";
+    },
+    async replace(person) {
+      if (!confirm(t.t("plan.replace_sure"))) return "";
+      const channel = channelOf(person);
+      const made = await invite(person.id, channel ?? "link", true);
+      if (!channel) showLink(person, made);
+      return t.t("plan.done.replace");
+    },
+    async letter(person) {
+      await openLetters([person.id]);
+      return "";
+    },
+    async change(person, kind) {
+      openPerson(kind, person);
+      return "";
+    },
+    async remove(person, kind) {
+      if (!confirm(t.t("plan.remove_sure", { name: person.label || t.first([`role.${person.role}`, `host.${person.role}`]) }))) return "";
+      await api(`${place}/${kind}s/${encodeURIComponent(person.id)}`, undefined, "DELETE");
+      return "";
+    },
+  };
+
+  /** @param {HTMLElement} button */
+  async function tap(button) {
+    const item = /** @type {HTMLElement} */ (button.closest("[data-id]"));
+    const { id = "", kind } = item.dataset;
+    const isHost = kind === "host" ? "host" : "participant";
+    say(item.querySelector(".done"), t.t("board.working"));
+    try {
+      done.set(id, await taps[button.dataset.tap ?? ""](personOf(id, isHost), isHost));
+      await look();
+    } catch (error) {
+      done.set(id, problem(t, error));
+      draw();
+    }
+  }
+
+  /** A file is fetched with the session's own header, so that a link on another site can't make one. @param {string[]} people */
+  async function openLetters(people) {
+    const file = await api(`${place}/letters.pdf?people=${people.map(encodeURIComponent).join(",")}`);
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(file);
+    link.download = t.t("plan.letters_file");
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), LOOK_MS);
+  }
+
+  /** @param {Person | Host} person @param {{ link?: string, code?: string }} [made] */
+  function showLink(person, made) {
+    say(find("#link-who"), person.label);
+    field("#link-text").value = made?.link ?? "";
+    find("#link-code").hidden = !made?.code;
+    say(find("#link-code"), made?.code ? `${t.t("plan.link_code")} ${made.code}` : "");
+    say(find("#link-said"), "");
+    /** @type {HTMLDialogElement} */ (find("#link")).showModal();
+    field("#link-text").select();
+  }
+
+  /** @param {"participant" | "host"} kind @param {Person | Host | null} one */
+  function openPerson(kind, one) {
+    edited = { kind, one };
+    find("#person .fields").replaceChildren(personFields(kind, one ?? {}));
+    open("person");
+  }
+
+  /** @param {string} name of a dialog */
+  function open(name) {
+    const dialog = /** @type {HTMLDialogElement} */ (find(`#${name}`));
+    complain(find("[data-problem]", dialog), "");
+    if (name === "move") {
+      field("#date").value = meeting.local_start.slice(0, 10);
+      field("#time").value = meeting.local_start.slice(11, 16);
+      const length = String(minutesOf(meeting));
+      const list = /** @type {HTMLSelectElement} */ (find("#minutes"));
+      if (![...list.options].some(({ value }) => value === length)) list.append(new Option(t.t("plan.minutes", { count: length }), length));
+      list.value = length;
+    }
+    dialog.showModal();
+  }
+
+  /** @type {Record<string, () => Promise<any>>} */
+  const answers = {
+    move: () => api(place, { local_start: `${field("#date").value}T${field("#time").value}`, minutes: Number(field("#minutes").value) }, "PATCH"),
+    cancel: () => api(place, undefined, "DELETE"),
+    person() {
+      const fields = readFields(find("#person"));
+      const folder = `${place}/${edited.kind}s`;
+      return edited.one ? api(`${folder}/${encodeURIComponent(edited.one.id)}`, fields, "PATCH") : api(folder, fields);
+    },
+  };
+
+  for (const name of Object.keys(answers)) {
+    const dialog = /** @type {HTMLDialogElement} */ (find(`#${name}`));
+    find("form", dialog).addEventListener("submit", async (event) => {
+      if (/** @type {HTMLButtonElement | null} */ (event.submitter)?.value !== "yes") return;
+      event.preventDefault();
+      try {
+        await answers[name]();
+        dialog.close();
+        say(find("#said"), t.t(`plan.done.${name}`));
+        await look();
+      } catch (error) {
+        complain(find("[data-problem]", dialog), problem(t, error));
+      }
+    });
+  }
+  document.addEventListener("click", (event) => {
+    const button = event.target instanceof Element ? /** @type {HTMLElement | null} */ (event.target.closest("[data-tap], [data-open], [data-letters]")) : null;
+    if (!button) return;
+    if (button.dataset.letters) openLetters(meeting.participants.map(({ id }) => id)).catch((error) => say(find("#said"), problem(t, error)));
+    else if (button.dataset.open === "person") openPerson(button.dataset.host ? "host" : "participant", null);
+    else if (button.dataset.open) open(button.dataset.open);
+    else tap(button);
+  });
+  find("#copy").addEventListener("click", () => {
+    navigator.clipboard.writeText(field("#link-text").value).then(() => "board.copied", () => "board.not_copied").then((key) => say(find("#link-said"), t.t(key)));
+  });
+  setInterval(() => {
+    if (document.visibilityState === "visible") look().catch(() => undefined);
+  }, LOOK_MS);
+  draw();
+}

@@ -1,0 +1,60 @@
+/**
+ * What the organiser's pages work out: days, channels, how many are ready. Pure.
+ * @typedef {import("../../shared/types").PlannedMeeting} Meeting
+ * @typedef {import("../../shared/types").PlannedPerson} Person
+ * @typedef {import("../../shared/i18n.js").Texts} Texts
+ */
+
+const DAY_MS = 86_400_000;
+const READY = ["ready", "ready_with_warnings"];
+const TROUBLE = ["not_ready", "incomplete"];
+
+/** The calendar day in a zone, YYYY-MM-DD. @param {number | string} when @param {string} zone */
+export function dayOf(when, zone) {
+  const format = new Intl.DateTimeFormat("en-GB", { year: "numeric", month: "2-digit", day: "2-digit", timeZone: zone });
+  const parts = Object.fromEntries(format.formatToParts(new Date(when)).map(({ type, value }) => [type, value]));
+  return `${parts.year}-${parts.month}-${parts.day}`;
+}
+
+/** The next working day in a zone, YYYY-MM-DD. @param {number} now ms @param {string} zone */
+export function nextWorkday(now, zone) {
+  const today = Date.parse(`${dayOf(now, zone)}T12:00:00Z`);
+  const next = [1, 2, 3].map((days) => new Date(today + days * DAY_MS)).find((day) => ![0, 6].includes(day.getUTCDay()));
+  return (next ?? new Date(today + DAY_MS)).toISOString().slice(0, 10);
+}
+
+/** How somebody is invited: by mail where there is an address, else by SMS. @param {{ mail?: string, phone?: string }} person @returns {"mail" | "sms" | null} */
+export function channelOf({ mail, phone }) {
+  return mail ? "mail" : phone ? "sms" : null;
+}
+
+/** Nothing was typed about this one. @param {{ label?: string, mail?: string, phone?: string }} person */
+export function isBlank({ label, mail, phone }) {
+  return !label && !mail && !phone;
+}
+
+/**
+ * @param {Record<string, number>} counts participants by state
+ * @returns {{ ready: number, total: number, tone: "good" | "warn" | "bad" | "calm" }}
+ */
+export function tally(counts) {
+  const sum = (/** @type {string[]} */ states) => states.reduce((all, state) => all + (counts[state] ?? 0), 0);
+  const total = sum(Object.keys(counts));
+  const ready = sum(READY);
+  return { ready, total, tone: sum(TROUBLE) ? "bad" : !total ? "calm" : ready < total ? "calm" : counts.ready === total ? "good" : "warn" };
+}
+
+/** How it goes with somebody's invitation. @param {Texts} t @param {Person["invitation"] | undefined} invitation @param {string} zone */
+export function invited(t, invitation, zone) {
+  if (!invitation || invitation.state === "none") return t.t("plan.not_invited");
+  const { channel, state, sent_at, error } = invitation;
+  const how = t.first([`plan.by.${channel}`]) || channel;
+  const said = t.t(`plan.sent.${state}`, { how, when: sent_at ? t.at(sent_at, zone) : "" });
+  const why = error ? t.first([`delivery.${error}`]) : "";
+  return why ? `${said} ${why}` : said;
+}
+
+/** Minutes between two moments. @param {{ starts_at: string, ends_at: string }} meeting */
+export function minutesOf({ starts_at, ends_at }) {
+  return Math.round((Date.parse(ends_at) - Date.parse(starts_at)) / 60_000);
+}
