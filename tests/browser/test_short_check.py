@@ -1,4 +1,4 @@
-"""The meeting's morning and the hour after it, in a real browser: a short check, the meeting's own page, one question."""
+"""The meeting's morning and the hour after, in a real browser: a short check, the meeting's own page, one question."""
 
 from __future__ import annotations
 

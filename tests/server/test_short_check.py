@@ -52,6 +52,10 @@ async def test_the_meetings_morning_asks_for_a_short_check_on_the_same_link(serv
     session = await redeem(http, cast.anna_token)
     offered = (await looked_at(http, session))["recheck"]
     assert (offered["client"]["form"], offered["client"]["os"]) == ("phone", "Android")
+    leader = await opened(http, cast.lars_token)
+    row = await row_of(http, leader, cast.anna)
+    assert (row["state"], row["recheck_due"], row["device"]) == ("ready", True, "phone")
+    assert row["practical"] == {"private_room": "yes"}
     socket, plan = await started(http, session, client=PHONE, mode="recheck")
     assert plan["mode"] == "recheck"
     assert [one["name"] for one in plan["phases"]] == ["devices", "connect", "paths", "service"]
@@ -63,8 +67,8 @@ async def test_the_meetings_morning_asks_for_a_short_check_on_the_same_link(serv
     assert {"camera.light", "network.rtt", "speaker.heard"} <= old
     assert not {"camera.present", "network.path"} & old
     assert (await looked_at(http, session))["recheck"] is None, "once a day is enough"
-    leader = await opened(http, cast.lars_token)
-    assert (await row_of(http, leader, cast.anna))["state"] == "ready"
+    row = await row_of(http, leader, cast.anna)
+    assert (row["state"], row["recheck_due"]) == ("ready", False)
 
 
 async def test_the_phone_of_today_needs_the_whole_test_after_the_laptop_of_yesterday(server, http, cast):

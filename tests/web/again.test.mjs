@@ -3,6 +3,7 @@ import { test } from "node:test";
 import * as service from "../../web/selftest/js/checks/meeting_service.js";
 import * as network from "../../web/selftest/js/checks/network.js";
 import { answersOf } from "../../web/selftest/js/checks/practical.js";
+import { facts } from "../../web/board/js/rows.js";
 import { initial, progressOf, reduce } from "../../web/selftest/js/session.js";
 import { shortWillDo } from "../../web/selftest/js/welcome.js";
 import { fakeClock, plan } from "./support.mjs";
@@ -59,4 +60,13 @@ test("a short check opens the media path and closes it again; nothing is timed, 
   assert.deepEqual(sent, [["connect", "final", "failed"]]);
   await network.run({ ...options, plan: { ...short, done: [...short.done, "connect", "paths"] } });
   assert.equal(sent.length, 1, "nothing is left to do");
+});
+
+test("the leader reads which device the answer is for, that a short check is still to come, and what was answered", () => {
+  const texts = { t: (key, values) => [key, ...Object.values(values ?? {})].join(" "), first: (keys) => (keys[0].endsWith(".yes") && keys[0].includes("private") ? "" : keys[0]), ago: () => "1 day" };
+  const tested = { id: "a", label: "Anna", role: "patient", state: "ready", tested_at: "2026-11-23T10:00:00Z", device: "computer", recheck_due: true };
+  const said = facts(texts, { ...tested, practical: { private_room: "yes", company: "family", people: 3 } }, Date.parse("2026-11-24T10:00:00Z"));
+  for (const words of ["board.device.computer", "board.recheck", "board.practical.company.family", "board.together 3"]) assert.ok(said.includes(words), said);
+  assert.ok(!said.includes("private_room"));
+  assert.ok(!facts(texts, { ...tested, recheck_due: false, device: null }, 0).includes("board.recheck"));
 });

@@ -136,6 +136,11 @@ export interface BoardParticipant {
   tested_at?: string;
   other_device?: boolean;
   without_sound?: boolean;
+  /** the class of device that the answer is for: phone, tablet or computer */
+  device?: string | null;
+  /** it is the day of the meeting, and a short check is still to come */
+  recheck_due?: boolean;
+  practical?: Record<string, string | number>;
   advice?: string;
   responsible?: string;
   area?: string;
