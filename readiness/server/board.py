@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo
 from readiness.errors import AccessError
 from readiness.meetings.addresses import open_reach
 from readiness.meetings.board_pdf import BoardContext, BoardLine, BoardMeeting
+from readiness.meetings.validity import recheck_due, state_of
+from readiness.server.phases import PRACTICAL
 from readiness.server.services import Services
 from reports.advice import leader_area
 from reports.model import rfc3339
@@ -124,16 +126,6 @@ def handover_of(messages: Sequence[Outgoing], participant_id: str) -> Outgoing |
     return max(found, key=lambda one: one.created_at, default=None)
 
 
-def state_of(report: StoredReport | None, now: datetime) -> str:
-    """Return ready, ready_with_warnings, not_ready, incomplete, stale or not_tested.
-
-    A result past its validity is stale whatever it said: neither "ready" nor "not ready" is known any more.
-    """
-    if report is None:
-        return "not_tested"
-    return "stale" if report.valid_until <= now else report.verdict
-
-
 async def _part_json(
     services: Services, day: Day, meeting: Meeting, now: datetime, *, unlocked: bool
 ) -> dict[str, dict[str, Any] | list[dict[str, Any]]]:
@@ -155,7 +147,9 @@ async def _part_json(
             "hosts": [_host_json(services, one, unlocked=unlocked) for one in hosts],
         },
         "participants": [
-            _row_json(services, row, messages, now) | ({"phones": phones[row.participant.id]} if unlocked else {})
+            _row_json(services, row, messages, now)
+            | {"recheck_due": recheck_due(row.report, meeting, day.organisation.time_zone, now)}
+            | ({"phones": phones[row.participant.id]} if unlocked else {})
             for row in rows
         ],
     }
@@ -200,8 +194,17 @@ def _row_json(services: Services, row: BoardRow, messages: Sequence[Outgoing], n
             "without_sound": "speaker.no_sound" in report.body.get("advice", []),
             "area": area,
             "responsible": responsible,
+            "device": (report.body.get("client") or {}).get("form"),
+            "practical": _practical(report),
         }
     return shown
+
+
+def _practical(report: StoredReport) -> dict[str, str | int]:
+    """Return what the participant answered to the practical questions, all of them choices or numbers."""
+    found = {str(check.get("id")): check.get("value") for check in report.body.get("checks", ())}
+    said = {question: found.get(f"practical.{question}") for question in PRACTICAL}
+    return {question: value for question, value in said.items() if isinstance(value, str | int)}
 
 
 def _invitation_json(newest: Outgoing) -> dict[str, Any]:
