@@ -1,4 +1,4 @@
-"""One-time codes that show phone numbers on a board: derived from the id of the message that carries them, never stored."""
+"""One-time codes that show phone numbers on a board: derived from the id of the message that carries them."""
 
 from __future__ import annotations
 

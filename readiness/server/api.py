@@ -14,7 +14,7 @@ from readiness.access.links import cookie_name, redeem, redeem_code, start_drop_
 from readiness.errors import AccessError, InputError
 from readiness.logs import log_event
 from readiness.meetings.validity import profile_of
-from readiness.server.board import board_json, organisation_json
+from readiness.server.board import board_json, day_of, organisation_json
 from readiness.server.bodies import MAX_BODY_BYTES, json_body
 from readiness.server.participant import asked_of, session_extras
 from readiness.server.services import SERVICES, TESTERS, Services, caller, session_of
@@ -95,7 +95,7 @@ async def delete_own_report(request: web.Request) -> web.Response:
 
 @routes.get("/api/v1/boards/{session}")
 async def look_at_board(request: web.Request) -> web.Response:
-    """Return the leader's board of one meeting."""
+    """Return the leader's board: one meeting, and the leader's others of the day."""
     session = await session_of(request, request.match_info["session"], kinds=LEADERS)
     return web.json_response(await board_json(request.app[SERVICES], session))
 
@@ -105,8 +105,9 @@ async def watch_board(request: web.Request) -> web.StreamResponse:
     """Send the board as server-sent events: once at the start, then whenever something changed."""
     services = request.app[SERVICES]
     session = await session_of(request, request.match_info["session"], kinds=LEADERS)
+    day = await day_of(services, session)
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
-    async with services.store.watch(str(session.meeting_id)) as changes:
+    async with services.store.watch(*(one.id for one in day.meetings)) as changes:
         await response.prepare(request)
         with contextlib.suppress(ConnectionError):  # the leader closed the page
             await _send_board(response, services, session)

@@ -1,38 +1,127 @@
-"""The leader's board: who is ready, and what to do about those who are not. No figures, addresses or devices."""
+"""The leader's board: who is ready, and what to do about those who are not. No figures, addresses or devices.
+
+A leader's link opens its own meeting, and with it the same person's other meetings of today and of that meeting's day:
+A leader's link opens its own meeting, and with it the same person's other meetings of today and of the meeting's day:
+while the session is unlocked by the one-time code sent to that address.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from readiness.errors import AccessError
+from readiness.meetings.addresses import open_reach
+from readiness.meetings.board_pdf import BoardContext, BoardLine, BoardMeeting
 from readiness.server.services import Services
 from reports.advice import leader_area
 from reports.model import rfc3339
-from reports.store.records import BoardRow, Organisation, Session, StoredReport
+from reports.store.records import BoardRow, Channel, Host, Meeting, Organisation, Outgoing, Session, StoredReport
 
-__all__ = ["board_json", "organisation_json", "state_of"]
+__all__ = ["Day", "board_json", "day_of", "handover_of", "organisation_json", "pin_channel", "sheet_of", "state_of"]
+
+INVITING = frozenset({"invitation", "reminder", "recheck", "moved"})
+"""Kinds of messages that bring a participant the link."""
 
 
-async def board_json(services: Services, session: Session) -> dict[str, Any]:
-    """Return the board that the leader's `session` opens. Raises AccessError when its meeting is gone."""
-    meeting = await services.store.meeting(str(session.meeting_id))
-    organisation = await services.store.organisation_by_id(session.organisation_id)
-    if meeting is None or organisation is None:
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What one leader's session opens: the link's own meeting and the others of the day."""
+
+    organisation: Organisation
+    own: Meeting
+    others: tuple[Meeting, ...]
+    host: Host | None
+    """Who opened it; None for a link that was made for nobody in particular."""
+
+    @property
+    def meetings(self) -> tuple[Meeting, ...]:
+        """All of them, the earliest first."""
+        return tuple(sorted((self.own, *self.others), key=lambda one: (one.starts_at, one.id)))
+
+
+async def day_of(services: Services, session: Session) -> Day:
+    """Return the meetings that the leader's `session` opens. Raises AccessError when its own is gone."""
+    store = services.store
+    own = await store.meeting(str(session.meeting_id))
+    organisation = await store.organisation_by_id(session.organisation_id)
+    if own is None or organisation is None:
         raise AccessError("session.not_valid")
+    host = await store.host_of_session(session.id)
+    others: dict[str, Meeting] = {}
+    if host is not None and host.person_hash is not None:
+        zone = ZoneInfo(organisation.time_zone)
+        for moment in {_midnight(services.now(), zone), _midnight(own.starts_at, zone)}:
+            starts = (moment, _midnight(moment + timedelta(hours=36), zone))
+            found = await store.meetings_of_person(organisation.id, host.person_hash, starts=starts)
+            others |= {one.id: one for one in found if one.id != own.id}
+    return Day(organisation, own, tuple(sorted(others.values(), key=lambda one: (one.starts_at, one.id))), host)
+
+
+def _midnight(moment: datetime, zone: ZoneInfo) -> datetime:
+    """Return the start of the day that `moment` falls on."""
+    return moment.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+async def board_json(services: Services, session: Session, day: Day | None = None) -> dict[str, Any]:
+    """Return the board that the leader's `session` opens. Raises AccessError when its meeting is gone."""
+    day = day or await day_of(services, session)
     now = services.now()
-    rows = await services.store.board(meeting.id)
+    unlocked = await services.store.unlocked(session.id, now)
+    told = await services.store.feedback_for(session) if day.host and day.own.ends_at <= now else None
     return {
-        "organisation": organisation_json(organisation),
-        "meeting": {
-            "title": meeting.title,
-            "starts_at": rfc3339(meeting.starts_at),
-            "ends_at": rfc3339(meeting.ends_at),
-            "time_zone": organisation.time_zone,
-        },
+        "organisation": organisation_json(day.organisation),
+        **await _part_json(services, day, day.own, now, unlocked=unlocked),
+        "day": [await _part_json(services, day, one, now, unlocked=unlocked) for one in day.others],
         "at": rfc3339(now),
-        "participants": [_row_json(row, now) for row in rows],
+        "unlocked": unlocked,
+        "pin": pin_channel(services, day.host),
+        "feedback": (told.score if told else 0) if day.host and day.own.ends_at <= now else None,
     }
+
+
+async def sheet_of(services: Services, session: Session, day: Day, shown: Meeting, language: str) -> BoardContext:
+    """Return what the printed sheet tells: the leader's meetings on the day of `shown`; numbers only while unlocked."""
+    store, now, zone = services.store, services.now(), ZoneInfo(day.organisation.time_zone)
+    unlocked = await store.unlocked(session.id, now)
+    meetings = []
+    for meeting in day.meetings:
+        if _midnight(meeting.starts_at, zone) == _midnight(shown.starts_at, zone):
+            lines = [await _line(services, row, now, unlocked=unlocked) for row in await store.board(meeting.id)]
+            meetings.append(BoardMeeting(meeting, lines))
+    return BoardContext(day.organisation, language, shown.starts_at, now, meetings)
+
+
+async def _line(services: Services, row: BoardRow, now: datetime, *, unlocked: bool) -> BoardLine:
+    told = _row_json(services, row, (), now)
+    phones = await _phones(services, row) if unlocked else []
+    return BoardLine(
+        role=row.participant.role,
+        label=row.participant.label,
+        state=told["state"],
+        tested_at=row.report.created_at if row.report else None,
+        area=told.get("area"),
+        responsible=told.get("responsible"),
+        together=row.participant.together,
+        other_device=bool(told.get("other_device")),
+        without_sound=bool(told.get("without_sound")),
+        phone=phones[0] if phones else "",
+    )
+
+
+def pin_channel(services: Services, host: Host | None) -> Channel | None:
+    """Return how a one-time code reaches the leader, None where nobody knows: a phone at hand is read sooner."""
+    reach = open_reach(services.contacts, host.reach if host else None)
+    return "sms" if reach.phone else "mail" if reach.mail else None
+
+
+def handover_of(messages: Sequence[Outgoing], participant_id: str) -> Outgoing | None:
+    """Return the newest handing over of this participant to support, taken by it (``dropped``) or still waiting."""
+    found = [one for one in messages if one.kind == "handover" and one.participant_id == participant_id]
+    return max(found, key=lambda one: one.created_at, default=None)
 
 
 def state_of(report: StoredReport | None, now: datetime) -> str:
@@ -45,14 +134,62 @@ def state_of(report: StoredReport | None, now: datetime) -> str:
     return "stale" if report.valid_until <= now else report.verdict
 
 
-def _row_json(row: BoardRow, now: datetime) -> dict[str, Any]:
-    report = row.report
+async def _part_json(
+    services: Services, day: Day, meeting: Meeting, now: datetime, *, unlocked: bool
+) -> dict[str, dict[str, Any] | list[dict[str, Any]]]:
+    store, contacts = services.store, services.contacts
+    rows, messages = await store.board(meeting.id), await store.outgoing_of(meeting.id)
+    hosts = await store.hosts(meeting.id)
+    phones = {row.participant.id: await _phones(services, row) for row in rows} if unlocked else {}
+    return {
+        "meeting": {
+            "id": meeting.id,
+            "title": meeting.title,
+            "starts_at": rfc3339(meeting.starts_at),
+            "ends_at": rfc3339(meeting.ends_at),
+            "time_zone": day.organisation.time_zone,
+            "state": meeting.state,
+            "solution": meeting.solution,
+            "join_link": (contacts.open(meeting.join_link) if meeting.join_link else None) or "",
+            "support_phone": meeting.support_phone,
+            "hosts": [_host_json(services, one, unlocked=unlocked) for one in hosts],
+        },
+        "participants": [
+            _row_json(services, row, messages, now) | ({"phones": phones[row.participant.id]} if unlocked else {})
+            for row in rows
+        ],
+    }
+
+
+def _host_json(services: Services, host: Host, *, unlocked: bool) -> dict[str, Any]:
+    shown: dict[str, Any] = {"role": host.role, "label": host.label}
+    phone = open_reach(services.contacts, host.reach).phone if unlocked else ""
+    return shown | ({"phones": [phone] if phone else []} if unlocked else {})
+
+
+async def _phones(services: Services, row: BoardRow) -> list[str]:
+    """Return the numbers of a participant: the one given for the day first, then the one that was invited."""
+    sealed = await services.store.phone(row.participant.id)
+    given = services.contacts.open(sealed) if sealed else None
+    known = open_reach(services.contacts, row.participant.reach).phone
+    return list(dict.fromkeys(one for one in (given, known) if one))
+
+
+def _row_json(services: Services, row: BoardRow, messages: Sequence[Outgoing], now: datetime) -> dict[str, Any]:
+    report, person = row.report, row.participant
+    invited = [one for one in messages if one.participant_id == person.id and one.kind in INVITING]
+    handover = handover_of(messages, person.id)
     shown: dict[str, Any] = {
-        "id": row.participant.id,
-        "label": row.participant.label,
-        "role": row.participant.role,
+        "id": person.id,
+        "label": person.label,
+        "role": person.role,
         "state": state_of(report, now),
         "running": row.running,
+        "together": person.together,
+        "invitation": _invitation_json(invited[-1]) if invited else None,
+        "can_resend": open_reach(services.contacts, person.reach).channel(),
+        "handed_over_at": rfc3339(handover.created_at) if handover else None,
+        "taken": handover is not None and handover.state != "waiting",
     }
     if report is not None:
         area, responsible = leader_area(report.body.get("advice", []), report.body.get("checks", []))
@@ -65,6 +202,11 @@ def _row_json(row: BoardRow, now: datetime) -> dict[str, Any]:
             "responsible": responsible,
         }
     return shown
+
+
+def _invitation_json(newest: Outgoing) -> dict[str, Any]:
+    sent_at = rfc3339(newest.sent_at) if newest.sent_at else None
+    return {"channel": newest.channel, "state": newest.state, "sent_at": sent_at, "error": newest.error}
 
 
 def organisation_json(organisation: Organisation | None) -> dict[str, Any] | None:

@@ -15,10 +15,10 @@ from readiness.errors import AccessError
 from readiness.server.firewall import openings
 from readiness.server.pages import language_of, render_page
 from readiness.server.services import SERVICES, Services, caller, session_of
-from readiness.texts import catalogue
+from readiness.texts import LANGUAGES, catalogue
 from reports.render.report import line_view, report_view
 from reports.render.words import Words
-from reports.store.records import Organisation, Session, StoredReport, clean_code
+from reports.store.records import Handover, Organisation, Session, StoredReport, clean_code
 
 __all__ = ["routes"]
 
@@ -44,6 +44,7 @@ async def support_page(request: web.Request) -> web.Response:
     series = await services.store.series_of(found.id, session.organisation_id) if found else None
     newest = await services.store.newest_reports(session.organisation_id, NEWEST)
     zone, now = ZoneInfo(organisation.time_zone), services.now()
+    handovers = await services.store.handovers(session.organisation_id, now)
     view = {
         "session": session.id,
         "typed": typed[:20],
@@ -53,10 +54,36 @@ async def support_page(request: web.Request) -> web.Response:
         "report": found and report_view(found, series, words, zone=zone, now=now),
         "openings": _openings(request, found, words),
         "newest": [line_view(one, words, zone, asked) for one in newest],
+        "handovers": [_handover_view(one, words, zone, asked) for one in handovers],
     }
     page = render_page(request, "support/index.html", organisation, {"view": view}, compress=False)
     page.set_status(404 if problem == "unknown" else 400 if problem else 200)
     return page
+
+
+@routes.post("/support/{session}/taken")
+async def take(request: web.Request) -> web.Response:
+    """Take what a leader handed over off the list, and show the page again."""
+    services = request.app[SERVICES]
+    session = await session_of(request, request.match_info["session"], kinds=SUPPORTERS)
+    form = await request.post()
+    await services.store.take_handover(session.organisation_id, str(form.get("id", "")))
+    asked = form.get("lang")
+    query = "?" + urlencode({"lang": asked}) if asked in LANGUAGES else ""
+    raise web.HTTPSeeOther(f"/support/{session.id}{query}")
+
+
+def _handover_view(one: Handover, words: Words, zone: ZoneInfo, language: str | None) -> dict[str, object]:
+    """Return one line of what leaders handed over: whose meeting, who, the newest test. No participant is named."""
+    leaders = ", ".join(filter(None, one.leaders))
+    return {
+        "id": one.id,
+        "when": words.t("support.handed_over", when=words.moment(one.at, zone)),
+        "meeting": words.t("support.meeting", when=words.moment(one.starts_at, zone)),
+        "who": words.first(f"role.{one.role}", otherwise=one.role),
+        "leader": words.t("support.leader", leader=leaders) if leaders else "",
+        "report": line_view(one.report, words, zone, language) if one.report else None,
+    }
 
 
 async def _look_up(services: Services, session: Session, typed: str) -> tuple[StoredReport | None, str | None]:

@@ -80,18 +80,20 @@ class BoardEvents:
                 watcher.wake()
 
     @asynccontextmanager
-    async def subscribe(self, meeting_id: str) -> AsyncGenerator[Watcher]:
-        """Give the events from now on; what changed before is for the caller to read after entering."""
+    async def subscribe(self, *meeting_ids: str) -> AsyncGenerator[Watcher]:
+        """Give the events of these meetings from now on; what changed before is for the caller to read, inside."""
         watcher = Watcher()
         if self._closed:
             watcher.end()
-        self._watchers[meeting_id].add(watcher)
+        for meeting_id in meeting_ids:
+            self._watchers[meeting_id].add(watcher)
         try:
             yield watcher
         finally:
-            self._watchers[meeting_id].discard(watcher)
-            if not self._watchers[meeting_id]:
-                del self._watchers[meeting_id]
+            for meeting_id in set(meeting_ids):
+                self._watchers[meeting_id].discard(watcher)
+                if not self._watchers[meeting_id]:
+                    del self._watchers[meeting_id]
 
     def close(self) -> None:
         """End every watcher, now and later."""

@@ -18,6 +18,7 @@ __all__ = [
     "Channel",
     "Feedback",
     "FeedbackCell",
+    "Handover",
     "Host",
     "HostRole",
     "Invitation",
@@ -310,6 +311,18 @@ class ReminderDue:
 
     meeting: Meeting
     participant: Participant
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """A participant whom a leader handed over to support: when, for which meeting, and the newest test."""
+
+    id: str
+    at: datetime
+    starts_at: datetime
+    role: str
+    leaders: tuple[str, ...]
+    report: StoredReport | None
 
 
 @dataclass(frozen=True, slots=True)

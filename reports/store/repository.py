@@ -55,14 +55,14 @@ class Store(MeetingPart, AccessPart, OutboxPart, SelfTestPart, ReportPart, Feedb
             await connection.execute(sa.select(1))
 
     @asynccontextmanager
-    async def watch(self, meeting_id: str) -> AsyncGenerator[Watcher]:
-        """Give an iterator that yields each time the meeting's board may have changed since entering.
+    async def watch(self, *meeting_ids: str) -> AsyncGenerator[Watcher]:
+        """Give an iterator that yields each time the board of one of these meetings may have changed since entering.
 
         Enter first, then read the board, then iterate: nothing is missed in between.
         """
         if self._listener is not None:
             await self._listener.start()
-        async with self._events.subscribe(meeting_id) as watcher:
+        async with self._events.subscribe(*meeting_ids) as watcher:
             yield watcher
 
     async def close(self) -> None:

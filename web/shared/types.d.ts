@@ -142,6 +142,8 @@ export interface BoardParticipant {
   /** how the link can be sent again, null where no address is known */
   can_resend?: "mail" | "sms" | null;
   handed_over_at?: string | null;
+  /** support has seen to it */
+  taken?: boolean;
   /** only while the leader has typed the PIN */
   phones?: string[];
 }
@@ -203,7 +205,7 @@ export interface PlannedMeeting {
   participants: PlannedPerson[];
   hosts: PlannedHost[];
 }
-export interface PlannedLine { id: string; title: string; starts_at: string; ends_at: string; state: string; counts: Record<string, number>; labels?: string[] }
+export interface PlannedLine { id: string; title: string; starts_at: string; ends_at: string; state: string; counts: Record<string, number>; labels?: string[]; leaders?: string[] }
 
 declare global {
   /** Scope of an audio worklet, missing in the DOM library. */

@@ -26,7 +26,7 @@ export function sentence(texts, { state, area, responsible }) {
 }
 
 /** @param {Texts} texts @param {Participant} participant @param {number} now ms */
-export function facts(texts, { tested_at, other_device, running, without_sound, together, invitation, handed_over_at }, now) {
+export function facts(texts, { tested_at, other_device, running, without_sound, together, invitation, handed_over_at, taken }, now) {
   /** @param {string} when */
   const ago = (when) => texts.ago(Math.max(0, (now - Date.parse(when)) / 1000));
   const lines = [];
@@ -36,7 +36,7 @@ export function facts(texts, { tested_at, other_device, running, without_sound, 
   if (other_device) lines.push(texts.t("board.other_device"));
   if ((together ?? 1) > 1) lines.push(texts.t("board.together", { count: together ?? 1 }));
   if (invitation && !tested_at) lines.push(invitationLine(texts, invitation, ago));
-  if (handed_over_at) lines.push(texts.t("board.handed_over", { when: ago(handed_over_at) }));
+  if (handed_over_at) lines.push(texts.t(taken ? "board.taken" : "board.handed_over", { when: ago(handed_over_at) }));
   return lines.join(" ");
 }
 
@@ -50,12 +50,12 @@ function invitationLine(texts, { state, sent_at }, ago) {
  * @param {Participant} participant @param {string} meetingState
  * @returns {("call" | "resend" | "handover")[]}
  */
-export function actions({ state, running, phones, can_resend, handed_over_at }, meetingState) {
+export function actions({ state, running, phones, can_resend, handed_over_at, taken }, meetingState) {
   /** @type {("call" | "resend" | "handover")[]} */
   const found = phones?.length ? ["call"] : [];
   if (meetingState !== "planned" || READY.has(state) || running) return found;
   if (can_resend) found.push("resend");
-  if (!handed_over_at) found.push("handover");
+  if (!handed_over_at || taken) found.push("handover");
   return found;
 }
 

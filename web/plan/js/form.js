@@ -4,7 +4,7 @@
  * @typedef {import("../../shared/types").PlannedMeeting} Meeting
  */
 import { complain, field, find, personFields, problem, readFields, say } from "./dom.js";
-import { byChannel, isBlank, minutesOf, nextWorkday } from "./plan.js";
+import { isBlank, minutesOf, nextWorkday } from "./plan.js";
 
 /** Minutes before the start at which whoever has not tested is reminded. */
 const REMINDERS = [2880, 180];
@@ -76,8 +76,10 @@ function choose(selector, value) {
 
 /** What the page says about the meeting. @returns {any} */
 function read() {
-  const people = [...find("#people").children].map((item) => readFields(item));
-  const hosts = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[data-host]")]).map((row) => ({ role: row.dataset.host, locale: document.documentElement.lang, ...readFields(row) }));
+  // Invited in the same step as stored: nobody is forgotten when the line breaks in between.
+  const channel = field("#invite").checked ? "auto" : "";
+  const people = [...find("#people").children].map((item) => ({ ...readFields(item), channel }));
+  const hosts = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[data-host]")]).map((row) => ({ role: row.dataset.host, locale: document.documentElement.lang, ...readFields(row), channel }));
   return {
     title: field("#name").value.trim(),
     local_start: `${field("#date").value}T${field("#time").value}`,
@@ -104,25 +106,11 @@ async function save({ api, texts: t, home, asked }, key) {
   try {
     /** @type {Meeting} */
     const made = await api("/api/v1/meetings", { ...planned, import_key: key });
-    let trouble = "";
-    if (field("#invite").checked) trouble = await invite(api, made);
-    location.assign(`${home}/meetings/${encodeURIComponent(made.id)}${asked}${trouble}`);
+    location.assign(`${home}/meetings/${encodeURIComponent(made.id)}${asked}`);
   } catch (error) {
     button.disabled = false;
     say(find("#said"), "");
     complain(find("#problem"), problem(t, error));
   }
   return undefined;
-}
-
-/** Invite everybody who can be reached. The meeting stands whatever comes of it. @param {Page["api"]} api @param {Meeting} made @returns {Promise<string>} */
-async function invite(api, made) {
-  for (const [channel, people] of byChannel([...made.participants, ...made.hosts])) {
-    try {
-      await api(`/api/v1/meetings/${encodeURIComponent(made.id)}/invitations`, { people, channel, replace: false });
-    } catch {
-      return "#not-invited";
-    }
-  }
-  return "";
 }

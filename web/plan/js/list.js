@@ -6,11 +6,10 @@
 import { clockTime } from "../../shared/i18n.js";
 import { icon } from "../../shared/icons.js";
 import { clone, field, find, problem, say } from "./dom.js";
-import { dayOf, matches, tally } from "./plan.js";
+import { dayOf, tally } from "./plan.js";
 
-/** How far ahead the page looks at first, and how much further with each "more", days. */
-const AHEAD_DAYS = 31;
-const DAY_MS = 86_400_000;
+/** Meetings asked for at a time. */
+const MOST = 50;
 const TYPING_MS = 250;
 
 /** @param {Page} page */
@@ -21,22 +20,27 @@ export async function showList(page) {
   /** @type {string | null} */
   let next = null;
 
-  /** @param {string | null} after */
+  let asked = 0;
+
+  /** @param {string | null} after the last one that is shown, or from the start */
   async function load(after) {
-    const now = Date.now();
-    const query = new URLSearchParams({ from: new Date(now - DAY_MS).toISOString(), to: new Date(now + 12 * AHEAD_DAYS * DAY_MS).toISOString() });
+    const mine = ++asked;
+    const query = new URLSearchParams({ most: String(MOST), search: field("#words").value.trim() });
     if (after) query.set("after", after);
     const found = await page.api(`/api/v1/meetings?${query}`);
+    if (mine !== asked) return; // something else was typed meanwhile
     lines = after ? [...lines, ...found.meetings] : found.meetings;
     next = found.next ?? null;
     draw();
   }
 
+  /** @param {string | null} after */
+  const look = (after) => load(after).catch((error) => say(find("#said"), problem(t, error)));
+
   function draw() {
     const words = field("#words").value.trim();
     const today = dayOf(Date.now(), zone);
-    const shown = lines.filter((line) => matches(line, words) && dayOf(line.ends_at, zone) >= today);
-    const parts = { today: shown.filter((line) => dayOf(line.starts_at, zone) <= today), coming: shown.filter((line) => dayOf(line.starts_at, zone) > today) };
+    const parts = { today: lines.filter((line) => dayOf(line.starts_at, zone) <= today), coming: lines.filter((line) => dayOf(line.starts_at, zone) > today) };
     for (const [name, ones] of Object.entries(parts)) {
       const none = document.createElement("li");
       none.className = "soft";
@@ -49,13 +53,13 @@ export async function showList(page) {
   let typing = 0;
   field("#words").addEventListener("input", () => {
     clearTimeout(typing);
-    typing = setTimeout(draw, TYPING_MS);
+    typing = setTimeout(() => look(null), TYPING_MS);
   });
   find("#search").addEventListener("submit", (event) => {
     event.preventDefault();
-    draw();
+    look(null);
   });
-  find("#more").addEventListener("click", () => load(next).catch((error) => say(find("#said"), problem(t, error))));
+  find("#more").addEventListener("click", () => look(next));
   await load(null);
 }
 
@@ -66,7 +70,7 @@ function row({ texts: t, zone, home, asked }, line, isToday) {
   const gone = line.state === "cancelled";
   /** @type {HTMLAnchorElement} */ (find("a", item)).href = `${home}/meetings/${encodeURIComponent(line.id)}${asked}`;
   say(item.querySelector(".when"), isToday ? `${clockTime(line.starts_at, zone)}–${clockTime(line.ends_at, zone)}` : t.at(line.starts_at, zone));
-  say(item.querySelector(".what"), [line.title, ...(line.labels ?? [])].filter(Boolean).join(" · ") || t.t("plan.untitled"));
+  say(item.querySelector(".what"), [line.title, ...(line.leaders ?? [])].filter(Boolean).join(" · ") || t.t("plan.untitled"));
   const count = find(".count", item);
   count.dataset.tone = gone ? "calm" : tone;
   icon(/** @type {Element} */ (count.querySelector("svg")), gone ? "calm" : tone);

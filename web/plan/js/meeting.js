@@ -223,7 +223,6 @@ export async function showMeeting(page) {
   find("#copy").addEventListener("click", () => {
     navigator.clipboard.writeText(field("#link-text").value).then(() => "board.copied", () => "board.not_copied").then((key) => say(find("#link-said"), t.t(key)));
   });
-  if (location.hash === "#not-invited") say(find("#said"), t.t("plan.not_all_invited"));
   setInterval(() => {
     if (document.visibilityState === "visible") look().catch(() => undefined);
   }, LOOK_MS);

@@ -1,7 +1,6 @@
 /**
  * What the organiser's pages work out: days, channels, how many are ready. Pure.
  * @typedef {import("../../shared/types").PlannedMeeting} Meeting
- * @typedef {import("../../shared/types").PlannedLine} Line
  * @typedef {import("../../shared/types").PlannedPerson} Person
  * @typedef {import("../../shared/i18n.js").Texts} Texts
  */
@@ -29,13 +28,6 @@ export function channelOf({ mail, phone }) {
   return mail ? "mail" : phone ? "sms" : null;
 }
 
-/** @param {{ id: string, mail?: string, phone?: string }[]} people @returns {["mail" | "sms", string[]][]} whom to invite by what, nobody twice */
-export function byChannel(people) {
-  return /** @type {["mail", "sms"]} */ (["mail", "sms"])
-    .map((channel) => /** @type {["mail" | "sms", string[]]} */ ([channel, people.filter((one) => channelOf(one) === channel).map(({ id }) => id)]))
-    .filter(([, ids]) => ids.length);
-}
-
 /** Nothing was typed about this one. @param {{ label?: string, mail?: string, phone?: string }} person */
 export function isBlank({ label, mail, phone }) {
   return !label && !mail && !phone;
@@ -50,12 +42,6 @@ export function tally(counts) {
   const total = sum(Object.keys(counts));
   const ready = sum(READY);
   return { ready, total, tone: sum(TROUBLE) ? "bad" : !total ? "calm" : ready < total ? "calm" : counts.ready === total ? "good" : "warn" };
-}
-
-/** @param {Line} line @param {string} words */
-export function matches({ title, labels }, words) {
-  const text = [title, ...(labels ?? [])].join(" ").toLowerCase();
-  return words.toLowerCase().split(/\s+/).every((word) => text.includes(word));
 }
 
 /** How it goes with somebody's invitation. @param {Texts} t @param {Person["invitation"] | undefined} invitation @param {string} zone */

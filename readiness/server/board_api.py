@@ -1,0 +1,149 @@
+"""What a leader does from the board: send a link again, hand somebody over to support, see phone numbers, print."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import timedelta
+
+from aiohttp import web
+
+from readiness.access.links import SESSION_MARGIN, participant_link
+from readiness.access.pins import PIN_LIFE, hash_pin, pin_of
+from readiness.errors import AccessError, InputError, LimitError
+from readiness.meetings.addresses import open_reach
+from readiness.meetings.board_pdf import board_pdf
+from readiness.server.board import Day, day_of, handover_of, pin_channel, sheet_of
+from readiness.server.bodies import json_body
+from readiness.server.pages import language_of
+from readiness.server.services import SERVICES, Services, session_of
+from reports.store.records import Meeting, Outgoing, Participant, Session, new_id
+
+__all__ = ["LEADERS", "routes"]
+
+routes = web.RouteTableDef()
+LEADERS = frozenset({"leader"})
+RESEND_EVERY = timedelta(minutes=2)
+"""A second tap within it sends nothing: one message is on its way."""
+UNLOCKED_FOR = timedelta(hours=12)
+"""How long a code shows the numbers: a working day."""
+PIN_EVERY = timedelta(seconds=30)
+
+
+@routes.post("/api/v1/boards/{session}/resend")
+async def resend(request: web.Request) -> web.Response:
+    """Send a participant's link again, by the way that is known."""
+    services = request.app[SERVICES]
+    _session, day, meeting, person = await _participant(request)
+    channel = open_reach(services.contacts, person.reach).channel()
+    if channel is None:
+        raise InputError("resend.no_address")
+    now = services.now()
+    await participant_link(
+        services.store, services.contacts, day.organisation, meeting, person,
+        base_url=services.settings.public_url, now=now,
+    )  # fmt: skip
+    bucket = int(now.timestamp() // RESEND_EVERY.total_seconds())
+    message = _message(meeting, person, "invitation", services, once=f"resend:{person.id}:{bucket}", channel=channel)
+    if not await services.store.queue([message]):
+        raise LimitError("resend.too_soon", retry_after_s=RESEND_EVERY.total_seconds())
+    return web.json_response({"state": "waiting", "channel": channel})
+
+
+@routes.post("/api/v1/boards/{session}/handover")
+async def hand_over(request: web.Request) -> web.Response:
+    """Put a participant on the list of support. Again, while the first waits, changes nothing."""
+    services = request.app[SERVICES]
+    _session, _day, meeting, person = await _participant(request)
+    messages = await services.store.outgoing_of(meeting.id)
+    before = [one for one in messages if one.kind == "handover" and one.participant_id == person.id]
+    newest = handover_of(messages, person.id)
+    if newest is None or newest.state != "waiting":
+        # Never due before the meeting is over: no message, but a line on the page of support.
+        once = f"handover:{person.id}:{len(before)}"
+        message = _message(meeting, person, "handover", services, once=once, due_at=meeting.ends_at + SESSION_MARGIN)
+        await services.store.queue([message])
+    return web.json_response({"state": "waiting"})
+
+
+@routes.post("/api/v1/boards/{session}/pin")
+async def send_pin(request: web.Request) -> web.Response:
+    """Send the leader six digits, to the phone or mail that the organiser gave for the leader."""
+    services = request.app[SERVICES]
+    session = await session_of(request, request.match_info["session"], kinds=LEADERS)
+    await json_body(request)
+    day = await day_of(services, session)
+    channel = pin_channel(services, day.host)
+    if day.host is None or channel is None:
+        raise InputError("pin.no_address")
+    now = services.now()
+    bucket = int(now.timestamp() // PIN_EVERY.total_seconds())
+    message = Outgoing(
+        id=new_id(), organisation_id=day.own.organisation_id, meeting_id=day.own.id, participant_id=None,
+        host_id=day.host.id, kind="pin", channel=channel, once=f"pin:{day.host.id}:{bucket}",
+        created_at=now, due_at=now,
+    )  # fmt: skip
+    if not await services.store.queue([message]):
+        raise LimitError("rate.limited", retry_after_s=PIN_EVERY.total_seconds())
+    pin = pin_of(services.contacts, message.id)
+    await services.store.set_pin(session.id, hash_pin(services.contacts, session.id, pin), now + PIN_LIFE)
+    return web.json_response({"channel": channel})
+
+
+@routes.post("/api/v1/boards/{session}/pin/check")
+async def check_pin(request: web.Request) -> web.Response:
+    """Show phone numbers on this page from now on, if the digits are the ones that were sent: five tries."""
+    services = request.app[SERVICES]
+    session = await session_of(request, request.match_info["session"], kinds=LEADERS)
+    pin = (await json_body(request)).get("pin")
+    if not isinstance(pin, str) or not re.fullmatch(r"[0-9]{6}", pin):
+        raise InputError("pin.not_valid")
+    now = services.now()
+    digest = hash_pin(services.contacts, session.id, pin)
+    if not await services.store.try_pin(session.id, digest, now, now + UNLOCKED_FOR):
+        raise InputError("pin.not_valid")
+    return web.json_response({"unlocked": True})
+
+
+@routes.get("/api/v1/boards/{session}/board.pdf")
+async def print_board(request: web.Request) -> web.Response:
+    """Return the leader's day as one sheet: that of ``?meeting=``, else of the link's own meeting."""
+    services = request.app[SERVICES]
+    session = await session_of(request, request.match_info["session"], kinds=LEADERS)
+    day = await day_of(services, session)
+    asked = request.query.get("meeting", day.own.id)
+    shown = next((one for one in day.meetings if one.id == asked), None)
+    if shown is None:
+        raise AccessError("meeting.not_found")
+    sheet = await sheet_of(services, session, day, shown, language_of(request, day.organisation))
+    body = await asyncio.to_thread(board_pdf, sheet)
+    headers = {"Content-Type": "application/pdf", "Content-Disposition": "inline; filename=board.pdf"}
+    return web.Response(body=body, headers=headers)
+
+
+async def _participant(request: web.Request) -> tuple[Session, Day, Meeting, Participant]:
+    """Return whom the request names, in a meeting of the leader's day that is ahead or under way."""
+    services = request.app[SERVICES]
+    session = await session_of(request, request.match_info["session"], kinds=LEADERS)
+    wanted = (await json_body(request)).get("participant")
+    if not isinstance(wanted, str):
+        raise InputError("request.malformed")
+    day = await day_of(services, session)
+    person = await services.store.participant(wanted)
+    meeting = next((one for one in day.meetings if person is not None and one.id == person.meeting_id), None)
+    if person is None or meeting is None:
+        raise AccessError("person.not_found")
+    if meeting.state != "planned" or meeting.ends_at <= services.now():
+        raise InputError("meeting.not_open")
+    return session, day, meeting, person
+
+
+def _message(
+    meeting: Meeting, person: Participant, kind: str, services: Services, *, once: str, **more: object
+) -> Outgoing:
+    now = services.now()
+    values: dict[str, object] = {"channel": "mail", "created_at": now, "due_at": now} | more
+    return Outgoing(
+        id=new_id(), organisation_id=meeting.organisation_id, meeting_id=meeting.id, participant_id=person.id,
+        host_id=None, kind=kind, once=once, **values,  # type: ignore[arg-type]
+    )  # fmt: skip
