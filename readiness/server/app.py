@@ -46,6 +46,8 @@ PARTS = (
     plan_pages,
     api,
     board_api,
+    meetings_api,
+    openapi,
     participant,
     afterwards,
     support,

@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo
 from readiness.errors import AccessError
 from readiness.meetings.addresses import open_reach
 from readiness.meetings.board_pdf import BoardContext, BoardLine, BoardMeeting
+from readiness.meetings.validity import recheck_due, state_of
+from readiness.server.phases import PRACTICAL
 from readiness.server.services import Services
 from reports.advice import leader_area
 from reports.model import rfc3339
@@ -115,23 +117,14 @@ async def _line(services: Services, row: BoardRow, now: datetime, *, unlocked: b
 def pin_channel(services: Services, host: Host | None) -> Channel | None:
     """Return how a one-time code reaches the leader, None where nobody knows: a phone at hand is read sooner."""
     reach = open_reach(services.contacts, host.reach if host else None)
-    return "sms" if reach.phone else "mail" if reach.mail else None
+    can_sms = reach.phone and (services.settings.sms_url or not reach.mail)
+    return "sms" if can_sms else "mail" if reach.mail else None
 
 
 def handover_of(messages: Sequence[Outgoing], participant_id: str) -> Outgoing | None:
     """Return the newest handing over of this participant to support, taken by it (``dropped``) or still waiting."""
     found = [one for one in messages if one.kind == "handover" and one.participant_id == participant_id]
     return max(found, key=lambda one: one.created_at, default=None)
-
-
-def state_of(report: StoredReport | None, now: datetime) -> str:
-    """Return ready, ready_with_warnings, not_ready, incomplete, stale or not_tested.
-
-    A result past its validity is stale whatever it said: neither "ready" nor "not ready" is known any more.
-    """
-    if report is None:
-        return "not_tested"
-    return "stale" if report.valid_until <= now else report.verdict
 
 
 async def _part_json(
@@ -155,7 +148,9 @@ async def _part_json(
             "hosts": [_host_json(services, one, unlocked=unlocked) for one in hosts],
         },
         "participants": [
-            _row_json(services, row, messages, now) | ({"phones": phones[row.participant.id]} if unlocked else {})
+            _row_json(services, row, messages, now)
+            | {"recheck_due": recheck_due(row.report, meeting, day.organisation.time_zone, now)}
+            | ({"phones": phones[row.participant.id]} if unlocked else {})
             for row in rows
         ],
     }
@@ -200,8 +195,17 @@ def _row_json(services: Services, row: BoardRow, messages: Sequence[Outgoing], n
             "without_sound": "speaker.no_sound" in report.body.get("advice", []),
             "area": area,
             "responsible": responsible,
+            "device": (report.body.get("client") or {}).get("form"),
+            "practical": _practical(report),
         }
     return shown
+
+
+def _practical(report: StoredReport) -> dict[str, str | int]:
+    """Return what the participant answered to the practical questions, all of them choices or numbers."""
+    found = {str(check.get("id")): check.get("value") for check in report.body.get("checks", ())}
+    said = {question: found.get(f"practical.{question}") for question in PRACTICAL}
+    return {question: value for question, value in said.items() if isinstance(value, str | int)}
 
 
 def _invitation_json(newest: Outgoing) -> dict[str, Any]:

@@ -81,14 +81,14 @@ async def session_for(store, cast, person) -> Session:
     return session
 
 
-async def reported(server, cast, person, found: dict, *, cause: str | None = None) -> None:
-    """Commit a report judged from `found`, as a real test does."""
+async def reported(server, cast, person, found: dict, *, cause: str | None = None, client: dict | None = None) -> None:
+    """Commit a report judged from `found`, as a real test does, on a phone where no other `client` is named."""
     now = server.services.now()
     session = await session_for(server.store, cast, person)
     test = SelfTest(
         id=new_id(), session_id=session.id, organisation_id=session.organisation_id, participant_id=person.id,
         profile="consultation", state="running", started_at=now, updated_at=now,
-        client={"kind": "browser", "browser": "Chrome 142", "os": "Android", "form": "phone"}, phases={},
+        client=client or {"kind": "browser", "browser": "Chrome 142", "os": "Android", "form": "phone"}, phases={},
     )  # fmt: skip
     await server.store.start_self_test(test)
     ending = Ending(
@@ -190,7 +190,7 @@ async def test_the_board_tells_no_figures_addresses_or_devices(server, http, cas
     row_names = {
         "id", "label", "role", "state", "running",
         "verdict", "tested_at", "other_device", "without_sound", "area", "responsible",
-        "together", "invitation", "can_resend", "handed_over_at", "taken",
+        "together", "invitation", "can_resend", "handed_over_at", "taken", "recheck_due", "device", "practical",
     }  # fmt: skip
     assert set(board) == {"organisation", "meeting", "at", "participants", "day", "unlocked", "pin", "feedback"}
     assert all(set(row) == row_names for row in board["participants"])

@@ -23,6 +23,8 @@ export interface Session {
   last_report?: Report;
   /** the meeting is over, or cancelled: nothing is tested any more */
   over?: boolean;
+  /** the question after the meeting, from its end on; score 0 where nothing was said yet */
+  after?: { score: number; problem: string } | null;
   solution?: { title: string; program_on: string[] };
   /** the host of the meeting's own page, where it is known */
   service?: { title: string; host: string; url: string } | null;
@@ -134,6 +136,11 @@ export interface BoardParticipant {
   tested_at?: string;
   other_device?: boolean;
   without_sound?: boolean;
+  /** the class of device that the answer is for: phone, tablet or computer */
+  device?: string | null;
+  /** it is the day of the meeting, and a short check is still to come */
+  recheck_due?: boolean;
+  practical?: Record<string, string | number>;
   advice?: string;
   responsible?: string;
   area?: string;

@@ -26,18 +26,29 @@ export function sentence(texts, { state, area, responsible }) {
 }
 
 /** @param {Texts} texts @param {Participant} participant @param {number} now ms */
-export function facts(texts, { tested_at, other_device, running, without_sound, together, invitation, handed_over_at, taken }, now) {
+export function facts(texts, participant, now) {
+  const { tested_at, other_device, running, without_sound, together, invitation, handed_over_at, taken, device, recheck_due } = participant;
   /** @param {string} when */
   const ago = (when) => texts.ago(Math.max(0, (now - Date.parse(when)) / 1000));
   const lines = [];
   if (running) lines.push(texts.t("board.running"));
   if (tested_at) lines.push(`${texts.t("board.tested", { when: ago(tested_at) })}.`);
+  if (device && tested_at) lines.push(texts.first([`board.device.${device}`]));
+  if (recheck_due) lines.push(texts.t("board.recheck"));
   if (without_sound) lines.push(texts.t("board.without_sound"));
   if (other_device) lines.push(texts.t("board.other_device"));
   if ((together ?? 1) > 1) lines.push(texts.t("board.together", { count: together ?? 1 }));
+  lines.push(...said(texts, participant));
   if (invitation && !tested_at) lines.push(invitationLine(texts, invitation, ago));
   if (handed_over_at) lines.push(texts.t(taken ? "board.taken" : "board.handed_over", { when: ago(handed_over_at) }));
   return lines.join(" ");
+}
+
+/** Answers to the practical questions that the leader has to know of. @param {Texts} texts @param {Participant} participant @returns {string[]} */
+function said(texts, { practical = {}, together }) {
+  const lines = Object.entries(practical).map(([question, value]) => texts.first([`board.practical.${question}.${value}`]));
+  if (Number(practical.people ?? 0) > (together ?? 1)) lines.push(texts.t("board.together", { count: Number(practical.people) }));
+  return lines.filter(Boolean);
 }
 
 /** @param {Texts} texts @param {NonNullable<Participant["invitation"]>} invitation @param {(when: string) => string} ago */

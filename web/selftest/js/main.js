@@ -44,6 +44,8 @@ let catalogue = {};
 let texts = createTexts(lang, catalogue);
 /** Loaded when somebody asks for it. @type {Promise<typeof import("./speedview.js")> | null} */
 let speed = null;
+/** Draws the question after the meeting. @type {(() => void) | null} */
+let drawAfter = null;
 let ready = false;
 /** @type {AudioContext | null} */
 let audio = null;
@@ -96,6 +98,7 @@ function speak() {
   const phone = (state.session?.organisation.support_phone ?? view.printedPhone()).replaceAll(" ", "\u00a0");
   texts = createTexts(lang, catalogue, { phone, mb: meta("readiness-data-mb"), speed_mb: meta("readiness-speed-mb") });
   view.setTexts(texts, phone);
+  drawAfter?.();
   view.render(state);
 }
 
@@ -116,6 +119,12 @@ async function look(id) {
   dispatch({ type: "session", session: found });
   if (found.service_ready === false) dispatch({ type: "stopped", code: "service.not_ready" });
   view.setOrganisation(found.organisation);
+  if (found.over && !found.after) dispatch({ type: "stopped", code: "meeting.over" });
+  if (found.after) {
+    const { afterwards } = await import("./after.js");
+    const draw = afterwards(id, found.after, () => texts);
+    drawAfter = () => draw(view.after(found.over));
+  }
   if (ready) speak();
 }
 

@@ -25,6 +25,7 @@ const find = (id) => /** @type {HTMLElement} */ (document.querySelector(`#${id}`
 /** @param {Session | null} session @param {Platform} here @param {Texts} texts */
 export function renderMeeting(session, here, texts) {
   const short = shortWillDo(session, here);
+  document.documentElement.toggleAttribute("data-short", short);
   find("recheck").hidden = !session?.recheck;
   find("recheck-text").textContent = texts.t(short ? "recheck.text" : "recheck.other_device");
   find("recheck-start").hidden = !short;

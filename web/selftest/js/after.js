@@ -1,0 +1,54 @@
+/**
+ * After the meeting: one question, five steps and a word for what did not work. Loaded when there is something to ask.
+ * @typedef {import("../../shared/i18n.js").Texts} Texts
+ * @typedef {{ score: number, problem: string }} Answer
+ */
+import { call } from "../../shared/api.js";
+
+const SCORES = [5, 4, 3, 2, 1];
+const PROBLEMS = ["sound", "picture", "connection", "other"];
+/** From here on it worked, and nobody is asked what did not. */
+const WORKED = 4;
+
+/** @param {string} text @param {boolean} pressed @param {() => void} press */
+function choice(text, pressed, press) {
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "button", textContent: text });
+  button.setAttribute("aria-pressed", String(pressed));
+  button.addEventListener("click", press);
+  return button;
+}
+
+/** @param {string} kind @param {string} text @param {object} [values] */
+const element = (kind, text, values) => Object.assign(document.createElement(kind), { textContent: text }, values);
+
+/**
+ * @param {string} session @param {Answer} given @param {() => Texts} texts
+ * @returns {(place: HTMLElement) => void} draws it, in the language of the moment
+ */
+export function afterwards(session, given, texts) {
+  let answer = given;
+  let said = "";
+
+  /** @param {HTMLElement} place @param {Answer} next */
+  async function send(place, next) {
+    const focused = document.activeElement?.textContent;
+    said = await call(`/api/v1/sessions/${encodeURIComponent(session)}/feedback`, next).then(() => "after.thanks", () => "after.not_sent");
+    if (said === "after.thanks") answer = next;
+    draw(place);
+    [...place.querySelectorAll("button")].find(({ textContent }) => textContent === focused)?.focus();
+  }
+
+  /** @param {HTMLElement} place */
+  function draw(place) {
+    const { t } = texts();
+    const scores = element("div", "", { className: "actions" });
+    scores.append(...SCORES.map((score) => choice(t(`after.score_${score}`), answer.score === score, () => void send(place, { score, problem: score >= WORKED ? "" : answer.problem }))));
+    const words = element("div", "", { className: "actions", hidden: answer.score === 0 || answer.score >= WORKED });
+    words.append(element("p", t("after.problem")), ...PROBLEMS.map((problem) => choice(t(`after.problem_${problem}`), answer.problem === problem, () => void send(place, { ...answer, problem }))));
+    const status = element("p", said ? t(said) : "", { role: "status" });
+    place.replaceChildren(element("h2", t("after.question")), scores, words, status);
+    place.hidden = false;
+  }
+
+  return draw;
+}
