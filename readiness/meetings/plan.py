@@ -50,6 +50,7 @@ MOST_TOGETHER = 50
 LONGEST_TITLE = 120
 LONGEST_LABEL = 60
 LONGEST_PHONE = 30
+MOST_YEARS = 5
 EARLIEST = timedelta(hours=12)
 """How long ago a meeting that is made now may have begun: it is running, and its people need the link."""
 PERSON_KEPT = timedelta(hours=24)
@@ -168,11 +169,12 @@ class Planner:
 
     # ---- making
 
-    def draft(self, plan: MeetingPlan) -> Drafted:
-        """Check a plan and return what would be stored; nothing is stored."""
+    def draft(self, plan: MeetingPlan, *, may_be_past: bool = False) -> Drafted:
+        """Check a plan and return what would be stored; nothing is stored. Safe in a thread."""
         starts_at = self._start(plan.starts)
         ends_at = starts_at + self._length(plan.minutes)
-        self._refuse_past(starts_at, ends_at)
+        if not may_be_past:
+            self._refuse_past(starts_at, ends_at)
         if not plan.people:
             raise InputError("meeting.nobody", field="participants")
         if len(plan.people) > MOST_PEOPLE or len(plan.hosts) > MOST_PEOPLE:
@@ -230,6 +232,12 @@ class Planner:
             return await leader_link(*common, whose, base_url=self.base_url, now=self.now, replace=renew)
         return await participant_link(*common, whose, base_url=self.base_url, now=self.now, replace=renew)
 
+    async def known(self, keys: Sequence[str]) -> dict[str, Meeting]:
+        """Return the meetings that were made under these keys, by key."""
+        hashes = {hash_token(key): key for key in keys if key}
+        found = await self.store.meetings_by_keys(self.organisation.id, list(hashes))
+        return {hashes[key]: one for key, one in found.items()}
+
     async def _known(self, key: bytes | None) -> Made | None:
         found = await self.store.meeting_by_key(self.organisation.id, key) if key else None
         if found is None:
@@ -245,6 +253,11 @@ class Planner:
         if found is None:
             raise AccessError("meeting.not_found")
         return found
+
+    def check_change(self, found: Meeting, wish: Change) -> None:
+        """Raise InputError where `change` would, for a meeting as it is now. Safe in a thread."""
+        self._refuse_closed(found)
+        self._changes(found, wish)
 
     async def change(self, meeting_id: str, wish: Change) -> Meeting:
         """Change a meeting; where time, solution or link is another, whoever was told of the old one is told."""
@@ -325,9 +338,7 @@ class Planner:
         reach = open_reach(self.contacts, found.reach)
         kept = PersonPlan(found.role, found.label, found.locale, reach.phone, reach.mail, found.together)
         new = self._person(meeting_id, replace(kept, **{**wish, "channel": ""}), None)
-        changes: dict[str, Any] = {
-            name: getattr(new, name) for name in ("role", "label", "locale", "together", "reach")
-        }
+        changes = self._differing(found, new, ("role", "label", "locale", "together"))
         with _not_found("person.not_found"):
             return await self.store.change_participant(self.organisation.id, meeting_id, participant_id, changes)
 
@@ -340,8 +351,7 @@ class Planner:
         reach = open_reach(self.contacts, found.reach)
         kept = HostPlan(found.role, found.label, found.locale, reach.phone, reach.mail)
         new = self._host(meeting_id, replace(kept, **{**wish, "channel": ""}), None)
-        names = ("role", "label", "locale", "reach", "person_hash")
-        changes: dict[str, Any] = {name: getattr(new, name) for name in names}
+        changes = self._differing(found, new, ("role", "label", "locale", "person_hash"))
         with _not_found("person.not_found"):
             return await self.store.change_host(self.organisation.id, meeting_id, host_id, changes)
 
@@ -361,11 +371,14 @@ class Planner:
 
     async def _open(self, meeting_id: str) -> Meeting:
         found = await self.meeting(meeting_id)
+        self._refuse_closed(found)
+        return found
+
+    def _refuse_closed(self, found: Meeting) -> None:
         if found.state == "cancelled":
             raise InputError("meeting.cancelled")
         if found.ends_at + PERSON_KEPT < self.now:
             raise InputError("meeting.over")
-        return found
 
     def _changes(self, found: Meeting, wish: Change) -> dict[str, Any]:
         """Return the wished fields as they are stored. An unchanged link stays the bytes it is."""
@@ -450,7 +463,18 @@ class Planner:
             due_at=self.now,
         )
 
+    def _differing(self, found: Participant | Host, new: Participant | Host, names: Sequence[str]) -> dict[str, Any]:
+        """Return what is another now. The same address looks different each time it is closed."""
+        changes = {name: getattr(new, name) for name in names if getattr(new, name) != getattr(found, name)}
+        if open_reach(self.contacts, new.reach) != open_reach(self.contacts, found.reach):
+            changes["reach"] = new.reach
+        return changes
+
     def _start(self, starts: datetime) -> datetime:
+        if starts.year > self.now.year + MOST_YEARS:
+            raise InputError("meeting.too_far", field="starts_at")
+        if starts.year < self.now.year - 1:
+            raise InputError("meeting.past", field="starts_at")
         return local_moment(starts, ZoneInfo(self.organisation.time_zone)).astimezone(UTC)
 
     def _length(self, minutes: int) -> timedelta:

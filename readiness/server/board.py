@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from readiness.errors import AccessError
 from readiness.meetings.addresses import open_reach
+from readiness.meetings.board_pdf import BoardContext, BoardLine, BoardMeeting
 from readiness.meetings.validity import recheck_due, state_of
 from readiness.server.phases import PRACTICAL
 from readiness.server.services import Services
@@ -22,7 +23,7 @@ from reports.advice import leader_area
 from reports.model import rfc3339
 from reports.store.records import BoardRow, Channel, Host, Meeting, Organisation, Outgoing, Session, StoredReport
 
-__all__ = ["Day", "board_json", "day_of", "handover_of", "organisation_json", "pin_channel", "state_of"]
+__all__ = ["Day", "board_json", "day_of", "handover_of", "organisation_json", "pin_channel", "sheet_of", "state_of"]
 
 INVITING = frozenset({"invitation", "reminder", "recheck", "moved"})
 """Kinds of messages that bring a participant the link."""
@@ -82,6 +83,35 @@ async def board_json(services: Services, session: Session, day: Day | None = Non
         "pin": pin_channel(services, day.host),
         "feedback": (told.score if told else 0) if day.host and day.own.ends_at <= now else None,
     }
+
+
+async def sheet_of(services: Services, session: Session, day: Day, shown: Meeting, language: str) -> BoardContext:
+    """Return what the printed sheet tells: the leader's meetings on the day of `shown`; numbers only while unlocked."""
+    store, now, zone = services.store, services.now(), ZoneInfo(day.organisation.time_zone)
+    unlocked = await store.unlocked(session.id, now)
+    meetings = []
+    for meeting in day.meetings:
+        if _midnight(meeting.starts_at, zone) == _midnight(shown.starts_at, zone):
+            lines = [await _line(services, row, now, unlocked=unlocked) for row in await store.board(meeting.id)]
+            meetings.append(BoardMeeting(meeting, lines))
+    return BoardContext(day.organisation, language, shown.starts_at, now, meetings)
+
+
+async def _line(services: Services, row: BoardRow, now: datetime, *, unlocked: bool) -> BoardLine:
+    told = _row_json(services, row, (), now)
+    phones = await _phones(services, row) if unlocked else []
+    return BoardLine(
+        role=row.participant.role,
+        label=row.participant.label,
+        state=told["state"],
+        tested_at=row.report.created_at if row.report else None,
+        area=told.get("area"),
+        responsible=told.get("responsible"),
+        together=row.participant.together,
+        other_device=bool(told.get("other_device")),
+        without_sound=bool(told.get("without_sound")),
+        phone=phones[0] if phones else "",
+    )
 
 
 def pin_channel(services: Services, host: Host | None) -> Channel | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from datetime import timedelta
 
@@ -11,8 +12,10 @@ from readiness.access.links import SESSION_MARGIN, participant_link
 from readiness.access.pins import PIN_LIFE, hash_pin, pin_of
 from readiness.errors import AccessError, InputError, LimitError
 from readiness.meetings.addresses import open_reach
-from readiness.server.board import Day, day_of, handover_of, pin_channel
+from readiness.meetings.board_pdf import board_pdf
+from readiness.server.board import Day, day_of, handover_of, pin_channel, sheet_of
 from readiness.server.bodies import json_body
+from readiness.server.pages import language_of
 from readiness.server.services import SERVICES, Services, session_of
 from reports.store.records import Meeting, Outgoing, Participant, Session, new_id
 
@@ -102,6 +105,22 @@ async def check_pin(request: web.Request) -> web.Response:
     return web.json_response({"unlocked": True})
 
 
+@routes.get("/api/v1/boards/{session}/board.pdf")
+async def print_board(request: web.Request) -> web.Response:
+    """Return the leader's day as one sheet: that of ``?meeting=``, else of the link's own meeting."""
+    services = request.app[SERVICES]
+    session = await session_of(request, request.match_info["session"], kinds=LEADERS)
+    day = await day_of(services, session)
+    asked = request.query.get("meeting", day.own.id)
+    shown = next((one for one in day.meetings if one.id == asked), None)
+    if shown is None:
+        raise AccessError("meeting.not_found")
+    sheet = await sheet_of(services, session, day, shown, language_of(request, day.organisation))
+    body = await asyncio.to_thread(board_pdf, sheet)
+    headers = {"Content-Type": "application/pdf", "Content-Disposition": "inline; filename=board.pdf"}
+    return web.Response(body=body, headers=headers)
+
+
 async def _participant(request: web.Request) -> tuple[Session, Day, Meeting, Participant]:
     """Return whom the request names, in a meeting of the leader's day that is ahead or under way."""
     services = request.app[SERVICES]
@@ -113,9 +132,9 @@ async def _participant(request: web.Request) -> tuple[Session, Day, Meeting, Par
     person = await services.store.participant(wanted)
     meeting = next((one for one in day.meetings if person is not None and one.id == person.meeting_id), None)
     if person is None or meeting is None:
-        raise AccessError("participant.not_found")
+        raise AccessError("person.not_found")
     if meeting.state != "planned" or meeting.ends_at <= services.now():
-        raise InputError("meeting.over")
+        raise InputError("meeting.not_open")
     return session, day, meeting, person
 
 

@@ -78,9 +78,15 @@ class Words:
 
     def moment(self, when: datetime, zone: tzinfo) -> str:
         """Return day and time in `zone`."""
-        local = when.astimezone(zone)
+        return self._date("time.at", when.astimezone(zone))
+
+    def day(self, when: datetime, zone: tzinfo) -> str:
+        """Return weekday and date in `zone`."""
+        return self._date("time.day_of", when.astimezone(zone))
+
+    def _date(self, key: str, local: datetime) -> str:
         weekday, month = self.t(f"time.weekday_{local.isoweekday()}"), self.t(f"time.month_{local.month}")
-        return self.t("time.at", weekday=weekday, day=local.day, month=month, time=f"{local:%H:%M}")
+        return self.t(key, weekday=weekday, day=local.day, month=month, time=f"{local:%H:%M}")
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:

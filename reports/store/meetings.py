@@ -21,6 +21,8 @@ __all__ = ["MeetingPart", "meeting_of", "participant_of"]
 CHANGEABLE: Final = frozenset(Meeting.__dataclass_fields__) - {"id", "organisation_id", "state", "sequence"}
 MOVES: Final = frozenset({"starts_at", "ends_at", "join_link", "solution"})
 """What a calendar has to be told of."""
+KEYS_AT_ONCE: Final = 500
+"""Well below what either database takes as parameters of one statement."""
 OF_PERSON: Final = frozenset({"role", "label", "locale", "together", "reach", "contact"})
 OF_HOST: Final = frozenset({"role", "label", "locale", "reach", "person_hash"})
 
@@ -160,6 +162,16 @@ class MeetingPart(StorePart):
         )
         row = await self._first(chosen)
         return None if row is None else meeting_of(row)
+
+    async def meetings_by_keys(self, organisation_id: str, import_keys: Sequence[bytes]) -> dict[bytes, Meeting]:
+        """Return the meetings that were imported under these keys, by key."""
+        found: dict[bytes, Meeting] = {}
+        for at in range(0, len(import_keys), KEYS_AT_ONCE):
+            some = import_keys[at : at + KEYS_AT_ONCE]
+            chosen = sa.select(meeting).where(meeting.c.organisation_id == organisation_id)
+            rows = await self._rows(chosen.where(meeting.c.import_key.in_(some)))
+            found |= {bytes(row.import_key): meeting_of(row) for row in rows}
+        return found
 
     async def meetings(
         self,

@@ -208,33 +208,49 @@ async def test_no_state_scrolls_sideways(live_server: LiveServer, chromium: Laun
 
 def _participant(number: int, state: str, **more: Any) -> dict[str, Any]:
     who = {"id": f"p{number}", "label": f"Anna-Karoline {number}", "role": "patient", "state": state, "running": False}
-    return who | {"tested_at": "2026-11-22T02:00:00Z", "other_device": True, "without_sound": True} | more
+    told = {"tested_at": "2026-11-22T02:00:00Z", "other_device": True, "without_sound": True, "together": 2}
+    return who | told | {"can_resend": "mail", "phones": ["+4790000000"]} | more
 
 
+def _meeting(name: str, **more: Any) -> dict[str, Any]:
+    more = {"state": "planned", "join_link": "https://join.example/1", "hosts": []} | more
+    return SESSION["meeting"] | {"id": name, "title": "Videokonsultasjon"} | more
+
+
+HOST = {"role": "technical_host", "label": "Odd", "phones": ["+4790000001"]}
 BOARD = {
     "organisation": SESSION["organisation"] | {"languages": list(LANGUAGES)},
-    "meeting": SESSION["meeting"] | {"title": "Videokonsultasjon"},
-    "at": "2026-11-22T02:05:00Z",
+    "meeting": _meeting("m1", hosts=[HOST]),
+    "at": "2026-12-01T08:58:00Z",
     "participants": [
         _participant(1, "ready", other_device=False, without_sound=False),
         _participant(2, "ready_with_warnings", area="network", responsible="local_it"),
-        _participant(3, "not_ready", area="camera", responsible="participant"),
+        _participant(3, "not_ready", area="camera", responsible="participant", handed_over_at="2026-12-01T08:50:00Z"),
         _participant(4, "incomplete", area="service", responsible=None),
-        _participant(5, "stale"),
+        _participant(5, "stale", phones=["+4790000002", "+4790000003"]),
         _participant(6, "not_tested", running=True, tested_at=None),
     ],
-}
+    "day": [
+        {"meeting": _meeting("m2", ends_at="2026-12-01T08:45:00Z"), "participants": [_participant(7, "ready")]},
+        {"meeting": _meeting("m3", state="cancelled"), "participants": []},
+    ],
+    "unlocked": True, "pin": "sms", "feedback": None,
+}  # fmt: skip
+LOCKED = BOARD | {"unlocked": False, "feedback": 2}
+"""Before the code was typed, and after the meeting."""
 
 
 async def test_the_board_is_accessible(live_server: LiveServer, chromium: Launch):
-    """The leader's board with every state on it, live and cut off, in every language, light and dark, and narrow."""
+    """The leader's board with every state on it, cut off, guides open, in every language, light and dark, narrow."""
     browser = await chromium()
     context = await browser.new_context(viewport=DESKTOP)
     board = await context.new_page()
-    await board.route("**/api/v1/boards/*", lambda route: route.fulfill(json=BOARD))
+    shown = BOARD
+    await board.route("**/api/v1/boards/*", lambda route: route.fulfill(json=shown))
     await board.route("**/api/v1/boards/*/events", lambda route: route.abort())
-    found = {}
+    found: dict[Any, list[str]] = {}
     for lang in LANGUAGES:
+        shown = LOCKED if lang == "nn" else BOARD
         await board.goto(f"{live_server.base}/board/anyone?lang={lang}")
         await board.wait_for_selector(f"#participants > li:nth-child({len(BOARD['participants'])})")
         await board.wait_for_selector("#contact:not([hidden])")
@@ -245,6 +261,11 @@ async def test_the_board_is_accessible(live_server: LiveServer, chromium: Launch
             await board.set_viewport_size(size)
             found[lang, json.dumps(size)] = await board.evaluate(TOO_WIDE)
         await board.set_viewport_size(DESKTOP)
+        for guide in ("checklist", "emergency"):
+            await board.click(f"[data-open={guide}]")
+            found[lang, guide] = await violations(board)
+            await board.keyboard.press("Escape")
+            assert await board.evaluate("document.activeElement.dataset.open") == guide, "the focus is back"
     assert not {state: wrong for state, wrong in found.items() if wrong}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +16,7 @@ from readiness.meetings.guides import GUIDES, guide_html, guide_text
 from readiness.texts import LANGUAGES
 from reports.store.records import Host, Meeting, Participant, new_id
 from tests.cast import SUNNAAS, make_cast
+from tests.integration.support import program
 
 LARS = Reach(phone="+4790000001", mail="lars@hospital.example")
 ANNA = Reach(phone="+4790000002", mail="anna@home.example")
@@ -130,11 +132,11 @@ async def test_one_tap_sends_the_link_again_and_a_second_tap_does_not(server, la
     _, odds, _ = await meet(server, MORNING + timedelta(hours=4), reach=Reach(mail="odd@hospital.example"))
     for stranger in (odds.id, "nobody", lars.host.id):
         status, answer = await lars.post("resend", participant=stranger)
-        assert (status, answer["error"]["code"]) == (404, "participant.not_found")
+        assert (status, answer["error"]["code"]) == (404, "person.not_found")
     await server.store.change_participant("sunnaas", lars.meeting.id, lars.anna.id, {"reach": None})
     assert (await lars.post("resend", participant=lars.anna.id))[1]["error"]["code"] == "resend.no_address"
     server.services.now = lambda: lars.meeting.ends_at
-    assert (await lars.post("resend", participant=lars.anna.id))[1]["error"]["code"] == "meeting.over"
+    assert (await lars.post("resend", participant=lars.anna.id))[1]["error"]["code"] == "meeting.not_open"
 
 
 async def test_what_is_handed_over_stands_at_supports_until_it_is_taken(server, http, lars):
@@ -207,6 +209,32 @@ async def test_a_code_lasts_five_tries_and_ten_minutes(server, lars):
     pin = pin_of(server.services.contacts, (await lars.queued("pin"))[-1].id)
     server.services.now = lambda: MORNING + timedelta(minutes=1) + PIN_LIFE
     assert (await lars.post("pin/check", pin=pin))[0] == 400
+
+
+async def test_the_day_is_printed_on_one_sheet(server, lars):
+    """The meetings of the day in order, in the language asked for; numbers only once the code was typed."""
+    await meet(server, MORNING + timedelta(hours=5), title="Samarbeid")
+    address = f"/api/v1/boards/{lars.session}/board.pdf"
+
+    async def printed(query: str) -> str:
+        async with lars.http.get(address + query) as answer:
+            assert (answer.status, answer.content_type) == (200, "application/pdf")
+            body = await answer.read()
+        return subprocess.run(
+            [program("pdftotext"), "-layout", "-", "-"], input=body, capture_output=True, check=True
+        ).stdout.decode()
+
+    text = await printed("?lang=en")
+    assert text.index("Kontroll") < text.index("Samarbeid")
+    assert text.count("Anna") == 2
+    assert "Not tested" in text
+    assert "90000002" not in text.replace(" ", "")
+    await lars.post("pin")
+    await lars.post("pin/check", pin=pin_of(server.services.contacts, (await lars.queued("pin"))[0].id))
+    assert "90000002" in (await printed("?lang=nb")).replace(" ", "")
+    odds, _, _ = await meet(server, MORNING + timedelta(hours=4), reach=Reach(mail="odd@hospital.example"))
+    async with lars.http.get(f"{address}?meeting={odds.id}") as answer:
+        assert answer.status == 404
 
 
 async def test_a_link_for_nobody_in_particular_has_no_code_and_no_day(server, http):

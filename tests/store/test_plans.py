@@ -206,6 +206,9 @@ async def test_an_import_key_names_one_meeting(store: Store) -> None:
     assert found is not None
     assert found.id == "m2"
     assert await store.meeting_by_key("org-sunnaas", cast.digest("other")) is None
+    keys = [cast.digest(str(number)) for number in range(1200)]
+    assert await store.meetings_by_keys("org-sunnaas", [*keys, key]) == {key: found}
+    assert await store.meetings_by_keys("org-sunnaas", []) == {}
 
 
 async def test_links_are_found_by_whose_they_are(store: Store) -> None:

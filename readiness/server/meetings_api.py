@@ -1,0 +1,395 @@
+"""The API of planning, for our own pages and for programs: JSON as ``web/api/openapi.json`` describes it.
+
+Who asks is an organiser's session (header ``Readiness-Session`` and its cookie) or a program's token. Both belong to
+one organisation, and nothing of any other is ever looked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from readiness.access.links import hash_token
+from readiness.errors import AccessError, InputError
+from readiness.meetings.addresses import open_reach
+from readiness.meetings.importing import MOST_BYTES, import_file
+from readiness.meetings.plan import Change, HostPlan, MeetingPlan, PersonPlan, Planner
+from readiness.server.board import state_of
+from readiness.server.openapi import checked
+from readiness.server.services import SERVICES, Services, caller, session_of
+from reports.model import rfc3339
+from reports.store.records import BoardRow, Host, Meeting, MeetingLine, Organisation, Outgoing
+
+__all__ = ["ORGANISERS", "meeting_json", "organiser_of", "planner_of", "routes"]
+
+routes = web.RouteTableDef()
+ORGANISERS = frozenset({"organiser"})
+MAX_BODY_BYTES = 128 * 1024
+MOST_LINES = 500
+LINES = 200
+AHEAD = timedelta(days=366)
+LONGEST_KEY = 200
+FIRST_YEAR, LAST_YEAR = 2000, 2200
+"""Of the span that is listed: clear of what a date can't hold in some zone."""
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+ID = _ID.pattern
+"""Ids as they stand in addresses; anything else is no address of ours."""
+INVITING = frozenset({"invitation", "leader_link"})
+PLACE = "/api/v1/meetings/{meeting:" + ID + "}"
+
+
+async def organiser_of(request: web.Request) -> Organisation:
+    """Return the organisation that this request may plan for.
+
+    Raises AccessError: 401 without a valid token or any session, 404 for a session that is not an organiser's.
+    """
+    services = request.app[SERVICES]
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    session_id = request.headers.get("Readiness-Session", "")
+    if session_id and not scheme:
+        session = await session_of(request, session_id, kinds=ORGANISERS)
+        organisation_id: str | None = session.organisation_id
+    else:
+        organisation_id = await _bearer(request, services, token.strip()) if scheme.lower() == "bearer" else None
+    if organisation_id is None:
+        raise _sign_in()
+    organisation = await services.store.organisation_by_id(organisation_id)
+    if organisation is None:
+        raise _sign_in()
+    return organisation
+
+
+async def _bearer(request: web.Request, services: Services, token: str) -> str | None:
+    found = await services.store.link_by_hash("api", hash_token(token), services.now())
+    if found is None:
+        services.failures.failed(caller(request).address)
+        return None
+    return found.organisation_id
+
+
+def _sign_in() -> AccessError:
+    error = AccessError("auth.required")
+    error.status = 401
+    return error
+
+
+async def planner_of(request: web.Request) -> Planner:
+    """Return what plans for the one who asks."""
+    services = request.app[SERVICES]
+    organisation = await organiser_of(request)
+    base_url = services.settings.public_url or caller(request).origin
+    return Planner(services.store, services.contacts, organisation, base_url, services.now())
+
+
+@routes.get("/api/v1/meetings")
+async def list_meetings(request: web.Request) -> web.Response:
+    """List meetings by start."""
+    planner = await planner_of(request)
+    zone = ZoneInfo(planner.organisation.time_zone)
+    today = datetime.combine(planner.now.astimezone(zone).date(), time(), tzinfo=zone)
+    starts = _moment(request, "from", today)
+    most = request.query.get("most", str(LINES))
+    after = request.query.get("after")
+    if not most.isdecimal() or not 1 <= int(most[:6]) <= MOST_LINES or (after is not None and not _ID.fullmatch(after)):
+        raise InputError("request.malformed", field="after" if most.isdecimal() else "most")
+    search = "".join(letter for letter in request.query.get("search", "")[:100] if letter.isprintable()).strip()
+    lines = await planner.store.meetings(
+        planner.organisation.id,
+        starts=(starts, _moment(request, "to", starts + AHEAD)),
+        now=planner.now,
+        after=after,
+        most=int(most),
+        search=search,
+    )
+    following = lines[-1].meeting.id if len(lines) == int(most) else None
+    return web.json_response({"meetings": [_line_json(line, zone) for line in lines], "next": following})
+
+
+@routes.post("/api/v1/meetings")
+async def make_meeting(request: web.Request) -> web.Response:
+    """Make a meeting, and invite whoever is to be invited at once."""
+    planner = await planner_of(request)
+    body = checked("NewMeeting", await read_json(request))
+    key = request.headers.get("Idempotency-Key") or body.get("import_key", "")
+    if len(key) > LONGEST_KEY:
+        raise InputError("request.malformed", field="Idempotency-Key")
+    people = tuple(PersonPlan(**one) for one in body["participants"])
+    hosts = tuple(HostPlan(**one) for one in body.get("hosts", ()))
+    wish = _wish(body)
+    starts = wish.pop("starts")
+    made = await planner.make(MeetingPlan(starts=starts, people=people, hosts=hosts, key=key and f"api:{key}", **wish))
+    return await _answer(planner, made.meeting, status=201 if made.is_new else 200)
+
+
+@routes.post("/api/v1/meetings/import")
+async def import_meetings(request: web.Request) -> web.Response:
+    """Make and change meetings from a file, CSV or iCalendar by what it begins with."""
+    planner = await planner_of(request)
+    raw = await read_bytes(request, MOST_BYTES, "import.too_large")
+    flags = {name: request.query.get(name) == "1" for name in ("skip_bad", "invite")}
+    done = await import_file(planner, raw, skip_bad=flags["skip_bad"], invite=flags["invite"])
+    bad = [{"row": one.row, "reason": one.reason, "field": one.column} for one in done.bad]
+    return web.json_response({"made": done.made, "changed": done.changed, "bad": bad})
+
+
+@routes.get(PLACE)
+async def read_meeting(request: web.Request) -> web.Response:
+    """Read a meeting with its people and their states."""
+    planner = await planner_of(request)
+    return await _answer(planner, await planner.meeting(request.match_info["meeting"]))
+
+
+@routes.patch(PLACE)
+async def change_meeting(request: web.Request) -> web.Response:
+    """Move or change a meeting."""
+    planner = await planner_of(request)
+    body = checked("MeetingChange", await read_json(request))
+    return await _answer(planner, await planner.change(request.match_info["meeting"], Change(**_wish(body))))
+
+
+@routes.delete(PLACE)
+async def cancel_meeting(request: web.Request) -> web.Response:
+    """Cancel a meeting."""
+    planner = await planner_of(request)
+    return await _answer(planner, await planner.cancel(request.match_info["meeting"]))
+
+
+@routes.post(PLACE + "/participants")
+async def add_participant(request: web.Request) -> web.Response:
+    """Add a participant."""
+    planner = await planner_of(request)
+    wish = PersonPlan(**checked("NewParticipant", await read_json(request)))
+    await planner.add_person(request.match_info["meeting"], wish)
+    return await _meeting(request, planner, status=201)
+
+
+@routes.patch(PLACE + "/participants/{participant:" + ID + "}")
+async def change_participant(request: web.Request) -> web.Response:
+    """Change a participant."""
+    planner = await planner_of(request)
+    wish = checked("ParticipantChange", await read_json(request))
+    await planner.change_person(request.match_info["meeting"], request.match_info["participant"], wish)
+    return await _meeting(request, planner)
+
+
+@routes.delete(PLACE + "/participants/{participant:" + ID + "}")
+async def remove_participant(request: web.Request) -> web.Response:
+    """Take a participant out."""
+    planner = await planner_of(request)
+    await planner.remove_person(request.match_info["meeting"], request.match_info["participant"])
+    return await _meeting(request, planner)
+
+
+@routes.post(PLACE + "/hosts")
+async def add_host(request: web.Request) -> web.Response:
+    """Add a leader or technical host."""
+    planner = await planner_of(request)
+    await planner.add_person(request.match_info["meeting"], HostPlan(**checked("NewHost", await read_json(request))))
+    return await _meeting(request, planner, status=201)
+
+
+@routes.patch(PLACE + "/hosts/{host:" + ID + "}")
+async def change_host(request: web.Request) -> web.Response:
+    """Change a leader or technical host."""
+    planner = await planner_of(request)
+    wish = checked("HostChange", await read_json(request))
+    await planner.change_host(request.match_info["meeting"], request.match_info["host"], wish)
+    return await _meeting(request, planner)
+
+
+@routes.delete(PLACE + "/hosts/{host:" + ID + "}")
+async def remove_host(request: web.Request) -> web.Response:
+    """Take a leader or technical host out."""
+    planner = await planner_of(request)
+    await planner.remove_host(request.match_info["meeting"], request.match_info["host"])
+    return await _meeting(request, planner)
+
+
+@routes.post(PLACE + "/invitations")
+async def invite(request: web.Request) -> web.Response:
+    """Invite people, or get links and codes to hand over."""
+    planner = await planner_of(request)
+    body = checked("NewInvitations", await read_json(request))
+    people = None if body["people"] == "all" else body["people"]
+    answers = await planner.invite(
+        request.match_info["meeting"], people, body["channel"], renew=body.get("replace", False)
+    )
+    shown = [
+        {name: getattr(one, name) for name in ("id", "state", "link", "code") if getattr(one, name) is not None}
+        for one in answers
+    ]
+    return web.json_response({"invitations": shown})
+
+
+async def _meeting(request: web.Request, planner: Planner, *, status: int = 200) -> web.Response:
+    return await _answer(planner, await planner.meeting(request.match_info["meeting"]), status=status)
+
+
+async def _answer(planner: Planner, found: Meeting, *, status: int = 200) -> web.Response:
+    return web.json_response(await meeting_json(planner, found), status=status)
+
+
+async def meeting_json(planner: Planner, found: Meeting) -> dict[str, Any]:
+    """Return a meeting with its people, how ready they are, and how their invitations fare."""
+    store, zone = planner.store, ZoneInfo(planner.organisation.time_zone)
+    rows, hosts = await asyncio.gather(store.board(found.id), store.hosts(found.id))
+    sent = _newest(await store.outgoing_of(found.id))
+    return {
+        **_times(found, zone),
+        "id": found.id,
+        "title": found.title,
+        "time_zone": planner.organisation.time_zone,
+        "profile": found.profile,
+        "solution": found.solution,
+        "join_link": (planner.contacts.open(found.join_link) if found.join_link else None) or "",
+        "support_phone": found.support_phone,
+        "state": found.state,
+        "sequence": found.sequence,
+        "reminders": list(found.reminders),
+        "practical": list(found.practical),
+        "expected_people": found.expected_people,
+        "participants": [_participant_json(planner, row, sent) for row in rows],
+        "hosts": [_host_json(planner, one, sent) for one in hosts],
+    }
+
+
+def _participant_json(planner: Planner, row: BoardRow, sent: Mapping[str, Outgoing]) -> dict[str, Any]:
+    person = row.participant
+    reach = open_reach(planner.contacts, person.reach)
+    return {
+        "id": person.id,
+        "role": person.role,
+        "label": person.label,
+        "locale": person.locale,
+        "together": person.together,
+        "phone": reach.phone,
+        "mail": reach.mail,
+        "state": state_of(row.report, planner.now),
+        "running": row.running,
+        "tested_at": row.report and rfc3339(row.report.created_at),
+        "invitation": _sent_json(sent.get(person.id)),
+    }
+
+
+def _host_json(planner: Planner, one: Host, sent: Mapping[str, Outgoing]) -> dict[str, Any]:
+    reach = open_reach(planner.contacts, one.reach)
+    return {
+        "id": one.id,
+        "role": one.role,
+        "label": one.label,
+        "locale": one.locale,
+        "phone": reach.phone,
+        "mail": reach.mail,
+        "invitation": _sent_json(sent.get(one.id)),
+    }
+
+
+def _newest(messages: list[Outgoing]) -> dict[str, Outgoing]:
+    """Return the newest invitation by participant or host."""
+    inviting = [one for one in messages if one.kind in INVITING]
+    return {str(one.participant_id or one.host_id): one for one in inviting}
+
+
+def _sent_json(message: Outgoing | None) -> dict[str, Any] | None:
+    if message is None:
+        return None
+    return {
+        "channel": message.channel,
+        "state": message.state,
+        "sent_at": message.sent_at and rfc3339(message.sent_at),
+        "error": message.error,
+    }
+
+
+def _line_json(line: MeetingLine, zone: ZoneInfo) -> dict[str, Any]:
+    found = line.meeting
+    return {
+        **_times(found, zone),
+        "id": found.id,
+        "title": found.title,
+        "state": found.state,
+        "profile": found.profile,
+        "solution": found.solution,
+        "counts": dict(line.people),
+        "labels": list(line.labels),
+        "leaders": list(line.leaders),
+    }
+
+
+def _times(found: Meeting, zone: ZoneInfo) -> dict[str, str]:
+    local = found.starts_at.astimezone(zone).replace(tzinfo=None)
+    return {
+        "starts_at": rfc3339(found.starts_at),
+        "ends_at": rfc3339(found.ends_at),
+        "local_start": local.isoformat(timespec="minutes"),
+    }
+
+
+def _wish(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a meeting that `body` gives, as `MeetingPlan` and `Change` name them."""
+    wish: dict[str, Any] = {}
+    if "starts_at" in body or "local_start" in body:
+        wish["starts"] = _starts(body)
+    for name in ("minutes", "title", "profile", "solution", "join_link", "support_phone", "expected_people"):
+        if name in body:
+            wish[name] = body[name]
+    for name in ("reminders", "practical"):
+        if name in body:
+            wish[name] = tuple(body[name])
+    return wish
+
+
+def _starts(body: Mapping[str, Any]) -> datetime:
+    name = "starts_at" if "starts_at" in body else "local_start"
+    try:
+        found = datetime.fromisoformat(body[name])
+    except ValueError:
+        raise InputError("meeting.no_such_time", field=name) from None
+    if (found.tzinfo is not None) != (name == "starts_at"):
+        raise InputError("meeting.no_such_time", field=name)
+    return found
+
+
+def _moment(request: web.Request, name: str, otherwise: datetime) -> datetime:
+    """Return the moment that a parameter names."""
+    asked = request.query.get(name)
+    if asked is None:
+        return otherwise
+    try:
+        found = datetime.fromisoformat(asked.replace(" ", "+"))
+    except ValueError:
+        raise InputError("request.malformed", field=name) from None
+    if found.tzinfo is None or not FIRST_YEAR <= found.year <= LAST_YEAR:
+        raise InputError("request.malformed", field=name)
+    return found
+
+
+async def read_json(request: web.Request, most_bytes: int = MAX_BODY_BYTES) -> dict[str, Any]:
+    """Return the request's JSON object. Raises InputError."""
+    if request.content_type != "application/json":
+        raise InputError("request.not_json")
+    raw = await read_bytes(request, most_bytes)
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise InputError("request.malformed") from None
+    if not isinstance(body, dict):
+        raise InputError("request.malformed")
+    return body
+
+
+async def read_bytes(request: web.Request, most_bytes: int, too_large: str = "request.too_large") -> bytes:
+    """Return the request's body. Raises InputError."""
+    raw = bytearray()
+    async for piece in request.content.iter_any():
+        raw += piece
+        if len(raw) > most_bytes:
+            raise InputError(too_large)
+    return bytes(raw)

@@ -1,0 +1,262 @@
+"""Imports: what a file says is what is made, a bad row is named, and nothing is changed then."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from readiness.access.contacts import ContactBox
+from readiness.errors import InputError
+from readiness.meetings.addresses import open_reach
+from readiness.meetings.importing import COLUMNS, FORMULA, MOST_MEETINGS, Bad, guarded, import_file, read_file
+from readiness.meetings.plan import Planner
+from reports.store import Store
+from reports.store.migrations import migrate
+from tests.cast import SUNNAAS
+from tests.meetings.files import CALENDAR, CSV
+
+NOW = datetime(2027, 1, 4, 8, 0, tzinfo=UTC)
+SPAN = (NOW, datetime(2028, 1, 1, tzinfo=UTC))
+
+
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("migrated") / "readiness.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+async def planner(migrated, tmp_path) -> AsyncIterator[Planner]:
+    """What plans for Sunnaas in January 2027."""
+    path = tmp_path / "readiness.db"
+    shutil.copy(migrated, path)
+    store = await Store.open(f"sqlite:///{path}")
+    organisation = await store.ensure_organisation(SUNNAAS)
+    yield Planner(store, ContactBox("key"), organisation, "https://ready.example", NOW)
+    await store.close()
+
+
+async def titles(planner: Planner) -> list[tuple[str, str, tuple[str, ...], tuple[str, ...]]]:
+    """Every meeting as start, title, participants and leaders."""
+    lines = await planner.store.meetings(planner.organisation.id, starts=SPAN, now=NOW)
+    return [(one.meeting.starts_at.isoformat(), one.meeting.title, one.labels, one.leaders) for one in lines]
+
+
+EXPECTED = [
+    ("2027-03-29T08:00:00+00:00", "Kontroll", ("A. H.", "Tolk; polsk"), ("Lars",)),
+    ("2027-03-30T07:15:00+00:00", "Gruppe", ("Rom 12",), ("Lars",)),
+    ("2027-04-01T06:00:00+00:00", "", ("P. P.",), ()),
+]
+
+
+@pytest.mark.parametrize("spelling", ["plain", "bom", "comma", "crlf", "tab"])
+async def test_a_spreadsheet_as_it_is_saved(planner, spelling):
+    """Semicolons, commas or tabs, with a byte order mark or Windows' line ends: the same meetings, in local time."""
+    text = {"comma": CSV.replace(";", ",").replace("Tolk, polsk", "Tolk; polsk"), "crlf": CSV.replace("\n", "\r\n")}
+    text |= {"tab": CSV.replace(";", "\t").replace("Tolk\t polsk", "Tolk; polsk"), "bom": "\ufeff" + CSV}
+    done = await import_file(planner, text.get(spelling, CSV).encode())
+    assert (len(done.made), done.changed, done.bad) == (3, [], [])
+    assert await titles(planner) == EXPECTED
+    first = (await planner.store.meetings(planner.organisation.id, starts=SPAN, now=NOW))[0].meeting
+    anna, tolk = await planner.store.participants(first.id)
+    assert open_reach(planner.contacts, anna.reach).mail == "anna@post.example"
+    assert (open_reach(planner.contacts, tolk.reach).phone, tolk.locale) == ("+4791111111", "en")
+    assert await planner.store.outgoing_of(first.id) == []
+
+
+async def test_the_same_file_again_changes_and_does_not_add(planner):
+    """Moved, renamed and joined by somebody: the meeting is the same; nobody is taken out."""
+    await import_file(planner, CSV.encode())
+    assert (await import_file(planner, CSV.encode())).changed == []
+    before = await planner.store.meetings(planner.organisation.id, starts=SPAN, now=NOW)
+    again = CSV.replace("2027-03-29 10:00", "2027-03-29 12:00").replace("A. H.", "Anna")
+    again = again.replace("A2;30.03", "A1;;;;;;relative;Per;;;;\nA2;30.03")
+    done = await import_file(planner, again.encode())
+    assert (done.made, done.changed, done.bad) == ([], [before[0].meeting.id], [])
+    found = await titles(planner)
+    assert found[0] == ("2027-03-29T10:00:00+00:00", "Kontroll", ("Anna", "Tolk; polsk", "Per"), ("Lars",))
+    assert found[1:] == EXPECTED[1:]
+
+
+async def test_everybody_is_invited_if_asked(planner):
+    """By mail, else SMS; whoever has neither is left to be handed a letter."""
+    done = await import_file(planner, CSV.encode(), invite=True)
+    sent = [one for meeting in done.made for one in await planner.store.outgoing_of(meeting)]
+    assert sorted((one.kind, one.channel) for one in sent) == [
+        ("invitation", "mail"), ("invitation", "sms"), ("invitation", "sms"), ("leader_link", "mail"),
+        ("leader_link", "mail"),
+    ]  # fmt: skip
+
+
+BAD_ROWS = [
+    ("A1;;;;;;interpreter", "A1;;;;;;king", Bad(3, "person.role", "role")),
+    ("+47 911 11 111", "911", Bad(3, "person.phone", "phone")),
+    ("anna@post.example", "anna@post", Bad(2, "person.mail", "mail")),
+    ("lars@hospital.example;patient", "lars@;patient", Bad(2, "person.mail", "leader_mail")),
+    (";en;", ";pl;", Bad(3, "person.language", "language")),
+    ("2027-03-29 10:00", "tomorrow", Bad(2, "meeting.no_such_time", "starts")),
+    ("2027-03-29 10:00", "2027-03-28 02:30", Bad(2, "meeting.no_such_time", "starts")),
+    ("2027-03-29 10:00", "2020-03-29 10:00", Bad(2, "meeting.past", "starts")),
+    (";30;Kontroll", ";many;Kontroll", Bad(2, "import.number", "minutes")),
+    (";30;Kontroll", ";0;Kontroll", Bad(2, "meeting.length", "minutes")),
+    (";;4\n", ";;999\n", Bad(4, "person.together", "together")),
+    ("A1;;;", "A1;;;Annet", Bad(3, "import.differs", "title")),
+    (";90000000;\n", ";90000000;;more\n", Bad(5, "import.cells")),
+    ("A. H.", "x" * 61, Bad(2, "text.too_long", "label")),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "bad"), BAD_ROWS)
+async def test_a_bad_row_is_named_and_nothing_is_changed(planner, old, new, bad):
+    """Row, reason and column; told to skip, the whole meeting of that row is left out and the others made."""
+    assert old in CSV
+    raw = CSV.replace(old, new, 1).encode()
+    done = await import_file(planner, raw)
+    assert (done.made, done.changed, done.bad) == ([], [], [bad])
+    assert await titles(planner) == []
+    skipped = await import_file(planner, raw, skip_bad=True)
+    assert (len(skipped.made), skipped.bad) == (2, [bad])
+    left_out = {2: 0, 3: 0, 4: 1, 5: 2}[bad.row]
+    assert await titles(planner) == [one for number, one in enumerate(EXPECTED) if number != left_out]
+
+
+async def test_a_bad_row_changes_nothing_that_was_imported_before(planner):
+    """One row moves a meeting, another is bad: nothing is moved and nobody is told."""
+    await import_file(planner, CSV.encode(), invite=True)
+    before = await titles(planner)
+    raw = CSV.replace("2027-03-29 10:00", "2027-03-29 12:00").replace("90000000", "9").encode()
+    done = await import_file(planner, raw)
+    assert (done.made, done.changed) == ([], [])
+    assert Bad(5, "person.phone", "phone") in done.bad
+    assert await titles(planner) == before
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        (b"", "import.empty"),
+        (b"\n\n", "import.empty"),
+        (b"starts;role\n", "import.empty"),
+        ("starts;role\n2027-03-29 10:00;Åse".encode("latin-1"), "import.unreadable"),
+        (b"starts;role\n\0", "import.unreadable"),
+        (b'starts;role\n"2027', "import.unreadable"),
+        (b"BEGIN:VCALENDAR\nVERSION:2.0\nEND:VCALENDAR\n", "import.empty"),
+        (b"BEGIN:VCALENDAR\nBEGIN:VEVENT\n", "import.empty"),
+        (b"PK\x03\x04\xff\xfe", "import.unreadable"),
+        (
+            b"starts;role\n" + b"".join(b"2027-03-29 10:00;patient\n" for _ in range(MOST_MEETINGS + 1)),
+            "import.too_large",
+        ),
+    ],
+)
+def test_what_is_no_such_file_is_refused_as_a_whole(raw, code):
+    """Empty, not UTF-8, broken, an Excel file, too many."""
+    with pytest.raises(InputError) as caught:
+        read_file(raw)
+    assert caught.value.code == code
+
+
+def test_a_heading_that_is_not_known_is_named():
+    """Misspelt, missing or doubled columns: nothing else of the file is looked at."""
+    wanted, bad = read_file(b"starts;role;maill;starts\n2027-03-29 10:00;patient;x;y")
+    assert (wanted, bad) == ([], [Bad(1, "import.column", "maill"), Bad(1, "import.column", "starts")])
+    assert read_file(b"start;role\nx;y")[1] == [Bad(1, "import.column", "start"), Bad(1, "import.column", "starts")]
+
+
+async def test_a_calendar(planner):
+    """Zones, the night the clocks change, lengths, people by what they are, and the meeting's link."""
+    done = await import_file(planner, CALENDAR.encode())
+    assert (len(done.made), done.bad) == (2, [])
+    assert await titles(planner) == [
+        ("2027-03-28T00:30:00+00:00", "Kontroll", ("A. H.", "Kari", "Rom 12"), ("Lars L.",)),
+        ("2027-04-01T08:00:00+00:00", "Samtale", (), ()),
+    ]
+    first, second = [await planner.meeting(one) for one in done.made]
+    assert (first.ends_at - first.starts_at).total_seconds() == 3600, "an hour was jumped over"
+    assert (second.ends_at - second.starts_at).total_seconds() == 20 * 60
+    assert planner.contacts.open(first.join_link) == "https://whereby.com/rom-12"
+    roles = [one.role for one in await planner.store.participants(first.id)]
+    assert roles == ["patient", "staff", "meeting_room"]
+    again = CALENDAR.replace("20270401T080000Z", "20270402T080000Z")
+    moved = await import_file(planner, again.encode())
+    assert (moved.made, moved.changed) == ([], [second.id])
+    gone = again.replace("SUMMARY:Samtale", "STATUS:CANCELLED\nSUMMARY:Samtale")
+    assert (await import_file(planner, gone.encode())).changed == [second.id]
+    assert (await planner.meeting(second.id)).state == "cancelled"
+    assert (await import_file(planner, gone.encode())).changed == []
+    back = await import_file(planner, again.encode())
+    assert (back.changed, back.bad) == ([], [Bad(2, "meeting.cancelled")])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "bad"),
+    [
+        ("DURATION", "RRULE:FREQ=DAILY\nDURATION", Bad(2, "import.repeats")),
+        ("DTSTART:20270401T080000Z", "DTSTART;VALUE=DATE:20270401", Bad(2, "import.all_day")),
+        ("UID:two@hospital.example\n", "", Bad(2, "import.no_id")),
+        ("ATTENDEE:mailto:per@post.example\n", "", Bad(2, "meeting.nobody")),
+        ("mailto:per@post.example", "mailto:per", Bad(2, "person.mail", "mail")),
+    ],
+)
+async def test_a_bad_event_is_named(planner, old, new, bad):
+    """By its number among the file's events."""
+    assert old in CALENDAR
+    done = await import_file(planner, CALENDAR.replace(old, new).encode())
+    assert (done.made, done.bad) == ([], [bad])
+    assert await titles(planner) == []
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.text(alphabet=st.sampled_from("=+-@\t\r'\"ab;1, \n"), max_size=12))
+def test_no_cell_that_is_saved_is_a_formula(typed):
+    """CSV injection: what begins a formula is marked, and the mark is taken off by an import."""
+    marked = guarded(typed)
+    assert not marked.startswith(FORMULA)
+    if typed.startswith(FORMULA):
+        assert marked == "'" + typed
+
+
+def test_a_marked_number_is_read_back():
+    """A spreadsheet that was exported by us is imported as it was."""
+    raw = f"starts;role;phone\n2027-03-29 10:00;patient;{guarded('+4790000000')}"
+    (wanted,), bad = read_file(raw.encode())
+    assert (wanted.plan.people[0].phone, bad) == ("+4790000000", [])
+    assert set(COLUMNS) >= {"starts", "role", "phone"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.one_of(
+        st.binary(max_size=200),
+        st.text(max_size=200).map(str.encode),
+        st.text(alphabet="starole;,\n\"'0123456789-: ", max_size=200).map(
+            lambda text: b"starts;role\n" + text.encode()
+        ),
+        st.text(alphabet="BEGINVCALDRT:;=\n0123456789TZ", max_size=200).map(
+            lambda text: CALENDAR.replace("SUMMARY:Samtale", text).encode()
+        ),
+    )
+)
+def test_any_bytes_are_read_or_refused(raw):
+    """Nothing but an InputError comes of a file, whatever is in it."""
+    try:
+        wanted, bad = read_file(raw)
+    except InputError as error:
+        assert error.code.startswith("import.")
+    else:
+        assert wanted or bad
+
+
+async def test_two_organisations_may_import_the_same_file(planner):
+    """Keys are an organisation's own."""
+    await import_file(planner, CSV.encode())
+    ahus = await planner.store.ensure_organisation(replace(SUNNAAS, id="ahus", slug="ahus"))
+    assert len((await import_file(replace(planner, organisation=ahus), CSV.encode())).made) == 3
