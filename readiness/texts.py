@@ -31,6 +31,8 @@ STAFF_AREAS = frozenset(
     }
 )
 """First parts of keys that only staff's pages, mail and print ask for: the self-test does not load them."""
+STAFF_ERRORS = frozenset({"auth", "import", "meeting", "person", "pin", "resend", "text"})
+"""Second parts of the keys of errors that only organisers and leaders can meet."""
 _ALIASES = {"no": "nb", "nb": "nb", "nn": "nn", "en": "en", "da": "nb", "sv": "nb"}
 """What a browser may ask for, and what it gets: Danish and Swedish readers read bokmål better than English."""
 
@@ -44,7 +46,12 @@ def catalogue(language: str) -> Mapping[str, str]:
 
 def texts_for_participants(texts: Mapping[str, str]) -> dict[str, str]:
     """Return those of `texts` that the self-test may ask for: an old phone on a thin line loads nothing else."""
-    return {key: text for key, text in texts.items() if key.split(".")[0] not in STAFF_AREAS}
+    return {key: text for key, text in texts.items() if not _is_for_staff(key)}
+
+
+def _is_for_staff(key: str) -> bool:
+    area, what, *_ = f"{key}.".split(".")
+    return area in STAFF_AREAS or (area == "error" and what in STAFF_ERRORS)
 
 
 def negotiate(asked: str | None, accept_language: str, offered: Sequence[str] = LANGUAGES) -> str:

@@ -9,7 +9,9 @@ const PAGES = ["selftest", "board", "support", "code", "plan"];
 const html = (page) => readFileSync(join(WEB, page, "index.html"), "utf8");
 /** First parts of keys that the self-test does not load. */
 const STAFF = /STAFF_AREAS = frozenset\(\s*\{([^}]+)\}/.exec(readFileSync(join(ROOT, "readiness/texts.py"), "utf8"))[1].match(/\w+/g);
-const forParticipants = (lang) => Object.entries(catalogue(lang)).filter(([key]) => !STAFF.includes(key.split(".")[0]));
+const STAFF_ERRORS = /STAFF_ERRORS = frozenset\(\{([^}]+)\}/.exec(readFileSync(join(ROOT, "readiness/texts.py"), "utf8"))[1].match(/\w+/g);
+const forStaff = ([area, what]) => STAFF.includes(area) || (area === "error" && STAFF_ERRORS.includes(what));
+const forParticipants = (lang) => Object.entries(catalogue(lang)).filter(([key]) => !forStaff(key.split(".")));
 /** What an old phone on a thin line can bear, bytes after compression, catalogue included and spoken digits not. */
 const MOST_BYTES = 73_000;
 
