@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
 import re
 import sys
@@ -169,6 +170,52 @@ def _speedtest(text: str) -> str:
     return text
 
 
+def _smtp_url(text: str) -> Secret:
+    """Check the address of a mail server; the text may hold a password and never stands in the error."""
+    try:
+        parts = urlsplit(text)
+        known = parts.scheme in {"smtp", "smtps"} and bool(parts.hostname) and parts.query in {"", "starttls"}
+        known = known and not parts.path.strip("/") and (parts.port is None or parts.port > 0)
+    except ValueError:
+        known = False
+    if text and not known:
+        raise ValueError("smtp[s]://user:password@host:port, with ?starttls where TLS is a must")
+    return Secret(text)
+
+
+def _mail_from(text: str) -> str:
+    if text and not re.fullmatch(r"[^\s@<>\"]+@[^\s@<>\"]+\.[^\s@<>\"]+", text):
+        raise ValueError("an address such as video@hospital.example, without a name")
+    return text
+
+
+def _sms_url(text: str) -> Secret:
+    if text and not re.match(r"^https?://[^/\s]+", text):
+        raise ValueError("https://gateway.example/send; {to} and {text} may stand in its query")
+    return Secret(text)
+
+
+def _sms_method(text: str) -> str:
+    if text not in {"GET", "POST", "PUT"}:
+        raise ValueError("GET, POST or PUT")
+    return text
+
+
+def _sms_body(text: str) -> str:
+    if text and ("{to}" not in text or "{text}" not in text):
+        raise ValueError("a JSON object or a form in which {to} and {text} stand")
+    if text.lstrip().startswith("{"):
+        json.loads(text)  # its error is a ValueError that says where
+    return text
+
+
+def _headers(text: str) -> Secret:
+    for line in filter(str.strip, text.splitlines()):
+        if not re.fullmatch(r"[A-Za-z0-9-]+:[ \t]*[\x20-\x7e]+", line):
+            raise ValueError("one header a line, such as Authorization: Bearer secret")
+    return Secret(text)
+
+
 def _log_level(text: str) -> str:
     if text not in {"debug", "info", "warning", "error"}:
         raise ValueError("debug, info, warning or error")
@@ -197,6 +244,17 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("secret_key", Secret, "", "key for phone numbers at rest; empty: made in the data folder", secret=True),
     Setting("tls_cert", _optional_path, "", "certificate chain (PEM) for a direct start with TLS"),
     Setting("tls_key", _optional_path, "", "private key (PEM) for a direct start with TLS"),
+    Setting("smtp_url", _smtp_url, "", "mail server, smtp[s]://user:password@host:port[?starttls]", secret=True),
+    Setting("mail_from", _mail_from, "", "address that mail comes from; needed with a mail server"),
+    Setting("sms_url", _sms_url, "", "address of the SMS gateway; {to} and {text} may stand in its query", secret=True),
+    Setting("sms_method", _sms_method, "POST", "how the SMS gateway is asked: GET, POST or PUT"),
+    Setting(
+        "sms_body",
+        _sms_body,
+        '{"to": "{to}", "text": "{text}"}',
+        "what the SMS gateway is sent: a JSON object, or a form such as to={to}&text={text}",
+    ),
+    Setting("sms_headers", _headers, "", "headers for the SMS gateway, one a line, such as its key", secret=True),
     Setting("log_level", _log_level, "info", "debug, info, warning or error"),
 )
 
@@ -221,6 +279,12 @@ class Settings:
     secret_key: Secret
     tls_cert: Path | None
     tls_key: Path | None
+    smtp_url: Secret
+    mail_from: str
+    sms_url: Secret
+    sms_method: str
+    sms_body: str
+    sms_headers: Secret
     log_level: str
 
     @property
@@ -298,6 +362,8 @@ def _refuse_contradictions(settings: Settings) -> None:
             raise SettingError(f"READINESS_{name}: there is no file {str(path)!r}")
     if settings.turn_urls and not settings.turn_secret:
         raise SettingError("READINESS_TURN_SECRET: a TURN server needs the secret that it shares with this one")
+    if settings.smtp_url and not settings.mail_from:
+        raise SettingError("READINESS_MAIL_FROM: a mail server needs the address that mail comes from")
     if sys.platform == "win32":
         raise SettingError("the server runs on Linux and macOS; on Windows use WSL")
 

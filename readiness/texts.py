@@ -14,10 +14,20 @@ LANGUAGES = ("nb", "nn", "en")
 DEFAULT_LANGUAGE = "nb"
 STAFF_AREAS = frozenset(
     {
+        "api",
         "board",
+        "code",
         "delivery",
+        "error.auth",
+        "error.import",
+        "error.meeting",
+        "error.person",
+        "error.pin",
+        "error.resend",
+        "error.text",
         "figures",
         "graph",
+        "host",
         "ics",
         "import",
         "leader",
@@ -30,9 +40,9 @@ STAFF_AREAS = frozenset(
         "support",
     }
 )
-"""First parts of keys that only staff's pages, mail and print ask for: the self-test does not load them."""
-STAFF_ERRORS = frozenset({"auth", "import", "meeting", "person", "pin", "resend", "text"})
-"""Second parts of the keys of errors that only organisers and leaders can meet."""
+"""Beginnings of keys that only staff's pages, mail and print ask for: the self-test does not load them."""
+FOR_ALL = frozenset({"error.meeting.over", "error.meeting.over.title"})
+"""Keys below them that participants meet too."""
 _ALIASES = {"no": "nb", "nb": "nb", "nn": "nn", "en": "en", "da": "nb", "sv": "nb"}
 """What a browser may ask for, and what it gets: Danish and Swedish readers read bokmål better than English."""
 
@@ -46,12 +56,12 @@ def catalogue(language: str) -> Mapping[str, str]:
 
 def texts_for_participants(texts: Mapping[str, str]) -> dict[str, str]:
     """Return those of `texts` that the self-test may ask for: an old phone on a thin line loads nothing else."""
-    return {key: text for key, text in texts.items() if not _is_for_staff(key)}
+    return {key: text for key, text in texts.items() if key in FOR_ALL or not _is_for_staff(key)}
 
 
 def _is_for_staff(key: str) -> bool:
-    area, what, *_ = f"{key}.".split(".")
-    return area in STAFF_AREAS or (area == "error" and what in STAFF_ERRORS)
+    first, second, *_ = (*key.split("."), "")
+    return first in STAFF_AREAS or f"{first}.{second}" in STAFF_AREAS
 
 
 def negotiate(asked: str | None, accept_language: str, offered: Sequence[str] = LANGUAGES) -> str:

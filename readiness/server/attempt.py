@@ -83,7 +83,7 @@ class Attempt:
         """Wait for a place, then begin or resume, and send the plan. Raises PoolFull, ConnectionError when `gone`."""
         meeting = await self._services.store.meeting(self._session.meeting_id) if self._session.meeting_id else None
         if meeting is not None and is_over(meeting, self._services.now()):
-            raise AccessError("test.closed")
+            raise AccessError("meeting.over")
         self._worker = await self._admit(local_address, gone)
         self._meeting = meeting
         self._profile: Profile = profile_of(meeting)

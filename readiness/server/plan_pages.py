@@ -14,6 +14,7 @@ from readiness.meetings.manage import ROLES
 from readiness.server.pages import organisation_of_path, render_page
 from readiness.server.services import SERVICES, session_of
 from reports.profile import load_profile, profile_names
+from reports.solution import load_solution, solution_names
 
 __all__ = ["routes"]
 
@@ -22,9 +23,9 @@ ORGANISERS = frozenset({"organiser"})
 PLAN = "plan/index.html"
 PRACTICAL = "practical."
 EXAMPLE = (
-    "starts;minutes;title;leader;leader_mail;role;label;language;mail;phone\n"
-    "2026-12-01 10:00;45;Kontroll;Lars;lars@sykehus.example;patient;Anna;nb;anna@post.example;\n"
-    "2026-12-01 10:00;45;Kontroll;;;interpreter;T. K.;nb;;+47 900 00 000"
+    "meeting;starts;minutes;title;leader;leader_mail;role;label;language;mail;phone\n"
+    "1;2026-12-01 10:00;45;Kontroll;Lars;lars@sykehus.example;patient;Anna;nb;anna@post.example;\n"
+    "1;2026-12-01 10:00;45;Kontroll;Lars;lars@sykehus.example;interpreter;T. K.;nb;;+47 900 00 000"
 )
 
 
@@ -72,7 +73,7 @@ async def _page(request: web.Request, name: str) -> web.Response:
         "asked_language": asked if asked in organisation.languages else None,
         "roles": ROLES,
         "profiles": profile_names(),
-        "solutions": [("other", "")],
+        "solutions": [(name, load_solution(name).title) for name in solution_names()],
         "practical": [check.removeprefix(PRACTICAL) for check in profile.checks if check.startswith(PRACTICAL)],
         "asked": profile.practical,
         "example": EXAMPLE,

@@ -43,6 +43,8 @@ class Services:
     assets: Assets
     health: Health
     contacts: ContactBox
+    base_url: str = ""
+    """Address that links in messages begin with; empty: none can be sent yet."""
     now: Callable[[], datetime] = utc_now
     failures: FailureLimiter = field(default_factory=lambda: FailureLimiter(time.monotonic))
     lookups: FailureLimiter = field(default_factory=lambda: FailureLimiter(time.monotonic))

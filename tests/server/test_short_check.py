@@ -121,7 +121,7 @@ async def test_a_meeting_that_is_over_tests_no_more(server, http, cast):
     async with http.ws_connect("/api/v1/session") as socket:
         await socket.send_json({"type": "hello", "version": 1, "client": PHONE, "locale": "nb", "session": session})
         error = await next_of(socket, "error")
-    assert (error["code"], error["fatal"]) == ("test.closed", True)
+    assert (error["code"], error["fatal"]) == ("meeting.over", True)
 
 
 async def test_the_meetings_own_page_is_asked_by_a_worker_of_this_session_alone(server, http):

@@ -5,12 +5,13 @@
 
 /** `code` is looked up as error.<code>. */
 export class ApiError extends Error {
-  /** @param {string} code @param {number} status */
-  constructor(code, status) {
+  /** @param {string} code @param {number} status @param {string} [field] what is wrong, such as participants.0.mail */
+  constructor(code, status, field = "") {
     super(code);
     this.name = "ApiError";
     this.code = code;
     this.status = status;
+    this.field = field;
   }
 }
 
@@ -28,7 +29,7 @@ export async function call(path, body, method = body ? "POST" : "GET", headers =
     throw new ApiError("unreachable", 0);
   }
   const answer = await response.json().catch(() => null);
-  if (!response.ok) throw new ApiError(answer?.error?.code ?? "internal", response.status);
+  if (!response.ok) throw new ApiError(answer?.error?.code ?? "internal", response.status, answer?.error?.field);
   return answer;
 }
 

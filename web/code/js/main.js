@@ -14,7 +14,7 @@ const button = /** @type {HTMLButtonElement} */ (form.querySelector("button"));
 /** @param {string[]} keys the first that has words is said */
 async function complain(keys) {
   const phone = meta("readiness-phone").replaceAll(" ", "\u00a0");
-  const texts = createTexts(lang, await loadCatalogue(meta("readiness-static"), lang), { phone });
+  const texts = createTexts(lang, await loadCatalogue(meta("readiness-static"), lang, "staff/"), { phone });
   problem.hidden = false;
   problem.textContent = texts.first([...keys, "error.internal"]);
   field.setAttribute("aria-invalid", "true");

@@ -27,6 +27,22 @@ export function problem(t, error) {
   return t.first([`error.${error.code}`, "error.internal"]);
 }
 
+/** Mark the field that the service found wrong, and go there. @param {unknown} error @param {ParentNode} root @returns {boolean} */
+export function markField(error, root) {
+  for (const marked of root.querySelectorAll("[aria-invalid]")) marked.removeAttribute("aria-invalid");
+  if (!(error instanceof ApiError) || !error.field) return false;
+  const [group, place, name] = error.field.split(".");
+  const box = name ? root.querySelectorAll(group === "hosts" ? "[data-host]" : "#people > li")[Number(place)] : root;
+  const input = box?.querySelector(`[data-field=${CSS.escape(name ?? group)}], #${CSS.escape(FIELDS[group] ?? group)}`);
+  if (!(input instanceof HTMLElement)) return false;
+  input.setAttribute("aria-invalid", "true");
+  input.focus();
+  return true;
+}
+
+/** Where the page calls a field otherwise than the service. @type {Record<string, string>} */
+const FIELDS = { local_start: "time", starts: "time", join_link: "join", title: "name", support_phone: "support" };
+
 /** Show what went wrong in its place. @param {Element} place @param {string} text */
 export function complain(place, text) {
   const element = /** @type {HTMLElement} */ (place);

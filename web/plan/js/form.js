@@ -3,7 +3,7 @@
  * @typedef {import("./dom.js").Page} Page
  * @typedef {import("../../shared/types").PlannedMeeting} Meeting
  */
-import { complain, field, find, personFields, problem, readFields, say } from "./dom.js";
+import { complain, field, find, markField, personFields, problem, readFields, say } from "./dom.js";
 import { isBlank, minutesOf, nextWorkday } from "./plan.js";
 
 /** Minutes before the start at which whoever has not tested is reminded. */
@@ -111,6 +111,7 @@ async function save({ api, texts: t, home, asked }, key) {
     button.disabled = false;
     say(find("#said"), "");
     complain(find("#problem"), problem(t, error));
+    if (markField(error, find("#plan"))) find("details").toggleAttribute("open", Boolean(document.activeElement?.closest("details")) || find("details").hasAttribute("open"));
   }
   return undefined;
 }

@@ -13,7 +13,7 @@ export function showImport({ api, texts: t }) {
     say(find("#said"), t.t("board.working"));
     find("#bad").hidden = true;
     try {
-      const answer = await api(`/api/v1/meetings/import${skipBad ? "?skip_bad=1" : ""}`, file);
+      const answer = await api(`/api/v1/meetings/import?${new URLSearchParams({ skip_bad: skipBad ? "1" : "0", invite: field("#invite").checked ? "1" : "0" })}`, file);
       const { made, changed, bad } = answer;
       say(find("#said"), bad.length && !skipBad ? t.t("plan.nothing_imported") : t.t("plan.imported", { made: count(made), changed: count(changed) }));
       drawBad(bad);
@@ -22,16 +22,17 @@ export function showImport({ api, texts: t }) {
     }
   }
 
-  /** @param {{ row: number, reason: string }[]} bad */
+  /** @param {{ row: number, reason: string, field?: string }[]} bad */
   function drawBad(bad) {
     find("#bad").hidden = !bad.length;
-    find("#rows").replaceChildren(...bad.map(({ row, reason }) => {
+    find("#rows").replaceChildren(...bad.map(({ row, reason, field: column }) => {
       const line = document.createElement("tr");
       const number = document.createElement("th");
       number.scope = "row";
       number.textContent = String(row);
       const why = document.createElement("td");
-      why.textContent = t.first([`error.${reason}`, `import.${reason}`]) || reason;
+      const said = t.first([`error.${reason}`]) || reason;
+      why.textContent = column ? `${column}: ${said}` : said;
       line.append(number, why);
       return line;
     }));

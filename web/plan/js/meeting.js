@@ -7,7 +7,7 @@
  */
 import { clockTime } from "../../shared/i18n.js";
 import { icon } from "../../shared/icons.js";
-import { clone, complain, field, find, personFields, problem, readFields, say } from "./dom.js";
+import { clone, complain, field, find, markField, personFields, problem, readFields, say } from "./dom.js";
 import { channelOf, invited, minutesOf } from "./plan.js";
 
 /** How often the page looks again while it is seen. */
@@ -209,6 +209,7 @@ export async function showMeeting(page) {
         await look();
       } catch (error) {
         complain(find("[data-problem]", dialog), problem(t, error));
+        markField(error, dialog);
       }
     });
   }

@@ -119,7 +119,7 @@ async function look(id) {
   dispatch({ type: "session", session: found });
   if (found.service_ready === false) dispatch({ type: "stopped", code: "service.not_ready" });
   view.setOrganisation(found.organisation);
-  if (found.over && !found.after) dispatch({ type: "stopped", code: "test.closed" });
+  if (found.over && !found.after) dispatch({ type: "stopped", code: "meeting.over" });
   if (found.after) {
     const { afterwards } = await import("./after.js");
     const draw = afterwards(id, found.after, () => texts);

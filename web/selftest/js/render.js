@@ -17,7 +17,7 @@ const TONES = { ready: "good", ready_with_warnings: "warn", not_ready: "bad", in
 const OUTCOME_ICONS = { pass: "good", warn: "warn", fail: "bad", not_measured: "calm", skipped: "calm" };
 const PHASE_ICONS = { waiting: "waiting", running: "running", done: "good", failed: "warn" };
 /** Errors that trying again does not mend. */
-const FINAL = new Set(["test.closed", "link.not_valid", "session.not_valid", "drop_in.not_allowed"]);
+const FINAL = new Set(["meeting.over", "link.not_valid", "session.not_valid", "drop_in.not_allowed"]);
 const MOST_ADVICE = 3;
 /** The level meter runs from a whisper's floor to full scale. */
 const METER_DBFS = 60;

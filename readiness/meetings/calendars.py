@@ -1,0 +1,97 @@
+"""Calendar entries (RFC 5545, 5546): one for each who is invited, and a feed of everything a leader leads.
+
+Times are in UTC, which no change of the clocks can move; calendars show them in the reader's own zone. An entry that is
+moved or cancelled keeps its UID and counts its SEQUENCE up, so that the calendar changes it instead of adding one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from icalendar import Calendar as Ics
+from icalendar import Event, vCalAddress, vText
+
+from reports.render.words import Words
+from reports.store.records import Meeting
+
+__all__ = ["Calendar", "feed_calendar", "invitation_calendar"]
+
+PRODUCT = "-//Readiness//Readiness//EN"
+REFRESH = timedelta(minutes=30)
+"""How often a calendar program may look at a feed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """A calendar object to attach: its METHOD and its bytes."""
+
+    method: str
+    content: bytes
+
+
+def invitation_calendar(
+    meeting: Meeting,
+    words: Words,
+    *,
+    organisation: str,
+    person_id: str,
+    mail: str,
+    sender: str,
+    link: str,
+    is_host: bool,
+    now: datetime,
+) -> Calendar:
+    """Return the entry for one who is invited at `mail`: REQUEST, or CANCEL where the meeting is cancelled."""
+    method = "CANCEL" if meeting.state == "cancelled" else "REQUEST"
+    event = _event(meeting, words, f"{meeting.id}.{person_id}", now)
+    organiser = vCalAddress(f"MAILTO:{sender}")
+    organiser.params["CN"] = vText(organisation)
+    attendee = vCalAddress(f"MAILTO:{mail}")
+    attendee.params["RSVP"] = vText("FALSE")
+    event.add("organizer", organiser, encode=False)
+    event.add("attendee", attendee, encode=False)
+    said = [words.t("ics.board" if is_host else "ics.test"), words.t("mail.help")]
+    event.add("description", "\n".join(said if link else said[1:]))
+    if link:
+        event.add("url", link)
+    calendar = _calendar(method)
+    calendar.add_component(event)
+    return Calendar(method, bytes(calendar.to_ical()))
+
+
+def feed_calendar(meetings: Iterable[Meeting], words: Words, now: datetime) -> bytes:
+    """Return a feed of `meetings`. It holds no link: a calendar program keeps it in places we do not know."""
+    calendar = _calendar("PUBLISH")
+    calendar.add("x-wr-calname", words.t("ics.calendar"))
+    calendar.add("name", words.t("ics.calendar"))
+    calendar.add("refresh-interval", REFRESH, parameters={"VALUE": "DURATION"})
+    calendar.add("x-published-ttl", "PT30M")
+    for meeting in meetings:
+        event = _event(meeting, words, f"{meeting.id}.feed", now)
+        event.add("description", words.t("ics.saved"))
+        calendar.add_component(event)
+    return bytes(calendar.to_ical())
+
+
+def _calendar(method: str) -> Ics:
+    calendar = Ics()
+    calendar.add("prodid", PRODUCT)
+    calendar.add("version", "2.0")
+    calendar.add("calscale", "GREGORIAN")
+    calendar.add("method", method)
+    return calendar
+
+
+def _event(meeting: Meeting, words: Words, uid: str, now: datetime) -> Event:
+    event = Event()
+    event.add("uid", uid)
+    event.add("sequence", meeting.sequence)
+    event.add("dtstamp", now.astimezone(UTC).replace(microsecond=0))
+    event.add("dtstart", meeting.starts_at.astimezone(UTC))
+    event.add("dtend", meeting.ends_at.astimezone(UTC))
+    event.add("summary", words.t("ics.summary"))
+    event.add("status", "CANCELLED" if meeting.state == "cancelled" else "CONFIRMED")
+    event.add("class", "PRIVATE")
+    return event

@@ -1,0 +1,143 @@
+"""Mail over SMTP: one connection for messages that follow each other, each error told as a code."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP as SMTP_POLICY
+from email.utils import format_datetime
+from types import TracebackType
+from typing import Final, Self
+from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
+
+from readiness.meetings.delivery import DeliveryError
+from readiness.meetings.messages import Message
+from readiness.settings import Settings
+
+__all__ = ["MailSender", "build_mail"]
+
+SEND_TIMEOUT_S: Final = 20.0
+PERMANENT: Final = 500
+"""SMTP answers from here on say that trying again will not help (RFC 5321 4.2.1)."""
+PORTS: Final = {"smtp": 25, "smtps": 465}
+SUBMISSION_PORT: Final = 587
+
+
+def build_mail(
+    message: Message, *, to: str, sender: str, sender_name: str, message_id: str, language: str, now: datetime
+) -> EmailMessage:
+    """Return the mail. Raises ValueError for a line break in anything that becomes a header.
+
+    The same message has the same Message-ID however often it is sent: mail servers that look see a copy.
+    """
+    mail = EmailMessage(policy=SMTP_POLICY)
+    user, _, domain = sender.partition("@")
+    mail["From"] = Address(display_name=sender_name, username=user, domain=domain)
+    mail["To"] = to
+    mail["Subject"] = message.subject
+    mail["Date"] = format_datetime(now)
+    mail["Message-ID"] = f"<{message_id}@{domain}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["Content-Language"] = language
+    mail.set_content(message.text, cte="quoted-printable")
+    if message.html:
+        mail.add_alternative(message.html, subtype="html", cte="quoted-printable")
+    if message.calendar:
+        mail.add_attachment(
+            message.calendar.content.decode("utf-8"),
+            subtype="calendar",
+            filename="invite.ics",
+            cte="base64",
+            params={"method": message.calendar.method},
+        )
+    return mail
+
+
+class MailSender:
+    """Hands mail to the configured server. A class because it holds the connection, from ``async with`` to its end."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._url = settings.smtp_url.reveal()
+        self._client: aiosmtplib.SMTP | None = None
+
+    async def __aenter__(self) -> Self:
+        """Connect at the first mail, not here."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Say goodbye to the server."""
+        await self._leave()
+
+    async def send(self, mail: EmailMessage) -> None:
+        """Hand `mail` over; returns when the server has taken it. Raises DeliveryError."""
+        if not self._url:
+            raise DeliveryError("no_mail_server", is_final=True)
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                client = await self._connected()
+                await client.send_message(mail)
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            code = max((one.code for one in error.recipients), default=PERMANENT)
+            raise _answered(code) from None
+        except (aiosmtplib.SMTPAuthenticationError, aiosmtplib.SMTPConnectError, aiosmtplib.SMTPHeloError):
+            await self._leave()
+            raise DeliveryError("unreachable") from None
+        except aiosmtplib.SMTPSenderRefused as error:
+            raise DeliveryError("later" if error.code < PERMANENT else "sender_refused") from None
+        except aiosmtplib.SMTPResponseException as error:
+            raise _answered(error.code) from None
+        except (aiosmtplib.SMTPException, OSError, TimeoutError):
+            await self._leave()
+            raise DeliveryError("unreachable") from None
+
+    async def _connected(self) -> aiosmtplib.SMTP:
+        if self._client is None or not self._client.is_connected:
+            self._client = _client(self._url)
+            await self._client.connect()
+        return self._client
+
+    async def _leave(self) -> None:
+        client, self._client = self._client, None
+        if client is None:
+            return
+        with contextlib.suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
+            async with asyncio.timeout(1.0):
+                await client.quit()
+        client.close()
+
+
+def _answered(code: int) -> DeliveryError:
+    return DeliveryError("refused", is_final=True) if code >= PERMANENT else DeliveryError("later")
+
+
+def _client(url: str) -> aiosmtplib.SMTP:
+    """Return a client for `url`. A password never goes over a line without TLS, except on this machine."""
+    parts = urlsplit(url)
+    host, starttls = parts.hostname or "", parts.query == "starttls"
+    secret = parts.username is not None and not _is_local(host)
+    port = parts.port or (SUBMISSION_PORT if starttls else PORTS[parts.scheme])
+    is_tls = parts.scheme == "smtps"
+    return aiosmtplib.SMTP(
+        hostname=host,
+        port=port,
+        use_tls=is_tls,
+        start_tls=False if is_tls else True if starttls or secret else None,
+        username=None if parts.username is None else unquote(parts.username),
+        password=None if parts.password is None else unquote(parts.password),
+        timeout=SEND_TIMEOUT_S,
+    )
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

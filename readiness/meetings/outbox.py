@@ -1,0 +1,260 @@
+"""The outbox's runner: claims what is due, writes it from what is true now, hands it over, and says what became of it.
+
+At least once: a message is settled after its receiver took it, so a process that dies in between sends it again when
+its claim is over. Every server process runs one; the store sees to it that two never hold the same message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from readiness.access.contacts import ContactBox
+from readiness.access.links import leader_link, participant_link
+from readiness.access.pins import PIN_LIFE, pin_of
+from readiness.logs import log_event
+from readiness.meetings.addresses import Reach, open_reach
+from readiness.meetings.delivery import DeliveryError
+from readiness.meetings.mail import MailSender, build_mail
+from readiness.meetings.messages import Message, MessageContext, Tally, render_message
+from readiness.meetings.sms import SmsSender
+from readiness.server.board import state_of
+from readiness.server.services import Services
+from reports.store import StoreError
+from reports.store.records import Host, Meeting, Organisation, Outgoing, Participant
+
+__all__ = ["OutboxRunner", "retry_delay"]
+
+log = logging.getLogger(__name__)
+CLAIM_S = 90.0
+"""How long a process may hold messages; after that another one sends them."""
+HELD_S = 60.0
+"""How long into a claim a message is begun; one takes at most 20 s, so the claim is never outlived."""
+MOST_CLAIMED = 8
+POLL_S = 5.0
+"""Between looks, for what other processes queued and what waited for its time."""
+FIRST_DELAY_S: Final = 30.0
+LONGEST_DELAY_S: Final = 3600.0
+GIVES_UP_AFTER: Final = timedelta(hours=24)
+NEEDS_OPEN_LINK: Final = frozenset({"reminder", "recheck", "moved", "summary", "alert"})
+"""Kinds that follow an invitation: where its link was taken back they are dropped instead of making a new one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Addressed:
+    """One message with everything it is about."""
+
+    outgoing: Outgoing
+    organisation: Organisation
+    meeting: Meeting
+    whose: Participant | Host
+    reach: Reach
+
+
+class _OverError(Exception):
+    """There is no more use for the message."""
+
+
+def retry_delay(attempts: int) -> timedelta:
+    """Return how long to wait after `attempts` failed ones: 30 s, doubled each time to an hour, spread by a fifth."""
+    delay_s = min(FIRST_DELAY_S * 2 ** min(attempts - 1, 10), LONGEST_DELAY_S)
+    return timedelta(seconds=delay_s * random.uniform(0.8, 1.2))
+
+
+class OutboxRunner:
+    """Sends what is queued until it is cancelled. A class because it holds the two senders."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def run(self) -> None:
+        """Send for ever; a fault of one message or of the database never ends it."""
+        queued = self._services.store.queued
+        while True:
+            queued.clear()
+            try:
+                found = await self.send_due()
+            except StoreError as error:
+                log_event(log, logging.WARNING, "outbox.postponed", cause=type(error).__name__)
+                found = 0
+            except Exception:
+                log.exception("outbox.failed")
+                found = 0
+            if not found:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(POLL_S):
+                        await queued.wait()
+
+    async def send_due(self) -> int:
+        """Claim some messages that are due and send them one after the other; return how many were claimed."""
+        services, began = self._services, time.monotonic()
+        claimed = await services.store.claim_outgoing(services.now(), MOST_CLAIMED, CLAIM_S)
+        async with MailSender(services.settings) as mail, SmsSender(services.settings) as sms:
+            for outgoing in claimed:
+                if time.monotonic() - began > HELD_S:
+                    break  # the claim ends, and whoever is free sends the rest
+                await self._send(outgoing, mail, sms)
+        return len(claimed)
+
+    async def _send(self, outgoing: Outgoing, mail: MailSender, sms: SmsSender) -> None:
+        store, now = self._services.store, self._services.now()
+        try:
+            await self._hand_over(await self._addressed(outgoing), mail, sms)
+        except _OverError:
+            await store.settle_outgoing(outgoing.id, state="dropped", now=now, error="over")
+        except DeliveryError as error:
+            await self._failed(outgoing, error.code, is_final=error.is_final)
+        except StoreError:
+            raise  # the claim ends by itself
+        except Exception:
+            log.exception("outbox.message_failed")
+            await self._failed(outgoing, "fault", is_final=False)
+        else:
+            await store.settle_outgoing(outgoing.id, state="sent", now=self._services.now())
+
+    async def _failed(self, outgoing: Outgoing, code: str, *, is_final: bool) -> None:
+        store, now = self._services.store, self._services.now()
+        due_at = now + retry_delay(outgoing.attempts)
+        if not is_final and due_at < outgoing.created_at + GIVES_UP_AFTER:
+            await store.settle_outgoing(outgoing.id, state="waiting", now=now, error=code, due_at=due_at)
+            return
+        told = code if is_final else "gave_up"
+        log_event(log, logging.WARNING, "outbox.gave_up", kind=outgoing.kind, channel=outgoing.channel, code=code)
+        await store.settle_outgoing(outgoing.id, state="failed", now=now, error=told)
+
+    async def _addressed(self, outgoing: Outgoing) -> _Addressed:
+        """Look up what the message is about. Raises _OverError where it is gone, DeliveryError without an address."""
+        store = self._services.store
+        meeting = await store.meeting(outgoing.meeting_id)
+        organisation = await store.organisation_by_id(outgoing.organisation_id)
+        whose: Participant | Host | None = None
+        if outgoing.participant_id:
+            whose = await store.participant(outgoing.participant_id)
+        elif outgoing.host_id:
+            whose = await store.host(outgoing.host_id)
+        if meeting is None or organisation is None or whose is None:
+            raise _OverError
+        reach = open_reach(self._services.contacts, whose.reach)
+        if not (reach.mail if outgoing.channel == "mail" else reach.phone):
+            raise DeliveryError("no_address", is_final=True)
+        return _Addressed(outgoing, organisation, meeting, whose, reach)
+
+    async def _hand_over(self, one: _Addressed, mail: MailSender, sms: SmsSender) -> None:
+        context = await self._context(one)
+        message = render_message(one.outgoing, context)
+        if one.outgoing.channel == "sms":
+            await sms.send(one.reach.phone, message.text)
+            return
+        await mail.send(_as_mail(one, message, context))
+
+    async def _context(self, one: _Addressed) -> MessageContext:
+        """Return what the message is made of. Raises _OverError where it no longer applies."""
+        services, outgoing, meeting = self._services, one.outgoing, one.meeting
+        now = services.now()
+        moved_from = _moment(outgoing.data.get("moved_from"))
+        _refuse_outdated(one, now, moved_from)
+        if outgoing.participant_id and outgoing.kind in {"reminder", "recheck"}:
+            report = await services.store.latest_report(outgoing.participant_id)
+            if report and report.verdict != "incomplete" and report.valid_until > min(meeting.starts_at, now):
+                is_done = outgoing.kind == "reminder" or report.valid_until > meeting.starts_at
+                if is_done:
+                    raise _OverError
+        host = one.whose if isinstance(one.whose, Host) else None
+        return MessageContext(
+            organisation=one.organisation,
+            meeting=meeting,
+            language=one.whose.locale,
+            now=now,
+            person_id=one.whose.id,
+            link=await self._link(one, now),
+            host_role=host.role if host else None,
+            mail=one.reach.mail,
+            sender=services.settings.mail_from,
+            moved_from=moved_from,
+            day=await self._day(one, host, now) if outgoing.kind == "summary" and host else (),
+            changed=await self._changed(outgoing, now) if outgoing.kind == "alert" else None,
+            pin=pin_of(services.contacts, outgoing.id) if outgoing.kind == "pin" else "",
+            pin_minutes=int(PIN_LIFE.total_seconds() // 60),
+        )
+
+    async def _link(self, one: _Addressed, now: datetime) -> str:
+        """Return the person's own link, the same as in every earlier message."""
+        services, whose = self._services, one.whose
+        if one.outgoing.kind in {"cancelled", "pin"}:
+            return ""
+        if not services.base_url:
+            raise DeliveryError("fault")
+        if one.outgoing.kind in NEEDS_OPEN_LINK and not await self._is_open(whose, now):
+            raise _OverError
+        common = (services.store, services.contacts, one.organisation, one.meeting)
+        if isinstance(whose, Host):
+            return (await leader_link(*common, whose, base_url=services.base_url, now=now)).link
+        return (await participant_link(*common, whose, base_url=services.base_url, now=now)).link
+
+    async def _is_open(self, whose: Participant | Host, now: datetime) -> bool:
+        store = self._services.store
+        if isinstance(whose, Host):
+            return await store.invitation_for(host_id=whose.id, kind="leader", now=now) is not None
+        return await store.invitation_for(participant_id=whose.id, kind="participant", now=now) is not None
+
+    async def _day(self, one: _Addressed, host: Host, now: datetime) -> tuple[Tally, ...]:
+        """Return how the meetings stand that this leader has on the day of the message's meeting."""
+        store, zone = self._services.store, ZoneInfo(one.organisation.time_zone)
+        midnight = one.meeting.starts_at.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        span = (midnight.astimezone(UTC), (midnight + timedelta(days=1)).astimezone(UTC))
+        meetings = [one.meeting]
+        if host.person_hash is not None:
+            meetings = await store.meetings_of_person(one.organisation.id, host.person_hash, starts=span)
+        tallies = []
+        for meeting in meetings:
+            if meeting.state == "planned":
+                rows = await store.board(meeting.id)
+                people = tuple((row.participant.role, state_of(row.report, now)) for row in rows)
+                tallies.append(Tally(meeting.starts_at, people))
+        return tuple(tallies)
+
+    async def _changed(self, outgoing: Outgoing, now: datetime) -> tuple[str, str]:
+        """Return role and state now of the participant that an alert is about."""
+        rows = await self._services.store.board(outgoing.meeting_id)
+        about = outgoing.data.get("participant")
+        row = next((row for row in rows if row.participant.id == about), None)
+        if row is None:
+            raise _OverError
+        return row.participant.role, state_of(row.report, now)
+
+
+def _as_mail(one: _Addressed, message: Message, context: MessageContext) -> EmailMessage:
+    return build_mail(
+        message,
+        to=one.reach.mail,
+        sender=context.sender,
+        sender_name=one.organisation.name,
+        message_id=one.outgoing.id,
+        language=context.language,
+        now=context.now,
+    )
+
+
+def _refuse_outdated(one: _Addressed, now: datetime, moved_from: datetime | None) -> None:
+    """Raise _OverError where what the message would say is not true any more, or of no more use."""
+    kind, meeting = one.outgoing.kind, one.meeting
+    is_over = now >= meeting.ends_at if kind != "pin" else now >= one.outgoing.created_at + PIN_LIFE
+    is_cancelled = meeting.state == "cancelled" and kind not in {"cancelled", "pin"}
+    is_late = kind in {"reminder", "recheck", "summary", "alert"} and now >= meeting.starts_at
+    is_back = kind == "moved" and moved_from == meeting.starts_at
+    is_on_again = kind == "cancelled" and meeting.state != "cancelled"
+    if is_over or is_cancelled or is_late or is_back or is_on_again:
+        raise _OverError
+
+
+def _moment(text: object) -> datetime | None:
+    return datetime.fromisoformat(text) if isinstance(text, str) else None
