@@ -7,6 +7,7 @@ the stills; only decoding and looking need cv2. x counts in the raw picture, not
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +26,7 @@ __all__ = [
     "frame_rate_measurement",
     "frozen_measurement",
     "picture_measurements",
+    "with_raw_noise",
 ]
 
 MAX_STILL_BYTES: Final = 64_000
@@ -57,7 +59,13 @@ _LIGHT_DETAILS: Final = (
     "luma_range",
     "frame_clipped_pct",
     "noise_sigma",
+    "luma_left",
+    "luma_right",
 )
+EDGE_MARGIN: Final = 0.05
+"""A face nearer to the left or right edge than this share of its width is cut by it: boxes end at the edge."""
+MAX_DRAWN_FACES: Final = 12
+"""Most faces whose places are kept for the schematic drawing."""
 
 _Numbers = Mapping[str, Any]
 _Details = dict[str, Number | str | bool | None]
@@ -111,10 +119,12 @@ class PictureAnalyser:
     """Looks at one still after the other; remembers only every fourth luma pixel of the one before."""
 
     def __init__(self, finder: FaceFinder) -> None:
-        self._finder = finder
+        from probes.looking import FaceLook  # noqa: PLC0415 - loads numpy
+
+        self._look = FaceLook(finder)
         self._before: NDArray[np.uint8] | None = None
 
-    def numbers(self, bgr: NDArray[np.uint8], t_ms: float) -> dict[str, Any]:
+    def numbers(self, bgr: NDArray[np.uint8], t_ms: float, expected_people: int = 1) -> dict[str, Any]:
         """Return the still's figures as a dictionary that JSON can carry; `picture_measurements` reads it."""
         import cv2  # noqa: PLC0415 - lazy: never to be loaded by the web process
         import numpy as np  # noqa: PLC0415 - lazy: never to be loaded by the web process
@@ -123,6 +133,7 @@ class PictureAnalyser:
 
         luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
         height, width = luma.shape
+        faces = self._look.find(bgr, expected_people)
         return {
             "t_ms": t_ms,
             "width_px": width,
@@ -130,7 +141,8 @@ class PictureAnalyser:
             **frame_light(luma),
             "noise_sigma": noise_sigma(luma),
             "diff_luma": self._change(luma),
-            "faces": [_face_numbers(luma, face) for face in self._finder.find(bgr)],
+            "rotation_deg": self._look.rotation_deg,
+            "faces": [_face_numbers(luma, face) for face in faces],
         }
 
     def _change(self, luma: NDArray[np.uint8]) -> float | None:
@@ -149,6 +161,7 @@ class PictureAnalyser:
 
 def _face_numbers(luma: NDArray[np.uint8], face: Face) -> dict[str, float | None]:
     from probes.light import face_light  # noqa: PLC0415 - loads numpy
+    from probes.sharpness import face_sharpness  # noqa: PLC0415 - loads numpy
 
     height, width = luma.shape
     eye_y = (face.landmarks[0][1] + face.landmarks[1][1]) / 2
@@ -161,24 +174,44 @@ def _face_numbers(luma: NDArray[np.uint8], face: Face) -> dict[str, float | None
         **face_light(luma, face),
         "top_margin": face.y / face.height,
         "eye_line_pct": 100.0 * eye_y / height,
+        "bottom_margin": (height - face.y - face.height) / face.height,
+        "side_margin": min(face.x, width - face.x - face.width) / face.width,
+        "sharpness": face_sharpness(luma, face),
     }
 
 
 def picture_measurements(stills: Sequence[_Numbers], expected_people: int = 1) -> list[Measurement]:
-    """Return camera.light, camera.backlight, camera.people and camera.framing: medians over the given stills.
+    """Return camera.light, .backlight, .people, .framing and .sharpness: medians over the given stills.
 
     The same function serves the live guidance (last few stills) and the report. The median count of people is the
     lower one of two, so a face that is there half of the time does not count as there.
     """
     if not stills:
-        checks = ("camera.light", "camera.backlight", "camera.people", "camera.framing")
+        checks = ("camera.light", "camera.backlight", "camera.people", "camera.framing", "camera.sharpness")
         return [not_measured(check, "step_died") for check in checks]
     people = _people(stills, expected_people)
     light = _light(stills)
     if people.value == 0:
         backlight = not_measured("camera.backlight", "no_face", "stops")
-        return [light, backlight, people, not_measured("camera.framing", "no_face", "pct")]
-    return [light, _backlight(stills), people, _framing(stills)]
+        framing = not_measured("camera.framing", "no_face", "pct")
+        return [light, backlight, people, framing, not_measured("camera.sharpness", "no_face", "ratio")]
+    return [light, _backlight(stills), people, _framing(stills), _sharpness(stills)]
+
+
+def with_raw_noise(found: Sequence[Measurement], sigmas: Sequence[float]) -> list[Measurement]:
+    """Return `found` with the noise of the page's raw pictures, in luma steps, among the figures of camera.light.
+
+    JPEG takes noise away, so only the page can see what automatic gain makes of a dark room.
+    """
+    noise = median(finite(sigmas))
+    if noise is None:
+        return list(found)
+    return [
+        replace(one, details={**one.details, "raw_noise_sigma": noise})
+        if one.check == "camera.light" and one.value is not None
+        else one
+        for one in found
+    ]
 
 
 def _light(stills: Sequence[_Numbers]) -> Measurement:
@@ -192,8 +225,39 @@ def _light(stills: Sequence[_Numbers]) -> Measurement:
 def _people(stills: Sequence[_Numbers], expected: int) -> Measurement:
     counts = sorted(len(_faces(still)) for still in stills)
     value = counts[(len(counts) - 1) // 2]
-    details: _Details = {"expected_people": expected, "missing_people": max(0, expected - value)}
+    turned = [number for still in stills for number in finite((still.get("rotation_deg"),))]
+    details: _Details = {
+        "expected_people": expected,
+        "missing_people": max(0, expected - value),
+        "edge_people": _at_edge(stills, expected),
+        "rotation_deg": turned[-1] if turned else 0,
+        "places": _places(stills, value),
+    }
     return Measurement("camera.people", value, "people", samples=len(stills), details=details)
+
+
+def _at_edge(stills: Sequence[_Numbers], expected: int) -> int:
+    """Return how many beyond the expected people are cut by the left or right edge (the lower median)."""
+    cut = [sum(1 for face in _faces(still) if _is_cut(face)) for still in stills]
+    beyond = sorted(max(0, min(edge, len(_faces(still)) - expected)) for edge, still in zip(cut, stills, strict=True))
+    return beyond[(len(beyond) - 1) // 2]
+
+
+def _places(stills: Sequence[_Numbers], count: int) -> str:
+    """Return where the faces were, for a drawing: "x y width height" in percent of the frame, ";" between faces."""
+    still = next((still for still in reversed(stills) if len(_faces(still)) == count), stills[-1])
+    names = ("x_pct", "y_pct", "width_pct", "height_pct")
+    boxes = [finite(face.get(name) for name in names) for face in _faces(still)[:MAX_DRAWN_FACES]]
+    return ";".join(" ".join(str(round(side)) for side in box) for box in boxes if len(box) == len(names))
+
+
+def _sharpness(stills: Sequence[_Numbers]) -> Measurement:
+    """Return how sharp each still's main face is; too small a face says nothing about the lens."""
+    largest = [_main_face(still) for still in stills if _faces(still)]
+    value = _median_of(largest, "sharpness")
+    if value is None:
+        return not_measured("camera.sharpness", "face_small", "ratio")
+    return Measurement("camera.sharpness", value, "ratio", samples=len(largest))
 
 
 def _backlight(stills: Sequence[_Numbers]) -> Measurement:
@@ -215,8 +279,8 @@ def _backlight(stills: Sequence[_Numbers]) -> Measurement:
 
 
 def _framing(stills: Sequence[_Numbers]) -> Measurement:
-    """Return the height of each still's largest face in percent of the frame, and where that face is."""
-    largest = [max(_faces(still), key=_area) for still in stills if _faces(still)]
+    """Return the height of each still's main face in percent of the frame, and where that face is."""
+    largest = [_main_face(still) for still in stills if _faces(still)]
     offsets = [offset for face in largest if (offset := _offset(face)) is not None]
     value = _median_of(largest, "height_pct")
     if value is None:
@@ -225,6 +289,8 @@ def _framing(stills: Sequence[_Numbers]) -> Measurement:
         "offset_x_pct": median(offsets),
         "top_margin": _median_of(largest, "top_margin"),
         "eye_line_pct": _median_of(largest, "eye_line_pct"),
+        "bottom_margin": _median_of(largest, "bottom_margin"),
+        "side_margin": _median_of(largest, "side_margin"),
     }
     return Measurement("camera.framing", value, "pct", samples=len(largest), details=details)
 
@@ -233,6 +299,16 @@ def _offset(face: _Numbers) -> float | None:
     """Return how far the face's centre is to the right of the frame's, in percent of the frame's width."""
     place = pair(face.get("x_pct"), face.get("width_pct"))
     return place[0] + place[1] / 2 - 50.0 if place else None
+
+
+def _main_face(still: _Numbers) -> _Numbers:
+    """Return the largest face, not counting one that an edge cuts where another is whole."""
+    whole = [face for face in _faces(still) if not _is_cut(face)]
+    return max(whole or _faces(still), key=_area)
+
+
+def _is_cut(face: _Numbers) -> bool:
+    return any(margin < EDGE_MARGIN for margin in finite((face.get("side_margin"),)))
 
 
 def _area(face: _Numbers) -> float:

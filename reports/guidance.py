@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from probes.camera import frozen_measurement, picture_measurements
@@ -27,6 +27,8 @@ CLEAR_SPEECH_S = 1.2
 """Speech after the prompt that counts as clearly heard, s: a bit over the pass limit of ``microphone.speech``."""
 PICTURE_CHECKS = ("camera.light", "camera.frozen", "camera.people", "camera.backlight", "camera.framing")
 """In the order in which they are told: nobody can frame a face in a black picture."""
+ADVISED_CHECKS = ("camera.sharpness",)
+"""Told last; where they cannot be measured, that does not keep the picture from being good."""
 
 GOOD = "good"
 HEARD = "heard"
@@ -35,7 +37,10 @@ LISTENING = "listening"
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What to show now: a check, an advice code (or `GOOD`, `HEARD`, `LISTENING`) and figures for the page."""
+    """What to show now: a check, an advice code (or `GOOD`, `HEARD`, `LISTENING`) and figures for the page.
+
+    `values` says ``obeyed`` where the fault that was shown before is gone.
+    """
 
     check: str
     code: str
@@ -55,6 +60,7 @@ class PictureGuidance:
         self._expected_people = expected_people
         self._stills: list[Mapping[str, Any]] = []
         self._looks: deque[Hint] = deque(maxlen=STEADY_LOOKS)
+        self._faults: frozenset[str] = frozenset()
         self._shown: Hint | None = None
 
     def add(self, still: Mapping[str, Any]) -> Hint | None:
@@ -67,8 +73,9 @@ class PictureGuidance:
         steady = len(self._looks) == STEADY_LOOKS and len({hint.code for hint in self._looks}) == 1
         if not steady or (self._shown and self._shown.code == look.code):
             return None
-        self._shown = look
-        return look
+        obeyed = self._shown is not None and self._shown.code not in {GOOD, *self._faults}
+        self._shown = replace(look, values={**look.values, "obeyed": True}) if obeyed else look
+        return self._shown
 
     def _look(self) -> Hint | None:
         """Return what the newest window says, or None while there are too few stills to say anything."""
@@ -77,10 +84,11 @@ class PictureGuidance:
         measured = {m.check: m for m in self._measure()}
         judged = [judge_check(measured[name], self._profile.checks[name]) for name in self._asked(measured)]
         faults = [check for check in judged if check.outcome in {Outcome.FAIL, Outcome.WARN} and check.advice]
+        self._faults = frozenset(check.advice or "" for check in faults)
         if faults:
             worst = min(faults, key=_rank)
             return Hint(check=worst.id, code=worst.advice or "", values=_figures(worst))
-        if all(check.outcome is Outcome.PASS for check in judged):
+        if all(check.outcome is Outcome.PASS for check in judged if check.id in PICTURE_CHECKS):
             return Hint(check="camera", code=GOOD)
         return None
 
@@ -89,7 +97,9 @@ class PictureGuidance:
         return [*found, frozen_measurement(self._stills)]
 
     def _asked(self, measured: Mapping[str, Measurement]) -> list[str]:
-        return [name for name in PICTURE_CHECKS if name in self._profile.checks and name in measured]
+        return [
+            name for name in (*PICTURE_CHECKS, *ADVISED_CHECKS) if name in self._profile.checks and name in measured
+        ]
 
 
 class SoundGuidance:
@@ -116,8 +126,11 @@ class SoundGuidance:
 
 def _rank(check: CheckResult) -> tuple[int, int]:
     """Failures before warnings, then the order in which they are told."""
-    return (0 if check.outcome is Outcome.FAIL else 1, PICTURE_CHECKS.index(check.id))
+    return (0 if check.outcome is Outcome.FAIL else 1, (*PICTURE_CHECKS, *ADVISED_CHECKS).index(check.id))
 
 
 def _figures(check: CheckResult) -> dict[str, Any]:
-    return {"value": check.value, "unit": check.unit}
+    figures = {"value": check.value, "unit": check.unit}
+    if check.id == "camera.people":
+        figures |= {"seen": check.value, "expected": check.details.get("expected_people")}
+    return figures

@@ -66,13 +66,17 @@ class Rule:
     outcome: Outcome
     advice: str
     responsible: Responsible | None = None
+    if_known: bool = False
+    """A finding that some clients cannot look for: where a metric is missing, the rule does not hold."""
 
     def holds(self, measurement: Measurement) -> bool | None:
         """Return True or False where that is certain, None where a missing metric could decide it."""
         answers = [condition.holds(measurement) for condition in self.when]
         if False in answers:
             return False
-        return None if None in answers else True
+        if None in answers:
+            return False if self.if_known else None
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +226,7 @@ def _rule(key: str, data: Mapping[str, Any], names: _Names) -> Rule:
         outcome=outcome,
         advice=data["advice"],
         responsible=Responsible(responsible) if responsible else None,
+        if_known=data.get("if_known", False) is True,
     )
 
 

@@ -35,7 +35,7 @@ class Analysis:
         self._emit = emit
         self._on_memory_error = on_memory_error
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="analysis", initializer=_be_nice)
-        self._still: tuple[int, bytes] | None = None
+        self._still: tuple[int, bytes, int] | None = None
         self._pieces: deque[tuple[str | None, int, bytes]] = deque()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -50,7 +50,7 @@ class Analysis:
         self._run()
         self._submit(self._load_quietly)
 
-    def still(self, t_ms: int, jpeg: bytes) -> None:
+    def still(self, t_ms: int, jpeg: bytes, *, expected_people: int = 1) -> None:
         """Analyse a still, or keep it waiting in the place of an older one. Each is answered exactly once."""
         if len(jpeg) > MAX_STILL_BYTES:
             self._emit({"op": "still_rejected", "t_ms": t_ms, "code": "still.too_long"})
@@ -58,7 +58,7 @@ class Analysis:
         if self._still is not None:
             self.dropped_stills += 1
             self._emit({"op": "still_rejected", "t_ms": self._still[0], "code": "still.superseded"})
-        self._still = (t_ms, jpeg)
+        self._still = (t_ms, jpeg, expected_people)
         self._work()
 
     def pcm(self, t_ms: int, data: bytes) -> None:
@@ -120,10 +120,10 @@ class Analysis:
             self._on_memory_error()
             raise
 
-    def _look(self, t_ms: int, jpeg: bytes) -> dict[str, Any]:
+    def _look(self, t_ms: int, jpeg: bytes, expected_people: int) -> dict[str, Any]:
         try:
             picture = self._load_picture()
-            return {"op": "still", "t_ms": t_ms, "numbers": picture(jpeg, t_ms)}
+            return {"op": "still", "t_ms": t_ms, "numbers": picture(jpeg, t_ms, expected_people)}
         except MemoryError:
             self._on_memory_error()
             raise
@@ -162,13 +162,13 @@ class Analysis:
         except Exception:  # noqa: BLE001 - said with the first still or sound instead
             return
 
-    def _load_picture(self) -> Callable[[bytes, int], dict[str, Any]]:
+    def _load_picture(self) -> Callable[[bytes, int, int], dict[str, Any]]:
         if self._picture is None:
             from probes.camera import PictureAnalyser, decode_still  # noqa: PLC0415 - heavy, and in the thread
             from probes.faces import FaceFinder  # noqa: PLC0415
 
             analyser = PictureAnalyser(FaceFinder())
-            self._picture = lambda jpeg, t_ms: analyser.numbers(decode_still(jpeg), t_ms)
+            self._picture = lambda jpeg, t_ms, people: analyser.numbers(decode_still(jpeg), t_ms, people)
         return self._picture  # type: ignore[no-any-return]
 
     def _load_sound(self) -> Any:

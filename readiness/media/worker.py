@@ -192,7 +192,7 @@ class Worker:
             self.emit({"op": "rejected", "code": error.code, "path": path})
 
     def _still(self, message: dict[str, Any], payload: bytes) -> None:
-        self._analysis.still(int(message["t_ms"]), payload)
+        self._analysis.still(int(message["t_ms"]), payload, expected_people=int(message.get("expected_people", 1)))
 
     def _pcm(self, message: dict[str, Any], payload: bytes) -> None:
         self._analysis.pcm(int(message["t_ms"]), payload)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from probes.camera import frame_rate_measurement, frozen_measurement, picture_measurements
+from probes.camera import frame_rate_measurement, frozen_measurement, picture_measurements, with_raw_noise
 from probes.capture import device_measurements
 from probes.measurement import Measurement
 from probes.path import path_measurements, relay_measurements
@@ -126,7 +126,7 @@ class SelfTestRun:
             self._begin("picture")
             self._stills_out += 1
             self._settled.clear()
-            await self._worker.send({"op": "still", "t_ms": t_ms}, jpeg)
+            await self._worker.send({"op": "still", "t_ms": t_ms, "expected_people": self._expected_people}, jpeg)
 
     async def on_sound(self, t_ms: int, pcm: bytes) -> None:
         """Pass a piece of sound on to the worker."""
@@ -260,7 +260,7 @@ class SelfTestRun:
                 await self._settled.wait()
         window = picture_window(self._stills)
         measured = [
-            *picture_measurements(window, expected_people=self._expected_people),
+            *with_raw_noise(picture_measurements(window, self._expected_people), data.get("noise_sigma", ())),
             frozen_measurement(self._stills),
             frame_rate_measurement(data["capture_ms"]),
         ]

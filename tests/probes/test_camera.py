@@ -55,6 +55,9 @@ def a_face(**numbers: Any) -> dict[str, Any]:
         "clipped_pct": 0.0,
         "top_margin": 0.66,
         "eye_line_pct": 32.0,
+        "bottom_margin": 1.6,
+        "side_margin": 2.0,
+        "sharpness": 2.6,
         **numbers,
     }
 
@@ -280,8 +283,9 @@ def test_metrics_have_the_names_of_the_profile() -> None:
     wanted = {
         "camera.light": light,
         "camera.backlight": ("value", "background_luma", "face_luma", "face_clipped_pct"),
-        "camera.people": ("value", "missing_people"),
-        "camera.framing": ("value", "top_margin", "offset_x_pct", "eye_line_pct"),
+        "camera.people": ("value", "missing_people", "edge_people", "rotation_deg"),
+        "camera.framing": ("value", "top_margin", "offset_x_pct", "eye_line_pct", "bottom_margin", "side_margin"),
+        "camera.sharpness": ("value",),
     }
     assert list(found) == list(wanted)
     assert all(found[check].metric(name) is not None for check, names in wanted.items() for name in names)
@@ -336,9 +340,9 @@ def test_without_a_face_there_is_no_backlight_and_no_framing() -> None:
 
 
 def test_without_stills_nothing_is_measured() -> None:
-    """An empty step has no figures, and says so in all four checks."""
+    """An empty step has no figures, and says so in every check."""
     found = picture_measurements([])
-    assert len(found) == 4
+    assert len(found) == 5
     assert all(measurement.value is None and measurement.cause == "step_died" for measurement in found)
 
 

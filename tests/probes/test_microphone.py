@@ -155,7 +155,13 @@ def test_half_samples_and_floods_are_refused(data: bytes) -> None:
     analyser = SoundAnalyser(Script())
     with pytest.raises(ValueError, match="sound"):
         analyser.feed(data, 0)
-    assert analyser.feed(b"", 0) == {"t_ms": 0, "speech_s": 0, "level_dbfs": FLOOR_DBFS, "speaking": False}
+    assert analyser.feed(b"", 0) == {
+        "t_ms": 0,
+        "speech_s": 0,
+        "level_dbfs": FLOOR_DBFS,
+        "speaking": False,
+        "quiet_s": 0,
+    }
 
 
 def test_speaking_follows_the_last_windows() -> None:
@@ -219,13 +225,17 @@ def test_without_raw_figures_the_stream_tells_zeros_and_peak_and_clipping_is_unk
 
 
 def test_nothing_at_all_is_not_measured() -> None:
-    """No sound and no figures: four causes and not one number."""
+    """No sound and no figures: eight causes and not one number."""
     found = SoundAnalyser(Script()).measurements({})
     assert [measurement.check for measurement in found] == [
         "microphone.level",
         "microphone.speech",
         "microphone.noise",
         "microphone.clipping",
+        "microphone.dropouts",
+        "microphone.hum",
+        "microphone.bandwidth",
+        "microphone.equipment",
     ]
     assert all((measurement.value, measurement.cause) == (None, "too_few_samples") for measurement in found)
 

@@ -141,3 +141,32 @@ def test_speech_counts_from_the_question_on():
     assert guidance.add({"speech_s": 3.5, "level_dbfs": -25, "speaking": True}).code != HEARD
     assert guidance.add({"speech_s": 4.6, "level_dbfs": -25, "speaking": True}).code == HEARD
     assert guidance.add({"speech_s": 5.0, "level_dbfs": -25, "speaking": True}).code != HEARD
+
+
+def test_a_mended_fault_is_acknowledged_also_when_another_is_left():
+    """Dark, then light but too far away: the second hint says that the first was obeyed."""
+    guidance = PictureGuidance(PROFILE, expected_people=1)
+    series = [still(n, faces=0) for n in range(5)] + [still(n, height_pct=12.0) for n in range(5, 12)]
+    shown = [hint for one in series if (hint := guidance.add(one))]
+    assert [hint.code for hint in shown] == ["camera.nobody", "camera.too_far"]
+    assert "obeyed" not in shown[0].values
+    assert shown[1].values["obeyed"] is True
+
+
+def test_fewer_people_are_told_with_their_number():
+    """Two of three: the hint carries both figures."""
+    guidance = PictureGuidance(PROFILE, expected_people=3)
+    shown = [hint for n in range(6) if (hint := guidance.add(still(n, faces=2)))]
+    assert shown[0].code == "camera.fewer_people"
+    assert (shown[0].values["seen"], shown[0].values["expected"]) == (2, 3)
+
+
+def test_blur_is_told_last_and_an_unknown_sharpness_does_not_keep_the_picture_from_good():
+    """Sharpness is advice: missing it changes nothing, a low one is named."""
+    blurred = []
+    for n in range(6):
+        one = still(n)
+        one["faces"] = [{**one["faces"][0], "sharpness": 0.9}]
+        blurred.append(one)
+    assert hints(blurred) == ["camera.blurred"]
+    assert hints([still(n) for n in range(6)]) == [GOOD]

@@ -235,7 +235,7 @@ def test_advice_leaves_out_what_another_finding_explains():
         "microphone.noise": not_measured("microphone.noise", "no_pause"),
         "microphone.clipping": not_measured("microphone.clipping", "no_speech"),
     }
-    assert judge(muted, PROFILE).advice == ("microphone.muted",)
+    assert judge(muted, PROFILE).advice == ("microphone.blocked",)
 
 
 def test_a_missing_camera_is_told_once():

@@ -52,6 +52,7 @@ export interface Check {
   advice?: string | null;
   cause?: string | null;
   responsible?: string | null;
+  details?: Record<string, unknown>;
 }
 
 export interface Report {
@@ -90,8 +91,8 @@ export interface MicrophoneResult {
 }
 export interface DevicesResult { camera: CameraResult; microphone: MicrophoneResult; browser: { missing: string[] }; stream: MediaStream | null }
 
-/** One 100 ms block of raw capture: t_ms, rms_dbfs, peak_dbfs, zero_pct, clipped_frames_pct. */
-export type Block = [number, number, number, number, number];
+/** One 100 ms block of raw capture: t_ms, rms_dbfs, peak_dbfs, zero_pct, clipped_frames_pct, dropouts, flat_frames_pct. */
+export type Block = [number, number, number, number, number, number, number];
 
 export interface Recorder {
   /** Milliseconds of sound captured so far, on the recorder's own time line. */

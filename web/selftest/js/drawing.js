@@ -30,6 +30,14 @@ const DRAWINGS = {
   close: [screen, line("M14 52c0-30 8-40 26-40s26 10 26 40"), line("M22 20l-8-8M14 18v-6h6M58 20l8-8M60 12h6v6", "accent")],
   nobody: [screen, ["circle", { cx: 40, cy: 24, r: 8, class: "accent", "stroke-dasharray": "4 4" }], ["path", { d: "M24 48c0-12 7-14 16-14s16 2 16 14", class: "accent", "stroke-dasharray": "4 4" }]],
   cut: [screen, line("M30 6c0 9 4 14 10 14s10-5 10-14M22 52c0-16 6-22 18-22s18 6 18 22"), line("M66 40V20M62 25l4-5 4 5", "accent")],
+  chin: [screen, ["circle", { cx: 40, cy: 47, r: 13, class: "" }], line("M8 52h64", "faint"), line("M66 18v20M62 33l4 5 4-5", "accent")],
+  high: [screen, ["circle", { cx: 40, cy: 15, r: 7, class: "" }], line("M26 44c0-13 6-18 14-18s14 5 14 18"), line("M66 40V20M62 25l4-5 4 5", "accent")],
+  low: [screen, ["circle", { cx: 40, cy: 36, r: 7, class: "" }], line("M28 52c1-6 5-9 12-9s11 3 12 9"), line("M66 18v20M62 33l4 5 4-5", "accent")],
+  edge: [screen, ...person(34, 24, 6), line("M72 16a8 8 0 0 0 0 16M72 36c-6 0-9 3-9 12", "accent")],
+  together: [screen, ...person(26, 24, 5), ...person(54, 24, 5), line("M34 46h4l-2-2M46 46h-4l2-2", "accent")],
+  blurred: [screen, ["circle", { cx: 40, cy: 24, r: 8, class: "", "stroke-dasharray": "2 3" }], ["circle", { cx: 40, cy: 24, r: 11, class: "faint", "stroke-dasharray": "2 3" }], line("M24 48c0-12 7-14 16-14s16 2 16 14")],
+  turned: [box(26, 6, 28, 48, "faint"), line("M34 30a8 8 0 1 0 2-6M34 18v6h6", "accent")],
+  left: [screen, ...person(58, 24, 7), line("M42 30H24M30 24l-6 6 6 6", "accent")],
   side: [screen, ...person(20, 24, 7), line("M38 30h18M50 24l6 6-6 6", "accent")],
   camera: [box(12, 16, 40, 28), line("M52 26l16-8v24l-16-8z"), line("M22 52h20", "accent")],
   camera_off: [box(12, 16, 40, 28), line("M52 26l16-8v24l-16-8z"), slash],
@@ -46,10 +54,12 @@ const DRAWINGS = {
 /** Which drawing belongs to which advice. @type {Record<string, string>} */
 const OF_CODE = {
   "camera.backlit": "backlight", "camera.face_dark": "light", "camera.dark": "light", "camera.over_exposed": "backlight",
-  "camera.too_far": "far", "camera.too_close": "close", "camera.nobody": "nobody", "camera.fewer_people": "nobody",
-  "camera.head_cut": "cut", "camera.tilt_down": "cut", "camera.move_left": "side", "camera.move_right": "side",
-  "camera.black": "camera_off", "camera.no_signal": "camera_off", "camera.denied": "allow", "camera.in_use": "in_use",
-  "microphone.muted": "muted", "microphone.denied": "allow", "microphone.in_use": "in_use",
+  "camera.too_far": "far", "camera.too_close": "close", "camera.nobody": "nobody", "camera.fewer_people": "together",
+  "camera.head_cut": "cut", "camera.tilt_down": "low", "camera.tilt_up": "high", "camera.chin_cut": "chin", "camera.move_left": "left", "camera.move_right": "side",
+  "camera.someone_at_edge": "edge", "camera.blurred": "blurred", "camera.haze": "blurred", "camera.rotated": "turned",
+  "camera.noisy_light": "light", "camera.black": "camera_off", "camera.no_signal": "camera_off", "camera.denied": "allow", "camera.in_use": "in_use",
+  "microphone.muted": "muted", "microphone.blocked": "muted", "equipment.headset": "microphone",
+  "microphone.denied": "allow", "microphone.in_use": "in_use",
   "practical.private_room": "door", "browser.unsupported": "browser", "browser.no_capture": "browser",
 };
 

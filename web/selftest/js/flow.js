@@ -30,6 +30,8 @@ const REPORT_MS = 45_000;
  * @property {() => Promise<DevicesResult>} devices resolves when the person has settled camera and microphone
  * @property {() => Promise<import("../../shared/types").Recorder>} recorder
  * @property {(digits: number[], gain_db: number) => Promise<number>} play
+ * @property {() => Promise<void>} offerOutputs show the way to another loudspeaker where there is one
+ * @property {() => Promise<void> | undefined} nextOutput play through the next loudspeaker
  * @property {picture.StillSource} stills
  * @property {(times: picture.FrameTimes) => () => void} watchFrames
  * @property {(config: RTCConfiguration) => RTCPeerConnection} createPeer
@@ -136,7 +138,7 @@ async function pictureStep(tools, devices, signal) {
       source: tools.stills, clock, signal: inner, watch: tools.watchFrames, asked: () => asked(tools),
       sendStill: (t_ms, jpeg) => link.sendBinary(STILL_UP, t_ms, jpeg),
       onHint: (handler) => link.on("hint", handler),
-      onProgress: ({ code }) => tools.dispatch({ type: "hint", code }),
+      onProgress: ({ code, values }) => tools.dispatch({ type: "hint", code, values }),
     }));
 }
 
@@ -158,6 +160,7 @@ async function soundStep(tools, devices, signal) {
   return guarded(tools, "sound", signal, async (inner) =>
     sound.run({
       recorder: await tools.recorder(), processed: isProcessed(devices.microphone, tools.platform), clock, signal: inner,
+      device_class: devices.microphone.device_class,
       asked: () => asked(tools),
       mark: (step, t_ms) => link.send("sound", "mark", { step, t_ms }),
       sendPcm: (t_ms, samples) => link.sendBinary(PCM_UP, t_ms, new Uint8Array(samples.buffer)),
@@ -178,8 +181,10 @@ function networkOptions(tools, plan, signal) {
 }
 
 /** @param {Tools} tools @param {AbortSignal} signal @returns {Promise<speaker.Answer>} */
-async function speakerAnswer({ inputs }, signal) {
-  const { action, data } = await inputs.next(["heard-digits", "heard-nothing", "no-sound", "skip", "play-again"], signal);
+async function speakerAnswer({ inputs, nextOutput }, signal) {
+  const ways = ["heard-digits", "heard-nothing", "no-sound", "skip", "play-again", "other-output"];
+  const { action, data } = await inputs.next(ways, signal);
+  if (action === "other-output") await nextOutput();
   const digits = (data.digits ?? "").split("").map(Number);
   return { action: /** @type {speaker.Answer["action"]} */ (action), digits };
 }
@@ -189,6 +194,7 @@ async function speakerStep(tools, plan, kept, signal) {
   if (!kept.speaker) {
     tools.dispatch({ type: "speaker", progress: { attempt: 0, digits: plan.digits[0] ?? [], choices: plan.choices[0] ?? [], state: "waiting", note: null } });
     enter(tools, "speaker");
+    tools.offerOutputs().catch(() => undefined);
     kept.speaker = await speaker.run({
       plan, play: tools.play, clock: tools.clock, signal, answer: (inner) => speakerAnswer(tools, inner),
       onProgress: (progress) => tools.dispatch({ type: "speaker", progress }),

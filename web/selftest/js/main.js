@@ -10,9 +10,11 @@ import { createTexts, isLang, langOf, loadCatalogue } from "../../shared/i18n.js
 import { createPlayer, openRecorder, silentTrack } from "./audio.js";
 import * as devices from "./checks/devices.js";
 import { stillSize, watchFrames } from "./checks/picture.js";
+import { lumaOf, noiseSigma } from "./noise.js";
 import { pausableClock, systemClock } from "./clock.js";
 import { run } from "./flow.js";
 import { createInputs } from "./inputs.js";
+import { createOutputs } from "./outputs.js";
 import { adviceNames, platformOf } from "./platform.js";
 import { createView } from "./render.js";
 import { deviceProblem, initial, reduce } from "./session.js";
@@ -50,6 +52,8 @@ let audio = null;
 let player = null;
 /** @type {Promise<import("../../shared/types").Recorder> | null} */
 let recorder = null;
+/** @type {import("./outputs.js").Outputs | null} */
+let outputs = null;
 /** @type {SessionLink | null} */
 let link = null;
 /** @type {AbortController | null} */
@@ -122,6 +126,7 @@ function openFromTap() {
     audio ??= new AudioContext({ latencyHint: "interactive" });
     audio.resume().catch(() => undefined);
     player ??= createPlayer(audio, `${base}/selftest/audio`);
+    outputs ??= createOutputs(audio, navigator.mediaDevices);
   } catch (error) {
     console.warn("no sound", error);
   }
@@ -174,8 +179,13 @@ async function attach(stream) {
 /** @returns {import("./checks/picture.js").StillSource} */
 function stillSource() {
   const canvas = document.createElement("canvas");
-  const context = canvas.getContext("2d");
+  const context = canvas.getContext("2d", { willReadFrequently: true });
   return {
+    noise() {
+      const { width, height } = canvas;
+      if (!context || width < 64 || height < 64) return null;
+      return noiseSigma(lumaOf(context.getImageData(0, 0, width, height).data, width * height), width, height);
+    },
     toJpeg(quality) {
       const video = view.preview();
       const { width, height } = stillSize(video.videoWidth, video.videoHeight);
@@ -196,6 +206,8 @@ function toolsOf(open, settled) {
     devices: () => settled,
     recorder: () => recorder ?? Promise.reject(new Error("no recorder")),
     play: (digits, gain_db) => (player ? player.play(lang, digits, gain_db) : Promise.reject(new Error("no player"))),
+    offerOutputs: async () => view.offerOutputs((await outputs?.possible()) ?? false),
+    nextOutput: async () => outputs?.next(),
     stills: stillSource(),
     watchFrames: (times) => watchFrames(view.preview(), times),
     createPeer: (config) => new RTCPeerConnection(config),

@@ -8,8 +8,10 @@
 import { applyTexts } from "../../shared/i18n.js";
 import { icon } from "../../shared/icons.js";
 import { adviceWords, statusAdvice } from "./advice.js";
+import { curveDrawing } from "./curve.js";
 import { draw } from "./drawing.js";
 import { figureWords } from "./figures.js";
+import { schematic, schematicNode } from "./schematic.js";
 import { deviceProblem, progressOf } from "./session.js";
 
 const TONES = { ready: "good", ready_with_warnings: "warn", not_ready: "bad", incomplete: "calm" };
@@ -118,11 +120,16 @@ export function createView({ names }) {
   }
 
   /** @param {State} state */
-  function renderPicture({ hint }) {
+  function renderPicture({ hint, hintValues }) {
     const tone = hint === "good" ? "good" : hint ? "warn" : "calm";
     find("#mirror").dataset.tone = tone;
     icon(find("#picture-icon"), hint ? tone : "running");
-    say(find("#picture-hint"), texts.first([`hint.${hint || "looking"}`, "hint.looking"]));
+    const drawing = find("#picture-drawing");
+    drawing.toggleAttribute("hidden", tone !== "warn");
+    if (tone === "warn" && drawing.dataset.code !== hint) draw(drawing, hint);
+    drawing.dataset.code = hint;
+    const words = texts.first([`hint.${hint || "looking"}`, "hint.looking"], hintValues);
+    say(find("#picture-hint"), tone === "warn" && hintValues.obeyed ? `${texts.t("hint.obeyed")} ${words}` : words);
   }
 
   /** @param {State} state */
@@ -131,7 +138,7 @@ export function createView({ names }) {
     const speaking = stage === "speak";
     say(find("#sound-title"), texts.t(`sound.${stage}_title`));
     const talk = sound?.heard ? "sound.heard" : "sound.speak";
-    say(find("#sound-text"), texts.t(sound?.silent ? "hint.microphone.muted" : speaking ? talk : "sound.quiet"));
+    say(find("#sound-text"), texts.t(sound?.silent ? "hint.microphone.muted" : speaking ? talk : sound?.again ? "sound.quiet_again" : "sound.quiet"));
     find("#countdown").hidden = speaking;
     find("#sentence").hidden = !speaking;
     find("#sound-more").hidden = !speaking;
@@ -155,7 +162,7 @@ export function createView({ names }) {
     if (!speaker) return;
     const section = find('[data-step="speaker"]');
     section.dataset.digits = speaker.digits.join("");
-    const notes = { wrong: "speaker.wrong", louder: "speaker.louder" };
+    const notes = { wrong: "speaker.wrong", louder: "speaker.louder", other: "speaker.other" };
     const state = texts.t(`speaker.${speaker.state}`);
     say(find("#speaker-text"), speaker.note && speaker.state !== "played" ? texts.t(notes[speaker.note]) : state);
     const choices = find("#choices");
@@ -229,6 +236,14 @@ export function createView({ names }) {
     say(link, texts.t(key));
   }
 
+  /** @param {HTMLElement} item @param {Check[]} checks */
+  function renderSchematic(item, checks) {
+    const found = schematic(checks);
+    if (!found) return;
+    const { count, left, right, shapes } = found;
+    item.append(schematicNode(shapes, texts.t("schematic.title"), texts.t("schematic.text", { count, left, right })));
+  }
+
   /** @param {Report} report */
   function renderFigures({ checks }) {
     find("#figures").replaceChildren(...checks.map((check) => {
@@ -241,6 +256,9 @@ export function createView({ names }) {
       say(inside(item, ".outcome span"), texts.t(`outcome.${check.outcome}`));
       say(inside(item, ".value"), value);
       say(inside(item, ".limits"), limits);
+      const curve = curveDrawing(texts, check);
+      if (curve) item.append(curve);
+      if (check.id === "camera.people") renderSchematic(item, checks);
       return item;
     }));
   }
@@ -328,6 +346,10 @@ export function createView({ names }) {
     },
     enableStart() {
       /** @type {HTMLButtonElement} */ (find('[data-action="start"]')).disabled = false;
+    },
+    /** @param {boolean} possible */
+    offerOutputs(possible) {
+      find('[data-action="other-output"]').hidden = !possible;
     },
     preview: () => /** @type {HTMLVideoElement} */ (find("#preview")),
     otherDevice: () => /** @type {HTMLInputElement} */ (find("#other-device")).checked,

@@ -1,0 +1,187 @@
+"""Faults of the picture on a real face (the astronaut, NASA, public domain): each is seen, the good picture is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+from numpy.typing import NDArray
+
+from probes.camera import PictureAnalyser, picture_measurements, with_raw_noise
+from probes.faces import Face, FaceFinder
+from probes.looking import TURN_EVERY, FaceLook
+from probes.sharpness import face_sharpness
+from reports.profile import load_profile, parse_profile
+from reports.verdict import judge_check
+
+Picture = NDArray[np.uint8]
+FINDER = FaceFinder()
+PROFILE = load_profile("consultation")
+FACE_HEIGHT, FACE_X, EYE_Y = 113.0, 223.0, 102.0
+"""Box height, middle and eye line of the face in the portrait, px."""
+
+
+def portrait(*, height_pct: float = 30, x_pct: float = 50, eye_pct: float = 40) -> Picture:
+    """Return a 640 x 480 frame with the face at this size and place."""
+    bgr = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2BGR)  # type: ignore[no-untyped-call]
+    scale = height_pct / 100 * 480 / FACE_HEIGHT
+    move = np.array([[scale, 0, x_pct * 6.4 - FACE_X * scale], [0, scale, eye_pct * 4.8 - EYE_Y * scale]])
+    return np.asarray(cv2.warpAffine(bgr, move, (640, 480), borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def codes(picture: Picture, expected: int = 1) -> dict[str, str | None]:
+    numbers = PictureAnalyser(FINDER).numbers(picture, 0.0, expected)
+    found = picture_measurements([numbers] * 3, expected)
+    return {one.check: judge_check(one, PROFILE.checks[one.check]).advice for one in found}
+
+
+def test_a_well_placed_face_gives_no_advice() -> None:
+    """No fault is named where there is none."""
+    assert set(codes(portrait()).values()) == {None}
+
+
+@pytest.mark.parametrize(
+    ("place", "advice"),
+    [
+        ({"height_pct": 12}, "camera.too_far"),
+        ({"height_pct": 62, "eye_pct": 48}, "camera.too_close"),
+        ({"x_pct": 25}, "camera.move_left"),
+        ({"x_pct": 75}, "camera.move_right"),
+        ({"eye_pct": 7}, "camera.head_cut"),
+        ({"eye_pct": 92}, "camera.chin_cut"),
+        ({"eye_pct": 74, "height_pct": 25}, "camera.tilt_down"),
+        ({"eye_pct": 15, "height_pct": 20}, "camera.tilt_up"),
+    ],
+)
+def test_each_fault_of_framing_has_its_advice(place: dict[str, float], advice: str) -> None:
+    """Size, place, cut head and cut chin, eye line; left and right are the person's own."""
+    assert codes(portrait(**place))["camera.framing"] == advice
+
+
+def test_a_missing_person_and_one_at_the_edge_are_told() -> None:
+    """One of two is too few; half a face beyond the expected one is somebody at the edge."""
+    assert codes(portrait(), expected=2)["camera.people"] == "camera.fewer_people"
+    both = portrait(x_pct=45)
+    both[:, -110:] = portrait(x_pct=98)[:, -110:]
+    found = codes(both)
+    assert found["camera.people"] == "camera.someone_at_edge"
+    assert found["camera.framing"] is None
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_turned_camera_is_noticed(turns: int) -> None:
+    """Sideways and upside down: turning the picture by rotation_deg clockwise makes it upright."""
+    turned = np.ascontiguousarray(np.rot90(portrait(), turns))
+    look = FaceLook(FINDER)
+    assert look.find(turned) == []
+    assert look.rotation_deg == 90 * turns
+    assert codes(turned)["camera.people"] == "camera.rotated"
+    assert len(look.find(portrait())) == 1
+    assert look.rotation_deg == 0
+
+
+def test_an_empty_room_is_not_turned_and_is_searched_only_now_and_then() -> None:
+    """Nobody stays nobody, and the three turned looks are not taken at every still."""
+
+    class Counting:
+        looks = 0
+
+        def find(self, bgr: Picture) -> list[Face]:
+            self.looks += 1
+            return []
+
+    finder: Any = Counting()
+    look = FaceLook(finder)
+    for _ in range(2 * TURN_EVERY):
+        assert look.find(np.zeros((480, 640, 3), np.uint8)) == []
+    assert look.rotation_deg == 0
+    assert finder.looks == 2 * TURN_EVERY + 2 * 3
+    assert codes(np.full((480, 640, 3), 90, np.uint8))["camera.people"] == "camera.nobody"
+
+
+def test_the_second_look_is_taken_only_when_people_are_missing() -> None:
+    """A consultation of one never pays for it; a huge still is never enlarged."""
+
+    class Counting:
+        def __init__(self) -> None:
+            self.shapes: list[tuple[int, ...]] = []
+
+        def find(self, bgr: Picture) -> list[Face]:
+            self.shapes.append(bgr.shape[:2])
+            return [Face(10, 10, 40, 50, 0.9, ((1.0, 1.0),) * 5)]
+
+    finder: Any = Counting()
+    look = FaceLook(finder)
+    look.find(np.zeros((480, 640, 3), np.uint8), 1)
+    look.find(np.zeros((480, 640, 3), np.uint8), 2)
+    look.find(np.zeros((1280, 1280, 3), np.uint8), 2)
+    assert finder.shapes == [(480, 640), (480, 640), (960, 1280), (1280, 1280)]
+
+
+def test_small_faces_are_found_by_the_second_look() -> None:
+    """Where the first look loses a face of 14 px, the enlarged one finds it at its own place."""
+    small = np.full((360, 640, 3), 120, np.uint8)
+    face = cv2.resize(portrait(height_pct=30), (64, 48), interpolation=cv2.INTER_AREA)
+    small[100:148, 100:164] = face
+    small[100:148, 400:464] = face
+    found = FaceLook(FINDER).find(small, 2)
+    assert len(found) == 2
+    assert sorted(round(one.x + one.width / 2, -1) for one in found) == [130, 430]
+
+
+@pytest.mark.parametrize("spoil", ["dark", "noisy"])
+def test_darkness_and_noise_are_not_blur(spoil: str) -> None:
+    """The figure stays on its side of the limit, sharp and blurred, whatever the light."""
+    picture = portrait(height_pct=30).astype(np.float64)
+    soft = cv2.GaussianBlur(picture, (0, 0), 0.04 * 144)
+    noise = np.random.default_rng(1).normal(0, 8 if spoil == "noisy" else 0.3, picture.shape[:2])[:, :, None]
+    gain = 0.35 if spoil == "dark" else 1.0
+    sharp, blurred = (np.clip(one * gain + noise, 0, 255).astype(np.uint8) for one in (picture, soft))
+    assert codes(sharp)["camera.sharpness"] is None
+    assert codes(blurred)["camera.sharpness"] == "camera.blurred"
+
+
+def test_a_small_face_has_no_sharpness() -> None:
+    """Under 40 px the lens cannot be told from the distance."""
+    luma = np.full((200, 200), 100, np.uint8)
+    assert face_sharpness(luma, Face(50, 50, 30, 39, 0.9, ())) is None
+    assert face_sharpness(luma, Face(50, 50, 30, 40, 0.9, ())) == 0.0
+
+
+def test_noise_of_the_raw_picture_warns_of_low_light_and_its_absence_says_nothing() -> None:
+    """A page that cannot read its pixels is not worse off; a noisy picture is a dark room."""
+    found = picture_measurements([PictureAnalyser(FINDER).numbers(portrait(), 0.0)])
+    rule = PROFILE.checks["camera.light"]
+    advice = [judge_check(with_raw_noise(found, noise)[0], rule).advice for noise in ([], [2.0, 3.0], [9.0, 11.0, 2.0])]
+    assert advice == [None, None, "camera.noisy_light"]
+    assert judge_check(with_raw_noise(found, [])[0], rule).outcome.value == "pass"
+
+
+def test_where_faces_were_is_kept_as_numbers() -> None:
+    """Percent of the frame, for a drawing; one entry a face."""
+    numbers = PictureAnalyser(FINDER).numbers(portrait(), 0.0)
+    places = picture_measurements([numbers])[2].metric("places")
+    assert isinstance(places, str)
+    x, y, width, height = (int(side) for side in places.split())
+    assert abs(x + width / 2 - 50) < 3
+    assert abs(height - 30) < 3
+    assert 15 < y < 35
+
+
+def test_a_rule_only_where_known_never_leaves_a_check_open() -> None:
+    """`if_known` is for findings that some clients cannot look for."""
+    text = (
+        'name = "n"\nversion = "1"\nvalid_days = 1\naccommodations = []\npractical = []\nexpected_people = 1\n'
+        'need = { throughput_mbps = 1, probe_factor = 1 }\n[checks."camera.light"]\nlevel = "required"\n'
+        'area = "camera"\nresponsible = "participant"\nsource = "s"\n'
+        'rules = [{ when = ["missing > 1"], outcome = "warn", advice = "a.b"%s }]\n'
+    )
+    light = picture_measurements([PictureAnalyser(FINDER).numbers(portrait(), 0.0)])[0]
+    outcomes = [
+        judge_check(light, parse_profile(text % known, where="t").checks["camera.light"]).outcome.value
+        for known in ("", ", if_known = true")
+    ]
+    assert outcomes == ["not_measured", "pass"]
