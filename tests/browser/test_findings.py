@@ -36,7 +36,7 @@ FAULTS = [
         steps={"look": False},
     ),
     Case(
-        "muted", "microphone.level", "fail", "microphone.muted", lang="nn", microphone="silence_zeros",
+        "no sound at all", "microphone.level", "fail", "microphone.blocked", lang="nn", microphone="silence_zeros",
         steps={"look": False, "speak": False},
     ),
 ]  # fmt: skip

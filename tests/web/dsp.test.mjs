@@ -18,7 +18,7 @@ test("a full-scale sine has an RMS of -3 dBFS and a peak of 0", () => {
 });
 
 test("digital silence is the floor, and all of it is zeros", () => {
-  assert.deepEqual(measureBlock(new Float32Array(4800), 200), [200, FLOOR_DBFS, FLOOR_DBFS, 100, 0]);
+  assert.deepEqual(measureBlock(new Float32Array(4800), 200), [200, FLOOR_DBFS, FLOOR_DBFS, 100, 0, 0, 0]);
   assert.equal(toDbfs(0), FLOOR_DBFS);
 });
 
