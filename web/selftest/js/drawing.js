@@ -48,6 +48,10 @@ const DRAWINGS = {
   speaker: [...loudspeaker, line("M48 22c4 4 4 12 0 16M55 16c7 8 7 20 0 28", "accent")],
   network: [line("M16 24c14-12 34-12 48 0M24 33c10-8 22-8 32 0M32 41c5-4 11-4 16 0"), ["circle", { cx: 40, cy: 49, r: 3, class: "fill" }]],
   browser: [box(8, 8, 64, 44), line("M8 18h64M14 13h1M20 13h1"), line("M30 36l7 7 14-15", "accent")],
+  quiet: [["circle", { cx: 40, cy: 28, r: 21, class: "" }], line("M32 21v.1M48 21v.1M31 37h4M45 37h4"), line("M36 54V34a4 4 0 0 1 8 0v20", "accent")],
+  speak: [["circle", { cx: 26, cy: 24, r: 12, class: "" }], line("M8 54c1-11 8-15 18-15s17 4 18 15"), line("M50 16c4 4 4 12 0 16M58 10c8 8 8 20 0 28", "accent")],
+  listen: [["circle", { cx: 24, cy: 26, r: 12, class: "" }], line("M6 54c1-10 8-14 18-14s17 4 18 14"), line("M74 12c-8 8-8 20 0 28M64 17c-5 5-5 13 0 18M54 22c-2 2-2 6 0 8", "accent")],
+  choose: [box(8, 8, 28, 18, "faint"), box(44, 8, 28, 18), box(8, 34, 28, 18, "faint"), box(44, 34, 28, 18, "faint"), line("M58 18v20M52 26l6-8 6 8", "accent")],
   door: [box(24, 6, 32, 48), ["circle", { cx: 49, cy: 31, r: 2, class: "fill" }], line("M12 54h56", "faint")],
 };
 
@@ -60,6 +64,7 @@ const OF_CODE = {
   "camera.noisy_light": "light", "camera.black": "camera_off", "camera.no_signal": "camera_off", "camera.denied": "allow", "camera.in_use": "in_use",
   "microphone.muted": "muted", "microphone.blocked": "muted", "equipment.headset": "microphone",
   "microphone.denied": "allow", "microphone.in_use": "in_use",
+  "sound.quiet": "quiet", "sound.speak": "speak", "speaker.listen": "listen", "speaker.choose": "choose",
   "practical.private_room": "door", "browser.unsupported": "browser", "browser.no_capture": "browser",
 };
 
