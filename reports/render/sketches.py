@@ -35,7 +35,7 @@ LOWEST_DB: Final = 80
 """The level is drawn from so far under full scale, dB."""
 PLOT: Final = 120
 """Height of the plot of the level, units."""
-AXIS: Final = 40
+AXIS: Final = 54
 """Room for the numbers left of it, units."""
 SPEECH_BAR: Final = 10
 """Height of the bars under the plot that mark speech, units: seen without telling colours apart."""
