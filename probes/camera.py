@@ -7,7 +7,6 @@ the stills; only decoding and looking need cv2. x counts in the raw picture, not
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,8 +24,8 @@ __all__ = [
     "decode_still",
     "frame_rate_measurement",
     "frozen_measurement",
+    "noise_measurement",
     "picture_measurements",
-    "with_raw_noise",
 ]
 
 MAX_STILL_BYTES: Final = 64_000
@@ -198,20 +197,15 @@ def picture_measurements(stills: Sequence[_Numbers], expected_people: int = 1) -
     return [light, _backlight(stills), people, _framing(stills), _sharpness(stills)]
 
 
-def with_raw_noise(found: Sequence[Measurement], sigmas: Sequence[float]) -> list[Measurement]:
-    """Return `found` with the noise of the page's raw pictures, in luma steps, among the figures of camera.light.
+def noise_measurement(sigmas: Sequence[float]) -> Measurement:
+    """Return camera.noise: the median noise of the page's raw pictures, in luma steps.
 
-    JPEG takes noise away, so only the page can see what automatic gain makes of a dark room.
+    A check of its own, because JPEG takes noise away: only the page can see what automatic gain makes of a dark room.
     """
     noise = median(finite(sigmas))
     if noise is None:
-        return list(found)
-    return [
-        replace(one, details={**one.details, "raw_noise_sigma": noise})
-        if one.check == "camera.light" and one.value is not None
-        else one
-        for one in found
-    ]
+        return not_measured("camera.noise", "too_few_samples", "luma")
+    return Measurement("camera.noise", noise, "luma", samples=len(sigmas))
 
 
 def _light(stills: Sequence[_Numbers]) -> Measurement:

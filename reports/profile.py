@@ -66,8 +66,6 @@ class Rule:
     outcome: Outcome
     advice: str
     responsible: Responsible | None = None
-    if_known: bool = False
-    """A finding that some clients cannot look for: where a metric is missing, the rule does not hold."""
 
     def holds(self, measurement: Measurement) -> bool | None:
         """Return True or False where that is certain, None where a missing metric could decide it."""
@@ -75,7 +73,7 @@ class Rule:
         if False in answers:
             return False
         if None in answers:
-            return False if self.if_known else None
+            return None
         return True
 
 
@@ -226,7 +224,6 @@ def _rule(key: str, data: Mapping[str, Any], names: _Names) -> Rule:
         outcome=outcome,
         advice=data["advice"],
         responsible=Responsible(responsible) if responsible else None,
-        if_known=data.get("if_known", False) is True,
     )
 
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from probes.camera import frame_rate_measurement, frozen_measurement, picture_measurements, with_raw_noise
+from probes.camera import frame_rate_measurement, frozen_measurement, noise_measurement, picture_measurements
 from probes.capture import device_measurements
 from probes.measurement import Measurement
 from probes.path import path_measurements, relay_measurements
@@ -260,7 +260,8 @@ class SelfTestRun:
                 await self._settled.wait()
         window = picture_window(self._stills)
         measured = [
-            *with_raw_noise(picture_measurements(window, self._expected_people), data.get("noise_sigma", ())),
+            *picture_measurements(window, self._expected_people),
+            noise_measurement(data.get("noise_sigma", ())),
             frozen_measurement(self._stills),
             frame_rate_measurement(data["capture_ms"]),
         ]

@@ -47,6 +47,7 @@ PHASE_CHECKS: Mapping[str, tuple[str, ...]] = {
         "camera.people",
         "camera.framing",
         "camera.sharpness",
+        "camera.noise",
         "camera.frozen",
         "camera.frame_rate",
     ),

@@ -76,7 +76,7 @@ def _report(verdict: str, *advice: str) -> dict[str, Any]:
         "camera.present": Measurement("camera.present", "present"),
         "camera.framing": Measurement(
             "camera.framing", 15.0, "pct", samples=3,
-            details={"top_margin": 0.5, "offset_x_pct": 0.0, "eye_line_pct": 40.0},
+            details={"top_margin": 0.5, "bottom_margin": 2.0, "offset_x_pct": 0.0, "eye_line_pct": 40.0},
         ),
         "network.path": Measurement("network.path", "none"),
         "microphone.clipping": Measurement("microphone.clipping", 0.0, "pct", samples=100),

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -363,6 +363,8 @@ def test_without_stills_nothing_is_measured() -> None:
         max_size=6,
     )
 )
+@example([{"t_ms": -1.7e308}, {"t_ms": 1.7e308, "diff_luma": 0.0}] * 4)
+@example([{"faces": [{"height_pct": -1.7e308}, {}]}, {"faces": [{"height_pct": 1.7e308}]}])
 def test_holes_and_nan_in_the_numbers_never_raise(stills: list[dict[str, Any]]) -> None:
     """Figures that are missing or no numbers are left out; no result is NaN."""
     for found in [*picture_measurements(stills), frozen_measurement(stills)]:

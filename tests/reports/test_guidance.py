@@ -39,6 +39,8 @@ def still(
         "clipped_pct": 0.0,
         "top_margin": 0.6,
         "eye_line_pct": 38.0,
+        "bottom_margin": 1.4,
+        "side_margin": 1.2,
     }
     return {
         "t_ms": number * 500,

@@ -2,16 +2,13 @@
  * All of the page's DOM: state in, elements out. Words come from the catalogue and go in by textContent only.
  * @typedef {import("./session.js").State} State
  * @typedef {import("../../shared/i18n.js").Texts} Texts
- * @typedef {import("../../shared/types").Check} Check
  * @typedef {import("../../shared/types").Report} Report
  */
 import { applyTexts } from "../../shared/i18n.js";
 import { icon } from "../../shared/icons.js";
 import { adviceWords, statusAdvice } from "./advice.js";
-import { curveDrawing } from "./curve.js";
 import { draw } from "./drawing.js";
 import { figureWords } from "./figures.js";
-import { schematic, schematicNode } from "./schematic.js";
 import { deviceProblem, progressOf } from "./session.js";
 
 const TONES = { ready: "good", ready_with_warnings: "warn", not_ready: "bad", incomplete: "calm" };
@@ -236,14 +233,6 @@ export function createView({ names }) {
     say(link, texts.t(key));
   }
 
-  /** @param {HTMLElement} item @param {Check[]} checks */
-  function renderSchematic(item, checks) {
-    const found = schematic(checks);
-    if (!found) return;
-    const { count, left, right, shapes } = found;
-    item.append(schematicNode(shapes, texts.t("schematic.title"), texts.t("schematic.text", { count, left, right })));
-  }
-
   /** @param {Report} report */
   function renderFigures({ checks }) {
     find("#figures").replaceChildren(...checks.map((check) => {
@@ -256,9 +245,6 @@ export function createView({ names }) {
       say(inside(item, ".outcome span"), texts.t(`outcome.${check.outcome}`));
       say(inside(item, ".value"), value);
       say(inside(item, ".limits"), limits);
-      const curve = curveDrawing(texts, check);
-      if (curve) item.append(curve);
-      if (check.id === "camera.people") renderSchematic(item, checks);
       return item;
     }));
   }
