@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 __all__ = [
     "PictureAnalyser",
     "decode_still",
+    "face_rows",
     "frame_rate_measurement",
     "frozen_measurement",
     "noise_measurement",
     "picture_measurements",
+    "wants_second_look",
+    "with_second_look",
 ]
 
 MAX_STILL_BYTES: Final = 64_000
@@ -63,6 +66,8 @@ _LIGHT_DETAILS: Final = (
 )
 EDGE_MARGIN: Final = 0.05
 """A face nearer to the left or right edge than this share of its width is cut by it: boxes end at the edge."""
+BLACK_LUMA: Final = 20
+"""Under this 99th percentile of luma there is nothing to be seen."""
 MAX_DRAWN_FACES: Final = 12
 """Most faces whose places are kept for the schematic drawing."""
 
@@ -123,7 +128,7 @@ class PictureAnalyser:
         self._look = FaceLook(finder)
         self._before: NDArray[np.uint8] | None = None
 
-    def numbers(self, bgr: NDArray[np.uint8], t_ms: float, expected_people: int = 1) -> dict[str, Any]:
+    def numbers(self, bgr: NDArray[np.uint8], t_ms: float) -> dict[str, Any]:
         """Return the still's figures as a dictionary that JSON can carry; `picture_measurements` reads it."""
         import cv2  # noqa: PLC0415 - lazy: never to be loaded by the web process
         import numpy as np  # noqa: PLC0415 - lazy: never to be loaded by the web process
@@ -132,7 +137,7 @@ class PictureAnalyser:
 
         luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
         height, width = luma.shape
-        faces = self._look.find(bgr, expected_people)
+        faces = self._look.find(bgr)
         return {
             "t_ms": t_ms,
             "width_px": width,
@@ -156,6 +161,29 @@ class PictureAnalyser:
         if before is None or before.shape != small.shape:
             return None
         return float(np.mean(np.abs(small.astype(np.int16) - before)))
+
+
+def face_rows(bgr: NDArray[np.uint8], faces: Sequence[Face]) -> list[dict[str, float | None]]:
+    """Return the figures of `faces`, found by any finder, as a still's numbers carry them; too small ones are left."""
+    import cv2  # noqa: PLC0415 - lazy: never to be loaded by the web process
+    import numpy as np  # noqa: PLC0415 - lazy: never to be loaded by the web process
+
+    from probes.looking import MIN_FACE_PX  # noqa: PLC0415 - loads numpy
+
+    luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+    return [_face_numbers(luma, face) for face in faces if face.height >= MIN_FACE_PX]
+
+
+def wants_second_look(still: _Numbers, expected_people: int) -> bool:
+    """Whether people are missing in an upright picture that shows anything at all: then a surer detector may look."""
+    light = finite((still.get("luma_p99"),))
+    seen_anything = bool(light) and light[0] >= BLACK_LUMA
+    return len(_faces(still)) < expected_people and not still.get("rotation_deg") and seen_anything
+
+
+def with_second_look(still: _Numbers, faces: Sequence[_Numbers]) -> _Numbers:
+    """Return the still's numbers with the faces of the second look, where it saw more."""
+    return {**still, "faces": list(faces)} if len(faces) > len(_faces(still)) else still
 
 
 def _face_numbers(luma: NDArray[np.uint8], face: Face) -> dict[str, float | None]:

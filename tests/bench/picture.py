@@ -54,7 +54,7 @@ def run(*, quick: bool = False) -> list[Figure]:
 
 def codes(picture: Picture, *, expected: int = 1, code_of: str | None = None) -> list[str]:
     """Return the advice that the profile gives for this picture alone, most important first."""
-    numbers = PictureAnalyser(data.finder()).numbers(picture, 0.0, expected)
+    numbers = PictureAnalyser(data.finder()).numbers(picture, 0.0)
     measured = {found.check: found for found in picture_measurements([numbers] * 3, expected)}
     results = judge({name: measured[name] for name in CHECKS}, PROFILE)
     found = [check for check in results.checks if check.id in CHECKS and check.outcome in {Outcome.FAIL, Outcome.WARN}]
@@ -84,7 +84,7 @@ def people(quick: bool) -> Iterator[Figure]:
 
 
 def _count(picture: Picture, expected: int) -> int:
-    numbers = PictureAnalyser(data.finder()).numbers(picture, 0.0, expected)
+    numbers = PictureAnalyser(data.finder()).numbers(picture, 0.0)
     return int(picture_measurements([numbers], expected)[2].value or 0)
 
 
