@@ -187,11 +187,10 @@ def _plot(curve: _Curve, words: Words) -> tuple[list[str], float]:
     top = float(TEXT)
     base = top + PLOT
     parts = []
+    grid = 'class="graph-grid" stroke="currentColor" stroke-width="0.3"'
     for level in range(0, LOWEST_DB + 1, 20):
         y = top + PLOT * level / LOWEST_DB
-        parts.append(
-            f'<path class="graph-grid" d="M{AXIS} {y:.1f}H{WIDTH - MARGIN}" stroke="currentColor" stroke-width="0.3"/>'
-        )
+        parts.append(f'<path {grid} d="M{AXIS} {y:.1f}H{WIDTH - MARGIN}"/>')
         parts.append(_text(AXIS - 4, y + 4, words.number(-level), "end"))
     points = " ".join(
         f"{curve.x(place + 0.5):.1f},{top + PLOT * min(level, LOWEST_DB) / LOWEST_DB:.1f}"
