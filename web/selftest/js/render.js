@@ -116,7 +116,8 @@ export function createView({ names }) {
   }
 
   /**
-   * What the test says right now, with a drawing of what to do where there is something to do.
+   * What the test says right now, with a drawing of what to do where there is something to do. The last sentence is the
+   * largest: it says what to do.
    * @param {string} place id of the block @param {"good" | "warn" | "calm" | "running"} tone @param {string} words
    * @param {string} [code] whose drawing is shown instead of the icon
    */
@@ -129,7 +130,13 @@ export function createView({ names }) {
     icon(sign, tone);
     if (code && drawing.dataset.code !== code) draw(drawing, code);
     drawing.dataset.code = code;
-    say(inside(block, "[role=status]"), words);
+    const said = inside(block, "[role=status]");
+    if (said.textContent === words) return;
+    const [, why = "", what = words] = (tone !== "calm" && /^(.*[.!?]\s)(\S[^.!?]*[.!?])$/.exec(words)) || [];
+    const reason = document.createElement("span");
+    reason.className = "why";
+    say(reason, why);
+    said.replaceChildren(reason, what);
   }
 
   /** @param {State} state */
