@@ -10,7 +10,7 @@
  */
 
 /** How long after the digits their echo may still come, and ring, ms. */
-const TAIL_MS = 900;
+const TAIL_MS = 1000;
 /** How long the page waits for the end of that, ms: the recorder may have stopped. */
 const PATIENCE_MS = 6000;
 
