@@ -44,6 +44,8 @@ SIDE_LOBE: Final = 1.5
 """... and this far over a side lobe of the strongest one ..."""
 OVER_CHANCE: Final = 3.0
 """... and this far over chance."""
+CLEAR: Final = 4.0
+"""Where its delay is known, an echo is heard that has this many times the energy of chance."""
 LEAST_DB: Final = -100.0
 CERTAIN: Final = 50.0
 """Where nothing was heard, an echo of this many times the energy of chance would have been (own rooms, tuning part)."""
@@ -97,9 +99,7 @@ def echo_of(heard: Samples, played: Samples, delay_ms: float | None = None) -> E
     return found
 
 
-def _echo(
-    cross: Spectrum, source: Spectrum, weight: NDArray[np.float64], share: float, delay_ms: float | None
-) -> Echo:
+def _echo(cross: Spectrum, source: Spectrum, weight: NDArray[np.float64], share: float, delay_ms: float | None) -> Echo:
     """Return the echo with one strength of regularisation, from the cross spectrum of what was played and heard."""
     power = weight * np.abs(source) ** 2
     plain = power + share * float(np.sum(power) / np.sum(weight))
@@ -115,6 +115,8 @@ def _echo(
         return Echo(_db(CERTAIN * chance / whole), None)
     start = max(0, arrival - int(LEAD_S * RATE_HZ))
     energy = _energy(later[start : start + tail], source, weight)
+    if known is not None and energy < CLEAR * chance:
+        return Echo(_db(CERTAIN * chance / whole), None)
     return Echo(_db(max(energy - chance, 0.1 * energy) / whole), 1000.0 * arrival / RATE_HZ)
 
 
@@ -124,7 +126,8 @@ def echo_measurement(
     """Return ``microphone.echo``: what came back of the spoken `digits`, dB relative to what was played.
 
     `starts_ms` says when each digit's onset was played, ms after the first sample of `heard`. An echo canceller learns
-    from the first digit, so the level is that of the others where there are any.
+    from the first digit, so the level, and whether an echo is ``heard``, are those of the others where there are any;
+    ``sounded`` says that the microphone heard any of it at all, and ``first_db`` how loud the first one came back.
     """
     starts = finite(starts_ms)
     words = [from_onset(digit) for digit in digits]
@@ -134,15 +137,22 @@ def echo_measurement(
     gain = 10.0 ** (gain_db / 20.0)
     sound = np.asarray(heard[: int(LONGEST_S * RATE_HZ)], np.float64)
     played = _line(len(sound), words, starts, gain)
-    whole = echo_of(sound, played)
-    rest = whole
-    if len(words) > 1:
-        begin = int(starts[1] * RATE_HZ / 1000)
-        rest = echo_of(sound[begin:], played[begin:], whole.delay_ms if whole else None)
-    if whole is None or rest is None:
+    if not np.any(sound):
+        return not_measured("microphone.echo", "no_value", "db")
+    second = int(starts[1] * RATE_HZ / 1000) if len(words) > 1 else 0
+    looks = [echo_of(sound, played), echo_of(sound[:second], played[:second])] if second else [echo_of(sound, played)]
+    delay_ms = next((look.delay_ms for look in looks if look and look.is_heard), None)
+    learned = echo_of(sound[second:], played[second:], delay_ms)
+    first = looks[-1]
+    if learned is None or first is None:
         return not_measured("microphone.echo", "too_few_samples", "db")
-    details = {"heard": whole.is_heard, "delay_ms": whole.delay_ms, "first_db": whole.level_db}
-    return Measurement("microphone.echo", rest.level_db, "db", samples=len(words), details=details)
+    details = {
+        "heard": learned.is_heard,
+        "sounded": learned.is_heard or delay_ms is not None,
+        "delay_ms": learned.delay_ms if delay_ms is None else delay_ms,
+        "first_db": first.level_db,
+    }
+    return Measurement("microphone.echo", learned.level_db, "db", samples=len(words), details=details)
 
 
 def _line(count: int, words: Sequence[NDArray[np.float64]], starts_ms: Sequence[float], gain: float) -> Samples:
@@ -181,7 +191,7 @@ def _envelope(response: Samples) -> NDArray[np.float64]:
 def _widest(envelope: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the largest value within the smoothing's width of each."""
     width = int(SMOOTH_S * RATE_HZ)
-    return np.max([np.roll(envelope, shift) for shift in range(-width, width + 1, 4)], axis=0)
+    return np.asarray(np.max([np.roll(envelope, shift) for shift in range(-width, width + 1, 4)], axis=0))
 
 
 def _energy(response: Samples, spectrum: Spectrum, weight: NDArray[np.float64]) -> float:

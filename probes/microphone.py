@@ -241,6 +241,7 @@ def _level_measurement(windows: Sequence[_Window], page: RawFigures, floor: floa
         "peak_dbfs": page.peak_dbfs if page.blocks else _peak_dbfs(windows),
         "noise_floor_dbfs": floor,
         "processed": page.processed,
+        "muted": page.muted,
     }
     speech = [window.power for window in windows if window.speech]
     if len(speech) >= MIN_SPEECH_WINDOWS:

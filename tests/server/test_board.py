@@ -34,9 +34,9 @@ FIGURES = {
     "camera.backlight": 0.4, "camera.people": 1.0, "camera.framing": 30.0, "microphone.level": -22.0,
     "microphone.speech": 2.2, "microphone.clipping": 0.0, "microphone.noise": -61.7, "microphone.dropouts": 0.0,
     "microphone.hum": 0.0, "microphone.bandwidth": 7400.0, "camera.sharpness": 3.0, "camera.noise": 2.0,
-    "network.rtt": 48.13, "network.rtt_loaded": 3.0, "network.jitter_up": 2.0, "network.jitter_down": 2.0,
-    "network.loss_up": 0.0, "network.loss_down": 0.0, "network.throughput_up": 4.0, "network.throughput_down": 4.0,
-    "network.setup_time": 300.0,
+    "microphone.echo": -62.0, "network.rtt": 48.13, "network.rtt_loaded": 3.0, "network.jitter_up": 2.0,
+    "network.jitter_down": 2.0, "network.loss_up": 0.0, "network.loss_down": 0.0, "network.throughput_up": 4.0,
+    "network.throughput_down": 4.0, "network.setup_time": 300.0,
 }  # fmt: skip
 CALM = {"server_lag_p99_ms": 1.5, "device_lag_p99_ms": 4.0}
 CLEAN = {**CALM, "worst_200ms_pct": 0.0, "events": 0}
@@ -53,6 +53,7 @@ DETAILS = {
     "microphone.present": {"device_class": "bluetooth_headset"},
     "microphone.equipment": {"headset": True, "noise_dbfs": -61.7, "snr_db": 38.0},
     "microphone.hum": {"level_dbfs": -90.0},
+    "microphone.echo": {"heard": False, "delay_ms": None},
     "microphone.level": {"digital_zero_pct": 0.0, "processed": False},
     "microphone.noise": {"processed": False},
     "microphone.speech": {

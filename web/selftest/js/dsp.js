@@ -139,7 +139,8 @@ export class BlockMeter {
   }
 }
 
-const OUT_HZ = 16000;
+/** What goes to the server. */
+export const OUT_HZ = 16000;
 /** Zero crossings of the filter on each side; 24 keeps aliasing under -60 dB. */
 const CROSSINGS = 24;
 /** Positions between two input samples for which the filter is tabled. */
@@ -176,6 +177,8 @@ export class Resampler {
     this.half = Math.ceil(CROSSINGS / (2 * cutoff));
     this.table = filterTable(cutoff, this.half);
     this.step = rate_hz / OUT_HZ;
+    /** How much earlier than its place among the samples that come out something was in those that came in, ms. */
+    this.early_ms = (1000 * this.half) / rate_hz;
     this.history = new Float32Array(2 * this.half);
     this.position = this.half;
   }

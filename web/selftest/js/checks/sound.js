@@ -33,13 +33,13 @@ export class ZeroWatch {
 }
 
 /**
- * @param {{ recorder: Recorder, processed: boolean, device_class?: string, clock: Clock, signal: AbortSignal,
- *   mark: (step: string, t_ms: number) => void, sendPcm: (t_ms: number, samples: Int16Array) => void,
+ * @param {{ recorder: Recorder, processed: boolean, muted?: () => boolean, device_class?: string, clock: Clock,
+ *   signal: AbortSignal, mark: (step: string, t_ms: number) => void, sendPcm: (t_ms: number, samples: Int16Array) => void,
  *   onHint: (handler: (hint: Hint) => void) => () => void, asked: () => "next" | "more" | null,
  *   onProgress: (progress: Progress) => void }} options
- * @returns {Promise<{ blocks: Block[], processed: boolean, sample_rate_hz: number, device_class?: string, ended_by: "heard" | "timeout" | "next" }>}
+ * @returns {Promise<{ blocks: Block[], processed: boolean, muted: boolean, sample_rate_hz: number, device_class?: string, ended_by: "heard" | "timeout" | "next" }>}
  */
-export async function run({ recorder, processed, device_class, clock, signal, mark, sendPcm, onHint, asked, onProgress }) {
+export async function run({ recorder, processed, muted = () => false, device_class, clock, signal, mark, sendPcm, onHint, asked, onProgress }) {
   /** @type {Block[]} */
   const blocks = [];
   const zeros = new ZeroWatch();
@@ -64,7 +64,7 @@ export async function run({ recorder, processed, device_class, clock, signal, ma
       tell({ stage: "quiet", again: true });
       await quiet({ recorder, clock, signal, mark, asked, tell });
     }
-    const figures = { blocks: blocks.slice(-MAX_BLOCKS), processed, sample_rate_hz: recorder.sampleRate, ended_by };
+    const figures = { blocks: blocks.slice(-MAX_BLOCKS), processed, muted: muted(), sample_rate_hz: recorder.sampleRate, ended_by };
     return device_class ? { ...figures, device_class } : figures;
   } finally {
     recorder.listen(null, null);
