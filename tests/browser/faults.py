@@ -14,6 +14,7 @@ from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
 from readiness.texts import catalogue
 from reports.advice import advice_key
+from reports.render.sketches import DRAWN_DETAILS
 from tests.browser.conftest import ARGUMENTS, CLIP_FOLDER, LiveServer
 from tests.browser.person import PRESS_NEXT_OF_PICTURE, SAYS_ONE_OF, Person, check, plain
 from tests.data.clips import camera_clip, microphone_clip
@@ -74,6 +75,7 @@ MICROPHONE_FAULTS = [
     Fault("telephone", "microphone.bandwidth", "microphone.telephone", live=False),
 ]
 HINT_S = 12.0
+OTHERS = ("network.", "media.", "practical.")
 SPEAK_S = 8.0
 """How long a person who is not heard goes on, s."""
 
@@ -156,10 +158,16 @@ async def _told(person: Person, report: dict[str, Any], fault: Fault) -> list[tu
         if not passed:
             _say(f"{fault.clip}: {one}")
         return [("good", passed)]
+    told = {
+        name for found in report["checks"] for name in found.get("details") or {} if not found["id"].startswith(OTHERS)
+    }
+    unsaid = {name for name in told - DRAWN_DETAILS if f"detail.{name}" not in catalogue(person.lang)}
+    if unsaid:
+        _say(f"support has no words for {sorted(unsaid)}")
     right = one["outcome"] in {"fail", "warn"} and one["advice"] == fault.advice
     if not right:
         _say(f"{fault.clip}: {one}, advice {report['advice']}")
-    return [("finding", right), ("words", await _in_words(person, report["advice"], fault.advice))]
+    return [("finding", right), ("words", not unsaid and await _in_words(person, report["advice"], fault.advice))]
 
 
 async def _in_words(person: Person, told: Sequence[str], code: str) -> bool:

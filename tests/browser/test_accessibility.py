@@ -77,7 +77,10 @@ def _report(verdict: str, *advice: str) -> dict[str, Any]:
         "microphone.present": Measurement("microphone.present", "present", details={"device_class": "headset"}),
         "camera.framing": Measurement(
             "camera.framing", 15.0, "pct", samples=3,
-            details={"top_margin": 0.5, "bottom_margin": 2.0, "offset_x_pct": 0.0, "eye_line_pct": 40.0},
+            details={
+                "top_margin": 0.5, "bottom_margin": 2.0, "offset_x_pct": 0.0, "eye_line_pct": 40.0,
+                "expected_people": 1, "largest_pct": 15.0,
+            },
         ),
         "network.path": Measurement("network.path", "none"),
         "microphone.clipping": Measurement("microphone.clipping", 0.0, "pct", samples=100),
