@@ -43,6 +43,7 @@ PICTURE_FAULTS = [
     Fault("grainy", "camera.noise", "camera.noisy_light", live=False),
     Fault("backlit", "camera.backlight", "camera.backlit"),
     Fault("face_dark", "camera.backlight", "camera.face_dark"),
+    Fault("silhouette", "camera.backlight", "camera.face_dark"),
     Fault("empty_room", "camera.people", "camera.nobody"),
     Fault("turned", "camera.people", "camera.rotated"),
     Fault("someone_at_edge", "camera.people", "camera.someone_at_edge"),
@@ -116,11 +117,11 @@ async def _walked(
         if shots:
             await person.page.screenshot(path=shots / f"{picture.clip}-{lang}.png")
     elif not picture.advice:
-        await person.wait_step("sound")
+        await person.wait_step("sound", "speaker")
     else:
         await person.page.wait_for_timeout(3000)
     await person.page.evaluate(PRESS_NEXT_OF_PICTURE)
-    await person.wait_step("sound", "answer")
+    await person.wait_step("sound", "speaker", "answer")
     try:
         await person.wait_step("speaker", timeout_s=3 + SPEAK_S)
     except PlaywrightTimeoutError:
@@ -144,7 +145,7 @@ async def _hinted(person: Person, code: str) -> bool:
     try:
         await person.wait_until(SAYS_ONE_OF, ["#picture-hint", expected], timeout_s=HINT_S)
     except PlaywrightTimeoutError:
-        _say(f"{code}: the page said {await person.reads('#picture-hint')!r}")
+        _say(f"{code}: the page said {await person.page.text_content('#picture-hint')!r}")
         return False
     drawn = await person.page.get_attribute("#picture-told svg.drawing:not([hidden])", "data-code")
     return bool(drawn == code)

@@ -89,6 +89,8 @@ class Scene:
     """False is a camera that sends one even colour."""
     neighbour_x: float | None = None
     """Where a second person is, who may be cut by the edge."""
+    lamp_luma: float = 0.0
+    """Of something bright in a lower corner, that lights nobody's face."""
     shrunk_to: int = HEIGHT
     """Height of the clip in px; 640x480 is its shape."""
     fps: int = FPS
@@ -109,7 +111,8 @@ CAMERAS: Final = {
     "low_down": Scene(face_share=0.22, eye_y=0.68),
     "high_up": Scene(face_share=0.20, eye_y=0.14),
     "off_other_side": Scene(face_x=0.20),
-    "face_dark": Scene(person_gain=0.5, gain=0.5),
+    "face_dark": Scene(person_gain=0.72, gain=0.3, lamp_luma=170.0),
+    "silhouette": Scene(person_gain=0.2, gain=0.55),
     "over_exposed": Scene(gain=2.6),
     "haze": Scene(veil=0.72),
     "grainy": Scene(gain=0.6, noise_sigma=14.0),
@@ -191,6 +194,8 @@ def _exposed(picture: NDArray[np.float64], scene: Scene, random: np.random.Gener
     if scene.blur_px:
         lit = np.asarray(cv2.GaussianBlur(lit, (0, 0), scene.blur_px), np.float64)
     lit = lit * (1 - scene.veil) + 200.0 * scene.veil
+    if scene.lamp_luma:
+        lit[300:, 500:] = scene.lamp_luma
     noise = random.normal(0.0, scene.noise_sigma, (HEIGHT, WIDTH, 1))
     exposed = np.clip(np.rint(lit + noise), 0, 255).astype(np.uint8)
     if not scene.quarter_turns:
