@@ -140,9 +140,8 @@ class SoundGuidance:
 
 
 def _rank(check: CheckResult) -> tuple[int, int]:
-    """Light first, for it may be why nobody is seen; then failures before warnings, then the order of telling."""
-    is_first = check.outcome is Outcome.FAIL or check.id == PICTURE_CHECKS[0]
-    return (0 if is_first else 1, (*PICTURE_CHECKS, *ADVISED_CHECKS).index(check.id))
+    """Failures before warnings, then the order in which they are told."""
+    return (0 if check.outcome is Outcome.FAIL else 1, (*PICTURE_CHECKS, *ADVISED_CHECKS).index(check.id))
 
 
 def _figures(check: CheckResult) -> dict[str, Any]:

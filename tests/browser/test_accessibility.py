@@ -122,6 +122,9 @@ STATES: dict[str, dict[str, Any]] = {
     "quiet": {"step": "sound", "sound": {"stage": "quiet", "left_s": 3, "level_dbfs": -60}},
     "speak": {"step": "sound", "sound": {"stage": "speak", "level_dbfs": -20}},
     "muted": {"step": "sound", "sound": {"stage": "speak", "level_dbfs": -90, "silent": True}},
+    "not heard yet": {"step": "sound", "sound": {"stage": "speak", "level_dbfs": -55, "faint": True}},
+    "quiet again": {"step": "sound", "sound": {"stage": "quiet", "left_s": 2, "level_dbfs": -40, "again": True}},
+    "obeyed": {"step": "picture", "hint": "camera.tilt_up", "hintValues": {"obeyed": True}},
     "speaker waits": {"step": "speaker", "speaker": SPEAKER | {"state": "waiting"}},
     "speaker": {"step": "speaker", "speaker": SPEAKER | {"state": "played", "note": "wrong"}},
     "network": {
