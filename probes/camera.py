@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 __all__ = [
     "PictureAnalyser",
     "decode_still",
+    "face_rows",
     "frame_rate_measurement",
     "frozen_measurement",
     "noise_measurement",
     "picture_measurements",
+    "wants_second_look",
+    "with_second_look",
 ]
 
 MAX_STILL_BYTES: Final = 64_000
@@ -63,6 +66,8 @@ _LIGHT_DETAILS: Final = (
 )
 EDGE_MARGIN: Final = 0.05
 """A face nearer to the left or right edge than this share of its width is cut by it: boxes end at the edge."""
+BLACK_LUMA: Final = 20
+"""Under this 99th percentile of luma there is nothing to be seen."""
 MAX_DRAWN_FACES: Final = 12
 """Most faces whose places are kept for the schematic drawing."""
 
@@ -123,7 +128,7 @@ class PictureAnalyser:
         self._look = FaceLook(finder)
         self._before: NDArray[np.uint8] | None = None
 
-    def numbers(self, bgr: NDArray[np.uint8], t_ms: float, expected_people: int = 1) -> dict[str, Any]:
+    def numbers(self, bgr: NDArray[np.uint8], t_ms: float) -> dict[str, Any]:
         """Return the still's figures as a dictionary that JSON can carry; `picture_measurements` reads it."""
         import cv2  # noqa: PLC0415 - lazy: never to be loaded by the web process
         import numpy as np  # noqa: PLC0415 - lazy: never to be loaded by the web process
@@ -132,7 +137,7 @@ class PictureAnalyser:
 
         luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
         height, width = luma.shape
-        faces = self._look.find(bgr, expected_people)
+        faces = self._look.find(bgr)
         return {
             "t_ms": t_ms,
             "width_px": width,
@@ -156,6 +161,29 @@ class PictureAnalyser:
         if before is None or before.shape != small.shape:
             return None
         return float(np.mean(np.abs(small.astype(np.int16) - before)))
+
+
+def face_rows(bgr: NDArray[np.uint8], faces: Sequence[Face]) -> list[dict[str, float | None]]:
+    """Return the figures of `faces`, found by any finder, as a still's numbers carry them; too small ones are left."""
+    import cv2  # noqa: PLC0415 - lazy: never to be loaded by the web process
+    import numpy as np  # noqa: PLC0415 - lazy: never to be loaded by the web process
+
+    from probes.looking import MIN_FACE_PX  # noqa: PLC0415 - loads numpy
+
+    luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+    return [_face_numbers(luma, face) for face in faces if face.height >= MIN_FACE_PX]
+
+
+def wants_second_look(still: _Numbers, expected_people: int) -> bool:
+    """Whether people are missing in an upright picture that shows anything at all: then a surer detector may look."""
+    light = finite((still.get("luma_p99"),))
+    seen_anything = bool(light) and light[0] >= BLACK_LUMA
+    return len(_faces(still)) < expected_people and not still.get("rotation_deg") and seen_anything
+
+
+def with_second_look(still: _Numbers, faces: Sequence[_Numbers]) -> _Numbers:
+    """Return the still's numbers with the faces of the second look, where it saw more."""
+    return {**still, "faces": list(faces)} if len(faces) > len(_faces(still)) else still
 
 
 def _face_numbers(luma: NDArray[np.uint8], face: Face) -> dict[str, float | None]:
@@ -194,7 +222,7 @@ def picture_measurements(stills: Sequence[_Numbers], expected_people: int = 1) -
         backlight = not_measured("camera.backlight", "no_face", "stops")
         framing = not_measured("camera.framing", "no_face", "pct")
         return [light, backlight, people, framing, not_measured("camera.sharpness", "no_face", "ratio")]
-    return [light, _backlight(stills), people, _framing(stills), _sharpness(stills)]
+    return [light, _backlight(stills), people, _framing(stills, expected_people), _sharpness(stills)]
 
 
 def noise_measurement(sigmas: Sequence[float]) -> Measurement:
@@ -268,31 +296,42 @@ def _backlight(stills: Sequence[_Numbers]) -> Measurement:
         "face_luma": over_faces("luma"),
         "background_luma": over_faces("background_luma"),
         "face_clipped_pct": over_faces("clipped_pct"),
+        "frame_clipped_pct": _median_of(seen, "frame_clipped_pct"),
     }
     return Measurement("camera.backlight", value, "stops", samples=len(seen), details=details)
 
 
-def _framing(stills: Sequence[_Numbers]) -> Measurement:
-    """Return the height of each still's main face in percent of the frame, and where that face is."""
-    largest = [_main_face(still) for still in stills if _faces(still)]
-    offsets = [offset for face in largest if (offset := _offset(face)) is not None]
-    value = _median_of(largest, "height_pct")
+def _framing(stills: Sequence[_Numbers], expected: int) -> Measurement:
+    """Return the height of the face that matters in percent of the frame, and where it is.
+
+    One person: that of the main face. Several: the smallest of them, and the place of their middle.
+    """
+    seen = [_row(still, expected) for still in stills if _faces(still)]
+    value = _median_of(seen, "height_pct")
     if value is None:
         return not_measured("camera.framing", "no_face", "pct")
-    details: _Details = {
-        "offset_x_pct": median(offsets),
-        "top_margin": _median_of(largest, "top_margin"),
-        "eye_line_pct": _median_of(largest, "eye_line_pct"),
-        "bottom_margin": _median_of(largest, "bottom_margin"),
-        "side_margin": _median_of(largest, "side_margin"),
+    names = ("offset_x_pct", "top_margin", "eye_line_pct", "bottom_margin", "side_margin", "largest_pct")
+    details: _Details = {name: _median_of(seen, name) for name in names}
+    return Measurement(
+        "camera.framing", value, "pct", samples=len(seen), details={**details, "expected_people": expected}
+    )
+
+
+def _row(still: _Numbers, expected: int) -> _Numbers:
+    """Return what a still says of the place of the people in it."""
+    main = _main_face(still)
+    faces = sorted(_faces(still), key=_area, reverse=True)[:expected] if expected > 1 else [main]
+    sides = [place for face in faces if (place := pair(face.get("x_pct"), face.get("width_pct")))]
+    middle = [min(x for x, _ in sides) + max(x + width for x, width in sides)] if sides else []
+    return {
+        "height_pct": min(finite(face.get("height_pct") for face in faces), default=None),
+        "largest_pct": max(finite(face.get("height_pct") for face in faces), default=None),
+        "offset_x_pct": middle[0] / 2 - 50.0 if middle else None,
+        "top_margin": min(finite(face.get("top_margin") for face in faces), default=None),
+        "bottom_margin": min(finite(face.get("bottom_margin") for face in faces), default=None),
+        "side_margin": min(finite(face.get("side_margin") for face in faces), default=None),
+        "eye_line_pct": median(finite(face.get("eye_line_pct") for face in faces)),
     }
-    return Measurement("camera.framing", value, "pct", samples=len(largest), details=details)
-
-
-def _offset(face: _Numbers) -> float | None:
-    """Return how far the face's centre is to the right of the frame's, in percent of the frame's width."""
-    place = pair(face.get("x_pct"), face.get("width_pct"))
-    return place[0] + place[1] / 2 - 50.0 if place else None
 
 
 def _main_face(still: _Numbers) -> _Numbers:

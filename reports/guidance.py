@@ -14,7 +14,7 @@ from typing import Any
 from probes.camera import frozen_measurement, picture_measurements
 from probes.measurement import Measurement
 from reports.model import CheckResult, Outcome
-from reports.profile import Profile
+from reports.profile import CheckRule, Profile
 from reports.verdict import judge_check
 
 __all__ = ["GOOD", "HEARD", "LISTENING", "Hint", "PictureGuidance", "SoundGuidance", "picture_window"]
@@ -39,7 +39,7 @@ LISTENING = "listening"
 class Hint:
     """What to show now: a check, an advice code (or `GOOD`, `HEARD`, `LISTENING`) and figures for the page.
 
-    `values` says ``obeyed`` where the fault that was shown before is gone.
+    `values` says ``obeyed: True`` where the fault that was shown before is gone: the page may thank for it.
     """
 
     check: str
@@ -82,7 +82,7 @@ class PictureGuidance:
         if len(self._stills) < WINDOW_STILLS:
             return None
         measured = {m.check: m for m in self._measure()}
-        judged = [judge_check(measured[name], self._profile.checks[name]) for name in self._asked(measured)]
+        judged = [judge_check(measured[name], self._rule(name)) for name in self._asked(measured)]
         faults = [check for check in judged if check.outcome in {Outcome.FAIL, Outcome.WARN} and check.advice]
         self._faults = frozenset(check.advice or "" for check in faults)
         if faults:
@@ -91,6 +91,14 @@ class PictureGuidance:
         if all(check.outcome is Outcome.PASS for check in judged if check.id in PICTURE_CHECKS):
             return Hint(check="camera", code=GOOD)
         return None
+
+    def _rule(self, name: str) -> CheckRule:
+        """Return the check's rule; what is shown now has to be mended by a little more than the limit."""
+        rule = self._profile.checks[name]
+        if self._shown is None or self._shown.check != name:
+            return rule
+        code = self._shown.code
+        return replace(rule, rules=tuple(one.lenient() if one.advice == code else one for one in rule.rules))
 
     def _measure(self) -> list[Measurement]:
         found = picture_measurements(picture_window(self._stills), expected_people=self._expected_people)

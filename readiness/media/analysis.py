@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Protocol
 
 from probes.measurement import Measurement
 from readiness.media.limits import MAX_EAR_BYTES, MAX_PCM_BYTES, MAX_STILL_BYTES, SOUND_INTERVAL_S
@@ -23,7 +23,12 @@ __all__ = ["Analysis"]
 _NICENESS = 10
 _MAX_PIECES = 120
 """Pieces of sound waiting; at two a second a minute's worth."""
-Emit = Callable[[Mapping[str, Any]], None]
+
+
+class Emit(Protocol):
+    """Sends one message, with bytes where a message has some."""
+
+    def __call__(self, message: Mapping[str, Any], payload: bytes = b"", /) -> None: ...
 
 
 class Analysis:
@@ -124,11 +129,12 @@ class Analysis:
         """Analyse the next piece of sound, or else the waiting still."""
         if self._pieces:
             answer = await self._submit(self._hear, *self._pieces.popleft())
-        else:
+            if answer:
+                self._emit(answer)
+        elif self._still:
             still, self._still = self._still, None
-            answer = await self._submit(self._look, *still) if still else None
-        if answer:
-            self._emit(answer)
+            answer = await self._submit(self._look, *still)
+            self._emit(answer, still[1] if answer.get("look_again") else b"")
 
     def _submit(self, work: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
         """Run `work` in the thread. Where not even a thread can be had, the memory is used up."""
@@ -141,7 +147,8 @@ class Analysis:
     def _look(self, t_ms: int, jpeg: bytes, expected_people: int) -> dict[str, Any]:
         try:
             picture = self._load_picture()
-            return {"op": "still", "t_ms": t_ms, "numbers": picture(jpeg, t_ms, expected_people)}
+            numbers, look_again = picture(jpeg, t_ms, expected_people)
+            return {"op": "still", "t_ms": t_ms, "numbers": numbers, "look_again": look_again}
         except MemoryError:
             self._on_memory_error()
             raise
@@ -180,13 +187,18 @@ class Analysis:
         except Exception:  # noqa: BLE001 - said with the first still or sound instead
             return
 
-    def _load_picture(self) -> Callable[[bytes, int, int], dict[str, Any]]:
+    def _load_picture(self) -> Callable[[bytes, int, int], tuple[dict[str, Any], bool]]:
         if self._picture is None:
-            from probes.camera import PictureAnalyser, decode_still  # noqa: PLC0415 - heavy, and in the thread
+            from probes.camera import PictureAnalyser, decode_still, wants_second_look  # noqa: PLC0415 - heavy
             from probes.faces import FaceFinder  # noqa: PLC0415
 
             analyser = PictureAnalyser(FaceFinder())
-            self._picture = lambda jpeg, t_ms, people: analyser.numbers(decode_still(jpeg), t_ms, people)
+
+            def look(jpeg: bytes, t_ms: int, expected_people: int) -> tuple[dict[str, Any], bool]:
+                numbers = analyser.numbers(decode_still(jpeg), t_ms)
+                return numbers, wants_second_look(numbers, expected_people)
+
+            self._picture = look
         return self._picture  # type: ignore[no-any-return]
 
     def _load_sound(self) -> Any:

@@ -4,7 +4,8 @@ To the worker: start{addresses, ports, budget} · offer{sdp, path} · still{t_ms
 ear{t_ms}+s16le · mark{step, t_ms} · net{step: idle|load|mark, ...} ·
 finish{phase: sound|echo|clock|downlink|uplink, data} · stop.
 From it: ready · alive{loop_lag_ms, cpu_s} · answer{sdp, path} or rejected{code, path} · peer{state, code, setup_ms} ·
-still{t_ms, numbers} or still_rejected{t_ms, code}, one for each still · sound{t_ms, numbers} ·
+still{t_ms, numbers, look_again}, with its JPEG where people are missing, or still_rejected{t_ms, code}, one for each
+still · sound{t_ms, numbers} ·
 pcm_rejected{t_ms, code} ·
 net{phase, state, values, code} (see `network`) ·
 measured{phase, measurements, numbers} or measured{phase, measurements: [], error} · failed{of, error} · bye{...}.
@@ -119,11 +120,11 @@ class Worker:
                 await self._writer.drain()
         return 0
 
-    def emit(self, message: Mapping[str, Any]) -> None:
+    def emit(self, message: Mapping[str, Any], payload: bytes = b"", /) -> None:
         """Send one message to the web process."""
         if self._writer.transport.get_write_buffer_size() > _MAX_UNSENT_BYTES:
             os._exit(1)
-        self._writer.write(encode_frame(message))
+        self._writer.write(encode_frame(message, payload))
 
     def loop_failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Count what went wrong in a callback or a forgotten task. Says nothing of its text: it may hold addresses."""

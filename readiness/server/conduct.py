@@ -13,12 +13,19 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from probes.camera import frame_rate_measurement, frozen_measurement, noise_measurement, picture_measurements
+from probes.camera import (
+    frame_rate_measurement,
+    frozen_measurement,
+    noise_measurement,
+    picture_measurements,
+    with_second_look,
+)
 from probes.capture import device_measurements
 from probes.measurement import Measurement
 from probes.path import path_measurements, relay_measurements
 from probes.speaker import speaker_measurement
 from readiness.logs import log_event
+from readiness.media.heavy import Heavy
 from readiness.media.pool import MediaWorker
 from readiness.server.headroom import Downstream, Upstream
 from readiness.server.phases import PHASE_CHECKS, died, phase_json
@@ -34,6 +41,8 @@ RESULT_TIMEOUT_S = 8.0
 """The worker has its figures by then, or the step counts as died."""
 STILLS_SETTLE_S = 2.0
 """How long the last stills may take after the picture step ended."""
+LOOK_AGAIN_S = 1.0
+"""How long a still waits for the helper's second look, s; usually 0.2."""
 SKIPS = {"no_sound": SkipReason.NO_SOUND, "declined": SkipReason.DECLINED}
 MAX_EVENTS = 40
 LONGEST_LINE_S = 90.0
@@ -72,6 +81,7 @@ class SelfTestRun:
         phases: dict[str, Mapping[str, Any]],
         digits: Sequence[Sequence[int]],
         lines: asyncio.Semaphore,
+        heavy: Heavy,
     ) -> None:
         self._digits = digits
         self._profile, self._expected_people = profile, expected_people
@@ -90,6 +100,8 @@ class SelfTestRun:
         self._downstream = Downstream(send_bytes)
         self._upstream: Upstream | None = None
         self._lines = lines
+        self._heavy = heavy
+        self._looked: asyncio.Queue[tuple[Mapping[str, Any], bytes]] = asyncio.Queue()
         self._place: asyncio.Task[bool] | None = None
         self._place_ends: asyncio.TimerHandle | None = None
         self._loading: set[str] = set()
@@ -146,17 +158,17 @@ class SelfTestRun:
 
     async def follow_worker(self) -> None:
         """Handle the worker's messages until it ends. Raises WorkerLost."""
-        async for message, _payload in self._worker.messages():
-            await self._on_worker(message)
+        self._spawn(self._follow_stills())
+        async for message, payload in self._worker.messages():
+            await self._on_worker(message, payload)
         raise WorkerLost(self._worker.end_cause or "worker_died")
 
-    async def _on_worker(self, message: Mapping[str, Any]) -> None:
+    async def _on_worker(self, message: Mapping[str, Any], payload: bytes) -> None:
         match message["op"]:
             case "answer" | "rejected":
                 await self._on_answer(message)
             case "still":
-                await self._on_still_numbers(message["numbers"])
-                self._one_settled()
+                self._looked.put_nowait((message["numbers"], payload))
             case "still_rejected":
                 self._one_settled()
             case "sound":
@@ -192,6 +204,20 @@ class SelfTestRun:
         self._stills_out -= 1
         if self._stills_out <= 0:
             self._settled.set()
+
+    async def _follow_stills(self) -> None:
+        """Take the stills' numbers in their order; where people are missing the shared helper looks first.
+
+        A still that others already wait behind goes without: hints must not lag.
+        """
+        while True:
+            numbers, jpeg = await self._looked.get()
+            if jpeg and "picture" not in self.phases and self._looked.empty():
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_AGAIN_S):
+                        numbers = with_second_look(numbers, await self._heavy.ask("faces", jpeg) or ())
+            await self._on_still_numbers(numbers)
+            self._one_settled()
 
     async def _on_still_numbers(self, numbers: Mapping[str, Any]) -> None:
         self._stills.append(numbers)

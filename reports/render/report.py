@@ -78,9 +78,12 @@ def _equipment(body: Mapping[str, Any], words: Words) -> list[tuple[str, str]]:
         if check.get("value") == "present"
     }
     return [
-        (words.t(f"check.{name}"), words.first(f"value.{classes[name]}", "value.unknown"))
-        for name in ("camera.present", "microphone.present")
-        if classes.get(name)
+        (
+            words.t(f"check.{device}.present"),
+            words.first(f"equipment.{device}.{classes[f'{device}.present']}", "value.unknown"),
+        )
+        for device in ("camera", "microphone")
+        if classes.get(f"{device}.present")
     ]
 
 

@@ -35,7 +35,7 @@ LOWEST_DB: Final = 80
 """The level is drawn from so far under full scale, dB."""
 PLOT: Final = 120
 """Height of the plot of the level, units."""
-AXIS: Final = 40
+AXIS: Final = 64
 """Room for the numbers left of it, units."""
 SPEECH_BAR: Final = 10
 """Height of the bars under the plot that mark speech, units: seen without telling colours apart."""
@@ -187,15 +187,16 @@ def _plot(curve: _Curve, words: Words) -> tuple[list[str], float]:
     top = float(TEXT)
     base = top + PLOT
     parts = []
+    grid = 'class="graph-grid" stroke="currentColor" stroke-width="0.3"'
     for level in range(0, LOWEST_DB + 1, 20):
         y = top + PLOT * level / LOWEST_DB
-        parts.append(f'<path class="graph-grid" d="M{AXIS} {y:.1f}H{WIDTH - MARGIN}" stroke="currentColor"/>')
+        parts.append(f'<path {grid} d="M{AXIS} {y:.1f}H{WIDTH - MARGIN}"/>')
         parts.append(_text(AXIS - 4, y + 4, words.number(-level), "end"))
     points = " ".join(
         f"{curve.x(place + 0.5):.1f},{top + PLOT * min(level, LOWEST_DB) / LOWEST_DB:.1f}"
         for place, level in enumerate(curve.levels)
     )
-    bar_y = base + 5
+    bar_y = base + 12
     for begin, end in _runs(curve.speech):
         x, width = curve.x(begin), curve.x(end) - curve.x(begin)
         parts.append(

@@ -105,6 +105,11 @@ def finder() -> FaceFinder:
     return FaceFinder()
 
 
+def new_finder() -> FaceFinder:
+    """Return a finder of one's own: loading it is part of a test's cost."""
+    return FaceFinder()
+
+
 @functools.cache
 def photo(name: str) -> Picture:
     """Return the photograph with at most 1280 px on its long side."""
@@ -125,9 +130,9 @@ def scaled(picture: Picture, factor: float) -> Picture:
 
 
 def group(name: str, face_px: float) -> Picture:
-    """Return the photograph with a median face height of `face_px`, on a frame of at least 1280 x 720."""
+    """Return the photograph with a median face height of `face_px`."""
     median = float(np.median([face.height for face in faces_of(name)]))
-    return on_frame(scaled(photo(name), face_px / median), 1280, 720)
+    return scaled(photo(name), face_px / median)
 
 
 def pair(names: tuple[str, str], face_px: float) -> Picture:
@@ -135,7 +140,7 @@ def pair(names: tuple[str, str], face_px: float) -> Picture:
     parts = [scaled(photo(name), face_px / faces_of(name)[0].height) for name in names]
     height = max(part.shape[0] for part in parts)
     canvas = [on_frame(part, part.shape[1], height) for part in parts]
-    return on_frame(np.hstack(canvas), 1280, 720)
+    return np.hstack(canvas)
 
 
 def on_frame(picture: Picture, width: int, height: int) -> Picture:

@@ -73,7 +73,8 @@ async ([lang, phone, change]) => {
 def _report(verdict: str, *advice: str) -> dict[str, Any]:
     """A report with every kind of outcome among its checks."""
     measured = {
-        "camera.present": Measurement("camera.present", "present"),
+        "camera.present": Measurement("camera.present", "present", details={"device_class": "webcam"}),
+        "microphone.present": Measurement("microphone.present", "present", details={"device_class": "headset"}),
         "camera.framing": Measurement(
             "camera.framing", 15.0, "pct", samples=3,
             details={"top_margin": 0.5, "bottom_margin": 2.0, "offset_x_pct": 0.0, "eye_line_pct": 40.0},

@@ -282,9 +282,17 @@ def test_metrics_have_the_names_of_the_profile() -> None:
     light = ("luma_p99", "luma_mean", "luma_std", "luma_p95", "luma_range", "luma_p1", "frame_clipped_pct")
     wanted = {
         "camera.light": light,
-        "camera.backlight": ("value", "background_luma", "face_luma", "face_clipped_pct"),
+        "camera.backlight": ("value", "background_luma", "face_luma", "face_clipped_pct", "frame_clipped_pct"),
         "camera.people": ("value", "missing_people", "edge_people", "rotation_deg"),
-        "camera.framing": ("value", "top_margin", "offset_x_pct", "eye_line_pct", "bottom_margin", "side_margin"),
+        "camera.framing": (
+            "value",
+            "top_margin",
+            "offset_x_pct",
+            "eye_line_pct",
+            "bottom_margin",
+            "largest_pct",
+            "expected_people",
+        ),
         "camera.sharpness": ("value",),
     }
     assert list(found) == list(wanted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import cv2
@@ -10,9 +11,17 @@ import pytest
 import skimage.data
 from numpy.typing import NDArray
 
-from probes.camera import PictureAnalyser, noise_measurement, picture_measurements
+from probes.camera import (
+    PictureAnalyser,
+    face_rows,
+    noise_measurement,
+    picture_measurements,
+    wants_second_look,
+    with_second_look,
+)
 from probes.faces import Face, FaceFinder
 from probes.looking import TURN_EVERY, FaceLook
+from probes.second_look import SecondFinder
 from probes.sharpness import face_sharpness
 from reports.profile import load_profile
 from reports.verdict import judge_check
@@ -33,7 +42,10 @@ def portrait(*, height_pct: float = 30, x_pct: float = 50, eye_pct: float = 40) 
 
 
 def codes(picture: Picture, expected: int = 1) -> dict[str, str | None]:
-    numbers = PictureAnalyser(FINDER).numbers(picture, 0.0, expected)
+    return codes_of(PictureAnalyser(FINDER).numbers(picture, 0.0), expected)
+
+
+def codes_of(numbers: Mapping[str, Any], expected: int = 1) -> dict[str, str | None]:
     found = picture_measurements([numbers] * 3, expected)
     return {one.check: judge_check(one, PROFILE.checks[one.check]).advice for one in found}
 
@@ -102,34 +114,31 @@ def test_an_empty_room_is_not_turned_and_is_searched_only_now_and_then() -> None
     assert codes(np.full((480, 640, 3), 90, np.uint8))["camera.people"] == "camera.nobody"
 
 
-def test_the_second_look_is_taken_only_when_people_are_missing() -> None:
-    """A consultation of one never pays for it; a huge still is never enlarged."""
-
-    class Counting:
-        def __init__(self) -> None:
-            self.shapes: list[tuple[int, ...]] = []
-
-        def find(self, bgr: Picture) -> list[Face]:
-            self.shapes.append(bgr.shape[:2])
-            return [Face(10, 10, 40, 50, 0.9, ((1.0, 1.0),) * 5)]
-
-    finder: Any = Counting()
-    look = FaceLook(finder)
-    look.find(np.zeros((480, 640, 3), np.uint8), 1)
-    look.find(np.zeros((480, 640, 3), np.uint8), 2)
-    look.find(np.zeros((1280, 1280, 3), np.uint8), 2)
-    assert finder.shapes == [(480, 640), (480, 640), (960, 1280), (1280, 1280)]
-
-
-def test_small_faces_are_found_by_the_second_look() -> None:
-    """Where the first look loses a face of 14 px, the enlarged one finds it at its own place."""
+def test_the_second_look_finds_what_the_first_loses() -> None:
+    """Two faces of 30 px behind masks: the surer detector finds both at their places, and the still takes them."""
+    masked = portrait(height_pct=30)
+    masked[195:250, 270:370] = (200, 180, 160)
+    face = cv2.resize(masked, (136, 102), interpolation=cv2.INTER_AREA)
     small = np.full((360, 640, 3), 120, np.uint8)
-    face = cv2.resize(portrait(height_pct=30), (64, 48), interpolation=cv2.INTER_AREA)
-    small[100:148, 100:164] = face
-    small[100:148, 400:464] = face
-    found = FaceLook(FINDER).find(small, 2)
-    assert len(found) == 2
-    assert sorted(round(one.x + one.width / 2, -1) for one in found) == [130, 430]
+    small[100:202, 60:196] = face
+    small[100:202, 360:496] = face
+    first = PictureAnalyser(FINDER).numbers(small, 0.0)
+    assert len(first["faces"]) < 2
+    assert wants_second_look(first, 2)
+    both = with_second_look(first, face_rows(small, SecondFinder().find(small)))
+    assert sorted(round((one["x_pct"] + one["width_pct"] / 2) * 6.4, -1) for one in both["faces"]) == [130, 430]
+    assert codes_of(both, 2)["camera.people"] is None
+
+
+def test_the_second_look_is_for_pictures_where_somebody_is_missing() -> None:
+    """Not where all are seen, nor in a black or a turned picture; and it never takes a face away."""
+    seen = PictureAnalyser(FINDER).numbers(portrait(), 0.0)
+    assert [wants_second_look(seen, people) for people in (1, 2)] == [False, True]
+    for other in ({"luma_p99": 12}, {"rotation_deg": 90}, {"luma_p99": None}):
+        assert not wants_second_look({**seen, "faces": [], **other}, 1)
+    assert with_second_look(seen, []) == seen
+    with pytest.raises(ValueError, match="height x width x 3"):
+        SecondFinder().find(np.zeros((10, 10), np.uint8))
 
 
 @pytest.mark.parametrize("spoil", ["dark", "noisy"])

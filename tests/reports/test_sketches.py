@@ -80,8 +80,8 @@ def test_speech_is_marked_below_the_level():
     """One bar as long as the speech, a level in every second of the table, and the loudest in words."""
     sketch, svg = drawn(checks())["heard"]
     ((x, _, width, _),) = boxes(svg, "sketch-speech")
-    assert (x - 40) / (360 - 40 - 6) == pytest.approx(4 / 12, abs=0.01)
-    assert width / (360 - 40 - 6) == pytest.approx(8 / 12, abs=0.01)
+    assert (x - 64) / (360 - 64 - 6) == pytest.approx(4 / 12, abs=0.01)
+    assert width / (360 - 64 - 6) == pytest.approx(8 / 12, abs=0.01)
     assert [row[2] for row in sketch.rows] == ["No", "Yes", "Yes", "Yes"]
     assert sketch.rows[0][1].startswith("\u221260")
     assert sketch.finding == (

@@ -268,6 +268,7 @@ def test_our_own_fault_is_told_as_ours():
         ('"value > 300"', '"value > slow"', "by size"),
         ('area = "network"', 'area = "web"', "unknown area"),
         ("throughput_mbps = 1.5", "throughput = 1.5", "throughput_mbps"),
+        ("slack = 0.3", 'slack = "much"', "slack"),
     ],
 )
 def test_a_malformed_profile_is_refused(old, new, complaint):

@@ -68,7 +68,7 @@ async def test_a_report_is_found_by_its_code(server, http, session):
         assert words in text, words
     assert re.findall(r'data-picture="(\w+)"', text) == ["seen", "heard", "delay", "loss", "rate"]
     assert text.count('role="img"') == 5
-    for words in ("Faces seen by the camera: 1.", "heard speech in 2.2 of them", "Microphone: wireless headset"):
+    for words in ("Faces seen by the camera: 1.", "heard speech in 2.2 of them", "Microphone: a wireless headset"):
         assert words in re.sub(r"</dt><dd>", ": ", text), words
     assert "level_curve" not in text
     outcomes = dict(re.findall(r'data-check="([a-z_.]+)" data-outcome="(\w+)"', text))

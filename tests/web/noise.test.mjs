@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { lumaOf, noiseSigma } from "../../web/selftest/js/noise.js";
+import { lumaOf, noiseSigma, rawNoise } from "../../web/selftest/js/noise.js";
 
 /** Pseudo-random normal numbers, the same every time. */
 function normal(seed) {
@@ -31,4 +31,24 @@ test("an even wall has no noise, and a black picture hides it", () => {
 
 test("a picture smaller than a block says nothing", () => {
   assert.equal(noiseSigma(new Float32Array(30 * 30), 30, 30), null);
+});
+
+test("the raw picture is looked at in its own pixels, in the upper middle", () => {
+  const drawn = [];
+  const canvas = { width: 0, height: 0 };
+  const next = normal(3);
+  const context = {
+    canvas,
+    drawImage: (_video, ...places) => drawn.push(places),
+    getImageData: (_x, _y, width, height) => {
+      const data = new Uint8ClampedArray(4 * width * height);
+      for (let i = 0; i < width * height; i += 1) data.fill(Math.round(90 + 9 * next()), 4 * i, 4 * i + 3);
+      return { data };
+    },
+  };
+  const sigma = rawNoise({ videoWidth: 1280, videoHeight: 720 }, context);
+  assert.ok(Math.abs(sigma - 9) < 1, sigma);
+  assert.deepEqual(drawn, [[320, 0, 640, 360, 0, 0, 640, 360]]);
+  assert.equal(rawNoise({ videoWidth: 0, videoHeight: 0 }, context), null);
+  assert.equal(rawNoise({ videoWidth: 320, videoHeight: 240 }, null), null);
 });

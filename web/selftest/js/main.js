@@ -10,7 +10,7 @@ import { createTexts, isLang, langOf, loadCatalogue } from "../../shared/i18n.js
 import { createPlayer, openRecorder, silentTrack } from "./audio.js";
 import * as devices from "./checks/devices.js";
 import { stillSize, watchFrames } from "./checks/picture.js";
-import { lumaOf, noiseSigma } from "./noise.js";
+import { rawNoise } from "./noise.js";
 import { pausableClock, systemClock } from "./clock.js";
 import { run } from "./flow.js";
 import { createInputs } from "./inputs.js";
@@ -180,12 +180,9 @@ async function attach(stream) {
 function stillSource() {
   const canvas = document.createElement("canvas");
   const context = canvas.getContext("2d", { willReadFrequently: true });
+  const rawContext = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   return {
-    noise() {
-      const { width, height } = canvas;
-      if (!context || width < 64 || height < 64) return null;
-      return noiseSigma(lumaOf(context.getImageData(0, 0, width, height).data, width * height), width, height);
-    },
+    noise: () => rawNoise(view.preview(), rawContext),
     toJpeg(quality) {
       const video = view.preview();
       const { width, height } = stillSize(video.videoWidth, video.videoHeight);

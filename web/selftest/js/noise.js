@@ -47,3 +47,21 @@ export function noiseSigma(luma, width, height) {
   const quarter = found[low] + (place - low) * ((found[low + 1] ?? found[low]) - found[low]);
   return (quarter * Math.sqrt(Math.PI / 2)) / 6;
 }
+
+/** Most of the picture that is looked at, in its own pixels: shrinking a picture averages its noise away. */
+const CUT_PX = { width: 640, height: 360 };
+
+/**
+ * Noise of the newest frame of a playing video, on its upper middle: walls are there, not moving hands.
+ * @param {HTMLVideoElement} video @param {CanvasRenderingContext2D | null} context of a canvas of our own
+ * @returns {number | null} luma steps
+ */
+export function rawNoise(video, context) {
+  const width = Math.min(video.videoWidth, CUT_PX.width);
+  const height = Math.min(video.videoHeight, CUT_PX.height);
+  if (!context || width < 2 * BLOCK_PX || height < 2 * BLOCK_PX) return null;
+  const { canvas } = context;
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  context.drawImage(video, Math.floor((video.videoWidth - width) / 2), 0, width, height, 0, 0, width, height);
+  return noiseSigma(lumaOf(context.getImageData(0, 0, width, height).data, width * height), width, height);
+}
