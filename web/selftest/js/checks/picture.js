@@ -2,7 +2,8 @@
  * Picture: stills for the server to look at, and the camera's own frame times. No opinion; the picture is never stored.
  * @typedef {import("../../../shared/types").Clock} Clock
  * @typedef {import("../../../shared/types").Hint} Hint
- * @typedef {{ toJpeg(quality: number): Promise<Uint8Array> }} StillSource grabs the newest frame, 640 px on its long side
+ * @typedef {{ toJpeg(quality: number): Promise<Uint8Array>, noise?: () => number | null }} StillSource grabs the newest
+ *   frame, 640 px on its long side; `noise` is that of the newest raw picture, before any codec
  */
 
 export const LONG_SIDE_PX = 640;
@@ -14,6 +15,9 @@ const GOOD_MS = 2000;
 const ENOUGH_MS = 15_000;
 const MORE_MS = 60_000;
 const MAX_TIMES = 600;
+/** Noise is measured in one of so many stills, and so many figures are kept. */
+const NOISE_EVERY = 4;
+const MAX_NOISE = 40;
 
 /** @param {number} width @param {number} height */
 export function stillSize(width, height) {
@@ -117,13 +121,17 @@ export class PictureEnd {
  *   sendStill: (t_ms: number, jpeg: Uint8Array) => void, onHint: (handler: (hint: Hint) => void) => () => void,
  *   asked: () => "next" | "more" | null, onProgress: (hint: Hint) => void }} options
  *   `asked` tells, and forgets, which button the person has pressed
- * @returns {Promise<{ capture_ms: number[], ended_by: "good" | "timeout" | "next" }>}
+ * @returns {Promise<{ capture_ms: number[], noise_sigma: number[], ended_by: "good" | "timeout" | "next" }>}
  */
 export async function run({ source, clock, signal, watch, sendStill, onHint, asked, onProgress }) {
   const times = new FrameTimes();
   const stopWatching = watch(times);
   const start = clock.now();
   const end = new PictureEnd(start);
+  /** @type {number[]} */
+  const noise = [];
+  let stills = 0;
+  const result = (/** @type {"good" | "timeout" | "next"} */ ended_by) => ({ capture_ms: times.list(), noise_sigma: noise.slice(-MAX_NOISE), ended_by });
   const stopHints = onHint((hint) => {
     if (!hint.check.startsWith("camera")) return;
     end.hint(hint.code, clock.now());
@@ -134,11 +142,13 @@ export async function run({ source, clock, signal, watch, sendStill, onHint, ask
       const round = clock.now();
       const jpeg = await smallStill(source);
       if (jpeg) sendStill(clock.now() - start, jpeg);
+      const sigma = jpeg && stills++ % NOISE_EVERY === 0 ? (source.noise?.() ?? null) : null;
+      if (sigma !== null) noise.push(Math.round(100 * sigma) / 100);
       const answer = asked();
-      if (answer === "next") return { capture_ms: times.list(), ended_by: "next" };
+      if (answer === "next") return result("next");
       if (answer === "more") end.more(clock.now());
       const over = end.over(clock.now());
-      if (over) return { capture_ms: times.list(), ended_by: over };
+      if (over) return result(over);
       await clock.sleep(Math.max(50, EVERY_MS - (clock.now() - round)), signal);
     }
   } finally {
