@@ -118,7 +118,7 @@ class Heavy:
             helper.kill("worker_frozen")
             self._helper = None
             self._not_before_s = time.monotonic() + RETRY_S
-            log_event(_logger, logging.WARNING, "media.helper_ended", cause=helper.end_cause or "late", job=of)
+            log_event(_logger, logging.WARNING, "media.helper_ended", job=of)
         elif helper.cpu_s > RETIRE_CPU_S or self._closing:
             self._let_go()
         else:
