@@ -82,7 +82,7 @@ class _Window:
     probability: float
     speech: bool
     voice: float
-    """Power within 100-7500 Hz, where speech is."""
+    """Power within 300-3400 Hz, where speech is."""
     bands: Bands
 
 
@@ -241,6 +241,7 @@ def _level_measurement(windows: Sequence[_Window], page: RawFigures, floor: floa
         "peak_dbfs": page.peak_dbfs if page.blocks else _peak_dbfs(windows),
         "noise_floor_dbfs": floor,
         "processed": page.processed,
+        "muted": page.muted,
     }
     speech = [window.power for window in windows if window.speech]
     if len(speech) >= MIN_SPEECH_WINDOWS:
@@ -290,7 +291,7 @@ def _speech_s(windows: Sequence[_Window] | deque[_Window]) -> float:
 
 
 def _speech_to_noise(windows: Sequence[_Window], pauses: Sequence[_Window]) -> float | None:
-    """Return the signal-to-noise ratio within 100-7500 Hz, dB; the noise under the speech is taken out of it first."""
+    """Return the signal-to-noise ratio within 300-3400 Hz, dB; the noise under the speech is taken out of it first."""
     voiced = [window.voice for window in windows if window.speech]
     if len(voiced) < MIN_SPEECH_WINDOWS or len(pauses) < MIN_PAUSE_WINDOWS:
         return None

@@ -43,6 +43,8 @@ class RawFigures:
     levels_dbfs: tuple[float, ...]
     """RMS of each block, in order."""
     processed: bool
+    muted: bool
+    """The browser said that the microphone is muted."""
 
     @property
     def blocks(self) -> int:
@@ -63,6 +65,7 @@ def raw_figures(raw: Mapping[str, Any]) -> RawFigures:
         dropouts=int(sum(row[5] for row in rows)) if full else None,
         levels_dbfs=tuple(row[1] for row in rows),
         processed=raw.get("processed") is not False,
+        muted=raw.get("muted") is True,
     )
 
 

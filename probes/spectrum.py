@@ -19,7 +19,7 @@ RATE_HZ: Final = 16_000
 BAND_HZ: Final = 500
 BANDS: Final = RATE_HZ // 2 // BAND_HZ
 """Bands of 500 Hz up to 8 kHz."""
-VOICE_HZ: Final = (100.0, 7500.0)
+VOICE_HZ: Final = (300.0, 3400.0)
 """Where speech and the noise that hides it lie; hum below and the edge of resampling above are left out."""
 
 THIN: Final = 16
@@ -53,7 +53,7 @@ Bands = NDArray[np.float64]
 
 
 def window_bands(window: Samples) -> tuple[float, Bands]:
-    """Return (power within 100-7500 Hz, powers of the 16 bands of 500 Hz) of one window; powers add up to its mean."""
+    """Return (power within 300-3400 Hz, powers of the 16 bands of 500 Hz) of one window; powers add up to its mean."""
     shape = _hann(len(window))
     spectrum = np.abs(np.fft.rfft(window * shape)) ** 2 * 2.0 / (len(window) * float(np.sum(shape**2)))
     frequency = np.fft.rfftfreq(len(window), 1.0 / RATE_HZ)

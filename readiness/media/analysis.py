@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 from probes.measurement import Measurement
-from readiness.media.limits import MAX_PCM_BYTES, MAX_STILL_BYTES, SOUND_INTERVAL_S
+from readiness.media.limits import MAX_EAR_BYTES, MAX_PCM_BYTES, MAX_STILL_BYTES, SOUND_INTERVAL_S
 
 __all__ = ["Analysis"]
 
@@ -49,6 +49,9 @@ class Analysis:
         self._picture: Any = None
         self._sound: Any = None
         self._sound_told_s = 0.0
+        self._ear: list[bytes] = []
+        self._ear_bytes = 0
+        self._ear_from_ms: int | None = None
 
     def prepare(self) -> None:
         """Load the models in the background, before the first still comes."""
@@ -76,6 +79,21 @@ class Analysis:
     def mark(self, step: str, t_ms: int) -> None:
         """Note that a step of the sound test began or ended, in order with the sound."""
         self._queue(step, t_ms, b"")
+
+    def ear(self, t_ms: int, data: bytes) -> None:
+        """Keep a piece of what the microphone heard of the digits until `finish_echo`, at most 8 s in all."""
+        if len(data) > MAX_PCM_BYTES or len(data) % 2 or self._ear_bytes + len(data) > MAX_EAR_BYTES:
+            self._emit({"op": "pcm_rejected", "t_ms": t_ms, "code": "pcm.length"})
+            return
+        if self._ear_from_ms is None:
+            self._ear_from_ms = t_ms
+        self._ear.append(data)
+        self._ear_bytes += len(data)
+
+    async def finish_echo(self, data: Mapping[str, Any]) -> tuple[list[Measurement], dict[str, Any]]:
+        """Return how much of the digits came back, and let go of the sound."""
+        heard, self._ear, self._ear_bytes = b"".join(self._ear), [], 0
+        return [await self._submit(_echo, heard, self._ear_from_ms or 0, data)], {}
 
     async def finish_sound(self, raw: Mapping[str, Any]) -> tuple[list[Measurement], dict[str, Any]]:
         """Return the microphone's measurements, after all sound that came was heard."""
@@ -190,6 +208,18 @@ class Analysis:
 
             self._sound = SoundAnalyser(SpeechDetector())
         return self._sound
+
+
+def _echo(heard: bytes, from_ms: int, data: Mapping[str, Any]) -> Measurement:
+    import numpy as np  # noqa: PLC0415 - heavy, and in the thread
+
+    from probes.echo import echo_measurement  # noqa: PLC0415
+    from readiness.media.digits import spoken_digit  # noqa: PLC0415
+
+    samples = np.frombuffer(heard, "<i2").astype(np.float32) / np.float32(32768)
+    digits = [spoken_digit(str(data.get("lang")), int(digit)) for digit in data.get("digits", ())]
+    starts_ms = [float(start) - from_ms for start in data.get("starts_ms", ())]
+    return echo_measurement(samples, digits, starts_ms, float(data.get("gain_db", 0.0)))
 
 
 def _be_nice() -> None:

@@ -56,6 +56,8 @@ MAX_RUNS = 24
 # What one still or one piece of sound may weigh
 MAX_STILL_BYTES = 64_000
 MAX_PCM_BYTES = 32_000
+MAX_EAR_BYTES = 8 * 32_000
+"""What the microphone hears of three spoken digits: 8 s at 16 kHz."""
 SOUND_INTERVAL_S = 0.25
 """Live sound numbers: at most four a second."""
 

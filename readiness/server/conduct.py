@@ -141,10 +141,13 @@ class SelfTestRun:
             await self._worker.send({"op": "still", "t_ms": t_ms, "expected_people": self._expected_people}, jpeg)
 
     async def on_sound(self, t_ms: int, pcm: bytes) -> None:
-        """Pass a piece of sound on to the worker."""
+        """Pass a piece of sound on to the worker: of the sound step or, after it, of the digits."""
         if "sound" not in self.phases:
             self._begin("sound")
             await self._worker.send({"op": "pcm", "t_ms": t_ms}, pcm)
+        elif "echo" not in self.phases:
+            self._begin("echo")
+            await self._worker.send({"op": "ear", "t_ms": t_ms}, pcm)
 
     async def on_headroom(self, size_bytes: int) -> None:
         """Count what arrived of the uplink's TCP headroom; say so when enough is proven."""
@@ -254,9 +257,9 @@ class SelfTestRun:
                 await self._finish(phase, phase_json(device_measurements(data), figures=figures))
             case "picture":
                 await self._finish(phase, await self._picture_phase(data))
-            case "sound" if data["ended_by"] == "no_microphone":
-                await self._finish(phase, died(phase, "no_microphone"))
-            case "sound" | "clock" | "downlink" | "uplink":
+            case "sound" | "echo":
+                await self._finish(phase, await self._sound_phase(phase, data))
+            case "clock" | "downlink" | "uplink":
                 await self._finish(phase, await self._from_worker(phase, data))
             case "connect" | "paths":
                 await self._finish(phase, self._path_phase(phase, data))
@@ -292,6 +295,14 @@ class SelfTestRun:
             frame_rate_measurement(data["capture_ms"]),
         ]
         return phase_json(measured, seconds=self._took("picture"))
+
+    async def _sound_phase(self, phase: str, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the worker heard; without digits nothing can come back of them."""
+        if data["ended_by"] == "no_microphone":
+            return died(phase, "no_microphone")
+        if data["ended_by"] == "not_played":
+            return phase_json(skipped={"microphone.echo": SkipReason.NOT_ASKED})
+        return await self._from_worker(phase, data)
 
     async def _from_worker(self, phase: str, data: Mapping[str, Any]) -> dict[str, Any]:
         """Ask the worker for a phase's measurements; a worker that does not answer makes the step `step_died`."""

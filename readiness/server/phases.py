@@ -36,7 +36,7 @@ Phase = Mapping[str, Any]
 
 PHASES = (
     *("devices", "picture", "sound", "connect", "clock", "downlink", "uplink", "paths", "tcp_down", "tcp_up"),
-    *("speaker", "practical"),
+    *("speaker", "echo", "practical"),
 )
 """In the order in which they usually end."""
 PHASE_CHECKS: Mapping[str, tuple[str, ...]] = {
@@ -62,6 +62,7 @@ PHASE_CHECKS: Mapping[str, tuple[str, ...]] = {
         "microphone.equipment",
     ),
     "speaker": ("speaker.heard",),
+    "echo": ("microphone.echo",),
     "connect": ("network.path", "network.setup_time"),
     "paths": tuple(PATHS.values()),
     "clock": (
@@ -90,11 +91,16 @@ BUDGETS: Mapping[str, tuple[float, int]] = {
     "tcp_down": (5.0, 2 * MEGABYTE),
     "tcp_up": (5.0, 2 * MEGABYTE),
     "speaker": (120.0, 0),
+    "echo": (10.0, MEGABYTE),
     "practical": (300.0, 0),
 }
 """Machine time (s) and bytes on the socket that a phase may take."""
 NETWORK_PHASES = frozenset({"connect", "clock", "downlink", "uplink"})
 """They share one peer connection: a resumed test that lacks one of them needs a new one."""
+
+
+NO_ECHO_DB = -100.0
+"""What stands for no echo at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +203,7 @@ def _gather(
         measured, str(phases.get("connect", {}).get("figures", {}).get("connection") or "unknown")
     )
     measured |= _ended_devices(phases)
+    measured |= _with_echo(measured, skipped)
     measured["media.voice"] = _voice(measured)
     return measured, skipped
 
@@ -215,6 +222,23 @@ def _with_connection(measured: Mapping[str, Measurement], connection: str) -> di
     """Return the rates with the kind of connection that the browser named (``wifi``, ``cellular``, ``unknown``)."""
     rates = [measured[name] for name in ("network.throughput_up", "network.throughput_down") if name in measured]
     return {m.check: replace(m, details={**m.details, "connection": connection}) for m in rates}
+
+
+def _with_echo(measured: Mapping[str, Measurement], skipped: Mapping[str, SkipReason]) -> dict[str, Measurement]:
+    """Return what the digits' return says of other checks: a second witness that they sounded, and use of a headset.
+
+    ``echo_db`` is the lowest there is where nothing came back or nothing was played, and None where nobody knows.
+    """
+    echo = measured.get("microphone.echo") or not_measured("microphone.echo", "not_reached")
+    heard = echo.metric("heard")
+    echo_db = echo.value if heard is True else NO_ECHO_DB if heard is False or echo.check in skipped else None
+    found = {}
+    if (speaker := measured.get("speaker.heard")) is not None:
+        sounded = echo.metric("sounded") is True
+        found[speaker.check] = replace(speaker, details={**speaker.details, "microphone_heard": sounded})
+    if (device := measured.get("microphone.equipment")) is not None and device.value is not None:
+        found[device.check] = replace(device, details={**device.details, "echo_db": echo_db})
+    return found
 
 
 def _throughput(phases: Mapping[str, Phase], measured: Mapping[str, Measurement]) -> list[Measurement]:

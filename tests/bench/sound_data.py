@@ -173,14 +173,14 @@ def page_pcm(raw: Sound) -> bytes:
 
 
 def true_snr_db(speech: Sound, noise: Sound) -> float:
-    """Return the active level of speech over the RMS of noise, both within 100-7500 Hz where they matter."""
+    """Return the active level of speech over the RMS of noise, both within 300-3400 Hz where they matter."""
     return active_level(_voice_band(speech)) - 10 * float(np.log10(np.mean(_voice_band(noise) ** 2)))
 
 
 def _voice_band(sound: Sound) -> Sound:
     spectrum = np.fft.rfft(sound)
     frequency = np.fft.rfftfreq(len(sound), 1 / RATE_HZ)
-    spectrum[(frequency < 100) | (frequency > 7500)] = 0
+    spectrum[(frequency < 300) | (frequency > 3400)] = 0
     return np.fft.irfft(spectrum, len(sound))
 
 

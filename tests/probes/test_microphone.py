@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -240,10 +240,14 @@ def test_nothing_at_all_is_not_measured() -> None:
     assert all((measurement.value, measurement.cause) == (None, "too_few_samples") for measurement in found)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(
-        st.sampled_from(["blocks", "processed", "sample_rate_hz"]),
-        st.none() | st.text() | st.integers() | st.lists(st.lists(st.floats() | st.integers() | st.none(), max_size=6)),
+        st.sampled_from(["blocks", "processed", "sample_rate_hz", "muted", "device_class"]),
+        st.none()
+        | st.text(max_size=5)
+        | st.integers()
+        | st.lists(st.lists(st.floats() | st.integers() | st.none(), max_size=8), max_size=9),
     )
 )
 def test_hostile_figures_never_raise_and_never_become_nan(raw: dict[str, Any]) -> None:

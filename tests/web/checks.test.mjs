@@ -209,6 +209,23 @@ test("sound marks the silence and the speech, and ends at the first clear speech
   assert.equal(marks.at(-1), "speech_end");
 });
 
+test("whoever is not heard after four seconds is told, and still has time to speak up", async () => {
+  const [clock, recorder, shown] = [fakeClock(), fakeRecorder(), []];
+  let hint;
+  const run = sound.run({
+    recorder, processed: false, clock, signal: new AbortController().signal, mark: () => {}, sendPcm: () => {},
+    onHint: (handler) => ((hint = handler), () => {}), asked: () => null, onProgress: (progress) => shown.push(progress),
+  });
+  recorder.give();
+  await clock.pass(6900);
+  assert.equal(shown.at(-1).faint, undefined);
+  await clock.pass(300);
+  assert.equal(shown.at(-1).faint, true);
+  hint({ check: "microphone.speech", code: "heard" });
+  await clock.pass(200);
+  assert.equal((await run).ended_by, "heard");
+});
+
 test("where no sound is captured at all the step dies instead of calling the person silent", async () => {
   const clock = fakeClock();
   const run = sound.run({

@@ -4,7 +4,7 @@ export type Lang = "nb" | "nn" | "en";
 export type Outcome = "pass" | "warn" | "fail" | "skipped" | "not_measured";
 export type Verdict = "ready" | "ready_with_warnings" | "not_ready" | "incomplete";
 export type PhaseName =
-  | "devices" | "connect" | "picture" | "sound" | "speaker" | "clock"
+  | "devices" | "connect" | "picture" | "sound" | "speaker" | "echo" | "clock"
   | "downlink" | "uplink" | "paths" | "tcp_down" | "tcp_up" | "practical" | "finish";
 export type Kind = "start" | "mark" | "event" | "final" | "died";
 export type Status =
@@ -97,6 +97,8 @@ export type Block = [number, number, number, number, number, number, number];
 export interface Recorder {
   /** Milliseconds of sound captured so far, on the recorder's own time line. */
   now(): number;
+  /** Where a moment of the audio context, s, lies on that line, ms. */
+  at(context_s: number): number;
   sampleRate: number;
   listen(handler: ((block: Block) => void) | null, pcm: ((t_ms: number, samples: Int16Array) => void) | null): void;
   close(): void;
@@ -130,6 +132,7 @@ export interface Board { organisation: Organisation; meeting: Meeting; participa
 declare global {
   /** Scope of an audio worklet, missing in the DOM library. */
   const sampleRate: number;
+  const currentTime: number;
   class AudioWorkletProcessor { readonly port: MessagePort; constructor(options?: unknown) }
   function registerProcessor(name: string, constructor: new (...args: any[]) => AudioWorkletProcessor): void;
 }

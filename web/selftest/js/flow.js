@@ -8,6 +8,7 @@
  * @typedef {import("./socket.js").SessionLink} SessionLink
  * @typedef {import("./session.js").Action} Action
  */
+import { createEar } from "./checks/echo.js";
 import * as network from "./checks/network.js";
 import * as picture from "./checks/picture.js";
 import * as practical from "./checks/practical.js";
@@ -29,7 +30,7 @@ const REPORT_MS = 45_000;
  * @property {(action: Action) => void} dispatch
  * @property {() => Promise<DevicesResult>} devices resolves when the person has settled camera and microphone
  * @property {() => Promise<import("../../shared/types").Recorder>} recorder
- * @property {(digits: number[], gain_db: number) => Promise<number>} play
+ * @property {(digits: number[], gain_db: number) => Promise<import("./checks/echo.js").Playing>} play
  * @property {() => Promise<void>} offerOutputs show the way to another loudspeaker where there is one
  * @property {() => Promise<void> | undefined} nextOutput play through the next loudspeaker
  * @property {picture.StillSource} stills
@@ -43,7 +44,7 @@ const REPORT_MS = 45_000;
  */
 
 /** Answers of the person that are kept, so that a lost line never makes anyone answer twice.
- * @typedef {{ speaker?: speaker.Result, practical?: Awaited<ReturnType<typeof practical.run>> }} Kept */
+ * @typedef {{ speaker?: speaker.Result, ear?: import("./checks/echo.js").Ear, practical?: Awaited<ReturnType<typeof practical.run>> }} Kept */
 
 /**
  * The server may give its answer at any time: where its own worker broke, it does so at once.
@@ -87,9 +88,10 @@ async function steps(tools, plan, devices, kept, signal) {
   if (todo("sound")) await soundStep(tools, devices, signal);
   const measuring = network.run(networkOptions(tools, plan, signal));
   measuring.catch(() => undefined);
-  if (todo("speaker")) await speakerStep(tools, plan, kept, signal);
+  if (todo("speaker")) await speakerStep(tools, plan, devices, kept, signal);
   tools.dispatch({ type: "step", step: "network" });
   await measuring;
+  if (todo("echo")) await echoStep(tools, kept, signal);
   if (todo("practical")) await practicalStep(tools, plan, kept, signal);
   return answer(tools, signal);
 }
@@ -160,7 +162,7 @@ async function soundStep(tools, devices, signal) {
   return guarded(tools, "sound", signal, async (inner) =>
     sound.run({
       recorder: await tools.recorder(), processed: isProcessed(devices.microphone, tools.platform), clock, signal: inner,
-      device_class: devices.microphone.device_class,
+      device_class: devices.microphone.device_class, muted: () => devices.stream?.getAudioTracks()[0]?.muted === true,
       asked: () => asked(tools),
       mark: (step, t_ms) => link.send("sound", "mark", { step, t_ms }),
       sendPcm: (t_ms, samples) => link.sendBinary(PCM_UP, t_ms, new Uint8Array(samples.buffer)),
@@ -189,18 +191,27 @@ async function speakerAnswer({ inputs, nextOutput }, signal) {
   return { action: /** @type {speaker.Answer["action"]} */ (action), digits };
 }
 
-/** @param {Tools} tools @param {Plan} plan @param {Kept} kept @param {AbortSignal} signal */
-async function speakerStep(tools, plan, kept, signal) {
+/** @param {Tools} tools @param {Plan} plan @param {DevicesResult} devices @param {Kept} kept @param {AbortSignal} signal */
+async function speakerStep(tools, plan, devices, kept, signal) {
   if (!kept.speaker) {
     tools.dispatch({ type: "speaker", progress: { attempt: 0, digits: plan.digits[0] ?? [], choices: plan.choices[0] ?? [], state: "waiting", note: null } });
     enter(tools, "speaker");
     tools.offerOutputs().catch(() => undefined);
+    const ear = createEar({ recorder: async () => (devices.microphone.status === "present" ? tools.recorder() : null), play: tools.play, clock: tools.wall });
+    kept.ear = ear;
     kept.speaker = await speaker.run({
-      plan, play: tools.play, clock: tools.clock, signal, answer: (inner) => speakerAnswer(tools, inner),
+      plan, play: ear.play, clock: tools.clock, signal, answer: (inner) => speakerAnswer(tools, inner),
       onProgress: (progress) => tools.dispatch({ type: "speaker", progress }),
     });
   }
   tools.link.send("speaker", "final", kept.speaker);
+}
+
+/** The sound of the digits goes out when the line has been measured. @param {Tools} tools @param {Kept} kept @param {AbortSignal} signal */
+async function echoStep({ link }, { ear }, signal) {
+  const { pieces, figures } = (await ear?.heard(signal)) ?? { pieces: [], figures: { ended_by: "not_played" } };
+  if (figures.ended_by === "played") for (const { t_ms, samples } of pieces) link.sendBinary(PCM_UP, t_ms, new Uint8Array(samples.buffer));
+  link.send("echo", "final", figures);
 }
 
 /** @param {Tools} tools @param {Plan} plan @param {Kept} kept @param {AbortSignal} signal */

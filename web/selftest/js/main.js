@@ -202,7 +202,11 @@ function toolsOf(open, settled) {
     link: open, clock, wall, inputs, dispatch, platform,
     devices: () => settled,
     recorder: () => recorder ?? Promise.reject(new Error("no recorder")),
-    play: (digits, gain_db) => (player ? player.play(lang, digits, gain_db) : Promise.reject(new Error("no player"))),
+    play: async (digits, gain_db) => {
+      if (!player) throw new Error("no player");
+      const spoken = lang;
+      return { ...(await player.play(spoken, digits, gain_db)), lang: spoken };
+    },
     offerOutputs: async () => view.offerOutputs((await outputs?.possible()) ?? false),
     nextOutput: async () => outputs?.next(),
     stills: stillSource(),
