@@ -32,10 +32,10 @@ __all__ = [
 ]
 
 MAX_STILL_BYTES: Final = 64_000
-"""The page aims at 40 kB; more is not a still of ours."""
+"""The page aims at 40 kB, at 60 for several people; more is not a still of ours."""
 MAX_STILL_PX: Final = 1280
 MIN_STILL_PX: Final = 64
-"""Longest and shortest side of a still that is looked at; the page sends 640 on the long side."""
+"""Longest and shortest side of a still that is looked at; the page sends 640 on the long one, or 1280."""
 MAX_SCANS: Final = 16
 """Progressive JPEG scans allowed; libjpeg's own script uses 10, and each costs a pass over the picture."""
 _MARKER: Final = 0xFF
@@ -222,7 +222,7 @@ def picture_measurements(stills: Sequence[_Numbers], expected_people: int = 1) -
         backlight = not_measured("camera.backlight", "no_face", "stops")
         framing = not_measured("camera.framing", "no_face", "pct")
         return [light, backlight, people, framing, not_measured("camera.sharpness", "no_face", "ratio")]
-    return [light, _backlight(stills), people, _framing(stills, expected_people), _sharpness(stills)]
+    return [light, _backlight(stills, expected_people), people, _framing(stills, expected_people), _sharpness(stills)]
 
 
 def noise_measurement(sigmas: Sequence[float]) -> Measurement:
@@ -238,6 +238,7 @@ def noise_measurement(sigmas: Sequence[float]) -> Measurement:
 
 def _light(stills: Sequence[_Numbers]) -> Measurement:
     details: _Details = {name: _median_of(stills, name) for name in _LIGHT_DETAILS}
+    details["faces"] = _count(stills)
     value = _median_of(stills, "luma_mean")
     if value is None:
         return not_measured("camera.light", "too_few_samples", "luma")
@@ -245,8 +246,7 @@ def _light(stills: Sequence[_Numbers]) -> Measurement:
 
 
 def _people(stills: Sequence[_Numbers], expected: int) -> Measurement:
-    counts = sorted(len(_faces(still)) for still in stills)
-    value = counts[(len(counts) - 1) // 2]
+    value = _count(stills)
     turned = [number for still in stills for number in finite((still.get("rotation_deg"),))]
     details: _Details = {
         "expected_people": expected,
@@ -256,6 +256,12 @@ def _people(stills: Sequence[_Numbers], expected: int) -> Measurement:
         "places": _places(stills, value),
     }
     return Measurement("camera.people", value, "people", samples=len(stills), details=details)
+
+
+def _count(stills: Sequence[_Numbers]) -> int:
+    """Return the lower median of how many faces were seen."""
+    counts = sorted(len(_faces(still)) for still in stills)
+    return counts[(len(counts) - 1) // 2]
 
 
 def _at_edge(stills: Sequence[_Numbers], expected: int) -> int:
@@ -282,12 +288,15 @@ def _sharpness(stills: Sequence[_Numbers]) -> Measurement:
     return Measurement("camera.sharpness", value, "ratio", samples=len(largest))
 
 
-def _backlight(stills: Sequence[_Numbers]) -> Measurement:
-    """Return stops between background and face: the median over a still's faces, then over the stills."""
+def _backlight(stills: Sequence[_Numbers], expected: int) -> Measurement:
+    """Return stops between background and face: the median over the people who are expected, then over the stills.
+
+    Whoever passes behind them, or hangs on the wall, does not count.
+    """
     seen = [still for still in stills if _faces(still)]
 
     def over_faces(name: str) -> float | None:
-        return median(finite(_median_of(_faces(still), name) for still in seen))
+        return median(finite(_median_of(_expected_faces(still, expected), name) for still in seen))
 
     value = over_faces("ev_stops")
     if value is None:
@@ -319,8 +328,7 @@ def _framing(stills: Sequence[_Numbers], expected: int) -> Measurement:
 
 def _row(still: _Numbers, expected: int) -> _Numbers:
     """Return what a still says of the place of the people in it."""
-    main = _main_face(still)
-    faces = sorted(_faces(still), key=_area, reverse=True)[:expected] if expected > 1 else [main]
+    faces = _expected_faces(still, expected)
     sides = [place for face in faces if (place := pair(face.get("x_pct"), face.get("width_pct")))]
     middle = [min(x for x, _ in sides) + max(x + width for x, width in sides)] if sides else []
     return {
@@ -338,6 +346,13 @@ def _main_face(still: _Numbers) -> _Numbers:
     """Return the largest face, not counting one that an edge cuts where another is whole."""
     whole = [face for face in _faces(still) if not _is_cut(face)]
     return max(whole or _faces(still), key=_area)
+
+
+def _expected_faces(still: _Numbers, expected: int) -> Sequence[_Numbers]:
+    """Return the faces that matter: the main one, or as many of the largest as people are expected."""
+    if expected > 1:
+        return sorted(_faces(still), key=_area, reverse=True)[:expected]
+    return [_main_face(still)]
 
 
 def _is_cut(face: _Numbers) -> bool:

@@ -61,6 +61,7 @@ class PictureGuidance:
         self._stills: list[Mapping[str, Any]] = []
         self._looks: deque[Hint] = deque(maxlen=STEADY_LOOKS)
         self._faults: frozenset[str] = frozenset()
+        self._judged: frozenset[str] = frozenset()
         self._shown: Hint | None = None
 
     def add(self, still: Mapping[str, Any]) -> Hint | None:
@@ -73,9 +74,14 @@ class PictureGuidance:
         steady = len(self._looks) == STEADY_LOOKS and len({hint.code for hint in self._looks}) == 1
         if not steady or (self._shown and self._shown.code == look.code):
             return None
-        obeyed = self._shown is not None and self._shown.code not in {GOOD, *self._faults}
+        obeyed = self._is_obeyed()
         self._shown = replace(look, values={**look.values, "obeyed": True}) if obeyed else look
         return self._shown
+
+    def _is_obeyed(self) -> bool:
+        """Return whether the fault that is shown was looked at again and is gone; in a black picture nothing is."""
+        shown = self._shown
+        return shown is not None and shown.check in self._judged and shown.code not in {GOOD, *self._faults}
 
     def _look(self) -> Hint | None:
         """Return what the newest window says, or None while there are too few stills to say anything."""
@@ -85,6 +91,7 @@ class PictureGuidance:
         judged = [judge_check(measured[name], self._rule(name)) for name in self._asked(measured)]
         faults = [check for check in judged if check.outcome in {Outcome.FAIL, Outcome.WARN} and check.advice]
         self._faults = frozenset(check.advice or "" for check in faults)
+        self._judged = frozenset(check.id for check in judged if check.value is not None)
         if faults:
             worst = min(faults, key=_rank)
             return Hint(check=worst.id, code=worst.advice or "", values=_figures(worst))

@@ -38,12 +38,15 @@ PAIRS = (
     ("biden.jpg", "astronaut.png"), ("obama2.jpg", "obama3.jpg"), ("astronaut.png", "obama.jpg"),
 )  # fmt: skip
 """Single portraits set side by side, to make photographs of two people."""
-WINDOW_BEHIND = ("biden.jpg", "obama3.jpg")
-"""Photographs taken in front of bright windows, judged by eye: backlit as they are."""
+BRIGHT_BEHIND = (("biden.jpg", 0), ("obama3.jpg", 0), ("sample5.jpg", 1), ("sample5.jpg", 3))
+"""Photograph and face in front of a bright window or a sunlit wall, judged by eye: backlit as they are."""
 QUALITIES = (80, 65, 50, 35, 20)
 """JPEG qualities that the page tries (``web/selftest/js/checks/picture.js``)."""
-MAX_BYTES = 40_000
-LONG_SIDE_PX = 640
+NEAR = (640, 40_000)
+ROOM = (1280, 60_000)
+"""Long side in px and bytes of the page's stills, of one person and of several."""
+LEAST_FACE_PX = 40
+"""A smaller face of a photograph is not made the main one of a picture."""
 
 Picture = NDArray[np.uint8]
 
@@ -124,6 +127,19 @@ def faces_of(name: str) -> list[Face]:
     return finder().find(photo(name))[: PEOPLE[name]]
 
 
+@functools.cache
+def mains_of(name: str) -> list[int]:
+    """Return the numbers of the faces that are the largest whole one of the picture that `portrait_of` cuts."""
+    found = []
+    for number, face in enumerate(faces_of(name)):
+        if face.height < LEAST_FACE_PX:
+            continue
+        seen = [one for one in finder().find(portrait_of(name, 100, number)) if one.x > 4 and one.x + one.width < 636]
+        if seen and abs(seen[0].x + seen[0].width / 2 - 320) < seen[0].width / 2:
+            found.append(number)
+    return found
+
+
 def scaled(picture: Picture, factor: float) -> Picture:
     mode = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(picture, None, fx=factor, fy=factor, interpolation=mode), np.uint8)
@@ -167,20 +183,21 @@ def placed(
     return np.asarray(cv2.warpAffine(picture, move, size, borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
-def still_of(picture: Picture) -> Picture:
-    """Return the picture as the page sends it: at most 640 px on its long side, JPEG of at most 40 kB."""
-    factor = min(1.0, LONG_SIDE_PX / max(picture.shape[:2]))
+def still_of(picture: Picture, kind: tuple[int, int] = NEAR) -> Picture:
+    """Return the picture as the page sends it: shrunk, and as a JPEG that is small enough."""
+    long_side_px, most_bytes = kind
+    factor = min(1.0, long_side_px / max(picture.shape[:2]))
     small = scaled(picture, factor) if factor < 1 else picture
     for quality in QUALITIES:
         jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        if len(jpeg) <= MAX_BYTES:
+        if len(jpeg) <= most_bytes:
             break
     return np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), np.uint8)
 
 
-def portrait_of(name: str, face_px: float) -> Picture:
-    """Return a 640 x 360 cut around the photograph's largest face, that face `face_px` high."""
-    face = faces_of(name)[0]
+def portrait_of(name: str, face_px: float, number: int = 0) -> Picture:
+    """Return a 640 x 360 cut around one face of the photograph (the largest is 0), that face `face_px` high."""
+    face = faces_of(name)[number]
     eyes = (face.landmarks[0][1] + face.landmarks[1][1]) / 2
     factor = face_px / face.height
     picture = scaled(photo(name), factor)

@@ -14,6 +14,7 @@ from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
 from readiness.texts import catalogue
 from reports.advice import advice_key
+from reports.render.sketches import DRAWN_DETAILS
 from tests.browser.conftest import ARGUMENTS, CLIP_FOLDER, LiveServer
 from tests.browser.person import PRESS_NEXT_OF_PICTURE, SAYS_ONE_OF, Person, check, plain
 from tests.data.clips import camera_clip, microphone_clip
@@ -42,6 +43,7 @@ PICTURE_FAULTS = [
     Fault("grainy", "camera.noise", "camera.noisy_light", live=False),
     Fault("backlit", "camera.backlight", "camera.backlit"),
     Fault("face_dark", "camera.backlight", "camera.face_dark"),
+    Fault("silhouette", "camera.backlight", "camera.face_dark"),
     Fault("empty_room", "camera.people", "camera.nobody"),
     Fault("turned", "camera.people", "camera.rotated"),
     Fault("someone_at_edge", "camera.people", "camera.someone_at_edge"),
@@ -74,6 +76,7 @@ MICROPHONE_FAULTS = [
     Fault("telephone", "microphone.bandwidth", "microphone.telephone", live=False),
 ]
 HINT_S = 12.0
+OTHERS = ("network.", "media.", "practical.")
 SPEAK_S = 8.0
 """How long a person who is not heard goes on, s."""
 
@@ -114,11 +117,11 @@ async def _walked(
         if shots:
             await person.page.screenshot(path=shots / f"{picture.clip}-{lang}.png")
     elif not picture.advice:
-        await person.wait_step("sound")
+        await person.wait_step("sound", "speaker")
     else:
         await person.page.wait_for_timeout(3000)
     await person.page.evaluate(PRESS_NEXT_OF_PICTURE)
-    await person.wait_step("sound", "answer")
+    await person.wait_step("sound", "speaker", "answer")
     try:
         await person.wait_step("speaker", timeout_s=3 + SPEAK_S)
     except PlaywrightTimeoutError:
@@ -142,7 +145,7 @@ async def _hinted(person: Person, code: str) -> bool:
     try:
         await person.wait_until(SAYS_ONE_OF, ["#picture-hint", expected], timeout_s=HINT_S)
     except PlaywrightTimeoutError:
-        _say(f"{code}: the page said {await person.reads('#picture-hint')!r}")
+        _say(f"{code}: the page said {await person.page.text_content('#picture-hint')!r}")
         return False
     drawn = await person.page.get_attribute("#picture-told svg.drawing:not([hidden])", "data-code")
     return bool(drawn == code)
@@ -156,10 +159,16 @@ async def _told(person: Person, report: dict[str, Any], fault: Fault) -> list[tu
         if not passed:
             _say(f"{fault.clip}: {one}")
         return [("good", passed)]
+    told = {
+        name for found in report["checks"] for name in found.get("details") or {} if not found["id"].startswith(OTHERS)
+    }
+    unsaid = {name for name in told - DRAWN_DETAILS if f"detail.{name}" not in catalogue(person.lang)}
+    if unsaid:
+        _say(f"support has no words for {sorted(unsaid)}")
     right = one["outcome"] in {"fail", "warn"} and one["advice"] == fault.advice
     if not right:
         _say(f"{fault.clip}: {one}, advice {report['advice']}")
-    return [("finding", right), ("words", await _in_words(person, report["advice"], fault.advice))]
+    return [("finding", right), ("words", not unsaid and await _in_words(person, report["advice"], fault.advice))]
 
 
 async def _in_words(person: Person, told: Sequence[str], code: str) -> bool:

@@ -89,6 +89,8 @@ class Scene:
     """False is a camera that sends one even colour."""
     neighbour_x: float | None = None
     """Where a second person is, who may be cut by the edge."""
+    lamp_luma: float = 0.0
+    """Of something bright in a lower corner, that lights nobody's face."""
     shrunk_to: int = HEIGHT
     """Height of the clip in px; 640x480 is its shape."""
     fps: int = FPS
@@ -109,7 +111,8 @@ CAMERAS: Final = {
     "low_down": Scene(face_share=0.22, eye_y=0.68),
     "high_up": Scene(face_share=0.20, eye_y=0.14),
     "off_other_side": Scene(face_x=0.20),
-    "face_dark": Scene(person_gain=0.2, gain=0.55),
+    "face_dark": Scene(person_gain=0.72, gain=0.3, lamp_luma=170.0),
+    "silhouette": Scene(person_gain=0.2, gain=0.55),
     "over_exposed": Scene(gain=2.6),
     "haze": Scene(veil=0.72),
     "grainy": Scene(gain=0.6, noise_sigma=14.0),
@@ -139,15 +142,18 @@ def camera_frames(name: str, count: int = FRAMES) -> Iterator[Picture]:
 
 def camera_clip(name: str, folder: Path) -> Path:
     """Write the clip `name` into `folder` unless it is there, and return its path."""
-    path = folder / f"{name}-{VERSION}.mjpeg"
+    scene = CAMERAS[name]
+    kind = "mjpeg" if scene.fps == FPS else "y4m"  # Motion JPEG carries no rate: Chromium plays it at 30
+    path = folder / f"{name}-{VERSION}.{kind}"
     if path.exists():
         return path
     folder.mkdir(parents=True, exist_ok=True)
     frames = b"".join(frame.tobytes() for frame in camera_frames(name))
     source = ["-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{WIDTH}x{HEIGHT}", "-r", str(FPS), "-i", "-"]
-    scene = CAMERAS[name]
     size = ["-vf", f"scale={WIDTH * scene.shrunk_to // HEIGHT}:{scene.shrunk_to}"] if scene.shrunk_to != HEIGHT else []
-    target = [*size, "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", "3", "-r", str(scene.fps), "-f", "mjpeg"]
+    target = [*size, "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", "3", "-r", str(FPS), "-f", "mjpeg"]
+    if kind == "y4m":
+        target = [*size, "-pix_fmt", "yuv420p", "-r", str(scene.fps), "-f", "yuv4mpegpipe"]
     _written(path, lambda part: ffmpeg([*source, *target, str(part)], frames))
     return path
 
@@ -188,6 +194,8 @@ def _exposed(picture: NDArray[np.float64], scene: Scene, random: np.random.Gener
     if scene.blur_px:
         lit = np.asarray(cv2.GaussianBlur(lit, (0, 0), scene.blur_px), np.float64)
     lit = lit * (1 - scene.veil) + 200.0 * scene.veil
+    if scene.lamp_luma:
+        lit[300:, 500:] = scene.lamp_luma
     noise = random.normal(0.0, scene.noise_sigma, (HEIGHT, WIDTH, 1))
     exposed = np.clip(np.rint(lit + noise), 0, 255).astype(np.uint8)
     if not scene.quarter_turns:

@@ -279,7 +279,7 @@ def test_the_change_between_stills_is_measured(finder: FaceFinder) -> None:
 def test_metrics_have_the_names_of_the_profile() -> None:
     """The profile's rules ask for these and find them."""
     found = by_check([a_still()])
-    light = ("luma_p99", "luma_mean", "luma_std", "luma_p95", "luma_range", "luma_p1", "frame_clipped_pct")
+    light = ("luma_p99", "luma_mean", "luma_std", "luma_p95", "luma_range", "luma_p1", "frame_clipped_pct", "faces")
     wanted = {
         "camera.light": light,
         "camera.backlight": ("value", "background_luma", "face_luma", "face_clipped_pct", "frame_clipped_pct"),

@@ -23,8 +23,9 @@ from probes.faces import Face, FaceFinder
 from probes.looking import TURN_EVERY, FaceLook
 from probes.second_look import SecondFinder
 from probes.sharpness import face_sharpness
+from reports.model import CheckResult, Outcome
 from reports.profile import load_profile
-from reports.verdict import judge_check
+from reports.verdict import judge, judge_check
 
 Picture = NDArray[np.uint8]
 FINDER = FaceFinder()
@@ -48,6 +49,11 @@ def codes(picture: Picture, expected: int = 1) -> dict[str, str | None]:
 def codes_of(numbers: Mapping[str, Any], expected: int = 1) -> dict[str, str | None]:
     found = picture_measurements([numbers] * 3, expected)
     return {one.check: judge_check(one, PROFILE.checks[one.check]).advice for one in found}
+
+
+def judge_all(numbers: Mapping[str, Any]) -> list[CheckResult]:
+    found = picture_measurements([numbers] * 3)
+    return [judge_check(one, PROFILE.checks[one.check]) for one in found]
 
 
 def test_a_well_placed_face_gives_no_advice() -> None:
@@ -139,6 +145,34 @@ def test_the_second_look_is_for_pictures_where_somebody_is_missing() -> None:
     assert with_second_look(seen, []) == seen
     with pytest.raises(ValueError, match="height x width x 3"):
         SecondFinder().find(np.zeros((10, 10), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("light", "advice"),
+    [({"luma_p95": 60.0}, "camera.dark"), ({"frame_clipped_pct": 35.0}, "camera.over_exposed"), ({}, None)],
+)
+def test_light_that_hides_a_face_is_told_instead_of_nobody(light: dict[str, float], advice: str | None) -> None:
+    """Nobody in a dim or a dazzling picture is a matter of light; a face in the same light is not failed for it."""
+    seen = {**PictureAnalyser(FINDER).numbers(portrait(), 0.0), **light}
+    found = {m.check: m for m in picture_measurements([{**seen, "faces": []}] * 3)}
+    judged = judge(found, PROFILE)
+    assert (advice or "camera.nobody") in judged.advice
+    assert ("camera.nobody" in judged.advice) is (advice is None)
+    assert not {check.outcome for check in judge_all(seen)} & {Outcome.FAIL}
+
+
+@pytest.mark.parametrize("gain", [0.8, 0.6, 0.45])
+def test_a_dark_face_in_good_light_is_not_failed(gain: float) -> None:
+    """Only the skin is darker: no check of the picture fails, whatever the face's own brightness."""
+    picture = portrait().astype(np.float64)
+    (face,) = FINDER.find(portrait())
+    mask = np.zeros(picture.shape[:2], np.float32)
+    middle = (int(face.x + face.width / 2), int(face.y + face.height / 2))
+    cv2.ellipse(mask, middle, (int(face.width * 0.55), int(face.height * 0.6)), 0, 0, 360, 1, -1)
+    darker = (picture * (1 - mask[:, :, None] * (1 - gain))).astype(np.uint8)
+    numbers = PictureAnalyser(FINDER).numbers(darker, 0.0)
+    assert numbers["faces"][0]["luma"] < 1.1 * gain * 187
+    assert not {check.outcome for check in judge_all(numbers)} & {Outcome.FAIL}
 
 
 @pytest.mark.parametrize("spoil", ["dark", "noisy"])

@@ -49,7 +49,10 @@ DETAILS = {
     "camera.backlight": {"background_luma": 100.0, "face_luma": 120.0, "face_clipped_pct": 0.0},
     "camera.people": {"missing_people": 0, "edge_people": 0, "rotation_deg": 0, "places": "30 20 24 32"},
     "camera.resolution": {"width_px": 1280, "height_px": 720},
-    "camera.framing": {"top_margin": 0.2, "bottom_margin": 1.5, "offset_x_pct": 0.0, "eye_line_pct": 40.0},
+    "camera.framing": {
+        "top_margin": 0.2, "bottom_margin": 1.5, "offset_x_pct": 0.0, "eye_line_pct": 40.0, "expected_people": 1,
+        "largest_pct": 30.0,
+    },
     "camera.present": {"device_class": "webcam", "width_px": 1280, "height_px": 720},
     "microphone.present": {"device_class": "bluetooth_headset"},
     "microphone.equipment": {"headset": True, "noise_dbfs": -61.7, "snr_db": 38.0},

@@ -34,6 +34,31 @@ test("a low clean tone near full scale does not count as clipped", () => {
   assert.equal(measureBlock(sine(60, 0.1, 48000, 0.95), 0)[4], 0);
 });
 
+/** A voice-like tone with noise, with gaps of 20 ms where `cut` says so, and what an echo canceller's high-pass makes of it. */
+function spoken({ cut = [], fade = 0, highPass = false, rate = 48000 }) {
+  let state = 1;
+  const noise = () => (state = (state * 1664525 + 1013904223) % 4294967296) / 4294967296 - 0.5;
+  const samples = sine(180, 1, rate, 0.05).map((value) => value + 0.002 * noise());
+  for (const at of cut) {
+    for (let i = 0; i < fade; i += 1) samples[at - fade + i] *= Math.exp((-6 * i) / fade);
+    samples.fill(0, at, at + 0.02 * rate);
+  }
+  if (!highPass) return samples;
+  let [before, out] = [0, 0];
+  return samples.map((value) => ([out, before] = [0.985 * (out + value - before), value])[0]);
+}
+const dropouts = (samples) => new BlockMeter(48000).feed(samples).reduce((sum, block) => sum + block[5], 0);
+
+test("a gap in the middle of sound is a dropout, also behind a high-pass; a pause and steady sound are none", () => {
+  for (const highPass of [false, true]) {
+    assert.equal(dropouts(spoken({ highPass })), 0);
+    assert.equal(dropouts(spoken({ cut: [9000, 24000, 40000], highPass })), 3);
+    assert.equal(dropouts(spoken({ cut: [9000], fade: 2400, highPass: true })), 0);
+  }
+  assert.equal(dropouts(new Float32Array(48000)), 0);
+  assert.equal(dropouts(sine(60, 1, 48000, 2).map((value) => Math.max(-1, Math.min(1, value)))), 0);
+});
+
 test("blocks come every 100 ms whatever the size of the pieces, at any rate", () => {
   for (const rate of [16000, 44100, 48000]) {
     const meter = new BlockMeter(rate);

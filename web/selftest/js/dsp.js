@@ -22,11 +22,16 @@ export function toDbfs(amplitude) {
 const FLAT_SHARE = 0.999;
 /** Under this no run is called flat: -40 dBFS. */
 const FLAT_LEAST = 0.01;
-/** A run of exact zeros is a dropout when it lasts 5 to 300 ms: shorter may be chance, longer is a mute or a noise gate. */
-const DROPOUT_S = [0.005, 0.3];
-/** Both sides of a dropout are in the middle of sound, within 2 ms something reaches -50 dBFS, and one is cut off right there:
- * a noise gate lets sound die away first. */
-const EDGE_S = 0.002;
+/** A gap is a dropout when it lasts 3 to 300 ms: shorter may be chance, longer is a mute or a noise gate. */
+const DROPOUT_S = [0.003, 0.3];
+/**
+ * In a gap nothing changes by more than half a step of 16 bits from one sample to the next, which no live microphone does.
+ * Exact zeros would be too much to ask: the high-pass of the browser's echo canceller smears them (own measurement).
+ */
+const STILL = 0.5 / 32768;
+const STILL_MOST = 0.001;
+/** Both sides of a dropout are in the middle of sound: -50 dBFS at most so long before and after it, s. */
+const EDGE_S = [0.01, 0.002];
 const EDGE_LEAST = 0.003;
 
 /** @param {Float32Array} samples @param {number} from @param {number} to @param {number} level */
@@ -47,13 +52,13 @@ function framesAt(samples, level) {
   return (100 * found) / CLIP_FRAMES;
 }
 
-/** Finds runs of exact zeros in the middle of sound, across blocks. */
+/** Finds gaps in the middle of sound, across blocks. */
 export class DropoutCounter {
   /** @param {number} rate_hz */
   constructor(rate_hz) {
     this.shortest = rate_hz * DROPOUT_S[0];
     this.longest = rate_hz * DROPOUT_S[1];
-    this.edge = Math.round(rate_hz * EDGE_S);
+    this.edges = EDGE_S.map((edge) => Math.round(rate_hz * edge));
     this.run = 0;
     this.since_loud = Infinity;
     this.waiting = 0;
@@ -64,18 +69,19 @@ export class DropoutCounter {
 
   /** @param {number} value */
   add(value) {
-    if (value === 0) {
-      if (this.run === 0) this.near = this.since_loud <= this.edge;
+    const size = Math.abs(value);
+    const still = Math.abs(value - this.last) <= STILL && size < STILL_MOST;
+    this.last = value;
+    if (still) {
+      if (this.run === 0) this.near = this.since_loud <= this.edges[0];
       this.run += 1;
       return;
     }
-    const size = Math.abs(value);
-    const cut = Math.max(this.last, size) >= EDGE_LEAST;
-    if (this.run >= this.shortest && this.run <= this.longest && this.near && cut) this.waiting = this.edge;
+    if (this.run >= this.shortest && this.run <= this.longest && this.near) this.waiting = this.edges[1];
+    this.since_loud += this.run + 1;
     this.run = 0;
-    this.last = size;
     const loud = size >= EDGE_LEAST;
-    this.since_loud = loud ? 0 : this.since_loud + 1;
+    if (loud) this.since_loud = 0;
     if (this.waiting > 0) {
       if (loud) this.found += 1;
       this.waiting = loud ? 0 : this.waiting - 1;

@@ -155,6 +155,7 @@ export function createView({ names }) {
     say(find("#sound-title"), texts.t(`sound.${stage}_title`));
     if (sound?.silent) tell("sound-told", "warn", texts.t("hint.microphone.muted"), "microphone.muted");
     else if (sound?.heard && speaking) tell("sound-told", "good", texts.t("sound.heard"));
+    else if (sound?.faint && speaking) tell("sound-told", "warn", texts.t("hint.microphone.faint"), "sound.speak");
     else tell("sound-told", "calm", texts.t(speaking ? "sound.speak" : sound?.again ? "sound.quiet_again" : "sound.quiet"), `sound.${stage}`);
     find("#countdown").hidden = speaking || sound?.left_s === undefined;
     say(find("#countdown-number"), String(sound?.left_s ?? ""));

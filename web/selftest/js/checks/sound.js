@@ -4,12 +4,14 @@
  * @typedef {import("../../../shared/types").Block} Block
  * @typedef {import("../../../shared/types").Recorder} Recorder
  * @typedef {import("../../../shared/types").Hint} Hint
- * @typedef {{ stage: "quiet" | "speak", left_s?: number, level_dbfs?: number, silent?: boolean, heard?: boolean, again?: boolean }} Progress
+ * @typedef {{ stage: "quiet" | "speak", left_s?: number, level_dbfs?: number, silent?: boolean, heard?: boolean, faint?: boolean, again?: boolean }} Progress
  */
 
 const QUIET_S = 3;
 const SPEAK_MS = 10_000;
 const MORE_MS = 60_000;
+/** Whoever was not heard for so long is told. */
+const FAINT_MS = 4000;
 const TICK_MS = 100;
 const MAX_BLOCKS = 600;
 /** Blocks of nothing but exact zeros before we say that the microphone is mute: 1.5 s. */
@@ -59,7 +61,7 @@ export async function run({ recorder, processed, muted = () => false, device_cla
   try {
     const early = await quiet({ recorder, clock, signal, mark, asked, tell });
     tell({ stage: "speak", left_s: undefined });
-    const ended_by = early ?? (await speak({ recorder, clock, signal, mark, asked, heard: () => progress.heard === true }));
+    const ended_by = early ?? (await speak({ recorder, clock, signal, mark, asked, tell, heard: () => progress.heard === true }));
     if (ended_by === "heard" && quiet_s !== null && quiet_s < PAUSE_S) {
       tell({ stage: "quiet", again: true });
       await quiet({ recorder, clock, signal, mark, asked, tell });
@@ -93,12 +95,13 @@ async function quiet({ recorder, clock, signal, mark, asked, tell }) {
 
 /**
  * @param {{ recorder: Recorder, clock: Clock, signal: AbortSignal, mark: (step: string, t_ms: number) => void,
- *   asked: () => "next" | "more" | null, heard: () => boolean }} options
+ *   asked: () => "next" | "more" | null, tell: (change: Partial<Progress>) => void, heard: () => boolean }} options
  * @returns {Promise<"heard" | "timeout" | "next">}
  */
-async function speak({ recorder, clock, signal, mark, asked, heard }) {
+async function speak({ recorder, clock, signal, mark, asked, tell, heard }) {
   mark("speech_start", recorder.now());
-  let end = clock.now() + SPEAK_MS;
+  const start = clock.now();
+  let end = start + SPEAK_MS;
   /** @type {"heard" | "timeout" | "next"} */
   let ended_by = "timeout";
   while (clock.now() < end) {
@@ -108,6 +111,7 @@ async function speak({ recorder, clock, signal, mark, asked, heard }) {
     if (answer === "next") ended_by = "next";
     if (heard()) ended_by = "heard";
     if (ended_by !== "timeout") break;
+    if (clock.now() - start >= FAINT_MS) tell({ faint: true });
   }
   mark("speech_end", recorder.now());
   return ended_by;
