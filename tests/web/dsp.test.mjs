@@ -95,23 +95,6 @@ test("samples over full scale are cut, not wrapped", () => {
   assert.ok(Math.min(...out) >= -32768);
 });
 
-/** Dropouts that are found in `samples`, fed in one go. */
-function dropouts(samples, rate = 48000) {
-  const counter = new DropoutCounter(rate);
-  for (const value of samples) counter.add(value);
-  return counter.take();
-}
-
-test("zeros in the middle of sound are a dropout; a pause, a mute and a single zero are none", () => {
-  const gap = (from, to) => sine(440, 1, 48000, 0.3).map((value, i) => (i >= from && i < to ? 0 : value));
-  assert.equal(dropouts(sine(440, 1, 48000, 0.3)), 0);
-  assert.equal(dropouts(gap(20_020, 20_980)), 1, "a lost packet of 20 ms");
-  assert.equal(dropouts(gap(20_020, 20_120)), 0, "2 ms may be chance");
-  assert.equal(dropouts(gap(10_000, 40_000)), 0, "0.6 s is a mute");
-  const gated = sine(440, 1, 48000, 0.3).map((value, i) => (i < 20_000 ? value * Math.max(0, 1 - i / 19_000) : i < 21_000 ? 0 : value));
-  assert.equal(dropouts(gated), 0, "a noise gate lets sound die away first");
-});
-
 test("a dropout across two blocks is counted once, where it ends", () => {
   const meter = new BlockMeter(48000);
   const samples = sine(440, 0.3, 48000, 0.3).map((value, i) => (i >= 4500 && i < 5460 ? 0 : value));
