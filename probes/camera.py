@@ -32,10 +32,10 @@ __all__ = [
 ]
 
 MAX_STILL_BYTES: Final = 64_000
-"""The page aims at 40 kB; more is not a still of ours."""
+"""The page aims at 40 kB, at 60 for several people; more is not a still of ours."""
 MAX_STILL_PX: Final = 1280
 MIN_STILL_PX: Final = 64
-"""Longest and shortest side of a still that is looked at; the page sends 640 on the long side."""
+"""Longest and shortest side of a still that is looked at; the page sends 640 on the long one, or 1280."""
 MAX_SCANS: Final = 16
 """Progressive JPEG scans allowed; libjpeg's own script uses 10, and each costs a pass over the picture."""
 _MARKER: Final = 0xFF

@@ -22,7 +22,7 @@ MAX_WAITING: Final = 16
 """Jobs that wait or run, of all tests together; at 0.15 s each the last one waits 2 s."""
 WAIT_S: Final = 2.0
 """How long a job waits for its turn: a hint that comes later helps nobody."""
-JOB_TIMEOUT_S: Final = 5.0
+JOB_TIMEOUT_S: Final = 10.0
 """A job takes 0.1 to 0.6 s of a free core; beyond this the helper is stuck, or the machine far too busy."""
 IDLE_S: Final = 300.0
 """After so long without a job the helper's memory is given back."""
@@ -118,7 +118,7 @@ class Heavy:
             helper.kill("worker_frozen")
             self._helper = None
             self._not_before_s = time.monotonic() + RETRY_S
-            log_event(_logger, logging.WARNING, "media.helper_ended", cause=helper.end_cause or "late", job=of)
+            log_event(_logger, logging.WARNING, "media.helper_ended", job=of)
         elif helper.cpu_s > RETIRE_CPU_S or self._closing:
             self._let_go()
         else:

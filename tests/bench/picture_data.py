@@ -42,8 +42,9 @@ BRIGHT_BEHIND = (("biden.jpg", 0), ("obama3.jpg", 0), ("sample5.jpg", 1), ("samp
 """Photograph and face in front of a bright window or a sunlit wall, judged by eye: backlit as they are."""
 QUALITIES = (80, 65, 50, 35, 20)
 """JPEG qualities that the page tries (``web/selftest/js/checks/picture.js``)."""
-MAX_BYTES = 40_000
-LONG_SIDE_PX = 640
+NEAR = (640, 40_000)
+ROOM = (1280, 60_000)
+"""Long side in px and bytes of the page's stills, of one person and of several."""
 LEAST_FACE_PX = 40
 """A smaller face of a photograph is not made the main one of a picture."""
 
@@ -182,13 +183,14 @@ def placed(
     return np.asarray(cv2.warpAffine(picture, move, size, borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
-def still_of(picture: Picture) -> Picture:
-    """Return the picture as the page sends it: at most 640 px on its long side, JPEG of at most 40 kB."""
-    factor = min(1.0, LONG_SIDE_PX / max(picture.shape[:2]))
+def still_of(picture: Picture, kind: tuple[int, int] = NEAR) -> Picture:
+    """Return the picture as the page sends it: shrunk, and as a JPEG that is small enough."""
+    long_side_px, most_bytes = kind
+    factor = min(1.0, long_side_px / max(picture.shape[:2]))
     small = scaled(picture, factor) if factor < 1 else picture
     for quality in QUALITIES:
         jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        if len(jpeg) <= MAX_BYTES:
+        if len(jpeg) <= most_bytes:
             break
     return np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), np.uint8)
 

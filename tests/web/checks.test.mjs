@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as devices from "../../web/selftest/js/checks/devices.js";
-import { FrameTimes, PictureEnd, smallStill, stillSize } from "../../web/selftest/js/checks/picture.js";
+import { FrameTimes, NEAR, PictureEnd, ROOM, smallStill, stillSize } from "../../web/selftest/js/checks/picture.js";
 import * as picture from "../../web/selftest/js/checks/picture.js";
 import { answersOf, tidyPhone } from "../../web/selftest/js/checks/practical.js";
 import * as sound from "../../web/selftest/js/checks/sound.js";
@@ -103,13 +103,17 @@ test("an unknown exception is a failure, never a pass", () => {
   assert.equal(devices.statusOf(error("OverconstrainedError")), "OverconstrainedError");
 });
 
-test("a still is at most 640 px long and 40 kB, or is not sent", async () => {
-  assert.deepEqual(stillSize(1280, 720), { width: 640, height: 360 });
-  assert.deepEqual(stillSize(720, 1280), { width: 360, height: 640 });
-  assert.deepEqual(stillSize(320, 240), { width: 320, height: 240 });
-  const jpeg = await smallStill({ toJpeg: async (quality) => new Uint8Array(quality * 100_000) });
-  assert.ok(jpeg.length <= 40_000 && jpeg.length > 30_000);
-  assert.equal(await smallStill({ toJpeg: async () => new Uint8Array(50_000) }), null);
+test("a still is at most 640 px long and 40 kB, that of several people 1280 px and 60 kB, or is not sent", async () => {
+  assert.deepEqual(stillSize(1280, 720, NEAR.longSide_px), { width: 640, height: 360 });
+  assert.deepEqual(stillSize(720, 1280, NEAR.longSide_px), { width: 360, height: 640 });
+  assert.deepEqual(stillSize(320, 240, NEAR.longSide_px), { width: 320, height: 240 });
+  assert.deepEqual(stillSize(1920, 1080, ROOM.longSide_px), { width: 1280, height: 720 });
+  const source = { toJpeg: async (quality, longSide) => new Uint8Array((quality * 100_000 * longSide) / 640) };
+  const near = await smallStill(source, NEAR);
+  assert.ok(near.length <= 40_000 && near.length > 30_000);
+  const room = await smallStill(source, ROOM);
+  assert.ok(room.length <= 60_000 && room.length > 30_000);
+  assert.equal(await smallStill({ toJpeg: async () => new Uint8Array(50_000) }, NEAR), null);
 });
 
 test("frame times start at nought, never go back, and count frames the page missed", () => {
@@ -145,7 +149,7 @@ test("stills go out twice a second while the picture is looked at", async () => 
   const sent = [];
   let hint;
   const run = picture.run({
-    source: { toJpeg: async () => new Uint8Array(10) }, clock, signal: new AbortController().signal, watch: () => () => {},
+    source: { toJpeg: async () => new Uint8Array(10) }, people: 1, clock, signal: new AbortController().signal, watch: () => () => {},
     sendStill: (t_ms) => sent.push(t_ms), onHint: (handler) => ((hint = handler), () => {}), asked: () => null, onProgress: () => {},
   });
   await clock.pass(2000);
@@ -153,6 +157,21 @@ test("stills go out twice a second while the picture is looked at", async () => 
   hint({ check: "camera", code: "good" });
   await clock.pass(3000);
   assert.equal((await run).ended_by, "good");
+});
+
+test("several people are looked at once a second, in larger stills", async () => {
+  const clock = fakeClock();
+  const sent = [];
+  const sides = new Set();
+  const stop = new AbortController();
+  const run = picture.run({
+    source: { toJpeg: async (_quality, longSide) => (sides.add(longSide), new Uint8Array(10)) }, people: 3, clock, signal: stop.signal,
+    watch: () => () => {}, sendStill: (t_ms) => sent.push(t_ms), onHint: () => () => {}, asked: () => (sent.length > 2 ? "next" : null), onProgress: () => {},
+  });
+  await clock.pass(3000);
+  assert.equal((await run).ended_by, "next");
+  assert.deepEqual(sent, [0, 1000, 2000]);
+  assert.deepEqual([...sides], [1280]);
 });
 
 /** A recorder that a test can make sound with. */

@@ -84,7 +84,7 @@ async function steps(tools, plan, devices, kept, signal) {
     const { camera, microphone, browser } = devices;
     tools.link.send("devices", "final", { camera, microphone, browser, other_device: tools.otherDevice() });
   }
-  if (todo("picture")) await pictureStep(tools, devices, signal);
+  if (todo("picture")) await pictureStep(tools, plan.ask.expected_people, devices, signal);
   if (todo("sound")) await soundStep(tools, devices, signal);
   const measuring = network.run(networkOptions(tools, plan, signal));
   measuring.catch(() => undefined);
@@ -129,15 +129,15 @@ async function guarded(tools, phase, signal, work) {
   }
 }
 
-/** @param {Tools} tools @param {DevicesResult} devices @param {AbortSignal} signal */
-async function pictureStep(tools, devices, signal) {
+/** @param {Tools} tools @param {number} people who are expected @param {DevicesResult} devices @param {AbortSignal} signal */
+async function pictureStep(tools, people, devices, signal) {
   const { link, clock } = tools;
   if (devices.camera.status !== "present") return link.send("picture", "final", { capture_ms: [], ended_by: "no_camera" });
   tools.dispatch({ type: "hint", code: "" });
   enter(tools, "picture");
   return guarded(tools, "picture", signal, (inner) =>
     picture.run({
-      source: tools.stills, clock, signal: inner, watch: tools.watchFrames, asked: () => asked(tools),
+      source: tools.stills, people, clock, signal: inner, watch: tools.watchFrames, asked: () => asked(tools),
       sendStill: (t_ms, jpeg) => link.sendBinary(STILL_UP, t_ms, jpeg),
       onHint: (handler) => link.on("hint", handler),
       onProgress: ({ code, values }) => tools.dispatch({ type: "hint", code, values }),

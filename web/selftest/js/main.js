@@ -183,9 +183,9 @@ function stillSource() {
   const rawContext = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   return {
     noise: () => rawNoise(view.preview(), rawContext),
-    toJpeg(quality) {
+    toJpeg(quality, longSide_px) {
       const video = view.preview();
-      const { width, height } = stillSize(video.videoWidth, video.videoHeight);
+      const { width, height } = stillSize(video.videoWidth, video.videoHeight, longSide_px);
       if (!context || video.videoWidth === 0) return Promise.resolve(new Uint8Array());
       if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
       context.drawImage(video, 0, 0, width, height);
