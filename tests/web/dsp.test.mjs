@@ -47,7 +47,6 @@ function spoken({ cut = [], fade = 0, highPass = false, rate = 48000 }) {
   let [before, out] = [0, 0];
   return samples.map((value) => ([out, before] = [0.985 * (out + value - before), value])[0]);
 }
-const dropouts = (samples) => new BlockMeter(48000).feed(samples).reduce((sum, block) => sum + block[5], 0);
 
 test("a gap in the middle of sound is a dropout, also behind a high-pass; a pause and steady sound are none", () => {
   for (const highPass of [false, true]) {
