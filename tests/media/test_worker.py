@@ -136,7 +136,11 @@ async def test_picture_and_sound_are_analysed_in_memory():
         played = {"ended_by": "played", "lang": "nb", "digits": [3, 7, 1], "starts_ms": [5100, 6000, 6900]}
         await worker.send({"op": "finish", "phase": "echo", "data": played})
         (echo,) = (await inbox.get("measured"))["measurements"]
-        assert (echo["check"], echo["details"]["sounded"]) == ("microphone.echo", False)
+        assert (echo["check"], echo["details"]["heard"], echo["details"]["sounded"]) == (
+            "microphone.echo",
+            False,
+            False,
+        )
         await worker.close()
         assert worker.end_cause is None
 
