@@ -91,6 +91,13 @@ def _faces(jpeg: bytes) -> list[dict[str, float | None]]:
     return face_rows(picture, _second_finder().find(picture))
 
 
+def _sound_quality(pcm: bytes) -> dict[str, float] | None:
+    """Return the scores of 16 kHz sound, or None where it is too short or holds too little speech."""
+    from probes.quality import sound_quality  # noqa: PLC0415 - heavy, and only when asked for
+
+    return sound_quality(pcm)
+
+
 @functools.cache
 def _second_finder() -> Any:
     from probes.second_look import SecondFinder  # noqa: PLC0415 - heavy, and only when asked for
@@ -98,5 +105,5 @@ def _second_finder() -> Any:
     return SecondFinder()
 
 
-OPS: Mapping[str, Callable[[bytes], Any]] = {"faces": _faces}
+OPS: Mapping[str, Callable[[bytes], Any]] = {"faces": _faces, "sound_quality": _sound_quality}
 """Name of a job to what is done with its bytes: a pure function whose result JSON can carry."""

@@ -23,6 +23,7 @@ from probes.camera import (
 from probes.capture import device_measurements
 from probes.measurement import Measurement
 from probes.path import path_measurements, relay_measurements
+from probes.quality import NEEDED_SAMPLES, quality_measurement
 from probes.service import service_measurement
 from probes.speaker import speaker_measurement
 from readiness.logs import log_event
@@ -46,6 +47,8 @@ LOOK_AGAIN_S = 1.0
 """How long a still waits for the helper's second look, s; usually 0.2."""
 SKIPS = {"no_sound": SkipReason.NO_SOUND, "declined": SkipReason.DECLINED}
 MAX_EVENTS = 40
+QUALITY_BYTES = 2 * NEEDED_SAMPLES
+"""What the rating of sound needs: 9 s at 16 kHz."""
 LONGEST_LINE_S = 90.0
 """A page that began to measure and never went on keeps its place no longer than this."""
 LOAD_PHASES = {"downlink": "down", "uplink": "up"}
@@ -102,6 +105,8 @@ class SelfTestRun:
         self._upstream: Upstream | None = None
         self._lines = lines
         self._heavy = heavy
+        self._heard = b""
+        """The last 9 s of the sound step, until they are rated; no other sound is held in this process."""
         self._looked: asyncio.Queue[tuple[Mapping[str, Any], bytes]] = asyncio.Queue()
         self._place: asyncio.Task[bool] | None = None
         self._place_ends: asyncio.TimerHandle | None = None
@@ -145,6 +150,7 @@ class SelfTestRun:
         """Pass a piece of sound on to the worker: of the sound step or, after it, of the digits."""
         if "sound" not in self.phases:
             self._begin("sound")
+            self._heard = (self._heard + pcm)[-QUALITY_BYTES:]
             await self._worker.send({"op": "pcm", "t_ms": t_ms}, pcm)
         elif "echo" not in self.phases:
             self._begin("echo")
@@ -307,7 +313,15 @@ class SelfTestRun:
             return died(phase, "no_microphone")
         if data["ended_by"] == "not_played":
             return phase_json(skipped={"microphone.echo": SkipReason.NOT_ASKED})
+        heard, self._heard = self._heard, b""
+        if phase == "sound" and len(heard) >= QUALITY_BYTES:
+            self._spawn(self._rate(heard))
         return await self._from_worker(phase, data)
+
+    async def _rate(self, heard: bytes) -> None:
+        """Keep how good the sound is by the shared helper's large model, where it has an answer in time."""
+        if scores := await self._heavy.ask("sound_quality", heard):
+            await self._finish("quality", phase_json([quality_measurement(scores)]))
 
     async def _from_worker(self, phase: str, data: Mapping[str, Any]) -> dict[str, Any]:
         """Ask the worker for a phase's measurements; a worker that does not answer makes the step `step_died`."""

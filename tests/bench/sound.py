@@ -1,30 +1,39 @@
-"""Benchmark of the microphone on real speech: what is found, what is wrongly found, how far figures are off.
+"""How well sound is judged, on real speech: what is found, what is wrongly found, how far figures are off, echo, cost.
 
-``python -m tests.bench.sound [--quick] [--part tune|report] [--only SECTION]`` prints the table. Thresholds were set on
-the part "tune"; what is claimed is measured on "report": other sentences of the same five voices, recordings likewise.
+``python -m tests.bench --area sound`` prints the table; ``python -m tests.bench.sound [--quick] [--part tune|report]
+[--only SECTION]`` prints one part, or one section of it. Thresholds were set on the part "tune"; what is claimed is
+measured on "report": other sentences of the same five voices and other rooms, recordings likewise.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
+import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from probes.echo import echo_measurement, from_onset
 from probes.measurement import Measurement
 from probes.microphone import SoundAnalyser
+from probes.quality import sound_quality
 from probes.speech import SpeechDetector
+from readiness.media.digits import spoken_digit
+from readiness.texts import LANGUAGES
 from reports.model import Outcome
 from reports.profile import load_profile
 from reports.verdict import judge_check
 from tests.bench import sound_data as data
+from tests.bench.figures import Figure, table
 from tests.bench.sound_data import Clip, Sound
+from tests.bench.sound_rooms import ROOMS, Room, at_distance, response, through
 
-__all__ = ["Figure", "run"]
+__all__ = ["figures", "run"]
 
 SNRS: Final = (0, 10, 20, 30, 40)
 PIECE: Final = 3200
@@ -35,18 +44,15 @@ MISS_PCT, FALSE_PCT = 2.0, 2.0
 FAULT_FOUND_PCT, FAULT_FALSE_PCT = 97.0, 1.0
 SNR_ERROR_DB: Final = 1.5
 LEVEL_ERROR_DB: Final = 1.0
+ECHO_LEVEL_DB, ECHO_DELAY_MS = 3.0, 5.0
+ECHO_ROOM_DBFS: Final = -65.0
+"""A quiet room, for the bars of echo; the digits are played at -20 dBFS."""
+COST_S: Final = 20.0
+COST_BAR_CPU_S: Final = 1.5
+"""For sound and picture together."""
+POOR_MOS: Final = 2.4
 MIN_LOST: Final = 2
 """Packets lost within speech that make sound with dropouts: in a pause nobody hears them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One line of the table; `ok` is None where there is no bar."""
-
-    name: str
-    measured: str
-    bar: str
-    ok: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +111,12 @@ class Bench:
         return self.warned("microphone.hum", found["microphone.hum"])
 
 
-def run(quick: bool = False, *, part: str = "report", only: str = "") -> list[Figure]:
+async def run(*, quick: bool) -> list[Figure]:
+    """Return the table of the part that was not tuned on."""
+    return await asyncio.to_thread(figures, quick)
+
+
+def figures(quick: bool = False, *, part: str = "report", only: str = "") -> list[Figure]:
     """Return the table of one part of the data, or of one of its sections."""
     bench = Bench(part, quick=quick)
     sections = {
@@ -115,6 +126,9 @@ def run(quick: bool = False, *, part: str = "report", only: str = "") -> list[Fi
         "hum": _hum,
         "bandwidth": _bandwidth,
         "raw": _raw,
+        "echo": _echo,
+        "quality": _quality,
+        "cost": _cost,
     }
     return [figure for name, section in sections.items() if only in ("", name) for figure in section(bench)]
 
@@ -144,18 +158,18 @@ def _speech(bench: Bench) -> Iterator[Figure]:
     )
     for name, lost in by_language.items():
         figure = _at_most(f"speech missed, {name}", np.mean(lost), MISS_PCT, "%")
-        yield figure if name in data.LANGUAGES else Figure(figure.name, figure.measured, "-", None)
+        yield figure if name in data.LANGUAGES else replace(figure, at_most=None)
     for kind in data.NOISES:
         called = np.mean([_false_pct(bench, kind) for _ in range(4)])
         figure = _at_most(f"{kind} alone called speech", called, FALSE_PCT, "%")
-        yield figure if kind != BABBLE else Figure(figure.name, figure.measured, "-", None)
+        yield figure if kind != BABBLE else replace(figure, at_most=None)
     for level, found in errors.items():
         yield _at_most(
             f"SNR at {level} dB, mean error", np.mean(np.abs(found)), SNR_ERROR_DB, "dB", bias=float(np.mean(found))
         )
     every = np.concatenate([np.array(found) for found in errors.values()])
     yield _at_most("SNR, mean error over all", np.mean(np.abs(every)), SNR_ERROR_DB, "dB", bias=float(np.mean(every)))
-    yield Figure("SNR without an answer", f"{silent} of {silent + len(every)}", "-", None)
+    yield _at_most("SNR without an answer", 100 * silent / (silent + len(every)), None, "%")
 
 
 def _missed_pct(clip: Clip, heard: Heard) -> float:
@@ -307,15 +321,103 @@ def _lossy(clip: Clip, raw: Sound, share: float, random: np.random.Generator) ->
     return lost, speech
 
 
-def _at_most(name: str, measured: Any, bar: float, unit: str, *, bias: float | None = None) -> Figure:
-    value = float(measured)
-    more = f" (bias {bias:+.2f})" if bias is not None else ""
-    return Figure(name, f"{value:.2f} {unit}{more}", f"<= {bar:g} {unit}", value <= bar)
+def _echo(bench: Bench) -> Iterator[Figure]:
+    """Digits played into rooms and heard by a microphone there, at several levels and in several noises."""
+    levels: list[float] = []
+    delays: list[float] = []
+    missed: list[bool] = []
+    louder: dict[tuple[str, float], list[bool]] = {}
+    false: list[bool] = []
+    random = np.random.default_rng(11 if bench.part == "tune" else 12)
+    for room in ROOMS[:: 2 if bench.quick else 1]:
+        for language in LANGUAGES:
+            sound = _Played(room, language, random)
+            for level in (-10.0, -25.0, -40.0):
+                found = sound.heard(level, data.noise("pink", sound.count, random) * data.gain(ECHO_ROOM_DBFS))
+                missed.append(found.metric("heard") is not True)
+                if not missed[-1]:
+                    levels.append(abs(float(found.value or 0.0) - sound.true_db - level))
+                    delays.append(abs(float(found.metric("delay_ms") or 0.0) - sound.delay_ms))
+            for kind, dbfs in (("pink", -50.0), ("fan", -50.0), ("keys", -50.0), (BABBLE, -50.0)):
+                noise = data.noise(kind, sound.count, random, bench.part) * data.gain(dbfs)
+                louder.setdefault((kind, dbfs), []).append(sound.heard(-25.0, noise).metric("sounded") is True)
+                false.append(bench.warned("microphone.echo", sound.heard(-200.0, noise)))
+    yield Figure("echo return, error (worst)", "dB", levels, at_most=ECHO_LEVEL_DB)
+    yield Figure("echo delay, error (worst)", "ms", delays, at_most=ECHO_DELAY_MS)
+    yield _at_most("echo of -10 to -40 dB missed in a quiet room", 100 * np.mean(missed), FALSE_PCT, "%")
+    for (kind, dbfs), heard in louder.items():
+        yield _at_least(f"echo of -25 dB found in {kind} of {dbfs:.0f} dBFS", 100 * np.mean(heard), None)
+    yield _at_most("echo told where there is none", 100 * np.mean(false), FAULT_FALSE_PCT, "%")
+
+
+class _Played:
+    """Three digits, played into a room after some delay of the device."""
+
+    def __init__(self, room: Room, language: str, random: np.random.Generator) -> None:
+        self._digits = [spoken_digit(language, int(digit)) for digit in random.permutation(10)[:3]]
+        words = [from_onset(digit) for digit in self._digits]
+        ends_s = np.cumsum([len(word) / data.RATE_HZ + 0.3 for word in words])
+        self._starts_ms = [float(1000 * start) for start in (0.2, *(0.2 + ends_s[:-1]))]
+        self.count = int((0.2 + ends_s[-1] + 1.0) * data.RATE_HZ)
+        played: Sound = np.zeros(self.count)
+        for word, start in zip(words, self._starts_ms, strict=True):
+            begin = round(start * data.RATE_HZ / 1000)
+            played[begin : begin + len(word)] += word
+        device = int(random.uniform(0.02, 0.35) * data.RATE_HZ)
+        self.delay_ms = 1000 * device / data.RATE_HZ + room.delay_ms
+        back = through(played, response(room, random))
+        self._back = np.concatenate([np.zeros(device), back])[: self.count]
+        second = round(self._starts_ms[1] * data.RATE_HZ / 1000)
+        self.true_db = _band_db(back[second:]) - _band_db(played[second:])
+
+    def heard(self, level_db: float, noise: Sound) -> Measurement:
+        """Return what is found in what comes back `level_db` under its strength."""
+        sound = self._back * data.gain(level_db) + noise
+        return echo_measurement(np.rint(sound * 32768) / 32768, self._digits, self._starts_ms)
+
+
+def _band_db(sound: Sound) -> float:
+    """Return the energy within 200-6500 Hz, where digits have sound, dB."""
+    power = np.abs(np.fft.rfft(sound)) ** 2
+    frequency = np.fft.rfftfreq(len(sound), 1 / data.RATE_HZ)
+    return 10 * float(np.log10(np.sum(power[(frequency > 200) & (frequency < 6500)])))
+
+
+def _quality(bench: Bench) -> Iterator[Figure]:
+    """Near and far away, by the rating: information only, so there is no bar."""
+    random = np.random.default_rng(5)
+    far, near = [], []
+    for clip in bench.clips:
+        speech = clip.sound[-int(9.5 * data.RATE_HZ) :]
+        quiet = data.noise("pink", len(speech), random) * data.gain(-66)
+        for room, rated in ((Room((4.0, 3.0, 2.5), 0.3, 0.4), near), (Room((6.0, 4.5, 2.8), 0.6, 2.5), far)):
+            if scores := sound_quality(data.pcm(at_distance(speech, room, random) + quiet)):
+                rated.append(scores["overall_mos"] < POOR_MOS)
+    yield _at_least(f"2.5 m in a room of 0.6 s rated under {POOR_MOS} (of {len(far)})", 100 * np.mean(far), None)
+    yield _at_most(f"0.4 m in a room of 0.3 s rated under {POOR_MOS} (of {len(near)})", 100 * np.mean(near), None, "%")
+
+
+def _cost(bench: Bench) -> Iterator[Figure]:
+    """Processor time of the whole sound part: 20 s of speech, and the digits' echo."""
+    clip = bench.clips[0]
+    sound = np.resize(clip.sound, int(COST_S * data.RATE_HZ))
+    bench.heard(sound[: data.RATE_HZ])
+    began = time.process_time()
+    bench.heard(sound)
+    yield _at_most("processor time for 20 s of sound", time.process_time() - began, COST_BAR_CPU_S, "s")
+    played = _Played(ROOMS[0], "nb", np.random.default_rng(1))
+    began = time.process_time()
+    played.heard(-20.0, data.noise("pink", played.count, bench.random) * data.gain(-60))
+    yield _at_most("processor time for the echo of the digits", time.process_time() - began, None, "s")
+
+
+def _at_most(name: str, measured: Any, bar: float | None, unit: str, *, bias: float | None = None) -> Figure:
+    more = f", bias {bias:+.2f}" if bias is not None else ""
+    return Figure(f"{name}{more}", unit, [float(measured)], at_most=bar)
 
 
 def _at_least(name: str, measured: Any, bar: float | None) -> Figure:
-    value = float(measured)
-    return Figure(name, f"{value:.1f} %", f">= {bar:g} %" if bar else "-", value >= bar if bar else None)
+    return Figure(name, "%", [float(measured)], at_least=bar)
 
 
 def main(arguments: list[str]) -> int:
@@ -325,13 +427,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--part", choices=("tune", "report"), default="report")
     parser.add_argument("--only", default="", help="one section: speech, codec, level, hum, bandwidth or raw")
     options = parser.parse_args(arguments)
-    figures = run(options.quick, part=options.part, only=options.only)
-    sys.stdout.write(f"sound, part {options.part}\n")
-    for figure in figures:
-        state = {True: "ok", False: "NOT MET", None: ""}[figure.ok]
-        sys.stdout.write(f"{figure.name:<48} {figure.measured:<24} {figure.bar:<12} {state}\n")
-    return int(any(figure.ok is False for figure in figures))
+    found = figures(options.quick, part=options.part, only=options.only)
+    print(table(f"sound, part {options.part}", found))
+    return int(any(figure.verdict not in {"", "ok"} for figure in found))
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ROOMS", "Room", "at_distance", "response"]
+__all__ = ["ROOMS", "Room", "at_distance", "response", "through"]
 
 SOUND_M_S: Final = 343.0
 RATE_HZ: Final = 16_000
@@ -67,8 +67,14 @@ def response(room: Room, random: np.random.Generator) -> Sound:
 
 def at_distance(sound: Sound, room: Room, random: np.random.Generator) -> Sound:
     """Return `sound` as a microphone at the room's distance hears it, as strong as it was."""
-    heard = np.convolve(sound, response(room, random))[: len(sound)]
+    heard = through(sound, response(room, random))
     return np.asarray(heard * np.sqrt(np.mean(sound**2) / np.mean(heard**2)))
+
+
+def through(sound: Sound, taps: Sound) -> Sound:
+    """Return `sound` after the response `taps`, as long as it was."""
+    size = 1 << (len(sound) + len(taps)).bit_length()
+    return np.asarray(np.fft.irfft(np.fft.rfft(sound, size) * np.fft.rfft(taps, size), size)[: len(sound)])
 
 
 def _places(room: Room, random: np.random.Generator) -> tuple[Sound, Sound]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.browser.conftest import Launch, LiveServer
 from tests.browser.person import Person, check
 
 DELAY_MS, LEVEL_DB = 120.0, -20.0
+PICTURE_AND_SOUND_S = 20.0
+"""With a person who does what is asked: acceptance figure."""
 LOUDSPEAKER_INTO_MICROPHONE = """
 const [delay_s, gain] = [%f, %f];
 const Real = window.AudioContext;
@@ -47,6 +51,11 @@ async def test_digits_that_come_back_are_an_echo_and_a_witness(live_server: Live
     await context.add_init_script(LOUDSPEAKER_INTO_MICROPHONE % (DELAY_MS / 1000, 10 ** (LEVEL_DB / 20)))
     person = await Person.at(context, live_server.drop_in)
     await person.start()
+    await person.wait_step("picture")
+    began = time.monotonic()
+    await person.look()
+    await person.speak()
+    took_s = time.monotonic() - began
     report = await person.finish(hear="nothing")
     echo, heard = check(report, "microphone.echo"), check(report, "speaker.heard")
     assert echo["outcome"] == "fail", echo
@@ -58,4 +67,5 @@ async def test_digits_that_come_back_are_an_echo_and_a_witness(live_server: Live
     await person.sees_advice("speaker.too_low")
     assert check(report, "microphone.level")["outcome"] == "pass", check(report, "microphone.level")
     assert check(report, "microphone.equipment")["details"]["echo_db"] == echo["value"]
-    print(echo["value"], echo["details"])
+    print(f"picture and sound {took_s:.1f} s; echo {echo['value']:.1f} dB, {echo['details']}")
+    assert took_s <= PICTURE_AND_SOUND_S

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createEar } from "../../web/selftest/js/checks/echo.js";
 import * as devices from "../../web/selftest/js/checks/devices.js";
 import { FrameTimes, NEAR, PictureEnd, ROOM, smallStill, stillSize } from "../../web/selftest/js/checks/picture.js";
 import * as picture from "../../web/selftest/js/checks/picture.js";
@@ -284,6 +285,56 @@ test("no sound, skipping and a player that fails are three different answers", a
 
 test("an answer is taken while the player still hangs", async () => {
   assert.equal((await speak([{ action: "no-sound" }], () => new Promise(() => {}))).result.answer, "no_sound");
+});
+
+/** A recorder whose line began 10 s into the context's life. */
+function fakeEar() {
+  let onPcm = null;
+  let now = 0;
+  const recorder = {
+    sampleRate: 48000, now: () => now, at: (context_s) => 1000 * (context_s - 10), close() {}, listen: (_block, pcm) => (onPcm = pcm),
+    hear(ms) {
+      for (const end = now + ms; now < end; now += 200) onPcm?.(now, new Int16Array(3200));
+    },
+    listening: () => onPcm !== null,
+  };
+  return recorder;
+}
+const playing = async () => ({ lasts_ms: 2000, onsets_s: [10.2, 11, 11.8], lang: "nb" });
+
+test("what the microphone hears of the digits is kept to the end of their echo, on one line of time", async () => {
+  const [clock, recorder] = [fakeClock(), fakeEar()];
+  const ear = createEar({ recorder: async () => recorder, play: playing, clock });
+  assert.equal(await ear.play([3, 7, 1], 6), 2000);
+  const heard = ear.heard(new AbortController().signal);
+  recorder.hear(4000);
+  const { pieces, figures } = await heard;
+  assert.deepEqual(figures, { ended_by: "played", lang: "nb", digits: [3, 7, 1], starts_ms: [200, 1000, 1800], gain_db: 6 });
+  assert.equal(recorder.listening(), false, "nothing is listened to for longer");
+  assert.ok(pieces.length >= 15 && pieces.length <= 17, `${pieces.length}`);
+});
+
+test("digits played again are heard anew, and a recorder that stopped keeps nobody waiting", async () => {
+  const [clock, recorder] = [fakeClock(), fakeEar()];
+  const ear = createEar({ recorder: async () => recorder, play: playing, clock });
+  await ear.play([3, 7, 1], 0);
+  recorder.hear(1000);
+  await ear.play([2, 9, 4], 6);
+  recorder.hear(400);
+  const heard = ear.heard(new AbortController().signal);
+  await clock.pass(7000);
+  const { pieces, figures } = await heard;
+  assert.deepEqual([figures.digits, pieces.length], [[2, 9, 4], 2]);
+});
+
+test("without a microphone, and without digits, there is no echo to hear", async () => {
+  const clock = fakeClock();
+  const signal = new AbortController().signal;
+  const deaf = createEar({ recorder: async () => null, play: playing, clock });
+  await deaf.play([1, 2, 3], 0);
+  assert.equal((await deaf.heard(signal)).figures.ended_by, "no_microphone");
+  const unplayed = createEar({ recorder: async () => fakeEar(), play: playing, clock });
+  assert.equal((await unplayed.heard(signal)).figures.ended_by, "not_played");
 });
 
 test("an answer that was not given is not sent, and a question that was not asked neither", () => {

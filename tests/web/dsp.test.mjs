@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { BlockMeter, FLOOR_DBFS, measureBlock, Resampler, toDbfs } from "../../web/selftest/js/dsp.js";
+import { BlockMeter, DropoutCounter, FLOOR_DBFS, measureBlock, Resampler, toDbfs } from "../../web/selftest/js/dsp.js";
 
 const sine = (hz, seconds, rate, amplitude = 1) => Float32Array.from({ length: Math.round(seconds * rate) }, (_, i) => amplitude * Math.sin((2 * Math.PI * hz * i) / rate));
 const rms = (samples) => Math.sqrt(samples.reduce((sum, value) => sum + value * value, 0) / samples.length);
@@ -47,7 +47,6 @@ function spoken({ cut = [], fade = 0, highPass = false, rate = 48000 }) {
   let [before, out] = [0, 0];
   return samples.map((value) => ([out, before] = [0.985 * (out + value - before), value])[0]);
 }
-const dropouts = (samples) => new BlockMeter(48000).feed(samples).reduce((sum, block) => sum + block[5], 0);
 
 test("a gap in the middle of sound is a dropout, also behind a high-pass; a pause and steady sound are none", () => {
   for (const highPass of [false, true]) {
@@ -93,4 +92,39 @@ test("samples over full scale are cut, not wrapped", () => {
   const out = new Resampler(16000).feed(new Float32Array(2000).fill(3));
   assert.equal(Math.max(...out), 32767);
   assert.ok(Math.min(...out) >= -32768);
+});
+
+/** Dropouts that are found in `samples`, fed in one go. */
+function dropouts(samples, rate = 48000) {
+  const counter = new DropoutCounter(rate);
+  for (const value of samples) counter.add(value);
+  return counter.take();
+}
+
+test("zeros in the middle of sound are a dropout; a pause, a mute and a single zero are none", () => {
+  const gap = (from, to) => sine(440, 1, 48000, 0.3).map((value, i) => (i >= from && i < to ? 0 : value));
+  assert.equal(dropouts(sine(440, 1, 48000, 0.3)), 0);
+  assert.equal(dropouts(gap(20_020, 20_980)), 1, "a lost packet of 20 ms");
+  assert.equal(dropouts(gap(20_020, 20_120)), 0, "2 ms may be chance");
+  assert.equal(dropouts(gap(10_000, 40_000)), 0, "0.6 s is a mute");
+  const gated = sine(440, 1, 48000, 0.3).map((value, i) => (i < 20_000 ? value * Math.max(0, 1 - i / 19_000) : i < 21_000 ? 0 : value));
+  assert.equal(dropouts(gated), 0, "a noise gate lets sound die away first");
+});
+
+test("a dropout across two blocks is counted once, where it ends", () => {
+  const meter = new BlockMeter(48000);
+  const samples = sine(440, 0.3, 48000, 0.3).map((value, i) => (i >= 4500 && i < 5460 ? 0 : value));
+  assert.deepEqual(meter.feed(samples).map((block) => block[5]), [0, 1, 0]);
+});
+
+test("sound that was clipped and turned down afterwards is flat at its own peak", () => {
+  const clean = measureBlock(sine(200, 0.1, 48000, 0.3), 0);
+  const turnedDown = measureBlock(sine(200, 0.1, 48000, 2).map((value) => 0.3 * Math.max(-1, Math.min(1, value))), 0);
+  assert.equal(turnedDown[4], 0);
+  assert.equal(turnedDown[6], 100);
+  assert.ok(clean[6] < 100 || clean[2] < -10);
+});
+
+test("the resampler says how early its first sample is", () => {
+  assert.ok(Math.abs(new Resampler(48000).early_ms - 1.6) < 0.1);
 });

@@ -30,8 +30,13 @@ const DROPOUT_S = [0.003, 0.3];
  */
 const STILL = 0.5 / 32768;
 const STILL_MOST = 0.001;
-/** Both sides of a dropout are in the middle of sound: -50 dBFS at most so long before and after it, s. */
-const EDGE_S = [0.01, 0.002];
+/**
+ * Both sides of a dropout are in the middle of sound: at least -50 dBFS at most so long before and after it, s, and before
+ * it not far under what there was lately: a noise gate lets sound die away first.
+ */
+const EDGE_S = [0.014, 0.002];
+const LATELY_S = 0.1;
+const LATELY_SHARE = 0.4;
 const EDGE_LEAST = 0.003;
 
 /** @param {Float32Array} samples @param {number} from @param {number} to @param {number} level */
@@ -64,6 +69,8 @@ export class DropoutCounter {
     this.waiting = 0;
     this.near = false;
     this.last = 0;
+    this.lately = 0;
+    this.fading = Math.exp(-1 / (rate_hz * LATELY_S));
     this.found = 0;
   }
 
@@ -72,6 +79,7 @@ export class DropoutCounter {
     const size = Math.abs(value);
     const still = Math.abs(value - this.last) <= STILL && size < STILL_MOST;
     this.last = value;
+    this.lately = Math.max(size, this.lately * this.fading);
     if (still) {
       if (this.run === 0) this.near = this.since_loud <= this.edges[0];
       this.run += 1;
@@ -81,7 +89,7 @@ export class DropoutCounter {
     this.since_loud += this.run + 1;
     this.run = 0;
     const loud = size >= EDGE_LEAST;
-    if (loud) this.since_loud = 0;
+    if (loud && size >= LATELY_SHARE * this.lately) this.since_loud = 0;
     if (this.waiting > 0) {
       if (loud) this.found += 1;
       this.waiting = loud ? 0 : this.waiting - 1;

@@ -6,7 +6,7 @@
 
 /** Checks where more is better; for all others less is. */
 const MORE_IS_BETTER = new Set([
-  "camera.resolution", "camera.frame_rate", "camera.people", "camera.light", "camera.framing", "camera.sharpness", "microphone.level", "microphone.speech", "microphone.bandwidth",
+  "camera.resolution", "camera.frame_rate", "camera.people", "camera.light", "camera.framing", "camera.sharpness", "microphone.level", "microphone.speech", "microphone.bandwidth", "microphone.quality",
   "network.throughput_up", "network.throughput_down",
 ]);
 

@@ -46,7 +46,7 @@ export function createEar({ recorder, play, clock }) {
         heard = { pieces, figures: { ended_by: "no_microphone" } };
         return lasts_ms;
       }
-      const starts_ms = onsets_s.map((onset) => Math.max(0, ear.at(onset)));
+      const starts_ms = onsets_s.map((onset) => Math.max(0, Math.round(10 * ear.at(onset)) / 10));
       until_ms = ear.now() + lasts_ms + TAIL_MS;
       heard = { pieces, figures: { ended_by: "played", lang, digits, starts_ms, gain_db } };
       whole = ended;
