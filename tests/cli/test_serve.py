@@ -211,8 +211,9 @@ def test_without_json_the_addresses_are_for_people(tmp_path):
         finally:
             process.terminate()
             assert process.wait(TOO_LATE_S) == 0
-    assert [line.split("http://")[0].strip() for line in lines[:5]] == [
-        "Readiness serves at", "Demo self-test", "Demo leader's board", "Demo support page", "Drop-in test",
+    assert [line.split("http://")[0].strip() for line in lines[:6]] == [
+        "Readiness serves at", "Demo self-test", "Demo leader's board", "Demo organiser's pages",
+            "Demo support page", "Drop-in test",
     ]  # fmt: skip
     assert "Ctrl-C" in lines[5]
 
