@@ -11,14 +11,12 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from readiness.access.contacts import ContactBox
 from readiness.access.links import leader_link, participant_link
 from readiness.access.pins import PIN_LIFE, pin_of
 from readiness.logs import log_event

@@ -117,7 +117,8 @@ async def _line(services: Services, row: BoardRow, now: datetime, *, unlocked: b
 def pin_channel(services: Services, host: Host | None) -> Channel | None:
     """Return how a one-time code reaches the leader, None where nobody knows: a phone at hand is read sooner."""
     reach = open_reach(services.contacts, host.reach if host else None)
-    return "sms" if reach.phone else "mail" if reach.mail else None
+    can_sms = reach.phone and (services.settings.sms_url or not reach.mail)
+    return "sms" if can_sms else "mail" if reach.mail else None
 
 
 def handover_of(messages: Sequence[Outgoing], participant_id: str) -> Outgoing | None:

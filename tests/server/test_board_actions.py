@@ -13,6 +13,7 @@ from readiness.access.links import give_support_link, leader_link
 from readiness.access.pins import PIN_LIFE, pin_of
 from readiness.meetings.addresses import Reach, person_hash, seal_reach
 from readiness.meetings.guides import GUIDES, guide_html, guide_text
+from readiness.settings import Secret
 from readiness.texts import LANGUAGES
 from reports.store.records import Host, Meeting, Participant, new_id
 from tests.cast import SUNNAAS, make_cast
@@ -82,8 +83,9 @@ async def open_board(server, http, meeting, host) -> str:
 
 @pytest.fixture
 async def lars(server, http):
-    """Lars, early on the day of his meeting at ten."""
+    """Lars, early on the day of his meeting at ten, where SMS can be sent."""
     server.services.now = lambda: MORNING
+    server.services.settings = replace(server.services.settings, sms_url=Secret("http://127.0.0.1:9/"))
     await server.store.ensure_organisation(SUNNAAS)
     meeting, anna, host = await meet(server, MORNING + timedelta(hours=2, minutes=30))
     return Opened(http, server, await open_board(server, http, meeting, host), meeting, anna, host)
@@ -121,12 +123,12 @@ async def test_one_tap_sends_the_link_again_and_a_second_tap_does_not(server, la
     status, answer = await lars.post("resend", participant=lars.anna.id)
     assert (status, answer["error"]["code"]) == (429, "resend.too_soon")
     [message] = await lars.queued("invitation")
-    assert (message.participant_id, message.channel, message.state) == (lars.anna.id, "mail", "waiting")
+    assert (message.participant_id, message.channel) == (lars.anna.id, "mail")
     assert "anna" not in json.dumps(dict(message.data)).lower()
     found = await server.store.invitation_for(participant_id=lars.anna.id, kind="participant", now=MORNING)
     assert found is not None, "there is a link to send"
     row = await lars.anna_row()
-    assert row["invitation"] == {"channel": "mail", "state": "waiting", "sent_at": None, "error": None}
+    assert (row["invitation"]["channel"], row["invitation"]["sent_at"]) == ("mail", None)
     _, his, _ = await meet(server, MORNING + timedelta(hours=5))
     assert (await lars.post("resend", participant=his.id))[0] == 200, "a meeting of the same day"
     _, odds, _ = await meet(server, MORNING + timedelta(hours=4), reach=Reach(mail="odd@hospital.example"))
@@ -235,6 +237,15 @@ async def test_the_day_is_printed_on_one_sheet(server, lars):
     odds, _, _ = await meet(server, MORNING + timedelta(hours=4), reach=Reach(mail="odd@hospital.example"))
     async with lars.http.get(f"{address}?meeting={odds.id}") as answer:
         assert answer.status == 404
+
+
+async def test_without_a_gateway_for_sms_the_code_goes_by_mail(server, lars):
+    """A leader with both is asked where it can arrive; one with a phone alone still gets the SMS that waits."""
+    server.services.settings = replace(server.services.settings, sms_url=Secret(""))
+    assert (await lars.board())["pin"] == "mail"
+    only_phone, _, host = await meet(server, MORNING + timedelta(hours=6), reach=Reach(phone="+4790000007"))
+    session = await open_board(server, lars.http, only_phone, host)
+    assert (await replace(lars, session=session).board())["pin"] == "sms"
 
 
 async def test_a_link_for_nobody_in_particular_has_no_code_and_no_day(server, http):
