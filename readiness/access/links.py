@@ -47,8 +47,10 @@ __all__ = [
     "give_support_link",
     "hash_code",
     "hash_token",
+    "hashes_of",
     "leader_link",
     "link_of",
+    "new_link",
     "new_token",
     "organiser_link",
     "participant_link",
@@ -154,6 +156,20 @@ async def redeem_code(
     return await _open(store, await store.find_code(organisation, hash_code(contacts, plain), now), now)
 
 
+def new_link(organisation_id: str, meeting: Meeting, whose: Participant | Host) -> Invitation:
+    """Return a link of a participant, or of a host to the board, that is not stored yet."""
+    until = meeting.ends_at + ANSWERS_AFTER_END
+    if isinstance(whose, Host):
+        return Invitation(new_id(), organisation_id, "leader", meeting.id, None, until, host_id=whose.id)
+    return Invitation(new_id(), organisation_id, "participant", meeting.id, whose.id, until)
+
+
+def hashes_of(contacts: ContactBox, invitation: Invitation) -> tuple[bytes, bytes | None]:
+    """Return what is stored of a meeting's link: the hash of its token, and of a participant's code."""
+    code = code_of(contacts, invitation.id) if invitation.kind == "participant" else None
+    return hash_token(token_of(contacts, invitation.id)), hash_code(contacts, code) if code else None
+
+
 async def participant_link(
     store: Store,
     contacts: ContactBox,
@@ -168,9 +184,7 @@ async def participant_link(
     """Return the participant's link: the open one, or a new one; with `replace` the old ones are closed first."""
     if replace:
         await store.revoke_of(now, participant_id=participant.id)
-    link = Invitation(
-        new_id(), organisation.id, "participant", meeting.id, participant.id, meeting.ends_at + ANSWERS_AFTER_END
-    )
+    link = new_link(organisation.id, meeting, participant)
     found = await store.invitation_for(participant_id=participant.id, kind="participant", now=now)
     return await _give(store, contacts, organisation, found, link, base_url=base_url, now=now)
 
@@ -189,8 +203,7 @@ async def leader_link(
     """Return the link to the board for a leader or technical host; as `participant_link`."""
     if replace:
         await store.revoke_of(now, host_id=host.id)
-    until = meeting.ends_at + ANSWERS_AFTER_END
-    link = Invitation(new_id(), organisation.id, "leader", meeting.id, None, until, host_id=host.id)
+    link = new_link(organisation.id, meeting, host)
     found = await store.invitation_for(host_id=host.id, kind="leader", now=now)
     return await _give(store, contacts, organisation, found, link, base_url=base_url, now=now)
 
@@ -288,8 +301,7 @@ async def _give(
     given = found or wanted
     code = code_of(contacts, given.id) if given.kind == "participant" else None
     if found is None:
-        code_hash = hash_code(contacts, code) if code else None
-        await store.add_invitation(given, hash_token(token_of(contacts, given.id)), code_hash)
+        await store.add_invitation(given, *hashes_of(contacts, given))
     return GivenLink(given, link_of(contacts, given, organisation.slug, base_url), code)
 
 

@@ -19,9 +19,9 @@ import icalendar
 
 from readiness.errors import InputError, Unavailable
 from readiness.meetings.addresses import clean_phone, open_reach
-from readiness.meetings.plan import Change, Drafted, HostPlan, MeetingPlan, PersonPlan, Planner
+from readiness.meetings.plan import Change, HostPlan, MeetingPlan, PersonPlan, Planner
 from reports.store import Conflict
-from reports.store.records import Meeting, Participant
+from reports.store.records import Meeting, NewMeeting, Participant
 
 __all__ = ["COLUMNS", "MOST_BYTES", "Bad", "Imported", "guarded", "import_file", "read_file"]
 
@@ -107,7 +107,7 @@ async def import_file(planner: Planner, raw: bytes, *, skip_bad: bool = False, i
     if done.bad and not skip_bad:
         return done
     try:
-        await planner.store.add_meetings([(one.meeting, one.participants, one.hosts, one.messages) for one in new])
+        await planner.store.add_meetings(new)
     except Conflict:
         raise Unavailable("store.unavailable", "the same file is being imported", retry_after_s=2.0) from None
     done.made = [one.meeting.id for one in new]
@@ -119,9 +119,9 @@ async def import_file(planner: Planner, raw: bytes, *, skip_bad: bool = False, i
 
 def _check(
     planner: Planner, wanted: Sequence[Wanted], known: Mapping[str, Meeting], *, invite: bool
-) -> tuple[list[Drafted], list[tuple[Wanted, Meeting]], list[Bad]]:
+) -> tuple[list[NewMeeting], list[tuple[Wanted, Meeting]], list[Bad]]:
     """Return what is to be made, what is to be changed, and what can't be."""
-    new: list[Drafted] = []
+    new: list[NewMeeting] = []
     changed: list[tuple[Wanted, Meeting]] = []
     bad: list[Bad] = []
     for one in wanted:

@@ -8,19 +8,31 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from readiness.access.contacts import ContactBox
-from readiness.access.links import GivenLink, hash_token, leader_link, participant_link
+from readiness.access.links import GivenLink, hash_token, hashes_of, leader_link, new_link, participant_link
 from readiness.errors import AccessError, InputError
 from readiness.meetings.addresses import Reach, clean_link, clean_mail, clean_phone, open_reach, person_hash, seal_reach
+from readiness.meetings.letter import LetterContext
 from reports.model import rfc3339
 from reports.profile import load_profile, profile_names
+from reports.solution import solution_names
 from reports.store import Conflict, Gone, Store
-from reports.store.records import Channel, Host, HostRole, Meeting, Organisation, Outgoing, Participant, new_id
+from reports.store.records import (
+    Channel,
+    Host,
+    HostRole,
+    Meeting,
+    NewMeeting,
+    Organisation,
+    Outgoing,
+    Participant,
+    new_id,
+)
 
 __all__ = [
     "HOST_ROLES",
@@ -39,7 +51,7 @@ __all__ = [
 
 ROLES = ("patient", "relative", "interpreter", "municipal_partner", "staff", "meeting_room")
 HOST_ROLES: tuple[HostRole, ...] = ("leader", "technical_host")
-SOLUTIONS = ("nhn_join", "whereby", "teams", "skype_for_business", "zoom", "other")
+SOLUTIONS = solution_names()
 REMINDERS = (2880, 180)
 """Two days and three hours before, min."""
 MOST_REMINDERS = 5
@@ -142,19 +154,7 @@ class Made:
     meeting: Meeting
     participants: tuple[Participant, ...]
     hosts: tuple[Host, ...]
-    links: Mapping[str, GivenLink] = field(default_factory=dict)
-    """By the id of participant or host."""
     is_new: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Drafted:
-    """A meeting that was checked and is ready to be stored."""
-
-    meeting: Meeting
-    participants: tuple[Participant, ...]
-    hosts: tuple[Host, ...]
-    messages: tuple[Outgoing, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ class Planner:
 
     # ---- making
 
-    def draft(self, plan: MeetingPlan, *, may_be_past: bool = False) -> Drafted:
+    def draft(self, plan: MeetingPlan, *, may_be_past: bool = False) -> NewMeeting:
         """Check a plan and return what would be stored; nothing is stored. Safe in a thread."""
         starts_at = self._start(plan.starts)
         ends_at = starts_at + self._length(plan.minutes)
@@ -202,7 +202,14 @@ class Planner:
         wished += [(one, wish.channel) for one, wish in zip(people, plan.people, strict=True)]
         wished += [(one, wish.channel) for one, wish in zip(hosts, plan.hosts, strict=True)]
         messages = [self._invitation(one, meeting, channel) for one, channel in wished]
-        return Drafted(meeting, tuple(people), tuple(hosts), tuple(filter(None, messages)))
+        links = [new_link(self.organisation.id, meeting, one) for one, _ in wished]
+        return NewMeeting(
+            meeting,
+            tuple(people),
+            tuple(hosts),
+            tuple((link, *hashes_of(self.contacts, link)) for link in links),
+            tuple(filter(None, messages)),
+        )
 
     async def make(self, plan: MeetingPlan) -> Made:
         """Store a meeting with its people and queue its invitations. A plan with a known key gives what is there."""
@@ -211,17 +218,16 @@ class Planner:
         if known is not None:
             return known
         try:
-            await self.store.add_meeting(drafted.meeting, drafted.participants, drafted.hosts, drafted.messages)
+            await self.store.add_meetings([drafted])
         except Conflict:  # somebody else asked for the same at the same moment
             known = await self._known(drafted.meeting.import_key)
             if known is None:
                 raise
             return known
-        made = Made(drafted.meeting, drafted.participants, drafted.hosts)
-        return replace(made, links=await self.links(made))
+        return Made(drafted.meeting, tuple(drafted.participants), tuple(drafted.hosts))
 
     async def links(self, made: Made) -> dict[str, GivenLink]:
-        """Return everybody's link by id, made where there was none."""
+        """Return everybody's link by id."""
         given = {one.id: await self.link(made.meeting, one) for one in made.participants}
         return given | {one.id: await self.link(made.meeting, one) for one in made.hosts}
 
@@ -280,7 +286,7 @@ class Planner:
         if found.state == "cancelled":
             return found
         if found.ends_at + PERSON_KEPT < self.now:
-            raise InputError("meeting.over")
+            raise InputError("meeting.ended")
         messages = await self._tell(found, "cancelled", {})
         return await self.store.cancel_meeting(self.organisation.id, meeting_id, self.now, messages=messages)
 
@@ -313,6 +319,30 @@ class Planner:
         await self.store.queue(messages)
         return answers
 
+    async def letters(self, meeting: Meeting, people: Sequence[str] | None) -> list[LetterContext]:
+        """Return what the letters of these participants say (None: of all). AccessError for who is not in it."""
+        self._refuse_closed(meeting)
+        everybody = {one.id: one for one in await self.store.participants(meeting.id)}
+        chosen = list(everybody) if people is None else list(dict.fromkeys(people))
+        if not chosen or not set(chosen) <= set(everybody):
+            raise AccessError("person.not_found")
+        letters = []
+        for one in (everybody[person_id] for person_id in chosen):
+            given = await self.link(meeting, one)
+            code_url = f"{self.base_url}/o/{self.organisation.slug}/code"
+            letters.append(
+                LetterContext(
+                    organisation=self.organisation,
+                    meeting=meeting,
+                    language=one.locale,
+                    link=given.link,
+                    code=given.code or "",
+                    code_url=code_url,
+                    label=one.label,
+                )
+            )
+        return letters
+
     async def add_person(self, meeting_id: str, wish: PersonPlan | HostPlan) -> Participant | Host:
         """Add a participant or host to a meeting, and invite at once where `channel` says how."""
         meeting = await self._open(meeting_id)
@@ -325,6 +355,7 @@ class Planner:
                     raise InputError("meeting.too_many", field="participants")
                 person = self._person(meeting_id, wish, None)
                 added = await self.store.add_participant(self.organisation.id, meeting_id, person)
+        await self.link(meeting, added)
         message = self._invitation(added, meeting, wish.channel)
         await self.store.queue([message] if message else [])
         return added
@@ -378,7 +409,7 @@ class Planner:
         if found.state == "cancelled":
             raise InputError("meeting.cancelled")
         if found.ends_at + PERSON_KEPT < self.now:
-            raise InputError("meeting.over")
+            raise InputError("meeting.ended")
 
     def _changes(self, found: Meeting, wish: Change) -> dict[str, Any]:
         """Return the wished fields as they are stored. An unchanged link stays the bytes it is."""

@@ -58,6 +58,8 @@ PARTS = (
     socket,
     speedtest,
     health,
+    meetings_api,
+    openapi,
 )
 """The modules with routes."""
 

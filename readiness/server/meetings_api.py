@@ -7,7 +7,6 @@ one organisation, and nothing of any other is ever looked for.
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import Mapping
 from datetime import datetime, time, timedelta
@@ -20,8 +19,10 @@ from readiness.access.links import hash_token
 from readiness.errors import AccessError, InputError
 from readiness.meetings.addresses import open_reach
 from readiness.meetings.importing import MOST_BYTES, import_file
+from readiness.meetings.letter import letters_pdf
 from readiness.meetings.plan import Change, HostPlan, MeetingPlan, PersonPlan, Planner
 from readiness.server.board import state_of
+from readiness.server.bodies import json_body, raw_body
 from readiness.server.openapi import checked
 from readiness.server.services import SERVICES, Services, caller, session_of
 from reports.model import rfc3339
@@ -116,7 +117,7 @@ async def list_meetings(request: web.Request) -> web.Response:
 async def make_meeting(request: web.Request) -> web.Response:
     """Make a meeting, and invite whoever is to be invited at once."""
     planner = await planner_of(request)
-    body = checked("NewMeeting", await read_json(request))
+    body = checked("NewMeeting", await json_body(request, MAX_BODY_BYTES))
     key = request.headers.get("Idempotency-Key") or body.get("import_key", "")
     if len(key) > LONGEST_KEY:
         raise InputError("request.malformed", field="Idempotency-Key")
@@ -132,7 +133,7 @@ async def make_meeting(request: web.Request) -> web.Response:
 async def import_meetings(request: web.Request) -> web.Response:
     """Make and change meetings from a file, CSV or iCalendar by what it begins with."""
     planner = await planner_of(request)
-    raw = await read_bytes(request, MOST_BYTES, "import.too_large")
+    raw = await raw_body(request, MOST_BYTES)
     flags = {name: request.query.get(name) == "1" for name in ("skip_bad", "invite")}
     done = await import_file(planner, raw, skip_bad=flags["skip_bad"], invite=flags["invite"])
     bad = [{"row": one.row, "reason": one.reason, "field": one.column} for one in done.bad]
@@ -150,7 +151,7 @@ async def read_meeting(request: web.Request) -> web.Response:
 async def change_meeting(request: web.Request) -> web.Response:
     """Move or change a meeting."""
     planner = await planner_of(request)
-    body = checked("MeetingChange", await read_json(request))
+    body = checked("MeetingChange", await json_body(request, MAX_BODY_BYTES))
     return await _answer(planner, await planner.change(request.match_info["meeting"], Change(**_wish(body))))
 
 
@@ -165,7 +166,7 @@ async def cancel_meeting(request: web.Request) -> web.Response:
 async def add_participant(request: web.Request) -> web.Response:
     """Add a participant."""
     planner = await planner_of(request)
-    wish = PersonPlan(**checked("NewParticipant", await read_json(request)))
+    wish = PersonPlan(**checked("NewParticipant", await json_body(request, MAX_BODY_BYTES)))
     await planner.add_person(request.match_info["meeting"], wish)
     return await _meeting(request, planner, status=201)
 
@@ -174,7 +175,7 @@ async def add_participant(request: web.Request) -> web.Response:
 async def change_participant(request: web.Request) -> web.Response:
     """Change a participant."""
     planner = await planner_of(request)
-    wish = checked("ParticipantChange", await read_json(request))
+    wish = checked("ParticipantChange", await json_body(request, MAX_BODY_BYTES))
     await planner.change_person(request.match_info["meeting"], request.match_info["participant"], wish)
     return await _meeting(request, planner)
 
@@ -191,7 +192,9 @@ async def remove_participant(request: web.Request) -> web.Response:
 async def add_host(request: web.Request) -> web.Response:
     """Add a leader or technical host."""
     planner = await planner_of(request)
-    await planner.add_person(request.match_info["meeting"], HostPlan(**checked("NewHost", await read_json(request))))
+    await planner.add_person(
+        request.match_info["meeting"], HostPlan(**checked("NewHost", await json_body(request, MAX_BODY_BYTES)))
+    )
     return await _meeting(request, planner, status=201)
 
 
@@ -199,7 +202,7 @@ async def add_host(request: web.Request) -> web.Response:
 async def change_host(request: web.Request) -> web.Response:
     """Change a leader or technical host."""
     planner = await planner_of(request)
-    wish = checked("HostChange", await read_json(request))
+    wish = checked("HostChange", await json_body(request, MAX_BODY_BYTES))
     await planner.change_host(request.match_info["meeting"], request.match_info["host"], wish)
     return await _meeting(request, planner)
 
@@ -212,11 +215,24 @@ async def remove_host(request: web.Request) -> web.Response:
     return await _meeting(request, planner)
 
 
+@routes.get(PLACE + "/letters.pdf")
+async def read_letters(request: web.Request) -> web.Response:
+    """Make letters to print. Reading makes no link: only who was given one before, by any way, gets the same one."""
+    planner = await planner_of(request)
+    meeting = await planner.meeting(request.match_info["meeting"])
+    asked = request.query.get("people", "")
+    chosen = [one for one in asked.split(",") if one] or None
+    letters = await planner.letters(meeting, chosen)
+    pdf = await asyncio.to_thread(letters_pdf, letters)
+    headers = {"Content-Disposition": 'inline; filename="letters.pdf"'}
+    return web.Response(body=pdf, content_type="application/pdf", headers=headers)
+
+
 @routes.post(PLACE + "/invitations")
 async def invite(request: web.Request) -> web.Response:
     """Invite people, or get links and codes to hand over."""
     planner = await planner_of(request)
-    body = checked("NewInvitations", await read_json(request))
+    body = checked("NewInvitations", await json_body(request, MAX_BODY_BYTES))
     people = None if body["people"] == "all" else body["people"]
     answers = await planner.invite(
         request.match_info["meeting"], people, body["channel"], renew=body.get("replace", False)
@@ -369,27 +385,3 @@ def _moment(request: web.Request, name: str, otherwise: datetime) -> datetime:
     if found.tzinfo is None or not FIRST_YEAR <= found.year <= LAST_YEAR:
         raise InputError("request.malformed", field=name)
     return found
-
-
-async def read_json(request: web.Request, most_bytes: int = MAX_BODY_BYTES) -> dict[str, Any]:
-    """Return the request's JSON object. Raises InputError."""
-    if request.content_type != "application/json":
-        raise InputError("request.not_json")
-    raw = await read_bytes(request, most_bytes)
-    try:
-        body = json.loads(raw)
-    except (ValueError, RecursionError):
-        raise InputError("request.malformed") from None
-    if not isinstance(body, dict):
-        raise InputError("request.malformed")
-    return body
-
-
-async def read_bytes(request: web.Request, most_bytes: int, too_large: str = "request.too_large") -> bytes:
-    """Return the request's body. Raises InputError."""
-    raw = bytearray()
-    async for piece in request.content.iter_any():
-        raw += piece
-        if len(raw) > most_bytes:
-            raise InputError(too_large)
-    return bytes(raw)

@@ -12,8 +12,18 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .errors import Gone
-from .part import StorePart
-from .records import ANSWERS_AFTER_END, Host, Meeting, MeetingLine, Organisation, Outgoing, Participant
+from .part import StorePart, checked_hash
+from .records import (
+    ANSWERS_AFTER_END,
+    Host,
+    Invitation,
+    Meeting,
+    MeetingLine,
+    NewMeeting,
+    Organisation,
+    Outgoing,
+    Participant,
+)
 from .tables import host, invitation, meeting, organisation, outbox, participant, report, session
 
 __all__ = ["MeetingPart", "meeting_of", "participant_of"]
@@ -62,24 +72,18 @@ class MeetingPart(StorePart):
         return None if row is None else _organisation_of(row)
 
     async def add_meeting(
-        self,
-        added: Meeting,
-        participants: Sequence[Participant],
-        hosts: Sequence[Host] = (),
-        messages: Sequence[Outgoing] = (),
+        self, added: Meeting, participants: Sequence[Participant], hosts: Sequence[Host] = ()
     ) -> None:
-        """Store a meeting, all who take part and lead it, and what is to be sent to them, or nothing at all."""
-        await self.add_meetings([(added, participants, hosts, messages)])
+        """Store a meeting and all who take part and lead it, or nothing at all."""
+        await self.add_meetings([NewMeeting(added, participants, hosts)])
 
-    async def add_meetings(
-        self, batch: Sequence[tuple[Meeting, Sequence[Participant], Sequence[Host], Sequence[Outgoing]]]
-    ) -> None:
-        """Store many meetings as `add_meeting` does one: all of them, or none."""
+    async def add_meetings(self, batch: Sequence[NewMeeting]) -> None:
+        """Store many meetings, each with its people, links and what is to be sent to them: all of it, or nothing."""
         async with self._database.write() as connection:
-            for added, participants, hosts, messages in batch:
-                await _add(connection, added, participants, hosts)
-                await self._put_outgoing(connection, messages)
-        if any(messages for *_, messages in batch):
+            for added in batch:
+                await _add(connection, added)
+                await self._put_outgoing(connection, added.messages)
+        if any(added.messages for added in batch):
             self.queued.set()
 
     async def change_meeting(
@@ -380,7 +384,7 @@ def _labels(rows: Iterable[Any]) -> Mapping[str, tuple[str, ...]]:
     return found
 
 
-def _values(record: Meeting | Participant | Host) -> dict[str, Any]:
+def _values(record: Meeting | Participant | Host | Invitation) -> dict[str, Any]:
     values = {name: getattr(record, name) for name in record.__dataclass_fields__}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
@@ -397,18 +401,22 @@ async def _locked(connection: AsyncConnection, organisation_id: str, meeting_id:
     return meeting_of(row)
 
 
-async def _add(
-    connection: AsyncConnection, added: Meeting, participants: Sequence[Participant], hosts: Sequence[Host]
-) -> None:
-    named = {person.meeting_id for person in participants} | {one.meeting_id for one in hosts}
-    if named - {added.id}:
+async def _add(connection: AsyncConnection, added: NewMeeting) -> None:
+    named = {person.meeting_id for person in added.participants} | {one.meeting_id for one in added.hosts}
+    if named - {added.meeting.id}:
         raise ValueError("a participant or host names another meeting")
-    await connection.execute(sa.insert(meeting).values(_values(added)))
-    if participants:
-        await connection.execute(sa.insert(participant), [_values(person) for person in participants])
-    if hosts:
-        await connection.execute(sa.insert(host), [_values(one) for one in hosts])
-        await _carry_feeds(connection, added, hosts)
+    await connection.execute(sa.insert(meeting).values(_values(added.meeting)))
+    if added.participants:
+        await connection.execute(sa.insert(participant), [_values(person) for person in added.participants])
+    if added.hosts:
+        await connection.execute(sa.insert(host), [_values(one) for one in added.hosts])
+        await _carry_feeds(connection, added.meeting, added.hosts)
+    if added.links:
+        rows = [
+            _values(link) | {"token_hash": checked_hash(token_hash), "code_hash": code_hash}
+            for link, token_hash, code_hash in added.links
+        ]
+        await connection.execute(sa.insert(invitation), rows)
 
 
 async def _carry_feeds(connection: AsyncConnection, found: Meeting, hosts: Sequence[Host]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -26,6 +26,7 @@ __all__ = [
     "Meeting",
     "MeetingLine",
     "MeetingState",
+    "NewMeeting",
     "Organisation",
     "Outgoing",
     "OutgoingState",
@@ -291,6 +292,18 @@ class BoardRow:
     participant: Participant
     report: StoredReport | None
     running: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewMeeting:
+    """A meeting with everything that is stored with it, or not at all."""
+
+    meeting: Meeting
+    participants: Sequence[Participant] = ()
+    hosts: Sequence[Host] = ()
+    links: Sequence[tuple[Invitation, bytes, bytes | None]] = ()
+    """Each with the hash of its token and of its typed code."""
+    messages: Sequence[Outgoing] = ()
 
 
 @dataclass(frozen=True, slots=True)

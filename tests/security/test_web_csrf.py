@@ -44,7 +44,7 @@ def unsafe_routes(server, session: str) -> list[tuple[str, str]]:
     """Every route that is not a read, by the application's own table."""
     blanks = {"organisation": "sunnaas", "session": session}
     found = [
-        (route.method, re.sub(r"\{(\w+)\}", lambda match: blanks[match[1]], route.resource.canonical))
+        (route.method, re.sub(r"\{(\w+)\}", lambda match: blanks.get(match[1], "none"), route.resource.canonical))
         for route in make_app(server.services).router.routes()
         if route.method not in SAFE
     ]

@@ -53,7 +53,7 @@ def paths_of(server, session: str) -> set[str]:
     filled |= {"name": "selftest/js/main.js"}
     canonical = [resource.canonical for resource in make_app(server.services).router.resources()]
     assert len(canonical) >= 15
-    found = {re.sub(r"\{(\w+)(:[^}]*)?\}", lambda match: filled[match[1]], path) for path in canonical}
+    found = {re.sub(r"\{(\w+)(:[^}]*)?\}", lambda match: filled.get(match[1], "none"), path) for path in canonical}
     return found | {
         "/nowhere",
         "/o/unknown/t",
