@@ -19,6 +19,7 @@ STAFF_AREAS = frozenset(
         "code",
         "delivery",
         "error.auth",
+        "error.figures",
         "error.import",
         "error.meeting",
         "error.person",

@@ -19,6 +19,7 @@ from readiness.server import (
     api,
     board_api,
     calendar,
+    figures,
     health,
     meetings_api,
     openapi,
@@ -50,6 +51,7 @@ PARTS = (
     api,
     board_api,
     calendar,
+    figures,
     meetings_api,
     openapi,
     participant,
@@ -58,8 +60,6 @@ PARTS = (
     socket,
     speedtest,
     health,
-    meetings_api,
-    openapi,
 )
 """The modules with routes."""
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from readiness.access.links import leader_link
-from reports.store.records import Host, new_id
-from tests.cast import invite, make_cast
+from readiness.access.links import api_token, leader_link, organiser_link
+from readiness.texts import catalogue
+from reports.store.records import Feedback, Host, Participant, new_id
+from tests.cast import SUNNAAS, invite, make_cast
 from tests.security.support import redeem
 from tests.server.test_board import phases, reported
 
@@ -105,3 +107,53 @@ async def test_the_leaders_answer_follows_the_worst_verdict_of_those_who_took_pa
     assert (await kept(server, leader)).verdict == "ready_with_warnings"
     nobody = await redeem(http, cast.lars_token)
     assert (await said(http, nobody, score=3))[0] == 404
+
+
+async def made_answers(server, meeting, organisation_id: str, verdict: str | None, scores: list[int]) -> None:
+    """Answers of people that nobody needs to know."""
+    store = server.store
+    crowd = replace(meeting, id=new_id(), organisation_id=organisation_id, import_key=None)
+    people = [Participant(new_id(), crowd.id, "patient", "", "nb", place) for place in range(len(scores))]
+    await store.add_meeting(crowd, people)
+    for person, score in zip(people, scores, strict=True):
+        problem = "" if score > 3 else "sound"
+        answer = Feedback(
+            new_id(), organisation_id, crowd.id, person.id, None, "patient", "consultation", "other", verdict, None,
+            score, problem, "2026-W48",
+        )  # fmt: skip
+        await store.add_feedback(answer)
+
+
+async def test_the_organisation_sees_how_often_ready_was_right(server, http, cast):
+    """Sums over five or more, by what was told before; another organisation's answers are never among them."""
+    await server.store.ensure_organisation(replace(SUNNAAS, id="east", slug="east"))
+    await made_answers(server, cast.meeting, "sunnaas", "ready", [5, 5, 4, 2, 1, 3, 3, 2])
+    await made_answers(server, cast.meeting, "sunnaas", "not_ready", [1, 1, 5, 5])
+    await made_answers(server, cast.meeting, "east", "ready", [1] * 9)
+    organisation = await server.store.organisation("sunnaas")
+    assert organisation is not None
+    now = server.services.now()
+    token = await api_token(server.store, organisation, now)
+    span = {"from": "2026-W48", "to": "2026-W48"}
+    bearer = {"Authorization": f"Bearer {token}"}
+    async with http.get("/api/v1/feedback/summary", params=span, headers=bearer) as answer:
+        found = await answer.json()
+    assert (found["ready"], found["all"], found["least"]) == (
+        {"answers": 8, "worked": 3},
+        {"answers": 8, "worked": 3},
+        5,
+    )
+    assert [(cell["verdict"], cell["problems"]) for cell in found["cells"]] == [("ready", {"sound": 5})]
+    async with http.get("/api/v1/feedback/summary", params={"from": "yesterday"}, headers=bearer) as answer:
+        assert (await answer.json())["error"]["code"] == "figures.week"
+    link = await organiser_link(server.store, organisation, "", now)
+    session = await redeem(http, link.partition("#")[2])
+    async with http.get(f"/plan/{session}/figures", params={**span, "lang": "nb"}) as page:
+        text = await page.text()
+    words = catalogue("nb")
+    assert words["figures.right"].replace("{answers}", "8").replace("{worked}", "3") in text
+    assert "3 (38 %)" in text
+    async with http.get(
+        f"/plan/{session}/figures", params={"to": "2026-W01", "from": "2026-W01", "lang": "en"}
+    ) as page:
+        assert catalogue("en")["figures.none"] in await page.text()

@@ -10,7 +10,7 @@ import pytest
 from reports.store.records import new_id
 from tests.cast import SUNNAAS, invite, make_cast
 from tests.security.support import next_of, redeem, started
-from tests.server.test_board import board_of, opened, phases, reported, row_of
+from tests.server.test_board import opened, phases, reported, row_of
 
 PHONE = {"kind": "browser", "browser": "Chrome 143", "os": "Android", "form": "phone"}
 LAPTOP = {"kind": "browser", "browser": "Chrome 143", "os": "Windows", "form": "computer"}
@@ -55,7 +55,6 @@ async def test_the_meetings_morning_asks_for_a_short_check_on_the_same_link(serv
     leader = await opened(http, cast.lars_token)
     row = await row_of(http, leader, cast.anna)
     assert (row["state"], row["recheck_due"], row["device"]) == ("ready", True, "phone")
-    assert row["practical"] == {"private_room": "yes"}
     socket, plan = await started(http, session, client=PHONE, mode="recheck")
     assert plan["mode"] == "recheck"
     assert [one["name"] for one in plan["phases"]] == ["devices", "connect", "paths", "service"]
@@ -175,9 +174,9 @@ async def test_the_way_to_the_meetings_page_warns_at_most(server, http, cast):
 
 
 async def test_a_meeting_in_a_program_says_what_was_not_tried(server, http):
-    """Skype for Business runs in a program everywhere, Teams on a phone: the report says so."""
+    """Teams runs in a program on a phone: the report says so. The leader reads what was asked and answered."""
     made = await make_cast(server.store, organisation=SUNNAAS)
-    teams = replace(made.meeting, id=new_id(), solution="teams")
+    teams = replace(made.meeting, id=new_id(), solution="teams", practical=("company", "equipment"))
     anna = replace(made.anna, id=new_id(), meeting_id=teams.id)
     await server.store.add_meeting(teams, [anna])
     token, _ = await invite(server.store, teams, anna)
@@ -185,7 +184,10 @@ async def test_a_meeting_in_a_program_says_what_was_not_tried(server, http):
     for client, missing in ((PHONE, ["meeting_program"]), (LAPTOP, [])):
         socket, plan = await started(http, session, client=client)
         assert plan["probe"]["need_mbps"] == 1.55
-        report = await walked(socket, devices=DEVICES)
+        answers = {"company": "family", "equipment": "no", "interpreter": "yes"}
+        report = await walked(socket, devices=DEVICES, practical={"answers": answers})
+        assert "practical.equipment" in report["advice"]
         assert (report["not_tested"], report["solution"]) == (missing, "teams")
-    leader = await opened(http, made.lars_token)
-    assert (await board_of(http, leader))["participants"]
+    token, _ = await invite(server.store, teams, None)
+    row = await row_of(http, await opened(http, token), anna)
+    assert (row["device"], row["practical"]) == ("computer", {"company": "family", "equipment": "no"}), "what was asked"
