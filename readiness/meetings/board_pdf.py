@@ -16,6 +16,8 @@ from reports.store.records import Meeting, Organisation
 __all__ = ["BoardContext", "BoardLine", "BoardMeeting", "board_pdf", "leader_words"]
 
 TONES = {"ready": "good", "ready_with_warnings": "warn", "not_ready": "bad"}
+SIZES_PT = (10.5, 9.5, 8.5, 7.5)
+"""A full day in smaller type on the one sheet; only a fuller one takes another."""
 NAMED = frozenset({"ready_with_warnings", "not_ready", "incomplete"})
 """States whose report names what to do; a stale one is too old to be told of in detail."""
 
@@ -74,6 +76,8 @@ def board_pdf(context: BoardContext) -> bytes:
             "meetings": [_meeting(one, words, zone) for one in context.meetings],
             "support": words.t("print.support", phone=", ".join(sorted(phones))),
         },
+        sizes_pt=SIZES_PT,
+        pages=1,
     )
 
 

@@ -19,6 +19,8 @@ __all__ = ["LetterContext", "letters_pdf", "spaced_code"]
 
 QUIET_MODULES = 4
 """The white border that a QR code needs (ISO/IEC 18004)."""
+SIZES_PT = (13, 12, 11, 10)
+"""Large type first: smaller only where a long name or address would else need a second page."""
 HALF = 5
 """Characters of a typed code that are read as one group."""
 
@@ -48,7 +50,8 @@ def letters_pdf(letters: Sequence[LetterContext]) -> bytes:
     if not letters:
         raise ValueError("a letter for nobody")
     title = _words(letters[0]).t("letter.document")
-    return print_pdf("letter", {"title": title, "letters": [_page(letter) for letter in letters]})
+    pages = [_page(letter) for letter in letters]
+    return print_pdf("letter", {"title": title, "letters": pages}, sizes_pt=SIZES_PT, pages=len(pages))
 
 
 def spaced_code(code: str) -> str:

@@ -12,10 +12,13 @@ from aiohttp import web
 from readiness.access.contacts import contact_box
 from readiness.logs import log_event
 from readiness.media.pool import MediaSettings, WorkerPool
+from readiness.meetings.outbox import OutboxRunner
+from readiness.meetings.reminders import Reminders
 from readiness.server import (
     afterwards,
     api,
     board_api,
+    calendar,
     figures,
     health,
     meetings_api,
@@ -47,6 +50,7 @@ PARTS = (
     plan_pages,
     api,
     board_api,
+    calendar,
     figures,
     meetings_api,
     openapi,
@@ -56,8 +60,6 @@ PARTS = (
     socket,
     speedtest,
     health,
-    meetings_api,
-    openapi,
 )
 """The modules with routes."""
 
@@ -75,6 +77,7 @@ def make_services(settings: Settings, store: Store) -> Services:
         assets=Assets(),
         health=Health(settings=settings, store=store, pool=pool),
         contacts=contact_box(settings),
+        base_url=settings.public_url,
     )
 
 
@@ -97,7 +100,15 @@ async def _living(app: web.Application) -> AsyncIterator[None]:
     await pool.start()
     await services.store.purge(services.now())  # before anybody is answered: a restored backup forgets first
     services.health.organisation = await services.store.only_organisation()
-    chores = [asyncio.create_task(_chores(services)), asyncio.create_task(services.health.watch())]
+    chores = [
+        asyncio.create_task(work)
+        for work in (
+            _chores(services),
+            services.health.watch(),
+            OutboxRunner(services).run(),
+            Reminders(services).run(),
+        )
+    ]
     yield
     for chore in chores:
         chore.cancel()

@@ -68,12 +68,12 @@ async def _serve_one(
     """Serve in this process; `serving` is called with the addresses once it answers."""
     store = await _open_store(settings)
     services = make_services(settings, store)
+    services.base_url = base = base_url(settings, listener.getsockname())
     runner = web.AppRunner(
         make_app(services), access_log=None, keepalive_timeout=KEEPALIVE_S, shutdown_timeout=5.0, handle_signals=False
     )
     await runner.setup()
     site = web.SockSite(runner, listener, ssl_context=tls, backlog=BACKLOG)
-    base = base_url(settings, listener.getsockname())
     links = await prepare_demo(store, base, services.now()) if demo else {"base_url": base}
     if demo:
         services.health.organisation = await store.only_organisation()

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .meetings import meeting_of, participant_of
 from .part import StorePart
-from .records import Handover, Meeting, Outgoing, OutgoingState, Participant, ReminderDue, StoredReport
+from .records import Handover, Meeting, Outgoing, OutgoingState, Participant, ReminderDue, ReportMark, StoredReport
 from .tables import host, meeting, outbox, participant, report
 
 __all__ = ["OutboxPart"]
@@ -145,6 +145,19 @@ class OutboxPart(StorePart):
         """Drop messages that wait and no longer apply; name at least one of meeting, participant and host."""
         async with self._database.write() as connection:
             return await drop(connection, meeting_id, participant_id, host_id, kinds)
+
+    async def meetings_starting(self, starts: tuple[datetime, datetime]) -> list[Meeting]:
+        """Return every organisation's planned meetings that start in the half-open span: for what the clock does."""
+        chosen = sa.select(meeting).where(
+            meeting.c.state == "planned", meeting.c.starts_at >= starts[0], meeting.c.starts_at < starts[1]
+        )
+        return [meeting_of(row) for row in await self._rows(chosen.order_by(meeting.c.starts_at, meeting.c.id))]
+
+    async def report_marks(self, meeting_id: str) -> list[ReportMark]:
+        """Return what every report of the meeting's participants said, the oldest first."""
+        columns = (report.c.participant_id, report.c.id.label("report_id"), report.c.verdict, report.c.created_at)
+        chosen = sa.select(*columns).where(report.c.meeting_id == meeting_id, report.c.participant_id.is_not(None))
+        return [ReportMark(**row._asdict()) for row in await self._rows(chosen.order_by(report.c.number))]
 
     async def reminders_due(self, now: datetime, horizon: timedelta) -> list[ReminderDue]:
         """Return who might be reminded: planned meetings that start within `horizon`, with reminders on."""

@@ -33,6 +33,7 @@ __all__ = [
     "Participant",
     "Purged",
     "ReminderDue",
+    "ReportMark",
     "SelfTest",
     "SelfTestState",
     "Session",
@@ -336,6 +337,16 @@ class Handover:
     role: str
     leaders: tuple[str, ...]
     report: StoredReport | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportMark:
+    """What one report of a meeting said, and when."""
+
+    participant_id: str
+    report_id: str
+    verdict: str
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,9 @@ class LiveServer:
     port: int = 0
     links: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    settings: dict[str, str] = field(default_factory=dict)
+    """More settings, by variable."""
+    flags: tuple[str, ...] = ()
 
     @property
     def base(self) -> str:
@@ -68,10 +71,11 @@ class LiveServer:
             "READINESS_PORT": str(self.port),
             "READINESS_DATA_DIR": str(self.folder / "data"),
             "READINESS_LOG_LEVEL": "debug",
+            **self.settings,
         }
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "readiness", "serve", "--demo", "--json"],
+                [sys.executable, "-m", "readiness", "serve", "--demo", "--json", *self.flags],
                 cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=log,
             )  # fmt: skip
         assert self.process.stdout

@@ -1,0 +1,234 @@
+"""What is sent by the clock: reminders, the short check of the morning, the leader's summary and late alerts.
+
+Each is queued under a name of its own, so that several processes, or one that starts again, send it once. Nothing wakes
+anybody: what would fall between nine in the evening and seven in the morning goes out at eight in the evening before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Final, Literal
+from zoneinfo import ZoneInfo
+
+from readiness.logs import log_event
+from readiness.meetings.addresses import open_reach
+from readiness.meetings.messages import READY
+from readiness.server.services import Services
+from reports.store import StoreError
+from reports.store.records import BoardRow, Channel, Host, Meeting, Organisation, Outgoing, ReportMark, new_id
+
+__all__ = ["Job", "Reminders", "jobs_of", "turned", "wake_nobody"]
+
+log = logging.getLogger(__name__)
+EVERY_S: Final = 20.0
+HORIZON: Final = timedelta(days=31)
+"""How far ahead meetings are looked at: the earliest reminder anybody may ask for is 30 days before."""
+CATCH_UP: Final = timedelta(hours=3)
+"""So long after its moment something is still sent: a service that was away must not remind of everything at once."""
+LAST_HOUR: Final = timedelta(hours=1)
+MORNING: Final = time(7, 0)
+EVENING: Final = time(20, 0)
+NIGHT: Final = time(21, 0)
+SUMMARY: Final = time(18, 0)
+EARLY: Final = timedelta(minutes=60)
+"""The morning's check comes at least this long before the meeting; else it comes the evening before."""
+Kind = Literal["reminder", "recheck", "summary"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something to send about a meeting from `moment` on; `name` tells it from the meeting's other jobs."""
+
+    kind: Kind
+    moment: datetime
+    name: str
+
+
+def wake_nobody(moment: datetime, zone: ZoneInfo) -> datetime:
+    """Return `moment`, or eight in the evening before where it falls between 21:00 and 07:00 in `zone`."""
+    local = moment.astimezone(zone)
+    if MORNING <= local.time() < NIGHT:
+        return moment
+    day = local.date() if local.time() >= NIGHT else local.date() - timedelta(days=1)
+    return datetime.combine(day, EVENING, tzinfo=zone).astimezone(UTC)
+
+
+def jobs_of(meeting: Meeting, zone: ZoneInfo) -> Iterator[Job]:
+    """Yield what is sent by the clock about `meeting`, in no order. Reminders can be switched off, the rest can't."""
+    starts = meeting.starts_at.astimezone(zone)
+    for minutes in meeting.reminders:
+        moment = wake_nobody(meeting.starts_at - timedelta(minutes=minutes), zone)
+        yield Job("reminder", moment, f"{minutes}:{meeting.sequence}")
+    morning = datetime.combine(starts.date(), MORNING, tzinfo=zone).astimezone(UTC)
+    early = datetime.combine(starts.date() - timedelta(days=1), EVENING, tzinfo=zone).astimezone(UTC)
+    yield Job("recheck", morning if morning + EARLY <= meeting.starts_at else early, str(meeting.sequence))
+    evening = datetime.combine(starts.date() - timedelta(days=1), SUMMARY, tzinfo=zone)
+    yield Job("summary", evening.astimezone(UTC), starts.date().isoformat())
+
+
+def turned(marks: Sequence[ReportMark], since: datetime) -> list[ReportMark]:
+    """Return the newest reports since `since` that made their participant ready, or took that away.
+
+    `marks` are all reports of a meeting, the oldest first. Somebody who never tested counts as not ready.
+    """
+    ready: dict[str, bool] = {}
+    newest: dict[str, ReportMark] = {}
+    before: dict[str, bool] = {}
+    for mark in marks:
+        if mark.created_at >= since:
+            before.setdefault(mark.participant_id, ready.get(mark.participant_id, False))
+            newest[mark.participant_id] = mark
+        ready[mark.participant_id] = mark.verdict in READY
+    return [mark for whose, mark in newest.items() if ready[whose] != before[whose]]
+
+
+class Reminders:
+    """Queues by the clock until it is cancelled. A class because it remembers what it has done already."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._done: dict[tuple[str, Kind, str], datetime] = {}
+
+    async def run(self) -> None:
+        """Look every few seconds, for ever."""
+        while True:
+            try:
+                await self.queue_due()
+            except StoreError as error:
+                log_event(log, logging.WARNING, "reminders.postponed", cause=type(error).__name__)
+            except Exception:
+                log.exception("reminders.failed")
+            await asyncio.sleep(EVERY_S)
+
+    async def queue_due(self) -> int:
+        """Queue what is due now and return how many messages were new."""
+        store, now = self._services.store, self._services.now()
+        organisations: dict[str, Organisation | None] = {}
+        added = 0
+        for meeting in await store.meetings_starting((now, now + HORIZON)):
+            if meeting.organisation_id not in organisations:
+                organisations[meeting.organisation_id] = await store.organisation_by_id(meeting.organisation_id)
+            organisation = organisations[meeting.organisation_id]
+            if organisation is None:
+                continue
+            zone = ZoneInfo(organisation.time_zone)
+            for job in self._due(meeting, zone, now):
+                added += await store.queue(await self._messages(meeting, job, now))
+                self._done[meeting.id, job.kind, job.name] = meeting.starts_at
+            if meeting.starts_at - now <= LAST_HOUR:
+                added += await store.queue(await self._alerts(meeting, now))
+        self._done = {key: starts_at for key, starts_at in self._done.items() if starts_at > now}
+        return added
+
+    def _due(self, meeting: Meeting, zone: ZoneInfo, now: datetime) -> list[Job]:
+        """Return the jobs whose moment has come; of several reminders the last one only."""
+        come = [job for job in jobs_of(meeting, zone) if job.moment <= now < job.moment + CATCH_UP]
+        reminders = sorted((job for job in come if job.kind == "reminder"), key=lambda job: job.moment)
+        wanted = [job for job in come if job.kind != "reminder"] + reminders[-1:]
+        return [job for job in wanted if (meeting.id, job.kind, job.name) not in self._done]
+
+    async def _messages(self, meeting: Meeting, job: Job, now: datetime) -> list[Outgoing]:
+        store = self._services.store
+        if job.kind == "summary":
+            hosts = [host for host in await store.hosts(meeting.id) if host.role == "leader"]
+            return [one for host in hosts if (one := self._to_host(meeting, host, job, now)) is not None]
+        told = await self._told(meeting)
+        rows = [row for row in await store.board(meeting.id) if _concerns(row, job, meeting)]
+        messages = []
+        for row in rows:
+            person = row.participant
+            sent = told.get(person.id)
+            if sent is not None and sent[1] >= job.moment:
+                continue  # the invitation itself came later than this reminder would have
+            channel = sent[0] if sent else open_reach(self._services.contacts, person.reach).channel()
+            if (
+                channel is None
+                or await store.invitation_for(participant_id=person.id, kind="participant", now=now) is None
+            ):
+                continue
+            once = f"{job.kind}:{person.id}:{job.name}"
+            messages.append(_outgoing(meeting, job.kind, channel, now, once, participant_id=person.id))
+        return messages
+
+    async def _told(self, meeting: Meeting) -> dict[str, tuple[Channel, datetime]]:
+        """Return by which way and when each participant was invited last."""
+        told: dict[str, tuple[Channel, datetime]] = {}
+        for one in await self._services.store.outgoing_of(meeting.id):
+            if one.kind == "invitation" and one.participant_id and one.state in {"waiting", "sending", "sent"}:
+                told[one.participant_id] = (one.channel, one.sent_at or one.created_at)
+        return told
+
+    def _to_host(self, meeting: Meeting, host: Host, job: Job, now: datetime) -> Outgoing | None:
+        """Return a leader's summary; one for all meetings of the day, by mail where there is an address."""
+        channel = open_reach(self._services.contacts, host.reach).channel()
+        if channel is None:
+            return None
+        whose = host.person_hash.hex() if host.person_hash else host.id
+        once = f"summary:{meeting.organisation_id}:{whose}:{job.name}"
+        return _outgoing(meeting, "summary", channel, now, once, host_id=host.id)
+
+    async def _alerts(self, meeting: Meeting, now: datetime) -> list[Outgoing]:
+        """Return a message to each leader for every participant who turned ready, or not, in the last hour before."""
+        marks = turned(await self._services.store.report_marks(meeting.id), meeting.starts_at - LAST_HOUR)
+        if not marks:
+            return []
+        messages = []
+        for host in await self._services.store.hosts(meeting.id):
+            reach = open_reach(self._services.contacts, host.reach)
+            can_sms = bool(reach.phone) and bool(self._services.settings.sms_url)
+            channel: Channel | None = "sms" if can_sms else reach.channel()
+            if host.role != "leader" or channel is None:
+                continue
+            messages += [
+                _outgoing(
+                    meeting,
+                    "alert",
+                    channel,
+                    now,
+                    f"alert:{host.id}:{mark.report_id}",
+                    host_id=host.id,
+                    data={"participant": mark.participant_id},
+                )
+                for mark in marks
+            ]
+        return messages
+
+
+def _concerns(row: BoardRow, job: Job, meeting: Meeting) -> bool:
+    """Return whether a participant is to be asked: a reminder for who has not tested, a check for whose test is old."""
+    report = row.report
+    if row.participant.reach is None or row.running:
+        return False
+    if report is None or report.verdict == "incomplete":
+        return job.kind == "reminder"
+    return job.kind == "recheck" and report.valid_until <= meeting.starts_at
+
+
+def _outgoing(
+    meeting: Meeting,
+    kind: str,
+    channel: Channel,
+    now: datetime,
+    once: str,
+    *,
+    participant_id: str | None = None,
+    host_id: str | None = None,
+    data: dict[str, str] | None = None,
+) -> Outgoing:
+    return Outgoing(
+        id=new_id(),
+        organisation_id=meeting.organisation_id,
+        meeting_id=meeting.id,
+        participant_id=participant_id,
+        host_id=host_id,
+        kind=kind,
+        channel=channel,
+        once=once,
+        created_at=now,
+        due_at=now,
+        data=data or {},
+    )

@@ -1,0 +1,122 @@
+"""One organisation, one meeting with a patient, an interpreter and a leader, ready to be written to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from readiness.access.contacts import ContactBox
+from readiness.access.links import leader_link, participant_link
+from readiness.meetings.addresses import Reach, person_hash, seal_reach
+from readiness.settings import load_settings
+from reports.store import Store
+from reports.store.records import Host, Meeting, Outgoing, Participant, StoredReport, new_code, new_id
+from tests.cast import SUNNAAS
+
+NOW = datetime(2026, 11, 30, 8, 0, tzinfo=UTC)
+STARTS = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
+"""Ten in the morning in Oslo."""
+BASE = "https://ready.hospital.example"
+ANNA = Reach(phone="+4790000001", mail="anna@post.example")
+TOLK = Reach(phone="+4790000002", mail="")
+LARS = Reach(phone="+4790000003", mail="lars@hospital.example")
+
+
+@dataclass
+class Services:
+    """What runner and reminders need of the server's services."""
+
+    settings: Any
+    store: Store
+    contacts: ContactBox
+    clock: datetime = NOW
+    base_url: str = BASE
+
+    def now(self) -> datetime:
+        return self.clock
+
+
+def make_services(store: Store, **variables: str) -> Services:
+    settings = load_settings({f"READINESS_{name.upper()}": value for name, value in variables.items()})
+    return Services(settings, store, ContactBox("secret of the tests"))
+
+
+def a_meeting(**changes: Any) -> Meeting:
+    made = Meeting(
+        id=new_id(),
+        organisation_id=SUNNAAS.id,
+        title="CanaryTitle",
+        starts_at=STARTS,
+        ends_at=STARTS + timedelta(minutes=45),
+        profile="consultation",
+        practical=(),
+        expected_people=1,
+        reminders=(2880, 180),
+    )
+    return replace(made, **changes)
+
+
+@dataclass
+class Scene:
+    """The meeting as it is stored, with its people and their links."""
+
+    services: Services
+    meeting: Meeting
+    anna: Participant
+    tolk: Participant
+    lars: Host
+    links: dict[str, str]
+
+    def outgoing(self, kind: str, channel: str, whose: Participant | Host, **changes: Any) -> Outgoing:
+        is_host = isinstance(whose, Host)
+        made = Outgoing(
+            id=new_id(),
+            organisation_id=SUNNAAS.id,
+            meeting_id=self.meeting.id,
+            participant_id=None if is_host else whose.id,
+            host_id=whose.id if is_host else None,
+            kind=kind,
+            channel=channel,  # type: ignore[arg-type]
+            once=None,
+            created_at=self.services.clock,
+            due_at=self.services.clock,
+        )
+        return replace(made, **changes)
+
+    async def states(self) -> list[tuple[str, str, str | None]]:
+        found = await self.services.store.outgoing_of(self.meeting.id)
+        return sorted((one.kind, one.state, one.error) for one in found)
+
+    async def report(self, whose: Participant, verdict: str, created_at: datetime, valid_until: datetime) -> None:
+        report = StoredReport(
+            id=new_id(),
+            code=new_code(),
+            organisation_id=SUNNAAS.id,
+            meeting_id=self.meeting.id,
+            participant_id=whose.id,
+            self_test_id=None,
+            session_id=None,
+            verdict=verdict,
+            complete=True,
+            other_device=False,
+            created_at=created_at,
+            valid_until=valid_until,
+            body={"advice": [], "checks": []},
+        )
+        await self.services.store.save_report(report)
+
+
+async def make_scene(services: Services, **changes: Any) -> Scene:
+    store, box = services.store, services.contacts
+    await store.ensure_organisation(SUNNAAS)
+    meeting = a_meeting(**changes)
+    anna = Participant(new_id(), meeting.id, "patient", "CanaryLabel", "nb", 0, reach=seal_reach(box, ANNA))
+    tolk = Participant(new_id(), meeting.id, "interpreter", "T. K.", "en", 1, reach=seal_reach(box, TOLK))
+    hashed = person_hash(box, LARS)
+    lars = Host(new_id(), meeting.id, "leader", "Lars", "nn", seal_reach(box, LARS), hashed)
+    await store.add_meeting(meeting, [anna, tolk], [lars])
+    given = {"base_url": services.base_url, "now": services.clock}
+    links = {one.id: (await participant_link(store, box, SUNNAAS, meeting, one, **given)).link for one in (anna, tolk)}
+    links[lars.id] = (await leader_link(store, box, SUNNAAS, meeting, lars, **given)).link
+    return Scene(services, meeting, anna, tolk, lars, links)

@@ -1,0 +1,201 @@
+"""The outbox's runner with a real SMTP server and a real gateway: who gets what, what is tried again or dropped."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import icalendar
+import pytest
+
+from readiness.meetings.outbox import OutboxRunner, retry_delay
+from reports.store import Store
+from tests.meetings.receivers import Gateway, Mailbox, gateway, mailbox
+from tests.meetings.scene import BASE, NOW, STARTS, Scene, make_scene, make_services
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    opened = await Store.open(f"sqlite:///{tmp_path / 'r.sqlite3'}", migrate=True)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def post() -> AsyncIterator[Mailbox]:
+    async with mailbox() as kept:
+        yield kept
+
+
+@pytest.fixture
+async def sms() -> AsyncIterator[Gateway]:
+    async with gateway() as kept:
+        yield kept
+
+
+@pytest.fixture
+async def scene(store: Store, post: Mailbox, sms: Gateway) -> Scene:
+    return await make_scene(
+        make_services(store, smtp_url=post.url, mail_from="video@hospital.example", sms_url=sms.url + "/send")
+    )
+
+
+async def sent(scene: Scene, *messages) -> None:
+    await scene.services.store.queue(messages)
+    runner = OutboxRunner(scene.services)
+    while await runner.send_due():
+        pass
+
+
+async def test_an_invitation_arrives_with_the_link_in_the_persons_language(scene: Scene, post: Mailbox, sms: Gateway):
+    """Anna's mail has text, HTML and a calendar entry, all with her own link; the interpreter's SMS is English."""
+    await sent(
+        scene,
+        scene.outgoing("invitation", "mail", scene.anna),
+        scene.outgoing("invitation", "sms", scene.tolk),
+        scene.outgoing("leader_link", "mail", scene.lars),
+    )
+    assert [state for _, state, _ in await scene.states()] == ["sent"] * 3
+    (mail,) = post.to("anna@post.example")
+    text, page = mail.get_body(("plain",)).get_content(), mail.get_body(("html",)).get_content()
+    link = scene.links[scene.anna.id]
+    assert link.startswith(f"{BASE}/o/sunnaas/t#")
+    assert f"\n{link}\n" in text.replace("\r\n", "\n")
+    assert f'href="{link}"' in page
+    assert "tirsdag 1. desember kl. 10:00" in text
+    assert "+47 66 96 90 00" in text
+    assert not [one for one in ("<img", "CanaryTitle", "CanaryLabel", "http-equiv") if one in page + text]
+    assert mail["Auto-Submitted"] == "auto-generated"
+    (entry,) = mail.iter_attachments()
+    assert entry.get_params(header="content-type")
+    calendar = icalendar.Calendar.from_ical(entry.get_content())
+    (event,) = calendar.walk("VEVENT")
+    assert calendar["METHOD"] == entry.get_param("method") == "REQUEST"
+    assert event["DTSTART"].dt == STARTS
+    assert event["URL"] == link
+    (wish,) = sms.sent()
+    assert wish["to"] == "+4790000002"
+    assert scene.links[scene.tolk.id] in wish["text"]
+    assert "Video meeting" in wish["text"]
+    (board,) = post.to("lars@hospital.example")
+    assert scene.links[scene.lars.id] in board.get_body(("plain",)).get_content()
+
+
+async def test_a_reminder_carries_the_same_link_and_a_withdrawn_one_is_not_made_again(scene: Scene, post: Mailbox):
+    """LNK-1: derived, so the same; after a revoke a reminder is dropped, while a new invitation makes a new link."""
+    await sent(scene, scene.outgoing("reminder", "mail", scene.anna))
+    assert scene.links[scene.anna.id] in post.mails[0].get_body(("plain",)).get_content()
+    await scene.services.store.revoke_of(NOW, participant_id=scene.anna.id)
+    await sent(scene, scene.outgoing("reminder", "mail", scene.anna))
+    await sent(scene, scene.outgoing("invitation", "mail", scene.anna))
+    assert [one[:2] for one in await scene.states()] == [
+        ("invitation", "sent"),
+        ("reminder", "dropped"),
+        ("reminder", "sent"),
+    ]
+    assert scene.links[scene.anna.id] not in post.mails[1].get_body(("plain",)).get_content()
+
+
+async def test_what_was_moved_or_cancelled_counts_up_in_the_calendar(scene: Scene, post: Mailbox):
+    """Moved: old time and new, a higher SEQUENCE. Cancelled: CANCEL, no link. Neither when it was taken back."""
+    store = scene.services.store
+    later = STARTS + timedelta(days=1)
+    changes = {"starts_at": later, "ends_at": later + timedelta(minutes=45)}
+    await store.change_meeting("sunnaas", scene.meeting.id, changes)
+    told = {"moved_from": STARTS.isoformat()}
+    await sent(scene, scene.outgoing("moved", "mail", scene.anna, data=told))
+    await sent(scene, scene.outgoing("moved", "mail", scene.tolk, data=told))
+    await sent(scene, scene.outgoing("moved", "mail", scene.anna, data={"moved_from": later.isoformat()}))
+    await store.cancel_meeting("sunnaas", scene.meeting.id, NOW)
+    await sent(scene, scene.outgoing("cancelled", "mail", scene.anna), scene.outgoing("invitation", "mail", scene.anna))
+    assert await scene.states() == [
+        ("cancelled", "sent", None),
+        ("invitation", "dropped", "over"),
+        ("moved", "dropped", "over"),
+        ("moved", "failed", "no_address"),
+        ("moved", "sent", None),
+    ]
+    moved, cancelled = post.to("anna@post.example")
+    text = moved.get_body(("plain",)).get_content()
+    assert "onsdag 2. desember kl. 10:00" in text
+    assert "Før var det tirsdag 1. desember kl. 10:00" in text
+    events = [icalendar.Calendar.from_ical(next(mail.iter_attachments()).get_content()) for mail in (moved, cancelled)]
+    first, second = (one.walk("VEVENT")[0] for one in events)
+    assert [one["METHOD"] for one in events] == ["REQUEST", "CANCEL"]
+    assert first["UID"] == second["UID"]
+    assert 0 < int(first["SEQUENCE"]) < int(second["SEQUENCE"])
+    assert "http" not in cancelled.get_body(("plain",)).get_content()
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "code"),
+    [("550 no such user", "failed", "refused"), ("451 later", "waiting", "later")],
+)
+async def test_a_refused_address_fails_at_once_and_a_busy_server_is_tried_again(
+    scene: Scene, post: Mailbox, answer: str, state: str, code: str
+):
+    """5xx is final, 4xx waits; the next recipient on the same connection gets the mail."""
+    post.answers["anna@post.example"] = answer
+    await sent(
+        scene, scene.outgoing("invitation", "mail", scene.anna), scene.outgoing("leader_link", "mail", scene.lars)
+    )
+    assert await scene.states() == [("invitation", state, code), ("leader_link", "sent", None)]
+
+
+async def test_without_a_server_it_is_tried_for_a_day(store: Store, sms: Gateway):
+    """Nobody answers: waits longer each time, and gives up after 24 hours. Not set up: fails at once, and says so."""
+    services = make_services(store, smtp_url="smtp://127.0.0.1:9", mail_from="v@hospital.example", sms_url=sms.url)
+    scene = await make_scene(services)
+    sms.status = 500
+    await sent(scene, scene.outgoing("invitation", "mail", scene.anna), scene.outgoing("invitation", "sms", scene.tolk))
+    assert await scene.states() == [("invitation", "waiting", "unreachable")] * 2
+    tries = 1
+    while tries < 60 and ("invitation", "waiting", "unreachable") in await scene.states():
+        services.clock = max(one.due_at for one in await store.outgoing_of(scene.meeting.id))
+        await sent(scene)
+        tries += 1
+    assert await scene.states() == [("invitation", "failed", "gave_up")] * 2
+    assert 25 <= tries <= 40
+    assert services.clock > NOW + timedelta(hours=22)
+    bare = make_services(store)
+    other = await make_scene(bare)
+    await sent(other, other.outgoing("invitation", "mail", other.anna), other.outgoing("invitation", "sms", other.tolk))
+    assert await other.states() == [
+        ("invitation", "failed", "no_mail_server"),
+        ("invitation", "failed", "no_sms_gateway"),
+    ]
+
+
+def test_delays_grow_to_an_hour():
+    """30 s, doubled, and never longer than an hour and a fifth."""
+    spans = [retry_delay(number).total_seconds() for number in range(1, 30)]
+    assert all(30 * 2**at * 0.8 <= span <= 30 * 2**at * 1.2 for at, span in enumerate(spans[:7]))
+    assert max(spans) <= 3600 * 1.2
+
+
+async def test_a_summary_tells_how_the_leaders_day_stands_without_names(scene: Scene, post: Mailbox):
+    """Both meetings of the day in one mail, roles and states, no labels; an alert goes by SMS with role and state."""
+    second = await make_scene(
+        scene.services, starts_at=STARTS + timedelta(hours=2), ends_at=STARTS + timedelta(hours=3)
+    )
+    await scene.report(scene.anna, "ready", NOW, STARTS + timedelta(hours=1))
+    await sent(scene, scene.outgoing("summary", "mail", scene.lars))
+    text = post.mails[0].get_body(("plain",)).get_content()
+    assert post.mails[0]["Subject"] == "Videomøte tysdag 1. desember: 1 av 4 er klare"
+    assert text.index("Kl. 10:00: 1 av 2 er klare") < text.index("Kl. 12:00: 0 av 2 er klare")
+    assert "Pasient: Klar" in text
+    assert "CanaryLabel" not in text
+    assert second.meeting.starts_at > scene.meeting.starts_at
+
+
+async def test_a_pin_is_made_again_from_its_message_and_dies_with_it(scene: Scene, sms: Gateway):
+    """The code sent is the one that opens; ten minutes later it is not sent any more."""
+    from readiness.access.pins import pin_of
+
+    wish = scene.outgoing("pin", "sms", scene.lars)
+    await sent(scene, wish)
+    assert pin_of(scene.services.contacts, wish.id) in sms.sent()[0]["text"]
+    await sent(scene, replace(scene.outgoing("pin", "sms", scene.lars), created_at=NOW - timedelta(minutes=11)))
+    assert [one[1] for one in await scene.states()] == ["dropped", "sent"]

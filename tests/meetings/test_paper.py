@@ -1,0 +1,132 @@
+"""Letters and the leader's sheet: tagged, read in order, one page each, and a QR code that a camera reads."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import cv2
+import pytest
+
+from readiness.meetings.board_pdf import BoardContext, BoardLine, BoardMeeting, board_pdf
+from readiness.meetings.letter import LetterContext, letters_pdf, spaced_code
+from readiness.texts import LANGUAGES, catalogue
+from tests.cast import SUNNAAS
+from tests.meetings.scene import BASE, NOW, STARTS, a_meeting
+
+LINK = f"{BASE}/o/sunnaas/t#Zm9vYmFyLWJhel9xdXV4LWNvcmdlLWdyYXVsdC1nYXJwbHk"
+
+
+def letter(language: str, **changes) -> LetterContext:
+    made = LetterContext(
+        organisation=SUNNAAS,
+        meeting=a_meeting(),
+        language=language,
+        link=LINK,
+        code="K7MB2QX0F4",
+        code_url=f"{BASE}/o/sunnaas/code",
+        label="A. N.",
+    )
+    return replace(made, **changes)
+
+
+def text_of(pdf: bytes, tmp_path: Path) -> list[str]:
+    """The text of each page in reading order, spaces joined."""
+    path = tmp_path / "made.pdf"
+    path.write_bytes(pdf)
+    said = subprocess.run(["pdftotext", path, "-"], check=True, capture_output=True, text=True).stdout
+    return [" ".join(page.split()) for page in said.split("\f") if page.strip()]
+
+
+def test_letters_are_one_tagged_page_each_in_their_own_language(tmp_path: Path):
+    """What, when, three steps, two ways, whom to call, voluntary, not recorded: in this order."""
+    pdf = letters_pdf([letter(language) for language in LANGUAGES])
+    assert b"/StructTreeRoot" in pdf
+    assert b"pdfuaid" in pdf
+    pages = text_of(pdf, tmp_path)
+    assert len(pages) == len(LANGUAGES)
+    for language, page in zip(LANGUAGES, pages, strict=True):
+        texts = catalogue(language)
+        keys = ["title", "steps", "step_1", "step_2", "step_3", "qr.title", "qr.text", "code.title", "code.address"]
+        keys += ["code.text", "help", "call", "person", "private", "personal"]
+        wanted = [texts[f"letter.{key}"].replace("{phone}", SUNNAAS.support_phone) for key in keys]
+        wanted.insert(wanted.index(texts["letter.help"]), "K7MB2-QX0F4")
+        places = []
+        for one in wanted:
+            places.append(page.find(one, places[-1] if places else 0))
+        assert -1 not in places, dict(zip(wanted, places, strict=True))
+        assert "10:00" in page
+        assert "CanaryTitle" not in page
+    assert "tysdag 1. desember" in pages[1]
+
+
+def test_the_square_opens_the_link(tmp_path: Path):
+    """As printed at 100 dots an inch, a camera's reader finds the link and nothing else."""
+    (tmp_path / "letter.pdf").write_bytes(letters_pdf([letter("nb")]))
+    subprocess.run(["pdftoppm", "-r", "100", "-png", tmp_path / "letter.pdf", tmp_path / "page"], check=True)
+    (page,) = tmp_path.glob("page*.png")
+    assert cv2.QRCodeDetector().detectAndDecode(cv2.imread(str(page)))[0] == LINK
+
+
+def test_long_names_and_addresses_still_fit_one_page(tmp_path: Path):
+    """A long name, a long address and the longest label the organiser may type."""
+    long = letter(
+        "en",
+        organisation=replace(SUNNAAS, name="Universitetssykehuset Nord-Norge, avdeling for video " * 2),
+        code_url="https://videoklargjoring.universitetssykehuset-nord-norge.example/o/universitetssykehuset-nord-norge/code",
+        label="W" * 60,
+    )
+    pages = text_of(letters_pdf([long]), tmp_path)
+    assert len(pages) == 1
+    assert "nord-norge/code" in pages[0].replace(" ", "")
+
+
+def test_nothing_that_was_typed_is_run(tmp_path: Path):
+    """Typst's own markup in a label or title is shown as it is."""
+    evil = '#panic("x") *bold* $x$ @ref <l> [link] #image("look.typ")'
+    assert evil in text_of(letters_pdf([letter("nb", label=evil)]), tmp_path)[0]
+    assert "#panic" in text_of(board_pdf(sheet(title=evil)), tmp_path)[0]
+
+
+def sheet(title: str = "Samtale", count: int = 1) -> BoardContext:
+    lines = [
+        BoardLine("patient", "Anna", "ready", NOW),
+        BoardLine("interpreter", "T. K.", "not_ready", NOW, "network", "local_it", phone="+47 900 00 000"),
+        BoardLine("meeting_room", "Rom 12", "stale", NOW, together=4),
+        BoardLine("relative", "", "not_tested"),
+    ]
+    meetings = [
+        BoardMeeting(a_meeting(title=title, starts_at=STARTS + at * timedelta(minutes=50)), lines)
+        for at in range(count)
+    ]
+    off = BoardMeeting(a_meeting(title="Avlyst", state="cancelled"), lines)
+    return BoardContext(SUNNAAS, "nb", STARTS, NOW, [*meetings, off])
+
+
+def test_the_leaders_sheet_says_who_and_what_to_do(tmp_path: Path):
+    """States, what to do and who must act, in the board's own words; a cancelled meeting is named and no more."""
+    pdf = board_pdf(sheet())
+    assert b"/StructTreeRoot" in pdf
+    (page,) = text_of(pdf, tmp_path)
+    texts = catalogue("nb")
+    wanted = ["Samtale", "Anna", "T. K.", texts["leader.do.network.local_it"], "Rom 12", "Pårørende", "Avlyst"]
+    places = [page.find(one) for one in wanted]
+    assert -1 not in places
+    assert places == sorted(places)
+    assert page.count("Anna") == 1
+    assert "+47 900 00 000" in page
+    assert len(text_of(board_pdf(sheet(count=4)), tmp_path)) == 1
+
+
+def test_a_day_without_meetings_is_said(tmp_path: Path):
+    """An empty sheet says so."""
+    (page,) = text_of(board_pdf(replace(sheet(), meetings=[])), tmp_path)
+    assert catalogue("nb")["print.none"] in page
+
+
+@pytest.mark.parametrize(("code", "shown"), [("K7MB2QX0F4", "K7MB2-QX0F4"), ("ABC", "ABC")])
+def test_a_code_is_read_in_two_groups(code: str, shown: str):
+    """Five and five."""
+    assert spaced_code(code) == shown
