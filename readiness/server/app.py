@@ -60,8 +60,6 @@ PARTS = (
     socket,
     speedtest,
     health,
-    meetings_api,
-    openapi,
 )
 """The modules with routes."""
 
