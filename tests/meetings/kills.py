@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -108,6 +109,8 @@ async def _run(
         )
         try:
             while time.monotonic() - began < longest_s:
+                if server.returncode is not None:
+                    raise RuntimeError("the server ended by itself")
                 if killed < kills and len(post.mails) >= moments[killed]:
                     await asyncio.sleep(chance.uniform(0.0, 0.5))  # anywhere among the next messages
                     killed += 1
@@ -120,7 +123,8 @@ async def _run(
                     break
                 await asyncio.sleep(0.2)
         finally:
-            os.killpg(server.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGKILL)
             await server.wait()
         if states.keys() <= {"sent"} and states:
             break

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -10,15 +12,25 @@ from pathlib import Path
 import icalendar
 import pytest
 
+from readiness.access.links import hash_token
 from readiness.meetings.outbox import OutboxRunner, retry_delay
 from reports.store import Store
+from reports.store.migrations import migrate
 from tests.meetings.receivers import Gateway, Mailbox, gateway, mailbox
 from tests.meetings.scene import BASE, NOW, STARTS, Scene, make_scene, make_services
 
 
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("migrated") / "readiness.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(f"sqlite:///{tmp_path / 'r.sqlite3'}", migrate=True)
+async def store(migrated: Path, tmp_path: Path) -> AsyncIterator[Store]:
+    shutil.copy(migrated, tmp_path / "r.db")
+    opened = await Store.open(f"sqlite:///{tmp_path / 'r.db'}")
     yield opened
     await opened.close()
 
@@ -80,7 +92,10 @@ async def test_an_invitation_arrives_with_the_link_in_the_persons_language(scene
     assert scene.links[scene.tolk.id] in wish["text"]
     assert "Video meeting" in wish["text"]
     (board,) = post.to("lars@hospital.example")
-    assert scene.links[scene.lars.id] in board.get_body(("plain",)).get_content()
+    said = board.get_body(("plain",)).get_content()
+    assert scene.links[scene.lars.id] in said
+    token = re.search(rf"{BASE}/feed/([\w-]{{43}})\.ics", said)[1]
+    assert (await scene.services.store.link_by_hash("feed", hash_token(token), NOW)).host_id == scene.lars.id
 
 
 async def test_a_reminder_carries_the_same_link_and_a_withdrawn_one_is_not_made_again(scene: Scene, post: Mailbox):
