@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import csv
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from readiness import __version__
@@ -16,6 +20,11 @@ from reports.profile import profile_names
 
 __all__ = ["main", "parser"]
 
+OFFICES = (
+    ("support", "support-link", "a link to the page of support", 90),
+    ("organiser", "organiser-link", "a link to the pages of planning", 365),
+    ("api", "api-token", "a token for a program that plans", 365),
+)
 EXIT_SETTING = 2
 MOST_DAYS = 10_000
 """Enough to say that it is too many; more would not be a time at all."""
@@ -54,6 +63,10 @@ def parser() -> argparse.ArgumentParser:
     organisation.add_argument("--support-hours", default="", help="when somebody answers, such as 08-15")
     organisation.add_argument("--languages", default="nb,nn,en", help="languages offered, the first is the default")
     organisation.add_argument("--time-zone", default="Europe/Oslo", help="zone that meeting times are shown in")
+    for name, text in (("checklist", "the leader's points for the start"), ("emergency", "what to do in an emergency")):
+        organisation.add_argument(
+            f"--{name}", action="append", default=[], metavar="LANGUAGE=FILE.md", help=f"own text: {text}; Markdown"
+        )
     organisation.add_argument("--no-drop-in", action="store_true", help="no tests without an invitation")
     organisation.set_defaults(run=_organisation)
 
@@ -68,14 +81,60 @@ def parser() -> argparse.ArgumentParser:
     )
     meeting.set_defaults(run=_meeting)
 
-    support = commands.add_parser("support-link", help="print a link to the page of support, or close all of them")
-    support.add_argument("--organisation", required=True, help="the organisation's short name")
-    support.add_argument("--days", type=int, default=90, help="how long it opens")
-    support.add_argument("--revoke", action="store_true", help="close every support link given out so far, make none")
-    support.set_defaults(run=_support_link)
-    for command in (serve, organisation, meeting, support):
+    meeting.add_argument("--leader", default="", help="what the meeting's leader is called")
+    meeting.add_argument("--leader-mail", default="", help="where the leader's messages go")
+    meeting.add_argument("--leader-phone", default="", help="the leader's own phone")
+    meeting.add_argument("--solution", default="other", help="the video solution, such as whereby")
+    meeting.add_argument("--join-link", default="", help="the meeting's own address")
+
+    made = [_office_parser(commands, *one) for one in OFFICES]
+    made += _meetings_parsers(commands)
+    for command in (serve, organisation, meeting, *made):
         _add_settings(command)
     return top
+
+
+def _office_parser(commands: Any, kind: str, name: str, text: str, days: int) -> argparse.ArgumentParser:
+    office: argparse.ArgumentParser = commands.add_parser(name, help=f"print {text}, or close all of them")
+    office.add_argument("--organisation", required=True, help="the organisation's short name")
+    office.add_argument("--days", type=int, default=days, help="how long it opens")
+    office.add_argument("--revoke", action="store_true", help="close every one given out so far, make none")
+    office.set_defaults(run=_office, kind=kind)
+    return office
+
+
+def _meetings_parsers(commands: Any) -> list[argparse.ArgumentParser]:
+    """Add ``readiness meetings`` with its own commands, and return these."""
+    meetings = commands.add_parser("meetings", help="list, show, move, cancel, invite to and import meetings")
+    actions = meetings.add_subparsers(title="commands", required=True, metavar="command")
+    listed = actions.add_parser("list", help="list meetings from today on")
+    listed.add_argument("--days", type=int, default=31, help="how many days")
+    listed.add_argument("--csv", action="store_true", help="as a spreadsheet")
+    listed.set_defaults(run=_list)
+    show = actions.add_parser("show", help="print one meeting as JSON")
+    show.set_defaults(run=_show)
+    move = actions.add_parser("move", help="move a meeting and tell whoever was invited")
+    move.add_argument("--starts", required=True, help="local time, such as 2026-12-01T10:00")
+    move.add_argument("--minutes", type=int, help="how long it lasts")
+    move.set_defaults(run=_move)
+    cancel = actions.add_parser("cancel", help="cancel a meeting and tell whoever was invited")
+    cancel.set_defaults(run=_cancel)
+    invite = actions.add_parser("invite", help="send invitations, or print links and codes")
+    invite.add_argument("--channel", default="auto", choices=["auto", "mail", "sms", "letter", "link"])
+    invite.add_argument("--people", default="", help="ids with commas between; all participants where none is named")
+    invite.add_argument("--replace", action="store_true", help="close earlier links first")
+    invite.set_defaults(run=_invite)
+    load = actions.add_parser("import", help="make and change meetings from a CSV or iCalendar file")
+    load.add_argument("file", type=Path, help="the file")
+    load.add_argument("--skip-bad", action="store_true", help="leave out meetings with a bad row")
+    load.add_argument("--invite", action="store_true", help="invite everybody in new meetings")
+    load.set_defaults(run=_import)
+    for one in (show, move, cancel, invite):
+        one.add_argument("meeting", help="the meeting's id, from `readiness meetings list`")
+    every = [listed, show, move, cancel, invite, load]
+    for one in every:
+        one.add_argument("--organisation", required=True, help="the organisation's short name")
+    return every
 
 
 def _add_settings(command: argparse.ArgumentParser) -> None:
@@ -95,7 +154,7 @@ def _serve(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _organisation(settings: Settings, options: argparse.Namespace) -> int:
-    from readiness.meetings.manage import set_organisation  # noqa: PLC0415 - keeps --help quick
+    from readiness.meetings.manage import own_texts, set_organisation  # noqa: PLC0415 - keeps --help quick
     from reports.store.records import Organisation  # noqa: PLC0415
 
     languages = tuple(part.strip() for part in options.languages.split(",") if part.strip())
@@ -109,6 +168,7 @@ def _organisation(settings: Settings, options: argparse.Namespace) -> int:
         languages=languages,
         time_zone=options.time_zone,
         drop_in_allowed=not options.no_drop_in,
+        texts=own_texts({"checklist": options.checklist, "emergency": options.emergency}),
     )
     asyncio.run(set_organisation(settings, record))
     return 0
@@ -116,38 +176,135 @@ def _organisation(settings: Settings, options: argparse.Namespace) -> int:
 
 def _meeting(settings: Settings, options: argparse.Namespace) -> int:
     from readiness.meetings.manage import make_meeting  # noqa: PLC0415 - keeps --help quick
+    from readiness.meetings.plan import HostPlan  # noqa: PLC0415
 
-    try:
-        starts = datetime.fromisoformat(options.starts)
-    except ValueError:
-        raise SettingError(f"--starts: {options.starts!r} is no time; write it as 2026-12-01T10:00") from None
     people = [tuple(part.partition(":")[::2]) for part in options.people.split(",") if part]
     links = asyncio.run(
         make_meeting(
             settings,
             organisation=options.organisation,
-            starts=starts,
+            starts=_starts(options.starts),
             lasts=timedelta(minutes=options.minutes),
             title=options.title,
             profile=options.profile,
             people=people,
+            leader=HostPlan("leader", options.leader, mail=options.leader_mail, phone=options.leader_phone),
+            solution=options.solution,
+            join_link=options.join_link,
         )
     )
     for label, link in links:
-        print(f"{label:<24} {link}")  # noqa: T201 - this is the command's output
+        _print(f"{label:<24} {link}")
     return 0
 
 
-def _support_link(settings: Settings, options: argparse.Namespace) -> int:
-    from readiness.meetings.manage import close_support_links, make_support_link  # noqa: PLC0415 - keeps --help quick
+def _office(settings: Settings, options: argparse.Namespace) -> int:
+    from readiness.meetings.manage import close_links, make_link  # noqa: PLC0415 - keeps --help quick
 
     if options.revoke:
-        closed = asyncio.run(close_support_links(settings, organisation=options.organisation))
-        print(f"closed {closed}")  # noqa: T201 - this is the command's output
+        closed = asyncio.run(close_links(settings, options.kind, organisation=options.organisation))
+        _print(f"closed {closed}")
         return 0
     lasts = timedelta(days=max(0, min(options.days, MOST_DAYS)))
-    print(asyncio.run(make_support_link(settings, organisation=options.organisation, lasts=lasts)))  # noqa: T201
+    _print(asyncio.run(make_link(settings, options.kind, organisation=options.organisation, lasts=lasts)))
     return 0
+
+
+def _list(settings: Settings, options: argparse.Namespace) -> int:
+    from readiness.meetings.importing import guarded  # noqa: PLC0415 - keeps --help quick
+    from readiness.meetings.manage import list_meetings  # noqa: PLC0415
+
+    days = max(1, min(options.days, MOST_DAYS))
+    found = asyncio.run(list_meetings(settings, organisation=options.organisation, days=days))
+    rows = [
+        (line.meeting.id, f"{starts:%Y-%m-%d %H:%M}", line.meeting.state, _counts(line.people), line.meeting.title)
+        for line, starts in found
+    ]
+    if options.csv:
+        written = csv.writer(sys.stdout)
+        written.writerow(("id", "starts", "state", "people", "title"))
+        written.writerows([guarded(cell) for cell in row] for row in rows)
+        return 0
+    for row in rows:
+        _print("  ".join(row))
+    return 0
+
+
+def _counts(people: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {state}" for state, number in sorted(people.items()))
+
+
+def _show(settings: Settings, options: argparse.Namespace) -> int:
+    from readiness.meetings.manage import show_meeting  # noqa: PLC0415 - keeps --help quick
+
+    found = asyncio.run(show_meeting(settings, organisation=options.organisation, meeting=options.meeting))
+    _print(json.dumps(found, indent=1, ensure_ascii=False))
+    return 0
+
+
+def _move(settings: Settings, options: argparse.Namespace) -> int:
+    from readiness.meetings.manage import move_meeting  # noqa: PLC0415 - keeps --help quick
+
+    whose = {"organisation": options.organisation, "meeting": options.meeting}
+    moved = asyncio.run(move_meeting(settings, **whose, starts=_starts(options.starts), minutes=options.minutes))
+    _print(f"moved {moved.id}")
+    return 0
+
+
+def _cancel(settings: Settings, options: argparse.Namespace) -> int:
+    from readiness.meetings.manage import cancel_meeting  # noqa: PLC0415 - keeps --help quick
+
+    found = asyncio.run(cancel_meeting(settings, organisation=options.organisation, meeting=options.meeting))
+    _print(f"cancelled {found.id}")
+    return 0
+
+
+def _invite(settings: Settings, options: argparse.Namespace) -> int:
+    from readiness.meetings.manage import invite_people  # noqa: PLC0415 - keeps --help quick
+
+    done = asyncio.run(
+        invite_people(
+            settings,
+            organisation=options.organisation,
+            meeting=options.meeting,
+            people=[one for one in options.people.split(",") if one],
+            channel=options.channel,
+            renew=options.replace,
+        )
+    )
+    for one in done:
+        _print("  ".join(filter(None, (one.id, one.state, one.link, one.code))))
+    return int(any(one.state.startswith("no_") for one in done))
+
+
+def _import(settings: Settings, options: argparse.Namespace) -> int:
+    from readiness.meetings.manage import describe, import_meetings  # noqa: PLC0415 - keeps --help quick
+
+    done = asyncio.run(
+        import_meetings(
+            settings,
+            organisation=options.organisation,
+            file=options.file,
+            skip_bad=options.skip_bad,
+            invite=options.invite,
+        )
+    )
+    for one in done.bad:
+        column = f"{one.column}: " if one.column else ""
+        print(f"row {one.row}: {column}{describe(one.reason)}", file=sys.stderr)  # noqa: T201
+    _print(f"made {len(done.made)}, changed {len(done.changed)}, bad rows {len(done.bad)}")
+    return int(bool(done.bad))
+
+
+def _starts(typed: str) -> datetime:
+    try:
+        return datetime.fromisoformat(typed)
+    except ValueError:
+        raise SettingError(f"--starts: {typed!r} is no time; write it as 2026-12-01T10:00") from None
+
+
+def _print(line: str) -> None:
+    print(line)  # noqa: T201 - this is the command's output
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -1,39 +1,65 @@
-"""Make organisations and meetings from the command line, until there is a page for it."""
+"""Organisations, meetings and links from the command line. Everything wrong is one line: a SettingError."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from readiness.access.links import give_support_link
-from readiness.demo import give_links
-from readiness.errors import SettingError
+from readiness.access.contacts import contact_box
+from readiness.access.links import api_token, give_support_link, organiser_link
+from readiness.errors import ReadinessError, SettingError
+from readiness.meetings.importing import MOST_BYTES, Imported, import_file
+from readiness.meetings.plan import ROLES, Change, HostPlan, Invited, MeetingPlan, PersonPlan, Planner, Way
 from readiness.settings import Settings, prepare_folder
-from readiness.texts import LANGUAGES
+from readiness.texts import LANGUAGES, catalogue
 from reports.profile import load_profile, profile_names
 from reports.store import Store, StoreError
-from reports.store.records import Meeting, Organisation, Participant, new_id
+from reports.store.records import Meeting, MeetingLine, Organisation
 
-__all__ = ["ROLES", "close_support_links", "make_meeting", "make_support_link", "set_organisation"]
+__all__ = [
+    "ROLES",
+    "cancel_meeting",
+    "close_links",
+    "describe",
+    "import_meetings",
+    "invite_people",
+    "list_meetings",
+    "make_link",
+    "make_meeting",
+    "move_meeting",
+    "own_texts",
+    "set_organisation",
+    "show_meeting",
+]
 
-ROLES = ("patient", "relative", "interpreter", "municipal_partner", "staff", "meeting_room")
-MAX_LENGTH = timedelta(hours=12)
-LONGEST_SUPPORT = timedelta(days=366)
+LONGEST_LINK = timedelta(days=366)
 """A year: then somebody has to ask who still uses the link."""
+LONGEST_TEXT = 20_000
+Office = Literal["support", "organiser", "api"]
 
 
 async def set_organisation(settings: Settings, record: Organisation) -> None:
-    """Add `record`, or change the organisation of the same slug. Raises SettingError for what can't be kept."""
+    """Add `record`, or change the organisation of the same slug. Raises SettingError for what can't be kept.
+
+    Its own texts that `record` does not name stay as they were.
+    """
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", record.slug):
         raise SettingError(f"--slug: {record.slug!r} can't stand in a link; use a-z, 0-9 and -")
     unknown = [language for language in record.languages if language not in LANGUAGES]
     if unknown or not record.languages:
         raise SettingError(f"--languages: choose among {', '.join(LANGUAGES)}")
     async with _store(settings) as store:
-        await store.ensure_organisation(record)
+        found = await store.organisation(record.slug)
+        kept = found.texts if found else {}
+        names = {*kept, *record.texts}
+        texts = {name: {**kept.get(name, {}), **record.texts.get(name, {})} for name in names}
+        await store.ensure_organisation(replace(record, texts=texts))
 
 
 async def make_meeting(
@@ -45,6 +71,9 @@ async def make_meeting(
     title: str,
     people: Sequence[tuple[str, ...]],
     profile: str = "consultation",
+    leader: HostPlan = HostPlan(),  # noqa: B008 - frozen
+    solution: str = "other",
+    join_link: str = "",
 ) -> list[tuple[str, str]]:
     """Make a meeting and return (label, link) for each participant and the leader. Raises SettingError."""
     if not people:
@@ -52,65 +81,149 @@ async def make_meeting(
     for role, *_ in people:
         if role not in ROLES:
             raise SettingError(f"--people: there is no role {role!r}; choose among {', '.join(ROLES)}")
-    if not timedelta() < lasts <= MAX_LENGTH:
-        raise SettingError("--minutes: a meeting lasts from 1 to 720 minutes")
-    if not settings.public_url:
-        raise SettingError("READINESS_PUBLIC_URL: links need the address that people will open")
     if profile not in profile_names():
         raise SettingError(f"--profile: there is no profile {profile!r}; choose among {', '.join(profile_names())}")
-    needs = load_profile(profile)
-    async with _store(settings) as store:
-        found = await _organisation(store, organisation)
-        starts_at = starts if starts.tzinfo else starts.replace(tzinfo=ZoneInfo(found.time_zone))
-        meeting = Meeting(
-            id=new_id(),
-            organisation_id=found.id,
-            title=title,
-            starts_at=starts_at,
-            ends_at=starts_at + lasts,
-            profile=needs.name,
-            practical=needs.practical,
-            expected_people=needs.expected_people,
-        )
-        listed = [
-            Participant(
-                id=new_id(),
-                meeting_id=meeting.id,
-                role=role,
-                label=(label[0] if label and label[0] else role)[:60],
-                locale=found.languages[0],
-                position=position,
+    listed = [(role, (label[0] if label and label[0] else role)[:60]) for role, *label in people]
+    async with _planner(settings, organisation) as planner:
+        made = await planner.make(
+            MeetingPlan(
+                starts=starts,
+                minutes=round(lasts.total_seconds() / 60),
+                title=title,
+                profile=profile,
+                solution=solution,
+                join_link=join_link,
+                practical=load_profile(profile).practical,
+                people=tuple(PersonPlan(role, label) for role, label in listed),
+                hosts=(leader,),
             )
-            for position, (role, *label) in enumerate(people)
-        ]
-        await store.add_meeting(meeting, listed)
-        links = await give_links(store, settings.public_url, found.slug, meeting, listed)
-    return [(person.label, links[person.id]) for person in listed] + [("leader", links["leader"])]
+        )
+        links = await planner.links(made)
+        named = [(person.label, links[person.id].link) for person in made.participants]
+        return [*named, ("leader", links[made.hosts[0].id].link)]
 
 
-async def make_support_link(settings: Settings, *, organisation: str, lasts: timedelta) -> str:
-    """Return a fresh link to the page of support. Raises SettingError."""
-    if not timedelta() < lasts <= LONGEST_SUPPORT:
-        raise SettingError(f"--days: a support link opens for 1 to {LONGEST_SUPPORT.days} days")
-    if not settings.public_url:
+async def list_meetings(settings: Settings, *, organisation: str, days: int) -> list[tuple[MeetingLine, datetime]]:
+    """Return the meetings from today on, each with its start on the organisation's clock."""
+    async with _planner(settings, organisation, needs_url=False) as planner:
+        zone = ZoneInfo(planner.organisation.time_zone)
+        today = planner.now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        span = (today, today + timedelta(days=days))
+        lines: list[MeetingLine] = []
+        while page := await planner.store.meetings(
+            planner.organisation.id, starts=span, now=planner.now, after=lines[-1].meeting.id if lines else None
+        ):
+            lines += page
+        return [(line, line.meeting.starts_at.astimezone(zone)) for line in lines]
+
+
+async def show_meeting(settings: Settings, *, organisation: str, meeting: str) -> dict[str, Any]:
+    """Return a meeting as the API shows it."""
+    from readiness.server.meetings_api import meeting_json  # noqa: PLC0415 - the server's own view of it
+
+    async with _planner(settings, organisation, needs_url=False) as planner:
+        return await meeting_json(planner, await planner.meeting(meeting))
+
+
+async def move_meeting(
+    settings: Settings, *, organisation: str, meeting: str, starts: datetime, minutes: int | None
+) -> Meeting:
+    """Move a meeting and tell whoever was invited."""
+    async with _planner(settings, organisation) as planner:
+        return await planner.change(meeting, Change(starts=starts, minutes=minutes))
+
+
+async def cancel_meeting(settings: Settings, *, organisation: str, meeting: str) -> Meeting:
+    """Cancel a meeting and tell whoever was invited."""
+    async with _planner(settings, organisation) as planner:
+        return await planner.cancel(meeting)
+
+
+async def invite_people(
+    settings: Settings, *, organisation: str, meeting: str, people: Sequence[str], channel: Way, renew: bool
+) -> list[Invited]:
+    """Invite people of a meeting, by their ids; all participants where none is named."""
+    async with _planner(settings, organisation) as planner:
+        return await planner.invite(meeting, people or None, channel, renew=renew)
+
+
+async def import_meetings(
+    settings: Settings, *, organisation: str, file: Path, skip_bad: bool, invite: bool
+) -> Imported:
+    """Make and change the meetings of a file; see `import_file`."""
+    try:
+        with file.open("rb") as opened:
+            raw = opened.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise SettingError(f"{file}: {error.strerror}") from None
+    if len(raw) > MOST_BYTES:
+        raise SettingError(f"{file}: {describe('import.too_large')}")
+    async with _planner(settings, organisation) as planner:
+        return await import_file(planner, raw, skip_bad=skip_bad, invite=invite)
+
+
+async def make_link(settings: Settings, kind: Office, *, organisation: str, lasts: timedelta) -> str:
+    """Return a fresh link of support or of an organiser, or a program's token. Raises SettingError."""
+    if not timedelta() < lasts <= LONGEST_LINK:
+        raise SettingError(f"--days: it opens for 1 to {LONGEST_LINK.days} days")
+    async with _planner(settings, organisation, needs_url=kind != "api") as planner:
+        if kind == "api":
+            return await api_token(planner.store, planner.organisation, planner.now, lasts)
+        give = give_support_link if kind == "support" else organiser_link
+        return await give(planner.store, planner.organisation, planner.base_url, planner.now, lasts)
+
+
+async def close_links(settings: Settings, kind: Office, *, organisation: str) -> int:
+    """Close every link of one kind of the organisation with the pages they opened; return how many."""
+    async with _planner(settings, organisation, needs_url=False) as planner:
+        return await planner.store.revoke_links(planner.organisation.id, kind, planner.now)
+
+
+def own_texts(files: Mapping[str, Sequence[str]]) -> dict[str, dict[str, str]]:
+    """Return an organisation's own texts by name and language, from options such as ``nb=checklist.md``."""
+    texts: dict[str, dict[str, str]] = {}
+    for name, options in files.items():
+        for option in options:
+            language, _, file = option.partition("=")
+            if language not in LANGUAGES or not file:
+                raise SettingError(f"--{name}: write it as {LANGUAGES[0]}=FILE.md, with {', '.join(LANGUAGES)}")
+            try:
+                text = Path(file).read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise SettingError(f"--{name}: can't read {file!r}: {getattr(error, 'strerror', error)}") from None
+            if len(text) > LONGEST_TEXT or "\0" in text:
+                raise SettingError(f"--{name}: {file!r} has more than {LONGEST_TEXT} characters")
+            texts.setdefault(name, {})[language] = text
+    return texts
+
+
+def describe(code: str) -> str:
+    """Return what a code means, in English, as the pages say it."""
+    return catalogue("en").get(f"error.{code}", code)
+
+
+@asynccontextmanager
+async def _planner(settings: Settings, slug: str, *, needs_url: bool = True) -> AsyncIterator[Planner]:
+    """Give what plans for the organisation; whatever it refuses becomes one line."""
+    if needs_url and not settings.public_url:
         raise SettingError("READINESS_PUBLIC_URL: links need the address that people will open")
     async with _store(settings) as store:
-        found = await _organisation(store, organisation)
-        return await give_support_link(store, found, settings.public_url, datetime.now(tz=UTC), lasts)
+        found = await store.organisation(slug)
+        if found is None:
+            raise SettingError(f"--organisation: there is no {slug!r}; make it with `readiness organisation`")
+        with _one_line():
+            yield Planner(store, contact_box(settings), found, settings.public_url, datetime.now(tz=UTC))
 
 
-async def close_support_links(settings: Settings, *, organisation: str) -> int:
-    """Close every support link of the organisation with the pages they opened; return how many. Raises SettingError."""
-    async with _store(settings) as store:
-        found = await _organisation(store, organisation)
-        return await store.revoke_links(found.id, "support", datetime.now(tz=UTC))
-
-
-async def _organisation(store: Store, slug: str) -> Organisation:
-    found = await store.organisation(slug)
-    if found is None:
-        raise SettingError(f"--organisation: there is no {slug!r}; make it with `readiness organisation`")
-    return found
+@contextmanager
+def _one_line() -> Iterator[None]:
+    try:
+        yield
+    except SettingError:
+        raise
+    except ReadinessError as error:
+        where = f"{error.field}: " if error.field else ""
+        raise SettingError(f"{where}{describe(error.code)}") from None
 
 
 @asynccontextmanager

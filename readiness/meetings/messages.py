@@ -54,6 +54,8 @@ class MessageContext:
     """Participant or host: part of the name of the entry in their calendar."""
     link: str = ""
     """The test of a participant, the board of a host."""
+    feed: str = ""
+    """The calendar of everything a leader leads, for their own calendar program."""
     host_role: str | None = None
     """leader or technical_host; None for a participant."""
     mail: str = ""
@@ -136,6 +138,7 @@ def _words(context: MessageContext) -> Words:
         day=bare.day(meeting.starts_at, zone),
         before=bare.moment(context.moved_from, zone) if context.moved_from else "",
         link=context.link,
+        feed=context.feed,
         pin=context.pin,
         minutes=context.pin_minutes,
     )
@@ -202,7 +205,11 @@ def _leader_link(context: MessageContext, words: Words) -> _Mail:
         subject=words.t("mail.leader_link.subject"),
         lead=[words.t(f"mail.{context.host_role or 'leader'}"), words.t("mail.leader_link.why")],
         button=(words.t("mail.board"), context.link),
-        notes=[*_help(words, context), words.t("mail.personal")],
+        notes=[
+            *_help(words, context),
+            words.t("mail.personal"),
+            *([words.t("mail.leader_link.feed")] if context.feed else []),
+        ],
     )
 
 

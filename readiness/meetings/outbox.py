@@ -17,7 +17,7 @@ from email.message import EmailMessage
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from readiness.access.links import leader_link, participant_link
+from readiness.access.links import feed_link, leader_link, participant_link
 from readiness.access.pins import PIN_LIFE, pin_of
 from readiness.logs import log_event
 from readiness.meetings.addresses import Reach, open_reach
@@ -130,8 +130,14 @@ class OutboxRunner:
         await store.settle_outgoing(outgoing.id, state="failed", now=now, error=told)
 
     async def _addressed(self, outgoing: Outgoing) -> _Addressed:
-        """Look up what the message is about. Raises _OverError where it is gone, DeliveryError without an address."""
-        store = self._services.store
+        """Look up what the message is about. Raises _OverError where it is gone, DeliveryError without a way to it."""
+        store, settings = self._services.store, self._services.settings
+        if outgoing.kind == "handover":
+            raise _OverError  # support took it from its page, or did not until the meeting was over
+        if outgoing.channel == "mail" and not settings.smtp_url:
+            raise DeliveryError("no_mail_server", is_final=True)
+        if outgoing.channel == "sms" and not settings.sms_url:
+            raise DeliveryError("no_sms_gateway", is_final=True)
         meeting = await store.meeting(outgoing.meeting_id)
         organisation = await store.organisation_by_id(outgoing.organisation_id)
         whose: Participant | Host | None = None
@@ -174,6 +180,7 @@ class OutboxRunner:
             now=now,
             person_id=one.whose.id,
             link=await self._link(one, now),
+            feed=await self._feed(one, host, now),
             host_role=host.role if host else None,
             mail=one.reach.mail,
             sender=services.settings.mail_from,
@@ -197,6 +204,14 @@ class OutboxRunner:
         if isinstance(whose, Host):
             return (await leader_link(*common, whose, base_url=services.base_url, now=now)).link
         return (await participant_link(*common, whose, base_url=services.base_url, now=now)).link
+
+    async def _feed(self, one: _Addressed, host: Host | None, now: datetime) -> str:
+        """Return the address of the leader's calendar, where a mail tells of it."""
+        services = self._services
+        if host is None or one.outgoing.kind != "leader_link" or one.outgoing.channel != "mail":
+            return ""
+        common = (services.store, services.contacts, one.organisation, one.meeting, host)
+        return (await feed_link(*common, base_url=services.base_url, now=now)).link
 
     async def _is_open(self, whose: Participant | Host, now: datetime) -> bool:
         store = self._services.store

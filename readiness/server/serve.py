@@ -74,7 +74,7 @@ async def _serve_one(
     )
     await runner.setup()
     site = web.SockSite(runner, listener, ssl_context=tls, backlog=BACKLOG)
-    links = await prepare_demo(store, base, services.now()) if demo else {"base_url": base}
+    links = await prepare_demo(store, services.contacts, base, services.now()) if demo else {"base_url": base}
     if demo:
         services.health.organisation = await store.only_organisation()
     stopping = _stop_on_signals()
@@ -140,7 +140,8 @@ async def _prepare_shared(settings: Settings, base: str, *, demo: bool) -> Mappi
     store = await _open_store(settings)
     try:
         if demo:
-            return await prepare_demo(store, base, make_services(settings, store).now())
+            services = make_services(settings, store)
+            return await prepare_demo(store, services.contacts, base, services.now())
         return {"base_url": base}
     finally:
         await store.close()
@@ -229,6 +230,7 @@ def _say(links: Mapping[str, str], *, as_json: bool) -> None:
         "base_url": "Readiness serves at   ",
         "selftest_url": "Demo self-test        ",
         "board_url": "Demo leader's board   ",
+        "organiser_url": "Demo organiser's pages",
         "support_url": "Demo support page     ",
         "dropin_url": "Drop-in test          ",
     }

@@ -21,7 +21,7 @@ from tests.integration.support import ROOT, certificate, free_port, serving, set
 
 pytestmark = pytest.mark.timeout(180)
 TOO_LATE_S = 60
-LINKS = {"base_url", "selftest_url", "board_url", "support_url", "dropin_url"}
+LINKS = {"base_url", "selftest_url", "board_url", "organiser_url", "support_url", "dropin_url"}
 
 
 def readiness(folder: Path, *arguments: str, cwd: Path = ROOT, **settings: str) -> subprocess.CompletedProcess[str]:

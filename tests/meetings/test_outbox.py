@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import icalendar
 import pytest
 
+from readiness.access.links import hash_token
 from readiness.meetings.outbox import OutboxRunner, retry_delay
 from reports.store import Store
+from reports.store.migrations import migrate
 from tests.meetings.receivers import Gateway, Mailbox, gateway, mailbox
 from tests.meetings.scene import BASE, NOW, STARTS, Scene, make_scene, make_services
 
 
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("migrated") / "readiness.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await Store.open(f"sqlite:///{tmp_path / 'r.sqlite3'}", migrate=True)
+async def store(migrated: Path, tmp_path: Path) -> AsyncIterator[Store]:
+    shutil.copy(migrated, tmp_path / "r.db")
+    opened = await Store.open(f"sqlite:///{tmp_path / 'r.db'}")
     yield opened
     await opened.close()
 
@@ -80,7 +93,10 @@ async def test_an_invitation_arrives_with_the_link_in_the_persons_language(scene
     assert scene.links[scene.tolk.id] in wish["text"]
     assert "Video meeting" in wish["text"]
     (board,) = post.to("lars@hospital.example")
-    assert scene.links[scene.lars.id] in board.get_body(("plain",)).get_content()
+    said = board.get_body(("plain",)).get_content()
+    assert scene.links[scene.lars.id] in said
+    token = re.search(rf"{BASE}/feed/([\w-]{{43}})\.ics", said)[1]
+    assert (await scene.services.store.link_by_hash("feed", hash_token(token), NOW)).host_id == scene.lars.id
 
 
 async def test_a_reminder_carries_the_same_link_and_a_withdrawn_one_is_not_made_again(scene: Scene, post: Mailbox):
@@ -199,3 +215,32 @@ async def test_a_pin_is_made_again_from_its_message_and_dies_with_it(scene: Scen
     assert pin_of(scene.services.contacts, wish.id) in sms.sent()[0]["text"]
     await sent(scene, replace(scene.outgoing("pin", "sms", scene.lars), created_at=NOW - timedelta(minutes=11)))
     assert [one[1] for one in await scene.states()] == ["dropped", "sent"]
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "code"),
+    [
+        (204, "sent", None),
+        (302, "waiting", "unreachable"),
+        (400, "failed", "refused"),
+        (401, "waiting", "unreachable"),
+        (429, "waiting", "later"),
+        (503, "waiting", "unreachable"),
+    ],
+)
+async def test_a_gateway_is_asked_as_it_wants_and_its_answer_is_believed(
+    store: Store, sms: Gateway, status: int, state: str, code: str | None
+):
+    """A query instead of a body, with a key; redirects are not followed, and a wrong key is not the recipient's fault."""
+    services = make_services(
+        store, sms_url=sms.url + "/send?to={to}&msg={text}", sms_method="GET", sms_headers="X-Key: hunter2\nX-B: 2"
+    )
+    scene = await make_scene(services)
+    sms.status = status
+    await sent(scene, scene.outgoing("invitation", "sms", scene.tolk))
+    assert await scene.states() == [("invitation", state, code)]
+    ((method, path, headers, body),) = sms.requests
+    asked = parse_qs(urlsplit(path).query)
+    assert (method, body, headers["X-Key"], headers["X-B"]) == ("GET", "", "hunter2", "2")
+    assert asked["to"] == ["+4790000002"]
+    assert scene.links[scene.tolk.id] in asked["msg"][0]

@@ -1,0 +1,153 @@
+"""Planning from the command line: the whole life of a meeting, links of offices, imports, and one line for mistakes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from readiness.cli import main
+
+TOMORROW = (datetime.now(tz=ZoneInfo("Europe/Oslo")) + timedelta(days=1)).date().isoformat()
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    """A data folder with one organisation, to copy: migrating takes longest."""
+    folder = tmp_path_factory.mktemp("made")
+    options = ["--slug", "a", "--name", "A", "--support-phone", "1", "--data-dir", str(folder)]
+    assert main(["organisation", *options]) == 0
+    return folder
+
+
+@pytest.fixture
+def run(data, tmp_path, monkeypatch, capsys):
+    """Run a command in this process; return its status, output and errors."""
+    shutil.copytree(data, tmp_path / "data")
+    monkeypatch.setenv("READINESS_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("READINESS_PUBLIC_URL", "https://ready.example")
+
+    def command(*arguments: str) -> tuple[int, str, str]:
+        status = main(arguments)
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return command
+
+
+def meetings(run, action: str, *arguments: str) -> tuple[int, str, str]:
+    return run("meetings", action, "--organisation", "a", *arguments)
+
+
+def test_the_life_of_a_meeting(run):
+    """Made, listed, shown, invited to, moved and cancelled."""
+    status, out, _ = run(
+        "meeting", "--organisation", "a", "--starts", f"{TOMORROW}T10:00", "--title", "=Kontroll", "--people",
+        "patient:Anna,interpreter:TK", "--leader", "Lars", "--leader-mail", "lars@hospital.example",
+    )  # fmt: skip
+    assert status == 0
+    lines = dict(line.split(None, 1) for line in out.splitlines())
+    assert lines["Anna"].startswith("https://ready.example/o/a/t#")
+    assert lines["leader"].startswith("https://ready.example/o/a/board#")
+    status, out, _ = meetings(run, "list")
+    meeting, shown = out.split("  ", 1)
+    assert shown.strip() == f"{TOMORROW} 10:00  planned  2 not_tested  =Kontroll"
+    assert f"{meeting},{TOMORROW} 10:00,planned,2 not_tested,'=Kontroll" in meetings(run, "list", "--csv")[1]
+    found = json.loads(meetings(run, "show", meeting)[1])
+    assert [one["label"] for one in found["participants"]] == ["Anna", "TK"]
+    assert found["hosts"][0]["mail"] == "lars@hospital.example"
+    anna, lars = found["participants"][0]["id"], found["hosts"][0]["id"]
+    status, out, _ = meetings(run, "invite", meeting, "--channel", "letter", "--people", anna)
+    assert (status, out.split()[:3]) == (0, [anna, "ready", lines["Anna"].strip()])
+    assert meetings(run, "invite", meeting, "--people", lars)[:2] == (0, f"{lars}  waiting\n")
+    status, out, _ = meetings(run, "invite", meeting, "--channel", "mail", "--people", anna)
+    assert (status, out) == (1, f"{anna}  no_mail\n")
+    assert meetings(run, "move", meeting, "--starts", f"{TOMORROW}T12:30", "--minutes", "20")[0] == 0
+    assert json.loads(meetings(run, "show", meeting)[1])["local_start"] == f"{TOMORROW}T12:30"
+    assert meetings(run, "cancel", meeting)[:2] == (0, f"cancelled {meeting}\n")
+    status, out, err = meetings(run, "move", meeting, "--starts", f"{TOMORROW}T14:00")
+    assert (status, out, err) == (2, "", "readiness: The meeting was cancelled. Make a new one instead.\n")
+
+
+def test_a_file_is_imported(run, tmp_path):
+    """Bad rows are told one a line, and nothing is made unless told to skip them."""
+    file = tmp_path / "meetings.csv"
+    rows = ["starts;role;label;mail", f"{TOMORROW} 10:00;patient;A;a@b.example", f"{TOMORROW} 11:00;patient;B;b@"]
+    file.write_text("\n".join(rows), encoding="utf-8")
+    status, out, err = meetings(run, "import", str(file))
+    assert (status, out) == (1, "made 0, changed 0, bad rows 1\n")
+    assert err == "row 3: mail: The mail address is wrong. See if a part is missing.\n"
+    assert meetings(run, "list")[1] == ""
+    assert meetings(run, "import", str(file), "--skip-bad", "--invite")[:2] == (1, "made 1, changed 0, bad rows 1\n")
+    assert len(meetings(run, "list")[1].splitlines()) == 1
+    status, _, err = meetings(run, "import", str(tmp_path / "none.csv"))
+    assert (status, "none.csv" in err) == (2, True)
+
+
+def test_links_of_offices(run):
+    """Printed once, closed all at a time."""
+    for command, page in (("organiser-link", "/o/a/plan#"), ("support-link", "/o/a/support#"), ("api-token", "")):
+        status, out, _ = run(command, "--organisation", "a")
+        assert status == 0
+        assert page in out
+        assert run(command, "--organisation", "a", "--revoke")[1] == "closed 1\n"
+        status, _, err = run(command, "--organisation", "a", "--days", "0")
+        assert (status, "--days" in err) == (2, True)
+
+
+def test_an_organisations_own_texts(run, tmp_path):
+    """Given by language; kept when the organisation is stated again without them; a bad option is one line."""
+    import asyncio
+
+    from reports.store import Store
+
+    text = tmp_path / "checklist.md"
+    text.write_text("# Hos oss\n", encoding="utf-8")
+    base = ("organisation", "--slug", "a", "--name", "A", "--support-phone", "1")
+    assert run(*base, "--checklist", f"nb={text}")[0] == 0
+    assert run(*base, "--emergency", f"en={text}")[0] == 0
+
+    async def stored() -> object:
+        store = await Store.open(f"sqlite:///{tmp_path / 'data' / 'readiness.sqlite3'}")
+        found = await store.organisation("a")
+        await store.close()
+        return found.texts
+
+    assert asyncio.run(stored()) == {"checklist": {"nb": "# Hos oss\n"}, "emergency": {"en": "# Hos oss\n"}}
+    for option in (str(text), f"sv={text}", f"nb={tmp_path / 'none.md'}"):
+        status, _, err = run(*base, "--checklist", option)
+        assert (status, err.count("\n"), "--checklist" in err) == (2, 1, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--starts", "tomorrow"], "--starts"),
+        (["--starts", "2020-01-01T10:00"], "time is over"),
+        (["--starts", f"{TOMORROW}T10:00", "--minutes", "0"], "minutes"),
+        (["--starts", f"{TOMORROW}T10:00", "--people", "king:A"], "--people"),
+        (["--starts", f"{TOMORROW}T10:00", "--profile", "opera"], "--profile"),
+        (["--starts", f"{TOMORROW}T10:00", "--solution", "skype"], "solution"),
+        (["--starts", f"{TOMORROW}T10:00", "--leader-mail", "lars"], "hosts.0.mail"),
+    ],
+)
+def test_a_mistake_is_one_line(run, arguments, named):
+    """It names what is wrong, and nothing is made."""
+    status, out, err = run("meeting", "--organisation", "a", *arguments)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert named in err
+    assert meetings(run, "list")[1] == ""
+
+
+def test_help_names_every_command(capsys):
+    """`readiness meetings --help` and the top's."""
+    expected = {"--help": ["meetings", "organiser-link", "api-token"], "meetings --help": ["import", "move"]}
+    for arguments, words in expected.items():
+        with pytest.raises(SystemExit):
+            main(arguments.split())
+        shown = capsys.readouterr().out
+        assert all(word in shown for word in words)
