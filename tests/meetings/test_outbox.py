@@ -231,7 +231,7 @@ async def test_a_pin_is_made_again_from_its_message_and_dies_with_it(scene: Scen
 async def test_a_gateway_is_asked_as_it_wants_and_its_answer_is_believed(
     store: Store, sms: Gateway, status: int, state: str, code: str | None
 ):
-    """A query instead of a body, with a key; redirects are not followed, and a wrong key is not the recipient's fault."""
+    """A query instead of a body, with a key; redirects are not followed; a wrong key is not the recipient's fault."""
     services = make_services(
         store, sms_url=sms.url + "/send?to={to}&msg={text}", sms_method="GET", sms_headers="X-Key: hunter2\nX-B: 2"
     )
