@@ -62,8 +62,6 @@ PARTS = (
     socket,
     speedtest,
     health,
-    meetings_api,
-    openapi,
 )
 """The modules with routes."""
 

@@ -207,14 +207,15 @@ def test_without_json_the_addresses_are_for_people(tmp_path):
     ) as process:  # fmt: skip
         try:
             assert process.stdout is not None
-            lines = [process.stdout.readline() for _ in range(6)]
+            lines = [process.stdout.readline() for _ in range(7)]
         finally:
             process.terminate()
             assert process.wait(TOO_LATE_S) == 0
-    assert [line.split("http://")[0].strip() for line in lines[:5]] == [
-        "Readiness serves at", "Demo self-test", "Demo leader's board", "Demo support page", "Drop-in test",
+    assert [line.split("http://")[0].strip() for line in lines[:6]] == [
+        "Readiness serves at", "Demo self-test", "Demo leader's board", "Demo organiser's pages",
+            "Demo support page", "Drop-in test",
     ]  # fmt: skip
-    assert "Ctrl-C" in lines[5]
+    assert "Ctrl-C" in lines[6]
 
 
 async def test_a_direct_start_with_tls(tmp_path):
