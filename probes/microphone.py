@@ -43,8 +43,9 @@ MAX_WINDOWS: Final = 3750
 """Two minutes; later windows push out the first."""
 SPEECH: Final = 0.5
 """Windows more probable than this are speech (silero's own default)."""
-STILL_SPEECH: Final = 0.35
-"""Speech goes on until a window is less probable than this (silero's own default): quiet ends of words belong to it."""
+STILL_SPEECH: Final = 0.2
+"""Speech goes on until a window is less probable than this: quiet ends of words belong to it. Silero's own default is
+0.35; at 0 dB SNR that misses 2.2 % and this 1.8 %, and no noise is called speech the sooner (tuning part)."""
 PAUSE: Final = 0.2
 """Windows less probable than this are pause; what lies between counts as neither."""
 PAUSE_MARGIN: Final = 3
