@@ -273,9 +273,9 @@ def _raw(bench: Bench) -> Iterator[Figure]:
             if heard >= MIN_LOST:
                 found["dropouts"].append(_raw_warned(bench, "dropouts", lossy))
         for sound in _clean(bench, clip, raw):
+            told = _raw_faults(bench, sound)
             for fault, warned in false.items():
-                check = "level" if fault == "digital zeros" else fault
-                warned.append(_raw_warned(bench, check, sound))
+                warned.append(told["level" if fault == "digital zeros" else fault])
     yield from (_at_least(f"{fault} found", 100 * np.mean(warned), FAULT_FOUND_PCT) for fault, warned in found.items())
     yield from (
         _at_most(f"{fault} found where there is none", 100 * np.mean(warned), FAULT_FALSE_PCT, "%")
@@ -295,13 +295,18 @@ def _clean(bench: Bench, clip: Clip, raw: Sound) -> Iterator[Sound]:
 
 def _raw_warned(bench: Bench, check: str, raw: Sound) -> bool:
     """Return whether the profile finds the fault in the page's blocks; the stream itself is not needed for it."""
+    return _raw_faults(bench, raw)[check]
+
+
+def _raw_faults(bench: Bench, raw: Sound) -> dict[str, bool]:
+    """Return which of level (exact zeros), clipping and dropouts the profile finds fault with."""
     sent = np.rint(raw * 32768) / 32768
-    measured = SoundAnalyser(Deaf()).measurements(data.page(sent))
-    by_check = {each.check: each for each in measured}
-    if check == "level":
-        zeros = by_check["microphone.level"].metric("digital_zero_pct")
-        return isinstance(zeros, (int, float)) and zeros > 99
-    return bench.warned(f"microphone.{check}", by_check[f"microphone.{check}"])
+    by_check = {each.check: each for each in SoundAnalyser(Deaf()).measurements(data.page(sent))}
+    zeros = by_check["microphone.level"].metric("digital_zero_pct")
+    found = {
+        name: bench.warned(f"microphone.{name}", by_check[f"microphone.{name}"]) for name in ("clipping", "dropouts")
+    }
+    return {**found, "level": isinstance(zeros, (int, float)) and zeros > 99}
 
 
 class Deaf:
