@@ -158,7 +158,7 @@ export async function showMeeting(page) {
     say(find("#link-who"), person.label);
     field("#link-text").value = made?.link ?? "";
     find("#link-code").hidden = !made?.code;
-    say(find("#link-code"), made?.code ? `${t.t("plan.link_code")} ${made.code}` : "");
+    say(find("#link-code"), made?.code ? `${t.t("plan.link_code")} ${made.code.replace(/^.{5}/, "$&-")}` : "");
     say(find("#link-said"), "");
     /** @type {HTMLDialogElement} */ (find("#link")).showModal();
     field("#link-text").select();
