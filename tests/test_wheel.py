@@ -37,6 +37,10 @@ def test_an_installed_wheel_serves_the_page(tmp_path):
     subprocess.run([*install, *tmp_path.glob("*.whl")], check=True)
     packages = next((home / "lib").glob("python*/site-packages"))
     (packages / "dependencies.pth").write_text("\n".join(site.getsitepackages()))  # the libraries, not the project
+    letter = "from readiness.meetings.paper import TEMPLATES as t; print(*sorted(p.name for p in t.rglob('*')))"
+    papers = subprocess.run([python, "-c", letter], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    assert {"letter.typ", "board.typ", "look.typ", "mail.html", "OFL.txt"} <= set(papers.split())
+    assert papers.count(".ttf") == 2
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("READINESS_", "PYTHON"))}
     environment |= {"READINESS_PORT": "0", "READINESS_DATA_DIR": str(tmp_path / "data")}
     process = subprocess.Popen(

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import icalendar
 import pytest
@@ -214,3 +215,32 @@ async def test_a_pin_is_made_again_from_its_message_and_dies_with_it(scene: Scen
     assert pin_of(scene.services.contacts, wish.id) in sms.sent()[0]["text"]
     await sent(scene, replace(scene.outgoing("pin", "sms", scene.lars), created_at=NOW - timedelta(minutes=11)))
     assert [one[1] for one in await scene.states()] == ["dropped", "sent"]
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "code"),
+    [
+        (204, "sent", None),
+        (302, "waiting", "unreachable"),
+        (400, "failed", "refused"),
+        (401, "waiting", "unreachable"),
+        (429, "waiting", "later"),
+        (503, "waiting", "unreachable"),
+    ],
+)
+async def test_a_gateway_is_asked_as_it_wants_and_its_answer_is_believed(
+    store: Store, sms: Gateway, status: int, state: str, code: str | None
+):
+    """A query instead of a body, with a key; redirects are not followed; a wrong key is not the recipient's fault."""
+    services = make_services(
+        store, sms_url=sms.url + "/send?to={to}&msg={text}", sms_method="GET", sms_headers="X-Key: hunter2\nX-B: 2"
+    )
+    scene = await make_scene(services)
+    sms.status = status
+    await sent(scene, scene.outgoing("invitation", "sms", scene.tolk))
+    assert await scene.states() == [("invitation", state, code)]
+    ((method, path, headers, body),) = sms.requests
+    asked = parse_qs(urlsplit(path).query)
+    assert (method, body, headers["X-Key"], headers["X-B"]) == ("GET", "", "hunter2", "2")
+    assert asked["to"] == ["+4790000002"]
+    assert scene.links[scene.tolk.id] in asked["msg"][0]
