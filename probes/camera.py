@@ -22,16 +22,20 @@ if TYPE_CHECKING:
 __all__ = [
     "PictureAnalyser",
     "decode_still",
+    "face_rows",
     "frame_rate_measurement",
     "frozen_measurement",
+    "noise_measurement",
     "picture_measurements",
+    "wants_second_look",
+    "with_second_look",
 ]
 
 MAX_STILL_BYTES: Final = 64_000
-"""The page aims at 40 kB; more is not a still of ours."""
+"""The page aims at 40 kB, at 60 for several people; more is not a still of ours."""
 MAX_STILL_PX: Final = 1280
 MIN_STILL_PX: Final = 64
-"""Longest and shortest side of a still that is looked at; the page sends 640 on the long side."""
+"""Longest and shortest side of a still that is looked at; the page sends 640 on the long one, or 1280."""
 MAX_SCANS: Final = 16
 """Progressive JPEG scans allowed; libjpeg's own script uses 10, and each costs a pass over the picture."""
 _MARKER: Final = 0xFF
@@ -57,7 +61,15 @@ _LIGHT_DETAILS: Final = (
     "luma_range",
     "frame_clipped_pct",
     "noise_sigma",
+    "luma_left",
+    "luma_right",
 )
+EDGE_MARGIN: Final = 0.05
+"""A face nearer to the left or right edge than this share of its width is cut by it: boxes end at the edge."""
+BLACK_LUMA: Final = 20
+"""Under this 99th percentile of luma there is nothing to be seen."""
+MAX_DRAWN_FACES: Final = 12
+"""Most faces whose places are kept for the schematic drawing."""
 
 _Numbers = Mapping[str, Any]
 _Details = dict[str, Number | str | bool | None]
@@ -111,7 +123,9 @@ class PictureAnalyser:
     """Looks at one still after the other; remembers only every fourth luma pixel of the one before."""
 
     def __init__(self, finder: FaceFinder) -> None:
-        self._finder = finder
+        from probes.looking import FaceLook  # noqa: PLC0415 - loads numpy
+
+        self._look = FaceLook(finder)
         self._before: NDArray[np.uint8] | None = None
 
     def numbers(self, bgr: NDArray[np.uint8], t_ms: float) -> dict[str, Any]:
@@ -123,6 +137,7 @@ class PictureAnalyser:
 
         luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
         height, width = luma.shape
+        faces = self._look.find(bgr)
         return {
             "t_ms": t_ms,
             "width_px": width,
@@ -130,7 +145,8 @@ class PictureAnalyser:
             **frame_light(luma),
             "noise_sigma": noise_sigma(luma),
             "diff_luma": self._change(luma),
-            "faces": [_face_numbers(luma, face) for face in self._finder.find(bgr)],
+            "rotation_deg": self._look.rotation_deg,
+            "faces": [_face_numbers(luma, face) for face in faces],
         }
 
     def _change(self, luma: NDArray[np.uint8]) -> float | None:
@@ -147,8 +163,32 @@ class PictureAnalyser:
         return float(np.mean(np.abs(small.astype(np.int16) - before)))
 
 
+def face_rows(bgr: NDArray[np.uint8], faces: Sequence[Face]) -> list[dict[str, float | None]]:
+    """Return the figures of `faces`, found by any finder, as a still's numbers carry them; too small ones are left."""
+    import cv2  # noqa: PLC0415 - lazy: never to be loaded by the web process
+    import numpy as np  # noqa: PLC0415 - lazy: never to be loaded by the web process
+
+    from probes.looking import MIN_FACE_PX  # noqa: PLC0415 - loads numpy
+
+    luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+    return [_face_numbers(luma, face) for face in faces if face.height >= MIN_FACE_PX]
+
+
+def wants_second_look(still: _Numbers, expected_people: int) -> bool:
+    """Whether people are missing in an upright picture that shows anything at all: then a surer detector may look."""
+    light = finite((still.get("luma_p99"),))
+    seen_anything = bool(light) and light[0] >= BLACK_LUMA
+    return len(_faces(still)) < expected_people and not still.get("rotation_deg") and seen_anything
+
+
+def with_second_look(still: _Numbers, faces: Sequence[_Numbers]) -> _Numbers:
+    """Return the still's numbers with the faces of the second look, where it saw more."""
+    return {**still, "faces": list(faces)} if len(faces) > len(_faces(still)) else still
+
+
 def _face_numbers(luma: NDArray[np.uint8], face: Face) -> dict[str, float | None]:
     from probes.light import face_light  # noqa: PLC0415 - loads numpy
+    from probes.sharpness import face_sharpness  # noqa: PLC0415 - loads numpy
 
     height, width = luma.shape
     eye_y = (face.landmarks[0][1] + face.landmarks[1][1]) / 2
@@ -161,28 +201,44 @@ def _face_numbers(luma: NDArray[np.uint8], face: Face) -> dict[str, float | None
         **face_light(luma, face),
         "top_margin": face.y / face.height,
         "eye_line_pct": 100.0 * eye_y / height,
+        "bottom_margin": (height - face.y - face.height) / face.height,
+        "side_margin": min(face.x, width - face.x - face.width) / face.width,
+        "sharpness": face_sharpness(luma, face),
     }
 
 
 def picture_measurements(stills: Sequence[_Numbers], expected_people: int = 1) -> list[Measurement]:
-    """Return camera.light, camera.backlight, camera.people and camera.framing: medians over the given stills.
+    """Return camera.light, .backlight, .people, .framing and .sharpness: medians over the given stills.
 
     The same function serves the live guidance (last few stills) and the report. The median count of people is the
     lower one of two, so a face that is there half of the time does not count as there.
     """
     if not stills:
-        checks = ("camera.light", "camera.backlight", "camera.people", "camera.framing")
+        checks = ("camera.light", "camera.backlight", "camera.people", "camera.framing", "camera.sharpness")
         return [not_measured(check, "step_died") for check in checks]
     people = _people(stills, expected_people)
     light = _light(stills)
     if people.value == 0:
         backlight = not_measured("camera.backlight", "no_face", "stops")
-        return [light, backlight, people, not_measured("camera.framing", "no_face", "pct")]
-    return [light, _backlight(stills), people, _framing(stills)]
+        framing = not_measured("camera.framing", "no_face", "pct")
+        return [light, backlight, people, framing, not_measured("camera.sharpness", "no_face", "ratio")]
+    return [light, _backlight(stills, expected_people), people, _framing(stills, expected_people), _sharpness(stills)]
+
+
+def noise_measurement(sigmas: Sequence[float]) -> Measurement:
+    """Return camera.noise: the median noise of the page's raw pictures, in luma steps.
+
+    A check of its own, because JPEG takes noise away: only the page can see what automatic gain makes of a dark room.
+    """
+    noise = median(finite(sigmas))
+    if noise is None:
+        return not_measured("camera.noise", "too_few_samples", "luma")
+    return Measurement("camera.noise", noise, "luma", samples=len(sigmas))
 
 
 def _light(stills: Sequence[_Numbers]) -> Measurement:
     details: _Details = {name: _median_of(stills, name) for name in _LIGHT_DETAILS}
+    details["faces"] = _count(stills)
     value = _median_of(stills, "luma_mean")
     if value is None:
         return not_measured("camera.light", "too_few_samples", "luma")
@@ -190,18 +246,57 @@ def _light(stills: Sequence[_Numbers]) -> Measurement:
 
 
 def _people(stills: Sequence[_Numbers], expected: int) -> Measurement:
-    counts = sorted(len(_faces(still)) for still in stills)
-    value = counts[(len(counts) - 1) // 2]
-    details: _Details = {"expected_people": expected, "missing_people": max(0, expected - value)}
+    value = _count(stills)
+    turned = [number for still in stills for number in finite((still.get("rotation_deg"),))]
+    details: _Details = {
+        "expected_people": expected,
+        "missing_people": max(0, expected - value),
+        "edge_people": _at_edge(stills, expected),
+        "rotation_deg": turned[-1] if turned else 0,
+        "places": _places(stills, value),
+    }
     return Measurement("camera.people", value, "people", samples=len(stills), details=details)
 
 
-def _backlight(stills: Sequence[_Numbers]) -> Measurement:
-    """Return stops between background and face: the median over a still's faces, then over the stills."""
+def _count(stills: Sequence[_Numbers]) -> int:
+    """Return the lower median of how many faces were seen."""
+    counts = sorted(len(_faces(still)) for still in stills)
+    return counts[(len(counts) - 1) // 2]
+
+
+def _at_edge(stills: Sequence[_Numbers], expected: int) -> int:
+    """Return how many beyond the expected people are cut by the left or right edge (the lower median)."""
+    cut = [sum(1 for face in _faces(still) if _is_cut(face)) for still in stills]
+    beyond = sorted(max(0, min(edge, len(_faces(still)) - expected)) for edge, still in zip(cut, stills, strict=True))
+    return beyond[(len(beyond) - 1) // 2]
+
+
+def _places(stills: Sequence[_Numbers], count: int) -> str:
+    """Return where the faces were, for a drawing: "x y width height" in percent of the frame, ";" between faces."""
+    still = next((still for still in reversed(stills) if len(_faces(still)) == count), stills[-1])
+    names = ("x_pct", "y_pct", "width_pct", "height_pct")
+    boxes = [finite(face.get(name) for name in names) for face in _faces(still)[:MAX_DRAWN_FACES]]
+    return ";".join(" ".join(str(round(side)) for side in box) for box in boxes if len(box) == len(names))
+
+
+def _sharpness(stills: Sequence[_Numbers]) -> Measurement:
+    """Return how sharp each still's main face is; too small a face says nothing about the lens."""
+    largest = [_main_face(still) for still in stills if _faces(still)]
+    value = _median_of(largest, "sharpness")
+    if value is None:
+        return not_measured("camera.sharpness", "face_small", "ratio")
+    return Measurement("camera.sharpness", value, "ratio", samples=len(largest))
+
+
+def _backlight(stills: Sequence[_Numbers], expected: int) -> Measurement:
+    """Return stops between background and face: the median over the people who are expected, then over the stills.
+
+    Whoever passes behind them, or hangs on the wall, does not count.
+    """
     seen = [still for still in stills if _faces(still)]
 
     def over_faces(name: str) -> float | None:
-        return median(finite(_median_of(_faces(still), name) for still in seen))
+        return median(finite(_median_of(_expected_faces(still, expected), name) for still in seen))
 
     value = over_faces("ev_stops")
     if value is None:
@@ -210,29 +305,58 @@ def _backlight(stills: Sequence[_Numbers]) -> Measurement:
         "face_luma": over_faces("luma"),
         "background_luma": over_faces("background_luma"),
         "face_clipped_pct": over_faces("clipped_pct"),
+        "frame_clipped_pct": _median_of(seen, "frame_clipped_pct"),
     }
     return Measurement("camera.backlight", value, "stops", samples=len(seen), details=details)
 
 
-def _framing(stills: Sequence[_Numbers]) -> Measurement:
-    """Return the height of each still's largest face in percent of the frame, and where that face is."""
-    largest = [max(_faces(still), key=_area) for still in stills if _faces(still)]
-    offsets = [offset for face in largest if (offset := _offset(face)) is not None]
-    value = _median_of(largest, "height_pct")
+def _framing(stills: Sequence[_Numbers], expected: int) -> Measurement:
+    """Return the height of the face that matters in percent of the frame, and where it is.
+
+    One person: that of the main face. Several: the smallest of them, and the place of their middle.
+    """
+    seen = [_row(still, expected) for still in stills if _faces(still)]
+    value = _median_of(seen, "height_pct")
     if value is None:
         return not_measured("camera.framing", "no_face", "pct")
-    details: _Details = {
-        "offset_x_pct": median(offsets),
-        "top_margin": _median_of(largest, "top_margin"),
-        "eye_line_pct": _median_of(largest, "eye_line_pct"),
+    names = ("offset_x_pct", "top_margin", "eye_line_pct", "bottom_margin", "side_margin", "largest_pct")
+    details: _Details = {name: _median_of(seen, name) for name in names}
+    return Measurement(
+        "camera.framing", value, "pct", samples=len(seen), details={**details, "expected_people": expected}
+    )
+
+
+def _row(still: _Numbers, expected: int) -> _Numbers:
+    """Return what a still says of the place of the people in it."""
+    faces = _expected_faces(still, expected)
+    sides = [place for face in faces if (place := pair(face.get("x_pct"), face.get("width_pct")))]
+    middle = [min(x for x, _ in sides) + max(x + width for x, width in sides)] if sides else []
+    return {
+        "height_pct": min(finite(face.get("height_pct") for face in faces), default=None),
+        "largest_pct": max(finite(face.get("height_pct") for face in faces), default=None),
+        "offset_x_pct": middle[0] / 2 - 50.0 if middle else None,
+        "top_margin": min(finite(face.get("top_margin") for face in faces), default=None),
+        "bottom_margin": min(finite(face.get("bottom_margin") for face in faces), default=None),
+        "side_margin": min(finite(face.get("side_margin") for face in faces), default=None),
+        "eye_line_pct": median(finite(face.get("eye_line_pct") for face in faces)),
     }
-    return Measurement("camera.framing", value, "pct", samples=len(largest), details=details)
 
 
-def _offset(face: _Numbers) -> float | None:
-    """Return how far the face's centre is to the right of the frame's, in percent of the frame's width."""
-    place = pair(face.get("x_pct"), face.get("width_pct"))
-    return place[0] + place[1] / 2 - 50.0 if place else None
+def _main_face(still: _Numbers) -> _Numbers:
+    """Return the largest face, not counting one that an edge cuts where another is whole."""
+    whole = [face for face in _faces(still) if not _is_cut(face)]
+    return max(whole or _faces(still), key=_area)
+
+
+def _expected_faces(still: _Numbers, expected: int) -> Sequence[_Numbers]:
+    """Return the faces that matter: the main one, or as many of the largest as people are expected."""
+    if expected > 1:
+        return sorted(_faces(still), key=_area, reverse=True)[:expected]
+    return [_main_face(still)]
+
+
+def _is_cut(face: _Numbers) -> bool:
+    return any(margin < EDGE_MARGIN for margin in finite((face.get("side_margin"),)))
 
 
 def _area(face: _Numbers) -> float:

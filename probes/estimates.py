@@ -14,8 +14,12 @@ Z95 = 1.959963984540054
 """Two-sided 95 % point of the normal distribution."""
 
 
+LARGEST = 1e300
+"""Numbers beyond it are no figures: their sums and differences would be infinite."""
+
+
 def finite(values: Iterable[object]) -> list[float]:
-    """Return the finite real numbers among `values`; booleans, text, NaN and infinities are dropped."""
+    """Return the finite real numbers among `values`; booleans, text, NaN, infinities and the like are dropped."""
     numbers: list[float] = []
     for value in values:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -23,7 +27,7 @@ def finite(values: Iterable[object]) -> list[float]:
                 number = float(value)
             except OverflowError:
                 continue
-            if math.isfinite(number):
+            if abs(number) <= LARGEST:
                 numbers.append(number)
     return numbers
 

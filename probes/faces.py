@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MODEL", "Face", "FaceFinder"]
+__all__ = ["MAX_CANDIDATES", "MODEL", "Face", "FaceFinder", "Picture", "face_of", "without_overlaps"]
 
 MODEL: Final = Path(__file__).with_name("models") / "face_detection_yunet_2023mar_dynamic.onnx"
 """YuNet 2023mar with height and width left open; `models/README.md` tells how it was made."""
@@ -69,7 +69,7 @@ class FaceFinder:
         grids = dict(zip(self._outputs, found, strict=True))
         columns = padded.shape[3]
         rows = np.concatenate([_candidates(grids, stride, columns // stride) for stride in STRIDES])
-        faces = [_face(row) for row in _without_overlaps(rows)]
+        faces = [face_of(row) for row in without_overlaps(rows)]
         return sorted(faces, key=lambda face: face.width * face.height, reverse=True)
 
 
@@ -100,7 +100,7 @@ def _candidates(grids: dict[str, Any], stride: int, columns: int) -> _Numbers:
     return np.asarray(rows, dtype=np.float32)
 
 
-def _without_overlaps(rows: _Numbers) -> list[_Numbers]:
+def without_overlaps(rows: _Numbers) -> list[_Numbers]:
     """Return the best rows so that no two boxes overlap more than `MAX_OVERLAP` (greedy non-maximum suppression)."""
     left = rows[np.argsort(-rows[:, 4], kind="stable")][:MAX_CANDIDATES]
     kept: list[_Numbers] = []
@@ -119,6 +119,7 @@ def _overlap(one: _Numbers, others: _Numbers) -> _Numbers:
     return np.asarray(shared / np.maximum(union, 1e-6), dtype=np.float32)
 
 
-def _face(row: _Numbers) -> Face:
+def face_of(row: _Numbers) -> Face:
+    """Return the face of a row of x, y, width, height, score and ten landmark numbers."""
     x, y, width, height, score, *marks = (float(number) for number in row)
     return Face(x, y, width, height, score, tuple(zip(marks[0::2], marks[1::2], strict=True)))

@@ -51,6 +51,8 @@ def frame_light(luma: Luma) -> dict[str, float]:
         "luma_std": spread,
         "luma_range": p95 - p5,
         "frame_clipped_pct": 100.0 * float(counts[FRAME_CLIPPED_LUMA:].sum()) / total,
+        "luma_left": float(luma[:, : max(1, luma.shape[1] // 3)].mean()),
+        "luma_right": float(luma[:, -max(1, luma.shape[1] // 3) :].mean()),
     }
 
 

@@ -18,6 +18,7 @@ STAFF_AREAS = frozenset(
         "board",
         "code",
         "delivery",
+        "detail",
         "error.auth",
         "error.figures",
         "error.import",
@@ -27,7 +28,9 @@ STAFF_AREAS = frozenset(
         "error.resend",
         "error.text",
         "figures",
+        "firewall",
         "graph",
+        "group",
         "host",
         "ics",
         "import",
@@ -36,9 +39,11 @@ STAFF_AREAS = frozenset(
         "mail",
         "plan",
         "print",
+        "sketch",
         "sms",
         "state",
         "support",
+        "who",
     }
 )
 """Beginnings of keys that only staff's pages, mail and print ask for: the self-test does not load them."""

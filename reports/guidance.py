@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from probes.camera import frozen_measurement, picture_measurements
 from probes.measurement import Measurement
 from reports.model import CheckResult, Outcome
-from reports.profile import Profile
+from reports.profile import CheckRule, Profile
 from reports.verdict import judge_check
 
 __all__ = ["GOOD", "HEARD", "LISTENING", "Hint", "PictureGuidance", "SoundGuidance", "picture_window"]
@@ -27,6 +27,8 @@ CLEAR_SPEECH_S = 1.2
 """Speech after the prompt that counts as clearly heard, s: a bit over the pass limit of ``microphone.speech``."""
 PICTURE_CHECKS = ("camera.light", "camera.frozen", "camera.people", "camera.backlight", "camera.framing")
 """In the order in which they are told: nobody can frame a face in a black picture."""
+ADVISED_CHECKS = ("camera.sharpness",)
+"""Told last; where they cannot be measured, that does not keep the picture from being good."""
 
 GOOD = "good"
 HEARD = "heard"
@@ -35,7 +37,10 @@ LISTENING = "listening"
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What to show now: a check, an advice code (or `GOOD`, `HEARD`, `LISTENING`) and figures for the page."""
+    """What to show now: a check, an advice code (or `GOOD`, `HEARD`, `LISTENING`) and figures for the page.
+
+    `values` says ``obeyed: True`` where the fault that was shown before is gone: the page may thank for it.
+    """
 
     check: str
     code: str
@@ -55,6 +60,8 @@ class PictureGuidance:
         self._expected_people = expected_people
         self._stills: list[Mapping[str, Any]] = []
         self._looks: deque[Hint] = deque(maxlen=STEADY_LOOKS)
+        self._faults: frozenset[str] = frozenset()
+        self._judged: frozenset[str] = frozenset()
         self._shown: Hint | None = None
 
     def add(self, still: Mapping[str, Any]) -> Hint | None:
@@ -67,29 +74,47 @@ class PictureGuidance:
         steady = len(self._looks) == STEADY_LOOKS and len({hint.code for hint in self._looks}) == 1
         if not steady or (self._shown and self._shown.code == look.code):
             return None
-        self._shown = look
-        return look
+        obeyed = self._is_obeyed()
+        self._shown = replace(look, values={**look.values, "obeyed": True}) if obeyed else look
+        return self._shown
+
+    def _is_obeyed(self) -> bool:
+        """Return whether the fault that is shown was looked at again and is gone; in a black picture nothing is."""
+        shown = self._shown
+        return shown is not None and shown.check in self._judged and shown.code not in {GOOD, *self._faults}
 
     def _look(self) -> Hint | None:
         """Return what the newest window says, or None while there are too few stills to say anything."""
         if len(self._stills) < WINDOW_STILLS:
             return None
         measured = {m.check: m for m in self._measure()}
-        judged = [judge_check(measured[name], self._profile.checks[name]) for name in self._asked(measured)]
+        judged = [judge_check(measured[name], self._rule(name)) for name in self._asked(measured)]
         faults = [check for check in judged if check.outcome in {Outcome.FAIL, Outcome.WARN} and check.advice]
+        self._faults = frozenset(check.advice or "" for check in faults)
+        self._judged = frozenset(check.id for check in judged if check.value is not None)
         if faults:
             worst = min(faults, key=_rank)
             return Hint(check=worst.id, code=worst.advice or "", values=_figures(worst))
-        if all(check.outcome is Outcome.PASS for check in judged):
+        if all(check.outcome is Outcome.PASS for check in judged if check.id in PICTURE_CHECKS):
             return Hint(check="camera", code=GOOD)
         return None
+
+    def _rule(self, name: str) -> CheckRule:
+        """Return the check's rule; what is shown now has to be mended by a little more than the limit."""
+        rule = self._profile.checks[name]
+        if self._shown is None or self._shown.check != name:
+            return rule
+        code = self._shown.code
+        return replace(rule, rules=tuple(one.lenient() if one.advice == code else one for one in rule.rules))
 
     def _measure(self) -> list[Measurement]:
         found = picture_measurements(picture_window(self._stills), expected_people=self._expected_people)
         return [*found, frozen_measurement(self._stills)]
 
     def _asked(self, measured: Mapping[str, Measurement]) -> list[str]:
-        return [name for name in PICTURE_CHECKS if name in self._profile.checks and name in measured]
+        return [
+            name for name in (*PICTURE_CHECKS, *ADVISED_CHECKS) if name in self._profile.checks and name in measured
+        ]
 
 
 class SoundGuidance:
@@ -116,8 +141,11 @@ class SoundGuidance:
 
 def _rank(check: CheckResult) -> tuple[int, int]:
     """Failures before warnings, then the order in which they are told."""
-    return (0 if check.outcome is Outcome.FAIL else 1, PICTURE_CHECKS.index(check.id))
+    return (0 if check.outcome is Outcome.FAIL else 1, (*PICTURE_CHECKS, *ADVISED_CHECKS).index(check.id))
 
 
 def _figures(check: CheckResult) -> dict[str, Any]:
-    return {"value": check.value, "unit": check.unit}
+    figures = {"value": check.value, "unit": check.unit}
+    if check.id == "camera.people":
+        figures |= {"seen": check.value, "expected": check.details.get("expected_people")}
+    return figures

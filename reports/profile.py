@@ -6,10 +6,11 @@ at start, never a check that silently passes.
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -67,13 +68,25 @@ class Rule:
     outcome: Outcome
     advice: str
     responsible: Responsible | None = None
+    slack: float = 0.0
+    """How far back behind the first condition's limit a figure has to come before a hint that is shown goes away."""
+
+    def lenient(self) -> Rule:
+        """Return the rule with its first limit moved by `slack`, so that it holds a little longer."""
+        first = self.when[0]
+        if not self.slack or isinstance(first.limit, str | bool):
+            return self
+        moved = first.limit + (self.slack if first.op.startswith("<") else -self.slack)
+        return replace(self, when=(replace(first, limit=moved), *self.when[1:]), slack=0.0)
 
     def holds(self, measurement: Measurement) -> bool | None:
         """Return True or False where that is certain, None where a missing metric could decide it."""
         answers = [condition.holds(measurement) for condition in self.when]
         if False in answers:
             return False
-        return None if None in answers else True
+        if None in answers:
+            return None
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +242,14 @@ def _rule(key: str, data: Mapping[str, Any], names: _Names) -> Rule:
         outcome=outcome,
         advice=data["advice"],
         responsible=Responsible(responsible) if responsible else None,
+        slack=_slack(key, data.get("slack", 0)),
     )
+
+
+def _slack(key: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ProfileError(f"{key}: a slack is a number, not {value!r}")
+    return float(value)
 
 
 def _condition(key: str, text: str, names: _Names) -> Condition:

@@ -13,17 +13,22 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Protocol
 
 from probes.measurement import Measurement
-from readiness.media.limits import MAX_PCM_BYTES, MAX_STILL_BYTES, SOUND_INTERVAL_S
+from readiness.media.limits import MAX_EAR_BYTES, MAX_PCM_BYTES, MAX_STILL_BYTES, SOUND_INTERVAL_S
 
 __all__ = ["Analysis"]
 
 _NICENESS = 10
 _MAX_PIECES = 120
 """Pieces of sound waiting; at two a second a minute's worth."""
-Emit = Callable[[Mapping[str, Any]], None]
+
+
+class Emit(Protocol):
+    """Sends one message, with bytes where a message has some."""
+
+    def __call__(self, message: Mapping[str, Any], payload: bytes = b"", /) -> None: ...
 
 
 class Analysis:
@@ -35,7 +40,7 @@ class Analysis:
         self._emit = emit
         self._on_memory_error = on_memory_error
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="analysis", initializer=_be_nice)
-        self._still: tuple[int, bytes] | None = None
+        self._still: tuple[int, bytes, int] | None = None
         self._pieces: deque[tuple[str | None, int, bytes]] = deque()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -44,13 +49,16 @@ class Analysis:
         self._picture: Any = None
         self._sound: Any = None
         self._sound_told_s = 0.0
+        self._ear: list[bytes] = []
+        self._ear_bytes = 0
+        self._ear_from_ms: int | None = None
 
     def prepare(self) -> None:
         """Load the models in the background, before the first still comes."""
         self._run()
         self._submit(self._load_quietly)
 
-    def still(self, t_ms: int, jpeg: bytes) -> None:
+    def still(self, t_ms: int, jpeg: bytes, *, expected_people: int = 1) -> None:
         """Analyse a still, or keep it waiting in the place of an older one. Each is answered exactly once."""
         if len(jpeg) > MAX_STILL_BYTES:
             self._emit({"op": "still_rejected", "t_ms": t_ms, "code": "still.too_long"})
@@ -58,7 +66,7 @@ class Analysis:
         if self._still is not None:
             self.dropped_stills += 1
             self._emit({"op": "still_rejected", "t_ms": self._still[0], "code": "still.superseded"})
-        self._still = (t_ms, jpeg)
+        self._still = (t_ms, jpeg, expected_people)
         self._work()
 
     def pcm(self, t_ms: int, data: bytes) -> None:
@@ -71,6 +79,21 @@ class Analysis:
     def mark(self, step: str, t_ms: int) -> None:
         """Note that a step of the sound test began or ended, in order with the sound."""
         self._queue(step, t_ms, b"")
+
+    def ear(self, t_ms: int, data: bytes) -> None:
+        """Keep a piece of what the microphone heard of the digits until `finish_echo`, at most 8 s in all."""
+        if len(data) > MAX_PCM_BYTES or len(data) % 2 or self._ear_bytes + len(data) > MAX_EAR_BYTES:
+            self._emit({"op": "pcm_rejected", "t_ms": t_ms, "code": "pcm.length"})
+            return
+        if self._ear_from_ms is None:
+            self._ear_from_ms = t_ms
+        self._ear.append(data)
+        self._ear_bytes += len(data)
+
+    async def finish_echo(self, data: Mapping[str, Any]) -> tuple[list[Measurement], dict[str, Any]]:
+        """Return how much of the digits came back, and let go of the sound."""
+        heard, self._ear, self._ear_bytes = b"".join(self._ear), [], 0
+        return [await self._submit(_echo, heard, self._ear_from_ms or 0, data)], {}
 
     async def finish_sound(self, raw: Mapping[str, Any]) -> tuple[list[Measurement], dict[str, Any]]:
         """Return the microphone's measurements, after all sound that came was heard."""
@@ -106,11 +129,12 @@ class Analysis:
         """Analyse the next piece of sound, or else the waiting still."""
         if self._pieces:
             answer = await self._submit(self._hear, *self._pieces.popleft())
-        else:
+            if answer:
+                self._emit(answer)
+        elif self._still:
             still, self._still = self._still, None
-            answer = await self._submit(self._look, *still) if still else None
-        if answer:
-            self._emit(answer)
+            answer = await self._submit(self._look, *still)
+            self._emit(answer, still[1] if answer.get("look_again") else b"")
 
     def _submit(self, work: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
         """Run `work` in the thread. Where not even a thread can be had, the memory is used up."""
@@ -120,10 +144,11 @@ class Analysis:
             self._on_memory_error()
             raise
 
-    def _look(self, t_ms: int, jpeg: bytes) -> dict[str, Any]:
+    def _look(self, t_ms: int, jpeg: bytes, expected_people: int) -> dict[str, Any]:
         try:
             picture = self._load_picture()
-            return {"op": "still", "t_ms": t_ms, "numbers": picture(jpeg, t_ms)}
+            numbers, look_again = picture(jpeg, t_ms, expected_people)
+            return {"op": "still", "t_ms": t_ms, "numbers": numbers, "look_again": look_again}
         except MemoryError:
             self._on_memory_error()
             raise
@@ -162,13 +187,18 @@ class Analysis:
         except Exception:  # noqa: BLE001 - said with the first still or sound instead
             return
 
-    def _load_picture(self) -> Callable[[bytes, int], dict[str, Any]]:
+    def _load_picture(self) -> Callable[[bytes, int, int], tuple[dict[str, Any], bool]]:
         if self._picture is None:
-            from probes.camera import PictureAnalyser, decode_still  # noqa: PLC0415 - heavy, and in the thread
+            from probes.camera import PictureAnalyser, decode_still, wants_second_look  # noqa: PLC0415 - heavy
             from probes.faces import FaceFinder  # noqa: PLC0415
 
             analyser = PictureAnalyser(FaceFinder())
-            self._picture = lambda jpeg, t_ms: analyser.numbers(decode_still(jpeg), t_ms)
+
+            def look(jpeg: bytes, t_ms: int, expected_people: int) -> tuple[dict[str, Any], bool]:
+                numbers = analyser.numbers(decode_still(jpeg), t_ms)
+                return numbers, wants_second_look(numbers, expected_people)
+
+            self._picture = look
         return self._picture  # type: ignore[no-any-return]
 
     def _load_sound(self) -> Any:
@@ -178,6 +208,18 @@ class Analysis:
 
             self._sound = SoundAnalyser(SpeechDetector())
         return self._sound
+
+
+def _echo(heard: bytes, from_ms: int, data: Mapping[str, Any]) -> Measurement:
+    import numpy as np  # noqa: PLC0415 - heavy, and in the thread
+
+    from probes.echo import echo_measurement  # noqa: PLC0415
+    from readiness.media.digits import spoken_digit  # noqa: PLC0415
+
+    samples = np.frombuffer(heard, "<i2").astype(np.float32) / np.float32(32768)
+    digits = [spoken_digit(str(data.get("lang")), int(digit)) for digit in data.get("digits", ())]
+    starts_ms = [float(start) - from_ms for start in data.get("starts_ms", ())]
+    return echo_measurement(samples, digits, starts_ms, float(data.get("gain_db", 0.0)))
 
 
 def _be_nice() -> None:

@@ -1,4 +1,4 @@
-"""The function a worker process starts in. Importable by the web process: it imports aiortc only when called."""
+"""The functions that worker processes start in. Importable by the web process: heavy things load when called."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import socket
 
 from readiness.media.limits import WorkerLimits
 
-__all__ = ["run"]
+__all__ = ["run", "run_heavy"]
 
 
 def run(channel: socket.socket, limits: WorkerLimits) -> None:
@@ -14,3 +14,10 @@ def run(channel: socket.socket, limits: WorkerLimits) -> None:
     from readiness.media import worker  # noqa: PLC0415 - never in the web process
 
     worker.serve(channel, limits)
+
+
+def run_heavy(channel: socket.socket, limits: WorkerLimits) -> None:
+    """Do heavy jobs for all tests over `channel`, inside `limits`; never returns."""
+    from readiness.media import heavy_worker  # noqa: PLC0415 - never in the web process
+
+    heavy_worker.serve(channel, limits)

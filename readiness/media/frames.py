@@ -13,8 +13,8 @@ __all__ = ["FrameError", "encode_frame", "read_frame"]
 HEAD = struct.Struct("!II")
 MAX_JSON_BYTES = 1024 * 1024
 """The largest message is the clock's rows: 900 rows, about 60 kB."""
-MAX_PAYLOAD_BYTES = 128 * 1024
-"""The largest payload is a still of 64 kB."""
+MAX_PAYLOAD_BYTES = 512 * 1024
+"""The largest payload is 15 s of 16 kHz sound for the shared helper; a still is at most 64 kB."""
 
 
 class FrameError(Exception):

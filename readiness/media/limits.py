@@ -56,6 +56,8 @@ MAX_RUNS = 24
 # What one still or one piece of sound may weigh
 MAX_STILL_BYTES = 64_000
 MAX_PCM_BYTES = 32_000
+MAX_EAR_BYTES = 8 * 32_000
+"""What the microphone hears of three spoken digits: 8 s at 16 kHz."""
 SOUND_INTERVAL_S = 0.25
 """Live sound numbers: at most four a second."""
 
@@ -101,6 +103,10 @@ class WorkerLimits:
     open_files: int = 64
     wall_s: int = 45 * 60
     """From acquisition, s. Ten minutes of machine time, and a person who needs half an hour is not cut off."""
+
+
+HEAVY_LIMITS = WorkerLimits(cpu_s=600, memory_mb=768)
+"""The shared helper: CenterFace takes 350 MB on a picture of 1280 x 720 px; a fresh one takes over at 400 CPU-s."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,15 @@ import contextlib
 import logging
 import multiprocessing
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
 from readiness.logs import log_event
-from readiness.media.limits import READY_TIMEOUT_S, MediaSettings
-from readiness.media.process import MediaWorker, discard, spawn
+from readiness.media import entry
+from readiness.media.heavy import Heavy
+from readiness.media.limits import HEAVY_LIMITS, READY_TIMEOUT_S, MediaSettings, WorkerLimits
+from readiness.media.process import MediaWorker, Target, discard, spawn
 
 __all__ = ["MediaSettings", "MediaWorker", "PoolFull", "WorkerPool"]
 
@@ -50,6 +52,8 @@ class WorkerPool:
         self._keeper: asyncio.Task[None] | None = None
         # One thread starts and reaps: forking is a blocking call, and multiprocessing's registry is not thread-safe.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="media-pool")
+        self.heavy = Heavy(self._spawn_heavy)
+        """The shared helper process, for models too large for every test's own worker."""
 
     @property
     def live(self) -> int:
@@ -77,6 +81,7 @@ class WorkerPool:
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self._thread.shutdown, wait=False)
             stack.callback(atexit.unregister, self._kill_all)
+            stack.push_async_callback(self.heavy.close)
             await asyncio.gather(*self._starting, return_exceptions=True)
             await asyncio.sleep(0)  # what was started for nobody is among the warm ones now
             await asyncio.gather(*(worker.close() for worker in self._warm))
@@ -138,21 +143,31 @@ class WorkerPool:
             raise
 
     async def _spawn(self) -> MediaWorker:
-        starting = asyncio.get_running_loop().run_in_executor(self._thread, spawn, _context, self.settings)
+        worker = await self._begin(self.settings.limits, entry.run, self._forget)
+        self._started_one = True
+        return worker
+
+    async def _spawn_heavy(self) -> MediaWorker:
+        return await self._begin(HEAVY_LIMITS, entry.run_heavy, lambda _: None)
+
+    async def _begin(
+        self, limits: WorkerLimits, target: Target, on_ended: Callable[[MediaWorker], None]
+    ) -> MediaWorker:
+        """Return a process that serves. Raises OSError, EOFError or TimeoutError."""
+        starting = asyncio.get_running_loop().run_in_executor(self._thread, spawn, _context, limits, target)
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
                 spawned = await asyncio.shield(starting)
         except BaseException:
             starting.add_done_callback(discard)
             raise
-        worker = await MediaWorker.adopt(spawned, thread=self._thread, on_ended=self._forget)
+        worker = await MediaWorker.adopt(spawned, thread=self._thread, on_ended=on_ended)
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
                 await worker.wait_ready()
         except BaseException:
             await worker.close()
             raise
-        self._started_one = True
         return worker
 
     def _keep(self, task: asyncio.Task[MediaWorker]) -> None:
@@ -186,3 +201,4 @@ class WorkerPool:
         """At the interpreter's exit without `close`: leave no process that would be waited for."""
         for worker in (*self._live, *self._warm):
             worker.kill()
+        self.heavy.kill()

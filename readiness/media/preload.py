@@ -26,6 +26,7 @@ for _name in ("aiortc", "aioice"):
 for _name in (
     "readiness.media.worker",
     "probes.camera",
+    "probes.echo",
     "probes.faces",
     "probes.microphone",
     "probes.network",

@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -15,7 +15,7 @@ from typing import Any
 
 from readiness.media import entry
 from readiness.media.frames import FrameError, encode_frame, read_frame
-from readiness.media.limits import SILENCE_S, STOP_TIMEOUT_S, MediaSettings
+from readiness.media.limits import SILENCE_S, STOP_TIMEOUT_S, WorkerLimits
 
 __all__ = ["MediaWorker", "Spawned", "discard", "spawn"]
 
@@ -26,6 +26,8 @@ _TICK_S = 1.0
 _MAX_INBOX = 4000
 """Messages of one worker that nobody has read; a worker sends at most some ten a second."""
 _REAP_S = 5.0
+Target = Callable[[socket.socket, WorkerLimits], None]
+"""What a process starts in; a function of `entry`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +39,11 @@ class Spawned:
     pidfd: int
 
 
-def spawn(context: ForkServerContext, settings: MediaSettings) -> Spawned:
-    """Fork one worker. Blocks until the fork server answers: call it in a thread."""
+def spawn(context: ForkServerContext, limits: WorkerLimits, target: Target = entry.run) -> Spawned:
+    """Fork one worker that starts in `target`. Blocks until the fork server answers: call it in a thread."""
     ours, theirs = socket.socketpair()
     try:
-        process = context.Process(target=entry.run, args=(theirs, settings.limits), name="media-worker", daemon=True)
+        process = context.Process(target=target, args=(theirs, limits), name="media-worker", daemon=True)
         process.start()
         pidfd = os.pidfd_open(process.pid or 0) if hasattr(os, "pidfd_open") else -1
     except BaseException:
@@ -130,7 +132,7 @@ class MediaWorker:
             self._writer.write(encode_frame(message, payload))
             await self._writer.drain()
 
-    async def messages(self) -> AsyncIterator[tuple[dict[str, Any], bytes]]:
+    async def messages(self) -> AsyncGenerator[tuple[dict[str, Any], bytes], None]:
         """Yield what the worker says, until it has ended. One reader at a time."""
         while (item := await self._inbox.get()) is not None:
             yield item

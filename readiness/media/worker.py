@@ -1,9 +1,11 @@
 """The worker: one process, one test. Takes messages from the web process, measures, judges nothing, stores nothing.
 
 To the worker: start{addresses, ports, budget} · offer{sdp, path} · still{t_ms}+JPEG · pcm{t_ms}+s16le ·
-mark{step, t_ms} · net{step: idle|load|mark, ...} · finish{phase: sound|clock|downlink|uplink, data} · stop.
+ear{t_ms}+s16le · mark{step, t_ms} · net{step: idle|load|mark, ...} ·
+finish{phase: sound|echo|clock|downlink|uplink, data} · stop.
 From it: ready · alive{loop_lag_ms, cpu_s} · answer{sdp, path} or rejected{code, path} · peer{state, code, setup_ms} ·
-still{t_ms, numbers} or still_rejected{t_ms, code}, one for each still · sound{t_ms, numbers} ·
+still{t_ms, numbers, look_again}, with its JPEG where people are missing, or still_rejected{t_ms, code}, one for each
+still · sound{t_ms, numbers} ·
 pcm_rejected{t_ms, code} ·
 net{phase, state, values, code} (see `network`) ·
 measured{phase, measurements, numbers} or measured{phase, measurements: [], error} · failed{of, error} · bye{...}.
@@ -37,7 +39,7 @@ __all__ = ["Worker", "serve"]
 
 _SWITCH_S = 0.0005
 """How long the analysis thread may hold the interpreter: the clock's stamps wait for it."""
-_PHASES = {"sound", "clock", "downlink", "uplink"}
+_PHASES = {"sound", "echo", "clock", "downlink", "uplink"}
 _MAX_UNSENT_BYTES = 4 * 1024 * 1024
 """The web process reads no more: end instead of growing."""
 
@@ -88,6 +90,7 @@ class Worker:
             "offer": self._offer,
             "still": self._still,
             "pcm": self._pcm,
+            "ear": self._ear,
             "mark": self._mark,
             "net": self._net,
             "finish": self._finish,
@@ -117,11 +120,11 @@ class Worker:
                 await self._writer.drain()
         return 0
 
-    def emit(self, message: Mapping[str, Any]) -> None:
+    def emit(self, message: Mapping[str, Any], payload: bytes = b"", /) -> None:
         """Send one message to the web process."""
         if self._writer.transport.get_write_buffer_size() > _MAX_UNSENT_BYTES:
             os._exit(1)
-        self._writer.write(encode_frame(message))
+        self._writer.write(encode_frame(message, payload))
 
     def loop_failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Count what went wrong in a callback or a forgotten task. Says nothing of its text: it may hold addresses."""
@@ -192,10 +195,13 @@ class Worker:
             self.emit({"op": "rejected", "code": error.code, "path": path})
 
     def _still(self, message: dict[str, Any], payload: bytes) -> None:
-        self._analysis.still(int(message["t_ms"]), payload)
+        self._analysis.still(int(message["t_ms"]), payload, expected_people=int(message.get("expected_people", 1)))
 
     def _pcm(self, message: dict[str, Any], payload: bytes) -> None:
         self._analysis.pcm(int(message["t_ms"]), payload)
+
+    def _ear(self, message: dict[str, Any], payload: bytes) -> None:
+        self._analysis.ear(int(message["t_ms"]), payload)
 
     def _mark(self, message: dict[str, Any], _payload: bytes) -> None:
         self._analysis.mark(str(message["step"]), int(message["t_ms"]))
@@ -222,6 +228,8 @@ class Worker:
         try:
             if phase == "sound":
                 found, numbers = await self._analysis.finish_sound(data)
+            elif phase == "echo":
+                found, numbers = await self._analysis.finish_echo(data)
             else:
                 found, numbers = self._network.measure(phase, data)
         except MemoryError:

@@ -102,6 +102,7 @@ class Attempt:
             phases=dict(self._test.phases),
             digits=[spoken for spoken, _ in self._tries],
             lines=self._services.admission.lines,
+            heavy=self._services.admission.pool.heavy,
         )
         await self._send(self._plan(expected_people))
 

@@ -13,13 +13,21 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from probes.camera import frame_rate_measurement, frozen_measurement, picture_measurements
+from probes.camera import (
+    frame_rate_measurement,
+    frozen_measurement,
+    noise_measurement,
+    picture_measurements,
+    with_second_look,
+)
 from probes.capture import device_measurements
 from probes.measurement import Measurement
 from probes.path import path_measurements, relay_measurements
+from probes.quality import NEEDED_SAMPLES, quality_measurement
 from probes.service import service_measurement
 from probes.speaker import speaker_measurement
 from readiness.logs import log_event
+from readiness.media.heavy import Heavy
 from readiness.media.pool import MediaWorker
 from readiness.server.headroom import Downstream, Upstream
 from readiness.server.phases import PHASE_CHECKS, PRACTICAL, died, phase_json
@@ -35,8 +43,12 @@ RESULT_TIMEOUT_S = 8.0
 """The worker has its figures by then, or the step counts as died."""
 STILLS_SETTLE_S = 2.0
 """How long the last stills may take after the picture step ended."""
+LOOK_AGAIN_S = 1.0
+"""How long a still waits for the helper's second look, s; usually 0.2."""
 SKIPS = {"no_sound": SkipReason.NO_SOUND, "declined": SkipReason.DECLINED}
 MAX_EVENTS = 40
+QUALITY_BYTES = 2 * NEEDED_SAMPLES
+"""What the rating of sound needs: 9 s at 16 kHz."""
 LONGEST_LINE_S = 90.0
 """A page that began to measure and never went on keeps its place no longer than this."""
 LOAD_PHASES = {"downlink": "down", "uplink": "up"}
@@ -73,6 +85,7 @@ class SelfTestRun:
         phases: dict[str, Mapping[str, Any]],
         digits: Sequence[Sequence[int]],
         lines: asyncio.Semaphore,
+        heavy: Heavy,
     ) -> None:
         self._digits = digits
         self._profile, self._expected_people = profile, expected_people
@@ -91,6 +104,10 @@ class SelfTestRun:
         self._downstream = Downstream(send_bytes)
         self._upstream: Upstream | None = None
         self._lines = lines
+        self._heavy = heavy
+        self._heard = b""
+        """The last 9 s of the sound step, until they are rated; no other sound is held in this process."""
+        self._looked: asyncio.Queue[tuple[Mapping[str, Any], bytes]] = asyncio.Queue()
         self._place: asyncio.Task[bool] | None = None
         self._place_ends: asyncio.TimerHandle | None = None
         self._loading: set[str] = set()
@@ -127,13 +144,17 @@ class SelfTestRun:
             self._begin("picture")
             self._stills_out += 1
             self._settled.clear()
-            await self._worker.send({"op": "still", "t_ms": t_ms}, jpeg)
+            await self._worker.send({"op": "still", "t_ms": t_ms, "expected_people": self._expected_people}, jpeg)
 
     async def on_sound(self, t_ms: int, pcm: bytes) -> None:
-        """Pass a piece of sound on to the worker."""
+        """Pass a piece of sound on to the worker: of the sound step or, after it, of the digits."""
         if "sound" not in self.phases:
             self._begin("sound")
+            self._heard = (self._heard + pcm)[-QUALITY_BYTES:]
             await self._worker.send({"op": "pcm", "t_ms": t_ms}, pcm)
+        elif "echo" not in self.phases:
+            self._begin("echo")
+            await self._worker.send({"op": "ear", "t_ms": t_ms}, pcm)
 
     async def on_headroom(self, size_bytes: int) -> None:
         """Count what arrived of the uplink's TCP headroom; say so when enough is proven."""
@@ -144,17 +165,17 @@ class SelfTestRun:
 
     async def follow_worker(self) -> None:
         """Handle the worker's messages until it ends. Raises WorkerLost."""
-        async for message, _payload in self._worker.messages():
-            await self._on_worker(message)
+        self._spawn(self._follow_stills())
+        async for message, payload in self._worker.messages():
+            await self._on_worker(message, payload)
         raise WorkerLost(self._worker.end_cause or "worker_died")
 
-    async def _on_worker(self, message: Mapping[str, Any]) -> None:
+    async def _on_worker(self, message: Mapping[str, Any], payload: bytes) -> None:
         match message["op"]:
             case "answer" | "rejected":
                 await self._on_answer(message)
             case "still":
-                await self._on_still_numbers(message["numbers"])
-                self._one_settled()
+                self._looked.put_nowait((message["numbers"], payload))
             case "still_rejected":
                 self._one_settled()
             case "sound":
@@ -190,6 +211,20 @@ class SelfTestRun:
         self._stills_out -= 1
         if self._stills_out <= 0:
             self._settled.set()
+
+    async def _follow_stills(self) -> None:
+        """Take the stills' numbers in their order; where people are missing the shared helper looks first.
+
+        A still that others already wait behind goes without: hints must not lag.
+        """
+        while True:
+            numbers, jpeg = await self._looked.get()
+            if jpeg and "picture" not in self.phases and self._looked.empty():
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_AGAIN_S):
+                        numbers = with_second_look(numbers, await self._heavy.ask("faces", jpeg) or ())
+            await self._on_still_numbers(numbers)
+            self._one_settled()
 
     async def _on_still_numbers(self, numbers: Mapping[str, Any]) -> None:
         self._stills.append(numbers)
@@ -229,9 +264,9 @@ class SelfTestRun:
                 await self._finish(phase, phase_json(device_measurements(data), figures=figures))
             case "picture":
                 await self._finish(phase, await self._picture_phase(data))
-            case "sound" if data["ended_by"] == "no_microphone":
-                await self._finish(phase, died(phase, "no_microphone"))
-            case "sound" | "clock" | "downlink" | "uplink":
+            case "sound" | "echo":
+                await self._finish(phase, await self._sound_phase(phase, data))
+            case "clock" | "downlink" | "uplink":
                 await self._finish(phase, await self._from_worker(phase, data))
             case "connect" | "paths":
                 await self._finish(phase, self._path_phase(phase, data))
@@ -265,11 +300,28 @@ class SelfTestRun:
                 await self._settled.wait()
         window = picture_window(self._stills)
         measured = [
-            *picture_measurements(window, expected_people=self._expected_people),
+            *picture_measurements(window, self._expected_people),
+            noise_measurement(data.get("noise_sigma", ())),
             frozen_measurement(self._stills),
             frame_rate_measurement(data["capture_ms"]),
         ]
         return phase_json(measured, seconds=self._took("picture"))
+
+    async def _sound_phase(self, phase: str, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the worker heard; without digits nothing can come back of them."""
+        if data["ended_by"] == "no_microphone":
+            return died(phase, "no_microphone")
+        if data["ended_by"] == "not_played":
+            return phase_json(skipped={"microphone.echo": SkipReason.NOT_ASKED})
+        heard, self._heard = self._heard, b""
+        if phase == "sound" and len(heard) >= QUALITY_BYTES:
+            self._spawn(self._rate(heard))
+        return await self._from_worker(phase, data)
+
+    async def _rate(self, heard: bytes) -> None:
+        """Keep how good the sound is by the shared helper's large model, where it has an answer in time."""
+        if scores := await self._heavy.ask("sound_quality", heard):
+            await self._finish("quality", phase_json([quality_measurement(scores)]))
 
     async def _from_worker(self, phase: str, data: Mapping[str, Any]) -> dict[str, Any]:
         """Ask the worker for a phase's measurements; a worker that does not answer makes the step `step_died`."""

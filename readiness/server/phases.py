@@ -41,7 +41,7 @@ Phase = Mapping[str, Any]
 
 PHASES = (
     *("devices", "picture", "sound", "connect", "clock", "downlink", "uplink", "paths", "tcp_down", "tcp_up"),
-    *("service", "speaker", "practical"),
+    *("service", "speaker", "echo", "practical"),
 )
 """In the order in which they usually end."""
 RECHECK_PHASES = ("devices", "connect", "paths", "service")
@@ -57,11 +57,23 @@ PHASE_CHECKS: Mapping[str, tuple[str, ...]] = {
         "camera.backlight",
         "camera.people",
         "camera.framing",
+        "camera.sharpness",
+        "camera.noise",
         "camera.frozen",
         "camera.frame_rate",
     ),
-    "sound": ("microphone.level", "microphone.speech", "microphone.clipping", "microphone.noise"),
+    "sound": (
+        "microphone.level",
+        "microphone.speech",
+        "microphone.clipping",
+        "microphone.noise",
+        "microphone.dropouts",
+        "microphone.hum",
+        "microphone.bandwidth",
+        "microphone.equipment",
+    ),
     "speaker": ("speaker.heard",),
+    "echo": ("microphone.echo",),
     "connect": ("network.path", "network.setup_time"),
     "paths": tuple(PATHS.values()),
     "clock": (
@@ -92,11 +104,18 @@ BUDGETS: Mapping[str, tuple[float, int]] = {
     "tcp_up": (5.0, 2 * MEGABYTE),
     "service": (12.0, 0),
     "speaker": (120.0, 0),
+    "echo": (10.0, MEGABYTE),
     "practical": (300.0, 0),
 }
 """Machine time (s) and bytes on the socket that a phase may take."""
 NETWORK_PHASES = frozenset({"connect", "clock", "downlink", "uplink"})
 """They share one peer connection: a resumed test that lacks one of them needs a new one."""
+
+
+NO_ECHO_DB = -100.0
+"""What stands for no echo at all."""
+BEST_MOS = 5.0
+"""What stands for sound that was not rated: a rating alone is never held against anyone, so none is no loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +231,7 @@ def _gather(
     measured = {check: not_measured(check, missing_cause) for check in profile.checks}
     tried = {check for item in phases.get("paths", {}).get("measurements", ()) for check in [item["check"]]}
     skipped = {check: SkipReason.NOT_ASKED for check in PATHS.values() if check not in tried}
-    for name in PHASES:
+    for name in (*PHASES, "quality"):
         phase = phases.get(name, {})
         for item in phase.get("measurements", ()):
             found = Measurement.from_json(item)
@@ -230,6 +249,10 @@ def _gather(
         measured, str(phases.get("connect", {}).get("figures", {}).get("connection") or "unknown")
     )
     measured |= _ended_devices(phases)
+    measured |= _with_echo(measured, skipped)
+    if "sound" in phases and "quality" not in phases:
+        measured["microphone.quality"] = not_measured("microphone.quality", "too_few_samples", "mos")
+    measured |= _with_quality(measured)
     measured["media.voice"] = _voice(measured)
     return measured, skipped
 
@@ -248,6 +271,35 @@ def _with_connection(measured: Mapping[str, Measurement], connection: str) -> di
     """Return the rates with the kind of connection that the browser named (``wifi``, ``cellular``, ``unknown``)."""
     rates = [measured[name] for name in ("network.throughput_up", "network.throughput_down") if name in measured]
     return {m.check: replace(m, details={**m.details, "connection": connection}) for m in rates}
+
+
+def _with_echo(measured: Mapping[str, Measurement], skipped: Mapping[str, SkipReason]) -> dict[str, Measurement]:
+    """Return what the digits' return says of other checks: a second witness that they sounded, and use of a headset.
+
+    ``echo_db`` is the lowest there is where nothing came back or nothing was played, and None where nobody knows.
+    """
+    echo = measured.get("microphone.echo") or not_measured("microphone.echo", "not_reached")
+    heard = echo.metric("heard")
+    echo_db = echo.value if heard is True else NO_ECHO_DB if heard is False or echo.check in skipped else None
+    found = {}
+    if (speaker := measured.get("speaker.heard")) is not None:
+        sounded = echo.metric("sounded") is True
+        found[speaker.check] = replace(speaker, details={**speaker.details, "microphone_heard": sounded})
+    if (device := measured.get("microphone.equipment")) is not None and device.value is not None:
+        found[device.check] = replace(device, details={**device.details, "echo_db": echo_db})
+    return found
+
+
+def _with_quality(measured: Mapping[str, Measurement]) -> dict[str, Measurement]:
+    """Return level and equipment with the rating of the sound, which together tell that somebody is far away."""
+    rated = measured.get("microphone.quality")
+    mos = rated.value if rated is not None and rated.value is not None else BEST_MOS
+    level = measured.get("microphone.level") or not_measured("microphone.level", "not_reached")
+    found = {level.check: replace(level, details={**level.details, "quality_mos": mos})}
+    if (device := measured.get("microphone.equipment")) is not None and device.value is not None:
+        details = {**device.details, "quality_mos": mos, "level_dbfs": level.metric("value")}
+        found[device.check] = replace(device, details=details)
+    return found
 
 
 def _throughput(phases: Mapping[str, Phase], measured: Mapping[str, Measurement]) -> list[Measurement]:

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from reports.advice import advice_key
 from reports.render.pictures import pictures
+from reports.render.sketches import DRAWN_DETAILS, sketches
 from reports.render.words import Words
 from reports.store.records import StoredReport
 
@@ -20,7 +21,10 @@ OUTCOME_TONES: Final = {"pass": "good", "warn": "warn", "fail": "bad", "not_meas
 TROUBLE: Final = frozenset({"fail", "warn", "not_measured"})
 SERVICE_CODES: Final = frozenset({"service.fault", "server.busy", "page.insecure"})
 """Advice that no check carries, or that is ours whatever the check says."""
-SUFFIXES: Final = {"ms": "ms", "mbps": "mbps", "pct": "pct", "dbfs": "dbfs", "fps": "fps", "s": "s", "px": "px"}
+SUFFIXES: Final = {
+    **{unit: unit for unit in ("ms", "mbps", "pct", "dbfs", "db", "hz", "fps", "s", "px")},
+    "stops": "stops",
+}
 """Units by the last part of a detail's name."""
 MOST_DETAIL: Final = 120
 """Characters shown of a detail that is no number."""
@@ -42,6 +46,7 @@ def report_view(
         "advice": [_advice(code, body, words) for code in body.get("advice", ())],
         "groups": _groups(checks, words, zone),
         "pictures": pictures(series, checks, words),
+        "sketches": sketches(checks, words),
     }
 
 
@@ -65,6 +70,23 @@ def _device(body: Mapping[str, Any], words: Words) -> str:
     return ", ".join(str(part) for part in (client.get("browser"), client.get("os"), form) if part)
 
 
+def _equipment(body: Mapping[str, Any], words: Words) -> list[tuple[str, str]]:
+    """Return the class of camera and microphone in words; the page has reduced their names to that."""
+    classes = {
+        check.get("id"): (check.get("details") or {}).get("device_class")
+        for check in body.get("checks", ())
+        if check.get("value") == "present"
+    }
+    return [
+        (
+            words.t(f"check.{device}.present"),
+            words.first(f"equipment.{device}.{classes[f'{device}.present']}", "value.unknown"),
+        )
+        for device in ("camera", "microphone")
+        if classes.get(f"{device}.present")
+    ]
+
+
 def _facts(stored: StoredReport, words: Words, zone: tzinfo, now: datetime) -> list[tuple[str, str]]:
     body = stored.body
     valid = "support.stale" if stored.valid_until <= now else "support.valid"
@@ -73,6 +95,7 @@ def _facts(stored: StoredReport, words: Words, zone: tzinfo, now: datetime) -> l
         (words.t("support.when"), words.moment(stored.created_at, zone)),
         (words.t(valid), words.moment(stored.valid_until, zone)),
         (words.t("support.device"), _device(body, words) or words.t("value.unknown")),
+        *_equipment(body, words),
         (words.t("support.took"), words.amount(float(body.get("duration_s") or 0.0), "s")),
         (words.t("support.data"), f"{words.number(megabytes)}\u00a0MB"),
     ]
@@ -145,7 +168,11 @@ def _check(check: Mapping[str, Any], words: Words, zone: tzinfo) -> dict[str, An
         "tone": OUTCOME_TONES.get(outcome, "calm"),
         "value": value,
         "facts": " ".join(filter(None, facts)),
-        "details": [_detail(name, found, words) for name, found in (check.get("details") or {}).items()],
+        "details": [
+            _detail(name, found, words)
+            for name, found in (check.get("details") or {}).items()
+            if name not in DRAWN_DETAILS
+        ],
     }
 
 
@@ -158,4 +185,6 @@ def _detail(name: str, found: object, words: Words) -> tuple[str, str]:
         return said, words.t("value.yes" if found else "value.no")
     if isinstance(found, int | float):
         return said, words.amount(found, SUFFIXES.get(name.rsplit("_", 1)[-1]))
-    return said, found[:MOST_DETAIL] if isinstance(found, str) else json.dumps(found)[:MOST_DETAIL]
+    if isinstance(found, str):
+        return said, words.first(f"value.{found}", otherwise=found)[:MOST_DETAIL]
+    return said, json.dumps(found)[:MOST_DETAIL]

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeGuard
 __all__ = ["Words"]
 
 _PLACEHOLDER: Final = re.compile(r"\{([a-z_]+)\}")
-_MORE_IS_BETTER: Final = frozenset({"camera.people"})
+_MORE_IS_BETTER: Final = frozenset({"camera.people", "camera.sharpness", "microphone.bandwidth", "microphone.quality"})
 """Checks with one limit only, where less is worse; of two limits the higher one tells."""
 _NO_BREAK: Final = "\u00a0"
 _MINUS: Final = "\u2212"

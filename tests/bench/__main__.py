@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.bench.figures import Figure, as_json, table
 
 FOLDER = Path(__file__).parent
-NOT_AREAS = {"__init__", "__main__", "crowd", "figures"}
+NOT_AREAS = {"__init__", "__main__", "crowd", "figures", "picture_data", "sound_data"}
 
 
 def areas() -> list[str]:

@@ -73,10 +73,14 @@ async ([lang, phone, change]) => {
 def _report(verdict: str, *advice: str) -> dict[str, Any]:
     """A report with every kind of outcome among its checks."""
     measured = {
-        "camera.present": Measurement("camera.present", "present"),
+        "camera.present": Measurement("camera.present", "present", details={"device_class": "webcam"}),
+        "microphone.present": Measurement("microphone.present", "present", details={"device_class": "headset"}),
         "camera.framing": Measurement(
             "camera.framing", 15.0, "pct", samples=3,
-            details={"top_margin": 0.5, "offset_x_pct": 0.0, "eye_line_pct": 40.0},
+            details={
+                "top_margin": 0.5, "bottom_margin": 2.0, "offset_x_pct": 0.0, "eye_line_pct": 40.0,
+                "expected_people": 1, "largest_pct": 15.0,
+            },
         ),
         "network.path": Measurement("network.path", "none"),
         "microphone.clipping": Measurement("microphone.clipping", 0.0, "pct", samples=100),
@@ -118,6 +122,9 @@ STATES: dict[str, dict[str, Any]] = {
     "quiet": {"step": "sound", "sound": {"stage": "quiet", "left_s": 3, "level_dbfs": -60}},
     "speak": {"step": "sound", "sound": {"stage": "speak", "level_dbfs": -20}},
     "muted": {"step": "sound", "sound": {"stage": "speak", "level_dbfs": -90, "silent": True}},
+    "not heard yet": {"step": "sound", "sound": {"stage": "speak", "level_dbfs": -55, "faint": True}},
+    "quiet again": {"step": "sound", "sound": {"stage": "quiet", "left_s": 2, "level_dbfs": -40, "again": True}},
+    "obeyed": {"step": "picture", "hint": "camera.tilt_up", "hintValues": {"obeyed": True}},
     "speaker waits": {"step": "speaker", "speaker": SPEAKER | {"state": "waiting"}},
     "speaker": {"step": "speaker", "speaker": SPEAKER | {"state": "played", "note": "wrong"}},
     "network": {

@@ -24,7 +24,7 @@ LEAST_LETTERS_PX = 11.5
 PICTURES_SEEN = """
 () => [...document.querySelectorAll("figure svg")].map(svg => {
   const box = svg.getBoundingClientRect();
-  const line = svg.querySelector(".graph-line, .graph-lost")?.getBoundingClientRect();
+  const line = svg.querySelector(".graph-line, .graph-lost, .sketch-face")?.getBoundingClientRect();
   const text = [...svg.querySelectorAll("text")].map(one => one.getBoundingClientRect());
   return {
     name: svg.closest("figure").dataset.picture, width: box.width, height: box.height,
@@ -94,10 +94,10 @@ async def test_a_code_read_aloud_becomes_a_report_with_pictures(
     assert await page.inner_text("#report-title") == catalogue("nb")["verdict.not_ready.short"]
     assert await page.title() == f"{office.bad.code}: {catalogue('nb')['verdict.not_ready.short']}"
     seen = await page.evaluate(PICTURES_SEEN)
-    assert [one["name"] for one in seen] == ["delay", "loss", "rate"]
+    assert [one["name"] for one in seen] == ["seen", "heard", "delay", "loss", "rate"]
     for one in seen:
         assert one["width"] > 250, one
-        assert one["height"] > 200, one
+        assert one["height"] > 150, one
         assert one["line"] > 20, one
     await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     await page.click("[data-copy=openings]")
@@ -152,7 +152,7 @@ async def test_it_works_without_scripts_once_it_is_open(office: Office, chromium
     await plain.fill("#code", office.bad.code)
     await plain.press("#code", "Enter")
     await plain.wait_for_selector("#report svg[role=img]")
-    assert await plain.locator("figure svg").count() == 3
+    assert await plain.locator("figure svg").count() == 5
     assert not await plain.is_visible("[data-copy]")
 
 

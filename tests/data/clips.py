@@ -79,6 +79,21 @@ class Scene:
     gain: float = 1.0
     noise_sigma: float = NOISE_SIGMA
     moves: bool = True
+    veil: float = 0.0
+    """Share of an even light over everything: a greasy lens, haze."""
+    blur_px: float = 0.0
+    """Sigma of a lens out of focus, at 640x480."""
+    quarter_turns: int = 0
+    """Counter-clockwise, the frame's size kept."""
+    signal: bool = True
+    """False is a camera that sends one even colour."""
+    neighbour_x: float | None = None
+    """Where a second person is, who may be cut by the edge."""
+    lamp_luma: float = 0.0
+    """Of something bright in a lower corner, that lights nobody's face."""
+    shrunk_to: int = HEIGHT
+    """Height of the clip in px; 640x480 is its shape."""
+    fps: int = FPS
 
 
 CAMERAS: Final = {
@@ -90,6 +105,23 @@ CAMERAS: Final = {
     "dark": Scene(gain=0.25),
     "off_side": Scene(face_x=0.80),
     "far": Scene(face_share=0.085, eye_y=0.45),
+    "close": Scene(face_share=0.66, eye_y=0.45),
+    "head_cut": Scene(face_share=0.34, eye_y=0.08),
+    "chin_cut": Scene(face_share=0.36, eye_y=0.86),
+    "low_down": Scene(face_share=0.22, eye_y=0.68),
+    "high_up": Scene(face_share=0.20, eye_y=0.14),
+    "off_other_side": Scene(face_x=0.20),
+    "face_dark": Scene(person_gain=0.72, gain=0.3, lamp_luma=170.0),
+    "silhouette": Scene(person_gain=0.2, gain=0.55),
+    "over_exposed": Scene(gain=2.6),
+    "haze": Scene(veil=0.72),
+    "grainy": Scene(gain=0.6, noise_sigma=14.0),
+    "blurred": Scene(blur_px=5.0),
+    "turned": Scene(quarter_turns=1),
+    "no_signal": Scene(person=False, signal=False, noise_sigma=0.8),
+    "someone_at_edge": Scene(face_x=0.45, neighbour_x=0.99),
+    "small": Scene(shrunk_to=180),
+    "slow": Scene(fps=4),
 }
 """Clip name to scene."""
 
@@ -110,26 +142,40 @@ def camera_frames(name: str, count: int = FRAMES) -> Iterator[Picture]:
 
 def camera_clip(name: str, folder: Path) -> Path:
     """Write the clip `name` into `folder` unless it is there, and return its path."""
-    path = folder / f"{name}-{VERSION}.mjpeg"
+    scene = CAMERAS[name]
+    kind = "mjpeg" if scene.fps == FPS else "y4m"  # Motion JPEG carries no rate: Chromium plays it at 30
+    path = folder / f"{name}-{VERSION}.{kind}"
     if path.exists():
         return path
     folder.mkdir(parents=True, exist_ok=True)
     frames = b"".join(frame.tobytes() for frame in camera_frames(name))
     source = ["-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{WIDTH}x{HEIGHT}", "-r", str(FPS), "-i", "-"]
-    target = ["-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", "3", "-r", str(FPS), "-f", "mjpeg"]
+    size = ["-vf", f"scale={WIDTH * scene.shrunk_to // HEIGHT}:{scene.shrunk_to}"] if scene.shrunk_to != HEIGHT else []
+    target = [*size, "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", "3", "-r", str(FPS), "-f", "mjpeg"]
+    if kind == "y4m":
+        target = [*size, "-pix_fmt", "yuv420p", "-r", str(scene.fps), "-f", "yuv4mpegpipe"]
     _written(path, lambda part: ffmpeg([*source, *target, str(part)], frames))
     return path
 
 
 def _drawn(scene: Scene, sway: float) -> NDArray[np.float64]:
-    room = _window() if scene.window else _room()
+    if not scene.signal:
+        return np.full((HEIGHT, WIDTH, 3), (120.0, 60.0, 40.0))
+    room = (_window() if scene.window else _room()).astype(np.float64)
     if not scene.person:
-        return room.astype(np.float64)
+        return room
+    if scene.neighbour_x is not None:
+        room = _placed(room, scene, scene.neighbour_x, sway)
+    return _placed(room, scene, scene.face_x, sway)
+
+
+def _placed(room: NDArray[np.float64], scene: Scene, face_x: float, sway: float) -> NDArray[np.float64]:
+    """Put the person into the room, with the face's middle at `face_x` of the width."""
     portrait, mask = _portrait()
     scale = scene.face_share * HEIGHT / _FACE_HEIGHT
     place = np.array(
         [
-            [scale, 0.0, scene.face_x * WIDTH + sway - _FACE_X * scale],
+            [scale, 0.0, face_x * WIDTH + sway - _FACE_X * scale],
             [0.0, scale, scene.eye_y * HEIGHT + sway / 3 - _EYE_Y * scale],
         ]
     )
@@ -144,8 +190,17 @@ def _drawn(scene: Scene, sway: float) -> NDArray[np.float64]:
 
 
 def _exposed(picture: NDArray[np.float64], scene: Scene, random: np.random.Generator) -> Picture:
+    lit = np.clip(picture * scene.gain, 0, 255)
+    if scene.blur_px:
+        lit = np.asarray(cv2.GaussianBlur(lit, (0, 0), scene.blur_px), np.float64)
+    lit = lit * (1 - scene.veil) + 200.0 * scene.veil
+    if scene.lamp_luma:
+        lit[300:, 500:] = scene.lamp_luma
     noise = random.normal(0.0, scene.noise_sigma, (HEIGHT, WIDTH, 1))
-    return np.clip(np.rint(picture * scene.gain + noise), 0, 255).astype(np.uint8)
+    exposed = np.clip(np.rint(lit + noise), 0, 255).astype(np.uint8)
+    if not scene.quarter_turns:
+        return exposed
+    return np.asarray(cv2.resize(np.rot90(exposed, scene.quarter_turns), (WIDTH, HEIGHT)), np.uint8)
 
 
 @functools.cache
@@ -185,6 +240,13 @@ def _window() -> Picture:
     return wall
 
 
+SENTENCES: Final = {
+    "nb": "Jeg leser denne setningen høyt.",
+    "en-gb": "I am reading this sentence aloud.",
+}
+PAUSE_S: Final = 2.0
+
+
 @dataclass(frozen=True, slots=True)
 class Voice:
     """What the microphone hears: speech, a pause, and white noise under both. Levels in dBFS; None is none of it.
@@ -196,6 +258,16 @@ class Voice:
     noise_dbfs: float | None = -70.0
     language: str = "nb"
     """eSpeak NG voice."""
+    pause_s: float = PAUSE_S
+    """After the sentence."""
+    hum_dbfs: float | None = None
+    """Of the mains: 50 Hz and its harmonics."""
+    highest_hz: float | None = None
+    """A telephone's band ends here."""
+    gaps_per_s: float = 0.0
+    """Exact zeros of 20 ms, as a loose plug or a bad radio link leaves them."""
+    knocks: bool = False
+    """Something is heard where there should be speech, but nobody speaks."""
 
 
 MICROPHONES: Final = {
@@ -206,25 +278,36 @@ MICROPHONES: Final = {
     "quiet": Voice(speech_dbfs=-55.0, noise_dbfs=-82.0),
     "noisy": Voice(noise_dbfs=-36.0),
     "clipped": Voice(speech_dbfs=-4.0, noise_dbfs=-60.0),
+    "muted": Voice(speech_dbfs=None, noise_dbfs=-92.0),
+    "faint": Voice(speech_dbfs=-34.0, noise_dbfs=-82.0),
+    "loud": Voice(speech_dbfs=-9.0, noise_dbfs=-62.0),
+    "hum": Voice(hum_dbfs=-45.0),
+    "telephone": Voice(highest_hz=3400.0),
+    "dropouts": Voice(gaps_per_s=3.0, noise_dbfs=-48.0),
+    "knocks": Voice(speech_dbfs=None, noise_dbfs=-62.0, knocks=True),
+    "no_pause": Voice(pause_s=0.0),
 }
 """Clip name to voice; ``clipped`` asks for more than full scale holds and is cut off there."""
-
-SENTENCES: Final = {
-    "nb": "Jeg leser denne setningen høyt.",
-    "en-gb": "I am reading this sentence aloud.",
-}
-PAUSE_S: Final = 2.0
 
 
 def microphone_sound(name: str) -> Sound:
     """Return one round of the clip `name` at 48 kHz, -1 to 1; the same every time."""
     voice = MICROPHONES[name]
+    random = np.random.default_rng(20_261_122)
     speech = _speech(voice.language)
-    sound = np.concatenate([speech, np.zeros(int(PAUSE_S * RATE_HZ))])
+    sound = np.concatenate([speech, np.zeros(int(voice.pause_s * RATE_HZ))])
     sound *= 10 ** (voice.speech_dbfs / 20) if voice.speech_dbfs is not None else 0.0
+    if voice.highest_hz is not None:
+        sound = _low_pass(sound, voice.highest_hz)
     if voice.noise_dbfs is not None:
-        noise = np.random.default_rng(20_261_122).standard_normal(len(sound))
-        sound += noise * 10 ** (voice.noise_dbfs / 20)
+        sound += random.standard_normal(len(sound)) * 10 ** (voice.noise_dbfs / 20)
+    if voice.hum_dbfs is not None:
+        sound += _hum(len(sound)) * 10 ** (voice.hum_dbfs / 20)
+    if voice.knocks:
+        sound += _knocks(len(sound), random)
+    if voice.gaps_per_s:
+        for start in random.integers(0, len(sound) - 960, int(voice.gaps_per_s * len(sound) / RATE_HZ)):
+            sound[start : start + 960] = 0.0
     return np.asarray(np.clip(sound, -1.0, 32767 / 32768))
 
 
@@ -245,6 +328,30 @@ def _speech(language: str) -> Sound:
     loud = np.flatnonzero(np.abs(sound) > 0.003)
     sound = sound[loud[0] : loud[-1] + 1]
     return np.asarray(sound / np.sqrt(active_power(sound, RATE_HZ)))
+
+
+def _low_pass(sound: Sound, highest_hz: float) -> Sound:
+    """Return the sound without anything above `highest_hz`."""
+    spectrum = np.fft.rfft(sound)
+    spectrum[np.fft.rfftfreq(len(sound), 1 / RATE_HZ) > highest_hz] = 0.0
+    return np.asarray(np.fft.irfft(spectrum, len(sound)))
+
+
+def _hum(count: int) -> Sound:
+    """Return mains hum of power 1: 50 Hz and the harmonics that a rectifier makes."""
+    times = np.arange(count) / RATE_HZ
+    tones = [np.sin(2 * np.pi * hz * times) / part for part, hz in enumerate((50, 100, 150, 200, 250, 300), 1)]
+    hum = np.sum(tones, axis=0)
+    return np.asarray(hum / np.sqrt(np.mean(hum**2)))
+
+
+def _knocks(count: int, random: np.random.Generator) -> Sound:
+    """Return a door being knocked at and things put on a table: short bursts that die away."""
+    sound = np.zeros(count)
+    burst = random.standard_normal(4800) * np.exp(-np.arange(4800) / 900) * 0.2
+    for start in range(2400, count - 4800, RATE_HZ // 3):
+        sound[start : start + 4800] += burst
+    return sound
 
 
 def spoken(text: str, voice: str, rate_hz: int, *, words_per_minute: int) -> Sound:

@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from readiness.media.frames import FrameError, encode_frame, read_frame
+from readiness.media.frames import MAX_PAYLOAD_BYTES, FrameError, encode_frame, read_frame
 
 
 def reader_of(data: bytes) -> asyncio.StreamReader:
@@ -50,4 +50,4 @@ async def test_half_a_frame_is_the_end():
 def test_what_is_too_long_is_not_sent():
     """Our own mistakes are found at home."""
     with pytest.raises(FrameError):
-        encode_frame({"op": "x"}, bytes(200_000))
+        encode_frame({"op": "x"}, bytes(MAX_PAYLOAD_BYTES + 1))

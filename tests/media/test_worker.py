@@ -130,6 +130,17 @@ async def test_picture_and_sound_are_analysed_in_memory():
         measured = await inbox.get("measured")
         assert "error" not in measured
         assert "microphone.noise" in {row["check"] for row in measured["measurements"]}
+        for second in range(9):
+            await worker.send({"op": "ear", "t_ms": 5000 + second * 1000}, noise)
+        assert (await inbox.get("pcm_rejected"))["t_ms"] == 13_000, "what is heard of the digits is bounded"
+        played = {"ended_by": "played", "lang": "nb", "digits": [3, 7, 1], "starts_ms": [5100, 6000, 6900]}
+        await worker.send({"op": "finish", "phase": "echo", "data": played})
+        (echo,) = (await inbox.get("measured"))["measurements"]
+        assert (echo["check"], echo["details"]["heard"], echo["details"]["sounded"]) == (
+            "microphone.echo",
+            False,
+            False,
+        )
         await worker.close()
         assert worker.end_cause is None
 

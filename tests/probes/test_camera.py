@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -55,6 +55,9 @@ def a_face(**numbers: Any) -> dict[str, Any]:
         "clipped_pct": 0.0,
         "top_margin": 0.66,
         "eye_line_pct": 32.0,
+        "bottom_margin": 1.6,
+        "side_margin": 2.0,
+        "sharpness": 2.6,
         **numbers,
     }
 
@@ -276,12 +279,21 @@ def test_the_change_between_stills_is_measured(finder: FaceFinder) -> None:
 def test_metrics_have_the_names_of_the_profile() -> None:
     """The profile's rules ask for these and find them."""
     found = by_check([a_still()])
-    light = ("luma_p99", "luma_mean", "luma_std", "luma_p95", "luma_range", "luma_p1", "frame_clipped_pct")
+    light = ("luma_p99", "luma_mean", "luma_std", "luma_p95", "luma_range", "luma_p1", "frame_clipped_pct", "faces")
     wanted = {
         "camera.light": light,
-        "camera.backlight": ("value", "background_luma", "face_luma", "face_clipped_pct"),
-        "camera.people": ("value", "missing_people"),
-        "camera.framing": ("value", "top_margin", "offset_x_pct", "eye_line_pct"),
+        "camera.backlight": ("value", "background_luma", "face_luma", "face_clipped_pct", "frame_clipped_pct"),
+        "camera.people": ("value", "missing_people", "edge_people", "rotation_deg"),
+        "camera.framing": (
+            "value",
+            "top_margin",
+            "offset_x_pct",
+            "eye_line_pct",
+            "bottom_margin",
+            "largest_pct",
+            "expected_people",
+        ),
+        "camera.sharpness": ("value",),
     }
     assert list(found) == list(wanted)
     assert all(found[check].metric(name) is not None for check, names in wanted.items() for name in names)
@@ -336,9 +348,9 @@ def test_without_a_face_there_is_no_backlight_and_no_framing() -> None:
 
 
 def test_without_stills_nothing_is_measured() -> None:
-    """An empty step has no figures, and says so in all four checks."""
+    """An empty step has no figures, and says so in every check."""
     found = picture_measurements([])
-    assert len(found) == 4
+    assert len(found) == 5
     assert all(measurement.value is None and measurement.cause == "step_died" for measurement in found)
 
 
@@ -359,6 +371,8 @@ def test_without_stills_nothing_is_measured() -> None:
         max_size=6,
     )
 )
+@example([{"t_ms": -1.7e308}, {"t_ms": 1.7e308, "diff_luma": 0.0}] * 4)
+@example([{"faces": [{"height_pct": -1.7e308}, {}]}, {"faces": [{"height_pct": 1.7e308}]}])
 def test_holes_and_nan_in_the_numbers_never_raise(stills: list[dict[str, Any]]) -> None:
     """Figures that are missing or no numbers are left out; no result is NaN."""
     for found in [*picture_measurements(stills), frozen_measurement(stills)]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -39,6 +40,8 @@ def still(
         "clipped_pct": 0.0,
         "top_margin": 0.6,
         "eye_line_pct": 38.0,
+        "bottom_margin": 1.4,
+        "side_margin": 1.2,
     }
     return {
         "t_ms": number * 500,
@@ -141,3 +144,74 @@ def test_speech_counts_from_the_question_on():
     assert guidance.add({"speech_s": 3.5, "level_dbfs": -25, "speaking": True}).code != HEARD
     assert guidance.add({"speech_s": 4.6, "level_dbfs": -25, "speaking": True}).code == HEARD
     assert guidance.add({"speech_s": 5.0, "level_dbfs": -25, "speaking": True}).code != HEARD
+
+
+def test_a_mended_fault_is_acknowledged_also_when_another_is_left():
+    """Dark, then light but too far away: the second hint says that the first was obeyed."""
+    guidance = PictureGuidance(PROFILE, expected_people=1)
+    series = [still(n, faces=0) for n in range(5)] + [still(n, height_pct=12.0) for n in range(5, 12)]
+    shown = [hint for one in series if (hint := guidance.add(one))]
+    assert [hint.code for hint in shown] == ["camera.nobody", "camera.too_far"]
+    assert "obeyed" not in shown[0].values
+    assert shown[1].values["obeyed"] is True
+
+
+def test_fewer_people_are_told_with_their_number():
+    """Two of three: the hint carries both figures."""
+    guidance = PictureGuidance(PROFILE, expected_people=3)
+    shown = [hint for n in range(6) if (hint := guidance.add(still(n, faces=2)))]
+    assert shown[0].code == "camera.fewer_people"
+    assert (shown[0].values["seen"], shown[0].values["expected"]) == (2, 3)
+
+
+def test_blur_is_told_last_and_an_unknown_sharpness_does_not_keep_the_picture_from_good():
+    """Sharpness is advice: missing it changes nothing, a low one is named."""
+    blurred = []
+    for n in range(6):
+        one = still(n)
+        one["faces"] = [{**one["faces"][0], "sharpness": 0.9}]
+        blurred.append(one)
+    assert hints(blurred) == ["camera.blurred"]
+    assert hints([still(n) for n in range(6)]) == [GOOD]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "cured", "code"),
+    [
+        ({"height_pct": 17.6}, {"height_pct": 18.6}, {"height_pct": 21.0}, "camera.too_far"),
+        ({"x_pct": 55.6}, {"x_pct": 54.2}, {"x_pct": 50.0}, "camera.move_right"),
+        ({"p95": 88.0}, {"p95": 93.0}, {"p95": 130.0}, "camera.dark"),
+    ],
+)
+def test_a_figure_at_its_limit_does_not_flicker(low, high, cured, code):
+    """A figure that swings about its limit shows one hint, until it is clearly better; then it is acknowledged."""
+    swinging = [{**(low if n // 3 % 2 == 0 else high)} for n in range(24)]
+    series = [still(n, **kind) for n, kind in enumerate([*swinging, *([cured] * 6)])]
+    guidance = PictureGuidance(PROFILE, expected_people=1)
+    shown = [hint for one in series if (hint := guidance.add(one))]
+    assert [hint.code for hint in shown] == [code, GOOD]
+    assert shown[1].values["obeyed"] is True
+
+
+def test_a_slack_only_holds_a_hint_longer_and_never_makes_one():
+    """A figure inside the slack from the beginning is good, for the hint as for the verdict."""
+    assert hints([still(n, height_pct=18.6) for n in range(8)]) == [GOOD]
+    for rule in PROFILE.checks["camera.framing"].rules:
+        assert rule.slack > 0
+        assert rule.lenient().slack == 0
+
+
+def test_several_people_are_framed_by_the_smallest_and_by_their_middle():
+    """Two of 8 % of the frame are near enough for a room, one of 5 % is not; two side by side are in the middle."""
+
+    def framing(*faces):
+        one = still(0)
+        one["faces"] = [{**still(0)["faces"][0], **face} for face in faces]
+        found = {m.check: m for m in picture_measurements([one] * 3, expected_people=2)}["camera.framing"]
+        return judge_check(found, PROFILE.checks["camera.framing"]).advice
+
+    left, right = {"x_pct": 10.0}, {"x_pct": 70.0}
+    assert framing({**left, "height_pct": 8.0}, {**right, "height_pct": 9.0}) is None
+    assert framing({**left, "height_pct": 5.0}, {**right, "height_pct": 9.0}) == "camera.too_far"
+    assert framing({**left, "top_margin": 0.0}, right) == "camera.head_cut"
+    assert framing(right, {"x_pct": 65.0}) == "camera.move_right"

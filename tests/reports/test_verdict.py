@@ -235,7 +235,7 @@ def test_advice_leaves_out_what_another_finding_explains():
         "microphone.noise": not_measured("microphone.noise", "no_pause"),
         "microphone.clipping": not_measured("microphone.clipping", "no_speech"),
     }
-    assert judge(muted, PROFILE).advice == ("microphone.muted",)
+    assert judge(muted, PROFILE).advice == ("microphone.blocked",)
 
 
 def test_a_missing_camera_is_told_once():
@@ -268,6 +268,7 @@ def test_our_own_fault_is_told_as_ours():
         ('"value > 300"', '"value > slow"', "by size"),
         ('area = "network"', 'area = "web"', "unknown area"),
         ("throughput_mbps = 1.5", "throughput = 1.5", "throughput_mbps"),
+        ("slack = 0.3", 'slack = "much"', "slack"),
     ],
 )
 def test_a_malformed_profile_is_refused(old, new, complaint):

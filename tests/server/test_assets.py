@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 
 import pytest
 
 from readiness.server.assets import Assets
-from readiness.texts import WEB_FOLDER
+from readiness.texts import WEB_FOLDER, catalogue
 
 ASSETS = Assets()
 SCRIPTS = sorted(path.relative_to(WEB_FOLDER).as_posix() for path in WEB_FOLDER.rglob("*.js"))
@@ -41,3 +43,23 @@ def test_only_comments_are_left_out(name):
     assert len(source) == len(served)
     changed = [(a, b) for a, b in zip(source, served, strict=True) if a != b]
     assert all(b == "" and a.strip().startswith(("/**", "*")) for a, b in changed)
+
+
+def test_pages_load_the_words_that_they_can_show():
+    """Every key that a script or a page of scripts names is served; those of the server's own pages are not."""
+    served = json.loads(ASSETS.get("locales/nb.json").plain)
+    known = catalogue("nb")
+    assert served == {key: known[key] for key in served}
+    for path in [
+        *WEB_FOLDER.rglob("*.js"),
+        WEB_FOLDER / "selftest" / "index.html",
+        WEB_FOLDER / "board" / "index.html",
+    ]:
+        source = path.read_text(encoding="utf-8")
+        named = set(re.findall(r'data-t(?:-label)?="([a-z_.]+)"|\bt\("([a-z_.]+)"', source))
+        stems = set(re.findall(r"`([a-z_]+\.)[^`]*\$\{", source))
+        assert {key for pair in named for key in pair if key} <= set(served), path.name
+        assert all(
+            any(key.startswith(stem) for key in served) for stem in stems if any(k.startswith(stem) for k in known)
+        )
+    assert 0.6 < len(served) / len(known) < 0.95

@@ -27,28 +27,43 @@ GOOD = {
     "speaker.heard": "digits_right",
     "network.path": "udp",
     "practical.private_room": "yes",
+    "microphone.equipment": "bluetooth_headset",
 }
 FIGURES = {
     "camera.resolution": 720.0, "camera.frame_rate": 30.0, "camera.frozen": 0.0, "camera.light": 117.31,
     "camera.backlight": 0.4, "camera.people": 1.0, "camera.framing": 30.0, "microphone.level": -22.0,
-    "microphone.speech": 2.2, "microphone.clipping": 0.0, "microphone.noise": -61.7, "network.rtt": 48.13,
-    "network.rtt_loaded": 3.0, "network.jitter_up": 2.0, "network.jitter_down": 2.0, "network.loss_up": 0.0,
-    "network.loss_down": 0.0, "network.throughput_up": 4.0, "network.throughput_down": 4.0, "network.setup_time": 300.0,
+    "microphone.speech": 2.2, "microphone.clipping": 0.0, "microphone.noise": -61.7, "microphone.dropouts": 0.0,
+    "microphone.hum": 0.0,
+    "microphone.quality": 3.4, "microphone.bandwidth": 7400.0, "camera.sharpness": 3.0, "camera.noise": 2.0,
+    "microphone.echo": -62.0, "network.rtt": 48.13, "network.rtt_loaded": 3.0, "network.jitter_up": 2.0,
+    "network.jitter_down": 2.0, "network.loss_up": 0.0, "network.loss_down": 0.0, "network.throughput_up": 4.0,
+    "network.throughput_down": 4.0, "network.setup_time": 300.0,
 }  # fmt: skip
 CALM = {"server_lag_p99_ms": 1.5, "device_lag_p99_ms": 4.0}
 CLEAN = {**CALM, "worst_200ms_pct": 0.0, "events": 0}
 DETAILS = {
     "camera.light": {
         "luma_p99": 220.0, "luma_mean": 117.31, "luma_std": 50.0, "luma_p95": 200.0, "frame_clipped_pct": 0.0,
-        "luma_range": 190.0, "luma_p1": 10.0,
+        "luma_range": 190.0, "luma_p1": 10.0, "luma_left": 60.0, "luma_right": 190.0,
     },
     "camera.backlight": {"background_luma": 100.0, "face_luma": 120.0, "face_clipped_pct": 0.0},
-    "camera.people": {"missing_people": 0.0},
-    "camera.framing": {"top_margin": 0.2, "offset_x_pct": 0.0, "eye_line_pct": 40.0},
+    "camera.people": {"missing_people": 0, "edge_people": 0, "rotation_deg": 0, "places": "30 20 24 32"},
+    "camera.resolution": {"width_px": 1280, "height_px": 720},
+    "camera.framing": {
+        "top_margin": 0.2, "bottom_margin": 1.5, "offset_x_pct": 0.0, "eye_line_pct": 40.0, "expected_people": 1,
+        "largest_pct": 30.0,
+    },
     "camera.present": {"device_class": "webcam", "width_px": 1280, "height_px": 720},
     "microphone.present": {"device_class": "bluetooth_headset"},
+    "microphone.equipment": {"headset": True, "noise_dbfs": -61.7, "snr_db": 38.0},
+    "microphone.hum": {"level_dbfs": -90.0},
+    "microphone.echo": {"heard": False, "delay_ms": None},
     "microphone.level": {"digital_zero_pct": 0.0, "processed": False},
     "microphone.noise": {"processed": False},
+    "microphone.speech": {
+        "floor_dbfs": -62.0, "rise_db": 30.0, "listened_s": 8.0, "level_curve": "62" * 15 + "24" * 20 + "60" * 5,
+        "speech_curve": "0" * 15 + "1" * 20 + "0" * 5,
+    },
     "network.throughput_up": {"limit": "none", "method": "rtp", "connection": "wifi"},
     "network.throughput_down": {"limit": "none", "method": "rtp", "connection": "wifi"},
     "network.loss_up": CLEAN,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from openapi_spec_validator import validate
 
 from readiness.access.links import api_token, organiser_link
 from readiness.meetings import plan
+from readiness.meetings.outbox import OutboxRunner
 from readiness.server.app import make_app
 from readiness.server.openapi import description
 from readiness.texts import LANGUAGES, catalogue
@@ -35,6 +37,16 @@ def local(days: int = 2, at: str = "10:00") -> str:
 def wished(**changed) -> dict:
     """Return a body that makes a meeting."""
     return {"local_start": local(), "participants": [ANNA, TOLK, ROOM], "hosts": [LARS]} | changed
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_sent(monkeypatch) -> None:
+    """What is queued stays queued: sending has its own tests."""
+
+    async def wait(_runner: OutboxRunner) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(OutboxRunner, "run", wait)
 
 
 class Program:

@@ -66,8 +66,11 @@ async def test_a_report_is_found_by_its_code(server, http, session):
         "Only web pages get through", "Show the figures as a table",
     ):  # fmt: skip
         assert words in text, words
-    assert re.findall(r'data-picture="(\w+)"', text) == ["delay", "loss", "rate"]
-    assert text.count('role="img"') == 3
+    assert re.findall(r'data-picture="(\w+)"', text) == ["seen", "heard", "delay", "loss", "rate"]
+    assert text.count('role="img"') == 5
+    for words in ("Faces seen by the camera: 1.", "heard speech in 2.2 of them", "Microphone: a wireless headset"):
+        assert words in re.sub(r"</dt><dd>", ": ", text), words
+    assert "level_curve" not in text
     outcomes = dict(re.findall(r'data-check="([a-z_.]+)" data-outcome="(\w+)"', text))
     assert outcomes == {check["id"]: check["outcome"] for check in made.body["checks"]}
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createEar } from "../../web/selftest/js/checks/echo.js";
 import * as devices from "../../web/selftest/js/checks/devices.js";
-import { FrameTimes, PictureEnd, smallStill, stillSize } from "../../web/selftest/js/checks/picture.js";
+import { FrameTimes, NEAR, PictureEnd, ROOM, smallStill, stillSize } from "../../web/selftest/js/checks/picture.js";
 import * as picture from "../../web/selftest/js/checks/picture.js";
 import { answersOf, tidyPhone } from "../../web/selftest/js/checks/practical.js";
 import * as sound from "../../web/selftest/js/checks/sound.js";
@@ -103,13 +104,17 @@ test("an unknown exception is a failure, never a pass", () => {
   assert.equal(devices.statusOf(error("OverconstrainedError")), "OverconstrainedError");
 });
 
-test("a still is at most 640 px long and 40 kB, or is not sent", async () => {
-  assert.deepEqual(stillSize(1280, 720), { width: 640, height: 360 });
-  assert.deepEqual(stillSize(720, 1280), { width: 360, height: 640 });
-  assert.deepEqual(stillSize(320, 240), { width: 320, height: 240 });
-  const jpeg = await smallStill({ toJpeg: async (quality) => new Uint8Array(quality * 100_000) });
-  assert.ok(jpeg.length <= 40_000 && jpeg.length > 30_000);
-  assert.equal(await smallStill({ toJpeg: async () => new Uint8Array(50_000) }), null);
+test("a still is at most 640 px long and 40 kB, that of several people 1280 px and 60 kB, or is not sent", async () => {
+  assert.deepEqual(stillSize(1280, 720, NEAR.longSide_px), { width: 640, height: 360 });
+  assert.deepEqual(stillSize(720, 1280, NEAR.longSide_px), { width: 360, height: 640 });
+  assert.deepEqual(stillSize(320, 240, NEAR.longSide_px), { width: 320, height: 240 });
+  assert.deepEqual(stillSize(1920, 1080, ROOM.longSide_px), { width: 1280, height: 720 });
+  const source = { toJpeg: async (quality, longSide) => new Uint8Array((quality * 100_000 * longSide) / 640) };
+  const near = await smallStill(source, NEAR);
+  assert.ok(near.length <= 40_000 && near.length > 30_000);
+  const room = await smallStill(source, ROOM);
+  assert.ok(room.length <= 60_000 && room.length > 30_000);
+  assert.equal(await smallStill({ toJpeg: async () => new Uint8Array(50_000) }, NEAR), null);
 });
 
 test("frame times start at nought, never go back, and count frames the page missed", () => {
@@ -145,7 +150,7 @@ test("stills go out twice a second while the picture is looked at", async () => 
   const sent = [];
   let hint;
   const run = picture.run({
-    source: { toJpeg: async () => new Uint8Array(10) }, clock, signal: new AbortController().signal, watch: () => () => {},
+    source: { toJpeg: async () => new Uint8Array(10) }, people: 1, clock, signal: new AbortController().signal, watch: () => () => {},
     sendStill: (t_ms) => sent.push(t_ms), onHint: (handler) => ((hint = handler), () => {}), asked: () => null, onProgress: () => {},
   });
   await clock.pass(2000);
@@ -153,6 +158,21 @@ test("stills go out twice a second while the picture is looked at", async () => 
   hint({ check: "camera", code: "good" });
   await clock.pass(3000);
   assert.equal((await run).ended_by, "good");
+});
+
+test("several people are looked at once a second, in larger stills", async () => {
+  const clock = fakeClock();
+  const sent = [];
+  const sides = new Set();
+  const stop = new AbortController();
+  const run = picture.run({
+    source: { toJpeg: async (_quality, longSide) => (sides.add(longSide), new Uint8Array(10)) }, people: 3, clock, signal: stop.signal,
+    watch: () => () => {}, sendStill: (t_ms) => sent.push(t_ms), onHint: () => () => {}, asked: () => (sent.length > 2 ? "next" : null), onProgress: () => {},
+  });
+  await clock.pass(3000);
+  assert.equal((await run).ended_by, "next");
+  assert.deepEqual(sent, [0, 1000, 2000]);
+  assert.deepEqual([...sides], [1280]);
 });
 
 /** A recorder that a test can make sound with. */
@@ -188,6 +208,23 @@ test("sound marks the silence and the speech, and ends at the first clear speech
   assert.equal(found.ended_by, "heard");
   assert.equal(found.blocks.length, 2);
   assert.equal(marks.at(-1), "speech_end");
+});
+
+test("whoever is not heard after four seconds is told, and still has time to speak up", async () => {
+  const [clock, recorder, shown] = [fakeClock(), fakeRecorder(), []];
+  let hint;
+  const run = sound.run({
+    recorder, processed: false, clock, signal: new AbortController().signal, mark: () => {}, sendPcm: () => {},
+    onHint: (handler) => ((hint = handler), () => {}), asked: () => null, onProgress: (progress) => shown.push(progress),
+  });
+  recorder.give();
+  await clock.pass(6900);
+  assert.equal(shown.at(-1).faint, undefined);
+  await clock.pass(300);
+  assert.equal(shown.at(-1).faint, true);
+  hint({ check: "microphone.speech", code: "heard" });
+  await clock.pass(200);
+  assert.equal((await run).ended_by, "heard");
 });
 
 test("where no sound is captured at all the step dies instead of calling the person silent", async () => {
@@ -248,6 +285,56 @@ test("no sound, skipping and a player that fails are three different answers", a
 
 test("an answer is taken while the player still hangs", async () => {
   assert.equal((await speak([{ action: "no-sound" }], () => new Promise(() => {}))).result.answer, "no_sound");
+});
+
+/** A recorder whose line began 10 s into the context's life. */
+function fakeEar() {
+  let onPcm = null;
+  let now = 0;
+  const recorder = {
+    sampleRate: 48000, now: () => now, at: (context_s) => 1000 * (context_s - 10), close() {}, listen: (_block, pcm) => (onPcm = pcm),
+    hear(ms) {
+      for (const end = now + ms; now < end; now += 200) onPcm?.(now, new Int16Array(3200));
+    },
+    listening: () => onPcm !== null,
+  };
+  return recorder;
+}
+const playing = async () => ({ lasts_ms: 2000, onsets_s: [10.2, 11, 11.8], lang: "nb" });
+
+test("what the microphone hears of the digits is kept to the end of their echo, on one line of time", async () => {
+  const [clock, recorder] = [fakeClock(), fakeEar()];
+  const ear = createEar({ recorder: async () => recorder, play: playing, clock });
+  assert.equal(await ear.play([3, 7, 1], 6), 2000);
+  const heard = ear.heard(new AbortController().signal);
+  recorder.hear(4000);
+  const { pieces, figures } = await heard;
+  assert.deepEqual(figures, { ended_by: "played", lang: "nb", digits: [3, 7, 1], starts_ms: [200, 1000, 1800], gain_db: 6 });
+  assert.equal(recorder.listening(), false, "nothing is listened to for longer");
+  assert.ok(pieces.length >= 15 && pieces.length <= 17, `${pieces.length}`);
+});
+
+test("digits played again are heard anew, and a recorder that stopped keeps nobody waiting", async () => {
+  const [clock, recorder] = [fakeClock(), fakeEar()];
+  const ear = createEar({ recorder: async () => recorder, play: playing, clock });
+  await ear.play([3, 7, 1], 0);
+  recorder.hear(1000);
+  await ear.play([2, 9, 4], 6);
+  recorder.hear(400);
+  const heard = ear.heard(new AbortController().signal);
+  await clock.pass(7000);
+  const { pieces, figures } = await heard;
+  assert.deepEqual([figures.digits, pieces.length], [[2, 9, 4], 2]);
+});
+
+test("without a microphone, and without digits, there is no echo to hear", async () => {
+  const clock = fakeClock();
+  const signal = new AbortController().signal;
+  const deaf = createEar({ recorder: async () => null, play: playing, clock });
+  await deaf.play([1, 2, 3], 0);
+  assert.equal((await deaf.heard(signal)).figures.ended_by, "no_microphone");
+  const unplayed = createEar({ recorder: async () => fakeEar(), play: playing, clock });
+  assert.equal((await unplayed.heard(signal)).figures.ended_by, "not_played");
 });
 
 test("an answer that was not given is not sent, and a question that was not asked neither", () => {

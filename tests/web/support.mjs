@@ -27,12 +27,17 @@ export function fakeClock() {
     sleep(ms, signal) {
       return new Promise((resolve, reject) => {
         if (signal?.aborted) return reject(signal.reason);
-        const one = { at: now + Math.max(0, ms), resolve };
-        waiting.push(one);
-        signal?.addEventListener("abort", () => {
+        const stop = () => {
           waiting = waiting.filter((other) => other !== one);
-          reject(signal.reason);
-        });
+          reject(signal?.reason);
+        };
+        const wake = () => {
+          signal?.removeEventListener("abort", stop);
+          resolve();
+        };
+        const one = { at: now + Math.max(0, ms), wake };
+        waiting.push(one);
+        signal?.addEventListener("abort", stop, { once: true });
         return undefined;
       });
     },
@@ -45,7 +50,7 @@ export function fakeClock() {
         if (!next) break;
         waiting = waiting.filter((one) => one !== next);
         now = Math.max(now, next.at);
-        next.resolve();
+        next.wake();
       }
       now = end;
       await settle();

@@ -4,7 +4,7 @@ export type Lang = "nb" | "nn" | "en";
 export type Outcome = "pass" | "warn" | "fail" | "skipped" | "not_measured";
 export type Verdict = "ready" | "ready_with_warnings" | "not_ready" | "incomplete";
 export type PhaseName =
-  | "devices" | "connect" | "picture" | "sound" | "speaker" | "clock"
+  | "devices" | "connect" | "picture" | "sound" | "speaker" | "echo" | "clock"
   | "downlink" | "uplink" | "paths" | "tcp_down" | "tcp_up" | "service" | "practical" | "finish";
 export type Kind = "start" | "mark" | "event" | "final" | "died";
 export type Status =
@@ -64,6 +64,7 @@ export interface Check {
   responsible?: string | null;
   /** when it was measured, where an earlier report said so */
   measured_at?: string | null;
+  details?: Record<string, unknown>;
 }
 
 export interface Report {
@@ -104,12 +105,14 @@ export interface MicrophoneResult {
 }
 export interface DevicesResult { camera: CameraResult; microphone: MicrophoneResult; browser: { missing: string[] }; stream: MediaStream | null }
 
-/** One 100 ms block of raw capture: t_ms, rms_dbfs, peak_dbfs, zero_pct, clipped_frames_pct. */
-export type Block = [number, number, number, number, number];
+/** One 100 ms block of raw capture: t_ms, rms_dbfs, peak_dbfs, zero_pct, clipped_frames_pct, dropouts, flat_frames_pct. */
+export type Block = [number, number, number, number, number, number, number];
 
 export interface Recorder {
   /** Milliseconds of sound captured so far, on the recorder's own time line. */
   now(): number;
+  /** Where a moment of the audio context, s, lies on that line, ms. */
+  at(context_s: number): number;
   sampleRate: number;
   listen(handler: ((block: Block) => void) | null, pcm: ((t_ms: number, samples: Int16Array) => void) | null): void;
   close(): void;
@@ -217,6 +220,7 @@ export interface PlannedLine { id: string; title: string; starts_at: string; end
 declare global {
   /** Scope of an audio worklet, missing in the DOM library. */
   const sampleRate: number;
+  const currentTime: number;
   class AudioWorkletProcessor { readonly port: MessagePort; constructor(options?: unknown) }
   function registerProcessor(name: string, constructor: new (...args: any[]) => AudioWorkletProcessor): void;
 }

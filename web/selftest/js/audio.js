@@ -7,6 +7,8 @@
 
 /** Between two spoken digits, seconds: enough to tell them apart. */
 const GAP_S = 0.3;
+/** A digit begins with the first sample over this, on the server as here, so that decoders' leads do not matter. */
+const ONSET = 0.02;
 /** Firefox leaves the context suspended for ever where the computer has no sound output; others are there in a moment. */
 const RESUME_MS = 4000;
 
@@ -22,18 +24,21 @@ export async function openRecorder(context, stream, workletUrl) {
   const mute = new GainNode(context, { gain: 0 });
   source.connect(node).connect(mute).connect(context.destination);
   let captured_ms = 0;
+  let origin_s = 0;
   /** @type {((block: Block) => void) | null} */
   let onBlock = null;
   /** @type {((t_ms: number, samples: Int16Array) => void) | null} */
   let onPcm = null;
   node.port.onmessage = ({ data }) => {
-    if (data.block) {
+    if ("origin_s" in data) ({ origin_s } = data);
+    else if (data.block) {
       captured_ms = data.block[0] + 100;
       onBlock?.(data.block);
     } else onPcm?.(data.t_ms, data.pcm);
   };
   return {
     now: () => captured_ms,
+    at: (context_s) => 1000 * (context_s - origin_s),
     sampleRate: context.sampleRate,
     listen(block, pcm) {
       onBlock = block;
@@ -53,6 +58,11 @@ export function silentTrack(context) {
   silence.connect(output);
   silence.start();
   return output.stream.getAudioTracks()[0] ?? null;
+}
+
+/** @param {AudioBuffer} clip @returns {number} where its sound begins, s */
+function onset_s(clip) {
+  return Math.max(0, clip.getChannelData(0).findIndex((value) => Math.abs(value) > ONSET)) / clip.sampleRate;
 }
 
 /** @param {AudioContext} context @returns {Promise<void>} rejects where the sound output does not start */
@@ -90,7 +100,7 @@ export function createPlayer(context, base) {
     preload: (lang, digits) => Promise.all(digits.map((digit) => buffer(lang, digit))),
     /**
      * @param {string} lang @param {number[]} digits @param {number} gain_db
-     * @returns {Promise<number>} how long the digits sound, ms
+     * @returns {Promise<{ lasts_ms: number, onsets_s: number[] }>} how long the digits sound, and when each begins on the context's clock
      */
     async play(lang, digits, gain_db) {
       const clips = await Promise.all(digits.map((digit) => buffer(lang, digit)));
@@ -98,14 +108,16 @@ export function createPlayer(context, base) {
       const gain = new GainNode(context, { gain: 10 ** (gain_db / 20) });
       const limiter = new DynamicsCompressorNode(context, { threshold: -3, knee: 0, ratio: 20, attack: 0.002, release: 0.1 });
       gain.connect(limiter).connect(context.destination);
+      const onsets_s = [];
       let at = context.currentTime + 0.1;
       for (const clip of clips) {
         const source = new AudioBufferSourceNode(context, { buffer: clip });
         source.connect(gain);
         source.start(at);
+        onsets_s.push(at + onset_s(clip));
         at += clip.duration + GAP_S;
       }
-      return (at - context.currentTime) * 1000;
+      return { lasts_ms: (at - context.currentTime) * 1000, onsets_s };
     },
   };
 }

@@ -18,21 +18,97 @@ export function toDbfs(amplitude) {
   return amplitude > 1e-6 ? Math.round(200 * Math.log10(amplitude)) / 10 : FLOOR_DBFS;
 }
 
-/** @param {Float32Array} samples @param {number} from @param {number} to */
-function clips(samples, from, to) {
+/** Flat is a run within this share of the block's own peak: clipped somewhere, and turned down afterwards. */
+const FLAT_SHARE = 0.999;
+/** Under this no run is called flat: -40 dBFS. */
+const FLAT_LEAST = 0.01;
+/** A gap is a dropout when it lasts 3 to 300 ms: shorter may be chance, longer is a mute or a noise gate. */
+const DROPOUT_S = [0.003, 0.3];
+/**
+ * In a gap nothing changes by more than half a step of 16 bits from one sample to the next, which no live microphone does.
+ * Exact zeros would be too much to ask: the high-pass of the browser's echo canceller smears them (own measurement).
+ */
+const STILL = 0.5 / 32768;
+const STILL_MOST = 0.001;
+/**
+ * Both sides of a dropout are in the middle of sound: at least -50 dBFS at most so long before and after it, s, and before
+ * it not far under what there was lately: a noise gate lets sound die away first.
+ */
+const EDGE_S = [0.014, 0.002];
+const LATELY_S = 0.1;
+const LATELY_SHARE = 0.4;
+const EDGE_LEAST = 0.003;
+
+/** @param {Float32Array} samples @param {number} from @param {number} to @param {number} level */
+function runsAt(samples, from, to, level) {
   let run = 0;
   for (let i = from; i < to; i += 1) {
-    run = Math.abs(samples[i]) >= CLIP_LEVEL ? run + 1 : 0;
+    run = Math.abs(samples[i]) >= level ? run + 1 : 0;
     if (run >= CLIP_RUN) return true;
   }
   return false;
 }
 
+/** @param {Float32Array} samples @param {number} level share of 20 ms frames with a run at `level`, percent */
+function framesAt(samples, level) {
+  let found = 0;
+  const part = Math.floor(samples.length / CLIP_FRAMES);
+  for (let i = 0; i < CLIP_FRAMES; i += 1) if (runsAt(samples, i * part, (i + 1) * part, level)) found += 1;
+  return (100 * found) / CLIP_FRAMES;
+}
+
+/** Finds gaps in the middle of sound, across blocks. */
+export class DropoutCounter {
+  /** @param {number} rate_hz */
+  constructor(rate_hz) {
+    this.shortest = rate_hz * DROPOUT_S[0];
+    this.longest = rate_hz * DROPOUT_S[1];
+    this.edges = EDGE_S.map((edge) => Math.round(rate_hz * edge));
+    this.run = 0;
+    this.since_loud = Infinity;
+    this.waiting = 0;
+    this.near = false;
+    this.last = 0;
+    this.lately = 0;
+    this.fading = Math.exp(-1 / (rate_hz * LATELY_S));
+    this.found = 0;
+  }
+
+  /** @param {number} value */
+  add(value) {
+    const size = Math.abs(value);
+    const still = Math.abs(value - this.last) <= STILL && size < STILL_MOST;
+    this.last = value;
+    this.lately = Math.max(size, this.lately * this.fading);
+    if (still) {
+      if (this.run === 0) this.near = this.since_loud <= this.edges[0];
+      this.run += 1;
+      return;
+    }
+    if (this.run >= this.shortest && this.run <= this.longest && this.near) this.waiting = this.edges[1];
+    this.since_loud += this.run + 1;
+    this.run = 0;
+    const loud = size >= EDGE_LEAST;
+    if (loud && size >= LATELY_SHARE * this.lately) this.since_loud = 0;
+    if (this.waiting > 0) {
+      if (loud) this.found += 1;
+      this.waiting = loud ? 0 : this.waiting - 1;
+    }
+  }
+
+  /** @returns {number} dropouts found since the last call */
+  take() {
+    const { found } = this;
+    this.found = 0;
+    return found;
+  }
+}
+
 /**
- * @param {Float32Array} samples 100 ms of raw capture @param {number} t_ms where the block starts
+ * @param {Float32Array} samples 100 ms of raw capture @param {number} t_ms where the block starts @param {number} dropouts that ended in it
  * @returns {Block}
  */
-export function measureBlock(samples, t_ms) {
+export function measureBlock(samples, t_ms, dropouts = 0) {
   let sum = 0;
   let peak = 0;
   let zeros = 0;
@@ -42,11 +118,10 @@ export function measureBlock(samples, t_ms) {
     const size = Math.abs(value);
     if (size > peak) peak = size;
   }
-  let clipped = 0;
-  const part = Math.floor(samples.length / CLIP_FRAMES);
-  for (let i = 0; i < CLIP_FRAMES; i += 1) if (clips(samples, i * part, (i + 1) * part)) clipped += 1;
   const zero_pct = Math.round((1000 * zeros) / samples.length) / 10;
-  return [Math.round(t_ms), toDbfs(Math.sqrt(sum / samples.length)), toDbfs(peak), zero_pct, (100 * clipped) / CLIP_FRAMES];
+  const flat_pct = peak >= FLAT_LEAST ? framesAt(samples, FLAT_SHARE * peak) : 0;
+  const levels = [toDbfs(Math.sqrt(sum / samples.length)), toDbfs(peak)];
+  return [Math.round(t_ms), levels[0], levels[1], zero_pct, framesAt(samples, CLIP_LEVEL), dropouts, flat_pct];
 }
 
 /** Collects samples of any piece size into blocks of 100 ms. */
@@ -55,6 +130,7 @@ export class BlockMeter {
   constructor(rate_hz) {
     this.rate_hz = rate_hz;
     this.samples = new Float32Array(Math.round(rate_hz * BLOCK_S));
+    this.dropouts = new DropoutCounter(rate_hz);
     this.filled = 0;
     this.total = 0;
   }
@@ -64,10 +140,12 @@ export class BlockMeter {
     const blocks = [];
     for (const value of input) {
       this.samples[this.filled] = value;
+      this.dropouts.add(value);
       this.filled += 1;
       this.total += 1;
       if (this.filled === this.samples.length) {
-        blocks.push(measureBlock(this.samples, (1000 * (this.total - this.filled)) / this.rate_hz));
+        const start_ms = (1000 * (this.total - this.filled)) / this.rate_hz;
+        blocks.push(measureBlock(this.samples, start_ms, this.dropouts.take()));
         this.filled = 0;
       }
     }
@@ -75,7 +153,8 @@ export class BlockMeter {
   }
 }
 
-const OUT_HZ = 16000;
+/** What goes to the server. */
+export const OUT_HZ = 16000;
 /** Zero crossings of the filter on each side; 24 keeps aliasing under -60 dB. */
 const CROSSINGS = 24;
 /** Positions between two input samples for which the filter is tabled. */
@@ -112,6 +191,8 @@ export class Resampler {
     this.half = Math.ceil(CROSSINGS / (2 * cutoff));
     this.table = filterTable(cutoff, this.half);
     this.step = rate_hz / OUT_HZ;
+    /** How much earlier than its place among the samples that come out something was in those that came in, ms. */
+    this.early_ms = (1000 * this.half) / rate_hz;
     this.history = new Float32Array(2 * this.half);
     this.position = this.half;
   }

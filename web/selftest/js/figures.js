@@ -6,7 +6,7 @@
 
 /** Checks where more is better; for all others less is. */
 const MORE_IS_BETTER = new Set([
-  "camera.resolution", "camera.frame_rate", "camera.people", "camera.light", "camera.framing", "microphone.level", "microphone.speech",
+  "camera.resolution", "camera.frame_rate", "camera.people", "camera.light", "camera.framing", "camera.sharpness", "microphone.level", "microphone.speech", "microphone.bandwidth", "microphone.quality",
   "network.throughput_up", "network.throughput_down",
 ]);
 
@@ -19,10 +19,13 @@ function withUnit(texts, value, unit) {
 }
 
 /** @param {Texts} texts @param {Check} check @returns {{ value: string, limits: string }} */
-export function figureWords(texts, { id, value, unit, pass, fail, cause }) {
+export function figureWords(texts, { id, value, unit, pass, fail, cause, details }) {
   const why = cause ? texts.first([`cause.${cause}`]) : "";
   if (value === null || value === undefined) return { value: why || texts.t("value.none"), limits: "" };
-  if (typeof value === "string") return { value: texts.first([`value.${value}`]) || value, limits: "" };
+  if (typeof value === "string") {
+    const words = [value, details?.device_class].filter((word) => typeof word === "string" && word !== "unknown");
+    return { value: words.map((word) => texts.first([`value.${word}`]) || word).join(", ") || texts.t("value.none"), limits: "" };
+  }
   const more = MORE_IS_BETTER.has(id);
   const limits = [];
   if (typeof pass === "number") limits.push(texts.t(more ? "limit.pass_least" : "limit.pass_most", { value: withUnit(texts, pass, unit) }));

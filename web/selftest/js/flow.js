@@ -8,6 +8,7 @@
  * @typedef {import("./socket.js").SessionLink} SessionLink
  * @typedef {import("./session.js").Action} Action
  */
+import { createEar } from "./checks/echo.js";
 import * as network from "./checks/network.js";
 import * as picture from "./checks/picture.js";
 import * as practical from "./checks/practical.js";
@@ -29,7 +30,9 @@ const REPORT_MS = 45_000;
  * @property {(action: Action) => void} dispatch
  * @property {() => Promise<DevicesResult>} devices resolves when the person has settled camera and microphone
  * @property {() => Promise<import("../../shared/types").Recorder>} recorder
- * @property {(digits: number[], gain_db: number) => Promise<number>} play
+ * @property {(digits: number[], gain_db: number) => Promise<import("./checks/echo.js").Playing>} play
+ * @property {() => Promise<void>} offerOutputs show the way to another loudspeaker where there is one
+ * @property {() => Promise<void> | undefined} nextOutput play through the next loudspeaker
  * @property {picture.StillSource} stills
  * @property {(times: picture.FrameTimes) => () => void} watchFrames
  * @property {(config: RTCConfiguration) => RTCPeerConnection} createPeer
@@ -42,7 +45,7 @@ const REPORT_MS = 45_000;
  */
 
 /** Answers of the person that are kept, so that a lost line never makes anyone answer twice.
- * @typedef {{ speaker?: speaker.Result, practical?: Awaited<ReturnType<typeof practical.run>> }} Kept */
+ * @typedef {{ speaker?: speaker.Result, ear?: import("./checks/echo.js").Ear, practical?: Awaited<ReturnType<typeof practical.run>> }} Kept */
 
 /**
  * The server may give its answer at any time: where its own worker broke, it does so at once.
@@ -83,13 +86,14 @@ async function steps(tools, plan, devices, kept, signal) {
     tools.link.send("devices", "final", { camera, microphone, browser, other_device: tools.otherDevice() });
   }
   const asking = todo("service") ? serviceCheck(tools) : null;
-  if (todo("picture")) await pictureStep(tools, devices, signal);
+  if (todo("picture")) await pictureStep(tools, plan.ask.expected_people, devices, signal);
   if (todo("sound")) await soundStep(tools, devices, signal);
   const measuring = network.run(networkOptions(tools, plan, signal));
   measuring.catch(() => undefined);
-  if (todo("speaker")) await speakerStep(tools, plan, kept, signal);
+  if (todo("speaker")) await speakerStep(tools, plan, devices, kept, signal);
   tools.dispatch({ type: "step", step: "network" });
   await Promise.all([measuring, asking]);
+  if (todo("echo")) await echoStep(tools, kept, signal);
   if (todo("practical")) await practicalStep(tools, plan, kept, signal);
   return answer(tools, signal);
 }
@@ -133,18 +137,18 @@ async function guarded(tools, phase, signal, work) {
   }
 }
 
-/** @param {Tools} tools @param {DevicesResult} devices @param {AbortSignal} signal */
-async function pictureStep(tools, devices, signal) {
+/** @param {Tools} tools @param {number} people who are expected @param {DevicesResult} devices @param {AbortSignal} signal */
+async function pictureStep(tools, people, devices, signal) {
   const { link, clock } = tools;
   if (devices.camera.status !== "present") return link.send("picture", "final", { capture_ms: [], ended_by: "no_camera" });
   tools.dispatch({ type: "hint", code: "" });
   enter(tools, "picture");
   return guarded(tools, "picture", signal, (inner) =>
     picture.run({
-      source: tools.stills, clock, signal: inner, watch: tools.watchFrames, asked: () => asked(tools),
+      source: tools.stills, people, clock, signal: inner, watch: tools.watchFrames, asked: () => asked(tools),
       sendStill: (t_ms, jpeg) => link.sendBinary(STILL_UP, t_ms, jpeg),
       onHint: (handler) => link.on("hint", handler),
-      onProgress: ({ code }) => tools.dispatch({ type: "hint", code }),
+      onProgress: ({ code, values }) => tools.dispatch({ type: "hint", code, values }),
     }));
 }
 
@@ -166,6 +170,7 @@ async function soundStep(tools, devices, signal) {
   return guarded(tools, "sound", signal, async (inner) =>
     sound.run({
       recorder: await tools.recorder(), processed: isProcessed(devices.microphone, tools.platform), clock, signal: inner,
+      device_class: devices.microphone.device_class, muted: () => devices.stream?.getAudioTracks()[0]?.muted === true,
       asked: () => asked(tools),
       mark: (step, t_ms) => link.send("sound", "mark", { step, t_ms }),
       sendPcm: (t_ms, samples) => link.sendBinary(PCM_UP, t_ms, new Uint8Array(samples.buffer)),
@@ -186,23 +191,35 @@ function networkOptions(tools, plan, signal) {
 }
 
 /** @param {Tools} tools @param {AbortSignal} signal @returns {Promise<speaker.Answer>} */
-async function speakerAnswer({ inputs }, signal) {
-  const { action, data } = await inputs.next(["heard-digits", "heard-nothing", "no-sound", "skip", "play-again"], signal);
+async function speakerAnswer({ inputs, nextOutput }, signal) {
+  const ways = ["heard-digits", "heard-nothing", "no-sound", "skip", "play-again", "other-output"];
+  const { action, data } = await inputs.next(ways, signal);
+  if (action === "other-output") await nextOutput();
   const digits = (data.digits ?? "").split("").map(Number);
   return { action: /** @type {speaker.Answer["action"]} */ (action), digits };
 }
 
-/** @param {Tools} tools @param {Plan} plan @param {Kept} kept @param {AbortSignal} signal */
-async function speakerStep(tools, plan, kept, signal) {
+/** @param {Tools} tools @param {Plan} plan @param {DevicesResult} devices @param {Kept} kept @param {AbortSignal} signal */
+async function speakerStep(tools, plan, devices, kept, signal) {
   if (!kept.speaker) {
     tools.dispatch({ type: "speaker", progress: { attempt: 0, digits: plan.digits[0] ?? [], choices: plan.choices[0] ?? [], state: "waiting", note: null } });
     enter(tools, "speaker");
+    tools.offerOutputs().catch(() => undefined);
+    const ear = createEar({ recorder: async () => (devices.microphone.status === "present" ? tools.recorder() : null), play: tools.play, clock: tools.wall });
+    kept.ear = ear;
     kept.speaker = await speaker.run({
-      plan, play: tools.play, clock: tools.clock, signal, answer: (inner) => speakerAnswer(tools, inner),
+      plan, play: ear.play, clock: tools.clock, signal, answer: (inner) => speakerAnswer(tools, inner),
       onProgress: (progress) => tools.dispatch({ type: "speaker", progress }),
     });
   }
   tools.link.send("speaker", "final", kept.speaker);
+}
+
+/** The sound of the digits goes out when the line has been measured. @param {Tools} tools @param {Kept} kept @param {AbortSignal} signal */
+async function echoStep({ link }, { ear }, signal) {
+  const { pieces, figures } = (await ear?.heard(signal)) ?? { pieces: [], figures: { ended_by: "not_played" } };
+  if (figures.ended_by === "played") for (const { t_ms, samples } of pieces) link.sendBinary(PCM_UP, t_ms, new Uint8Array(samples.buffer));
+  link.send("echo", "final", figures);
 }
 
 /** @param {Tools} tools @param {Plan} plan @param {Kept} kept @param {AbortSignal} signal */

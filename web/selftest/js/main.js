@@ -10,9 +10,11 @@ import { createTexts, isLang, langOf, loadCatalogue } from "../../shared/i18n.js
 import { createPlayer, openRecorder, silentTrack } from "./audio.js";
 import * as devices from "./checks/devices.js";
 import { stillSize, watchFrames } from "./checks/picture.js";
+import { rawNoise } from "./noise.js";
 import { pausableClock, systemClock } from "./clock.js";
 import { run } from "./flow.js";
 import { createInputs } from "./inputs.js";
+import { createOutputs } from "./outputs.js";
 import { adviceNames, platformOf } from "./platform.js";
 import { createView } from "./render.js";
 import { deviceProblem, initial, reduce } from "./session.js";
@@ -53,6 +55,8 @@ let audio = null;
 let player = null;
 /** @type {Promise<import("../../shared/types").Recorder> | null} */
 let recorder = null;
+/** @type {import("./outputs.js").Outputs | null} */
+let outputs = null;
 /** @type {SessionLink | null} */
 let link = null;
 /** @type {AbortController | null} */
@@ -134,6 +138,7 @@ function openFromTap() {
     audio ??= new AudioContext({ latencyHint: "interactive" });
     audio.resume().catch(() => undefined);
     player ??= createPlayer(audio, `${base}/selftest/audio`);
+    outputs ??= createOutputs(audio, navigator.mediaDevices);
   } catch (error) {
     console.warn("no sound", error);
   }
@@ -186,11 +191,13 @@ async function attach(stream) {
 /** @returns {import("./checks/picture.js").StillSource} */
 function stillSource() {
   const canvas = document.createElement("canvas");
-  const context = canvas.getContext("2d");
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const rawContext = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   return {
-    toJpeg(quality) {
+    noise: () => rawNoise(view.preview(), rawContext),
+    toJpeg(quality, longSide_px) {
       const video = view.preview();
-      const { width, height } = stillSize(video.videoWidth, video.videoHeight);
+      const { width, height } = stillSize(video.videoWidth, video.videoHeight, longSide_px);
       if (!context || video.videoWidth === 0) return Promise.resolve(new Uint8Array());
       if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
       context.drawImage(video, 0, 0, width, height);
@@ -215,7 +222,13 @@ function toolsOf(open, settled) {
     link: open, clock, wall, inputs, dispatch, platform,
     devices: () => settled,
     recorder: () => recorder ?? Promise.reject(new Error("no recorder")),
-    play: (digits, gain_db) => (player ? player.play(lang, digits, gain_db) : Promise.reject(new Error("no player"))),
+    play: async (digits, gain_db) => {
+      if (!player) throw new Error("no player");
+      const spoken = lang;
+      return { ...(await player.play(spoken, digits, gain_db)), lang: spoken };
+    },
+    offerOutputs: async () => view.offerOutputs((await outputs?.possible()) ?? false),
+    nextOutput: async () => outputs?.next(),
     stills: stillSource(),
     watchFrames: (times) => watchFrames(view.preview(), times),
     createPeer: (config) => new RTCPeerConnection(config),

@@ -2,7 +2,6 @@
  * All of the page's DOM: state in, elements out. Words come from the catalogue and go in by textContent only.
  * @typedef {import("./session.js").State} State
  * @typedef {import("../../shared/i18n.js").Texts} Texts
- * @typedef {import("../../shared/types").Check} Check
  * @typedef {import("../../shared/types").Report} Report
  */
 import { applyTexts } from "../../shared/i18n.js";
@@ -115,16 +114,40 @@ export function createView({ names, platform }) {
     find("#devices-copy").hidden = !problem || !copyable;
     const { camera, microphone } = state.devices ?? {};
     const codes = problem && camera && microphone ? [statusAdvice("camera", camera.status), statusAdvice("microphone", microphone.status)] : [];
-    const known = /** @type {string[]} */ ([...new Set(codes.filter((code) => code !== null))]);
-    renderAdvice(known.length === 2 && known.every((code) => code.endsWith(".denied")) ? ["camera.denied"] : known, find("#devices-problems"));
+    renderAdvice(/** @type {string[]} */ ([...new Set(codes.filter((code) => code !== null))]), find("#devices-problems"));
+  }
+
+  /**
+   * What the test says right now, with a drawing of what to do where there is something to do. The last sentence is the
+   * largest: it says what to do.
+   * @param {string} place id of the block @param {"good" | "warn" | "calm" | "running"} tone @param {string} words
+   * @param {string} [code] whose drawing is shown instead of the icon
+   */
+  function tell(place, tone, words, code = "") {
+    const block = find(`#${place}`);
+    block.dataset.tone = tone === "running" ? "calm" : tone;
+    const [sign, drawing] = block.querySelectorAll("svg");
+    sign.toggleAttribute("hidden", code !== "");
+    drawing.toggleAttribute("hidden", code === "");
+    icon(sign, tone);
+    if (code && drawing.dataset.code !== code) draw(drawing, code);
+    drawing.dataset.code = code;
+    const said = inside(block, "[role=status]");
+    if (said.textContent === words) return;
+    const [, why = "", what = words] = (tone !== "calm" && /^(.*[.!?]\s)(\S[^.!?]*[.!?])$/.exec(words)) || [];
+    const reason = document.createElement("span");
+    reason.className = "why";
+    say(reason, why);
+    said.replaceChildren(reason, what);
   }
 
   /** @param {State} state */
-  function renderPicture({ hint }) {
+  function renderPicture({ hint, hintValues }) {
     const tone = hint === "good" ? "good" : hint ? "warn" : "calm";
     find("#mirror").dataset.tone = tone;
-    icon(find("#picture-icon"), hint ? tone : "running");
-    say(find("#picture-hint"), texts.first([`hint.${hint || "looking"}`, "hint.looking"]));
+    const words = texts.first([`hint.${hint || "looking"}`, "hint.looking"], hintValues);
+    const obeyed = tone === "warn" && hintValues.obeyed;
+    tell("picture-told", hint ? tone : "running", obeyed ? `${texts.t("hint.obeyed")} ${words}` : words, tone === "warn" ? hint : "");
   }
 
   /** @param {State} state */
@@ -132,12 +155,14 @@ export function createView({ names, platform }) {
     const stage = sound?.stage ?? "quiet";
     const speaking = stage === "speak";
     say(find("#sound-title"), texts.t(`sound.${stage}_title`));
-    const talk = sound?.heard ? "sound.heard" : "sound.speak";
-    say(find("#sound-text"), texts.t(sound?.silent ? "hint.microphone.muted" : speaking ? talk : "sound.quiet"));
-    find("#countdown").hidden = speaking;
+    if (sound?.silent) tell("sound-told", "warn", texts.t("hint.microphone.muted"), "microphone.muted");
+    else if (sound?.heard && speaking) tell("sound-told", "good", texts.t("sound.heard"));
+    else if (sound?.faint && speaking) tell("sound-told", "warn", texts.t("hint.microphone.faint"), "sound.speak");
+    else tell("sound-told", "calm", texts.t(speaking ? "sound.speak" : sound?.again ? "sound.quiet_again" : "sound.quiet"), `sound.${stage}`);
+    find("#countdown").hidden = speaking || sound?.left_s === undefined;
+    say(find("#countdown-number"), String(sound?.left_s ?? ""));
     find("#sentence").hidden = !speaking;
     find("#sound-more").hidden = !speaking;
-    say(find("#countdown"), String(sound?.left_s ?? ""));
     renderMeter(sound?.level_dbfs ?? -METER_DBFS);
   }
 
@@ -157,9 +182,10 @@ export function createView({ names, platform }) {
     if (!speaker) return;
     const section = find('[data-step="speaker"]');
     section.dataset.digits = speaker.digits.join("");
-    const notes = { wrong: "speaker.wrong", louder: "speaker.louder" };
+    const notes = { wrong: "speaker.wrong", louder: "speaker.louder", other: "speaker.other" };
     const state = texts.t(`speaker.${speaker.state}`);
-    say(find("#speaker-text"), speaker.note && speaker.state !== "played" ? texts.t(notes[speaker.note]) : state);
+    const words = speaker.note && speaker.state !== "played" ? texts.t(notes[speaker.note]) : state;
+    tell("speaker-told", "calm", words, speaker.state === "played" ? "speaker.choose" : "speaker.listen");
     const choices = find("#choices");
     const key = `${texts.lang} ${speaker.attempt} ${speaker.choices.join(" ")}`;
     if (choices.dataset.key !== key) {
@@ -209,6 +235,7 @@ export function createView({ names, platform }) {
     say(find("#answer-title"), texts.t(report ? `verdict.${report.verdict}.title` : "answer.judging"));
     say(find("#answer-text"), texts.t(report ? `verdict.${report.verdict}.text` : "answer.judging_text"));
     find("#answer-body").hidden = !report;
+    renderEquipment(report);
     const key = report ? `${texts.lang} ${report.id}` : "";
     if (!report || drawnReport === key) return;
     drawnReport = key;
@@ -223,6 +250,15 @@ export function createView({ names, platform }) {
     find("#figures").closest("details")?.removeAttribute("hidden");
     renderRest(report, session, texts);
     renderFigures(report);
+  }
+
+  /** With what the test was made: the same is wanted in the meeting. @param {Report | null} report */
+  function renderEquipment(report) {
+    const classOf = (/** @type {string} */ device) => report?.checks.find(({ id, value }) => id === `${device}.present` && value === "present")?.details?.device_class;
+    const words = ["camera", "microphone"].map((device) => texts.first([`equipment.${device}.${classOf(device)}`])).filter(Boolean);
+    const [first = "", second = ""] = words;
+    find("#equipment").hidden = words.length === 0;
+    say(find("#equipment"), texts.t(second ? "answer.equipment" : "answer.equipment_one", { first, second }));
   }
 
   /** @param {HTMLElement} link @param {string} key */
@@ -337,6 +373,10 @@ export function createView({ names, platform }) {
     },
     enableStart() {
       /** @type {HTMLButtonElement} */ (find('[data-action="start"]')).disabled = false;
+    },
+    /** @param {boolean} possible */
+    offerOutputs(possible) {
+      find('[data-action="other-output"]').hidden = !possible;
     },
     preview: () => /** @type {HTMLVideoElement} */ (find("#preview")),
     otherDevice: () => /** @type {HTMLInputElement} */ (find("#other-device")).checked,

@@ -26,6 +26,7 @@ const NETWORK = /** @type {const} */ (["connect", "clock", "downlink", "uplink",
  * @property {"idle" | "asking" | "answered"} prompt
  * @property {DevicesResult | null} devices
  * @property {string} hint advice code of the picture, "good", or "" before the first one
+ * @property {Record<string, any>} hintValues figures for the hint's words
  * @property {import("./checks/sound.js").Progress | null} sound
  * @property {import("./checks/speaker.js").Progress | null} speaker
  * @property {Record<string, "waiting" | "running" | "done" | "failed">} network
@@ -40,7 +41,7 @@ const NETWORK = /** @type {const} */ (["connect", "clock", "downlink", "uplink",
 export function initial() {
   return {
     step: "welcome", started: false, session: null, practical: [], plan: null, connection: "idle", queue: null, prompt: "idle",
-    devices: null, hint: "", sound: null, speaker: null, network: Object.fromEntries(NETWORK.map((name) => [name, "waiting"])),
+    devices: null, hint: "", hintValues: {}, sound: null, speaker: null, network: Object.fromEntries(NETWORK.map((name) => [name, "waiting"])),
     paused: false, events: [], judging: false, report: null, error: "",
   };
 }
@@ -48,7 +49,7 @@ export function initial() {
 /**
  * @typedef {{ type: "session", session: Session }
  *   | { type: "start" } | { type: "step", step: Step } | { type: "prompt", state: "asking" | "answered" }
- *   | { type: "devices", result: DevicesResult } | { type: "plan", plan: Plan } | { type: "hint", code: string }
+ *   | { type: "devices", result: DevicesResult } | { type: "plan", plan: Plan } | { type: "hint", code: string, values?: Record<string, any> }
  *   | { type: "connection", state: State["connection"], place?: number, eta_s?: number }
  *   | { type: "sound", progress: NonNullable<State["sound"]> } | { type: "speaker", progress: NonNullable<State["speaker"]> }
  *   | { type: "network", phase: string, state: "waiting" | "running" | "done" | "failed" }
@@ -92,7 +93,7 @@ export function reduce(state, action) {
         queue: action.state === "queued" ? { place: action.place ?? 0, eta_s: action.eta_s ?? 0 } : null,
       };
     case "hint":
-      return state.hint === action.code ? state : { ...state, hint: action.code };
+      return state.hint === action.code ? state : { ...state, hint: action.code, hintValues: action.values ?? {} };
     case "sound":
       return { ...state, sound: action.progress };
     case "speaker":

@@ -2,30 +2,38 @@
  * Picture: stills for the server to look at, and the camera's own frame times. No opinion; the picture is never stored.
  * @typedef {import("../../../shared/types").Clock} Clock
  * @typedef {import("../../../shared/types").Hint} Hint
- * @typedef {{ toJpeg(quality: number): Promise<Uint8Array> }} StillSource grabs the newest frame, 640 px on its long side
+ * @typedef {{ toJpeg(quality: number, longSide_px: number): Promise<Uint8Array>, noise?: () => number | null }} StillSource
+ *   grabs the newest frame, at most so long on its long side; `noise` is that of the newest raw picture, before any codec
  */
 
-export const LONG_SIDE_PX = 640;
-const MAX_BYTES = 40_000;
+/**
+ * @typedef {{ longSide_px: number, bytes: number, every_ms: number }} StillKind
+ * @type {StillKind} stills of one person
+ */
+export const NEAR = { longSide_px: 640, bytes: 40_000, every_ms: 500 };
+/** Stills of several people, who sit further away: shrunk to 640 px half of the faces of a room are lost. Fewer of them. */
+export const ROOM = { longSide_px: 1280, bytes: 60_000, every_ms: 1000 };
 const QUALITIES = [0.8, 0.65, 0.5, 0.35, 0.2];
-const EVERY_MS = 500;
 /** The picture has to be good for this long before the test goes on by itself. */
 const GOOD_MS = 2000;
 const ENOUGH_MS = 15_000;
 const MORE_MS = 60_000;
 const MAX_TIMES = 600;
+/** Noise is measured in one of so many stills, and so many figures are kept. */
+const NOISE_EVERY = 3;
+const MAX_NOISE = 40;
 
-/** @param {number} width @param {number} height */
-export function stillSize(width, height) {
-  const scale = Math.min(1, LONG_SIDE_PX / Math.max(width, height, 1));
+/** @param {number} width @param {number} height @param {number} longSide_px */
+export function stillSize(width, height, longSide_px) {
+  const scale = Math.min(1, longSide_px / Math.max(width, height, 1));
   return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
 }
 
-/** @param {StillSource} source @returns {Promise<Uint8Array | null>} a JPEG of at most 40 kB, or null */
-export async function smallStill(source) {
+/** @param {StillSource} source @param {StillKind} kind @returns {Promise<Uint8Array | null>} a JPEG that is small enough, or null */
+export async function smallStill(source, kind) {
   for (const quality of QUALITIES) {
-    const jpeg = await source.toJpeg(quality);
-    if (jpeg.length > 0 && jpeg.length <= MAX_BYTES) return jpeg;
+    const jpeg = await source.toJpeg(quality, kind.longSide_px);
+    if (jpeg.length > 0 && jpeg.length <= kind.bytes) return jpeg;
   }
   return null;
 }
@@ -113,17 +121,22 @@ export class PictureEnd {
 }
 
 /**
- * @param {{ source: StillSource, clock: Clock, signal: AbortSignal, watch: (times: FrameTimes) => () => void,
+ * @param {{ source: StillSource, people: number, clock: Clock, signal: AbortSignal, watch: (times: FrameTimes) => () => void,
  *   sendStill: (t_ms: number, jpeg: Uint8Array) => void, onHint: (handler: (hint: Hint) => void) => () => void,
  *   asked: () => "next" | "more" | null, onProgress: (hint: Hint) => void }} options
  *   `asked` tells, and forgets, which button the person has pressed
- * @returns {Promise<{ capture_ms: number[], ended_by: "good" | "timeout" | "next" }>}
+ * @returns {Promise<{ capture_ms: number[], noise_sigma: number[], ended_by: "good" | "timeout" | "next" }>}
  */
-export async function run({ source, clock, signal, watch, sendStill, onHint, asked, onProgress }) {
+export async function run({ source, people, clock, signal, watch, sendStill, onHint, asked, onProgress }) {
+  const kind = people > 1 ? ROOM : NEAR;
   const times = new FrameTimes();
   const stopWatching = watch(times);
   const start = clock.now();
   const end = new PictureEnd(start);
+  /** @type {number[]} */
+  const noise = [];
+  let stills = 0;
+  const result = (/** @type {"good" | "timeout" | "next"} */ ended_by) => ({ capture_ms: times.list(), noise_sigma: noise.slice(-MAX_NOISE), ended_by });
   const stopHints = onHint((hint) => {
     if (!hint.check.startsWith("camera")) return;
     end.hint(hint.code, clock.now());
@@ -132,14 +145,16 @@ export async function run({ source, clock, signal, watch, sendStill, onHint, ask
   try {
     for (;;) {
       const round = clock.now();
-      const jpeg = await smallStill(source);
+      const jpeg = await smallStill(source, kind);
       if (jpeg) sendStill(clock.now() - start, jpeg);
+      const sigma = jpeg && stills++ % NOISE_EVERY === 0 ? (source.noise?.() ?? null) : null;
+      if (sigma !== null) noise.push(Math.round(100 * sigma) / 100);
       const answer = asked();
-      if (answer === "next") return { capture_ms: times.list(), ended_by: "next" };
+      if (answer === "next") return result("next");
       if (answer === "more") end.more(clock.now());
       const over = end.over(clock.now());
-      if (over) return { capture_ms: times.list(), ended_by: over };
-      await clock.sleep(Math.max(50, EVERY_MS - (clock.now() - round)), signal);
+      if (over) return result(over);
+      await clock.sleep(Math.max(50, kind.every_ms - (clock.now() - round)), signal);
     }
   } finally {
     stopWatching();

@@ -4,17 +4,22 @@
  * @typedef {import("../../../shared/types").Block} Block
  * @typedef {import("../../../shared/types").Recorder} Recorder
  * @typedef {import("../../../shared/types").Hint} Hint
- * @typedef {{ stage: "quiet" | "speak", left_s?: number, level_dbfs?: number, silent?: boolean, heard?: boolean }} Progress
+ * @typedef {{ stage: "quiet" | "speak", left_s?: number, level_dbfs?: number, silent?: boolean, heard?: boolean, faint?: boolean, again?: boolean }} Progress
  */
 
 const QUIET_S = 3;
 const SPEAK_MS = 10_000;
 const MORE_MS = 60_000;
+/** Whoever was not heard for so long is told. */
+const FAINT_MS = 4000;
 const TICK_MS = 100;
 const MAX_BLOCKS = 600;
 /** Blocks of nothing but exact zeros before we say that the microphone is mute: 1.5 s. */
 const ZERO_BLOCKS = 15;
 const ZERO_PCT = 99;
+
+/** Clear pause that the server needs for the noise floor, s: 10 windows of 32 ms. */
+const PAUSE_S = 0.32;
 
 /** Watches for a microphone that gives no sound at all. */
 export class ZeroWatch {
@@ -30,20 +35,23 @@ export class ZeroWatch {
 }
 
 /**
- * @param {{ recorder: Recorder, processed: boolean, clock: Clock, signal: AbortSignal,
- *   mark: (step: string, t_ms: number) => void, sendPcm: (t_ms: number, samples: Int16Array) => void,
+ * @param {{ recorder: Recorder, processed: boolean, muted?: () => boolean, device_class?: string, clock: Clock,
+ *   signal: AbortSignal, mark: (step: string, t_ms: number) => void, sendPcm: (t_ms: number, samples: Int16Array) => void,
  *   onHint: (handler: (hint: Hint) => void) => () => void, asked: () => "next" | "more" | null,
  *   onProgress: (progress: Progress) => void }} options
- * @returns {Promise<{ blocks: Block[], processed: boolean, sample_rate_hz: number, ended_by: "heard" | "timeout" | "next" }>}
+ * @returns {Promise<{ blocks: Block[], processed: boolean, muted: boolean, sample_rate_hz: number, device_class?: string, ended_by: "heard" | "timeout" | "next" }>}
  */
-export async function run({ recorder, processed, clock, signal, mark, sendPcm, onHint, asked, onProgress }) {
+export async function run({ recorder, processed, muted = () => false, device_class, clock, signal, mark, sendPcm, onHint, asked, onProgress }) {
   /** @type {Block[]} */
   const blocks = [];
   const zeros = new ZeroWatch();
   /** @type {Progress} */
   const progress = { stage: "quiet", left_s: QUIET_S };
   const tell = (/** @type {Partial<Progress>} */ change) => onProgress({ ...Object.assign(progress, change) });
-  const stopHints = onHint(({ check, code }) => {
+  /** @type {number | null} what the server has heard of pause so far; null where it does not tell */
+  let quiet_s = null;
+  const stopHints = onHint(({ check, code, values }) => {
+    if (check === "microphone.speech" && typeof values?.quiet_s === "number") quiet_s = values.quiet_s;
     if (check === "microphone.speech" && code === "heard" && progress.stage === "speak") tell({ heard: true });
   });
   recorder.listen((block) => {
@@ -53,8 +61,13 @@ export async function run({ recorder, processed, clock, signal, mark, sendPcm, o
   try {
     const early = await quiet({ recorder, clock, signal, mark, asked, tell });
     tell({ stage: "speak", left_s: undefined });
-    const ended_by = early ?? (await speak({ recorder, clock, signal, mark, asked, heard: () => progress.heard === true }));
-    return { blocks: blocks.slice(-MAX_BLOCKS), processed, sample_rate_hz: recorder.sampleRate, ended_by };
+    const ended_by = early ?? (await speak({ recorder, clock, signal, mark, asked, tell, heard: () => progress.heard === true }));
+    if (ended_by === "heard" && quiet_s !== null && quiet_s < PAUSE_S) {
+      tell({ stage: "quiet", again: true });
+      await quiet({ recorder, clock, signal, mark, asked, tell });
+    }
+    const figures = { blocks: blocks.slice(-MAX_BLOCKS), processed, muted: muted(), sample_rate_hz: recorder.sampleRate, ended_by };
+    return device_class ? { ...figures, device_class } : figures;
   } finally {
     recorder.listen(null, null);
     stopHints();
@@ -82,12 +95,13 @@ async function quiet({ recorder, clock, signal, mark, asked, tell }) {
 
 /**
  * @param {{ recorder: Recorder, clock: Clock, signal: AbortSignal, mark: (step: string, t_ms: number) => void,
- *   asked: () => "next" | "more" | null, heard: () => boolean }} options
+ *   asked: () => "next" | "more" | null, tell: (change: Partial<Progress>) => void, heard: () => boolean }} options
  * @returns {Promise<"heard" | "timeout" | "next">}
  */
-async function speak({ recorder, clock, signal, mark, asked, heard }) {
+async function speak({ recorder, clock, signal, mark, asked, tell, heard }) {
   mark("speech_start", recorder.now());
-  let end = clock.now() + SPEAK_MS;
+  const start = clock.now();
+  let end = start + SPEAK_MS;
   /** @type {"heard" | "timeout" | "next"} */
   let ended_by = "timeout";
   while (clock.now() < end) {
@@ -97,6 +111,7 @@ async function speak({ recorder, clock, signal, mark, asked, heard }) {
     if (answer === "next") ended_by = "next";
     if (heard()) ended_by = "heard";
     if (ended_by !== "timeout") break;
+    if (clock.now() - start >= FAINT_MS) tell({ faint: true });
   }
   mark("speech_end", recorder.now());
   return ended_by;

@@ -2,8 +2,8 @@
  * Loudspeaker: three spoken digits, and which of them the person heard. The person decides, never the page.
  * @typedef {import("../../../shared/types").Clock} Clock
  * @typedef {import("../../../shared/types").Plan} Plan
- * @typedef {{ action: "heard-digits" | "heard-nothing" | "no-sound" | "skip" | "play-again", digits?: number[] }} Answer
- * @typedef {{ attempt: number, digits: number[], choices: number[][], state: "waiting" | "playing" | "played", note: "wrong" | "louder" | null }} Progress
+ * @typedef {{ action: "heard-digits" | "heard-nothing" | "no-sound" | "skip" | "play-again" | "other-output", digits?: number[] }} Answer
+ * @typedef {{ attempt: number, digits: number[], choices: number[][], state: "waiting" | "playing" | "played", note: "wrong" | "louder" | "other" | null }} Progress
  * @typedef {{ played: number[], answer: "digits" | "nothing" | "no_sound" | "skip" | "failed", heard: number[] | null, plays: number }} Result
  */
 
@@ -47,6 +47,10 @@ export async function run({ plan, play, clock, signal, answer, onProgress }) {
       if (same(heardDigits, digits) || last) return { played: digits, answer: "digits", heard: heardDigits, plays };
       attempt += 1;
       note = "wrong";
+      continue;
+    }
+    if (given.action === "other-output") {
+      note = "other";
       continue;
     }
     nothing += given.action === "heard-nothing" ? 1 : 0;

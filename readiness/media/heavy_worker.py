@@ -1,0 +1,109 @@
+"""The shared helper process: heavy models, used rarely, for every test of this machine's web process.
+
+A test's own worker stays small; what needs a large model comes here, one job after the other. Knows no test and no
+person, keeps nothing, judges nothing.
+
+To the helper: job{id, of}+bytes · stop.
+From it: ready · alive{cpu_s} · done{id, result} or done{id, error} · bye{cpu_s}.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import os
+import resource
+import socket
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from readiness.media.frames import FrameError, encode_frame, read_frame
+from readiness.media.limits import ALIVE_INTERVAL_S, WorkerLimits
+from readiness.media.sandbox import EXIT_LIMIT, confine
+
+__all__ = ["OPS", "serve"]
+
+
+def serve(channel: socket.socket, limits: WorkerLimits) -> None:
+    """Confine this process, do jobs until the socket ends, end the process."""
+    code = EXIT_LIMIT
+    try:
+        channel.setblocking(False)
+        confine(channel.fileno(), limits)
+        code = asyncio.run(_serve(channel))
+    except MemoryError:
+        code = EXIT_LIMIT
+    except BaseException:  # noqa: BLE001 - whatever it was, this process ends here
+        code = 1
+    finally:
+        os._exit(code)  # nothing to tidy up: the thread may be deep in a library
+
+
+async def _serve(channel: socket.socket) -> int:
+    reader, writer = await asyncio.open_connection(sock=channel)
+    thread = ThreadPoolExecutor(1, thread_name_prefix="heavy", initializer=os.nice, initargs=(5,))
+    alive = asyncio.create_task(_say_alive(writer))
+    writer.write(encode_frame({"op": "ready"}))
+    with contextlib.suppress(EOFError, FrameError, ConnectionError):
+        while True:
+            message, payload = await read_frame(reader)
+            if message["op"] == "stop":
+                writer.write(encode_frame({"op": "bye", "cpu_s": _cpu_s()}))
+                await writer.drain()
+                break
+            done = await asyncio.get_running_loop().run_in_executor(thread, _do, message, payload)
+            writer.write(encode_frame(done))
+            await writer.drain()
+    alive.cancel()
+    return 0
+
+
+def _do(message: Mapping[str, Any], payload: bytes) -> dict[str, Any]:
+    try:
+        return {"op": "done", "id": message["id"], "result": OPS[message["of"]](payload)}
+    except MemoryError:
+        os._exit(EXIT_LIMIT)
+    except Exception as error:  # noqa: BLE001 - a hostile picture is one job's misfortune
+        return {"op": "done", "id": message.get("id"), "error": type(error).__name__}
+
+
+async def _say_alive(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(encode_frame({"op": "alive", "cpu_s": _cpu_s()}))
+        await asyncio.sleep(ALIVE_INTERVAL_S)
+
+
+def _cpu_s() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return round(usage.ru_utime + usage.ru_stime, 3)
+
+
+# ---- what it can do
+
+
+def _faces(jpeg: bytes) -> list[dict[str, float | None]]:
+    """Return the faces of a still as `PictureAnalyser` describes them. Raises ValueError for what is no still."""
+    from probes.camera import decode_still, face_rows  # noqa: PLC0415 - loads numpy
+
+    picture = decode_still(jpeg)
+    return face_rows(picture, _second_finder().find(picture))
+
+
+def _sound_quality(pcm: bytes) -> dict[str, float] | None:
+    """Return the scores of 16 kHz sound, or None where it is too short or holds too little speech."""
+    from probes.quality import sound_quality  # noqa: PLC0415 - heavy, and only when asked for
+
+    return sound_quality(pcm)
+
+
+@functools.cache
+def _second_finder() -> Any:
+    from probes.second_look import SecondFinder  # noqa: PLC0415 - heavy, and only when asked for
+
+    return SecondFinder()
+
+
+OPS: Mapping[str, Callable[[bytes], Any]] = {"faces": _faces, "sound_quality": _sound_quality}
+"""Name of a job to what is done with its bytes: a pure function whose result JSON can carry."""

@@ -1,0 +1,71 @@
+"""The digits come back into the microphone, in a real browser: the echo is measured, and it is a second witness."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.browser.conftest import Launch, LiveServer
+from tests.browser.person import Person, check
+
+DELAY_MS, LEVEL_DB = 120.0, -20.0
+PICTURE_AND_SOUND_S = 20.0
+"""With a person who does what is asked: acceptance figure."""
+LOUDSPEAKER_INTO_MICROPHONE = """
+const [delay_s, gain] = [%f, %f];
+const Real = window.AudioContext;
+window.AudioContext = class extends Real {
+  constructor(options) {
+    super(options);
+    window.loop = this;
+    this.microphone = this.createMediaStreamDestination();
+    this.air = new DelayNode(this, { delayTime: delay_s, maxDelayTime: 1 });
+    this.air.connect(new GainNode(this, { gain })).connect(this.microphone);
+  }
+};
+const connect = AudioNode.prototype.connect;
+AudioNode.prototype.connect = function (target, ...rest) {
+  if (target === this.context.destination) connect.call(this, this.context.air);
+  return connect.call(this, target, ...rest);
+};
+const media = navigator.mediaDevices;
+const open = media.getUserMedia.bind(media);
+media.getUserMedia = async (wanted) => {
+  const stream = await open(wanted);
+  const voice = new GainNode(window.loop);
+  window.loop.createMediaStreamSource(stream).connect(voice).connect(window.loop.microphone);
+  setInterval(() => {
+    // Whoever listens does not talk: what is left of the clip is the room.
+    voice.gain.value = document.querySelector("[data-step=speaker]:not([hidden])") ? 0.05 : 1;
+  }, 50);
+  return new MediaStream([...window.loop.microphone.stream.getAudioTracks(), ...stream.getVideoTracks()]);
+};
+"""
+
+
+async def test_digits_that_come_back_are_an_echo_and_a_witness(live_server: LiveServer, chromium: Launch) -> None:
+    """A loudspeaker 20 dB into the microphone after 120 ms: found as that, and "heard nothing" is told otherwise."""
+    browser = await chromium()
+    context = await browser.new_context(viewport={"width": 360, "height": 740}, locale="nb-NO")
+    await context.add_init_script(LOUDSPEAKER_INTO_MICROPHONE % (DELAY_MS / 1000, 10 ** (LEVEL_DB / 20)))
+    person = await Person.at(context, live_server.drop_in)
+    await person.start()
+    await person.wait_step("picture")
+    began = time.monotonic()
+    await person.look()
+    await person.speak()
+    took_s = time.monotonic() - began
+    report = await person.finish(hear="nothing")
+    echo, heard = check(report, "microphone.echo"), check(report, "speaker.heard")
+    assert echo["outcome"] == "fail", echo
+    assert echo["value"] == pytest.approx(LEVEL_DB, abs=3)
+    assert DELAY_MS - 5 < echo["details"]["delay_ms"] < DELAY_MS + 100, "the browser's own way comes on top"
+    assert (heard["outcome"], heard["advice"]) == ("fail", "speaker.too_low")
+    assert heard["details"]["microphone_heard"] is True
+    assert report["advice"][0] == "speaker.too_low"
+    await person.sees_advice("speaker.too_low")
+    assert check(report, "microphone.level")["outcome"] == "pass", check(report, "microphone.level")
+    assert check(report, "microphone.equipment")["details"]["echo_db"] == echo["value"]
+    print(f"picture and sound {took_s:.1f} s; echo {echo['value']:.1f} dB, {echo['details']}")
+    assert took_s <= PICTURE_AND_SOUND_S

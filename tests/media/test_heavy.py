@@ -1,0 +1,156 @@
+"""The shared helper: looks again for everybody, hurts nobody, and a missing answer is None, never a wait."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+
+from readiness.media import heavy as heavy_module
+from readiness.media.heavy import Heavy
+from readiness.media.heavy_worker import OPS
+from readiness.server.conduct import SelfTestRun
+from reports.profile import load_profile
+from tests.media.support import pool_of, process_exists, until
+from tests.probes.test_camera import a_face, a_still
+
+
+def jpeg_of(rgb) -> bytes:
+    return cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 60])[1].tobytes()
+
+
+PORTRAIT = jpeg_of(skimage.data.astronaut())
+
+
+async def test_the_helper_looks_again_and_outlives_hostile_pictures(monkeypatch):
+    """Started by the first job, the same process afterwards; what is no still is None; it cannot write a byte."""
+    async with pool_of(1, warm=1) as pool:
+        assert pool.heavy.pid is None
+        (face,) = await pool.heavy.ask("faces", PORTRAIT)
+        assert face["height_pct"] == pytest.approx(100 * 113 / 512, abs=3)
+        assert set(face) == set(a_face())
+        pid = pool.heavy.pid
+        hostile = [b"", b"\xff\xd8\xff\xd9", PORTRAIT[:-200], PORTRAIT[:3000] + PORTRAIT[-3000:], os.urandom(60_000)]
+        damaged = bytearray(PORTRAIT)
+        damaged[700:720] = b"\xff" * 20
+        answers = [await pool.heavy.ask("faces", data) for data in (*hostile, bytes(damaged))]
+        assert answers[:3] == [None, None, None]
+        assert await pool.heavy.ask("no such job", b"") is None
+        assert len(await pool.heavy.ask("faces", PORTRAIT)) == 1
+        assert pool.heavy.pid == pid
+        limits = Path(f"/proc/{pid}/limits").read_text()
+        assert "Max file size             0 " in limits
+        monkeypatch.setattr(heavy_module, "IDLE_S", 0.05)
+        await pool.heavy.ask("faces", b"")
+        await until(lambda: not process_exists(pid), 10)
+        assert pool.heavy.pid is None
+
+
+@pytest.mark.parametrize("harm", [signal.SIGSTOP, signal.SIGKILL])
+async def test_a_helper_that_dies_or_hangs_is_replaced(monkeypatch, harm):
+    """The job it owed is None in time, nobody waits for it, and the next one starts a fresh process."""
+    monkeypatch.setattr(heavy_module, "JOB_TIMEOUT_S", 3.0)
+    monkeypatch.setattr(heavy_module, "RETRY_S", 0.3)
+    async with pool_of(1, warm=1) as pool:
+        assert await pool.heavy.ask("faces", PORTRAIT)
+        pid = pool.heavy.pid
+        asking = asyncio.create_task(pool.heavy.ask("faces", PORTRAIT))
+        await asyncio.sleep(0)
+        os.kill(pid, harm)
+        began = time.monotonic()
+        assert await asking is None
+        assert time.monotonic() - began < 4
+        assert await pool.heavy.ask("faces", PORTRAIT) is None, "it rests before it is started again"
+        await asyncio.sleep(0.4)
+        assert await pool.heavy.ask("faces", PORTRAIT)
+        assert pool.heavy.pid != pid
+        fresh = pool.heavy.pid
+    await until(lambda: not process_exists(pid) and not process_exists(fresh), 10)
+
+
+async def test_the_queue_is_bounded_and_waiting_ends(monkeypatch):
+    """Beyond the bound the answer is None at once; whoever stops waiting does not break another's job."""
+    monkeypatch.setattr(heavy_module, "MAX_WAITING", 2)
+    async with pool_of(1, warm=1) as pool:
+        assert await pool.heavy.ask("faces", PORTRAIT)
+        pid = pool.heavy.pid
+        jobs = [asyncio.create_task(pool.heavy.ask("faces", PORTRAIT)) for _ in range(6)]
+        await asyncio.sleep(0)
+        jobs[0].cancel()
+        answers = await asyncio.gather(*jobs, return_exceptions=True)
+        assert isinstance(answers[0], asyncio.CancelledError)
+        assert [bool(answer) for answer in answers[1:]] == [True, True, False, False, False]
+        assert pool.heavy.pid == pid
+        assert "faces" in OPS
+
+
+async def test_a_helper_that_cannot_start_is_no_second_look():
+    """None, and for a while nobody tries again."""
+    tries = 0
+
+    async def start():
+        nonlocal tries
+        tries += 1
+        raise OSError
+
+    heavy = Heavy(start)
+    assert [await heavy.ask("faces", PORTRAIT) for _ in range(3)] == [None, None, None]
+    assert tries == 1
+    await heavy.close()
+    assert await heavy.ask("faces", PORTRAIT) is None
+
+
+class _Worker:
+    """Says the stills it was given."""
+
+    end_cause = "worker_died"
+
+    def __init__(self, stills) -> None:
+        self._stills = stills
+
+    async def messages(self):
+        for numbers, jpeg in self._stills:
+            yield {"op": "still", "numbers": numbers}, jpeg
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(10)
+
+
+class _Heavy:
+    """Sees two faces, once it is let."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def ask(self, of: str, payload: bytes):
+        assert (of, payload) == ("faces", b"jpeg")
+        self.asked += 1
+        await asyncio.sleep(0.01)
+        return [a_face(), a_face()] if self.asked != 2 else None
+
+
+async def test_what_the_second_look_saw_joins_the_still_in_its_order():
+    """Stills keep their order; without an answer the first look stands; the finding rests on both."""
+    heavy, sent = _Heavy(), []
+
+    async def send(message) -> None:
+        sent.append(message)
+
+    stills = [(a_still(500 * n, faces=[a_face()]), b"jpeg" if n != 3 else b"") for n in range(6)]
+    run = SelfTestRun(
+        profile=load_profile("consultation"), expected_people=2, worker=_Worker(stills), send=send, send_bytes=send,
+        keep=send, keep_phone=send, phases={}, digits=[], lines=asyncio.Semaphore(1), heavy=heavy,
+    )  # fmt: skip
+    following = asyncio.create_task(run.follow_worker())
+    await until(lambda: len(run._stills) == 6, 5)
+    following.cancel()
+    await run.close()
+    assert [still["t_ms"] for still in run._stills] == [0, 500, 1000, 1500, 2000, 2500]
+    assert [len(still["faces"]) for still in run._stills] == [2, 1, 2, 1, 2, 2]
+    assert np.all([message["type"] == "hint" for message in sent])

@@ -1,0 +1,215 @@
+"""Faults of the picture on a real face (the astronaut, NASA, public domain): each is seen, the good picture is not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+from numpy.typing import NDArray
+
+from probes.camera import (
+    PictureAnalyser,
+    face_rows,
+    noise_measurement,
+    picture_measurements,
+    wants_second_look,
+    with_second_look,
+)
+from probes.faces import Face, FaceFinder
+from probes.looking import TURN_EVERY, FaceLook
+from probes.second_look import SecondFinder
+from probes.sharpness import face_sharpness
+from reports.model import CheckResult, Outcome
+from reports.profile import load_profile
+from reports.verdict import judge, judge_check
+
+Picture = NDArray[np.uint8]
+FINDER = FaceFinder()
+PROFILE = load_profile("consultation")
+FACE_HEIGHT, FACE_X, EYE_Y = 113.0, 223.0, 102.0
+"""Box height, middle and eye line of the face in the portrait, px."""
+
+
+def portrait(*, height_pct: float = 30, x_pct: float = 50, eye_pct: float = 40) -> Picture:
+    """Return a 640 x 480 frame with the face at this size and place."""
+    bgr = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2BGR)  # type: ignore[no-untyped-call]
+    scale = height_pct / 100 * 480 / FACE_HEIGHT
+    move = np.array([[scale, 0, x_pct * 6.4 - FACE_X * scale], [0, scale, eye_pct * 4.8 - EYE_Y * scale]])
+    return np.asarray(cv2.warpAffine(bgr, move, (640, 480), borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def codes(picture: Picture, expected: int = 1) -> dict[str, str | None]:
+    return codes_of(PictureAnalyser(FINDER).numbers(picture, 0.0), expected)
+
+
+def codes_of(numbers: Mapping[str, Any], expected: int = 1) -> dict[str, str | None]:
+    found = picture_measurements([numbers] * 3, expected)
+    return {one.check: judge_check(one, PROFILE.checks[one.check]).advice for one in found}
+
+
+def judge_all(numbers: Mapping[str, Any]) -> list[CheckResult]:
+    found = picture_measurements([numbers] * 3)
+    return [judge_check(one, PROFILE.checks[one.check]) for one in found]
+
+
+def test_a_well_placed_face_gives_no_advice() -> None:
+    """No fault is named where there is none."""
+    assert set(codes(portrait()).values()) == {None}
+
+
+@pytest.mark.parametrize(
+    ("place", "advice"),
+    [
+        ({"height_pct": 12}, "camera.too_far"),
+        ({"height_pct": 62, "eye_pct": 48}, "camera.too_close"),
+        ({"x_pct": 25}, "camera.move_left"),
+        ({"x_pct": 75}, "camera.move_right"),
+        ({"eye_pct": 7}, "camera.head_cut"),
+        ({"eye_pct": 92}, "camera.chin_cut"),
+        ({"eye_pct": 74, "height_pct": 25}, "camera.tilt_down"),
+        ({"eye_pct": 15, "height_pct": 20}, "camera.tilt_up"),
+    ],
+)
+def test_each_fault_of_framing_has_its_advice(place: dict[str, float], advice: str) -> None:
+    """Size, place, cut head and cut chin, eye line; left and right are the person's own."""
+    assert codes(portrait(**place))["camera.framing"] == advice
+
+
+def test_a_missing_person_and_one_at_the_edge_are_told() -> None:
+    """One of two is too few; half a face beyond the expected one is somebody at the edge."""
+    assert codes(portrait(), expected=2)["camera.people"] == "camera.fewer_people"
+    both = portrait(x_pct=45)
+    both[:, -110:] = portrait(x_pct=98)[:, -110:]
+    found = codes(both)
+    assert found["camera.people"] == "camera.someone_at_edge"
+    assert found["camera.framing"] is None
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_turned_camera_is_noticed(turns: int) -> None:
+    """Sideways and upside down: turning the picture by rotation_deg clockwise makes it upright."""
+    turned = np.ascontiguousarray(np.rot90(portrait(), turns))
+    look = FaceLook(FINDER)
+    assert look.find(turned) == []
+    assert look.rotation_deg == 90 * turns
+    assert codes(turned)["camera.people"] == "camera.rotated"
+    assert len(look.find(portrait())) == 1
+    assert look.rotation_deg == 0
+
+
+def test_an_empty_room_is_not_turned_and_is_searched_only_now_and_then() -> None:
+    """Nobody stays nobody, and the three turned looks are not taken at every still."""
+
+    class Counting:
+        looks = 0
+
+        def find(self, bgr: Picture) -> list[Face]:
+            self.looks += 1
+            return []
+
+    finder: Any = Counting()
+    look = FaceLook(finder)
+    for _ in range(2 * TURN_EVERY):
+        assert look.find(np.zeros((480, 640, 3), np.uint8)) == []
+    assert look.rotation_deg == 0
+    assert finder.looks == 2 * TURN_EVERY + 2 * 3
+    assert codes(np.full((480, 640, 3), 90, np.uint8))["camera.people"] == "camera.nobody"
+
+
+def test_the_second_look_finds_what_the_first_loses() -> None:
+    """Two faces of 30 px behind masks: the surer detector finds both at their places, and the still takes them."""
+    masked = portrait(height_pct=30)
+    masked[195:250, 270:370] = (200, 180, 160)
+    face = cv2.resize(masked, (136, 102), interpolation=cv2.INTER_AREA)
+    small = np.full((360, 640, 3), 120, np.uint8)
+    small[100:202, 60:196] = face
+    small[100:202, 360:496] = face
+    first = PictureAnalyser(FINDER).numbers(small, 0.0)
+    assert len(first["faces"]) < 2
+    assert wants_second_look(first, 2)
+    both = with_second_look(first, face_rows(small, SecondFinder().find(small)))
+    assert sorted(round((one["x_pct"] + one["width_pct"] / 2) * 6.4, -1) for one in both["faces"]) == [130, 430]
+    assert codes_of(both, 2)["camera.people"] is None
+
+
+def test_the_second_look_is_for_pictures_where_somebody_is_missing() -> None:
+    """Not where all are seen, nor in a black or a turned picture; and it never takes a face away."""
+    seen = PictureAnalyser(FINDER).numbers(portrait(), 0.0)
+    assert [wants_second_look(seen, people) for people in (1, 2)] == [False, True]
+    for other in ({"luma_p99": 12}, {"rotation_deg": 90}, {"luma_p99": None}):
+        assert not wants_second_look({**seen, "faces": [], **other}, 1)
+    assert with_second_look(seen, []) == seen
+    with pytest.raises(ValueError, match="height x width x 3"):
+        SecondFinder().find(np.zeros((10, 10), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("light", "advice"),
+    [({"luma_p95": 60.0}, "camera.dark"), ({"frame_clipped_pct": 35.0}, "camera.over_exposed"), ({}, None)],
+)
+def test_light_that_hides_a_face_is_told_instead_of_nobody(light: dict[str, float], advice: str | None) -> None:
+    """Nobody in a dim or a dazzling picture is a matter of light; a face in the same light is not failed for it."""
+    seen = {**PictureAnalyser(FINDER).numbers(portrait(), 0.0), **light}
+    found = {m.check: m for m in picture_measurements([{**seen, "faces": []}] * 3)}
+    judged = judge(found, PROFILE)
+    assert (advice or "camera.nobody") in judged.advice
+    assert ("camera.nobody" in judged.advice) is (advice is None)
+    assert not {check.outcome for check in judge_all(seen)} & {Outcome.FAIL}
+
+
+@pytest.mark.parametrize("gain", [0.8, 0.6, 0.45])
+def test_a_dark_face_in_good_light_is_not_failed(gain: float) -> None:
+    """Only the skin is darker: no check of the picture fails, whatever the face's own brightness."""
+    picture = portrait().astype(np.float64)
+    (face,) = FINDER.find(portrait())
+    mask = np.zeros(picture.shape[:2], np.float32)
+    middle = (int(face.x + face.width / 2), int(face.y + face.height / 2))
+    cv2.ellipse(mask, middle, (int(face.width * 0.55), int(face.height * 0.6)), 0, 0, 360, 1, -1)
+    darker = (picture * (1 - mask[:, :, None] * (1 - gain))).astype(np.uint8)
+    numbers = PictureAnalyser(FINDER).numbers(darker, 0.0)
+    assert numbers["faces"][0]["luma"] < 1.1 * gain * 187
+    assert not {check.outcome for check in judge_all(numbers)} & {Outcome.FAIL}
+
+
+@pytest.mark.parametrize("spoil", ["dark", "noisy"])
+def test_darkness_and_noise_are_not_blur(spoil: str) -> None:
+    """The figure stays on its side of the limit, sharp and blurred, whatever the light."""
+    picture = portrait(height_pct=30).astype(np.float64)
+    soft = cv2.GaussianBlur(picture, (0, 0), 0.04 * 144)
+    noise = np.random.default_rng(1).normal(0, 8 if spoil == "noisy" else 0.3, picture.shape[:2])[:, :, None]
+    gain = 0.35 if spoil == "dark" else 1.0
+    sharp, blurred = (np.clip(one * gain + noise, 0, 255).astype(np.uint8) for one in (picture, soft))
+    assert codes(sharp)["camera.sharpness"] is None
+    assert codes(blurred)["camera.sharpness"] == "camera.blurred"
+
+
+def test_a_small_face_has_no_sharpness() -> None:
+    """Under 40 px the lens cannot be told from the distance."""
+    luma = np.full((200, 200), 100, np.uint8)
+    assert face_sharpness(luma, Face(50, 50, 30, 39, 0.9, ())) is None
+    assert face_sharpness(luma, Face(50, 50, 30, 40, 0.9, ())) == 0.0
+
+
+def test_noise_of_the_raw_picture_warns_of_low_light_and_its_absence_is_not_measured() -> None:
+    """A noisy raw picture is a dark room behind automatic gain; a page that cannot read its pixels proves nothing."""
+    judged = [
+        judge_check(noise_measurement(noise), PROFILE.checks["camera.noise"])
+        for noise in ([], [2.0, 3.0], [9.0, 11.0, 2.0])
+    ]
+    assert [one.outcome.value for one in judged] == ["not_measured", "pass", "warn"]
+    assert judged[2].advice == "camera.noisy_light"
+
+
+def test_where_faces_were_is_kept_as_numbers() -> None:
+    """Percent of the frame, for a drawing; one entry a face."""
+    numbers = PictureAnalyser(FINDER).numbers(portrait(), 0.0)
+    places = picture_measurements([numbers])[2].metric("places")
+    assert isinstance(places, str)
+    x, y, width, height = (int(side) for side in places.split())
+    assert abs(x + width / 2 - 50) < 3
+    assert abs(height - 30) < 3
+    assert 15 < y < 35
