@@ -73,11 +73,21 @@ class OutboxRunner:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._is_stopping = False
+        self._stopped = asyncio.Event()
+
+    async def stop(self, within_s: float) -> None:
+        """End `run` after the message that is in hand: cancelled in the middle, it might be sent twice."""
+        self._is_stopping = True
+        self._services.store.queued.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._stopped.wait()
 
     async def run(self) -> None:
-        """Send for ever; a fault of one message or of the database never ends it."""
+        """Send until `stop`; a fault of one message or of the database never ends it."""
         queued = self._services.store.queued
-        while True:
+        while not self._is_stopping:
             queued.clear()
             try:
                 found = await self.send_due()
@@ -87,10 +97,11 @@ class OutboxRunner:
             except Exception:
                 log.exception("outbox.failed")
                 found = 0
-            if not found:
+            if not found and not self._is_stopping:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(POLL_S):
                         await queued.wait()
+        self._stopped.set()
 
     async def send_due(self) -> int:
         """Claim some messages that are due and send them one after the other; return how many were claimed."""
@@ -98,9 +109,11 @@ class OutboxRunner:
         claimed = await services.store.claim_outgoing(services.now(), MOST_CLAIMED, CLAIM_S)
         async with MailSender(services.settings) as mail, SmsSender(services.settings) as sms:
             for outgoing in claimed:
-                if time.monotonic() - began > HELD_S:
-                    break  # the claim ends, and whoever is free sends the rest
-                await self._send(outgoing, mail, sms)
+                if self._is_stopping or time.monotonic() - began > HELD_S:
+                    now = services.now()  # whoever is free sends the rest
+                    await services.store.settle_outgoing(outgoing.id, state="waiting", now=now, due_at=now)
+                else:
+                    await self._send(outgoing, mail, sms)
         return len(claimed)
 
     async def _send(self, outgoing: Outgoing, mail: MailSender, sms: SmsSender) -> None:

@@ -44,6 +44,8 @@ __all__ = ["make_app", "make_services"]
 log = logging.getLogger(__name__)
 CHORES_EVERY_S = 60.0
 WARM_WORKERS = 2
+STOP_OUTBOX_S = 5.0
+"""How long the message in hand has when the server stops."""
 MAX_BODY_BYTES = 64 * 1024
 PARTS = (
     pages,
@@ -100,16 +102,18 @@ async def _living(app: web.Application) -> AsyncIterator[None]:
     await pool.start()
     await services.store.purge(services.now())  # before anybody is answered: a restored backup forgets first
     services.health.organisation = await services.store.only_organisation()
+    outbox = OutboxRunner(services)
     chores = [
         asyncio.create_task(work)
         for work in (
             _chores(services),
             services.health.watch(),
-            OutboxRunner(services).run(),
+            outbox.run(),
             Reminders(services).run(),
         )
     ]
     yield
+    await outbox.stop(STOP_OUTBOX_S)
     for chore in chores:
         chore.cancel()
     await asyncio.gather(*chores, return_exceptions=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 from collections.abc import AsyncIterator
@@ -244,3 +245,21 @@ async def test_a_gateway_is_asked_as_it_wants_and_its_answer_is_believed(
     assert (method, body, headers["X-Key"], headers["X-B"]) == ("GET", "", "hunter2", "2")
     assert asked["to"] == ["+4790000002"]
     assert scene.links[scene.tolk.id] in asked["msg"][0]
+
+
+async def test_a_server_that_stops_finishes_one_message_and_gives_back_the_rest(scene: Scene, post: Mailbox):
+    """What is in hand is settled, so that it is not sent twice; the rest is free for the next server at once."""
+    runner = OutboxRunner(scene.services)
+    wishes = [scene.outgoing("invitation", "mail", scene.anna) for _ in range(3)]
+    await scene.services.store.queue(wishes)
+    task = asyncio.create_task(runner.run())
+    while not post.mails:
+        await asyncio.sleep(0.001)
+    await runner.stop(5.0)
+    assert task.done()
+    states = [state for _, state, _ in await scene.states()]
+    assert states.count("sent") == len(post.mails) < 3
+    assert set(states) == {"sent", "waiting"}
+    await sent(scene)
+    assert len(post.mails) == 3
+    assert len({mail["Message-ID"] for mail in post.mails}) == 3
