@@ -36,6 +36,7 @@ LED = 6
 """Of them led by the same person."""
 TRIES, QUICK_TRIES = 30, 10
 BAR_MS = 200.0
+AT_ONCE = 1000
 ORGANISATION = replace(SUNNAAS, id="sunnaas")
 PAGES: Mapping[str, str] = {
     "organiser: list of meetings": "/api/v1/meetings",
@@ -150,10 +151,10 @@ async def fill(store: Store, count: int, organisation: Organisation = ORGANISATI
         _meeting(rows, number, now + timedelta(days=number // A_DAY, hours=1, minutes=number % A_DAY), organisation)
     for name, kind in (("otto", "organiser"), ("nora", "support")):
         rows[tables.invitation].append(_link(kind, None, organisation, now + timedelta(days=30), token=name))
-    async with store._database.write() as connection:
-        for table, values in rows.items():
-            for start in range(0, len(values), 1000):
-                await connection.execute(sa.insert(table), values[start : start + 1000])
+    for table, values in rows.items():
+        for start in range(0, len(values), AT_ONCE):
+            async with store._database.write() as connection:
+                await connection.execute(sa.insert(table), values[start : start + AT_ONCE])
 
 
 def _meeting(rows: dict[sa.Table, list[dict[str, Any]]], number: int, starts: datetime, of: Organisation) -> None:
