@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from readiness.server.app import make_app, make_services
 from readiness.server.services import Services
 from readiness.settings import load_settings
 from reports.store import Store
+from reports.store.migrations import migrate
 
 
 @pytest.fixture(autouse=True)
@@ -37,10 +39,19 @@ class Server:
         return self.services.store
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An embedded database without rows, to copy: migrating takes longer than most tests."""
+    path = tmp_path_factory.mktemp("embedded") / "readiness.sqlite3"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Server]:
+async def server(tmp_path: Path, migrated_file: Path) -> AsyncIterator[Server]:
     """A real server on loopback with an embedded database."""
     settings = load_settings({"READINESS_DATA_DIR": str(tmp_path), "READINESS_CAPACITY": "2"})
+    shutil.copy(migrated_file, tmp_path)
     store = await Store.open(settings.database, migrate=True)
     services = make_services(settings, store)
     runner = web.AppRunner(make_app(services), access_log=None)

@@ -12,6 +12,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from readiness.access.links import api_token, organiser_link
+from readiness.media.pool import WorkerPool
 from readiness.meetings import plan
 from readiness.meetings.outbox import OutboxRunner
 from readiness.server.app import make_app
@@ -41,12 +42,16 @@ def wished(**changed) -> dict:
 
 @pytest.fixture(autouse=True)
 def nothing_is_sent(monkeypatch) -> None:
-    """What is queued stays queued: sending has its own tests."""
+    """What is queued stays queued: sending has its own tests. Nobody tests either: no workers are started."""
 
     async def wait(_runner: OutboxRunner) -> None:
         await asyncio.Event().wait()
 
+    async def start(_pool: WorkerPool) -> None:
+        return None
+
     monkeypatch.setattr(OutboxRunner, "run", wait)
+    monkeypatch.setattr(WorkerPool, "start", start)
 
 
 class Program:
