@@ -19,11 +19,11 @@ BOARD_MS = 1000
 FIELDS = {
     "schema", "id", "code", "verdict", "complete", "started_at", "duration_s", "machine_s", "bytes_up", "bytes_down",
     "kind", "profile", "profile_version", "software_version", "client", "checks", "advice", "valid_until",
-    "other_device", "ended_in", "cause", "events", "server_cpu_s",
+    "other_device", "ended_in", "cause", "events", "server_cpu_s", "mode", "solution", "not_tested",
 }  # fmt: skip
 CHECK_FIELDS = {
     "id", "outcome", "level", "value", "unit", "low", "high", "samples", "pass", "fail", "advice", "cause",
-    "responsible", "details",
+    "responsible", "details", "measured_at",
 }  # fmt: skip
 ROW_STATE = (
     "[...document.querySelectorAll('#participants > li')]"
