@@ -116,7 +116,7 @@ class Heavy:
         """End a helper that owes an answer or is worn out; let one that is fine live while it is used."""
         if not answered:
             helper.kill("worker_frozen")
-            self._helper = None
+            self._let_go()
             self._not_before_s = time.monotonic() + RETRY_S
             log_event(_logger, logging.WARNING, "media.helper_ended", job=of)
         elif helper.cpu_s > RETIRE_CPU_S or self._closing:

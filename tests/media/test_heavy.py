@@ -29,6 +29,13 @@ def jpeg_of(rgb) -> bytes:
 PORTRAIT = jpeg_of(skimage.data.astronaut())
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """On a busy machine a job may take long: what a test does not time has all the time."""
+    monkeypatch.setattr(heavy_module, "WAIT_S", 60.0)
+    monkeypatch.setattr(heavy_module, "JOB_TIMEOUT_S", 60.0)
+
+
 async def test_the_helper_looks_again_and_outlives_hostile_pictures(monkeypatch):
     """Started by the first job, the same process afterwards; what is no still is None; it cannot write a byte."""
     async with pool_of(1, warm=1) as pool:
@@ -56,19 +63,21 @@ async def test_the_helper_looks_again_and_outlives_hostile_pictures(monkeypatch)
 @pytest.mark.parametrize("harm", [signal.SIGSTOP, signal.SIGKILL])
 async def test_a_helper_that_dies_or_hangs_is_replaced(monkeypatch, harm):
     """The job it owed is None in time, nobody waits for it, and the next one starts a fresh process."""
-    monkeypatch.setattr(heavy_module, "JOB_TIMEOUT_S", 3.0)
-    monkeypatch.setattr(heavy_module, "RETRY_S", 0.3)
+    monkeypatch.setattr(heavy_module, "RETRY_S", 1.0)
     async with pool_of(1, warm=1) as pool:
         assert await pool.heavy.ask("faces", PORTRAIT)
         pid = pool.heavy.pid
+        monkeypatch.setattr(heavy_module, "JOB_TIMEOUT_S", 1.0)
+        os.kill(pid, signal.SIGSTOP)  # so that the job is under way when the harm comes
         asking = asyncio.create_task(pool.heavy.ask("faces", PORTRAIT))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.1)
         os.kill(pid, harm)
         began = time.monotonic()
         assert await asking is None
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 8
         assert await pool.heavy.ask("faces", PORTRAIT) is None, "it rests before it is started again"
-        await asyncio.sleep(0.4)
+        monkeypatch.setattr(heavy_module, "JOB_TIMEOUT_S", 60.0)
+        await asyncio.sleep(1.1)
         assert await pool.heavy.ask("faces", PORTRAIT)
         assert pool.heavy.pid != pid
         fresh = pool.heavy.pid
