@@ -26,8 +26,8 @@ from reports.store.records import Meeting, NewMeeting, Participant
 __all__ = ["COLUMNS", "MOST_BYTES", "Bad", "Imported", "guarded", "import_file", "read_file"]
 
 MOST_BYTES = 1_000_000
-MOST_MEETINGS = 1000
-"""In one file: each is stored in the one transaction."""
+MOST_MEETINGS = 300
+"""In one file: all are stored in one transaction, and within the time that a request has."""
 OF_MEETING = ("starts", "minutes", "title", "profile", "solution", "join_link", "support_phone")
 OF_LEADER = ("leader", "leader_mail", "leader_phone")
 OF_PERSON = ("role", "label", "language", "phone", "mail", "together")
