@@ -18,7 +18,7 @@ from typing import Any
 import icalendar
 
 from readiness.errors import InputError, Unavailable
-from readiness.meetings.addresses import clean_phone, open_reach
+from readiness.meetings.addresses import Reach, clean_mail, clean_phone, open_reach
 from readiness.meetings.plan import Change, HostPlan, MeetingPlan, PersonPlan, Planner
 from reports.store import Conflict
 from reports.store.records import Meeting, NewMeeting, Participant
@@ -26,8 +26,8 @@ from reports.store.records import Meeting, NewMeeting, Participant
 __all__ = ["COLUMNS", "MOST_BYTES", "Bad", "Imported", "guarded", "import_file", "read_file"]
 
 MOST_BYTES = 1_000_000
-MOST_MEETINGS = 1000
-"""In one file: each is stored in the one transaction."""
+MOST_MEETINGS = 300
+"""In one file: all are stored in one transaction, and within the time that a request has."""
 OF_MEETING = ("starts", "minutes", "title", "profile", "solution", "join_link", "support_phone")
 OF_LEADER = ("leader", "leader_mail", "leader_phone")
 OF_PERSON = ("role", "label", "language", "phone", "mail", "together")
@@ -177,7 +177,8 @@ async def _apply(planner: Planner, one: Wanted, found: Meeting) -> bool:
         wished = {name: getattr(wish, name) for name in ("role", "label", "phone", "mail", "together")}
         if wish.locale:
             wished["locale"] = wish.locale
-        is_changed |= await planner.change_person(found.id, same.id, wished) != same
+        if not _is_as(planner, wish, same):
+            is_changed |= await planner.change_person(found.id, same.id, wished) != same
     hosts = await planner.store.hosts(found.id)
     known = {name for host in hosts for name in (host.label, open_reach(planner.contacts, host.reach).mail)}
     for leader in one.plan.hosts:
@@ -185,6 +186,14 @@ async def _apply(planner: Planner, one: Wanted, found: Meeting) -> bool:
             await planner.add_person(found.id, leader)
             is_changed = True
     return is_changed
+
+
+def _is_as(planner: Planner, wish: PersonPlan, one: Participant) -> bool:
+    """Return whether somebody is as wished already; the wish was checked before."""
+    reach = Reach(clean_phone(wish.phone), clean_mail(wish.mail))
+    return (wish.role, wish.label, wish.together, wish.locale or one.locale, reach) == (
+        one.role, one.label, one.together, one.locale, open_reach(planner.contacts, one.reach),
+    )  # fmt: skip
 
 
 def _same(planner: Planner, wish: PersonPlan, people: Iterable[Participant]) -> Participant | None:

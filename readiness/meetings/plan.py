@@ -268,10 +268,10 @@ class Planner:
     async def change(self, meeting_id: str, wish: Change) -> Meeting:
         """Change a meeting; where time, solution or link is another, whoever was told of the old one is told."""
         found = await self._open(meeting_id)
-        changes = self._changes(found, wish)
-        moves = {"starts_at", "ends_at", "join_link", "solution"} & {
-            name for name, value in changes.items() if value != getattr(found, name)
-        }
+        changes = {name: value for name, value in self._changes(found, wish).items() if value != getattr(found, name)}
+        if not changes:
+            return found
+        moves = {"starts_at", "ends_at", "join_link", "solution"} & set(changes)
         messages: list[Outgoing] = []
         if moves:
             messages = await self._tell(found, "moved", {"moved_from": rfc3339(found.starts_at)})
@@ -370,6 +370,8 @@ class Planner:
         kept = PersonPlan(found.role, found.label, found.locale, reach.phone, reach.mail, found.together)
         new = self._person(meeting_id, replace(kept, **{**wish, "channel": ""}), None)
         changes = self._differing(found, new, ("role", "label", "locale", "together"))
+        if not changes:
+            return found
         with _not_found("person.not_found"):
             return await self.store.change_participant(self.organisation.id, meeting_id, participant_id, changes)
 
@@ -383,6 +385,8 @@ class Planner:
         kept = HostPlan(found.role, found.label, found.locale, reach.phone, reach.mail)
         new = self._host(meeting_id, replace(kept, **{**wish, "channel": ""}), None)
         changes = self._differing(found, new, ("role", "label", "locale", "person_hash"))
+        if not changes:
+            return found
         with _not_found("person.not_found"):
             return await self.store.change_host(self.organisation.id, meeting_id, host_id, changes)
 

@@ -80,8 +80,8 @@ class MeetingPart(StorePart):
     async def add_meetings(self, batch: Sequence[NewMeeting]) -> None:
         """Store many meetings, each with its people, links and what is to be sent to them: all of it, or nothing."""
         async with self._database.write() as connection:
+            await _add(connection, batch)
             for added in batch:
-                await _add(connection, added)
                 await self._put_outgoing(connection, added.messages)
         if any(added.messages for added in batch):
             self.queued.set()
@@ -401,22 +401,29 @@ async def _locked(connection: AsyncConnection, organisation_id: str, meeting_id:
     return meeting_of(row)
 
 
-async def _add(connection: AsyncConnection, added: NewMeeting) -> None:
-    named = {person.meeting_id for person in added.participants} | {one.meeting_id for one in added.hosts}
-    if named - {added.meeting.id}:
-        raise ValueError("a participant or host names another meeting")
-    await connection.execute(sa.insert(meeting).values(_values(added.meeting)))
-    if added.participants:
-        await connection.execute(sa.insert(participant), [_values(person) for person in added.participants])
-    if added.hosts:
-        await connection.execute(sa.insert(host), [_values(one) for one in added.hosts])
-        await _carry_feeds(connection, added.meeting, added.hosts)
-    if added.links:
-        rows = [
+async def _add(connection: AsyncConnection, batch: Sequence[NewMeeting]) -> None:
+    """Insert all rows, table by table: one statement each, however many meetings they are."""
+    rows: dict[sa.Table, list[dict[str, Any]]] = {meeting: [], participant: [], host: [], invitation: []}
+    latest: dict[bytes | None, tuple[Meeting, Host]] = {}
+    for added in batch:
+        named = {person.meeting_id for person in added.participants} | {one.meeting_id for one in added.hosts}
+        if named - {added.meeting.id}:
+            raise ValueError("a participant or host names another meeting")
+        rows[meeting].append(_values(added.meeting))
+        rows[participant] += [_values(person) for person in added.participants]
+        rows[host] += [_values(one) for one in added.hosts]
+        rows[invitation] += [
             _values(link) | {"token_hash": checked_hash(token_hash), "code_hash": code_hash}
             for link, token_hash, code_hash in added.links
         ]
-        await connection.execute(sa.insert(invitation), rows)
+        for one in added.hosts:
+            if one.person_hash not in latest or latest[one.person_hash][0].ends_at < added.meeting.ends_at:
+                latest[one.person_hash] = (added.meeting, one)
+    for table, values in rows.items():
+        if values:
+            await connection.execute(sa.insert(table), values)
+    for found, one in latest.values():
+        await _carry_feeds(connection, found, [one])
 
 
 async def _carry_feeds(connection: AsyncConnection, found: Meeting, hosts: Sequence[Host]) -> None:
