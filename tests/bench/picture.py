@@ -1,7 +1,8 @@
 """How well the picture is judged: people, framing, light, the page's own stills, sharpness, cost. Real faces.
 
 ``python -m tests.bench --area picture``. Light and sharpness: limits were set on the photographs at even places of the
-sorted names, and the figures come from the odd ones (``python -m tests.bench.picture tune`` prints the other half).
+sorted names, and the figures come from the odd ones (``python -m tests.bench.picture tune`` prints the other half). For
+light the odd half is not blind any more: `readiness/docs/sight.md` says what was changed after its figures were seen.
 Framing: limits are published or our own (`readiness/docs/sight.md`), but for the cut chin; all five faces report.
 Places are judged apart from light, because some of the portraits are backlit as they are. The surer detector looks
 again where the product would ask it to. What was missing: photographs of more skin tones, masks, real bad light.

@@ -49,7 +49,7 @@ NOISE_SIGMA: Final = 2.0
 """Sensor noise in luma steps, an ordinary webcam in a lit room."""
 MOVE_PX: Final = 3.0
 """How far the person sways."""
-VERSION: Final = "2"
+VERSION: Final = "3"
 """Part of the file names: raise it when a clip changes, so that an old cache is not taken for it."""
 
 _FACE_X, _EYE_Y, _FACE_HEIGHT = 223.0, 102.0, 113.0
@@ -112,7 +112,7 @@ CAMERAS: Final = {
     "high_up": Scene(face_share=0.20, eye_y=0.14),
     "off_other_side": Scene(face_x=0.20),
     "face_dark": Scene(person_gain=0.72, gain=0.3, lamp_luma=170.0),
-    "silhouette": Scene(person_gain=0.2, gain=0.55),
+    "silhouette": Scene(person_gain=0.13, gain=0.55),
     "over_exposed": Scene(gain=2.6),
     "haze": Scene(veil=0.72),
     "grainy": Scene(gain=0.6, noise_sigma=14.0),

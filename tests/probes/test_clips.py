@@ -15,6 +15,9 @@ from probes.faces import FaceFinder
 from probes.measurement import Measurement
 from probes.microphone import SoundAnalyser
 from probes.speech import SpeechDetector
+from reports.profile import load_profile
+from reports.verdict import judge_check
+from tests.browser.faults import MICROPHONE_FAULTS, PICTURE_FAULTS, Fault
 from tests.data.clips import CAMERAS, MICROPHONES, camera_clip, camera_frames, ffmpeg, microphone_clip, microphone_sound
 
 
@@ -210,7 +213,38 @@ def test_a_microphone_clip_is_48_khz_16_bit_mono(tmp_path: Path) -> None:
         assert 3.5 < file.getnframes() / 48_000 < 5.5
 
 
-def test_every_clip_has_a_test_here() -> None:
+IN_THE_PAGE = {
+    *("camera.noise", "camera.resolution", "camera.frame_rate", "microphone.clipping", "microphone.dropouts"),
+    "microphone.level",
+}
+"""Checks whose figures the page takes from the raw capture: these clips are walked in a real browser."""
+
+
+@pytest.mark.parametrize("fault", [one for one in PICTURE_FAULTS if one.check not in IN_THE_PAGE], ids=lambda f: f.clip)
+def test_a_camera_fault_is_judged_by_its_name(fault: Fault, finder: FaceFinder) -> None:
+    """What the clip was made for is what the profile says of it."""
+    result = judge_check(seen(fault.clip, finder)[fault.check], load_profile("consultation").checks[fault.check])
+    assert result.advice == fault.advice, result
+
+
+@pytest.mark.parametrize("name", ["hum", "telephone", "knocks", "muted", "faint", "loud", "dropouts", "no_pause"])
+def test_a_microphone_clip_sounds_as_it_is_called(name: str, shared: SpeechDetector) -> None:
+    """By the server's own figures; what only the raw capture shows is walked in a real browser."""
+    found = heard(name, shared)
+    speaks = number(found["microphone.speech"]) > 1.5
+    assert speaks is (name not in {"knocks", "muted"})
+    shown = {
+        "hum": speaks and found["microphone.hum"].value != 0,
+        "telephone": number(found["microphone.bandwidth"]) < 5000 if speaks else False,
+        "faint": speaks and -36 < number(found["microphone.level"]) < -32,
+        "loud": speaks and number(found["microphone.level"]) > -12,
+    }
+    assert shown.get(name, True), {check: one.value for check, one in found.items()}
+    assert not any(wrong for other, wrong in shown.items() if other != name), shown
+
+
+def test_every_clip_has_a_test() -> None:
     """A new clip without a check of what it shows is not a clip."""
     source = Path(__file__).read_text("utf-8")
-    assert all(f'"{name}"' in source for name in [*CAMERAS, *MICROPHONES])
+    walked = {fault.clip for fault in [*PICTURE_FAULTS, *MICROPHONE_FAULTS]}
+    assert all(f'"{name}"' in source or name in walked for name in [*CAMERAS, *MICROPHONES])
