@@ -68,14 +68,16 @@ def _await_answer(port: int, log: Path) -> None:
     raise AssertionError(f"coturn does not answer: {log.read_text()}")
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
-async def test_the_whole_test_works_through_a_relay(tmp_path, transport):
-    """With relayed candidates only, the test completes and the report says so: `relay-udp`, `relay-tcp`."""
+async def test_the_whole_test_works_through_a_relay(tmp_path):
+    """With relayed candidates only, the test completes and the report says so.
+
+    By TCP, the harder way; that UDP is open too stands in the rows below.
+    """
     peer = host_address()
     with coturn(tmp_path, peer) as (port, _):
         settings = {
             "MEDIA_ADDRESSES": peer,
-            "TURN_URLS": f"turn:127.0.0.1:{port}?transport={transport}",
+            "TURN_URLS": f"turn:127.0.0.1:{port}?transport=tcp",
             "TURN_SECRET": SECRET,
         }
         with serving(tmp_path, "--demo", **settings) as server:
@@ -85,8 +87,8 @@ async def test_the_whole_test_works_through_a_relay(tmp_path, transport):
                 report = await report_of(page)
                 await assert_words_shown(page)
             assert SECRET not in server.log
-    values = assert_network_measured(report, path=f"relay-{transport}")
-    print(f"relay {transport}: answer after {entered['answer']:.1f} s; {values}")
+    values = assert_network_measured(report, path="relay-tcp")
+    print(f"relay: answer after {entered['answer']:.1f} s; {values}")
     (plan,) = page.said("plan")
     (offered,) = plan["ice_servers"]
     assert offered["username"].partition(":")[0].isdigit(), "time-limited: the name begins with when it ends"
