@@ -15,7 +15,7 @@ from readiness.access.contacts import contact_box
 from readiness.access.links import api_token, give_support_link, organiser_link
 from readiness.errors import ReadinessError, SettingError
 from readiness.meetings.importing import MOST_BYTES, Imported, import_file
-from readiness.meetings.plan import ROLES, Change, HostPlan, Invited, MeetingPlan, PersonPlan, Planner, Way
+from readiness.meetings.plan import LONGEST_MIN, ROLES, Change, HostPlan, Invited, MeetingPlan, PersonPlan, Planner, Way
 from readiness.settings import Settings, prepare_folder
 from readiness.texts import LANGUAGES, catalogue
 from reports.profile import load_profile, profile_names
@@ -81,6 +81,8 @@ async def make_meeting(
     for role, *_ in people:
         if role not in ROLES:
             raise SettingError(f"--people: there is no role {role!r}; choose among {', '.join(ROLES)}")
+    if not timedelta(minutes=1) <= lasts <= timedelta(minutes=LONGEST_MIN):
+        raise SettingError(f"--minutes: a meeting lasts from 1 to {LONGEST_MIN} minutes")
     if profile not in profile_names():
         raise SettingError(f"--profile: there is no profile {profile!r}; choose among {', '.join(profile_names())}")
     listed = [(role, (label[0] if label and label[0] else role)[:60]) for role, *label in people]

@@ -49,7 +49,9 @@ NOISE_SIGMA: Final = 2.0
 """Sensor noise in luma steps, an ordinary webcam in a lit room."""
 MOVE_PX: Final = 3.0
 """How far the person sways."""
-VERSION: Final = "3"
+OTHER_VOICE: Final = "+f3"
+"""Variant of the eSpeak NG voice: the digits are spoken by the plain one, and a person is no echo of them."""
+VERSION: Final = "4"
 """Part of the file names: raise it when a clip changes, so that an old cache is not taken for it."""
 
 _FACE_X, _EYE_Y, _FACE_HEIGHT = 223.0, 102.0, 113.0
@@ -324,7 +326,7 @@ def microphone_clip(name: str, folder: Path) -> Path:
 @functools.cache
 def _speech(language: str) -> Sound:
     """Return the sentence in `language` at 48 kHz with an active level of 0 dBFS."""
-    sound = spoken(SENTENCES[language], language, RATE_HZ, words_per_minute=150)
+    sound = spoken(SENTENCES[language], language + OTHER_VOICE, RATE_HZ, words_per_minute=150)
     loud = np.flatnonzero(np.abs(sound) > 0.003)
     sound = sound[loud[0] : loud[-1] + 1]
     return np.asarray(sound / np.sqrt(active_power(sound, RATE_HZ)))

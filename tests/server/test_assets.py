@@ -46,14 +46,15 @@ def test_only_comments_are_left_out(name):
 
 
 def test_pages_load_the_words_that_they_can_show():
-    """Every key that a script or a page of scripts names is served; those of the server's own pages are not."""
+    """Every key that the self-test names is served to it; staff's pages load all there are."""
+    assert json.loads(ASSETS.get("locales/staff/nb.json").plain) == catalogue("nb")
     served = json.loads(ASSETS.get("locales/nb.json").plain)
     known = catalogue("nb")
     assert served == {key: known[key] for key in served}
     for path in [
-        *WEB_FOLDER.rglob("*.js"),
+        *(WEB_FOLDER / "selftest").rglob("*.js"),
+        *(WEB_FOLDER / "shared").rglob("*.js"),
         WEB_FOLDER / "selftest" / "index.html",
-        WEB_FOLDER / "board" / "index.html",
     ]:
         source = path.read_text(encoding="utf-8")
         named = set(re.findall(r'data-t(?:-label)?="([a-z_.]+)"|\bt\("([a-z_.]+)"', source))
@@ -62,4 +63,4 @@ def test_pages_load_the_words_that_they_can_show():
         assert all(
             any(key.startswith(stem) for key in served) for stem in stems if any(k.startswith(stem) for k in known)
         )
-    assert 0.6 < len(served) / len(known) < 0.95
+    assert 0.4 < len(served) / len(known) < 0.95
