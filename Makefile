@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-# Browser tests mostly wait for a person, so two run well beside each other on two cores.
-JOBS ?= 2
+# Browser tests mostly wait for a person, so three run well beside each other on two cores.
+JOBS ?= 3
 
 .PHONY: help run test lint types bench fuzz browsers clean
 
