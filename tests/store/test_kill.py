@@ -22,7 +22,7 @@ from tests.store import cast
 from tests.store.conftest import PostgresServer
 from tests.store.test_migrations import check_whole
 
-SUBMISSIONS = 200
+SUBMISSIONS = 120
 LONGEST_LIFE_S = 0.4
 """A child is killed at a moment drawn up to this after its database is open."""
 
