@@ -4,10 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-# Browser tests mostly wait for a person, so three run well beside each other on two cores.
-JOBS ?= 3
+# Two for each of two cores: a test waits for pages, servers and clocks more than it computes.
+JOBS ?= 4
 
-.PHONY: help run test lint types bench fuzz browsers clean
+.PHONY: help run test lint bench fuzz system clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -15,10 +15,8 @@ help:  ## this list
 run: $(VENV)/.server  ## start the server with a demo meeting and print its links
 	@$(BIN)/python -m readiness serve --demo $(ARGS)
 
-test: $(VENV)/.test .cache/.system .cache/.node  ## install what the tests need and run them all
-	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal $(ARGS) || { \
-	  echo "Once more, one at a time: what failed may have failed because two browsers shared this machine."; \
-	  $(BIN)/python -m pytest --last-failed --last-failed-no-failures none $(ARGS); }
+test: system $(VENV)/.test .cache/.node  ## install what the tests need and run them all, once
+	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist load --maxschedchunk 1 --durations 25 $(ARGS)
 
 lint: $(VENV)/.test .cache/.node  ## ruff, mypy, tsc
 	$(BIN)/ruff check .
@@ -26,29 +24,32 @@ lint: $(VENV)/.test .cache/.node  ## ruff, mypy, tsc
 	$(BIN)/mypy
 	.ci/node_modules/.bin/tsc --project .ci/tsconfig.json
 
-bench: $(VENV)/.test .cache/.system  ## print measured figures; AREA=selftest, QUICK=1
+bench: system $(VENV)/.test  ## print measured figures; AREA=selftest, QUICK=1
 	$(BIN)/python -m tests.bench $(if $(AREA),--area $(AREA)) $(if $(QUICK),--quick)
 
-$(VENV)/bin/python:
+fuzz: $(VENV)/.test  ## 200,000 broken inputs for each reader; TARGETS="sdp json", COUNT=2000
+	$(BIN)/python -m tests.fuzz $(if $(COUNT),--count $(COUNT)) $(TARGETS)
+
+# pip comes last: an environment that was left half made is made again.
+$(VENV)/bin/pip:
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || .ci/install-system python3-venv >&2
 	$(PYTHON) -m venv $(VENV) >&2
 
 # What a server needs, by version and hash.
-$(VENV)/.server: .ci/requirements-server.txt | $(VENV)/bin/python
+$(VENV)/.server: .ci/requirements-server.txt | $(VENV)/bin/pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< >&2
 	@touch $@
 
 # What the tests need besides.
-$(VENV)/.test: .ci/requirements-test.txt | $(VENV)/bin/python
+$(VENV)/.test: .ci/requirements-test.txt | $(VENV)/bin/pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< >&2
 	@touch $@ $(VENV)/.server
 
-# Programs that the tests drive: browsers, a TURN server, a proxy, a speech synthesiser.
-.cache/.system: .ci/install-system
-	.ci/install-system
-	@mkdir -p .cache && touch $@
+# Programs that the tests drive: browsers, a TURN server, a proxy, a speech synthesiser. Looked for each time.
+system:
+	@.ci/install-system
 
-.cache/.node: .ci/package-lock.json .cache/.system
+.cache/.node: .ci/package-lock.json | system
 	npm ci --prefix .ci --no-fund --no-audit --loglevel=error
 	@mkdir -p .cache && touch $@
 

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from probes.estimates import finite, mean, median, pair, quantile_interval
+from probes.lens import lens_measurements
 from probes.measurement import Measurement, Number, not_measured
 
 if TYPE_CHECKING:
@@ -120,11 +121,13 @@ def _jpeg_size(jpeg: bytes) -> tuple[int, int]:
 
 
 class PictureAnalyser:
-    """Looks at one still after the other; remembers only every fourth luma pixel of the one before."""
+    """Looks at one still after the other; remembers every fourth luma pixel and the rows' light of the one before."""
 
     def __init__(self, finder: FaceFinder) -> None:
+        from probes.banding import BandLook  # noqa: PLC0415 - loads numpy
         from probes.looking import FaceLook  # noqa: PLC0415 - loads numpy
 
+        self._bands = BandLook()
         self._look = FaceLook(finder)
         self._before: NDArray[np.uint8] | None = None
 
@@ -133,20 +136,26 @@ class PictureAnalyser:
         import cv2  # noqa: PLC0415 - lazy: never to be loaded by the web process
         import numpy as np  # noqa: PLC0415 - lazy: never to be loaded by the web process
 
+        from probes.cover import lens_cover  # noqa: PLC0415 - loads numpy
         from probes.light import frame_light, noise_sigma  # noqa: PLC0415 - loads numpy
+        from probes.looking import turned  # noqa: PLC0415 - loads numpy
 
         luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
         height, width = luma.shape
         faces = self._look.find(bgr)
+        rotation_deg = self._look.rotation_deg
+        upright = turned(luma, rotation_deg)
         return {
             "t_ms": t_ms,
             "width_px": width,
             "height_px": height,
             **frame_light(luma),
+            **lens_cover(bgr),
+            **self._bands.numbers(luma),
             "noise_sigma": noise_sigma(luma),
             "diff_luma": self._change(luma),
-            "rotation_deg": self._look.rotation_deg,
-            "faces": [_face_numbers(luma, face) for face in faces],
+            "rotation_deg": rotation_deg,
+            "faces": [_face_numbers(upright, face, rotation_deg) for face in faces],
         }
 
     def _change(self, luma: NDArray[np.uint8]) -> float | None:
@@ -186,17 +195,21 @@ def with_second_look(still: _Numbers, faces: Sequence[_Numbers]) -> _Numbers:
     return {**still, "faces": list(faces)} if len(faces) > len(_faces(still)) else still
 
 
-def _face_numbers(luma: NDArray[np.uint8], face: Face) -> dict[str, float | None]:
+def _face_numbers(luma: NDArray[np.uint8], face: Face, rotation_deg: int = 0) -> dict[str, float | None]:
+    """Return the figures of a face in a picture that was turned upright; its place is that before the turn."""
     from probes.light import face_light  # noqa: PLC0415 - loads numpy
+    from probes.looking import place_before_turn  # noqa: PLC0415 - loads numpy
     from probes.sharpness import face_sharpness  # noqa: PLC0415 - loads numpy
 
     height, width = luma.shape
     eye_y = (face.landmarks[0][1] + face.landmarks[1][1]) / 2
+    seen = (height, width) if rotation_deg % 180 else (width, height)
+    x, y, across, down = place_before_turn(face, rotation_deg, *seen)
     return {
-        "x_pct": 100.0 * face.x / width,
-        "y_pct": 100.0 * face.y / height,
-        "width_pct": 100.0 * face.width / width,
-        "height_pct": 100.0 * face.height / height,
+        "x_pct": 100.0 * x / seen[0],
+        "y_pct": 100.0 * y / seen[1],
+        "width_pct": 100.0 * across / seen[0],
+        "height_pct": 100.0 * down / seen[1],
         "score": face.score,
         **face_light(luma, face),
         "top_margin": face.y / face.height,
@@ -208,21 +221,22 @@ def _face_numbers(luma: NDArray[np.uint8], face: Face) -> dict[str, float | None
 
 
 def picture_measurements(stills: Sequence[_Numbers], expected_people: int = 1) -> list[Measurement]:
-    """Return camera.light, .backlight, .people, .framing and .sharpness: medians over the given stills.
+    """Return camera.light, .backlight, .people, .framing, .sharpness, .cover and .flicker: medians over the stills.
 
     The same function serves the live guidance (last few stills) and the report. The median count of people is the
     lower one of two, so a face that is there half of the time does not count as there.
     """
     if not stills:
-        checks = ("camera.light", "camera.backlight", "camera.people", "camera.framing", "camera.sharpness")
-        return [not_measured(check, "step_died") for check in checks]
+        checks = ("light", "backlight", "people", "framing", "sharpness", "cover", "flicker")
+        return [not_measured(f"camera.{check}", "step_died") for check in checks]
     people = _people(stills, expected_people)
-    light = _light(stills)
+    light, whole = _light(stills, expected_people), lens_measurements(stills, _count(stills))
     if people.value == 0:
         backlight = not_measured("camera.backlight", "no_face", "stops")
         framing = not_measured("camera.framing", "no_face", "pct")
-        return [light, backlight, people, framing, not_measured("camera.sharpness", "no_face", "ratio")]
-    return [light, _backlight(stills, expected_people), people, _framing(stills, expected_people), _sharpness(stills)]
+        return [light, backlight, people, framing, not_measured("camera.sharpness", "no_face", "ratio"), *whole]
+    faces = [_backlight(stills, expected_people), people, _framing(stills, expected_people), _sharpness(stills)]
+    return [light, *faces, *whole]
 
 
 def noise_measurement(sigmas: Sequence[float]) -> Measurement:
@@ -236,9 +250,10 @@ def noise_measurement(sigmas: Sequence[float]) -> Measurement:
     return Measurement("camera.noise", noise, "luma", samples=len(sigmas))
 
 
-def _light(stills: Sequence[_Numbers]) -> Measurement:
+def _light(stills: Sequence[_Numbers], expected: int) -> Measurement:
     details: _Details = {name: _median_of(stills, name) for name in _LIGHT_DETAILS}
     details["faces"] = _count(stills)
+    details["face_bright_luma"] = _over_faces(stills, expected, "bright_luma") or 0.0
     value = _median_of(stills, "luma_mean")
     if value is None:
         return not_measured("camera.light", "too_few_samples", "luma")
@@ -247,15 +262,20 @@ def _light(stills: Sequence[_Numbers]) -> Measurement:
 
 def _people(stills: Sequence[_Numbers], expected: int) -> Measurement:
     value = _count(stills)
-    turned = [number for still in stills for number in finite((still.get("rotation_deg"),))]
     details: _Details = {
         "expected_people": expected,
         "missing_people": max(0, expected - value),
         "edge_people": _at_edge(stills, expected),
-        "rotation_deg": turned[-1] if turned else 0,
+        "rotation_deg": _rotation_deg(stills),
         "places": _places(stills, value),
     }
     return Measurement("camera.people", value, "people", samples=len(stills), details=details)
+
+
+def _rotation_deg(stills: Sequence[_Numbers]) -> float:
+    """Return how far the newest picture has to be turned, degrees clockwise, for its faces to stand upright."""
+    turns = [number for still in stills for number in finite((still.get("rotation_deg"),))]
+    return turns[-1] if turns else 0
 
 
 def _count(stills: Sequence[_Numbers]) -> int:
@@ -294,27 +314,33 @@ def _backlight(stills: Sequence[_Numbers], expected: int) -> Measurement:
     Whoever passes behind them, or hangs on the wall, does not count.
     """
     seen = [still for still in stills if _faces(still)]
-
-    def over_faces(name: str) -> float | None:
-        return median(finite(_median_of(_expected_faces(still, expected), name) for still in seen))
-
-    value = over_faces("ev_stops")
+    value = _over_faces(seen, expected, "ev_stops")
     if value is None:
         return not_measured("camera.backlight", "no_face", "stops")
     details: _Details = {
-        "face_luma": over_faces("luma"),
-        "background_luma": over_faces("background_luma"),
-        "face_clipped_pct": over_faces("clipped_pct"),
+        "face_luma": _over_faces(seen, expected, "luma"),
+        "face_bright_luma": _over_faces(seen, expected, "bright_luma"),
+        "clothes_luma": _over_faces(seen, expected, "clothes_luma") or 0.0,
+        "background_luma": _over_faces(seen, expected, "background_luma"),
+        "face_clipped_pct": _over_faces(seen, expected, "clipped_pct"),
         "frame_clipped_pct": _median_of(seen, "frame_clipped_pct"),
     }
     return Measurement("camera.backlight", value, "stops", samples=len(seen), details=details)
 
 
+def _over_faces(stills: Sequence[_Numbers], expected: int, name: str) -> float | None:
+    """Return the median of a figure over the expected people, then over the stills; None where no face has it."""
+    return median(finite(_median_of(_expected_faces(still, expected), name) for still in stills if _faces(still)))
+
+
 def _framing(stills: Sequence[_Numbers], expected: int) -> Measurement:
     """Return the height of the face that matters in percent of the frame, and where it is.
 
-    One person: that of the main face. Several: the smallest of them, and the place of their middle.
+    One person: that of the main face. Several: the smallest of them, and the place of their middle. What is right or
+    left, above or below in a turned picture nobody knows before it stands upright.
     """
+    if _rotation_deg(stills):
+        return not_measured("camera.framing", "turned", "pct")
     seen = [_row(still, expected) for still in stills if _faces(still)]
     value = _median_of(seen, "height_pct")
     if value is None:

@@ -42,7 +42,7 @@ def _support(browser: Mapping[str, Any]) -> Measurement:
     if not isinstance(missing, (list, tuple)):
         return not_measured("browser.support", "step_died")
     names = ", ".join(str(name) for name in missing)
-    value = "missing" if missing else "supported"
+    value = "no_capture" if "getUserMedia" in missing else "missing" if missing else "supported"
     return Measurement("browser.support", value, details={"missing": names or None})
 
 

@@ -8,8 +8,9 @@ played, so -46 is an echo loss of 46 dB (3GPP TS 26.132 section 8.7.1 asks for a
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -37,7 +38,32 @@ REGULARISED: Final = (0.003, 0.03, 0.3, 3.0)
 Little gives a sharp response, much one that stands out of more noise; the sharpest that stands out is taken."""
 SMOOTH_S: Final = 0.001
 STRONG: Final = 5.0
-"""The strongest arrival stands this far (amplitude) over the largest chance one before anything can have arrived."""
+"""Where one digit alone must tell, the strongest arrival stands this far (amplitude) over all before anything can
+have arrived ..."""
+ALONE: Final = 3.0
+"""... and this far over all elsewhere, after it too: a voice or a dog that begins then arrives again and again."""
+BEFORE: Final = 2.0
+ELSEWHERE: Final = 1.5
+"""The same two where all digits agree."""
+AROUND_S: Final = 0.012
+"""Elsewhere is more than this before the strongest arrival, or more than its tail after it, s."""
+AGREE: Final = 2
+"""At least so many digits must each arrive strongest at the same time: only what was played comes back alike."""
+TOGETHER_S: Final = 0.015
+"""All digits within this, s: in a room the strongest arrival may be another reflection for each ..."""
+CLOSE_S: Final = 0.004
+"""... or `AGREE` of them within this: who repeats the digits aloud hits upon one moment twice now and then."""
+ALONE_LEAD_S: Final = 0.15
+ALONE_SHARE: Final = (0.03,)
+COMMON: Final = 2.3
+"""... or all digits' responses, multiplied, stand this far (amplitude) over all elsewhere: what is not played arrives
+at another moment of each, and where one holds nothing the product holds little. One false one of 780 was over it (own
+rooms, tuning part)."""
+COMMON_SHARE: Final = (0.3,)
+"""Regularisation of these responses: of what a canceller leaves, one digit alone holds little but noise."""
+EARLY_S: Final = 0.05
+"""Elsewhere begins this much before the strongest moment here: for 50 ms a room's reflections belong to the direct
+sound (ISO 3382-1, early energy), and any of them may be the strongest one."""
 FIRST: Final = 0.25
 """The first arrival is the earliest with this share of the strongest one's amplitude: the direct way may be weaker."""
 SIDE_LOBE: Final = 1.5
@@ -83,41 +109,99 @@ def echo_of(heard: Samples, played: Samples, delay_ms: float | None = None) -> E
     `heard` should go on for `LONGEST_DELAY_S` after the end of what was played. With `delay_ms` the echo is known to be
     there, and only its level is asked for.
     """
+    known = None if delay_ms is None else round(delay_ms * RATE_HZ / 1000)
+    last: _Look | None = None
+    for last in _looks(heard, played):
+        if (found := last.echo(known)) is not None:
+            return found
+    return last.none() if last else None
+
+
+class _Look:
+    """The response from what was played to what was heard, with one strength of regularisation."""
+
+    def __init__(self, cross: Spectrum, source: Spectrum, weight: NDArray[np.float64], share: float) -> None:
+        self._source, self._weight, self._share = source, weight, share
+        power = weight * np.abs(source) ** 2
+        self._plain = power + share * float(np.sum(power) / np.sum(weight))
+        self._power = power
+        self._response = np.fft.irfft(cross / self._plain)
+        reach = int(LONGEST_DELAY_S * RATE_HZ)
+        self.later, self.before = self._response[:reach], self._response[-reach:]
+        self._after = self._response[: 2 * reach]
+
+    @functools.cached_property
+    def strongest(self) -> int:
+        """The sample of the strongest arrival."""
+        return int(np.argmax(_envelope(self.later)))
+
+    def stands_out(self, over_before: float, over_elsewhere: float) -> bool:
+        """Whether the strongest arrival is this much larger than all before it can arrive, and than all elsewhere."""
+        after = _envelope(self._after)
+        peak = float(after[self.strongest])
+        lead, ring = int(AROUND_S * RATE_HZ), int(TAIL_S * RATE_HZ)
+        elsewhere = np.concatenate([after[: max(0, self.strongest - lead)], after[self.strongest + ring :]])
+        return peak > over_before * float(np.max(_envelope(self.before))) and peak > over_elsewhere * float(
+            np.max(elsewhere)
+        )
+
+    def course(self) -> NDArray[np.float64]:
+        """Return the response's energy over time, from `LONGEST_DELAY_S` before anything can arrive; its mean is 1."""
+        width = int(CLOSE_S * RATE_HZ)
+        energy = np.convolve(np.concatenate([self.before, self._after]) ** 2, np.ones(width) / width, "same")
+        return np.asarray(energy / max(float(np.mean(energy)), 1e-30) + 1e-12)
+
+    def arrival(self) -> int:
+        """Return the sample of the first arrival, which may be weaker than the strongest."""
+        return _first(self.later, self.before, np.fft.irfft(self._power / self._plain), self.strongest)
+
+    def echo(self, known: int | None = None) -> Echo | None:
+        """Return the echo that arrives at the sample `known`, or where it stands out; None where there is none."""
+        if known is None and not self.stands_out(STRONG, ALONE):
+            return None
+        arrival = self.arrival() if known is None else known
+        tail = int((LEAD_S + TAIL_S) * RATE_HZ)
+        start = max(0, arrival - int(LEAD_S * RATE_HZ))
+        energy, chance = self._energy(self._response[start : start + tail]), self._chance(start, tail)
+        if energy < CLEAR * chance:
+            return None
+        return Echo(_db(max(energy - chance, 0.1 * energy) / self._whole), 1000.0 * arrival / RATE_HZ)
+
+    def none(self) -> Echo:
+        """Return that no echo was heard, and what it is under for sure."""
+        tail = int((LEAD_S + TAIL_S) * RATE_HZ)
+        others = [self.before[:tail], self.before[tail : 2 * tail]]
+        others += [self._after[begin : begin + tail] for begin in range(0, len(self._after) - tail, tail)]
+        return Echo(_db(CERTAIN * max(map(self._energy, others)) / self._whole), None)
+
+    def _chance(self, start: int, tail: int) -> float:
+        """Return the energy that a part of the response holds by chance: before anything arrives, and long after."""
+        parts = [self.before[:tail], self.before[tail : 2 * tail]]
+        late = self._response[start + 2 * tail : start + 3 * tail]
+        return max(min(map(self._energy, parts)), self._energy(late))
+
+    @functools.cached_property
+    def _whole(self) -> float:
+        """What a perfect copy of the sound would have come to, so that regularising takes nothing from the level."""
+        return float(np.sum(self._weight * np.abs(self._source * self._power / self._plain) ** 2))
+
+    def _energy(self, part: Samples) -> float:
+        """Return the energy of what was played after it went through `part` of the response."""
+        through = np.fft.rfft(part, 2 * (len(self._source) - 1))
+        return float(np.sum(self._weight * np.abs(through * self._source) ** 2))
+
+
+def _looks(heard: Samples, played: Samples, shares: Sequence[float] = REGULARISED) -> Iterator[_Look]:
+    """Yield the responses, the sharpest first; none where nothing was played."""
     count = min(len(heard), len(played))
-    size = 1 << max(1, (count + int(2 * LONGEST_DELAY_S * RATE_HZ))).bit_length()
+    size = 1 << max(1, (count + int(3 * LONGEST_DELAY_S * RATE_HZ)) - 1).bit_length()
     weight = _band(size)
     source = np.fft.rfft(np.asarray(played[:count], np.float64), size)
     back = np.fft.rfft(np.asarray(heard[:count], np.float64), size)
-    power = weight * np.abs(source) ** 2
-    if count == 0 or not np.sum(power) > 0.0:
-        return None
-    found = Echo(LEAST_DB, None)
-    for share in REGULARISED:
-        found = _echo(weight * np.conj(source) * back, source, weight, share, delay_ms)
-        if found.is_heard:
-            break
-    return found
-
-
-def _echo(cross: Spectrum, source: Spectrum, weight: NDArray[np.float64], share: float, delay_ms: float | None) -> Echo:
-    """Return the echo with one strength of regularisation, from the cross spectrum of what was played and heard."""
-    power = weight * np.abs(source) ** 2
-    plain = power + share * float(np.sum(power) / np.sum(weight))
-    response = np.fft.irfft(cross / plain)
-    reach, tail = int(LONGEST_DELAY_S * RATE_HZ), int((LEAD_S + TAIL_S) * RATE_HZ)
-    later, before = response[:reach], response[-reach:]
-    chance = min(_energy(part, source, weight) for part in (before[:tail], before[tail : 2 * tail]))
-    # What a perfect copy of the sound would have come to, so that regularising takes nothing from the level.
-    whole = float(np.sum(weight * np.abs(source * power / plain) ** 2))
-    known = None if delay_ms is None else round(delay_ms * RATE_HZ / 1000)
-    arrival = _arrival(later, before, np.fft.irfft(power / plain)) if known is None else known
-    if arrival is None:
-        return Echo(_db(CERTAIN * chance / whole), None)
-    start = max(0, arrival - int(LEAD_S * RATE_HZ))
-    energy = _energy(later[start : start + tail], source, weight)
-    if known is not None and energy < CLEAR * chance:
-        return Echo(_db(CERTAIN * chance / whole), None)
-    return Echo(_db(max(energy - chance, 0.1 * energy) / whole), 1000.0 * arrival / RATE_HZ)
+    if count == 0 or not np.sum(weight * np.abs(source) ** 2) > 0.0:
+        return
+    for share in shares:
+        yield _Look(weight * np.conj(source) * back, source, weight, share)
 
 
 def echo_measurement(
@@ -128,31 +212,92 @@ def echo_measurement(
     `starts_ms` says when each digit's onset was played, ms after the first sample of `heard`. An echo canceller learns
     from the first digit, so the level, and whether an echo is ``heard``, are those of the others where there are any;
     ``sounded`` says that the microphone heard any of it at all, and ``first_db`` how loud the first one came back.
+    Where no echo was heard, the value is what it is under for sure.
     """
     starts = finite(starts_ms)
     words = [from_onset(digit) for digit in digits]
     fits = len(starts) == len(words) > 0 and all(0.0 <= start < LONGEST_S * 1000 for start in starts)
     if not fits or not len(heard):
         return not_measured("microphone.echo", "too_few_samples", "db")
-    gain = 10.0 ** (gain_db / 20.0)
     sound = np.asarray(heard[: int(LONGEST_S * RATE_HZ)], np.float64)
-    played = _line(len(sound), words, starts, gain)
     if not np.any(sound):
         return not_measured("microphone.echo", "no_value", "db")
+    trial = _Trial(sound, words, starts, 10.0 ** (gain_db / 20.0))
     second = int(starts[1] * RATE_HZ / 1000) if len(words) > 1 else 0
-    looks = [echo_of(sound, played), echo_of(sound[:second], played[:second])] if second else [echo_of(sound, played)]
-    delay_ms = next((look.delay_ms for look in looks if look and look.is_heard), None)
-    learned = echo_of(sound[second:], played[second:], delay_ms)
-    first = looks[-1]
+    first = trial.first(second or len(sound))
+    delay_ms = trial.delay_ms()
+    learned = trial.learned(second, delay_ms)
     if learned is None or first is None:
         return not_measured("microphone.echo", "too_few_samples", "db")
     details = {
         "heard": learned.is_heard,
-        "sounded": learned.is_heard or delay_ms is not None,
-        "delay_ms": learned.delay_ms if delay_ms is None else delay_ms,
+        "sounded": delay_ms is not None or first.is_heard,
+        "delay_ms": first.delay_ms if delay_ms is None else delay_ms,
         "first_db": first.level_db,
     }
     return Measurement("microphone.echo", learned.level_db, "db", samples=len(words), details=details)
+
+
+class _Trial:
+    """What was heard while the digits were played, and the ways to look at it."""
+
+    def __init__(
+        self, heard: Samples, words: Sequence[NDArray[np.float64]], starts_ms: Sequence[float], gain: float
+    ) -> None:
+        self._heard, self._words = heard, words
+        self._begins = [round(start * RATE_HZ / 1000) for start in starts_ms]
+        self._played = _line(len(heard), words, starts_ms, gain)
+
+    def delay_ms(self) -> float | None:
+        """Return how late the echo comes that the digits agree on, ms; None where they do not."""
+        for look in _looks(self._heard, self._played):
+            if not look.stands_out(BEFORE, ELSEWHERE):
+                continue
+            apart_s = sorted(abs(each - look.strongest) / RATE_HZ for each in self._alone)
+            if apart_s[-1] <= TOGETHER_S or apart_s[min(AGREE, len(apart_s)) - 1] <= CLOSE_S:
+                return 1000.0 * look.arrival() / RATE_HZ
+        return self._common_ms() if len(self._words) > AGREE else None
+
+    def _common_ms(self) -> float | None:
+        """Return when all digits' responses first hold much together, ms; None where no moment stands out."""
+        looks = [look for heard, played in self._each() for look in _looks(heard, played, COMMON_SHARE)]
+        if len(looks) < len(self._words):
+            return None
+        both = np.exp(np.mean([np.log(look.course()) for look in looks], axis=0))
+        reach, early = int(LONGEST_DELAY_S * RATE_HZ), int(EARLY_S * RATE_HZ)
+        strongest = int(np.argmax(both[reach : 2 * reach])) + reach
+        elsewhere = np.concatenate([both[: strongest - early], both[strongest + int(TAIL_S * RATE_HZ) :]])
+        if float(both[strongest]) < COMMON**2 * float(np.max(elsewhere)):
+            return None
+        begin = max(reach, strongest - early)
+        return 1000.0 * (begin - reach + int(np.argmax(both[begin:] > both[strongest] / COMMON))) / RATE_HZ
+
+    def first(self, end: int) -> Echo | None:
+        """Return the echo of the first digit alone, which a canceller that learns leaves."""
+        return echo_of(self._heard[:end], self._played[:end])
+
+    def learned(self, second: int, delay_ms: float | None) -> Echo | None:
+        """Return the echo from the sample `second` on, which comes `delay_ms` late; none is heard without a delay."""
+        if delay_ms is not None:
+            return echo_of(self._heard[second:], self._played[second:], delay_ms)
+        look = next(_looks(self._heard[second:], self._played[second:]), None)
+        return look.none() if look else None
+
+    @functools.cached_property
+    def _alone(self) -> list[int]:
+        """The strongest arrival of each digit, looked for around it as if there were no others."""
+        each = (_looks(heard, played, ALONE_SHARE) for heard, played in self._each())
+        return [look.strongest for looks in each for look in looks]
+
+    def _each(self) -> Iterator[tuple[Samples, Samples]]:
+        """Yield what was heard around each digit, and what was played there of that digit alone."""
+        for begin, word in zip(self._begins, self._words, strict=True):
+            start, end = max(0, begin - int(ALONE_LEAD_S * RATE_HZ)), begin + len(word)
+            heard = self._heard[start : end + int(LONGEST_DELAY_S * RATE_HZ)]
+            played = np.zeros(len(heard))
+            part = self._played[begin:end][: max(0, len(heard) - begin + start)]
+            played[begin - start : begin - start + len(part)] = part
+            yield heard, played
 
 
 def _line(count: int, words: Sequence[NDArray[np.float64]], starts_ms: Sequence[float], gain: float) -> Samples:
@@ -165,19 +310,17 @@ def _line(count: int, words: Sequence[NDArray[np.float64]], starts_ms: Sequence[
     return line
 
 
-def _arrival(later: Samples, before: Samples, copy: Samples) -> int | None:
-    """Return the sample at which the response begins, or None where nothing stands out of chance.
+def _first(later: Samples, before: Samples, copy: Samples, strongest: int) -> int:
+    """Return the sample at which the response begins, at the strongest arrival or before it.
 
     `copy` is the response that a perfect copy would give: voices repeat themselves with their pitch, so the strongest
     arrival has side lobes before it that are no arrivals of their own.
     """
     after, chance = _envelope(later), float(np.max(_envelope(before)))
-    strongest = int(np.argmax(after))
-    if not after[strongest] > STRONG * chance:
-        return None
     lobes = _widest(_envelope(np.roll(copy, strongest)))[: strongest + 1]
     least = float(after[strongest]) * np.minimum(1.0, np.maximum(FIRST, SIDE_LOBE * lobes / lobes[strongest]))
-    begin = int(np.flatnonzero(after[: strongest + 1] >= np.maximum(least, OVER_CHANCE * chance))[0])
+    least = np.minimum(np.maximum(least, OVER_CHANCE * chance), after[strongest])
+    begin = int(np.flatnonzero(after[: strongest + 1] >= least)[0])
     # The rising edge of a smoothed arrival: its own peak is within the smoothing's width.
     width = int(SMOOTH_S * RATE_HZ)
     return begin + int(np.argmax(np.abs(later[begin : begin + width])))
@@ -192,12 +335,6 @@ def _widest(envelope: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the largest value within the smoothing's width of each."""
     width = int(SMOOTH_S * RATE_HZ)
     return np.asarray(np.max([np.roll(envelope, shift) for shift in range(-width, width + 1, 4)], axis=0))
-
-
-def _energy(response: Samples, spectrum: Spectrum, weight: NDArray[np.float64]) -> float:
-    """Return the energy of what was played after it went through `response`."""
-    through = np.fft.rfft(response, 2 * (len(spectrum) - 1))
-    return float(np.sum(weight * np.abs(through * spectrum) ** 2))
 
 
 def _band(size: int) -> NDArray[np.float64]:

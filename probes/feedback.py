@@ -115,3 +115,17 @@ class FeedbackLog:
         """
         covered = [(at, self._arrived[seq % SEQUENCES]) for seq, at in sent.items() if seq % SEQUENCES in self._arrived]
         return [at for at, _ in covered], [arrival for _, arrival in covered]
+
+    def unheard(self, sent: Mapping[int, float]) -> list[int]:
+        """Return for each row of `rows` how many packets, sent since the row before, no feedback covers.
+
+        Those before the first row count with it; those after the last one may still be heard of.
+        """
+        gaps, gap = [], 0
+        for seq in sent:
+            if seq % SEQUENCES in self._arrived:
+                gaps.append(gap)
+                gap = 0
+            else:
+                gap += 1
+        return gaps

@@ -1,7 +1,9 @@
 """Light: luma figures of a picture and of the faces in it. Luma is 8-bit BT.601, 0 to 255. Formulas only, no limits.
 
-The limits live in the profiles. No figure here is meant to judge a face's own brightness: what counts is the
-difference between the face and what is behind it.
+The limits live in the profiles. A face's own brightness is no fault; a face too dark to be seen before a bright
+background is. So backlight rests on two figures: how much brighter the background is, and how dark even the bright
+parts of the face are. Hair, beard, a cloth mask and the shadow side darken the middle of a face, not its bright parts.
+Dark skin does, and there the clothes tell: the light that misses a face misses what is below it too.
 """
 
 from __future__ import annotations
@@ -26,8 +28,14 @@ GAMMA: Final = 2.2
 """Display gamma that takes luma to light, for exposure stops."""
 MIN_SKIN_PX: Final = 30
 """Fewest pixels of skin for figures about a face."""
+BRIGHT_PART: Final = 0.9
+"""Share of the face that is darker than its bright parts; a shine on forehead or glasses takes less than the rest."""
+CLOTHES: Final = (0.15, 1.40, 0.85, 2.20)
+"""Where somebody's clothes are: below the neck and within the shoulders, in widths and heights of the face box."""
 MIN_BACKGROUND_PX: Final = 50
 """Fewest pixels of background for a comparison with the face."""
+REST_SHARE: Final = 0.95
+"""Percentile of the whole frame that stands for the background of a face that fills it."""
 NOISE_BLOCK_PX: Final = 32
 NOISE_LUMA: Final = (16, 235)
 """Blocks darker or brighter than this are clipped and hide their noise."""
@@ -57,22 +65,28 @@ def frame_light(luma: Luma) -> dict[str, float]:
 
 
 def face_light(luma: Luma, face: Face) -> dict[str, float | None]:
-    """Return luma (median of the skin), background_luma (75th percentile around the head), ev_stops and clipped_pct.
+    """Return what the light is on one face and around it: luma is the median of the skin, bright_luma its bright parts.
 
-    ev_stops is how many stops the background is brighter than the face. A face that leaves no background in the
-    frame has nothing behind it that could blind the camera: background_luma and ev_stops are then 0.
+    background_luma, ev_stops, clothes_luma and clipped_pct come with them; all are None where the face is too small.
+    ev_stops is how many stops the background is brighter than the skin. The background is the 75th percentile around
+    the head, or, where the face fills the frame and leaves nothing around it, the 95th of the whole frame.
+    clipped_pct is the burnt-out share of the upper or the lower half, the lesser: a white mask or cap burns out one.
+    clothes_luma is what is bright below the neck, and None where that is not in the picture.
     """
-    skin = _part(luma, face, (0.20, 0.15, 0.80, 0.85)).ravel()
+    skin = _part(luma, face, (0.20, 0.15, 0.80, 0.85))
     if skin.size < MIN_SKIN_PX:
-        return {"luma": None, "background_luma": None, "ev_stops": None, "clipped_pct": None}
-    around = _background(luma, face)
-    skin_luma = _percentile(np.bincount(skin, minlength=256), 0.5)
-    clipped = 100.0 * float(np.count_nonzero(skin >= FACE_CLIPPED_LUMA)) / skin.size
-    if around.size < MIN_BACKGROUND_PX:
-        return {"luma": skin_luma, "background_luma": 0.0, "ev_stops": 0.0, "clipped_pct": clipped}
-    background = _percentile(np.bincount(around, minlength=256), 0.75)
-    stops = float(np.log2(_light(background) / _light(skin_luma)))
-    return {"luma": skin_luma, "background_luma": background, "ev_stops": stops, "clipped_pct": clipped}
+        return dict.fromkeys(("luma", "bright_luma", "clothes_luma", "background_luma", "ev_stops", "clipped_pct"))
+    counts = np.bincount(skin.ravel(), minlength=256)
+    skin_luma = _percentile(counts, 0.5)
+    background = _background_luma(luma, face)
+    return {
+        "luma": skin_luma,
+        "bright_luma": _percentile(counts, BRIGHT_PART),
+        "clothes_luma": _clothes_luma(luma, face),
+        "background_luma": background,
+        "ev_stops": float(np.log2(_light(background) / _light(skin_luma))),
+        "clipped_pct": 100.0 * min(float(np.mean(half >= FACE_CLIPPED_LUMA)) for half in np.array_split(skin, 2)),
+    }
 
 
 def noise_sigma(luma: Luma) -> float | None:
@@ -94,10 +108,20 @@ def noise_sigma(luma: Luma) -> float | None:
     return float(np.percentile(usable, 25) * np.sqrt(np.pi / 2) / 6)
 
 
-def _background(luma: Luma, face: Face) -> Luma:
-    """Return the pixels left of, right of and above the head: three boxes in widths and heights of the face box."""
+def _background_luma(luma: Luma, face: Face) -> float:
+    """Return how bright it is beside and above the head: three boxes in widths and heights of the face box."""
     boxes = ((-1.40, -0.60, -0.35, 0.70), (1.35, -0.60, 2.40, 0.70), (-0.50, -1.20, 1.50, -0.55))
-    return np.concatenate([_part(luma, face, box).ravel() for box in boxes])
+    around = np.concatenate([_part(luma, face, box).ravel() for box in boxes])
+    if around.size < MIN_BACKGROUND_PX:
+        return _percentile(np.bincount(luma.ravel(), minlength=256), REST_SHARE)
+    return _percentile(np.bincount(around, minlength=256), 0.75)
+
+
+def _clothes_luma(luma: Luma, face: Face) -> float | None:
+    clothes = _part(luma, face, CLOTHES)
+    if clothes.size < MIN_SKIN_PX:
+        return None
+    return _percentile(np.bincount(clothes.ravel(), minlength=256), BRIGHT_PART)
 
 
 def _part(luma: Luma, face: Face, box: tuple[float, float, float, float]) -> Luma:

@@ -11,13 +11,15 @@ import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from probes.estimates import mean, pair, quantile
+from probes.hearing import Detector, Hearing
 from probes.measurement import Measurement, Number, not_measured
+from probes.others import OTHERS_S, over_others_db
 from probes.raw_sound import (
     RawFigures,
     clipping_measurement,
@@ -41,17 +43,20 @@ MAX_PCM_BYTES: Final = 32_000
 """Longest piece of sound taken at a time: one second."""
 MAX_WINDOWS: Final = 3750
 """Two minutes; later windows push out the first."""
-SPEECH: Final = 0.5
-"""Windows more probable than this are speech (silero's own default)."""
-STILL_SPEECH: Final = 0.2
-"""Speech goes on until a window is less probable than this: quiet ends of words belong to it. Silero's own default is
-0.35; at 0 dB SNR that misses 2.2 % and this 1.8 %, and no noise is called speech the sooner (tuning part)."""
+SPEECH: Final = 0.25
+"""Windows more probable than this are speech. Silero's own default is 0.5; high voices and whispers stay under it."""
+STILL_SPEECH: Final = 0.15
+"""Speech goes on until a window is less probable than this: quiet ends of words belong to it."""
+CLEAR_WINDOWS: Final = 38
+"""1.2 s of speech since it was asked for: somebody is heard clearly, and the second detector may rest."""
 PAUSE: Final = 0.2
 """Windows less probable than this are pause; what lies between counts as neither."""
 PAUSE_MARGIN: Final = 3
 """Windows (96 ms) next to anything else that a pause loses on either side: breath, echo of the room, late starts."""
 MIN_WINDOWS: Final = 31
 """One second of sound before anything is said about it."""
+NEWEST_PAUSES: Final = 125
+"""4 s of pause windows at most make the noise floor, the newest: a fan that was turned off meanwhile is gone."""
 MIN_SPEECH_WINDOWS: Final = 10
 MIN_PAUSE_WINDOWS: Final = 10
 """A third of a second of speech for a level, and of pause for a noise floor."""
@@ -68,16 +73,10 @@ STEPS: Final = ("silence_start", "silence_end", "speech_start", "speech_end")
 _Details = dict[str, Number | str | bool | None]
 
 
-class Detector(Protocol):
-    """Anything that gives one speech probability per 512 samples at 16 kHz, such as `probes.speech.SpeechDetector`."""
-
-    def feed(self, samples: NDArray[np.float32], /) -> list[float]:
-        """Take samples, return a probability for each window that became full."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Window:
     power: float
+    """Mean power above 80 Hz: neither an offset nor rumble is heard."""
     peak: float
     zeros: int
     probability: float
@@ -90,8 +89,8 @@ class _Window:
 class SoundAnalyser:
     """Follows one stream of sound through the sound step. Holds figures, never sound longer than 300 ms."""
 
-    def __init__(self, detector: Detector) -> None:
-        self._detector = detector
+    def __init__(self, detector: Detector, slowed: Detector | None = None) -> None:
+        self._hearing = Hearing(detector, slowed)
         self._windows: deque[_Window] = deque(maxlen=MAX_WINDOWS)
         self._waiting: NDArray[np.float32] = np.zeros(0, np.float32)
         self._recent: NDArray[np.float32] = np.zeros(0, np.float32)
@@ -100,11 +99,26 @@ class SoundAnalyser:
         self._count = 0
         self._speech_asked_at: int | None = None
         self._quiet = 0
+        self._pauses: deque[_Window] = deque(maxlen=NEWEST_PAUSES)
+        self._dead_pauses: deque[_Window] = deque(maxlen=NEWEST_PAUSES)
+        """Pauses of exact zeros before anything else: a device that has not started yet, or one with a noise gate."""
+        self._has_started = False
+        self._is_silence_asked = False
+        self._silence_speech = 0
+        """Windows of speech in the newest asked silence."""
+        self._silence: deque[float] = deque(maxlen=MAX_WINDOWS)
+        self._asked: deque[float] = deque(maxlen=MAX_WINDOWS)
+        """Power within 300-3400 Hz in the newest asked silence, and while speech was asked for."""
+        self._since_speech = 0
+        self._heard_since = 0
+        """Windows of speech since it was asked for."""
 
     def feed(self, pcm_s16: bytes, t_ms: float) -> dict[str, Any]:
-        """Take little-endian 16-bit mono PCM at 16 kHz, return t_ms, speech_s, level_dbfs, speaking and quiet_s.
+        """Take little-endian 16-bit mono PCM at 16 kHz, return t_ms and the live figures.
 
-        `quiet_s` is how much clear pause there has been so far; the noise floor needs a third of a second of it.
+        They are speech_s, level_dbfs, speaking, quiet_s, pause_s and silence_speech_s.
+        `quiet_s` is how much clear pause there has been so far (the noise floor needs a third of a second of it),
+        `pause_s` the time since the last speech, `silence_speech_s` the speech in the newest asked silence.
 
         Raises ValueError when the bytes are no whole samples or more than a second.
         """
@@ -113,13 +127,35 @@ class SoundAnalyser:
         samples = np.frombuffer(pcm_s16, "<i2").astype(np.float32) / np.float32(32768)
         self._recent = np.concatenate([self._recent, samples])[-LIVE_SAMPLES:]
         self._waiting = np.concatenate([self._waiting, samples])
-        for probability in self._detector.feed(samples):
+        while len(self._waiting) >= WINDOW_SAMPLES:
             window, self._waiting = self._waiting[:WINDOW_SAMPLES], self._waiting[WINDOW_SAMPLES:]
+            probability = self._hearing.probability(window, listen_again=self._is_hard_to_hear())
             self._windows.append(_window(window, probability, self._is_speech(probability)))
-            self._count += 1
-            self._quiet += _is_pause(self._windows, len(self._windows) - 1 - PAUSE_MARGIN)
+            self._follow(self._windows[-1])
         self._hum.feed(samples)
         return {"t_ms": t_ms, **self._live()}
+
+    def _is_hard_to_hear(self) -> bool:
+        """Whether speech was asked for and there was hardly any yet."""
+        return self._speech_asked_at is not None and self._heard_since < CLEAR_WINDOWS
+
+    def _follow(self, window: _Window) -> None:
+        """Count the newest window; whether an earlier one was a pause is known only now."""
+        self._count += 1
+        self._heard_since += self._speech_asked_at is not None and window.speech
+        self._has_started |= window.speech
+        self._since_speech = 0 if window.speech else self._since_speech + 1
+        self._silence_speech += self._is_silence_asked and window.speech
+        if self._is_silence_asked:
+            self._silence.append(window.voice)
+        elif self._speech_asked_at is not None:
+            self._asked.append(window.voice)
+        index = len(self._windows) - 1 - PAUSE_MARGIN
+        if _is_pause(self._windows, index):
+            self._quiet += 1
+            pause = self._windows[index]
+            self._has_started |= pause.zeros < WINDOW_SAMPLES
+            (self._pauses if self._has_started else self._dead_pauses).append(pause)
 
     def _is_speech(self, probability: float) -> bool:
         before = self._windows[-1].speech if self._windows else False
@@ -130,7 +166,12 @@ class SoundAnalyser:
         if step not in STEPS:
             raise ValueError("unknown step of the sound check")
         self._marks[step] = t_ms
-        if step == "speech_start":
+        if step == "silence_start":
+            self._is_silence_asked, self._silence_speech = True, 0
+            self._silence.clear()
+        elif step == "silence_end":
+            self._is_silence_asked = False
+        elif step == "speech_start":
             self._speech_asked_at = self._count
 
     def measurements(self, raw: Mapping[str, Any]) -> list[Measurement]:
@@ -140,36 +181,70 @@ class SoundAnalyser:
         `probes.raw_sound`; it may be empty.
         """
         page = raw_figures(raw)
-        windows = list(self._windows)
-        pauses = _pauses(windows)
-        floor = _floor(pauses)
+        level, speech, noise, bandwidth = self.so_far(page)
+        pauses = self._quiet_windows()
         return [
-            _level_measurement(windows, page, floor),
-            self._speech_measurement(windows, floor),
-            self._noise_measurement(windows, pauses, floor, page),
+            level,
+            speech,
+            noise,
             clipping_measurement(page),
             dropout_measurement(page),
             self._hum_measurement(),
-            _bandwidth_measurement(windows, pauses),
-            equipment_measurement(raw, floor, _speech_to_noise(windows, pauses)),
+            bandwidth,
+            equipment_measurement(raw, _floor(pauses), _speech_to_noise(self._windows, pauses)),
         ]
+
+    def so_far(self, page: RawFigures | None = None) -> list[Measurement]:
+        """Return level, speech, noise and bandwidth of the sound up to now: what can be told while the person speaks.
+
+        Without the page's figures the sound counts as `processed`.
+        """
+        page = page or raw_figures({})
+        windows, pauses = list(self._windows), self._quiet_windows()
+        floor = _floor(pauses)
+        snr_db = _speech_to_noise(windows, pauses)
+        return [
+            _level_measurement(windows, page, floor, snr_db),
+            self._speech_measurement(windows, floor, snr_db),
+            self._noise_measurement(windows, pauses, snr_db, page),
+            _bandwidth_measurement(windows, pauses),
+        ]
+
+    def _quiet_windows(self) -> list[_Window]:
+        """Return the newest windows well inside a pause, without exact zeros at the start where enough others are left.
+
+        Those are a device that has not started yet. Later ones are what a noise gate makes of a room, and others hear
+        it so.
+        """
+        live = list(self._pauses)
+        return live if len(live) >= MIN_PAUSE_WINDOWS else [*self._dead_pauses, *live]
 
     def speech_windows(self) -> list[bool]:
         """Return for each 32 ms whether it was speech."""
         return [window.speech for window in self._windows]
 
-    def _speech_measurement(self, windows: Sequence[_Window], floor: float | None) -> Measurement:
+    def _speech_measurement(self, windows: Sequence[_Window], floor: float | None, snr_db: float | None) -> Measurement:
         """Return the seconds of speech, and what else there was to hear while speech was asked for."""
         if len(windows) < MIN_WINDOWS:
             return not_measured("microphone.speech", "too_few_samples", "s")
         quietest = floor if floor is not None else _dbfs(quantile([window.power for window in windows], 0.1) or 0.0)
+        snr_db = self._over_others(snr_db)
         details: _Details = {
             "listened_s": round(len(windows) * WINDOW_S, 3),
             "floor_dbfs": quietest,
             "rise_db": self._rise_db(windows, quietest),
+            "snr_known": snr_db is not None,
+            "snr_db": snr_db,
+            "silence_speech_s": round(self._silence_speech * WINDOW_S, 3),
             **sound_curve([(_dbfs(window.power), window.speech) for window in windows]),
         }
         return Measurement("microphone.speech", _speech_s(windows), "s", samples=len(windows), details=details)
+
+    def _over_others(self, snr_db: float | None) -> float | None:
+        """Return the signal-to-noise ratio, or that over other voices in the asked silence where it is less."""
+        others = self._silence_speech * WINDOW_S > OTHERS_S
+        over_db = over_others_db(self._silence, self._asked) if others else None
+        return min((one for one in (snr_db, over_db) if one is not None), default=None)
 
     def _rise_db(self, windows: Sequence[_Window], floor: float) -> float:
         """Return how far sound rose over the floor while speech was asked for, dB; 0 where it was not asked for."""
@@ -191,15 +266,16 @@ class SoundAnalyser:
         return Measurement("microphone.hum", hum.prominence_db, "db", samples=self._hum.segments, details=details)
 
     def _noise_measurement(
-        self, windows: Sequence[_Window], pauses: Sequence[_Window], floor: float | None, page: RawFigures
+        self, windows: Sequence[_Window], pauses: Sequence[_Window], snr_db: float | None, page: RawFigures
     ) -> Measurement:
         """Return the noise floor in dBFS, from pauses anywhere in the step, and the distance of speech from it."""
         if len(windows) < MIN_WINDOWS:
             return not_measured("microphone.noise", "too_few_samples", "dbfs")
+        floor = _floor(pauses)
         if floor is None:
             return not_measured("microphone.noise", "no_pause", "dbfs")
         details: _Details = {
-            "snr_db": _speech_to_noise(windows, pauses),
+            "snr_db": snr_db,
             "processed": page.processed,
             "quiet_s": round(len(pauses) * WINDOW_S, 3),
             "asked_silence_s": self._asked_silence_s(),
@@ -219,13 +295,15 @@ class SoundAnalyser:
             "level_dbfs": round(_dbfs(power), 1),
             "speaking": sum(1 for window in last if window.speech) >= needed,
             "quiet_s": round(self._quiet * WINDOW_S, 3),
+            "pause_s": round(self._since_speech * WINDOW_S, 3),
+            "silence_speech_s": round(self._silence_speech * WINDOW_S, 3),
         }
 
 
 def _window(samples: NDArray[np.float32], probability: float, speech: bool) -> _Window:  # noqa: FBT001 - a figure
-    voice, bands = window_bands(samples)
+    power, voice, bands = window_bands(samples)
     return _Window(
-        power=float(np.mean(samples**2)),
+        power=power,
         peak=float(np.max(np.abs(samples))),
         zeros=int(np.count_nonzero(samples == 0)),
         probability=probability,
@@ -235,12 +313,16 @@ def _window(samples: NDArray[np.float32], probability: float, speech: bool) -> _
     )
 
 
-def _level_measurement(windows: Sequence[_Window], page: RawFigures, floor: float | None) -> Measurement:
+def _level_measurement(
+    windows: Sequence[_Window], page: RawFigures, floor: float | None, snr_db: float | None
+) -> Measurement:
     """Return the level of speech alone in dBFS: within 0.1 dB of ITU-T P.56, however long the pauses are."""
     details: _Details = {
         "digital_zero_pct": page.zero_pct if page.blocks else _zero_pct(windows),
         "peak_dbfs": page.peak_dbfs if page.blocks else _peak_dbfs(windows),
         "noise_floor_dbfs": floor,
+        "snr_known": snr_db is not None,
+        "snr_db": snr_db,
         "processed": page.processed,
         "muted": page.muted,
     }
@@ -258,25 +340,17 @@ def _bandwidth_measurement(windows: Sequence[_Window], pauses: Sequence[_Window]
         cause = "no_speech" if len(windows) >= MIN_WINDOWS else "too_few_samples"
         return not_measured("microphone.bandwidth", cause, "hz")
     quiet = [window.bands for window in pauses] if len(pauses) >= MIN_PAUSE_WINDOWS else []
-    value = bandwidth_hz(mean_bands(speech), mean_bands(quiet))
+    value, by_noise = bandwidth_hz(mean_bands(speech), mean_bands(quiet))
     if value is None:
         return not_measured("microphone.bandwidth", "no_speech", "hz")
-    return Measurement("microphone.bandwidth", value, "hz", samples=len(speech))
+    details: _Details = {"noise_reaches_higher": by_noise}
+    return Measurement("microphone.bandwidth", value, "hz", samples=len(speech), details=details)
 
 
 def _is_pause(windows: Sequence[_Window] | deque[_Window], index: int) -> bool:
     """Return whether the window at `index` and those within the margin around it are all quiet."""
     around = range(max(0, index - PAUSE_MARGIN), min(len(windows), index + PAUSE_MARGIN + 1))
     return index >= 0 and all(windows[near].probability < PAUSE for near in around)
-
-
-def _pauses(windows: Sequence[_Window]) -> list[_Window]:
-    """Return the windows well inside a pause, without those of exact zeros where others are left.
-
-    Exact zeros are a device that has not started yet, not a quiet room.
-    """
-    inside = [window for index, window in enumerate(windows) if _is_pause(windows, index)]
-    return [window for window in inside if window.zeros < WINDOW_SAMPLES] or inside
 
 
 def _floor(pauses: Sequence[_Window]) -> float | None:
@@ -291,7 +365,7 @@ def _speech_s(windows: Sequence[_Window] | deque[_Window]) -> float:
     return sum(1 for window in windows if window.speech) * WINDOW_S
 
 
-def _speech_to_noise(windows: Sequence[_Window], pauses: Sequence[_Window]) -> float | None:
+def _speech_to_noise(windows: Sequence[_Window] | deque[_Window], pauses: Sequence[_Window]) -> float | None:
     """Return the signal-to-noise ratio within 300-3400 Hz, dB; the noise under the speech is taken out of it first."""
     voiced = [window.voice for window in windows if window.speech]
     if len(voiced) < MIN_SPEECH_WINDOWS or len(pauses) < MIN_PAUSE_WINDOWS:

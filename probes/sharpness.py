@@ -1,9 +1,10 @@
-"""Sharpness of the face: how much fine drawing there is for each coarse one, in the worse of the two directions.
+"""Sharpness of the face: how much fine drawing there is for each coarse one, in the worst of all directions.
 
 Squared gradients (Tenengrad) of the face at 96 px, smoothed a little, over those of the same face smoothed much. A
 blurred face loses nothing more by the little, so that the figure falls towards 1; light, contrast, skin and what a
-face happens to show fall out of the quotient, noise does to the most part. Taking the worse direction finds motion,
-which blurs along one only. The plain variance of the Laplacian takes noise for detail.
+face happens to show fall out of the quotient, noise does to the most part. Motion blurs along one direction only, any
+one: the least quotient over all directions is the smaller eigenvalue of one structure tensor (Bigun and Granlund 1987)
+against the other. The plain variance of the Laplacian takes noise for detail.
 """
 
 from __future__ import annotations
@@ -47,7 +48,18 @@ def face_sharpness(luma: NDArray[np.uint8], face: Face) -> float | None:
     scaled = cv2.resize(crop, CROP_PX, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     fine, coarse = (cv2.GaussianBlur(scaled.astype(np.float32), (0, 0), sigma) for sigma in (FINE_PX, COARSE_PX))
 
-    def drawing(picture: Any, across: int) -> float:
-        return float(np.mean(np.square(cv2.Sobel(picture, cv2.CV_32F, across, 1 - across))))
+    return _least_quotient(_tensor(fine), _tensor(coarse) + GRADIENT_FLOOR * np.eye(2))
 
-    return min(drawing(fine, way) / (drawing(coarse, way) + GRADIENT_FLOOR) for way in (0, 1))
+
+def _tensor(picture: Any) -> NDArray[np.float64]:
+    """Return the structure tensor: mean products of the gradients across and down, 2 x 2."""
+    import cv2  # noqa: PLC0415 - lazy: never to be loaded by the web process
+
+    across, down = (cv2.Sobel(picture, cv2.CV_32F, way, 1 - way) for way in (1, 0))
+    both = float(np.mean(across * down))
+    return np.array([[float(np.mean(across**2)), both], [both, float(np.mean(down**2))]])
+
+
+def _least_quotient(above: NDArray[np.float64], below: NDArray[np.float64]) -> float:
+    """Return the least of (v above v) / (v below v) over all directions v; `below` is positive definite."""
+    return float(np.min(np.linalg.eigvals(np.linalg.solve(below, above)).real))

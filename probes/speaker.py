@@ -17,7 +17,8 @@ def speaker_measurement(data: Mapping[str, Any], planned: Sequence[Sequence[int]
     """Return speaker.heard: ``digits_right``, ``digits_wrong``, ``nothing`` or ``failed``.
 
     `data` is the final `speaker` sample ``{played, answer, heard, plays}``. With `planned` (the digits of the plan)
-    only those count as played, so a page cannot be right about digits nobody asked it to play.
+    only those count as played, so a page cannot be right about digits nobody asked it to play. Before anything was
+    played nobody can have heard it, or not heard it: then the check is ``not_played``, neither a pass nor a failure.
     """
     answer = data.get("answer")
     if not isinstance(answer, str):
@@ -29,6 +30,8 @@ def speaker_measurement(data: Mapping[str, Any], planned: Sequence[Sequence[int]
     value = _value(answer, data, planned)
     if value is None:
         return not_measured("speaker.heard", "step_died")
+    if count <= 0 and value != "failed":
+        return not_measured("speaker.heard", "not_played")
     return Measurement("speaker.heard", value, samples=1, details={"plays": count})
 
 

@@ -45,6 +45,10 @@ VOICED: Final = slice(320, 1600)
 
 DROP_DB: Final = 40.0
 """A band this far under the middle of the voice (300-3000 Hz) holds no voice that anyone hears."""
+NOISE_BANDS: Final = 3
+"""So many bands of noise above the voice, none further down than `DROP_DB`, show that the link carries them."""
+HEARD_HZ: Final = 80.0
+"""An offset and rumble below this are no noise: no listener's loudspeaker gives them back."""
 OVER_NOISE_DB: Final = 4.0
 """A band holds voice when it is this far over the same band of the pauses."""
 
@@ -52,20 +56,24 @@ Samples = NDArray[np.float32]
 Bands = NDArray[np.float64]
 
 
-def window_bands(window: Samples) -> tuple[float, Bands]:
-    """Return (power within 300-3400 Hz, powers of the 16 bands of 500 Hz) of one window; powers add up to its mean."""
+def window_bands(window: Samples) -> tuple[float, float, Bands]:
+    """Return (power above 80 Hz, power within 300-3400 Hz, powers of the 16 bands of 500 Hz) of one window."""
     shape = _hann(len(window))
     spectrum = np.abs(np.fft.rfft(window * shape)) ** 2 * 2.0 / (len(window) * float(np.sum(shape**2)))
     frequency = np.fft.rfftfreq(len(window), 1.0 / RATE_HZ)
     voice = (frequency >= VOICE_HZ[0]) & (frequency <= VOICE_HZ[1])
     bands = spectrum[: len(window) // 2].reshape(BANDS, -1).sum(axis=1)
-    return float(np.sum(spectrum[voice])), bands
+    return float(np.sum(spectrum[frequency > HEARD_HZ])), float(np.sum(spectrum[voice])), bands
 
 
-def bandwidth_hz(speech: Bands | None, pause: Bands | None) -> float | None:
-    """Return the upper end of the voice in Hz, from the mean band powers of speech and of pauses (None: no pauses)."""
+def bandwidth_hz(speech: Bands | None, pause: Bands | None) -> tuple[float | None, bool]:
+    """Return (upper end of the voice in Hz, whether the pauses' own noise comes through well above it).
+
+    From the mean band powers of speech and of pauses (None: no pauses). What lets noise through up there is no
+    telephone-like link: there the noise hides the voice's upper end.
+    """
     if speech is None:
-        return None
+        return None, False
     noise = pause if pause is not None else np.zeros(BANDS)
     middle = _db(float(np.mean(speech[1:6])))
     voice = [
@@ -74,7 +82,10 @@ def bandwidth_hz(speech: Bands | None, pause: Bands | None) -> float | None:
         if _db(float(speech[index])) > middle - DROP_DB
         and _db(float(speech[index])) > _db(float(noise[index])) + OVER_NOISE_DB
     ]
-    return float((max(voice) + 1) * BAND_HZ) if voice else None
+    if not voice:
+        return None, False
+    above = [band for band in noise[max(voice) + 1 :] if _db(float(band)) > middle - DROP_DB]
+    return float((max(voice) + 1) * BAND_HZ), len(above) >= NOISE_BANDS
 
 
 @dataclass(frozen=True, slots=True)

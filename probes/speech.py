@@ -28,16 +28,14 @@ Samples = NDArray[np.float32]
 class SpeechDetector:
     """Holds the model's memory of one stream of sound; a new stream needs `reset`. Not for use from two threads."""
 
-    def __init__(self) -> None:
-        import onnxruntime  # noqa: PLC0415 - lazy: never to be loaded by the web process
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(str(MODEL), options, providers=["CPUExecutionProvider"])
+    def __init__(self, session: Any = None) -> None:
+        self._session = session or _session()
         self._rate = np.array(SAMPLE_RATE_HZ, np.int64)
         self.reset()
+
+    def twin(self) -> SpeechDetector:
+        """Return a detector for another stream, with the same weights in memory."""
+        return SpeechDetector(self._session)
 
     def reset(self) -> None:
         """Forget the stream so far."""
@@ -62,3 +60,13 @@ class SpeechDetector:
         self._state = found[1]
         self._context = window[-CONTEXT_SAMPLES:].copy()
         return float(found[0][0, 0])
+
+
+def _session() -> Any:
+    import onnxruntime  # noqa: PLC0415 - lazy: never to be loaded by the web process
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(MODEL), options, providers=["CPUExecutionProvider"])

@@ -12,7 +12,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import Final, Literal
 
 from probes.estimates import Z95, median, quantile
@@ -20,8 +21,8 @@ from probes.loss import runs_of_loss
 
 __all__ = ["Quiet", "State", "TrialFigures", "decide", "examine", "packet_bytes", "quiet_line"]
 
-State = Literal["open", "carried", "short"]
-"""``short``: the line carries less than the rate."""
+State = Literal["open", "carried", "short", "blind"]
+"""``short``: the line carries less than the rate. ``blind``: too little was heard of what arrived to say either."""
 
 MAX_WIRE_BYTES: Final = 1170
 """With all heads below every usual MTU, also through TURN and over IPv6."""
@@ -30,6 +31,8 @@ LEAST_PER_S: Final = 100.0
 """Packets a second at the least, so that a queue is seen within a tenth of a second at any rate."""
 CARRIED_S: Final = 3.0
 """How long a rate must hold. A token bucket of 128 kB hides 1.4 of 1.9 Mbit/s for 2.2 s."""
+LEAST_SPAN_MS: Final = 1e-3
+"""No clock of a browser or of ours tells times that lie closer together; nothing is a rate over less."""
 STANDING_MS: Final = 35.0
 """A queue that never falls below this is no jitter."""
 SHALLOW_MS: Final = 6.0
@@ -61,6 +64,11 @@ LONGEST_SHORT_S: Final = 1.4
 TOLERATED: Final = ((2800.0, 0.08), (1800.0, 0.1), (1000.0, 0.2))
 """After so many ms, this share of packets lost beyond what the quiet line loses: the rate was not carried, whatever the
 queue looked like. Some queues hold not one packet; a burst of Wi-Fi loss is over by then."""
+SEEN: Final = 0.5
+"""Share of the packets whose fate must be known before a rate counts as carried: feedback comes back over the other
+direction, and is lost there where that one is full."""
+AT_REST: Final = 0.2
+"""More than this is never taken for a line's usual loss: one that a hundred small packets a second fill is thin."""
 SILENT_S: Final = 1.5
 """Nothing has arrived for so long: nothing will."""
 BIN_MS: Final = 100.0
@@ -104,6 +112,10 @@ class TrialFigures:
     """95th percentile of the delay over the trial's least one."""
     queue_ms: float
     """The deepest standing queue: the largest of the least extra delays of each tenth of a second."""
+    unknown: int = 0
+    """Packets between those known of which nothing was heard: the feedback about them was lost."""
+    is_queued: bool = False
+    """Whether a queue stood at the end, long enough for `capacity_mbps` or not."""
 
     @property
     def carried_mbps(self) -> float:
@@ -123,40 +135,50 @@ def examine(
     wire_bytes: float,
     *,
     quiet: Quiet = Quiet(),
+    unheard: Sequence[int] = (),
 ) -> TrialFigures | None:
-    """Return the figures of a trial, or None before two packets arrived.
+    """Return the figures of a trial, or None before two packets arrived one after the other.
 
     `sent_ms` and `arrived_ms` (None: lost) are those packets, in the order of sending, whose fate is known; each by
-    its own side's clock. `quiet` says how the same line is without load (`quiet_line`).
+    its own side's clock. `quiet` says how the same line is without load (`quiet_line`). `unheard` says for each of
+    them how many packets of unknown fate were sent since the one before; empty where all are known. No rate is taken
+    across such a gap: what arrived in it was not counted.
     """
-    pairs = [(sent, arrived) for sent, arrived in zip(sent_ms, arrived_ms, strict=True) if arrived is not None]
-    span_ms = pairs[-1][1] - pairs[0][1] if len(pairs) > 1 else 0.0
-    if span_ms <= 0:
+    gaps = unheard or [0] * len(sent_ms)
+    pairs, part = [], 0
+    for sent, arrived, gap in zip(sent_ms, arrived_ms, gaps, strict=True):
+        part += gap > 0
+        if arrived is not None:
+            pairs.append((sent, arrived, part))
+    everything = _parts([(arrived, part) for _, arrived, part in pairs])
+    if _span_ms(everything) <= 0:
         return None
     elapsed_ms = sent_ms[-1] - sent_ms[0]
-    least = min(arrived - sent for sent, arrived in pairs)
-    extra = [(sent, arrived, arrived - sent - least) for sent, arrived in pairs]
+    least = min(arrived - sent for sent, arrived, _ in pairs)
+    extra = [(sent, arrived, arrived - sent - least, part) for sent, arrived, part in pairs]
     floors = _floors(extra)
-    queue_end = min(delay for _, arrived, delay in extra if arrived >= extra[-1][1] - 1.5 * BIN_MS)
+    queue_end = min(delay for _, arrived, delay, _ in extra if arrived >= extra[-1][1] - 1.5 * BIN_MS)
     lost = len(sent_ms) - len(pairs)
-    excess = lost / len(sent_ms) - quiet.lost
+    excess = lost / len(sent_ms) - min(quiet.lost, AT_REST)
     if excess > _tolerated(elapsed_ms) and runs_of_loss([arrived is None for arrived in arrived_ms]) >= MIN_SPREAD:
-        busy = [arrived for _, arrived in pairs]
+        busy = everything
     else:
         busy = _busy(extra, floors, quiet, queue_end, is_full=_is_full(sent_ms, arrived_ms, least, quiet))
     capacity, low, high = _rate(busy, wire_bytes)
     return TrialFigures(
         asked_mbps=asked_mbps,
-        offered_mbps=_mbps(len(sent_ms) - 1, wire_bytes, elapsed_ms),
-        arrived_mbps=_mbps(len(pairs) - 1, wire_bytes, span_ms),
+        offered_mbps=_mbps(len(sent_ms) + sum(gaps) - 1, wire_bytes, elapsed_ms),
+        arrived_mbps=_mbps(_steps(everything), wire_bytes, _span_ms(everything)),
         capacity_mbps=capacity,
         low_mbps=low,
         high_mbps=high,
         known=len(sent_ms),
+        unknown=sum(gaps),
         lost=lost,
         elapsed_ms=elapsed_ms,
-        extra_p95_ms=quantile([delay for _, _, delay in extra], 0.95) or 0.0,
+        extra_p95_ms=quantile([delay for _, _, delay, _ in extra], 0.95) or 0.0,
         queue_ms=max((floor for _, floor in floors), default=0.0),
+        is_queued=bool(busy),
     )
 
 
@@ -179,8 +201,10 @@ def decide(
         hopeless = figures.high_mbps < HOPELESS * need_mbps and half <= 2 * PRECISE * figures.capacity_mbps
         return "short" if known_well or hopeless or elapsed_s >= LONGEST_SHORT_S else "open"
     if elapsed_s < carried_s * NEARLY:
-        return "short" if since_start_s > carried_s + SILENT_S else "open"
-    return "carried"
+        late = since_start_s > carried_s + SILENT_S
+        return "open" if not late else "blind" if figures.unknown else "short"
+    unseen = figures.known < SEEN * (figures.known + figures.unknown)
+    return "blind" if unseen or (figures.unknown and figures.is_queued) else "carried"
 
 
 def quiet_line(sent_ms: Sequence[float], arrived_ms: Sequence[float | None]) -> Quiet:
@@ -189,10 +213,10 @@ def quiet_line(sent_ms: Sequence[float], arrived_ms: Sequence[float | None]) -> 
     if not pairs:
         return Quiet()
     least = min(arrived - sent for sent, arrived in pairs)
-    extra = [(sent, arrived, arrived - sent - least) for sent, arrived in pairs]
+    extra = [(sent, arrived, arrived - sent - least, 0) for sent, arrived in pairs]
     return Quiet(
         floor_ms=median([floor for _, floor in _floors(extra)]) or 0.0,
-        usual_ms=median([delay for _, _, delay in extra]) or 0.0,
+        usual_ms=median([delay for _, _, delay, _ in extra]) or 0.0,
         lost=1.0 - len(pairs) / len(sent_ms),
     )
 
@@ -201,14 +225,16 @@ def _tolerated(elapsed_ms: float) -> float:
     return next((share for after_ms, share in TOLERATED if elapsed_ms >= after_ms), 1.0)
 
 
-_Extra = tuple[float, float, float]
-"""Sent, arrived and extra delay, ms."""
+_Extra = tuple[float, float, float, int]
+"""Sent, arrived and extra delay, ms, and the part of the trial: a new one begins where feedback was lost."""
+_Parts = Sequence[Sequence[float]]
+"""Arrivals, ms, of each part of which every packet's fate is known."""
 
 
 def _floors(extra: Sequence[_Extra]) -> list[tuple[float, float]]:
     """Return (start by the sender's clock, least extra delay) of each tenth of a second with packets, ms."""
     floors: dict[int, float] = {}
-    for sent, _, delay in extra:
+    for sent, _, delay, _ in extra:
         index = int((sent - extra[0][0]) // BIN_MS)
         floors[index] = min(floors.get(index, math.inf), delay)
     return [(extra[0][0] + index * BIN_MS, floor) for index, floor in sorted(floors.items())]
@@ -244,10 +270,10 @@ def _busy(
     queue_end: float,
     *,
     is_full: bool,
-) -> list[float]:
-    """Return the arrivals of the last busy period, ms, where a queue stands at the end; else nothing."""
+) -> _Parts:
+    """Return the arrivals of the last busy period where a queue stands at the end; else nothing."""
     if is_full:
-        return [arrived for sent, arrived, _ in extra if sent >= extra[-1][0] - RECENT_MS]
+        return _parts([(arrived, part) for sent, arrived, _, part in extra if sent >= extra[-1][0] - RECENT_MS])
     if queue_end < STANDING_MS + quiet.floor_ms:
         return []
     start = floors[-1][0]
@@ -255,15 +281,30 @@ def _busy(
         if floor < STANDING_MS / 3 + quiet.floor_ms:
             break
         start = begins
-    return [arrived for sent, arrived, _ in extra if sent >= start]
+    return _parts([(arrived, part) for sent, arrived, _, part in extra if sent >= start])
 
 
-def _rate(arrivals: Sequence[float], wire_bytes: float) -> tuple[float | None, float | None, float | None]:
+def _parts(arrivals: Sequence[tuple[float, int]]) -> _Parts:
+    return [[arrived for arrived, _ in rows] for _, rows in groupby(arrivals, key=itemgetter(1))]
+
+
+def _steps(parts: _Parts) -> int:
+    """Return how many packets arrived in the time that `_span_ms` says."""
+    return sum(len(part) - 1 for part in parts)
+
+
+def _span_ms(parts: _Parts) -> float:
+    """Return the time between the first and the last arrival of each part, together."""
+    return math.fsum(part[-1] - part[0] for part in parts)
+
+
+def _rate(parts: _Parts, wire_bytes: float) -> tuple[float | None, float | None, float | None]:
     """Return the rate of the busy period with its 95 % interval, Mbit/s, or three None while it is too short."""
-    if len(arrivals) < MIN_BUSY_PACKETS or arrivals[-1] - arrivals[0] < MIN_BUSY_MS:
+    steps, span_ms = _steps(parts), _span_ms(parts)
+    if steps < MIN_BUSY_PACKETS - 1 or span_ms < MIN_BUSY_MS:
         return None, None, None
-    rate = _mbps(len(arrivals) - 1, wire_bytes, arrivals[-1] - arrivals[0])
-    bins = _bin_rates(arrivals, wire_bytes)
+    rate = _mbps(steps, wire_bytes, span_ms)
+    bins = [one for part in parts for one in _bin_rates(part, wire_bytes)]
     if len(bins) < MIN_BINS:
         return rate, rate * (1 - UNSURE), rate * (1 + UNSURE)
     mean = math.fsum(bins) / len(bins)
@@ -285,4 +326,4 @@ def _bin_rates(arrivals: Sequence[float], wire_bytes: float) -> list[float]:
 
 
 def _mbps(packets: int, wire_bytes: float, span_ms: float) -> float:
-    return packets * wire_bytes * 8.0 / 1000.0 / span_ms if span_ms > 0 else 0.0
+    return packets * wire_bytes * 8.0 / 1000.0 / span_ms if span_ms >= LEAST_SPAN_MS else 0.0

@@ -7,14 +7,14 @@ import asyncio
 import csv
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from readiness import __version__
-from readiness.errors import SettingError
+from readiness.errors import InputError, SettingError
 from readiness.settings import SETTINGS, Settings, load_settings
 from reports.profile import profile_names
 
@@ -25,9 +25,37 @@ OFFICES = (
     ("organiser", "organiser-link", "a link to the pages of planning", 365),
     ("api", "api-token", "a token for a program that plans", 365),
 )
+VOICE_FAULTS = {
+    "missing": "is missing; record this digit and save it as MP3 under this name",
+    "unreadable": "holds no sound that can be read; save it as MP3",
+    "not_mp3": "is {codec}, not MP3; save it as MP3",
+    "not_mono": "has {channels} channels; save it as mono",
+    "low_rate": "has a sample rate of {rate} Hz; record it with at least {limit} Hz",
+    "too_heavy": "weighs {bytes} bytes, the most is {limit}; save it as mono MP3 with 32 kbit/s",
+    "too_short": "lasts {seconds:.2f} s, the shortest is {limit:g} s; record the word again, with a little silence",
+    "too_long": "lasts {seconds:.2f} s, the longest is {limit:g} s; cut the silence off at both ends",
+    "silent": "is nearly silent; record it again, nearer to the microphone",
+    "clipped": "is clipped; record it again at a lower level, a limiter afterwards does not mend it",
+    "too_quiet": "is at {level:.1f} dBFS, not {limit:g}; make it {off:.1f} dB louder",
+    "too_loud": "is at {level:.1f} dBFS, not {limit:g}; make it {off:.1f} dB quieter",
+    "begins_with_sound": "begins with sound; leave 40 ms of silence there and fade the word over 20 ms",
+    "ends_with_sound": "ends with sound; leave 40 ms of silence there and fade the word over 20 ms",
+    "repeated": "holds the same sound as {other}; record this digit",
+}
+"""What is wrong with a recording, and what to do about it."""
 EXIT_SETTING = 2
+EXIT_USAGE = 2
 MOST_DAYS = 10_000
 """Enough to say that it is too many; more would not be a time at all."""
+SHOWN_EVERYWHERE = frozenset({"data_dir", "database_url", "public_url"})
+"""Settings that every command's help shows: where the data is, and what links begin with. `serve` shows them all."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line, as the settings do, instead of listing every option first."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_USAGE, f"{self.prog.split()[0]}: {message}; see `{self.prog} --help`\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser; its settings come from the one table."""
-    top = argparse.ArgumentParser(prog="readiness", description="Technical readiness tests before video meetings.")
+    top = _Parser(prog="readiness", description="Technical readiness tests before video meetings.")
     top.add_argument("--version", action="version", version=f"readiness {__version__}")
     commands = top.add_subparsers(title="commands", required=True, metavar="command")
 
@@ -88,9 +116,13 @@ def parser() -> argparse.ArgumentParser:
     meeting.add_argument("--join-link", default="", help="the meeting's own address")
 
     made = [_office_parser(commands, *one) for one in OFFICES]
-    made += _meetings_parsers(commands)
-    for command in (serve, organisation, meeting, *made):
-        _add_settings(command)
+    made += [*_meetings_parsers(commands), _add_voices(commands)]
+    key = commands.add_parser("key", help="show which key this machine and the database have")
+    key.add_argument("--replace", action="store_true", help="keep this machine's key: what the lost one sealed is gone")
+    key.set_defaults(run=_key)
+    _add_settings(serve, shown={setting.name for setting in SETTINGS})
+    for command in (organisation, meeting, key, *made):
+        _add_settings(command, shown=SHOWN_EVERYWHERE)
     return top
 
 
@@ -137,11 +169,40 @@ def _meetings_parsers(commands: Any) -> list[argparse.ArgumentParser]:
     return every
 
 
-def _add_settings(command: argparse.ArgumentParser) -> None:
-    group = command.add_argument_group("settings", "each is also a variable; NAME_FILE reads a secret from a file")
+def _add_voices(commands: Any) -> argparse.ArgumentParser:
+    voices = commands.add_parser("voices", help="judge recordings of the spoken digits of your own")
+    actions = voices.add_subparsers(title="commands", required=True, metavar="command")
+    check: argparse.ArgumentParser = actions.add_parser("check", help="say what is wrong with each recording")
+    check.add_argument("folder", type=Path, help="folder with nb, nn or en, or with folders named as organisations")
+    check.set_defaults(run=_voices_check)
+    return check
+
+
+def _voices_check(_settings: Settings, options: argparse.Namespace) -> int:
+    from readiness.media.voices import faults_of_set, sets_below  # noqa: PLC0415 - loads the media library
+
+    sets = sets_below(options.folder)
+    if not sets:
+        print(f"{options.folder}: no folder named nb, nn or en, with 0.mp3 to 9.mp3", file=sys.stderr)  # noqa: T201
+    faults = {each: faults_of_set(each) for each in sets}
+    for each, found in faults.items():
+        for fault in found:
+            _print(f"{each / fault.file} {VOICE_FAULTS[fault.code].format_map(fault.values)}")
+        if not found:
+            _print(f"{each} is fine: ten digits")
+    return int(not sets or any(faults.values()))
+
+
+def _add_settings(command: argparse.ArgumentParser, *, shown: Collection[str]) -> None:
+    """Take every setting as a flag; the help lists those in `shown` only."""
+    more = "" if len(shown) == len(SETTINGS) else "; `readiness serve --help` lists them all"
+    group = command.add_argument_group(
+        "settings", f"each is also a variable; NAME_FILE reads a secret from a file{more}"
+    )
     for setting in SETTINGS:
         default = f" [{setting.default}]" if setting.default else ""
         text = f"{setting.help}{default} ({setting.variable})".replace("%", "%%")
+        text = text if setting.name in shown else argparse.SUPPRESS
         group.add_argument(setting.flag, dest=setting.name, default=None, metavar="VALUE", help=text)
 
 
@@ -154,7 +215,9 @@ def _serve(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _organisation(settings: Settings, options: argparse.Namespace) -> int:
-    from readiness.meetings.manage import own_texts, set_organisation  # noqa: PLC0415 - keeps --help quick
+    from readiness.meetings.gsm import carried, foreign  # noqa: PLC0415 - keeps --help quick
+    from readiness.meetings.manage import own_texts, set_organisation  # noqa: PLC0415
+    from readiness.meetings.typed import one_line  # noqa: PLC0415
     from reports.store.records import Organisation  # noqa: PLC0415
 
     languages = tuple(part.strip() for part in options.languages.split(",") if part.strip())
@@ -162,8 +225,8 @@ def _organisation(settings: Settings, options: argparse.Namespace) -> int:
     record = Organisation(
         id=options.slug,
         slug=options.slug,
-        name=options.name,
-        support_phone=options.support_phone,
+        name=one_line(options.name),
+        support_phone=one_line(options.support_phone),
         support_hours=options.support_hours,
         languages=languages,
         time_zone=options.time_zone,
@@ -171,14 +234,31 @@ def _organisation(settings: Settings, options: argparse.Namespace) -> int:
         texts=own_texts({"checklist": options.checklist, "emergency": options.emergency}),
     )
     asyncio.run(set_organisation(settings, record))
+    _print(f"saved {record.slug} in {settings.database_shown}")
+    if strange := foreign(record.name):
+        note = f"SMS carry no {strange!r}: with this name each takes up to twice as many parts, so keep it short"
+        print(f"readiness: --name: {note}", file=sys.stderr)  # noqa: T201 - this is the command's output
+    elif carried(record.name) != record.name:
+        _print(f"in SMS it is written {carried(record.name)!r}")
     return 0
+
+
+def _key(settings: Settings, options: argparse.Namespace) -> int:
+    from readiness.meetings.manage import show_key  # noqa: PLC0415 - keeps --help quick
+
+    own, stored = asyncio.run(show_key(settings, replace_it=options.replace))
+    _print(f"this machine  {own}")
+    _print(f"the database  {stored or 'none yet'}")
+    return int(stored not in {own, ""})
 
 
 def _meeting(settings: Settings, options: argparse.Namespace) -> int:
     from readiness.meetings.manage import make_meeting  # noqa: PLC0415 - keeps --help quick
     from readiness.meetings.plan import HostPlan  # noqa: PLC0415
 
-    people = [tuple(part.partition(":")[::2]) for part in options.people.split(",") if part]
+    people = [
+        tuple(one.strip() for one in part.partition(":")[::2]) for part in options.people.split(",") if part.strip()
+    ]
     links = asyncio.run(
         make_meeting(
             settings,
@@ -211,8 +291,8 @@ def _office(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _list(settings: Settings, options: argparse.Namespace) -> int:
-    from readiness.meetings.importing import guarded  # noqa: PLC0415 - keeps --help quick
     from readiness.meetings.manage import list_meetings  # noqa: PLC0415
+    from readiness.meetings.tables import guarded  # noqa: PLC0415 - keeps --help quick
 
     days = max(1, min(options.days, MOST_DAYS))
     found = asyncio.run(list_meetings(settings, organisation=options.organisation, days=days))
@@ -289,18 +369,23 @@ def _import(settings: Settings, options: argparse.Namespace) -> int:
             invite=options.invite,
         )
     )
-    for one in done.bad:
-        column = f"{one.column}: " if one.column else ""
-        print(f"row {one.row}: {column}{describe(one.reason)}", file=sys.stderr)  # noqa: T201
+    for one in (*done.bad, *done.notes):
+        where = ": ".join(filter(None, (f"row {one.row}", one.column, one.found, describe(one.reason))))
+        print(where, file=sys.stderr)  # noqa: T201
     _print(f"made {len(done.made)}, changed {len(done.changed)}, bad rows {len(done.bad)}")
     return int(bool(done.bad))
 
 
 def _starts(typed: str) -> datetime:
+    """Read a time with its time of day; a date alone would be midnight, which nobody meant."""
+    from readiness.meetings.typed import read_start  # noqa: PLC0415 - keeps --help quick
+
     try:
-        return datetime.fromisoformat(typed)
-    except ValueError:
-        raise SettingError(f"--starts: {typed!r} is no time; write it as 2026-12-01T10:00") from None
+        return read_start(typed)
+    except InputError as error:
+        said = {"meeting.no_clock": "has no time of day", "meeting.no_such_time": "is a time that no calendar has"}
+        why = said.get(error.code, "is no time")
+        raise SettingError(f"--starts: {typed!r} {why}; write it as 2026-12-01T10:00") from None
 
 
 def _print(line: str) -> None:
@@ -310,5 +395,5 @@ def _print(line: str) -> None:
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         raise SettingError(f"--time-zone: there is no zone {name!r}; an example is Europe/Oslo") from None

@@ -11,20 +11,54 @@ import json
 import logging
 import re
 import sys
+import threading
+import time
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ["log_event", "request_id", "set_up_logging"]
+__all__ = ["RepeatFilter", "log_event", "request_id", "set_up_logging"]
 
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="")
 MAX_VALUE_CHARS = 300
+MOST_ALIKE, ALIKE_S = 60, 60.0
+"""Lines of one event in a minute."""
+MOST_EVENTS = 1000
+"""Events that are kept count of; their names are ours, so there are fewer."""
 _REDACT = (
     re.compile(r"\b[A-Za-z0-9_-]{40,}\b"),  # tokens and cookies
     re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b"),  # IPv4 addresses
     re.compile(r"(?<![\w-])\+?\d[\d ]{6,14}\d\b"),  # phone numbers and national ids
     re.compile(r"(?i)ice-(?:pwd|ufrag):\S+"),
 )
+
+
+class RepeatFilter(logging.Filter):
+    """Lets `MOST_ALIKE` lines of one event through a minute; the next one after it says how many more there were.
+
+    Whoever can make the server log the same line over and over can't fill the disk with it.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._seen: dict[tuple[str, int, str], tuple[float, int]] = {}
+        self._lock = threading.Lock()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the line is written."""
+        now, key = self._clock(), (record.name, record.levelno, str(record.msg))
+        with self._lock:
+            began, count = self._seen.get(key, (now, 0))
+            if now - began >= ALIKE_S:
+                if count > MOST_ALIKE:
+                    record.values = getattr(record, "values", {}) | {"left_out_before": count - MOST_ALIKE}
+                began, count = now, 0
+            if key not in self._seen and len(self._seen) >= MOST_EVENTS:
+                self._seen.clear()
+            self._seen[key] = (began, count + 1)
+            return count < MOST_ALIKE
 
 
 class _JsonFormatter(logging.Formatter):
@@ -67,6 +101,7 @@ def set_up_logging(level: str) -> None:
     """Send everything through the JSON formatter. Libraries speak from warning upward."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter())
+    handler.addFilter(RepeatFilter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
-import json
 import os
 import re
 import sys
@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from readiness import outgoing
 from readiness.errors import SettingError
+from readiness.kubernetes import is_injected
 
 __all__ = ["SETTINGS", "MediaAddress", "Network", "Secret", "Setting", "Settings", "load_settings", "prepare_folder"]
 
@@ -26,6 +28,7 @@ HIGHEST_PORT = 65535
 FIRST_FREE_PORT = 1024
 MOST_WORKERS = 64
 MOST_TESTS = 1000
+DEFAULT_SMS_BODY = '{"to": "{to}", "text": "{text}"}'
 MIN_PORT_RANGE = 4
 """A self-test takes one port for each address; fewer than this can't even hold the warm workers."""
 
@@ -170,52 +173,6 @@ def _speedtest(text: str) -> str:
     return text
 
 
-def _smtp_url(text: str) -> Secret:
-    """Check the address of a mail server; the text may hold a password and never stands in the error."""
-    try:
-        parts = urlsplit(text)
-        known = parts.scheme in {"smtp", "smtps"} and bool(parts.hostname) and parts.query in {"", "starttls"}
-        known = known and not parts.path.strip("/") and (parts.port is None or parts.port > 0)
-    except ValueError:
-        known = False
-    if text and not known:
-        raise ValueError("smtp[s]://user:password@host:port, with ?starttls where TLS is a must")
-    return Secret(text)
-
-
-def _mail_from(text: str) -> str:
-    if text and not re.fullmatch(r"[^\s@<>\"]+@[^\s@<>\"]+\.[^\s@<>\"]+", text):
-        raise ValueError("an address such as video@hospital.example, without a name")
-    return text
-
-
-def _sms_url(text: str) -> Secret:
-    if text and not re.match(r"^https?://[^/\s]+", text):
-        raise ValueError("https://gateway.example/send; {to} and {text} may stand in its query")
-    return Secret(text)
-
-
-def _sms_method(text: str) -> str:
-    if text not in {"GET", "POST", "PUT"}:
-        raise ValueError("GET, POST or PUT")
-    return text
-
-
-def _sms_body(text: str) -> str:
-    if text and ("{to}" not in text or "{text}" not in text):
-        raise ValueError("a JSON object or a form in which {to} and {text} stand")
-    if text.lstrip().startswith("{"):
-        json.loads(text)  # its error is a ValueError that says where
-    return text
-
-
-def _headers(text: str) -> Secret:
-    for line in filter(str.strip, text.splitlines()):
-        if not re.fullmatch(r"[A-Za-z0-9-]+:[ \t]*[\x20-\x7e]+", line):
-            raise ValueError("one header a line, such as Authorization: Bearer secret")
-    return Secret(text)
-
-
 def _log_level(text: str) -> str:
     if text not in {"debug", "info", "warning", "error"}:
         raise ValueError("debug, info, warning or error")
@@ -244,17 +201,46 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("secret_key", Secret, "", "key for phone numbers at rest; empty: made in the data folder", secret=True),
     Setting("tls_cert", _optional_path, "", "certificate chain (PEM) for a direct start with TLS"),
     Setting("tls_key", _optional_path, "", "private key (PEM) for a direct start with TLS"),
-    Setting("smtp_url", _smtp_url, "", "mail server, smtp[s]://user:password@host:port[?starttls]", secret=True),
-    Setting("mail_from", _mail_from, "", "address that mail comes from; needed with a mail server"),
-    Setting("sms_url", _sms_url, "", "address of the SMS gateway; {to} and {text} may stand in its query", secret=True),
-    Setting("sms_method", _sms_method, "POST", "how the SMS gateway is asked: GET, POST or PUT"),
+    Setting(
+        "smtp_url",
+        lambda text: Secret(outgoing.smtp_url(text)),
+        "",
+        "mail server, smtp[s]://user:password@host:port[?starttls]",
+        secret=True,
+    ),
+    Setting("mail_from", outgoing.mail_from, "", "address that mail comes from; needed with a mail server"),
+    Setting("mail_ca", outgoing.authorities, "", "certificates (PEM) of your own authority, for the mail server"),
+    Setting(
+        "sms_url",
+        lambda text: Secret(outgoing.sms_url(text)),
+        "",
+        "address of the SMS gateway; {to} and {text} may stand in its query",
+        secret=True,
+    ),
+    Setting("sms_method", outgoing.sms_method, "POST", "how the SMS gateway is asked: GET, POST or PUT"),
     Setting(
         "sms_body",
-        _sms_body,
-        '{"to": "{to}", "text": "{text}"}',
-        "what the SMS gateway is sent: a JSON object, or a form such as to={to}&text={text}",
+        str,
+        DEFAULT_SMS_BODY,
+        "what the SMS gateway is sent: JSON, XML, or a form such as to={to}&text={text}",
     ),
-    Setting("sms_headers", _headers, "", "headers for the SMS gateway, one a line, such as its key", secret=True),
+    Setting(
+        "sms_headers",
+        lambda text: Secret(outgoing.header_lines(text)),
+        "",
+        "headers for the SMS gateway, one a line, such as its key",
+        secret=True,
+    ),
+    Setting(
+        "sms_success", outgoing.pattern, "", "what the gateway's answer must match (regular expression); empty: any"
+    ),
+    Setting("sms_ca", outgoing.authorities, "", "certificates (PEM) of your own authority, for the SMS gateway"),
+    Setting(
+        "voices_dir",
+        _optional_path,
+        "",
+        "folder with recordings of the spoken digits of your own; `readiness voices check` judges them",
+    ),
     Setting("log_level", _log_level, "info", "debug, info, warning or error"),
 )
 
@@ -281,16 +267,33 @@ class Settings:
     tls_key: Path | None
     smtp_url: Secret
     mail_from: str
+    mail_ca: Path | None
     sms_url: Secret
     sms_method: str
     sms_body: str
     sms_headers: Secret
+    sms_success: str
+    sms_ca: Path | None
+    voices_dir: Path | None
     log_level: str
 
     @property
     def database(self) -> str:
         """The database's URL; the embedded one where none was given."""
-        return self.database_url.reveal() or f"sqlite:///{self.data_dir / 'readiness.sqlite3'}"
+        return self.database_url.reveal() or f"sqlite:///{self.embedded_file}"
+
+    @property
+    def embedded_file(self) -> Path:
+        """The file of the embedded database."""
+        return self.data_dir / "readiness.sqlite3"
+
+    @property
+    def database_shown(self) -> str:
+        """Where the database is, without user and password."""
+        parts = urlsplit(self.database)
+        if self.is_embedded:
+            return str(Path(parts.path.removeprefix("/")).absolute())
+        return parts.netloc.rpartition("@")[2] + parts.path
 
     @property
     def speedtest_for_all(self) -> bool:
@@ -306,11 +309,13 @@ class Settings:
 def load_settings(environ: Mapping[str, str] | None = None, flags: Mapping[str, str | None] | None = None) -> Settings:
     """Read the settings. A flag wins over a variable. Raises SettingError with one clear line."""
     environ = os.environ if environ is None else environ
+    environ = {name: value for name, value in environ.items() if not is_injected(name, value)}
     flags = flags or {}
     _refuse_unknown(environ)
     values = {setting.name: _value(setting, environ, flags.get(setting.name)) for setting in SETTINGS}
     settings = Settings(**values)
     _refuse_contradictions(settings)
+    _refuse_untellable(settings)
     return settings
 
 
@@ -368,6 +373,14 @@ def _refuse_contradictions(settings: Settings) -> None:
         raise SettingError("the server runs on Linux and macOS; on Windows use WSL")
 
 
+def _refuse_untellable(settings: Settings) -> None:
+    """Refuse a gateway that would be sent something without a number or a text."""
+    if settings.sms_url or settings.sms_body != DEFAULT_SMS_BODY:
+        sms = (settings.sms_url.reveal(), settings.sms_method, settings.sms_body, settings.sms_headers.reveal())
+        if found := outgoing.sms_contradiction(*sms):
+            raise SettingError(f"READINESS_{found[0]}: {found[1]}")
+
+
 def prepare_folder(settings: Settings) -> None:
     """Make the data folder where it is missing, and try to write in it. Raises SettingError where that fails."""
     folder = settings.data_dir
@@ -377,4 +390,7 @@ def prepare_folder(settings: Settings) -> None:
         trial.write_bytes(b"")
         trial.unlink()
     except OSError as error:
-        raise SettingError(f"READINESS_DATA_DIR: can't write to {str(folder)!r}: {error.strerror}") from None
+        told = f"READINESS_DATA_DIR: can't write to {str(folder)!r}: {error.strerror}"
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            told += "; make room there, or name a folder on another disk, and start again"
+        raise SettingError(told) from None

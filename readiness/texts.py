@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-__all__ = ["DEFAULT_LANGUAGE", "LANGUAGES", "WEB_FOLDER", "catalogue", "negotiate", "texts_for_participants"]
+__all__ = [
+    "DEFAULT_LANGUAGE",
+    "LANGUAGES",
+    "WEB_FOLDER",
+    "catalogue",
+    "negotiate",
+    "texts_for_participants",
+    "texts_for_trouble",
+]
 
 WEB_FOLDER = Path(__file__).resolve().parent.parent / "web"
 LANGUAGES = ("nb", "nn", "en")
@@ -21,10 +30,14 @@ STAFF_AREAS = frozenset(
         "detail",
         "error.auth",
         "error.figures",
+        "error.host",
+        "error.http",
         "error.import",
         "error.meeting",
         "error.person",
         "error.pin",
+        "error.print",
+        "error.request",
         "error.resend",
         "error.text",
         "figures",
@@ -36,6 +49,9 @@ STAFF_AREAS = frozenset(
         "import",
         "leader",
         "letter",
+        "link.renew",
+        "link.renewed",
+        "link.seen",
         "mail",
         "plan",
         "print",
@@ -47,7 +63,14 @@ STAFF_AREAS = frozenset(
     }
 )
 """Beginnings of keys that only staff's pages, mail and print ask for: the self-test does not load them."""
-FOR_ALL = frozenset({"error.meeting.over", "error.meeting.over.title"})
+SELDOM = re.compile(
+    r"advice\.(?:camera|microphone|permission)\.(?:denied\w*|dismissed|no_answer|no_frames|picture_hidden|in_use|not_found|"
+    r"unsuitable|failed|ended|sound_\w+)\.|advice\..*\.again$|advice\.network\.socket_blocked\.|"
+    r"advice\.(?:microphone\.(?:blocked|hum|wrong_device)|camera\.(?:flicker|frozen|low_resolution)|device\.sender_limited)\."
+)
+"""Keys that the self-test asks for in trouble (a device did not open, the line is blocked, a test failed twice), and
+advice that few get: loaded then, and not before."""
+FOR_ALL = frozenset({"error.meeting.over", "error.meeting.over.title", "error.request.malformed"})
 """Keys below them that participants meet too."""
 _ALIASES = {"no": "nb", "nb": "nb", "nn": "nn", "en": "en", "da": "nb", "sv": "nb"}
 """What a browser may ask for, and what it gets: Danish and Swedish readers read bokmål better than English."""
@@ -61,8 +84,14 @@ def catalogue(language: str) -> Mapping[str, str]:
 
 
 def texts_for_participants(texts: Mapping[str, str]) -> dict[str, str]:
-    """Return those of `texts` that the self-test may ask for: an old phone on a thin line loads nothing else."""
-    return {key: text for key, text in texts.items() if key in FOR_ALL or not _is_for_staff(key)}
+    """Return those of `texts` that the self-test loads at its start: an old phone on a thin line loads nothing else."""
+    often = {key: text for key, text in texts.items() if not SELDOM.match(key)}
+    return {key: text for key, text in often.items() if key in FOR_ALL or not _is_for_staff(key)}
+
+
+def texts_for_trouble(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return those of `texts` that the self-test loads in trouble: see `SELDOM`."""
+    return {key: text for key, text in texts.items() if SELDOM.match(key)}
 
 
 def _is_for_staff(key: str) -> bool:

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 
 from reports.model import Outcome
 from reports.profile import Profile
-from reports.verdict import NOT_MEASURED_ADVICE
+from reports.verdict import CAUSE_ADVICE, NOT_MEASURED_ADVICE
 
 __all__ = ["GENERAL_CODES", "advice_codes", "advice_key", "leader_area"]
 
-GENERAL_CODES = frozenset({*NOT_MEASURED_ADVICE.values(), "service.fault", "speaker.no_sound"})
+GENERAL_CODES = frozenset({*NOT_MEASURED_ADVICE.values(), *CAUSE_ADVICE.values(), "service.fault", "speaker.no_sound"})
 """Codes that the verdict gives besides those of a profile's rules."""
 
 

@@ -25,9 +25,19 @@ STEADY_LOOKS = 2
 """A new hint shows only after this many equal looks, so that hints do not flicker."""
 CLEAR_SPEECH_S = 1.2
 """Speech after the prompt that counts as clearly heard, s: a bit over the pass limit of ``microphone.speech``."""
-PICTURE_CHECKS = ("camera.light", "camera.frozen", "camera.people", "camera.backlight", "camera.framing")
+PAUSE_S = 0.7
+"""A pause after clear speech that ends the step, s: between sentences people pause for longer, within one for less."""
+SOUND_CHECKS = ("microphone.level", "microphone.speech", "microphone.noise", "microphone.bandwidth")
+"""What is told while the person still speaks, in the order in which it is told."""
+WORTH_WAITING = ("microphone.level", "microphone.noise")
+"""Warnings that somebody can do away with there and then: the step waits for it, to its end at the most."""
+OTHERS = "microphone.others_talk"
+PICTURE_CHECKS = (
+    *("camera.light", "camera.frozen", "camera.cover"),
+    *("camera.people", "camera.backlight", "camera.framing"),
+)
 """In the order in which they are told: nobody can frame a face in a black picture."""
-ADVISED_CHECKS = ("camera.sharpness",)
+ADVISED_CHECKS = ("camera.flicker", "camera.sharpness")
 """Told last; where they cannot be measured, that does not keep the picture from being good."""
 
 GOOD = "good"
@@ -118,25 +128,72 @@ class PictureGuidance:
 
 
 class SoundGuidance:
-    """Turns the live figures of the microphone into hints. One object per sound step."""
+    """Turns the live figures of the microphone into hints, by the verdict's own rules. One object per sound step."""
 
-    def __init__(self) -> None:
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
         self._asked_at_s: float | None = None
         self._speech_s = 0.0
-        self._heard = False
+        self._looks: deque[str] = deque(maxlen=STEADY_LOOKS)
+        self._shown = ""
 
     def speech_asked(self) -> None:
         """The person has just been asked to speak: speech from now on counts."""
         self._asked_at_s = self._speech_s
 
-    def add(self, numbers: Mapping[str, Any]) -> Hint:
-        """Take live numbers (`speech_s`, `level_dbfs`, `speaking`); return what the page shows."""
+    def add(self, numbers: Mapping[str, Any], measured: Sequence[Measurement] = ()) -> Hint:
+        """Take live numbers (`speech_s`, `pause_s` ...) and the measurements so far; return what the page shows.
+
+        Praise (`HEARD`) is given only where nothing would be found fault with now. ``values`` says ``done: True`` where
+        clear speech was followed by a pause and nothing is left to be mended, ``others: True`` where there was speech
+        in the asked silence: whoever reads aloud meanwhile is not asked about a TV then.
+        """
         self._speech_s = float(numbers.get("speech_s") or 0.0)
         spoken_s = self._speech_s - self._asked_at_s if self._asked_at_s is not None else 0.0
-        if spoken_s >= CLEAR_SPEECH_S and not self._heard:
-            self._heard = True
-            return Hint(check="microphone.speech", code=HEARD, values=dict(numbers))
-        return Hint(check="microphone.speech", code=LISTENING, values=dict(numbers))
+        by_check = {one.check: one for one in measured if one.check in self._profile.checks}
+        values = {**numbers, "done": False, "others": self._has_others(by_check)}
+        if spoken_s < CLEAR_SPEECH_S:
+            return self._hint(self._in_silence(by_check) if self._asked_at_s is None else None, LISTENING, values)
+        faults = [one for one in self._judged(by_check, SOUND_CHECKS) if one.advice not in {None, OTHERS}]
+        worst = min(faults, key=_sound_rank, default=None)
+        holds = worst is not None and (worst.outcome is Outcome.FAIL or worst.id in WORTH_WAITING)
+        values["done"] = not holds and float(numbers.get("pause_s") or 0.0) >= PAUSE_S
+        return self._hint(worst, LISTENING if values["others"] else HEARD, values)
+
+    def _in_silence(self, by_check: Mapping[str, Measurement]) -> CheckResult | None:
+        """Return what can be told before anybody spoke: noise, or others who talk."""
+        if self._has_others(by_check):
+            speech = judge_check(by_check["microphone.speech"], self._profile.checks["microphone.speech"])
+            return replace(speech, advice=OTHERS, outcome=Outcome.WARN)
+        return next((check for check in self._judged(by_check, ("microphone.noise",)) if check.advice), None)
+
+    def _has_others(self, by_check: Mapping[str, Measurement]) -> bool:
+        speech = by_check.get("microphone.speech")
+        rules = self._profile.checks["microphone.speech"].rules if speech else ()
+        return any(rule.advice == OTHERS and rule.holds(speech) for rule in rules if speech)
+
+    def _judged(self, by_check: Mapping[str, Measurement], names: Sequence[str]) -> list[CheckResult]:
+        """Return the checks of `names`; what is shown now has to be mended by a little more than the limit."""
+        found = []
+        for name in (name for name in names if name in by_check):
+            rule = self._profile.checks[name]
+            rules = tuple(one.lenient() if one.advice == self._shown else one for one in rule.rules)
+            found.append(judge_check(by_check[name], replace(rule, rules=rules)))
+        return found
+
+    def _hint(self, fault: CheckResult | None, otherwise: str, values: Mapping[str, Any]) -> Hint:
+        """Return the hint once it is steady; until then what was shown before, and never praise beside a fault."""
+        code = (fault.advice or "") if fault else ""
+        self._looks.append(code)
+        if len(self._looks) == STEADY_LOOKS and len(set(self._looks)) == 1:
+            self._shown = code
+        if self._shown:
+            return Hint(check="microphone.speech", code=self._shown, values=values)
+        return Hint(check="microphone.speech", code=LISTENING if fault else otherwise, values=values)
+
+
+def _sound_rank(check: CheckResult) -> tuple[int, int]:
+    return (0 if check.outcome is Outcome.FAIL else 1, SOUND_CHECKS.index(check.id))
 
 
 def _rank(check: CheckResult) -> tuple[int, int]:

@@ -9,9 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["CheckResult", "Level", "Outcome", "Report", "Responsible", "SkipReason", "Verdict", "rfc3339"]
+__all__ = [
+    "READY_VERDICTS",
+    "CheckResult",
+    "Level",
+    "Outcome",
+    "Report",
+    "Responsible",
+    "SkipReason",
+    "Verdict",
+    "rfc3339",
+]
 
 REPORT_SCHEMA = "readiness.report/1"
 
@@ -33,6 +43,10 @@ class Verdict(StrEnum):
     INCOMPLETE = "incomplete"
     READY_WITH_WARNINGS = "ready_with_warnings"
     READY = "ready"
+
+
+READY_VERDICTS: Final = frozenset({Verdict.READY, Verdict.READY_WITH_WARNINGS})
+"""Verdicts with which somebody can take part as things are."""
 
 
 class Level(StrEnum):

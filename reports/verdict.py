@@ -24,10 +24,23 @@ NOT_MEASURED_ADVICE = {
     "network": "network.not_measured",
 }
 """What a person is told when a check of this area has no value."""
+CAUSE_ADVICE = {
+    "no_pause": "microphone.no_pause",
+    "picture_hidden": "camera.picture_hidden",
+    "sound_blocked": "microphone.sound_blocked",
+    "sound_refused": "microphone.sound_refused",
+    "sound_stopped": "microphone.sound_stopped",
+    "socket_blocked": "network.socket_blocked",
+}
+"""What a person is told of a check without a value for this cause, also where the check is advisory.
+
+Where a browser or a network is in the way, to test again would give the same."""
 OUR_FAULT = frozenset({"server_busy", "worker_died", "worker_frozen", "worker_limit", "shutting_down"})
 """Causes that are never the participant's."""
-EXPLAINED = frozenset({"no_camera", "no_microphone", "no_face", "no_speech"})
+EXPLAINED = frozenset({"no_camera", "no_microphone", "no_face", "no_speech", "browser_cannot"})
 """Causes that another check's finding already explains."""
+MEASURED_BY = {"RTCPeerConnection": "network.", "AudioWorkletNode": "microphone."}
+"""Interfaces of a browser (W3C), and the beginning of the checks that can only be made with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +65,7 @@ def judge(
     over from an earlier report stands as it was judged then.
     """
     skipped, carried = skipped or {}, carried or {}
+    measured = _within_reach(measured)
     results: dict[str, CheckResult] = {}
     for check_id, rule in profile.checks.items():
         if check_id in carried:
@@ -67,6 +81,22 @@ def judge(
         checks=checks,
         advice=tuple(_advice(results, profile)),
     )
+
+
+def _within_reach(measured: Mapping[str, Measurement]) -> dict[str, Measurement]:
+    """Return `measured` without findings that this browser could not make: they speak of it, not of line or sound.
+
+    What came over TCP needs no such interface, and that a device opened is told by another.
+    """
+    support = measured.get("browser.support")
+    missing = str(support.metric("missing") or "").split(", ") if support else []
+    areas = tuple(MEASURED_BY[name] for name in missing if name in MEASURED_BY)
+    return {
+        name: one
+        if not name.startswith(areas) or name == "microphone.present" or one.metric("method") == "tcp"
+        else not_measured(name, "browser_cannot", one.unit)
+        for name, one in measured.items()
+    }
 
 
 def judge_check(measurement: Measurement, check: CheckRule) -> CheckResult:
@@ -193,8 +223,8 @@ def _code(check: CheckResult, profile: Profile) -> str | None:
     if _leaves_open(check):
         if check.cause in OUR_FAULT:
             return "service.fault"
-        return NOT_MEASURED_ADVICE.get(profile.checks[check.id].area)
-    return None
+        return CAUSE_ADVICE.get(check.cause or "") or NOT_MEASURED_ADVICE.get(profile.checks[check.id].area)
+    return CAUSE_ADVICE.get(check.cause or "") if check.outcome is Outcome.NOT_MEASURED else None
 
 
 def _is_explained(check: CheckResult, results: Mapping[str, CheckResult], profile: Profile) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -11,12 +12,20 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
-from readiness.server.app import make_app, make_services
+from readiness.server.app import make_app, make_runner, make_services
 from readiness.server.services import Services
 from readiness.settings import load_settings
 from reports.store import Store
 from reports.store.migrations import migrate
+
+pytest_plugins = ["tests.running"]
+
+# How long an example takes says how busy the machine is, not whether the property holds.
+hypothesis_settings.register_profile("readiness", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("readiness")
 
 
 @pytest.fixture(autouse=True)
@@ -47,21 +56,30 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-async def server(tmp_path: Path, migrated_file: Path) -> AsyncIterator[Server]:
+@contextlib.asynccontextmanager
+async def served(tmp_path: Path, migrated_file: Path) -> AsyncIterator[Server]:
     """A real server on loopback with an embedded database."""
     settings = load_settings({"READINESS_DATA_DIR": str(tmp_path), "READINESS_CAPACITY": "2"})
     shutil.copy(migrated_file, tmp_path)
     store = await Store.open(settings.database, migrate=True)
     services = make_services(settings, store)
-    runner = web.AppRunner(make_app(services), access_log=None)
+    runner = make_runner(make_app(services))
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     port = runner.addresses[0][1]
-    yield Server(base=f"http://127.0.0.1:{port}", services=services)
-    services.draining = True
-    await runner.cleanup()
+    try:
+        yield Server(base=f"http://127.0.0.1:{port}", services=services)
+    finally:
+        services.draining = True
+        await runner.cleanup()
+
+
+@pytest.fixture
+async def server(tmp_path: Path, migrated_file: Path) -> AsyncIterator[Server]:
+    """A server for one test."""
+    async with served(tmp_path, migrated_file) as running:
+        yield running
 
 
 @pytest.fixture

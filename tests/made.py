@@ -8,6 +8,7 @@ from typing import Any
 
 from readiness.access.links import hash_token, new_token
 from readiness.server.phases import Ending, make_report
+from reports.checks import FIGURES
 from reports.profile import load_profile
 from reports.store import Store, StoredReport, new_code, new_id
 from reports.store.records import Invitation, Session
@@ -17,13 +18,6 @@ PROFILE = load_profile("consultation")
 CLIENT = {"kind": "browser", "browser": "Chrome 142", "os": "Android", "form": "phone"}
 BLOCKED = {"network__path": "tcp-only", "camera__present": "NotAllowedError", "network__rtt": 212.5}
 """A firewall, a camera that is not allowed, and a slow line."""
-
-UNITS = {
-    "rtt": "ms", "rtt_loaded": "ms", "jitter_up": "ms", "jitter_down": "ms", "setup_time": "ms", "loss_up": "pct",
-    "loss_down": "pct", "throughput_up": "mbps", "throughput_down": "mbps", "level": "dbfs", "noise": "dbfs",
-    "speech": "s", "frozen": "s", "resolution": "px", "frame_rate": "fps", "framing": "pct", "clipping": "pct",
-    "backlight": "ev",
-}  # fmt: skip
 
 
 async def support_link(store: Store, organisation_id: str = "sunnaas", *, expires_at: datetime | None = None) -> str:
@@ -56,7 +50,7 @@ async def made_report(
     )  # fmt: skip
     measured = {**phases(**found), "events": {"codes": events}}
     for item in measured["devices"]["measurements"]:
-        item["unit"] = UNITS.get(item["check"].split(".")[1], None if isinstance(item["value"], str) else item["unit"])
+        item["unit"] = FIGURES[item["check"]].unit if item["check"] in FIGURES else None
     report = make_report(measured, PROFILE, ("private_room",), ending)
     stored = StoredReport(
         id=report.id, code=report.code, organisation_id=organisation_id, meeting_id=None, participant_id=None,

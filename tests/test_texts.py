@@ -15,7 +15,7 @@ import pytest
 from readiness.server.phases import BUDGETS, NETWORK_PHASES
 from readiness.server.protocol import schema
 from readiness.texts import LANGUAGES
-from reports.advice import advice_codes
+from reports.advice import advice_codes, advice_key
 from reports.model import Outcome, Responsible, SkipReason, Verdict
 from reports.profile import PROFILE_FOLDER, load_profile
 from reports.render.pictures import PICTURES
@@ -43,6 +43,14 @@ def test_there_is_a_file_for_each_language_and_no_other():
     for language, texts in CATALOGUES.items():
         assert set(texts) == set(CATALOGUES["nb"]), language
         assert not [key for key, text in texts.items() if not text.strip() or text != text.strip()], language
+
+
+def test_no_key_stands_twice():
+    """JSON lets the last one win, so that the other would be mended in vain."""
+    for language in LANGUAGES:
+        source = (LOCALES / f"{language}.json").read_text(encoding="utf-8")
+        keys = [key for key, _ in json.loads(source, object_pairs_hook=list)]
+        assert len(keys) == len(set(keys)), [key for key in set(keys) if keys.count(key) > 1]
 
 
 def test_placeholders_are_the_same_in_every_language():
@@ -142,7 +150,7 @@ def errors_in_code() -> set[str]:
 WITHOUT_UNIT = {"luma", "people"}
 """Shown as plain numbers: the check's own name says what is counted."""
 PROGRAMS_ONLY = {
-    "request.malformed", "request.not_json", "request.too_large", "request.timeout", "host.malformed", "origin.foreign",
+    "request.not_json", "request.too_large", "request.timeout", "host.malformed", "origin.foreign",
     "report.not_found",
 }  # fmt: skip
 """Our pages never meet these; should one, it says error.internal: that it is our fault, and whom to call."""
@@ -275,7 +283,14 @@ def test_texts_are_short():
 SENTENCE = re.compile(r"(?:[^\W\d_]+[,:;]? ){3,}[^\W\d_]+")
 """Four words in a row."""
 NORWEGIAN = re.compile("[æøåÆØÅ]")
-FOR_OPERATORS = {"readiness/cli.py", "readiness/settings.py", "readiness/docs_table.py", "readiness/server/serve.py"}
+FOR_OPERATORS = {
+    "readiness/cli.py",
+    "readiness/settings.py",
+    "readiness/outgoing.py",
+    "readiness/docs_table.py",
+    "readiness/server/serve.py",
+    "readiness/meetings/gsm.py",  # the signs of an SMS, which are no words
+}
 """Command line and settings speak English to who runs the server."""
 STORE = "reports/store/"
 """SQL stands in the store."""
@@ -354,3 +369,21 @@ def test_no_words_stand_in_pages():
         shown = re.findall(r'(?:aria-label|title|alt|placeholder)="([^"]*)"', text)
         words = {word for part in (*visible, *shown) for word in re.findall(r"[^\W\d_]{2,}", part)}
         assert words <= {"Bokmål", "Nynorsk", "English"}, path.name
+
+
+ON_A_PHONE = {
+    "nb": r"en telefon|tastatur|Windows|koblet til, og om luken",
+    "nn": r"ein telefon|tastatur|Windows|kopla til, og om luka",
+    "en": r"\ba phone|keyboard|Windows",
+}
+"""Advice that somebody who holds a phone cannot follow. "En nyere telefon" and "another phone" they can."""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("system", ["android", "ios"])
+def test_nobody_with_a_phone_is_told_to_use_a_phone(language: str, system: str):
+    """Nor to look at a keyboard: what is said of camera, microphone and loudspeaker fits what is in the hand."""
+    texts = CATALOGUES[language]
+    codes = [code for code in advice_codes(PROFILES) if code.startswith(("camera.", "microphone.", "speaker."))]
+    told = {code: texts[advice_key(texts, code, os=system)] for code in sorted(codes)}
+    assert {code: text for code, text in told.items() if re.search(ON_A_PHONE[language], text)} == {}

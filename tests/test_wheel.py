@@ -21,7 +21,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_an_installed_wheel_serves_the_page(tmp_path):
     """Page, script, catalogue, schema, digits, migrations, profiles and models all travel in the wheel."""
     subprocess.run(
@@ -40,7 +40,8 @@ def test_an_installed_wheel_serves_the_page(tmp_path):
     letter = "from readiness.meetings.paper import TEMPLATES as t; print(*sorted(p.name for p in t.rglob('*')))"
     papers = subprocess.run([python, "-c", letter], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
     assert {"letter.typ", "board.typ", "look.typ", "mail.html", "OFL.txt"} <= set(papers.split())
-    assert papers.count(".ttf") == 2
+    assert papers.count(".ttf") + papers.count(".otf") == 35
+    assert papers.count("OFL.txt") == 2
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("READINESS_", "PYTHON"))}
     environment |= {"READINESS_PORT": "0", "READINESS_DATA_DIR": str(tmp_path / "data")}
     process = subprocess.Popen(
@@ -64,7 +65,7 @@ def test_an_installed_wheel_serves_the_page(tmp_path):
         _wait_ready(base)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        process.communicate(timeout=150)
 
 
 def _get(url: str) -> bytes:

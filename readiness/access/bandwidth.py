@@ -1,7 +1,7 @@
 """Who may fill the line for a full speed test: a few at a time, so many bytes each, and never at a self-test's cost.
 
-Kept in memory, per process, as in `readiness.access.limits`. A caller is a /32 or /64; behind one address two people
-share their allowance.
+Kept in memory, per process, as in `readiness.access.limits`. An invited person is a caller of their own, wherever they
+come from. Everybody else is a guest: their /32 or /64 is the caller, and nothing that guests do keeps the invited out.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from readiness.access.limits import MAX_PREFIXES, TokenBucket, prefix_of
 from readiness.errors import LimitError, Unavailable
 
-__all__ = ["CHUNK_BYTES", "Load", "SpeedGate", "Transfer"]
+__all__ = ["CHUNK_BYTES", "WEIGHT", "Load", "SpeedGate", "Transfer"]
 
 CHUNK_BYTES = 64 * 1024
 """Moved, paid for and paced at a time."""
@@ -24,7 +24,7 @@ MOST_MBPS = 200.0
 BURST_S = 0.1
 """How far ahead of that rate a start may run."""
 MOST_RUNS = 2
-"""Callers at a time: more would measure each other."""
+"""Callers at a time: more would measure each other. The invited take these places from guests."""
 MOST_TRANSFERS = 16
 """Of one caller at a time; speedtest-cli opens eight."""
 IDLE_S = 5.0
@@ -38,6 +38,8 @@ CALLER_BYTES_PER_S = 1e6
 ALL_BYTES = 3e9
 ALL_BYTES_PER_S = 5e6
 """40 Mbit/s on average, whoever asks: a stranger can't run up a bill."""
+GUESTS_SHARE = 0.75
+"""Of all bytes, what guests may use up: the rest is one run and more for the invited, and it is never theirs."""
 LEAST_BYTES = 1e6
 """With less left a run is not begun: its figures would mean nothing."""
 BUSY_RETRY_S = 30.0
@@ -45,11 +47,13 @@ BUSY_RETRY_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Self-tests now: running, waiting, and how many there is room for."""
+    """Self-tests now: running, waiting, and how many there is room for; the guests' are counted in both numbers."""
 
     running: int
     waiting: int
     capacity: int
+    guests_running: int = 0
+    guests_waiting: int = 0
 
 
 @dataclass(slots=True)
@@ -60,15 +64,28 @@ class _Run:
     transfers: int = 0
 
 
+_Key = tuple[bool, str]
+"""A caller: whether it is a guest, and the person or where it comes from."""
+
+
+def _key(caller: str, *, guest: bool) -> _Key:
+    return guest, prefix_of(caller)  # a person's name is no address, and stays as it is
+
+
 class Transfer:
     """One body on its way, up or down."""
 
-    def __init__(self, gate: SpeedGate, caller_bytes: TokenBucket) -> None:
-        self._gate, self._caller_bytes = gate, caller_bytes
+    def __init__(self, gate: SpeedGate, caller_bytes: TokenBucket, *, guest: bool) -> None:
+        self._gate, self._caller_bytes, self._guest = gate, caller_bytes, guest
 
     async def may_move(self, size_bytes: int) -> bool:
-        """Wait until `size_bytes` fit the common rate; False when the allowance is used up or a self-test needs us."""
-        if not self._gate.has_room() or not self._gate.pay(self._caller_bytes, size_bytes):
+        """Wait until `size_bytes` fit the common rate.
+
+        False when the allowance is used up, a self-test needs us, or this is a guest and an invited person measures.
+        """
+        if not self._gate.has_room(guest=self._guest):
+            return False
+        if not self._gate.pay(self._caller_bytes, size_bytes, guest=self._guest):
             return False
         await self._gate.pace(size_bytes)
         return True
@@ -82,8 +99,12 @@ class SpeedGate:
         bytes_per_s = MOST_MBPS * 1e6 / 8
         self._rate = TokenBucket(rate_per_s=bytes_per_s, burst=bytes_per_s * BURST_S, clock=clock)
         self._all = TokenBucket(rate_per_s=ALL_BYTES_PER_S, burst=ALL_BYTES, clock=clock)
-        self._allowances: OrderedDict[str, TokenBucket] = OrderedDict()
-        self._runs: dict[str, _Run] = {}
+        self._guests = TokenBucket(
+            rate_per_s=GUESTS_SHARE * ALL_BYTES_PER_S, burst=GUESTS_SHARE * ALL_BYTES, clock=clock
+        )
+        self._allowances: dict[bool, OrderedDict[_Key, TokenBucket]] = {True: OrderedDict(), False: OrderedDict()}
+        """By whether the caller is a guest, so that no guest can push an invited person's out of the table."""
+        self._runs: dict[_Key, _Run] = {}
 
     @property
     def runs(self) -> int:
@@ -91,45 +112,68 @@ class SpeedGate:
         self._forget_idle()
         return len(self._runs)
 
-    def look_in(self, address: str) -> None:
-        """Begin a run, or go on with it. Raises LimitError (your allowance) or Unavailable (our other work)."""
-        prefix = prefix_of(address)
+    @property
+    def invited_runs(self) -> int:
+        """How many invited people are testing now."""
         self._forget_idle()
-        if not self.has_room(new=prefix not in self._runs):
-            raise Unavailable("server.busy", "self-tests come first; try again soon", retry_after_s=BUSY_RETRY_S)
-        if prefix not in self._runs and len(self._runs) >= MOST_RUNS:
+        return self._count(guest=False)
+
+    def look_in(self, caller: str, *, guest: bool = False) -> None:
+        """Begin a run, or go on with it. Raises LimitError (your allowance) or Unavailable (our other work).
+
+        `caller` is an address, or the invited person.
+        """
+        key = _key(caller, guest=guest)
+        self._forget_idle()
+        is_new = key not in self._runs
+        if not self._has_place(key) or self._gives_way(guest=guest):
             raise Unavailable("server.busy", "others measure their speed now", retry_after_s=BUSY_RETRY_S)
-        for bucket, per_s in ((self._allowance(prefix), CALLER_BYTES_PER_S), (self._all, ALL_BYTES_PER_S)):
+        if not self.has_room(new=is_new, guest=guest):
+            raise Unavailable("server.busy", "self-tests come first; try again soon", retry_after_s=BUSY_RETRY_S)
+        buckets = [(self._allowance(key), CALLER_BYTES_PER_S), (self._all, ALL_BYTES_PER_S)]
+        if guest:
+            buckets.append((self._guests, GUESTS_SHARE * ALL_BYTES_PER_S))
+        for bucket, per_s in buckets:
             if bucket.left < LEAST_BYTES:
                 missing_s = (LEAST_BYTES - bucket.left) / per_s
                 raise LimitError("rate.limited", "the speed test's bytes are used up", retry_after_s=missing_s)
-        self._runs.setdefault(prefix, _Run(self._clock())).last_at = self._clock()
+        self._runs.setdefault(key, _Run(self._clock())).last_at = self._clock()
 
     @contextmanager
-    def transfer(self, address: str) -> Iterator[Transfer]:
+    def transfer(self, caller: str, *, guest: bool = False) -> Iterator[Transfer]:
         """Count a body in and out. Raises as `look_in` does, and LimitError for too many at a time."""
-        self.look_in(address)
-        prefix = prefix_of(address)
-        run = self._runs[prefix]
+        self.look_in(caller, guest=guest)
+        key = _key(caller, guest=guest)
+        run = self._runs[key]
         if run.transfers >= MOST_TRANSFERS:
             raise LimitError("rate.limited", "too many transfers at a time", retry_after_s=1.0)
         run.transfers += 1
         try:
-            yield Transfer(self, self._allowance(prefix))
+            yield Transfer(self, self._allowance(key), guest=guest)
         finally:
             run.transfers -= 1
             run.last_at = self._clock()
 
-    def has_room(self, *, new: bool = False) -> bool:
-        """Whether the speed tests of now, and a `new` one, leave the self-tests what they need."""
-        load = self._load()
-        if load.running + load.waiting == 0:
-            return True
-        runs = len(self._runs) + int(new)
-        return load.waiting == 0 and load.running + WEIGHT * runs <= load.capacity
+    def has_room(self, *, new: bool = False, guest: bool = False) -> bool:
+        """Whether the speed tests of now, and a `new` one, leave the self-tests what they need.
 
-    def pay(self, caller_bytes: TokenBucket, size_bytes: int) -> bool:
-        """Take `size_bytes` from the caller's allowance and from everybody's."""
+        For an invited person only self-tests and speed tests of the invited count: guests give way to them.
+        """
+        if self._gives_way(guest=guest):
+            return False
+        load = self._load()
+        running, waiting, runs = load.running, load.waiting, len(self._runs)
+        if not guest:
+            running, waiting = running - load.guests_running, waiting - load.guests_waiting
+            runs = self._count(guest=False)
+        if running + waiting == 0:
+            return True
+        return waiting == 0 and running + WEIGHT * (runs + int(new)) <= load.capacity
+
+    def pay(self, caller_bytes: TokenBucket, size_bytes: int, *, guest: bool = False) -> bool:
+        """Take `size_bytes` from the caller's allowance and from everybody's, a guest's from the guests' share too."""
+        if guest and not self._guests.take(size_bytes):
+            return False
         return caller_bytes.take(size_bytes) and self._all.take(size_bytes)
 
     async def pace(self, size_bytes: int) -> None:
@@ -137,16 +181,30 @@ class SpeedGate:
         while not self._rate.take(size_bytes):  # noqa: ASYNC110 - the bucket has nothing to wait for
             await asyncio.sleep(size_bytes * 8 / (MOST_MBPS * 1e6))
 
-    def _allowance(self, prefix: str) -> TokenBucket:
+    def _gives_way(self, *, guest: bool) -> bool:
+        """Whether this is a guest while an invited person's bytes move: those would be measured too low."""
+        return guest and any(run.transfers for (is_guest, _), run in self._runs.items() if not is_guest)
+
+    def _has_place(self, key: _Key) -> bool:
+        """Whether a caller has, or can have, one of the places: guests those that no invited person has, in order."""
+        alike = [one for one in self._runs if one[0] is key[0]]
+        places = MOST_RUNS - self._count(guest=False) if key[0] else MOST_RUNS
+        return (alike.index(key) if key in alike else len(alike)) < places
+
+    def _count(self, *, guest: bool) -> int:
+        return sum(one[0] is guest for one in self._runs)
+
+    def _allowance(self, key: _Key) -> TokenBucket:
         full = TokenBucket(rate_per_s=CALLER_BYTES_PER_S, burst=CALLER_BYTES, clock=self._clock)
-        bucket = self._allowances.setdefault(prefix, full)
-        self._allowances.move_to_end(prefix)
-        while len(self._allowances) > MAX_PREFIXES:
-            self._allowances.popitem(last=False)
+        allowances = self._allowances[key[0]]
+        bucket = allowances.setdefault(key, full)
+        allowances.move_to_end(key)
+        while len(allowances) > MAX_PREFIXES:
+            allowances.popitem(last=False)
         return bucket
 
     def _forget_idle(self) -> None:
         now = self._clock()
-        for prefix, run in list(self._runs.items()):
+        for key, run in list(self._runs.items()):
             if run.transfers == 0 and now - run.last_at >= IDLE_S:
-                del self._runs[prefix]
+                del self._runs[key]

@@ -1,4 +1,7 @@
-"""Phone numbers at rest: Fernet (AES-128-CBC with HMAC-SHA-256) under a key outside the database."""
+"""Phone numbers at rest: Fernet (AES-128-CBC with HMAC-SHA-256) under a key outside the database.
+
+The database keeps the key's fingerprint, so that two machines with different keys never share it unnoticed.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,11 @@ from cryptography.fernet import Fernet, InvalidToken
 from readiness.errors import SettingError
 from readiness.settings import Settings
 
-__all__ = ["ContactBox", "contact_box"]
+__all__ = ["KEY_FILE", "ContactBox", "contact_box"]
 
 KEY_FILE = "secret.key"
+FINGERPRINT_BYTES = 8
+"""Enough to tell keys apart by accident or by eye; of no use to guess one."""
 
 
 class ContactBox:
@@ -38,6 +43,11 @@ class ContactBox:
         """
         return hmac.digest(self._derivation_key, f"{purpose}\0{name}".encode(), "sha256")
 
+    @property
+    def fingerprint(self) -> str:
+        """What tells this key from another and says nothing about it: 16 hexadecimal digits."""
+        return self.derive("fingerprint", "")[:FINGERPRINT_BYTES].hex()
+
     def open(self, sealed: bytes) -> str | None:
         """Return the text, or None where it was closed under another key."""
         try:
@@ -54,7 +64,10 @@ def contact_box(settings: Settings) -> ContactBox:
     try:
         return ContactBox(_read_or_make(path))
     except OSError as error:
-        raise SettingError(f"READINESS_SECRET_KEY: can't keep a key in {str(path)!r}: {error.strerror}") from None
+        raise SettingError(
+            f"READINESS_SECRET_KEY: can't keep a key in {str(path)!r}: {error.strerror}; see that there is room, "
+            "and leave to write, and start again"
+        ) from None
 
 
 def _read_or_make(path: Path) -> str:
@@ -62,9 +75,11 @@ def _read_or_make(path: Path) -> str:
     if not path.exists():
         made = path.with_name(f"{path.name}.{os.getpid()}")
         descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_urlsafe(32))
-        with contextlib.suppress(FileExistsError):
-            path.hardlink_to(made)
-        made.unlink()
+        try:
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(secrets.token_urlsafe(32))
+            with contextlib.suppress(FileExistsError):
+                path.hardlink_to(made)
+        finally:
+            made.unlink()
     return path.read_text(encoding="ascii").strip()

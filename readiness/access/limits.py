@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from readiness.errors import LimitError
 
-__all__ = ["FailureLimiter", "TokenBucket", "prefix_of"]
+__all__ = ["FailureLimiter", "PrefixBuckets", "TokenBucket", "prefix_of"]
 
 WINDOW_S = 60.0
 FAILURES_PER_PREFIX = 20
@@ -19,6 +19,11 @@ FAILURES_PER_PREFIX = 20
 FAILURES_GLOBAL = 200
 CODES_GLOBAL = 50
 """Wrong typed codes in a minute, from everywhere: they have 50 bits, not 256 (LNK-6)."""
+CODES_RESERVE = 10
+"""Of those, kept for addresses without a wrong one in the last hour: a few guessers don't lock everybody out."""
+INNOCENT_AFTER_S = 3600.0
+BEGINNINGS_BURST, BEGINNINGS_PER_S = 60.0, 0.2
+"""Drop-in tests begun from one /32 or /64: a course of sixty at once, and then twelve a minute."""
 MAX_PREFIXES = 10_000
 
 
@@ -38,31 +43,64 @@ def prefix_of(address: str) -> str:
 class FailureLimiter:
     """Counts failures per prefix and in all over the last minute."""
 
-    def __init__(self, clock: Callable[[], float], most: int = FAILURES_GLOBAL) -> None:
-        self._clock, self._most = clock, most
+    def __init__(self, clock: Callable[[], float], most: int = FAILURES_GLOBAL, *, reserve: int = 0) -> None:
+        self._clock, self._most, self._reserve = clock, most, reserve
+        self._last_of: OrderedDict[str, float] = OrderedDict()
+        """When a prefix last failed beyond the reserve's account, for the last hour."""
+        self._spare: deque[float] = deque()
         self._by_prefix: OrderedDict[str, deque[float]] = OrderedDict()
         self._all: deque[float] = deque()
 
     def failed(self, address: str) -> None:
-        """Count a failure from `address`. Raises LimitError where it is one too many."""
-        now = self._clock()
-        mine = self._by_prefix.setdefault(prefix_of(address), deque())
-        self._by_prefix.move_to_end(prefix_of(address))
+        """Count a failure from `address`. Raises LimitError where it is one too many.
+
+        Where all together have failed too often, an address without a failure in the last hour draws on the reserve.
+        """
+        now, prefix = self._clock(), prefix_of(address)
+        mine = self._by_prefix.setdefault(prefix, deque())
+        self._by_prefix.move_to_end(prefix)
         while len(self._by_prefix) > MAX_PREFIXES:
             self._by_prefix.popitem(last=False)
-        for times, limit in ((mine, FAILURES_PER_PREFIX), (self._all, self._most)):
-            while times and times[0] <= now - WINDOW_S:
-                times.popleft()
-            if len(times) >= limit:
-                raise LimitError("rate.limited", retry_after_s=max(1.0, times[0] + WINDOW_S - now))
+        common = self._all
+        _refuse(mine, FAILURES_PER_PREFIX, now)
+        if self._reserve and _is_full(self._all, self._most, now) and self._is_innocent(prefix, now):
+            _refuse(self._spare, self._reserve, now)
+            common = self._spare
+        else:
+            _refuse(self._all, self._most, now)
         mine.append(now)
-        self._all.append(now)
+        common.append(now)
+        self._last_of[prefix] = now
+        self._last_of.move_to_end(prefix)
+        while len(self._last_of) > MAX_PREFIXES:
+            self._last_of.popitem(last=False)
 
     def forgive(self, address: str) -> None:
         """Take back the newest count of `address`: what could be guessed is counted before anybody looks."""
-        for times in (self._by_prefix.get(prefix_of(address)), self._all):
-            if times:
-                times.pop()
+        prefix = prefix_of(address)
+        mine = self._by_prefix.get(prefix)
+        at = mine.pop() if mine else None
+        for times in (self._all, self._spare):
+            if at is not None and at in times:
+                times.remove(at)
+                break
+        if not mine:
+            self._last_of.pop(prefix, None)
+
+    def _is_innocent(self, prefix: str, now: float) -> bool:
+        last = self._last_of.get(prefix)
+        return last is None or last <= now - INNOCENT_AFTER_S
+
+
+def _is_full(times: deque[float], most: int, now: float) -> bool:
+    while times and times[0] <= now - WINDOW_S:
+        times.popleft()
+    return len(times) >= most
+
+
+def _refuse(times: deque[float], most: int, now: float) -> None:
+    if _is_full(times, most, now):
+        raise LimitError("rate.limited", retry_after_s=max(1.0, times[0] + WINDOW_S - now))
 
 
 class TokenBucket:
@@ -86,3 +124,24 @@ class TokenBucket:
             return False
         self._tokens -= cost
         return True
+
+
+class PrefixBuckets:
+    """A `TokenBucket` for each prefix, in a bounded table."""
+
+    def __init__(
+        self, clock: Callable[[], float], *, rate_per_s: float = BEGINNINGS_PER_S, burst: float = BEGINNINGS_BURST
+    ) -> None:
+        self._clock, self._rate_per_s, self._burst = clock, rate_per_s, burst
+        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
+
+    def take(self, address: str) -> None:
+        """Take one of what `address` has. Raises LimitError where nothing is left."""
+        prefix = prefix_of(address)
+        fresh = TokenBucket(rate_per_s=self._rate_per_s, burst=self._burst, clock=self._clock)
+        bucket = self._buckets.setdefault(prefix, fresh)
+        self._buckets.move_to_end(prefix)
+        while len(self._buckets) > MAX_PREFIXES:
+            self._buckets.popitem(last=False)
+        if not bucket.take():
+            raise LimitError("rate.limited", retry_after_s=1.0 / self._rate_per_s)

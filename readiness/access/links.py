@@ -10,7 +10,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from readiness.access.contacts import ContactBox
@@ -34,6 +35,7 @@ from reports.store.records import (
 
 __all__ = [
     "DROP_IN_LIFE",
+    "MOST_COOKIES",
     "ORGANISER_LIFE",
     "SESSION_MARGIN",
     "SUPPORT_LIFE",
@@ -48,6 +50,7 @@ __all__ = [
     "hash_code",
     "hash_token",
     "hashes_of",
+    "held_sessions",
     "leader_link",
     "link_of",
     "new_link",
@@ -56,6 +59,7 @@ __all__ = [
     "participant_link",
     "redeem",
     "redeem_code",
+    "renew_seen",
     "start_drop_in",
     "token_of",
 ]
@@ -76,6 +80,12 @@ ORGANISER_LIFE = timedelta(days=365)
 """How long a link of an organiser, or a program's token, opens, unless told otherwise."""
 SUPPORT_SESSION = timedelta(hours=12)
 """A working day; then the link has to be opened again, so that a forgotten page does not stay open for months."""
+LEAST_LEFT = timedelta(hours=1)
+"""A session that ends sooner is not gone on with when its link is opened again."""
+IN_A_TEST = timedelta(minutes=10)
+"""A running test without a sign of life for longer is nobody's."""
+MOST_COOKIES = 20
+"""Sessions that one browser keeps, and that are looked up; a shared computer opens hundreds."""
 LINK_NOT_VALID = "link.not_valid"
 _PAGES = {"participant": "t", "leader": "board", "support": "support", "organiser": "plan"}
 _SESSIONS: dict[InvitationKind, SessionKind] = {
@@ -140,20 +150,84 @@ def cookie_name(session_id: str, *, secure: bool) -> str:
     return f"__Host-rd-{session_id}" if secure else f"rd-{session_id}"
 
 
-async def redeem(store: Store, *, organisation: str, token: str, now: datetime) -> tuple[Session, str]:
-    """Swap a link's token for a session. Returns the session and its cookie's secret.
+def held_sessions(cookies: Mapping[str, str], *, secure: bool) -> dict[str, str]:
+    """Return the secrets of the sessions that a browser holds, by session id, the oldest first."""
+    prefix = cookie_name("", secure=secure)
+    return {name.removeprefix(prefix): secret for name, secret in cookies.items() if name.startswith(prefix)}
 
-    Raises AccessError("link.not_valid") for anything that opens nothing, whatever the reason.
+
+def _newest_held(cookies: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the sessions of a browser that are looked up, the newest first."""
+    held = {**held_sessions(cookies or {}, secure=False), **held_sessions(cookies or {}, secure=True)}
+    return dict(reversed([*held.items()][-MOST_COOKIES:]))
+
+
+async def redeem(
+    store: Store, *, organisation: str, token: str, now: datetime, cookies: Mapping[str, str] | None = None
+) -> tuple[Session, str, bool]:
+    """Swap a link's token for a session. Returns it, its cookie's secret, and whether another link has its place.
+
+    Such a link opens only for who has opened it before, by the caller's `cookies`. Raises AccessError("link.not_valid")
+    for anything that opens nothing, whatever the reason.
     """
-    return await _open(store, await store.find_invitation(organisation, hash_token(token), now), now)
+    found = await store.find_invitation(organisation, hash_token(token), now)
+    if found is not None and found.seen_at is not None and not await _has_opened(store, found, cookies, now):
+        found = None
+    session, secret = await _open(store, found, now, cookies)
+    return session, secret, bool(found and found.seen_at)
+
+
+async def _has_opened(store: Store, link: Invitation, cookies: Mapping[str, str] | None, now: datetime) -> bool:
+    for session_id, secret in _newest_held(cookies).items():
+        session = await store.find_session(session_id, hash_token(secret), now)
+        if session is not None and session.invitation_id == link.id:
+            return True
+    return False
+
+
+async def _in_its_place(store: Store, old: Invitation, now: datetime) -> Invitation:
+    """Return the open link of who had `old`. Raises AccessError where there is none, or `old` was nobody's."""
+    given = None
+    if old.participant_id or old.host_id:
+        given = await store.invitation_for(
+            participant_id=old.participant_id, host_id=old.host_id, kind=old.kind, now=now
+        )
+    if given is None:
+        raise AccessError(LINK_NOT_VALID)
+    return given
+
+
+async def renew_seen(store: Store, contacts: ContactBox, session: Session, *, base_url: str, now: datetime) -> str:
+    """Return a link in the place of the one that opened `session`, whose token others may have read on the way.
+
+    The old one opens nothing for others from now on. Where that was done before, a meeting's new link is given again;
+    an office's can't be, because only its hash is kept: AccessError("link.not_valid").
+    """
+    old = await store.invitation(session.invitation_id) if session.invitation_id else None
+    organisation = await store.organisation_by_id(session.organisation_id)
+    if old is None or organisation is None or old.kind not in _PAGES:
+        raise AccessError(LINK_NOT_VALID)
+    new = replace(old, id=new_id(), seen_at=None)
+    is_office = old.meeting_id is None
+    token = new_token() if is_office else token_of(contacts, new.id)
+    hashes = (hash_token(token), None) if is_office else hashes_of(contacts, new)
+    if not await store.replace_seen(old, new, hashes, now):
+        token = token_of(contacts, (await _in_its_place(store, old, now)).id)
+    return f"{base_url}/o/{organisation.slug}/{_PAGES[old.kind]}#{token}"
 
 
 async def redeem_code(
-    store: Store, contacts: ContactBox, *, organisation: str, code: str, now: datetime
+    store: Store,
+    contacts: ContactBox,
+    *,
+    organisation: str,
+    code: str,
+    now: datetime,
+    cookies: Mapping[str, str] | None = None,
 ) -> tuple[Session, str]:
     """Swap the code of a letter, as it was typed, for a session; as `redeem`. The caller keeps count of wrong ones."""
     plain = clean_code(code, TYPED_LENGTH) or ""
-    return await _open(store, await store.find_code(organisation, hash_code(contacts, plain), now), now)
+    return await _open(store, await store.find_code(organisation, hash_code(contacts, plain), now), now, cookies)
 
 
 def new_link(organisation_id: str, meeting: Meeting, whose: Participant | Host) -> Invitation:
@@ -182,11 +256,9 @@ async def participant_link(
     replace: bool = False,
 ) -> GivenLink:
     """Return the participant's link: the open one, or a new one; with `replace` the old ones are closed first."""
-    if replace:
-        await store.revoke_of(now, participant_id=participant.id)
     link = new_link(organisation.id, meeting, participant)
     found = await store.invitation_for(participant_id=participant.id, kind="participant", now=now)
-    return await _give(store, contacts, organisation, found, link, base_url=base_url, now=now)
+    return await _give(store, contacts, organisation, found, link, base_url=base_url, now=now, replace=replace)
 
 
 async def leader_link(
@@ -201,11 +273,9 @@ async def leader_link(
     replace: bool = False,
 ) -> GivenLink:
     """Return the link to the board for a leader or technical host; as `participant_link`."""
-    if replace:
-        await store.revoke_of(now, host_id=host.id)
     link = new_link(organisation.id, meeting, host)
     found = await store.invitation_for(host_id=host.id, kind="leader", now=now)
-    return await _give(store, contacts, organisation, found, link, base_url=base_url, now=now)
+    return await _give(store, contacts, organisation, found, link, base_url=base_url, now=now, replace=replace)
 
 
 async def feed_link(
@@ -266,10 +336,18 @@ async def start_drop_in(store: Store, *, organisation: str, now: datetime) -> tu
     return session, await _keep(store, session)
 
 
-async def _open(store: Store, invitation: Invitation | None, now: datetime) -> tuple[Session, str]:
+async def _open(
+    store: Store, invitation: Invitation | None, now: datetime, cookies: Mapping[str, str] | None
+) -> tuple[Session, str]:
     kind = None if invitation is None else _SESSIONS.get(invitation.kind)
     if invitation is None or kind is None:
         raise AccessError(LINK_NOT_VALID)
+    for session_id, secret in _newest_held(cookies).items():
+        known = await store.find_session(session_id, hash_token(secret), now)
+        if known is None or known.invitation_id != invitation.id or known.expires_at <= now + LEAST_LEFT:
+            continue
+        if await _may_be_shared(store, known, now):
+            return known, secret
     is_office = kind in {"support", "organiser"}
     session = Session(
         id=secrets.token_urlsafe(SESSION_BYTES),
@@ -283,6 +361,14 @@ async def _open(store: Store, invitation: Invitation | None, now: datetime) -> t
     return session, await _keep(store, session)
 
 
+async def _may_be_shared(store: Store, session: Session, now: datetime) -> bool:
+    """Whether another page may go on with a session: not where one shows phone numbers, or is in a test."""
+    if session.kind == "leader":
+        return not await store.unlocked(session.id, now)
+    recent = await store.recent_self_tests(session, now - IN_A_TEST) if session.kind == "participant" else []
+    return not any(test.session_id == session.id and test.state == "running" for test in recent)
+
+
 async def _give(
     store: Store,
     contacts: ContactBox,
@@ -292,16 +378,18 @@ async def _give(
     *,
     base_url: str,
     now: datetime,
+    replace: bool = False,
 ) -> GivenLink:
     """Give the link that was found, if its token can be made again (the key may be another by now), else a new one."""
-    if found is not None:
-        known = await store.link_by_hash(found.kind, hash_token(token_of(contacts, found.id)), now)
-        if known is None or known.id != found.id:
-            found = None
-    given = found or wanted
+    known = await store.link_by_hash(found.kind, hash_token(token_of(contacts, found.id)), now) if found else None
+    if found is not None and known is not None and known.id == found.id and not replace:
+        given = found
+    else:
+        hashes = hashes_of(contacts, wanted)
+        given = await store.give_invitation(
+            wanted, hashes, now, replace=replace, hash_of=lambda link_id: hash_token(token_of(contacts, link_id))
+        )
     code = code_of(contacts, given.id) if given.kind == "participant" else None
-    if found is None:
-        await store.add_invitation(given, *hashes_of(contacts, given))
     return GivenLink(given, link_of(contacts, given, organisation.slug, base_url), code)
 
 

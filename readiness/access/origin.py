@@ -11,17 +11,19 @@ import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from readiness.errors import AccessError, InputError
 from readiness.settings import Network
 
-__all__ = ["Caller", "caller_of", "refuse_cross_site", "refuse_foreign_socket"]
+__all__ = ["Caller", "caller_of", "is_trusted", "refuse_cross_site", "refuse_foreign_host", "refuse_foreign_socket"]
 
 _HOST = re.compile(r"^[A-Za-z0-9.\-_\[\]:]{1,255}$")
 _WITH_PORT = re.compile(r"^(?:([0-9.]+)|\[([0-9A-Fa-f:.]+)\])(?::\d+)?$")
 """``192.0.2.1:4711`` and ``[2001:db8::1]:4711``, as some proxies write."""
+PROXIED = "/speedtest-config.php"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -53,13 +55,33 @@ def caller_of(request: web.BaseRequest, trusted: Sequence[Network]) -> Caller:
     """Return the caller, through trusted proxies where there are any. Raises InputError for a malformed Host."""
     peer = request.remote or ""
     scheme, host, address = request.scheme, request.headers.get("Host", ""), peer
-    if _is_trusted(peer, trusted):
+    if is_trusted(peer, trusted):
         scheme = _forwarded(request, "X-Forwarded-Proto", scheme)[-1].lower()
         host = _forwarded(request, "X-Forwarded-Host", host)[-1]
         address = _client_address(_forwarded(request, "X-Forwarded-For", peer), peer, trusted)
     if not _HOST.match(host) or scheme not in {"http", "https"}:
         raise InputError("host.malformed")
     return Caller(scheme=scheme, host=host, address=address)
+
+
+def refuse_foreign_host(request: web.BaseRequest, caller: Caller, public_origin: str) -> None:
+    """Raise AccessError for a host that is not ours, where ours is known: a name that somebody pointed at this machine.
+
+    An address or ``localhost`` may stand there too: nobody can point those. Nor does it matter where a client asks
+    through us as its proxy (the speed test's settings).
+    """
+    if not public_origin or request.path == PROXIED:
+        return
+    host, public = caller.host.lower(), public_origin.partition("://")[2].lower()
+    name = urlsplit(f"//{host}").hostname or ""
+    if host == public or name in {urlsplit(f"//{public}").hostname, "localhost"}:
+        return
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        error = AccessError("host.unknown")
+        error.status = 421
+        raise error from None
 
 
 def refuse_cross_site(request: web.BaseRequest, caller: Caller, public_origin: str) -> None:
@@ -93,7 +115,8 @@ def _forbidden() -> AccessError:
     return error
 
 
-def _is_trusted(address: str, trusted: Sequence[Network]) -> bool:
+def is_trusted(address: str, trusted: Sequence[Network]) -> bool:
+    """Whether `address` is one of the proxies whose word counts."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
@@ -112,6 +135,6 @@ def _client_address(forwarded: Sequence[str], peer: str, trusted: Sequence[Netwo
     for item in reversed(forwarded):
         match = _WITH_PORT.match(item)
         address = (match[1] or match[2]) if match else item
-        if not _is_trusted(address, trusted):
+        if not is_trusted(address, trusted):
             return address
     return peer

@@ -46,6 +46,9 @@ _STUN_BELOW = 4
 """First bytes of a STUN message: 0 to 3 (RFC 7983)."""
 _SECURE = frozenset((*range(20, 64), *range(128, 192)))
 """First bytes of DTLS and of SRTP or SRTCP (RFC 7983)."""
+_SCTP_HEAD_BYTES = 12
+_PARAMETERS_AT = {1: 20, 2: 20, 4: 4, 5: 4, 6: 4, 9: 4, 130: 4}
+"""Kinds of SCTP chunks with parameters (RFC 9260), and how far from their beginning these start."""
 _SOCKET_BUFFER_BYTES = 512 * 1024
 _FORCE_CLOSE_S = 1.0
 
@@ -133,12 +136,27 @@ class GuardedProtocol(ice.StunProtocol):
         try:
             message = stun.parse_message(data)
             if message.message_class == stun.Class.REQUEST:
-                if self._may_check(source):
+                if not self._is_signed(message):
+                    self._meter.strangers += 1
+                elif self._may_check(source):
                     self.receiver.request_received(message, source, self)
             elif transaction := self.transactions.get(message.transaction_id):
                 transaction.response_received(message, source)
         except Exception:  # noqa: BLE001 - a stranger's datagram: whatever it upsets, it is only that datagram
             self._meter.strangers += 1
+
+    def _is_signed(self, message: stun.Message) -> bool:
+        """Whether a whole check comes from somebody who knows our ICE password.
+
+        aioice answers others with an error, which is a reflector, and stumbles later over a check without priority.
+        """
+        receiver = self.receiver
+        return (
+            message.message_method == stun.Method.BINDING
+            and {"USERNAME", "PRIORITY", "MESSAGE-INTEGRITY"} <= message.attributes.keys()
+            and receiver._valid_username(message.attributes["USERNAME"])
+            and message.check_message_integrity(receiver.local_password.encode("utf8"))
+        )
 
     def _may_check(self, source: tuple[str, int]) -> bool:
         pairs = self.receiver._check_list
@@ -209,6 +227,8 @@ def _bind_connection(
         return found
 
     cast("Any", connection).get_component_candidates = gather
+    # Else aioice asks the machine for its addresses before it calls ours, which a confined process may not do.
+    connection._transport_policy = ice.TransportPolicy.RELAY
 
 
 async def _open(
@@ -319,7 +339,8 @@ def _feedback(data: bytes) -> list[bytes]:
 def bound_messages(pc: RTCPeerConnection, unfinished_bytes: int, meter: Meter) -> None:
     """Raise the alarm when unfinished data-channel messages grow above `unfinished_bytes`.
 
-    aiortc scans them again for every chunk and never enforces the window it advertised.
+    aiortc scans them again for every chunk and never enforces the window it advertised. What its parsing raises for a
+    malformed one (assertions, text that is not UTF-8) raises the same alarm, instead of ending its receiving task.
     """
     sctp = cast("Any", pc.sctp)
     if sctp is None:
@@ -334,7 +355,37 @@ def bound_messages(pc: RTCPeerConnection, unfinished_bytes: int, meter: Meter) -
         if "budget.message" not in meter.alarms:
             await receive(chunk)
 
+    async def guarded(data: bytes) -> None:
+        try:
+            if _has_empty_parameter(data):
+                meter.alarm("budget.message")
+            else:
+                await handle(data)
+        except (ConnectionError, MemoryError):
+            raise
+        except Exception:  # noqa: BLE001 - whatever a peer's bytes upset in aiortc ends this peer only, and is told
+            meter.alarm("budget.message")
+
+    handle = sctp._handle_data
     sctp._receive_data_chunk = bounded
+    sctp._handle_data = guarded
+
+
+def _has_empty_parameter(packet: bytes) -> bool:
+    """Whether a chunk of an SCTP packet holds a parameter shorter than its own head: aiortc 1.16 reads it for ever."""
+    at = _SCTP_HEAD_BYTES
+    while at + 4 <= len(packet):
+        kind, _, length = struct.unpack_from("!BBH", packet, at)
+        if length < 4:  # noqa: PLR2004 - the head itself; aiortc refuses the packet
+            return False
+        parameter, end = at + _PARAMETERS_AT.get(kind, length), min(at + length, len(packet))
+        while parameter + 4 <= end:
+            (size,) = struct.unpack_from("!H", packet, parameter + 2)
+            if size < 4:  # noqa: PLR2004
+                return True
+            parameter += size + -size % 4
+        at += length + -length % 4
+    return False
 
 
 @dataclass(slots=True)

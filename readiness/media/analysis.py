@@ -173,7 +173,8 @@ class Analysis:
         if now - self._sound_told_s < SOUND_INTERVAL_S:
             return None
         self._sound_told_s = now
-        return {"op": "sound", "t_ms": t_ms, "numbers": numbers}
+        so_far = [measurement.to_json() for measurement in sound.so_far()]
+        return {"op": "sound", "t_ms": t_ms, "numbers": numbers, "measured": so_far}
 
     def _measure_sound(self, raw: Mapping[str, Any]) -> list[Measurement]:
         return list(self._load_sound().measurements(raw))
@@ -206,7 +207,8 @@ class Analysis:
             from probes.microphone import SoundAnalyser  # noqa: PLC0415
             from probes.speech import SpeechDetector  # noqa: PLC0415
 
-            self._sound = SoundAnalyser(SpeechDetector())
+            detector = SpeechDetector()
+            self._sound = SoundAnalyser(detector, detector.twin())
         return self._sound
 
 
@@ -216,8 +218,9 @@ def _echo(heard: bytes, from_ms: int, data: Mapping[str, Any]) -> Measurement:
     from probes.echo import echo_measurement  # noqa: PLC0415
     from readiness.media.digits import spoken_digit  # noqa: PLC0415
 
+    lang, folder = str(data.get("lang")), str(data.get("voice") or "")
     samples = np.frombuffer(heard, "<i2").astype(np.float32) / np.float32(32768)
-    digits = [spoken_digit(str(data.get("lang")), int(digit)) for digit in data.get("digits", ())]
+    digits = [spoken_digit(lang, int(digit), folder) for digit in data.get("digits", ())]
     starts_ms = [float(start) - from_ms for start in data.get("starts_ms", ())]
     return echo_measurement(samples, digits, starts_ms, float(data.get("gain_db", 0.0)))
 

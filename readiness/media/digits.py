@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import av
@@ -12,17 +13,33 @@ from numpy.typing import NDArray
 from probes.echo import RATE_HZ
 from readiness.texts import LANGUAGES, WEB_FOLDER
 
-__all__ = ["spoken_digit"]
+__all__ = ["decoded", "opened", "spoken_digit"]
+
+_ANY_LETTERS: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}  # noqa: PLR2004
+"""From version 19 on PyAV takes tags in any encoding, and has no such option."""
 
 
 @cache
-def spoken_digit(language: str, digit: int) -> NDArray[np.float32]:
-    """Return the digit's recording at 16 kHz, mono. Raises ValueError for a language or digit that there is not."""
+def spoken_digit(language: str, digit: int, folder: str = "") -> NDArray[np.float32]:
+    """Return the digit's recording at 16 kHz, mono, from `folder` or the product's own of that language.
+
+    Raises ValueError for a language or digit that there is not.
+    """
     if language not in LANGUAGES or not 0 <= digit <= 9:  # noqa: PLR2004 - a digit
         raise ValueError("no such digit")
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE_HZ)
+    return decoded((Path(folder) if folder else WEB_FOLDER / "selftest" / "audio" / language) / f"{digit}.mp3")
+
+
+def opened(path: Path) -> Any:
+    """Open a recording, whatever letters its tags are in. Raises OSError or ValueError where it is none."""
+    return av.open(str(path), **_ANY_LETTERS)
+
+
+def decoded(path: Path, rate_hz: int = RATE_HZ) -> NDArray[np.float32]:
+    """Return what a recording holds, mono. Raises OSError or ValueError where it holds no sound that can be read."""
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=rate_hz)
     pieces: list[Any] = []
-    with av.open(str(WEB_FOLDER / "selftest" / "audio" / language / f"{digit}.mp3")) as recording:
+    with opened(path) as recording:
         for frame in recording.decode(audio=0):
             pieces += [piece.to_ndarray()[0] for piece in resampler.resample(frame)]
     pieces += [piece.to_ndarray()[0] for piece in resampler.resample(None)]

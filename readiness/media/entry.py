@@ -6,7 +6,7 @@ import socket
 
 from readiness.media.limits import WorkerLimits
 
-__all__ = ["run", "run_heavy"]
+__all__ = ["run", "run_chore", "run_heavy"]
 
 
 def run(channel: socket.socket, limits: WorkerLimits) -> None:
@@ -21,3 +21,10 @@ def run_heavy(channel: socket.socket, limits: WorkerLimits) -> None:
     from readiness.media import heavy_worker  # noqa: PLC0415 - never in the web process
 
     heavy_worker.serve(channel, limits)
+
+
+def run_chore(channel: socket.socket, limits: WorkerLimits) -> None:
+    """Do one piece of work over `channel`, inside `limits`; never returns."""
+    from readiness.media import chore_worker  # noqa: PLC0415 - never in the web process
+
+    chore_worker.serve(channel, limits)

@@ -4,7 +4,7 @@ A test's own worker stays small; what needs a large model comes here, one job af
 person, keeps nothing, judges nothing.
 
 To the helper: job{id, of}+bytes · stop.
-From it: ready · alive{cpu_s} · done{id, result} or done{id, error} · bye{cpu_s}.
+From it: ready{missing_walls} · alive{cpu_s} · done{id, result} or done{id, error} · bye{cpu_s}.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 from readiness.media.frames import FrameError, encode_frame, read_frame
 from readiness.media.limits import ALIVE_INTERVAL_S, WorkerLimits
-from readiness.media.sandbox import EXIT_LIMIT, confine
+from readiness.media.sandbox import EXIT_LIMIT, Confinement, confine
 
 __all__ = ["OPS", "serve"]
 
@@ -31,8 +31,8 @@ def serve(channel: socket.socket, limits: WorkerLimits) -> None:
     code = EXIT_LIMIT
     try:
         channel.setblocking(False)
-        confine(channel.fileno(), limits)
-        code = asyncio.run(_serve(channel))
+        walls = confine(channel.fileno(), limits)
+        code = asyncio.run(_serve(channel, walls))
     except MemoryError:
         code = EXIT_LIMIT
     except BaseException:  # noqa: BLE001 - whatever it was, this process ends here
@@ -41,11 +41,11 @@ def serve(channel: socket.socket, limits: WorkerLimits) -> None:
         os._exit(code)  # nothing to tidy up: the thread may be deep in a library
 
 
-async def _serve(channel: socket.socket) -> int:
+async def _serve(channel: socket.socket, walls: Confinement) -> int:
     reader, writer = await asyncio.open_connection(sock=channel)
     thread = ThreadPoolExecutor(1, thread_name_prefix="heavy", initializer=os.nice, initargs=(5,))
     alive = asyncio.create_task(_say_alive(writer))
-    writer.write(encode_frame({"op": "ready"}))
+    writer.write(encode_frame({"op": "ready", "missing_walls": walls.missing}))
     with contextlib.suppress(EOFError, FrameError, ConnectionError):
         while True:
             message, payload = await read_frame(reader)
@@ -91,13 +91,6 @@ def _faces(jpeg: bytes) -> list[dict[str, float | None]]:
     return face_rows(picture, _second_finder().find(picture))
 
 
-def _sound_quality(pcm: bytes) -> dict[str, float] | None:
-    """Return the scores of 16 kHz sound, or None where it is too short or holds too little speech."""
-    from probes.quality import sound_quality  # noqa: PLC0415 - heavy, and only when asked for
-
-    return sound_quality(pcm)
-
-
 @functools.cache
 def _second_finder() -> Any:
     from probes.second_look import SecondFinder  # noqa: PLC0415 - heavy, and only when asked for
@@ -105,5 +98,5 @@ def _second_finder() -> Any:
     return SecondFinder()
 
 
-OPS: Mapping[str, Callable[[bytes], Any]] = {"faces": _faces, "sound_quality": _sound_quality}
+OPS: Mapping[str, Callable[[bytes], Any]] = {"faces": _faces}
 """Name of a job to what is done with its bytes: a pure function whose result JSON can carry."""

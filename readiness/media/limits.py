@@ -103,6 +103,8 @@ class WorkerLimits:
     open_files: int = 64
     wall_s: int = 45 * 60
     """From acquisition, s. Ten minutes of machine time, and a person who needs half an hour is not cut off."""
+    reads: tuple[str, ...] = ()
+    """Folders that it may read besides libraries and models: recordings of an organisation's own."""
 
 
 HEAVY_LIMITS = WorkerLimits(cpu_s=600, memory_mb=768)

@@ -60,8 +60,8 @@ WAITED = 0.2
 MS_PER_S = 1e3
 HIDDEN_LAG_MS = 1000.0
 """Browsers run the timers of a hidden page once a second."""
-_Rows = tuple[Sequence[float], Sequence[float | None], float]
-"""Send and arrival times, ms, and the size that each packet stands for, bytes."""
+_Rows = tuple[Sequence[float], Sequence[float | None], Sequence[int], float]
+"""Send and arrival times, ms, how many unheard of before each, and the size that each packet stands for, bytes."""
 
 
 @dataclass(slots=True)
@@ -185,6 +185,9 @@ class NetworkTest:
                         break
                     tried_again = True
                     continue
+                if trial.state == "blind":
+                    known.ladder, known.cause = None, "no_feedback"
+                    break
                 ladder.add(trial.figures, trial.state)
                 (self._good_us if trial.state == "carried" else self._bad_us).append(trial.window_us)
                 if trial.state == "carried":
@@ -235,7 +238,8 @@ class NetworkTest:
 
         def rows() -> _Rows:
             everything = peer.meter.wire_bytes()[1] - before
-            return *peer.feedback.rows(down.sent), _share(everything, down.wire_bytes, len(down.sent))
+            heard = peer.feedback
+            return *heard.rows(down.sent), heard.unheard(down.sent), _share(everything, down.wire_bytes, len(down.sent))
 
         try:
             figures, state = await self._watch(rung, down.longest_s, rows, self._ways["down"].quiet)
@@ -261,7 +265,7 @@ class NetworkTest:
 
         def rows() -> _Rows:
             everything = peer.meter.wire_bytes()[0] - before
-            return *log.rows(), _share(everything, log.wire_bytes, len(log.arrived))
+            return *log.rows(), (), _share(everything, log.wire_bytes, len(log.arrived))
 
         figures, state = await self._watch(rung, longest_s, rows, self._ways["up"].quiet)
         mark = await self._marked("uplink", run, told=lambda: self._say("uplink", "stop", {"run": run}))
@@ -286,8 +290,9 @@ class NetworkTest:
         figures: TrialFigures | None = None
         while (since := time.perf_counter() - began) < longest_s + LAST_FEEDBACK_S:
             await asyncio.sleep(LOOK_S)
-            sent, arrived, wire_bytes = rows()
-            figures = examine(rung.rate_mbps, sent, arrived, wire_bytes, quiet=quiet) if len(sent) > 1 else None
+            sent, arrived, unheard, wire_bytes = rows()
+            if len(sent) > 1:
+                figures = examine(rung.rate_mbps, sent, arrived, wire_bytes, quiet=quiet, unheard=unheard)
             state = decide(figures, rung.need_mbps, since_start_s=since, carried_s=rung.carried_s)
             if state != "open":
                 return figures, state

@@ -11,20 +11,29 @@ import atexit
 import contextlib
 import logging
 import multiprocessing
+import os
+import signal
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from multiprocessing import forkserver
+from pathlib import Path
 
 from readiness.logs import log_event
 from readiness.media import entry
+from readiness.media.chores import Chores
 from readiness.media.heavy import Heavy
 from readiness.media.limits import HEAVY_LIMITS, READY_TIMEOUT_S, MediaSettings, WorkerLimits
-from readiness.media.process import MediaWorker, Target, discard, spawn
+from readiness.media.process import MediaWorker, Spawned, Target, discard, spawn
 
-__all__ = ["MediaSettings", "MediaWorker", "PoolFull", "WorkerPool"]
+__all__ = ["MediaSettings", "MediaWorker", "PoolFull", "WorkerPool", "chores_alone"]
 
+STOPPED = frozenset("Tt")
+"""States of a process that does not run, as the system writes them."""
 PRELOAD = "readiness.media.preload"
+CHORE_PRELOAD = ("readiness.media.chore_worker", "readiness.meetings.wire")
+"""Of it, what reading a file needs: without it a piece of work would pay for its own beginning."""
 _RETRY_S = (0.5, 1.0, 2.0, 5.0)
 """Waits between failing attempts to start a worker, s; the last one repeats."""
 _logger = logging.getLogger(__name__)
@@ -33,6 +42,29 @@ _context = multiprocessing.get_context("forkserver")
 
 class PoolFull(Exception):  # noqa: N818 - reads as what it says
     """As many tests are live as this process may hold: the participant waits in the queue."""
+
+
+def _replace_stopped_server() -> None:
+    """Kill a fork server that was stopped (SIGSTOP): it would never answer. The next start makes another one."""
+    pid = getattr(forkserver._forkserver, "_forkserver_pid", None)  # noqa: SLF001
+    if pid is None:
+        return
+    with contextlib.suppress(OSError, IndexError):
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0]
+        if state in STOPPED:
+            log_event(_logger, logging.ERROR, "media.fork_server_stopped")
+            os.kill(pid, signal.SIGKILL)
+
+
+@contextlib.asynccontextmanager
+async def chores_alone() -> AsyncIterator[Chores]:
+    """Give what does pieces of work in confined processes, without any worker: for a command on the terminal."""
+    _context.set_forkserver_preload(list(CHORE_PRELOAD))
+    pool = WorkerPool(MediaSettings(), capacity=0, warm=0)
+    try:
+        yield pool.chores
+    finally:
+        await pool.close()
 
 
 class WorkerPool:
@@ -45,15 +77,19 @@ class WorkerPool:
         self._warm: deque[MediaWorker] = deque()
         self._live: set[MediaWorker] = set()
         self._starting: set[asyncio.Task[MediaWorker]] = set()
+        self._forking: set[asyncio.Future[Spawned]] = set()
         self._reserved = 0
         self._closing = False
         self._started_one = False
+        self._told = False
         self._wanted = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         # One thread starts and reaps: forking is a blocking call, and multiprocessing's registry is not thread-safe.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="media-pool")
         self.heavy = Heavy(self._spawn_heavy)
         """The shared helper process, for models too large for every test's own worker."""
+        self.chores = Chores(self._spawn_chore, self._thread)
+        """Work that somebody's file may make dear, in processes of its own."""
 
     @property
     def live(self) -> int:
@@ -75,6 +111,7 @@ class WorkerPool:
     async def close(self, grace_s: float = 0.0) -> None:
         """Start nothing more, let live tests run on for `grace_s`, then end and reap every worker."""
         self._closing = True
+        self.chores.kill()
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
@@ -83,7 +120,9 @@ class WorkerPool:
             stack.callback(atexit.unregister, self._kill_all)
             stack.push_async_callback(self.heavy.close)
             await asyncio.gather(*self._starting, return_exceptions=True)
-            await asyncio.sleep(0)  # what was started for nobody is among the warm ones now
+            if self._forking:
+                await asyncio.wait(self._forking, timeout=READY_TIMEOUT_S)
+            await asyncio.sleep(0)  # what was started for nobody is among the warm ones now, or let go of
             await asyncio.gather(*(worker.close() for worker in self._warm))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(grace_s, 0.001)):
@@ -144,23 +183,36 @@ class WorkerPool:
 
     async def _spawn(self) -> MediaWorker:
         worker = await self._begin(self.settings.limits, entry.run, self._forget)
+        if not self._told:
+            self._told = True
+            level = logging.WARNING if worker.missing_walls else logging.INFO
+            log_event(_logger, level, "media.confined", missing=",".join(worker.missing_walls) or "none")
         self._started_one = True
         return worker
 
     async def _spawn_heavy(self) -> MediaWorker:
         return await self._begin(HEAVY_LIMITS, entry.run_heavy, lambda _: None)
 
+    async def _spawn_chore(self, limits: WorkerLimits) -> Spawned:
+        return await self._forked(limits, entry.run_chore)
+
+    async def _forked(self, limits: WorkerLimits, target: Target) -> Spawned:
+        starting = asyncio.get_running_loop().run_in_executor(self._thread, spawn, _context, limits, target)
+        self._forking.add(starting)
+        starting.add_done_callback(self._forking.discard)
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                return await asyncio.shield(starting)
+        except BaseException:
+            starting.add_done_callback(discard)
+            raise
+
     async def _begin(
         self, limits: WorkerLimits, target: Target, on_ended: Callable[[MediaWorker], None]
     ) -> MediaWorker:
         """Return a process that serves. Raises OSError, EOFError or TimeoutError."""
-        starting = asyncio.get_running_loop().run_in_executor(self._thread, spawn, _context, limits, target)
-        try:
-            async with asyncio.timeout(READY_TIMEOUT_S):
-                spawned = await asyncio.shield(starting)
-        except BaseException:
-            starting.add_done_callback(discard)
-            raise
+        _replace_stopped_server()
+        spawned = await self._forked(limits, target)
         worker = await MediaWorker.adopt(spawned, thread=self._thread, on_ended=on_ended)
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
@@ -202,3 +254,4 @@ class WorkerPool:
         for worker in (*self._live, *self._warm):
             worker.kill()
         self.heavy.kill()
+        self.chores.kill()

@@ -24,7 +24,10 @@ for _name in ("aiortc", "aioice"):
     logging.getLogger(_name).setLevel(logging.WARNING)  # below it they print ICE passwords
 
 for _name in (
+    "readiness.media.chore_worker",
     "readiness.media.worker",
+    "readiness.meetings.paper",
+    "readiness.meetings.wire",
     "probes.camera",
     "probes.echo",
     "probes.faces",

@@ -84,6 +84,8 @@ class MediaWorker:
         """The worst delay of the worker's event loop in the last second, ms."""
         self.farewell: Mapping[str, Any] = {}
         """The worker's last message: cpu_s, loop_lag_p99_ms, code."""
+        self.missing_walls: tuple[str, ...] = ()
+        """What of `sandbox.Confinement` this system does not have; known once it is ready."""
         self._spawned = spawned
         self._reader = reader
         self._writer = writer
@@ -182,6 +184,7 @@ class MediaWorker:
         if message["op"] == "bye":
             self.farewell = message
         elif message["op"] == "ready":
+            self.missing_walls = tuple(map(str, message.get("missing_walls") or ()))
             self._ready.set()
         elif message["op"] != "alive":
             self._inbox.put_nowait((message, payload))

@@ -3,7 +3,8 @@
 To the worker: start{addresses, ports, budget} · offer{sdp, path} · still{t_ms}+JPEG · pcm{t_ms}+s16le ·
 ear{t_ms}+s16le · mark{step, t_ms} · net{step: idle|load|mark, ...} ·
 finish{phase: sound|echo|clock|downlink|uplink, data} · stop.
-From it: ready · alive{loop_lag_ms, cpu_s} · answer{sdp, path} or rejected{code, path} · peer{state, code, setup_ms} ·
+From it: ready{preloaded, missing_walls} ·
+alive{loop_lag_ms, cpu_s} · answer{sdp, path} or rejected{code, path} · peer{state, code, setup_ms} ·
 still{t_ms, numbers, look_again}, with its JPEG where people are missing, or still_rejected{t_ms, code}, one for each
 still · sound{t_ms, numbers} ·
 pcm_rejected{t_ms, code} ·
@@ -33,7 +34,7 @@ from readiness.media.lag import LagMonitor
 from readiness.media.limits import ALIVE_INTERVAL_S, MAX_OFFERS, Budget, WorkerLimits
 from readiness.media.loopback import Loopback, NoMediaPort, SdpRejected
 from readiness.media.network import NetworkTest
-from readiness.media.sandbox import EXIT_LIMIT, confine, start_deadline
+from readiness.media.sandbox import EXIT_LIMIT, Confinement, confine, start_deadline
 
 __all__ = ["Worker", "serve"]
 
@@ -49,10 +50,10 @@ def serve(channel: socket.socket, limits: WorkerLimits) -> None:
     code = EXIT_LIMIT
     try:
         channel.setblocking(False)
-        confine(channel.fileno(), limits)
+        walls = confine(channel.fileno(), limits)
         sys.setswitchinterval(_SWITCH_S)
         aiortc_private.extend_tables()
-        code = asyncio.run(_serve(channel, limits))
+        code = asyncio.run(_serve(channel, limits, walls))
     except MemoryError:
         code = EXIT_LIMIT
     except BaseException:  # noqa: BLE001 - whatever it was, this process ends here
@@ -61,9 +62,9 @@ def serve(channel: socket.socket, limits: WorkerLimits) -> None:
         os._exit(code)  # nothing to tidy up: the analysis thread may be deep in a library
 
 
-async def _serve(channel: socket.socket, limits: WorkerLimits) -> int:
+async def _serve(channel: socket.socket, limits: WorkerLimits, walls: Confinement) -> int:
     reader, writer = await asyncio.open_connection(sock=channel)
-    worker = Worker(writer, limits)
+    worker = Worker(writer, limits, walls)
     asyncio.get_running_loop().set_exception_handler(worker.loop_failed)
     return await worker.run(reader)
 
@@ -71,9 +72,10 @@ async def _serve(channel: socket.socket, limits: WorkerLimits) -> int:
 class Worker:
     """Handles one operation after the other; those that take long run beside."""
 
-    def __init__(self, writer: asyncio.StreamWriter, limits: WorkerLimits) -> None:
+    def __init__(self, writer: asyncio.StreamWriter, limits: WorkerLimits, walls: Confinement) -> None:
         self._writer = writer
         self._limits = limits
+        self._walls = walls
         self._lag = LagMonitor()
         self._peer: Loopback | None = None
         self._analysis = Analysis(self.emit, on_memory_error=self._out_of_memory)
@@ -99,7 +101,8 @@ class Worker:
     async def run(self, reader: asyncio.StreamReader) -> int:
         """Serve until stop or the end of the socket; return the exit code."""
         self._beside(self._say_alive())
-        self.emit({"op": "ready", "preloaded": "readiness.media.preload" in sys.modules})
+        preloaded = "readiness.media.preload" in sys.modules
+        self.emit({"op": "ready", "preloaded": preloaded, "missing_walls": self._walls.missing})
         stopped = False
         with contextlib.suppress(EOFError, FrameError, ConnectionError):
             while not stopped:

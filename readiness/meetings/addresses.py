@@ -1,32 +1,15 @@
-"""Phone numbers and mail addresses: read as people type them, checked, and kept closed under the service's key."""
+"""How people are reached: phone numbers and mail addresses, kept closed under the service's key."""
 
 from __future__ import annotations
 
 import json
-import re
-import unicodedata
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from readiness.access.contacts import ContactBox
-from readiness.errors import InputError
+from readiness.meetings.reach import takes_sms
 from reports.store.records import Channel
 
-__all__ = ["Reach", "clean_link", "clean_mail", "clean_phone", "open_reach", "person_hash", "seal_reach"]
-
-HOME = "+47"
-"""Norwegian numbers of eight digits are typed without it."""
-HOME_DIGITS = 8
-LONGEST_MAIL = 254
-"""RFC 5321 4.5.3.1, less the angle brackets."""
-LONGEST_LINK = 2000
-_MAIL = re.compile(
-    r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@"
-    r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}\Z"
-)
-"""The form that HTML's mail field takes, with a dot in the domain: nothing in it can end a header."""
-_PHONE = re.compile(r"^\+[1-9][0-9]{5,14}\Z")
-"""E.164: at most 15 digits with the country's."""
+__all__ = ["Reach", "open_reach", "person_hash", "seal_reach"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,44 +19,14 @@ class Reach:
     phone: str = ""
     mail: str = ""
 
+    @property
+    def takes_sms(self) -> bool:
+        """Whether an SMS may arrive: there is a number, and it is not known to be no mobile."""
+        return takes_sms(self.phone)
+
     def channel(self) -> Channel | None:
         """Return the better way: mail shows the meeting in the calendar, SMS is read sooner."""
-        return "mail" if self.mail else "sms" if self.phone else None
-
-
-def clean_phone(typed: str) -> str:
-    """Return the number as ``+4790000000``, or "" for nothing. Raises InputError("person.phone")."""
-    plain = re.sub(r"[\s().\u2010-\u2015\-/]", "", unicodedata.normalize("NFKC", typed))
-    if not plain:
-        return ""
-    if plain.startswith("00"):
-        plain = "+" + plain[2:]
-    if len(plain) == HOME_DIGITS and plain.isdigit():
-        plain = HOME + plain
-    if not _PHONE.match(plain):
-        raise InputError("person.phone")
-    return plain
-
-
-def clean_mail(typed: str) -> str:
-    """Return the address without spaces around it, or "" for nothing. Raises InputError("person.mail")."""
-    plain = typed.strip()
-    if plain and (len(plain) > LONGEST_MAIL or not _MAIL.match(plain) or ".." in plain):
-        raise InputError("person.mail")
-    return plain
-
-
-def clean_link(typed: str) -> str:
-    """Return the meeting's own address, or "" for nothing. Raises InputError("meeting.link") for anything but https."""
-    plain = typed.strip()
-    try:
-        parts = urlsplit(plain)
-        is_right = parts.scheme == "https" and bool(parts.hostname) and parts.username is None
-    except ValueError:
-        is_right = False
-    if plain and (not is_right or len(plain) > LONGEST_LINK or not plain.isprintable() or " " in plain):
-        raise InputError("meeting.link")
-    return plain
+        return "mail" if self.mail else "sms" if self.takes_sms else None
 
 
 def seal_reach(contacts: ContactBox, reach: Reach) -> bytes | None:

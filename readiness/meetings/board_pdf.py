@@ -8,16 +8,18 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from readiness.meetings.paper import print_pdf
+from readiness.meetings.paper import Sheet
 from readiness.texts import catalogue
+from reports.render.tones import TONES
 from reports.render.words import Words
 from reports.store.records import Meeting, Organisation
 
-__all__ = ["BoardContext", "BoardLine", "BoardMeeting", "board_pdf", "leader_words"]
+__all__ = ["BoardContext", "BoardLine", "BoardMeeting", "board_pdf", "board_sheet", "leader_words"]
 
-TONES = {"ready": "good", "ready_with_warnings": "warn", "not_ready": "bad"}
 SIZES_PT = (10.5, 9.5, 8.5, 7.5)
 """A full day in smaller type on the one sheet; only a fuller one takes another."""
+ON_ONE_PAGE = 120
+"""Lines beyond which no type is small enough, so that none is tried."""
 NAMED = frozenset({"ready_with_warnings", "not_ready", "incomplete"})
 """States whose report names what to do; a stale one is too old to be told of in detail."""
 
@@ -58,13 +60,18 @@ class BoardContext:
 
 
 def board_pdf(context: BoardContext) -> bytes:
-    """Return the sheet as a tagged PDF. Takes some 20 ms: call it in a thread (``asyncio.to_thread``)."""
+    """Return the sheet as a tagged PDF, set in this process: a server has `board_sheet` set."""
+    return board_sheet(context).pdf()
+
+
+def board_sheet(context: BoardContext) -> Sheet:
+    """Return what is printed of a leader's day."""
     organisation = context.organisation
     words = Words(catalogue(context.language), context.language, phone=organisation.support_phone)
     zone = ZoneInfo(organisation.time_zone)
     phones = {one.meeting.support_phone or organisation.support_phone for one in context.meetings}
     phones = phones or {organisation.support_phone}
-    return print_pdf(
+    return Sheet(
         "board",
         {
             "lang": context.language,
@@ -76,7 +83,7 @@ def board_pdf(context: BoardContext) -> bytes:
             "meetings": [_meeting(one, words, zone) for one in context.meetings],
             "support": words.t("print.support", phone=", ".join(sorted(phones))),
         },
-        sizes_pt=SIZES_PT,
+        sizes_pt=SIZES_PT if sum(len(one.lines) for one in context.meetings) <= ON_ONE_PAGE else SIZES_PT[-1:],
         pages=1,
     )
 

@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 
 import segno
 
-from readiness.meetings.paper import print_pdf
+from readiness.meetings.paper import Sheet
 from readiness.texts import catalogue
 from reports.render.words import Words
 from reports.store.records import Meeting, Organisation
 
-__all__ = ["LetterContext", "letters_pdf", "spaced_code"]
+__all__ = ["LetterContext", "letters_pdf", "letters_sheet", "spaced_code"]
 
 QUIET_MODULES = 4
 """The white border that a QR code needs (ISO/IEC 18004)."""
@@ -43,15 +43,17 @@ class LetterContext:
 
 
 def letters_pdf(letters: Sequence[LetterContext]) -> bytes:
-    """Return one PDF with a page for each of `letters`, each in its own language.
+    """Return one PDF with a page for each of `letters`, set in this process: a server has `letters_sheet` set."""
+    return letters_sheet(letters).pdf()
 
-    Takes some 20 ms for the first page: call it in a thread (``asyncio.to_thread``). Raises ValueError for no letters.
-    """
+
+def letters_sheet(letters: Sequence[LetterContext]) -> Sheet:
+    """Return what is printed: a page for each of `letters`, each in its own language. ValueError for no letters."""
     if not letters:
         raise ValueError("a letter for nobody")
     title = _words(letters[0]).t("letter.document")
     pages = [_page(letter) for letter in letters]
-    return print_pdf("letter", {"title": title, "letters": pages}, sizes_pt=SIZES_PT, pages=len(pages))
+    return Sheet("letter", {"title": title, "letters": pages}, sizes_pt=SIZES_PT, pages=len(pages))
 
 
 def spaced_code(code: str) -> str:

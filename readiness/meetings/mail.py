@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import ssl
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP as SMTP_POLICY
 from email.utils import format_datetime
 from types import TracebackType
 from typing import Final, Self
@@ -17,14 +17,15 @@ from urllib.parse import unquote, urlsplit
 import aiosmtplib
 
 from readiness.meetings.delivery import DeliveryError
+from readiness.meetings.mail_headers import MAIL_POLICY
 from readiness.meetings.messages import Message
+from readiness.meetings.smtp_answers import Stage, judged
+from readiness.meetings.tls import tls_context, tls_trouble
 from readiness.settings import Settings
 
 __all__ = ["MailSender", "build_mail"]
 
 SEND_TIMEOUT_S: Final = 20.0
-PERMANENT: Final = 500
-"""SMTP answers from here on say that trying again will not help (RFC 5321 4.2.1)."""
 PORTS: Final = {"smtp": 25, "smtps": 465}
 SUBMISSION_PORT: Final = 587
 
@@ -36,7 +37,7 @@ def build_mail(
 
     The same message has the same Message-ID however often it is sent: mail servers that look see a copy.
     """
-    mail = EmailMessage(policy=SMTP_POLICY)
+    mail = EmailMessage(policy=MAIL_POLICY)
     user, _, domain = sender.partition("@")
     mail["From"] = Address(display_name=sender_name, username=user, domain=domain)
     mail["To"] = to
@@ -64,6 +65,8 @@ class MailSender:
 
     def __init__(self, settings: Settings) -> None:
         self._url = settings.smtp_url.reveal()
+        self._ca = settings.mail_ca
+        self._context: ssl.SSLContext | None = None
         self._client: aiosmtplib.SMTP | None = None
 
     async def __aenter__(self) -> Self:
@@ -78,29 +81,32 @@ class MailSender:
 
     async def send(self, mail: EmailMessage) -> None:
         """Hand `mail` over; returns when the server has taken it. Raises DeliveryError."""
+        sender, to = (mail[name].addresses[0].addr_spec for name in ("From", "To"))
+        content = mail.as_bytes()
+        stage: Stage = "connect"
         try:
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 client = await self._connected()
-                await client.send_message(mail)
-        except aiosmtplib.SMTPRecipientsRefused as error:
-            code = max((one.code for one in error.recipients), default=PERMANENT)
-            raise _answered(code) from None
-        except (aiosmtplib.SMTPAuthenticationError, aiosmtplib.SMTPConnectError, aiosmtplib.SMTPHeloError):
-            await self._leave()
-            raise DeliveryError("unreachable") from None
-        except aiosmtplib.SMTPSenderRefused as error:
-            raise DeliveryError("later" if error.code < PERMANENT else "sender_refused") from None
-        except aiosmtplib.SMTPResponseException as error:
-            raise _answered(error.code) from None
-        except (aiosmtplib.SMTPException, OSError, TimeoutError):
-            await self._leave()
-            raise DeliveryError("unreachable") from None
+                stage = "data"
+                await client.sendmail(sender, [to], content)
+        except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
+            if stage == "connect" or not isinstance(error, aiosmtplib.SMTPResponseException | _Refused):
+                self._drop()
+            raise _told(error, stage) from None
 
     async def _connected(self) -> aiosmtplib.SMTP:
         if self._client is None or not self._client.is_connected:
-            self._client = _client(self._url)
+            if self._context is None and self._ca:
+                self._context = await asyncio.to_thread(tls_context, self._ca)
+            self._client = _client(self._url, self._context)
             await self._client.connect()
         return self._client
+
+    def _drop(self) -> None:
+        """Close a connection that is no more to be spoken on."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
 
     async def _leave(self) -> None:
         client, self._client = self._client, None
@@ -112,11 +118,30 @@ class MailSender:
         client.close()
 
 
-def _answered(code: int) -> DeliveryError:
-    return DeliveryError("refused", is_final=True) if code >= PERMANENT else DeliveryError("later")
+_Refused = aiosmtplib.SMTPRecipientsRefused
+"""Every recipient was refused, of which a mail has one."""
 
 
-def _client(url: str) -> aiosmtplib.SMTP:
+def _told(error: Exception, stage: Stage) -> DeliveryError:
+    """Return what `error` means, of connecting or of handing a mail over."""
+    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
+        (one,) = error.recipients
+        return judged("recipient", one.code, one.message)
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        return judged(_stage_of(error, stage), error.code, error.message)
+    said = str(error).upper()
+    if type(error) is aiosmtplib.SMTPException and ("AUTH" in said or "STARTTLS" in said):
+        return DeliveryError("login" if "AUTH" in said else "encryption", detail="not offered")
+    return tls_trouble(error) or DeliveryError("unreachable", detail=type(error).__name__)
+
+
+def _stage_of(error: aiosmtplib.SMTPResponseException, stage: Stage) -> Stage:
+    if isinstance(error, aiosmtplib.SMTPAuthenticationError):
+        return "login"
+    return "sender" if isinstance(error, aiosmtplib.SMTPSenderRefused) else stage
+
+
+def _client(url: str, context: ssl.SSLContext | None = None) -> aiosmtplib.SMTP:
     """Return a client for `url`. A password never goes over a line without TLS, except on this machine."""
     parts = urlsplit(url)
     host, starttls = parts.hostname or "", parts.query == "starttls"
@@ -131,6 +156,7 @@ def _client(url: str) -> aiosmtplib.SMTP:
         username=None if parts.username is None else unquote(parts.username),
         password=None if parts.password is None else unquote(parts.password),
         timeout=SEND_TIMEOUT_S,
+        tls_context=context,
     )
 
 

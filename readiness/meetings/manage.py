@@ -7,15 +7,22 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from readiness.access.contacts import contact_box
 from readiness.access.links import api_token, give_support_link, organiser_link
-from readiness.errors import ReadinessError, SettingError
-from readiness.meetings.importing import MOST_BYTES, Imported, import_file
+from readiness.errors import InputError, ReadinessError, SettingError, Unavailable
+from readiness.media.chores import Chores
+from readiness.media.pool import chores_alone
+from readiness.meetings.confined import read_import
+from readiness.meetings.importing import Imported, import_file
 from readiness.meetings.plan import LONGEST_MIN, ROLES, Change, HostPlan, Invited, MeetingPlan, PersonPlan, Planner, Way
+from readiness.meetings.reading import MOST_BYTES
+from readiness.meetings.wanted import Bad, Wanted
+from readiness.opening import cannot_use, open_store, refuse_a_folder_of_its_own
 from readiness.settings import Settings, prepare_folder
 from readiness.texts import LANGUAGES, catalogue
 from reports.profile import load_profile, profile_names
@@ -35,6 +42,7 @@ __all__ = [
     "move_meeting",
     "own_texts",
     "set_organisation",
+    "show_key",
     "show_meeting",
 ]
 
@@ -60,6 +68,18 @@ async def set_organisation(settings: Settings, record: Organisation) -> None:
         names = {*kept, *record.texts}
         texts = {name: {**kept.get(name, {}), **record.texts.get(name, {})} for name in names}
         await store.ensure_organisation(replace(record, texts=texts))
+
+
+async def show_key(settings: Settings, *, replace_it: bool) -> tuple[str, str]:
+    """Return the fingerprints of this machine's key and of the database's, which `replace_it` makes this machine's.
+
+    What an earlier key sealed can't be read afterwards: phone numbers, addresses and meeting links.
+    """
+    async with _store(settings, any_key=True) as store:
+        own = contact_box(settings).fingerprint
+        if replace_it:
+            await store.replace_key(own)
+        return own, await store.key_fingerprint() or ""
 
 
 async def make_meeting(
@@ -160,8 +180,19 @@ async def import_meetings(
         raise SettingError(f"{file}: {error.strerror}") from None
     if len(raw) > MOST_BYTES:
         raise SettingError(f"{file}: {describe('import.too_large')}")
-    async with _planner(settings, organisation) as planner:
-        return await import_file(planner, raw, skip_bad=skip_bad, invite=invite)
+    async with _planner(settings, organisation) as planner, chores_alone() as chores:
+        read = partial(_read_confined, chores, file)
+        return await import_file(planner, raw, read=read, skip_bad=skip_bad, invite=invite)
+
+
+async def _read_confined(chores: Chores, file: Path, raw: bytes) -> tuple[list[Wanted], list[Bad]]:
+    """Read a file within the limits that the server has for it. Raises SettingError, which names the file."""
+    try:
+        return await read_import(chores, raw)
+    except InputError as error:
+        raise SettingError(f"{file}: {describe(error.code)}") from None
+    except Unavailable:
+        raise SettingError(f"{file}: can't be read just now, the machine is too busy; try again") from None
 
 
 async def make_link(settings: Settings, kind: Office, *, organisation: str, lasts: timedelta) -> str:
@@ -229,13 +260,13 @@ def _one_line() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _store(settings: Settings) -> AsyncIterator[Store]:
+async def _store(settings: Settings, *, any_key: bool = False) -> AsyncIterator[Store]:
+    refuse_a_folder_of_its_own(settings)
     prepare_folder(settings)
-    try:
-        store = await Store.open(settings.database, migrate=True)
-    except StoreError as error:
-        raise SettingError(f"READINESS_DATABASE_URL: the database can't be used: {error}") from None
+    store = await open_store(settings, any_key=any_key)
     try:
         yield store
+    except StoreError as error:
+        raise cannot_use(settings, error) from None
     finally:
         await store.close()

@@ -15,17 +15,17 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from readiness.meetings.calendars import Calendar, invitation_calendar
+from readiness.meetings.gsm import MOST_PARTS, carried, parts
 from readiness.meetings.paper import TEMPLATES
 from readiness.texts import catalogue
+from reports.model import READY_VERDICTS
 from reports.render.words import Words
 from reports.store.records import Meeting, Organisation, Outgoing
 
-__all__ = ["READY", "Message", "MessageContext", "Tally", "render_message"]
+__all__ = ["Message", "MessageContext", "Tally", "render_message"]
 
-READY = frozenset({"ready", "ready_with_warnings"})
-"""States in which the meeting can be held on video."""
-WITH_TEST = frozenset({"invitation", "reminder", "recheck", "moved"})
-"""Kinds that carry the link of a participant's test."""
+LEAST_NAME = 12
+"""Letters of an organisation's name that an SMS keeps, however long the rest is."""
 WITH_CALENDAR = frozenset({"invitation", "leader_link", "moved", "cancelled"})
 
 
@@ -39,7 +39,7 @@ class Tally:
     @property
     def ready(self) -> int:
         """How many are ready."""
-        return sum(state in READY for _, state in self.people)
+        return sum(state in READY_VERDICTS for _, state in self.people)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +63,18 @@ class MessageContext:
     sender: str = ""
     """Where mail comes from."""
     moved_from: datetime | None = None
+    """When a meeting was that has moved; the same as now where something else of it has changed."""
     day: tuple[Tally, ...] = ()
     """A summary's meetings, in the order of time."""
     changed: tuple[str, str] | None = None
     """An alert's role and state."""
     pin: str = ""
     pin_minutes: int = 0
+
+    @property
+    def is_same_time(self) -> bool:
+        """Whether the meeting is when it was."""
+        return self.moved_from == self.meeting.starts_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +104,10 @@ def render_message(outgoing: Outgoing, context: MessageContext) -> Message:
     """Return what `outgoing` says. Raises ValueError for a kind that nobody is sent."""
     words = _words(context)
     if outgoing.channel == "sms":
-        kind = "moved_host" if outgoing.kind == "moved" and context.host_role else outgoing.kind
-        key = f"sms.{kind}"
+        key = f"sms.{_kind(outgoing.kind, context)}"
         if key not in words.catalogue:
             raise ValueError(f"no SMS of kind {outgoing.kind}")
-        return Message(subject="", text=words.t(key, **_counts(context, words)))
+        return Message(subject="", text=_sms_text(key, context, words))
     parts = _PARTS.get(outgoing.kind)
     if parts is None:
         raise ValueError(f"no mail of kind {outgoing.kind}")
@@ -121,6 +126,23 @@ def render_message(outgoing: Outgoing, context: MessageContext) -> Message:
             now=context.now,
         )
     return Message(mail.subject, _as_text(mail, words), _as_html(mail, words), calendar)
+
+
+def _kind(kind: str, context: MessageContext) -> str:
+    """Return what a message is called among the words of an SMS."""
+    if kind != "moved":
+        return kind
+    return f"{'changed' if context.is_same_time else 'moved'}{'_host' if context.host_role else ''}"
+
+
+def _sms_text(key: str, context: MessageContext, words: Words) -> str:
+    """Return an SMS in signs that its parts are counted by, with the organisation's name cut where it is too long."""
+    name, counts = carried(context.organisation.name), _counts(context, words)
+    text = carried(words.t(key, **counts, organisation=name))
+    while parts(text) > MOST_PARTS and len(name) > LEAST_NAME:
+        name = name[: -min(10, len(name) - LEAST_NAME)].rstrip(" ,.-")
+        text = carried(words.t(key, **counts, organisation=f"{name}..."))
+    return text
 
 
 def _words(context: MessageContext) -> Words:
@@ -184,8 +206,10 @@ def _test(context: MessageContext, words: Words, kind: str) -> _Mail:
 def _moved(context: MessageContext, words: Words) -> _Mail:
     is_host = context.host_role is not None
     return _Mail(
-        subject=words.t("mail.moved.subject"),
-        lead=[words.t("mail.moved.lead"), words.t("mail.moved.before")],
+        subject=words.t("mail.changed.subject" if context.is_same_time else "mail.moved.subject"),
+        lead=[words.t("mail.changed.lead")]
+        if context.is_same_time
+        else [words.t("mail.moved.lead"), words.t("mail.moved.before")],
         button=(words.t("mail.board" if is_host else "mail.test"), context.link),
         notes=[
             words.t("mail.moved.board" if is_host else "mail.moved.why"),

@@ -21,14 +21,15 @@ from readiness.access.links import feed_link, leader_link, participant_link
 from readiness.access.pins import PIN_LIFE, pin_of
 from readiness.logs import log_event
 from readiness.meetings.addresses import Reach, open_reach
-from readiness.meetings.delivery import DeliveryError
+from readiness.meetings.delivery import OURS, PASSING, DeliveryError
 from readiness.meetings.mail import MailSender, build_mail
+from readiness.meetings.marks import state_mark
 from readiness.meetings.messages import Message, MessageContext, Tally, render_message
 from readiness.meetings.sms import SmsSender
 from readiness.server.board import state_of
 from readiness.server.services import Services
 from reports.store import StoreError
-from reports.store.records import Host, Meeting, Organisation, Outgoing, Participant
+from reports.store.records import Channel, Host, Meeting, Organisation, Outgoing, Participant
 
 __all__ = ["OutboxRunner", "retry_delay"]
 
@@ -73,6 +74,7 @@ class OutboxRunner:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._trouble: dict[Channel, str] = {}
         self._is_stopping = False
         self._stopped = asyncio.Event()
 
@@ -123,14 +125,28 @@ class OutboxRunner:
         except _OverError:
             await store.settle_outgoing(outgoing.id, state="dropped", now=now, error="over")
         except DeliveryError as error:
-            await self._failed(outgoing, error.code, is_final=error.is_final)
+            self._note(outgoing.channel, error)
+            is_final = error.is_final or (error.tries is not None and outgoing.attempts >= error.tries)
+            await self._failed(outgoing, error.code, is_final=is_final)
         except StoreError:
             raise  # the claim ends by itself
         except Exception:
             log.exception("outbox.message_failed")
             await self._failed(outgoing, "fault", is_final=False)
         else:
+            self._note(outgoing.channel, None)
             await store.settle_outgoing(outgoing.id, state="sent", now=self._services.now())
+
+    def _note(self, channel: Channel, error: DeliveryError | None) -> None:
+        """Log what of our own keeps a channel from sending, once until it is another or gone."""
+        code = error.code if error and error.code in OURS else ""
+        if error is not None and not code:
+            return  # of this message only
+        before, self._trouble[channel] = self._trouble.get(channel, ""), code
+        if error is not None and code != before:
+            log_event(log, logging.ERROR, "delivery.lost", channel=channel, code=code, detail=error.detail)
+        elif before and not code:
+            log_event(log, logging.WARNING, "delivery.back", channel=channel)
 
     async def _failed(self, outgoing: Outgoing, code: str, *, is_final: bool) -> None:
         store, now = self._services.store, self._services.now()
@@ -138,7 +154,7 @@ class OutboxRunner:
         if not is_final and due_at < outgoing.created_at + GIVES_UP_AFTER:
             await store.settle_outgoing(outgoing.id, state="waiting", now=now, error=code, due_at=due_at)
             return
-        told = code if is_final else "gave_up"
+        told = "gave_up" if not is_final and code in PASSING else code
         log_event(log, logging.WARNING, "outbox.gave_up", kind=outgoing.kind, channel=outgoing.channel, code=code)
         await store.settle_outgoing(outgoing.id, state="failed", now=now, error=told)
 
@@ -178,7 +194,8 @@ class OutboxRunner:
         services, outgoing, meeting = self._services, one.outgoing, one.meeting
         now = services.now()
         moved_from = _moment(outgoing.data.get("moved_from"))
-        _refuse_outdated(one, now, moved_from)
+        is_back = outgoing.data.get("was", "") == state_mark(services.contacts, meeting)
+        _refuse_outdated(one, now, is_back=is_back)
         if outgoing.participant_id and outgoing.kind in {"reminder", "recheck"}:
             report = await services.store.latest_report(outgoing.participant_id)
             if report and report.verdict != "incomplete" and report.valid_until > min(meeting.starts_at, now):
@@ -270,13 +287,16 @@ def _as_mail(one: _Addressed, message: Message, context: MessageContext) -> Emai
     )
 
 
-def _refuse_outdated(one: _Addressed, now: datetime, moved_from: datetime | None) -> None:
-    """Raise _OverError where what the message would say is not true any more, or of no more use."""
+def _refuse_outdated(one: _Addressed, now: datetime, *, is_back: bool) -> None:
+    """Raise _OverError where what the message would say is not true any more, or of no more use.
+
+    `is_back`: the meeting is again as whoever gets the message knows it.
+    """
     kind, meeting = one.outgoing.kind, one.meeting
     is_over = now >= meeting.ends_at if kind != "pin" else now >= one.outgoing.created_at + PIN_LIFE
     is_cancelled = meeting.state == "cancelled" and kind not in {"cancelled", "pin"}
     is_late = kind in {"reminder", "recheck", "summary", "alert"} and now >= meeting.starts_at
-    is_back = kind == "moved" and moved_from == meeting.starts_at
+    is_back = is_back and kind == "moved"
     is_on_again = kind == "cancelled" and meeting.state != "cancelled"
     if is_over or is_cancelled or is_late or is_back or is_on_again:
         raise _OverError

@@ -1,24 +1,61 @@
-"""Paper: A4 pages as tagged PDF (PDF/UA-1) by typst, in one typeface that is sent along. Pure; blocks for some 20 ms.
+"""Paper: A4 pages as tagged PDF (PDF/UA-1) by typst, in typefaces that are sent along. Blocks for some 20 ms.
 
-Words, links and pictures go to the template as JSON, never as source: nothing that somebody typed is ever run.
+Words, links and pictures go to the template as JSON, never as source: nothing that somebody typed is ever run. Nothing
+that somebody typed stops a page either: what can't be printed becomes a mark (see `printable`).
 """
 
 from __future__ import annotations
 
+import functools
 import json
+import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import typst
 
-__all__ = ["TEMPLATES", "print_pdf"]
+from readiness.logs import log_event
+from readiness.meetings.printable import FONTS, MARK, printable, without_marks
 
+__all__ = ["PRINT", "TEMPLATES", "Sheet", "families", "print_pdf", "print_sent"]
+
+log = logging.getLogger(__name__)
+PRINT = "readiness.meetings.paper:print_sent"
 _PAGES = re.compile(rb"/Type\s*/Pages\s*/Count (\d+)")
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 STANDARDS: list[typst.PDFStandard] = ["ua-1"]
 """ISO 14289-1: a screen reader gets headings, lists, tables and texts for pictures, in order."""
+FIRST_FAMILIES = ("Atkinson Hyperlegible Next", "Noto Sans")
+"""Before all others: the letter's own typeface, then the one with every Latin, Greek and Cyrillic letter."""
+VERBATIM = frozenset({"lang", "tone", "qr", "address", "code"})
+"""Fields that we make ourselves, and that have to stay as they are."""
+_TRIAL = TEMPLATES / "trial.typ"
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What is to be printed: a template, what it says, and how large its type may be, largest first."""
+
+    template: str
+    data: Mapping[str, Any]
+    sizes_pt: Sequence[float]
+    pages: int
+
+    def pdf(self) -> bytes:
+        """Return the pages, set in this process."""
+        return print_pdf(self.template, self.data, sizes_pt=self.sizes_pt, pages=self.pages)
+
+    def sent(self) -> bytes:
+        """Return the sheet for `print_sent`."""
+        return json.dumps(asdict(self)).encode()
+
+
+def print_sent(sheet: bytes) -> bytes:
+    """Return the pages of a sheet that was sent to a process of its own."""
+    return Sheet(**json.loads(sheet)).pdf()
 
 
 def print_pdf(template: str, data: Mapping[str, Any], *, sizes_pt: Sequence[float], pages: int) -> bytes:
@@ -27,11 +64,59 @@ def print_pdf(template: str, data: Mapping[str, Any], *, sizes_pt: Sequence[floa
     Of `sizes_pt`, largest first, the first is taken whose type fits on `pages` pages; the last one flows over.
     """
     made = b""
+    data = _each_text(data, printable)
     for size_pt in sizes_pt:
-        made = _compiled(template, {**data, "size": size_pt})
+        try:
+            made = _compiled(TEMPLATES / f"{template}.typ", {**data, "size": size_pt})
+        except typst.TypstError:
+            data = _each_text(data, _tried)
+            made = _at_any_price(TEMPLATES / f"{template}.typ", {**data, "size": size_pt})
         if _count(made) <= pages:
             break
     return made
+
+
+@functools.cache
+def families() -> list[str]:
+    """Return the families of our typefaces in the order in which a letter is looked for."""
+    return [*FIRST_FAMILIES, *(name for name in sorted(_fonts().families()) if name not in FIRST_FAMILIES)]
+
+
+@functools.cache
+def _fonts() -> typst.Fonts:
+    """Only what is sent along: a page looks the same on every machine."""
+    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[FONTS])
+
+
+def _each_text(data: Any, change: Callable[[str], str]) -> Any:
+    """Return `data` with `change` made to each text that somebody may have typed."""
+    if isinstance(data, str):
+        return change(data)
+    if isinstance(data, Mapping):
+        return {name: value if name in VERBATIM else _each_text(value, change) for name, value in data.items()}
+    if isinstance(data, Sequence):
+        return [_each_text(value, change) for value in data]
+    return data
+
+
+def _tried(text: str) -> str:
+    """Return `text` where it can be set; else its bare letters, else a mark."""
+    for one in (text, without_marks(text)):
+        try:
+            _compiled(_TRIAL, one)
+        except typst.TypstError:
+            continue
+        return one
+    return MARK
+
+
+def _at_any_price(source: Path, data: Mapping[str, Any]) -> bytes:
+    """Return the page; without the promise to screen readers where it can't be kept: paper is read by eye."""
+    try:
+        return _compiled(source, data)
+    except typst.TypstError as error:
+        log_event(log, logging.ERROR, "paper.untagged", cause=str(error)[:60])
+        return _compiled(source, data, [])
 
 
 def _count(pdf: bytes) -> int:
@@ -42,15 +127,15 @@ def _count(pdf: bytes) -> int:
     return int(found[1])
 
 
-def _compiled(template: str, data: Mapping[str, Any]) -> bytes:
+def _compiled(source: Path, data: Any, standards: list[typst.PDFStandard] = STANDARDS) -> bytes:
     made = typst.compile(
-        TEMPLATES / f"{template}.typ",
+        source,
         root=TEMPLATES,
-        font_paths=[TEMPLATES / "fonts"],
+        font_paths=_fonts(),
         ignore_system_fonts=True,
         format="pdf",
-        sys_inputs={"data": json.dumps(data)},
-        pdf_standards=STANDARDS,
+        sys_inputs={"data": json.dumps(data), "fonts": json.dumps(families())},
+        pdf_standards=standards,
     )
     if not isinstance(made, bytes):
         raise TypeError("a PDF is one document")

@@ -7,6 +7,7 @@ The texts are made when they are sent.
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -15,9 +16,14 @@ from zoneinfo import ZoneInfo
 
 from readiness.access.contacts import ContactBox
 from readiness.access.links import GivenLink, hash_token, hashes_of, leader_link, new_link, participant_link
-from readiness.errors import AccessError, InputError
-from readiness.meetings.addresses import Reach, clean_link, clean_mail, clean_phone, open_reach, person_hash, seal_reach
+from readiness.errors import AccessError, InputError, LimitError
+from readiness.meetings.addresses import Reach, open_reach, person_hash, seal_reach
+from readiness.meetings.join_links import solution_of_link, unwrapped
 from readiness.meetings.letter import LetterContext
+from readiness.meetings.marks import state_mark
+from readiness.meetings.reach import clean_mail, clean_phone, region_of
+from readiness.meetings.typed import clean_link, one_line
+from readiness.meetings.wishes import REMINDERS, Change, HostPlan, MeetingPlan, PersonPlan, Way
 from reports.model import rfc3339
 from reports.profile import load_profile, profile_names
 from reports.solution import solution_names
@@ -46,18 +52,21 @@ __all__ = [
     "MeetingPlan",
     "PersonPlan",
     "Planner",
+    "Way",
     "local_moment",
 ]
 
 ROLES = ("patient", "relative", "interpreter", "municipal_partner", "staff", "meeting_room")
 HOST_ROLES: tuple[HostRole, ...] = ("leader", "technical_host")
 SOLUTIONS = solution_names()
-REMINDERS = (2880, 180)
-"""Two days and three hours before, min."""
+OTHER = "other"
+"""The solution of a meeting of which nothing but the link is known."""
 MOST_REMINDERS = 5
 EARLIEST_REMINDER_MIN = 30 * 24 * 60
 LONGEST_MIN = 720
 MOST_PEOPLE = 60
+MOST_INVITATIONS_A_DAY = 10
+"""To one person in one meeting, whoever sends them."""
 MOST_TOGETHER = 50
 LONGEST_TITLE = 120
 LONGEST_LABEL = 60
@@ -69,72 +78,6 @@ PERSON_KEPT = timedelta(hours=24)
 """After the end nothing is known of its people, so nothing can be changed."""
 FOLLOWING = frozenset({"moved", "reminder", "recheck", "summary", "alert"})
 """Messages that a move makes untrue while they wait."""
-Way = Literal["mail", "sms", "letter", "link", "auto", ""]
-"""How somebody is invited: ``auto`` takes mail, else SMS; letter and link are handed over by the organiser."""
-
-
-@dataclass(frozen=True, slots=True)
-class PersonPlan:
-    """Somebody or some room to take part."""
-
-    role: str
-    label: str = ""
-    locale: str = ""
-    """Empty: the organisation's first language."""
-    phone: str = ""
-    mail: str = ""
-    together: int = 1
-    channel: Way = ""
-    """How to invite at once; empty: not yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class HostPlan:
-    """A leader or technical host."""
-
-    role: str = "leader"
-    label: str = ""
-    locale: str = ""
-    phone: str = ""
-    mail: str = ""
-    channel: Way = ""
-
-
-@dataclass(frozen=True, slots=True)
-class MeetingPlan:
-    """A meeting as somebody wishes it; a time without a zone is the organisation's own."""
-
-    starts: datetime
-    minutes: int = 45
-    title: str = ""
-    profile: str = "consultation"
-    solution: str = "other"
-    join_link: str = ""
-    support_phone: str = ""
-    reminders: tuple[int, ...] = REMINDERS
-    practical: tuple[str, ...] | None = None
-    """None: what the profile asks."""
-    expected_people: int | None = None
-    people: tuple[PersonPlan, ...] = ()
-    hosts: tuple[HostPlan, ...] = ()
-    key: str = ""
-    """Names the meeting where it comes from, so that asking again does not make another."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What to change of a meeting; None leaves it as it is."""
-
-    starts: datetime | None = None
-    minutes: int | None = None
-    title: str | None = None
-    profile: str | None = None
-    solution: str | None = None
-    join_link: str | None = None
-    support_phone: str | None = None
-    reminders: tuple[int, ...] | None = None
-    practical: tuple[str, ...] | None = None
-    expected_people: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +85,7 @@ class Invited:
     """What came of inviting one: ``waiting`` to be sent, ``ready`` to be handed over, or why not."""
 
     id: str
-    state: Literal["waiting", "ready", "no_mail", "no_phone", "no_address"]
+    state: Literal["waiting", "ready", "no_mail", "no_phone", "no_mobile", "no_address"]
     link: str | None = None
     code: str | None = None
 
@@ -167,6 +110,15 @@ class Planner:
     base_url: str
     now: datetime
 
+    @property
+    def region(self) -> str:
+        """The organisation's country, whose numbers are typed without its code."""
+        return region_of(self.organisation.support_phone, self.organisation.time_zone)
+
+    def clean_phone(self, typed: str) -> str:
+        """Return a phone number as ``+4790000000``, or "" for nothing. Raises InputError("person.phone")."""
+        return clean_phone(typed, self.region)
+
     # ---- making
 
     def draft(self, plan: MeetingPlan, *, may_be_past: bool = False) -> NewMeeting:
@@ -181,6 +133,7 @@ class Planner:
             raise InputError("meeting.too_many", field="participants")
         needs = load_profile(_CLEAN["profile"](plan.profile))
         join_link = _CLEAN["join_link"](plan.join_link)
+        solution = _CLEAN["solution"](plan.solution or OTHER)
         meeting = Meeting(
             id=new_id(),
             organisation_id=self.organisation.id,
@@ -190,11 +143,13 @@ class Planner:
             profile=needs.name,
             practical=needs.practical if plan.practical is None else _practical(plan.practical),
             expected_people=_people(plan.expected_people or needs.expected_people),
-            solution=_CLEAN["solution"](plan.solution),
+            solution=(solution_of_link(join_link) or solution) if solution == OTHER else solution,
             join_link=self.contacts.close(join_link) if join_link else None,
             support_phone=_CLEAN["support_phone"](plan.support_phone),
             reminders=_reminders(plan.reminders),
             import_key=hash_token(plan.key) if plan.key else None,
+            import_series=hash_token(plan.series) if plan.series else None,
+            import_version=plan.version,
         )
         people = [self._person(meeting.id, one, place) for place, one in enumerate(plan.people)]
         hosts = [self._host(meeting.id, one, place) for place, one in enumerate(plan.hosts)]
@@ -212,15 +167,18 @@ class Planner:
         )
 
     async def make(self, plan: MeetingPlan) -> Made:
-        """Store a meeting with its people and queue its invitations. A plan with a known key gives what is there."""
+        """Store a meeting with its people and queue its invitations. A plan with a known key gives what is there.
+
+        Raises InputError("request.key_reused") where that was another wish, by its version.
+        """
         drafted = self.draft(plan)
-        known = await self._known(drafted.meeting.import_key)
+        known = await self._known(drafted.meeting)
         if known is not None:
             return known
         try:
             await self.store.add_meetings([drafted])
         except Conflict:  # somebody else asked for the same at the same moment
-            known = await self._known(drafted.meeting.import_key)
+            known = await self._known(drafted.meeting)
             if known is None:
                 raise
             return known
@@ -244,10 +202,23 @@ class Planner:
         found = await self.store.meetings_by_keys(self.organisation.id, list(hashes))
         return {hashes[key]: one for key, one in found.items()}
 
-    async def _known(self, key: bytes | None) -> Made | None:
+    async def in_series(self, names: Sequence[str]) -> dict[str, list[Meeting]]:
+        """Return the planned meetings that were made as occurrences of these series, by series."""
+        hashes = {hash_token(name): name for name in names if name}
+        found: dict[str, list[Meeting]] = {}
+        for one in await self.store.meetings_in_series(self.organisation.id, list(hashes)) if hashes else []:
+            found.setdefault(hashes[one.import_series or b""], []).append(one)
+        return found
+
+    async def _known(self, drafted: Meeting) -> Made | None:
+        key = drafted.import_key
         found = await self.store.meeting_by_key(self.organisation.id, key) if key else None
         if found is None:
             return None
+        if found.import_version and drafted.import_version not in {"", found.import_version}:
+            error = InputError("request.key_reused", field="Idempotency-Key")
+            error.status = 422
+            raise error
         people, hosts = await self.store.participants(found.id), await self.store.hosts(found.id)
         return Made(found, tuple(people), tuple(hosts), is_new=False)
 
@@ -274,7 +245,8 @@ class Planner:
         moves = {"starts_at", "ends_at", "join_link", "solution"} & set(changes)
         messages: list[Outgoing] = []
         if moves:
-            messages = await self._tell(found, "moved", {"moved_from": rfc3339(found.starts_at)})
+            was = {"moved_from": rfc3339(found.starts_at), "was": state_mark(self.contacts, found)}
+            messages = await self._tell(found, "moved", was)
         with _not_found("meeting.not_found"):
             return await self.store.change_meeting(
                 self.organisation.id, meeting_id, changes, messages=messages, drops=FOLLOWING if moves else ()
@@ -285,7 +257,7 @@ class Planner:
         found = await self.meeting(meeting_id)
         if found.state == "cancelled":
             return found
-        if found.ends_at + PERSON_KEPT < self.now:
+        if not self.is_open(found):
             raise InputError("meeting.ended")
         messages = await self._tell(found, "cancelled", {})
         return await self.store.cancel_meeting(self.organisation.id, meeting_id, self.now, messages=messages)
@@ -303,6 +275,8 @@ class Planner:
         everybody |= {one.id: one for one in await self.store.hosts(meeting_id)}
         if not set(chosen) <= set(everybody):
             raise AccessError("person.not_found")
+        if channel not in {"link", "letter"}:
+            await refuse_too_many(self.store, meeting_id, chosen, self.now)
         answers, messages = [], []
         for one in (everybody[person_id] for person_id in chosen):
             missing = self._missing(one, channel)
@@ -351,10 +325,11 @@ class Planner:
             if isinstance(wish, HostPlan):
                 added = await self.store.add_host(self.organisation.id, meeting_id, self._host(meeting_id, wish, None))
             else:
-                if len(await self.store.participants(meeting_id)) >= MOST_PEOPLE:
-                    raise InputError("meeting.too_many", field="participants")
                 person = self._person(meeting_id, wish, None)
-                added = await self.store.add_participant(self.organisation.id, meeting_id, person)
+                try:
+                    added = await self.store.add_participant(self.organisation.id, meeting_id, person, most=MOST_PEOPLE)
+                except Conflict:
+                    raise InputError("meeting.too_many", field="participants") from None
         await self.link(meeting, added)
         message = self._invitation(added, meeting, wish.channel)
         await self.store.queue([message] if message else [])
@@ -404,6 +379,10 @@ class Planner:
 
     # ---- parts
 
+    def is_open(self, found: Meeting) -> bool:
+        """Return whether anything is known of its people still, so that they can be told."""
+        return found.ends_at + PERSON_KEPT >= self.now
+
     async def _open(self, meeting_id: str) -> Meeting:
         found = await self.meeting(meeting_id)
         self._refuse_closed(found)
@@ -412,7 +391,7 @@ class Planner:
     def _refuse_closed(self, found: Meeting) -> None:
         if found.state == "cancelled":
             raise InputError("meeting.cancelled")
-        if found.ends_at + PERSON_KEPT < self.now:
+        if not self.is_open(found):
             raise InputError("meeting.ended")
 
     def _changes(self, found: Meeting, wish: Change) -> dict[str, Any]:
@@ -428,10 +407,23 @@ class Planner:
             if getattr(wish, name) is not None:
                 changes[name] = clean(getattr(wish, name))
         if "join_link" in changes:
-            link = changes.pop("join_link")
-            if link != (self.contacts.open(found.join_link) if found.join_link else ""):
+            link, before = (
+                changes.pop("join_link"),
+                (self.contacts.open(found.join_link) if found.join_link else "") or "",
+            )
+            if link != before:
                 changes["join_link"] = self.contacts.close(link) if link else None
+                changes |= self._told_by(link, before, changes.get("solution"), found)
         return changes
+
+    @staticmethod
+    def _told_by(link: str, before: str, wished: str | None, found: Meeting) -> dict[str, str]:
+        """Return the solution that a new link tells, where nobody said which it is."""
+        told = solution_of_link(link)
+        if told and wished in {None, OTHER}:
+            return {"solution": told}
+        was_told = wished is None and found.solution == solution_of_link(before)
+        return {"solution": OTHER} if was_told and not told else {}
 
     def _refuse_past(self, starts_at: datetime, ends_at: datetime) -> None:
         if starts_at < self.now - EARLIEST or ends_at <= self.now:
@@ -444,7 +436,8 @@ class Planner:
         as one.
         """
         told: dict[tuple[str | None, str | None], tuple[Channel, Mapping[str, Any]]] = {}
-        for one in await self.store.outgoing_of(meeting.id):
+        queued = await self.store.outgoing_of(meeting.id)
+        for one in sorted(queued, key=lambda one: (one.created_at, one.kind == kind)):  # of one moment: invited first
             whose = (one.participant_id, one.host_id)
             if one.kind in {"invitation", "leader_link"} and one.state in {"sending", "sent"}:
                 told[whose] = (one.channel, data)
@@ -467,12 +460,16 @@ class Planner:
             for (participant_id, host_id), (channel, known) in told.items()
         ]
 
-    def _missing(self, whose: Participant | Host, channel: Way) -> Literal["no_mail", "no_phone", "no_address"] | None:
+    def _missing(
+        self, whose: Participant | Host, channel: Way
+    ) -> Literal["no_mail", "no_phone", "no_mobile", "no_address"] | None:
         reach = open_reach(self.contacts, whose.reach)
         if channel == "mail" and not reach.mail:
             return "no_mail"
         if channel == "sms" and not reach.phone:
             return "no_phone"
+        if channel == "sms" and not reach.takes_sms:
+            return "no_mobile"
         return "no_address" if channel == "auto" and reach.channel() is None else None
 
     def _invitation(self, whose: Participant | Host, meeting: Meeting, way: Way) -> Outgoing | None:
@@ -484,6 +481,8 @@ class Planner:
             raise InputError("person.no_mail")
         if self._missing(whose, way) == "no_phone":
             raise InputError("person.no_phone")
+        if self._missing(whose, way) == "no_mobile":
+            raise InputError("person.no_mobile")
         is_host = isinstance(whose, Host)
         return Outgoing(
             id=new_id(),
@@ -518,7 +517,7 @@ class Planner:
         return timedelta(minutes=minutes)
 
     def _reach(self, wish: PersonPlan | HostPlan, where: str) -> Reach:
-        phone = _at(where + "phone", clean_phone, wish.phone)
+        phone = _at(where + "phone", self.clean_phone, wish.phone)
         return Reach(phone=phone, mail=_at(where + "mail", clean_mail, wish.mail))
 
     def _locale(self, asked: str, where: str) -> str:
@@ -591,8 +590,8 @@ def _one_of(value: str, known: Sequence[str], code: str, where: str) -> str:
 
 
 def _text(typed: str, longest: int, where: str) -> str:
-    """Return a line of text: no control characters, spaces joined, not too long."""
-    plain = " ".join("".join(letter if letter.isprintable() else " " for letter in typed).split())
+    """Return a line of text: composed letters, nothing that can't be seen, spaces joined, not too long."""
+    plain = one_line(typed)
     if len(plain) > longest:
         raise InputError("text.too_long", field=where)
     return plain
@@ -622,9 +621,21 @@ _CLEAN: Mapping[str, Callable[[Any], Any]] = {
     "support_phone": lambda typed: _text(typed, LONGEST_PHONE, "support_phone"),
     "profile": lambda name: _one_of(name, profile_names(), "meeting.profile", "profile"),
     "solution": lambda name: _one_of(name, SOLUTIONS, "meeting.solution", "solution"),
-    "join_link": lambda typed: _at("join_link", clean_link, typed),
+    "join_link": lambda typed: _at("join_link", clean_link, unwrapped(_at("join_link", clean_link, typed))),
     "reminders": _reminders,
     "practical": _practical,
     "expected_people": _people,
 }
 """How each field of a meeting is checked and written."""
+
+
+async def refuse_too_many(store: Store, meeting_id: str, people: Sequence[str], now: datetime) -> None:
+    """Raise LimitError where somebody of `people` has been written to too often within a day."""
+    since = now - timedelta(days=1)
+    sent = Counter(
+        one.participant_id or one.host_id
+        for one in await store.outgoing_of(meeting_id)
+        if one.kind in {"invitation", "leader_link"} and one.created_at > since
+    )
+    if any(sent[person_id] >= MOST_INVITATIONS_A_DAY for person_id in people):
+        raise LimitError("rate.limited", retry_after_s=timedelta(days=1).total_seconds())

@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 from readiness.logs import log_event
 from readiness.meetings.addresses import open_reach
-from readiness.meetings.messages import READY
 from readiness.server.services import Services
+from reports.model import READY_VERDICTS
 from reports.store import StoreError
 from reports.store.records import BoardRow, Channel, Host, Meeting, Organisation, Outgoing, ReportMark, new_id
 
@@ -82,7 +82,7 @@ def turned(marks: Sequence[ReportMark], since: datetime) -> list[ReportMark]:
         if mark.created_at >= since:
             before.setdefault(mark.participant_id, ready.get(mark.participant_id, False))
             newest[mark.participant_id] = mark
-        ready[mark.participant_id] = mark.verdict in READY
+        ready[mark.participant_id] = mark.verdict in READY_VERDICTS
     return [mark for whose, mark in newest.items() if ready[whose] != before[whose]]
 
 
@@ -179,7 +179,7 @@ class Reminders:
         messages = []
         for host in await self._services.store.hosts(meeting.id):
             reach = open_reach(self._services.contacts, host.reach)
-            can_sms = bool(reach.phone) and bool(self._services.settings.sms_url)
+            can_sms = reach.takes_sms and bool(self._services.settings.sms_url)
             channel: Channel | None = "sms" if can_sms else reach.channel()
             if host.role != "leader" or channel is None:
                 continue

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
+import ssl
 from types import TracebackType
-from typing import Any, Final, Self
-from urllib.parse import quote
+from typing import Final, Self
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
 from readiness.meetings.delivery import DeliveryError
+from readiness.meetings.sms_answers import MOST_BYTES, WRONG_KEY, judge
+from readiness.meetings.sms_template import fill_body, fill_url
+from readiness.meetings.tls import tls_context, tls_trouble
+from readiness.outgoing import headers_of
 from readiness.settings import Settings
 
-__all__ = ["SmsSender", "fill_body"]
+__all__ = ["SmsSender", "proxy_for"]
 
 SEND_TIMEOUT_S: Final = 20.0
-WRONG: Final = range(400, 500)
-TRY_LATER: Final = frozenset({408, 425, 429})
-NOT_US: Final = frozenset({401, 403, 404, 405})
-"""Answers that tell of a wrong key or address of ours, not of the recipient: they may be mended within the day."""
-TAKEN: Final = range(200, 300)
+
+
+def proxy_for(url: str) -> str | None:
+    """Return the forward proxy for `url`, as HTTPS_PROXY, HTTP_PROXY and NO_PROXY say; None for none."""
+    parts = urlsplit(url)
+    if proxy_bypass(parts.hostname or ""):
+        return None
+    return getproxies().get(parts.scheme) or None
 
 
 class SmsSender:
@@ -42,67 +51,46 @@ class SmsSender:
             self._session = None
 
     async def send(self, to: str, text: str) -> None:
-        """Hand one SMS over; returns when the gateway answered with 2xx. Raises DeliveryError."""
-        settings = self._settings
-        url = settings.sms_url.reveal()
-        body, content_type = fill_body(settings.sms_body, to, text)
-        headers = dict(line.split(":", 1) for line in settings.sms_headers.reveal().splitlines() if line.strip())
-        headers = {name.strip(): value.strip() for name, value in headers.items()}
+        """Hand one SMS over; returns when the gateway said that it took it. Raises DeliveryError."""
+        settings, url = self._settings, self._settings.sms_url.reveal()
+        headers = headers_of(settings.sms_headers.reveal())
+        body: bytes | None = None
         if settings.sms_method != "GET":
-            headers = {"Content-Type": content_type} | headers
+            named = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
+            filled, content_type = fill_body(settings.sms_body, to, text, named)
+            body = filled.encode("utf-8")
+            headers = {"Content-Type": content_type, **headers}
         try:
-            if self._session is None:
-                self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SEND_TIMEOUT_S))
-            async with self._session.request(
+            async with (await self._opened()).request(
                 settings.sms_method,
-                _fill(url, to, text),
-                data=None if settings.sms_method == "GET" else body.encode("utf-8"),
+                fill_url(url, to, text),
+                data=body,
                 headers=headers,
                 allow_redirects=False,
+                proxy=proxy_for(url),
             ) as answer:
                 status = answer.status
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
-            raise DeliveryError("unreachable") from None
-        if status in TAKEN:
-            return
-        if status in WRONG and status not in TRY_LATER | NOT_US:
-            raise DeliveryError("refused", is_final=True)
-        raise DeliveryError("later" if status in TRY_LATER else "unreachable")
+                said = await _beginning(answer)
+        except aiohttp.ClientHttpProxyError as error:
+            raise DeliveryError("login" if error.status in WRONG_KEY else "unreachable", detail="proxy") from None
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            raise tls_trouble(error) or DeliveryError("unreachable", detail=type(error).__name__) from None
+        judge(status, said, settings.sms_success)
+
+    async def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            context: ssl.SSLContext | bool = True
+            if self._settings.sms_ca:
+                context = await asyncio.to_thread(tls_context, self._settings.sms_ca)
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=context), timeout=aiohttp.ClientTimeout(total=SEND_TIMEOUT_S)
+            )
+        return self._session
 
 
-def fill_body(template: str, to: str, text: str) -> tuple[str, str]:
-    """Return the body and its content type: JSON where the template is JSON, else a form. Neither can be broken out of.
-
-    JSON is parsed first and filled in its strings, so that a quote in the text stays a quote.
-    """
-    if template.lstrip().startswith("{"):
-        return json.dumps(_fill_json(json.loads(template), to, text), ensure_ascii=False), "application/json"
-    return _fill(template, to, text), "application/x-www-form-urlencoded"
-
-
-def _fill(template: str, to: str, text: str) -> str:
-    """Fill a form or a query, percent-encoded; what was filled in is not looked through again."""
-    return "".join(
-        {"{to}": quote(to, safe=""), "{text}": quote(text, safe="")}.get(one, one) for one in _parts(template)
-    )
-
-
-def _fill_json(found: Any, to: str, text: str) -> Any:
-    if isinstance(found, dict):
-        return {name: _fill_json(one, to, text) for name, one in found.items()}
-    if isinstance(found, list):
-        return [_fill_json(one, to, text) for one in found]
-    if isinstance(found, str):
-        return "".join({"{to}": to, "{text}": text}.get(one, one) for one in _parts(found))
-    return found
-
-
-def _parts(template: str) -> list[str]:
-    """Split at the placeholders and keep them."""
-    split: list[str] = []
-    for at, part in enumerate(template.split("{to}")):
-        split += ["{to}"] if at else []
-        for place, rest in enumerate(part.split("{text}")):
-            split += ["{text}"] if place else []
-            split.append(rest)
-    return split
+async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
+    """Return the first part of an answer's body, as much as is looked through."""
+    found = bytearray()
+    while len(found) < MOST_BYTES and (piece := await answer.content.read(MOST_BYTES - len(found))):
+        found += piece
+    return bytes(found)

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from readiness.access.links import SESSION_MARGIN
 from readiness.server.phases import PHASE_CHECKS
-from reports.model import CheckResult, Verdict, rfc3339
+from reports.model import READY_VERDICTS, CheckResult, rfc3339
 from reports.profile import Profile, load_profile, profile_names
 from reports.solution import solution_names
 from reports.store.records import Meeting, StoredReport
@@ -26,7 +26,6 @@ DEFAULT_PROFILE: Final = "consultation"
 DEFAULT_SOLUTION: Final = "other"
 LOOKED_AT: Final = frozenset(check for phase in ("devices", "connect", "paths") for check in PHASE_CHECKS[phase])
 """Checks that a short check always makes itself."""
-GOOD: Final = frozenset({Verdict.READY, Verdict.READY_WITH_WARNINGS})
 
 
 def solution_of(meeting: Meeting | None) -> str:
@@ -63,7 +62,7 @@ def recheck_due(report: StoredReport | None, meeting: Meeting, zone: str, now: d
     today = now.astimezone(here).date()
     is_earlier = report.created_at.astimezone(here).date() < today
     # A short check that found something wrong today may be made again today.
-    is_short = report.body.get("mode") == "recheck" and report.verdict not in GOOD
+    is_short = report.body.get("mode") == "recheck" and report.verdict not in READY_VERDICTS
     return meeting.starts_at.astimezone(here).date() == today and (is_earlier or is_short)
 
 
@@ -94,7 +93,7 @@ def carry_over(
     if not same or not set(wanted) <= set(found):
         return None
     checks = [{**found[name], "measured_at": found[name].get("measured_at") or _made(report)} for name in wanted]
-    if verdict_of([CheckResult.from_json(check) for check in checks]) not in GOOD:
+    if verdict_of([CheckResult.from_json(check) for check in checks]) not in READY_VERDICTS:
         return None
     return {"of": report.id, "valid_until": rfc3339(report.valid_until), "checks": checks}
 

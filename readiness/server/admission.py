@@ -1,65 +1,199 @@
-"""Admission: above the measured capacity a participant waits in a visible queue, first come first served."""
+"""Admission: above the measured capacity people wait in a visible queue, and so do lines that are to be measured.
+
+Who was invited comes before who was not, in both, and has a share that nobody else can take: anybody may try the test
+without an invitation, and none of them may keep a patient out.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from readiness.media.pool import MediaWorker, PoolFull, WorkerPool
 
-__all__ = ["Admission"]
+__all__ = ["Admission", "Lines"]
 
 POLL_S = 0.5
 TELL_S = 2.0
 TYPICAL_TEST_S = 45.0
 """How long a self-test takes, s; only the estimate in the queue rests on it."""
 LONGEST_QUEUE = 200
+"""Invited people who wait at one process."""
+LONGEST_GUEST_QUEUE = 100
+LONGEST_PREFIX_QUEUE = 25
+"""Who waits without an invitation: in all, and from one /32 or /64, so that no single address fills the queue."""
+GUESTS_PER_PREFIX = 3
+"""Tests without an invitation that run at a time for one /32 or /64; the others from there wait."""
+KEPT_SHARE = 4
+"""One place in so many, at least one of two, is kept for the invited."""
 LINES_PER_CORE = 2
 """A line takes a tenth of a core for five seconds; its stamps suffer long before the core is full."""
+
+
+def _for_guests(places: int) -> int:
+    """Return how many of `places` people without an invitation may take; of a single one they may have it."""
+    return places if places <= 1 else places - max(1, places // KEPT_SHARE)
+
+
+class Lines:
+    """The lines that this machine can time at once: the others wait, while their people answer a question."""
+
+    def __init__(self, places: int) -> None:
+        self.places = places
+        self._invited, self._guests = 0, 0
+        self._waiting: dict[bool, list[asyncio.Future[None]]] = {True: [], False: []}
+
+    @property
+    def free(self) -> int:
+        """How many more could be measured now."""
+        return self.places - self._invited - self._guests
+
+    async def acquire(self, *, invited: bool = True) -> bool:
+        """Wait for a place. Invited ones come first, and the last places are theirs alone."""
+        if not self._waiting[True] and self._take(invited=invited):
+            return True
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting[invited].append(turn)
+        try:
+            await turn
+        except BaseException:
+            if turn.done() and not turn.cancelled():
+                self.release(invited=invited)
+            else:
+                self._waiting[invited].remove(turn)
+            raise
+        return True
+
+    def release(self, *, invited: bool = True) -> None:
+        """Give a place back, to whoever is next."""
+        if invited:
+            self._invited -= 1
+        else:
+            self._guests -= 1
+        for kind in (True, False):
+            waiting = self._waiting[kind]
+            while waiting and self._take(invited=kind):
+                waiting.pop(0).set_result(None)
+
+    def _take(self, *, invited: bool) -> bool:
+        if self.free <= 0 or (not invited and self._guests >= _for_guests(self.places)):
+            return False
+        if invited:
+            self._invited += 1
+        else:
+            self._guests += 1
+        return True
+
+
+@dataclass(eq=False, slots=True)
+class _Ticket:
+    """One who waits; `prefix` is where somebody without an invitation comes from."""
+
+    prefix: str | None
+    starting: bool = False
 
 
 class Admission:
     """The door to the media workers."""
 
-    def __init__(self, pool: WorkerPool) -> None:
+    def __init__(self, pool: WorkerPool, *, processes: int = 1) -> None:
         self.pool = pool
-        self.lines = asyncio.Semaphore(LINES_PER_CORE * (os.cpu_count() or 1))
-        """Lines that are measured at once: the others wait some seconds, while their people answer a question."""
-        self._waiting: list[object] = []
+        self.lines = Lines(LINES_PER_CORE * (os.cpu_count() or 1))
+        self.guests_per_prefix = max(1, GUESTS_PER_PREFIX // processes)
+        self.spoken_for: Callable[[], int] = lambda: 0
+        """Places that work for the invited beside their self-tests takes now: guests do not begin there."""
+        self._invited: list[_Ticket] = []
+        self._guests: list[_Ticket] = []
+        self._running: dict[MediaWorker, str] = {}
+        """Workers of those without an invitation, with where they come from."""
 
     @property
     def waiting(self) -> int:
         """How many wait in the queue."""
-        return len(self._waiting)
+        return len(self._invited) + len(self._guests)
+
+    @property
+    def waiting_guests(self) -> int:
+        """How many of those have no invitation."""
+        return len(self._guests)
+
+    @property
+    def running_guests(self) -> int:
+        """How many tests without an invitation run."""
+        return sum(not worker.ended for worker in self._running)
 
     async def admit(
-        self, addresses: Sequence[tuple[str, str]], tell: Callable[[int, float], Awaitable[None]]
+        self,
+        addresses: Sequence[tuple[str, str]],
+        tell: Callable[[int, float], Awaitable[None]],
+        *,
+        guest: str | None = None,
     ) -> MediaWorker:
         """Return a worker of one's own, bound to `addresses` (public, local).
 
-        While there is none, `tell(place, eta_s)` is called every 2 s. Raises PoolFull when even the queue is full.
+        `guest` is the prefix of somebody without an invitation. While there is no place, `tell(place, eta_s)` is called
+        every 2 s. Raises PoolFull when even the queue is full.
         """
-        if len(self._waiting) >= LONGEST_QUEUE:
-            raise PoolFull
-        ticket = object()
-        self._waiting.append(ticket)
+        self._refuse_full(guest)
+        ticket = _Ticket(guest)
+        queue = self._invited if guest is None else self._guests
+        queue.append(ticket)
         told_ago = TELL_S
         try:
             while True:
-                place = self._waiting.index(ticket)
-                if place == 0:
+                if self._is_next(ticket):
                     try:
-                        return await self.pool.acquire(addresses=addresses)
+                        return await self._start(ticket, addresses)
                     except PoolFull:
                         pass
                 if told_ago >= TELL_S:
                     told_ago = 0.0
+                    before = queue[: queue.index(ticket)] + ([] if guest is None else self._invited)
+                    place = sum(not one.starting for one in before)
                     await tell(place + 1, self._eta_s(place))
                 await asyncio.sleep(POLL_S)
                 told_ago += POLL_S
         finally:
-            self._waiting.remove(ticket)
+            queue.remove(ticket)
+
+    def _refuse_full(self, guest: str | None) -> None:
+        if guest is None:
+            if len(self._invited) >= LONGEST_QUEUE:
+                raise PoolFull
+            return
+        from_there = sum(ticket.prefix == guest for ticket in self._guests)
+        if len(self._guests) >= LONGEST_GUEST_QUEUE or from_there >= LONGEST_PREFIX_QUEUE:
+            raise PoolFull
+
+    def _is_next(self, ticket: _Ticket) -> bool:
+        """Whether a free place would be this one's: the first of the invited, else the first guest that may have it."""
+        invited = next((one for one in self._invited if not one.starting), None)
+        if ticket.prefix is None or invited is not None:
+            return invited is ticket
+        running = self._running_guests()
+        if running.total() + self.spoken_for() >= _for_guests(self.pool.capacity):
+            return False
+        waiting = (one for one in self._guests if not one.starting)
+        return next((one for one in waiting if running[one.prefix or ""] < self.guests_per_prefix), None) is ticket
+
+    def _running_guests(self) -> Counter[str]:
+        """Return how many tests without an invitation run, by where they come from."""
+        for worker in [one for one in self._running if one.ended]:
+            del self._running[worker]
+        return Counter([*self._running.values(), *(one.prefix or "" for one in self._guests if one.starting)])
+
+    async def _start(self, ticket: _Ticket, addresses: Sequence[tuple[str, str]]) -> MediaWorker:
+        ticket.starting = True
+        try:
+            worker = await self.pool.acquire(addresses=addresses)
+        finally:
+            ticket.starting = False
+        if ticket.prefix is not None:
+            self._running[worker] = ticket.prefix
+        return worker
 
     def _eta_s(self, place: int) -> float:
         return round((place + 1) * TYPICAL_TEST_S / max(1, self.pool.capacity))

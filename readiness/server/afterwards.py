@@ -31,14 +31,14 @@ async def answer(request: web.Request) -> web.Response:
     score, problem = body.get("score"), body.get("problem", "")
     if isinstance(score, bool) or not isinstance(score, int) or score not in SCORES:
         raise InputError("feedback.malformed")
-    if problem not in {"", *PROBLEMS}:
+    if not isinstance(problem, str) or problem not in {"", *PROBLEMS}:
         raise InputError("feedback.malformed")
     meeting = await services.store.meeting(session.meeting_id) if session.meeting_id else None
     if meeting is None or meeting.state == "cancelled":
         raise AccessError("session.not_valid")
     if services.now() < meeting.starts_at:
         raise InputError("feedback.too_early")
-    added = await _answer(services, session, meeting, score=score, problem=str(problem))
+    added = await _answer(services, session, meeting, score=score, problem=problem)
     await services.store.add_feedback(added)
     return web.json_response({"score": score, "problem": problem})
 

@@ -6,16 +6,25 @@ import asyncio
 import contextlib
 import json
 import logging
+from collections.abc import AsyncIterator
 from typing import Any
 
 from aiohttp import web
 
-from readiness.access.links import cookie_name, redeem, redeem_code, start_drop_in
-from readiness.errors import AccessError, InputError
-from readiness.logs import log_event
+from readiness.access.links import (
+    MOST_COOKIES,
+    cookie_name,
+    held_sessions,
+    redeem,
+    redeem_code,
+    renew_seen,
+    start_drop_in,
+)
+from readiness.errors import AccessError, InputError, LimitError
 from readiness.meetings.validity import profile_of
 from readiness.server.board import board_json, day_of, organisation_json
-from readiness.server.bodies import MAX_BODY_BYTES, json_body
+from readiness.server.bodies import json_body
+from readiness.server.owner import LIVE_WITHIN, unfinished_of
 from readiness.server.participant import asked_of, session_extras
 from readiness.server.services import SERVICES, TESTERS, Services, caller, session_of
 from reports.model import rfc3339
@@ -28,7 +37,11 @@ routes = web.RouteTableDef()
 log = logging.getLogger(__name__)
 EVENT_KEEPALIVE_S = 4.0
 """Between looks at whether the session still holds: a revoked link goes dark within 5 s."""
+STREAMS_OF_SESSION, MOST_STREAMS = 5, 200
+"""Event streams: of one session's pages, and of a process. A board without one looks again every few seconds."""
 LEADERS = frozenset({"leader"})
+LINKED = frozenset({"participant", "leader", "support", "organiser"})
+"""Kinds of sessions that a link opened."""
 FOLDERS = {"leader": "board", "support": "support", "organiser": "plan"}
 """Where the page of a session stands; everybody else's is the self-test's."""
 
@@ -45,21 +58,45 @@ async def redeem_link(request: web.Request) -> web.Response:
         session, secret = await _redeem_code(request, services, organisation, str(code))
         return _opened(request, services, session, secret)
     try:
-        session, secret = await redeem(services.store, organisation=organisation, token=token, now=services.now())
+        session, secret, is_replaced = await redeem(
+            services.store, organisation=organisation, token=token, now=services.now(), cookies=request.cookies
+        )
     except AccessError:
         services.failures.failed(caller(request).address)
         raise
-    return _opened(request, services, session, secret)
+    return _opened(request, services, session, secret, is_replaced=is_replaced)
+
+
+@routes.post("/api/v1/sessions/{session}/link")
+async def renew_link(request: web.Request) -> web.Response:
+    """Close the link that opened this session to everybody else, and give the one that takes its place.
+
+    The page asks for it at a person's first press where the token stood in the address's path: servers and proxies on
+    the way have read it. A scanner presses nothing, and takes nobody's link away.
+    """
+    services = request.app[SERVICES]
+    session = await session_of(request, request.match_info["session"], kinds=LINKED)
+    await json_body(request)
+    base_url = services.base_url or caller(request).origin
+    link = await renew_seen(services.store, services.contacts, session, base_url=base_url, now=services.now())
+    return web.json_response({"link": link})
 
 
 async def _redeem_code(request: web.Request, services: Services, organisation: str, code: str) -> tuple[Session, str]:
     """Count the try first, so that many at the same moment can't all be looked up; take it back where it opened."""
     address = caller(request).address
-    services.codes.failed(address)
+    known = await services.store.organisation(organisation)
+    codes = services.codes_of(known.id if known else None)
+    codes.failed(address)
     opened = await redeem_code(
-        services.store, services.contacts, organisation=organisation, code=code, now=services.now()
+        services.store,
+        services.contacts,
+        organisation=organisation,
+        code=code,
+        now=services.now(),
+        cookies=request.cookies,
     )
-    services.codes.forgive(address)
+    codes.forgive(address)
     return opened
 
 
@@ -69,6 +106,7 @@ async def try_it(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     await json_body(request)
     organisation = request.match_info["organisation"]
+    services.beginnings.take(caller(request).address)
     session, secret = await start_drop_in(services.store, organisation=organisation, now=services.now())
     return _opened(request, services, session, secret)
 
@@ -78,18 +116,22 @@ async def look_at_session(request: web.Request) -> web.Response:
     """Return what the self-test page shows before the start, and the session's last report."""
     services = request.app[SERVICES]
     session = await session_of(request, request.match_info["session"], kinds=TESTERS)
-    return web.json_response(await _session_json(services, session))
+    is_secure = caller(request).is_secure
+    known = await _session_json(services, session)
+    if not known["over"]:
+        known["unfinished"] = await unfinished_of(
+            services, session, lambda other: request.cookies.get(cookie_name(other, secure=is_secure), "")
+        )
+    return web.json_response(known)
 
 
 @routes.delete("/api/v1/sessions/{session}/report")
 async def delete_own_report(request: web.Request) -> web.Response:
-    """Delete the session's own last report: the person's right, at once."""
+    """Delete all that the session may see of its person's tests, and the number: the person's right, at once."""
     services = request.app[SERVICES]
     session = await session_of(request, request.match_info["session"], kinds=TESTERS)
-    report = await services.store.report_for_session(session.id)
-    if report is None:
+    if not await services.store.delete_everything_of(session.id, services.now() - LIVE_WITHIN):
         raise AccessError("report.not_found")
-    await services.store.delete_report(report.id, session.id)
     return web.json_response({"deleted": True})
 
 
@@ -100,14 +142,14 @@ async def look_at_board(request: web.Request) -> web.Response:
     return web.json_response(await board_json(request.app[SERVICES], session))
 
 
-@routes.get("/api/v1/boards/{session}/events")
+@routes.get("/api/v1/boards/{session}/events", name="stream.board")
 async def watch_board(request: web.Request) -> web.StreamResponse:
     """Send the board as server-sent events: once at the start, then whenever something changed."""
     services = request.app[SERVICES]
     session = await session_of(request, request.match_info["session"], kinds=LEADERS)
     day = await day_of(services, session)
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
-    async with services.store.watch(*(one.id for one in day.meetings)) as changes:
+    async with _stream(services, session.id), services.store.watch(*(one.id for one in day.meetings)) as changes:
         await response.prepare(request)
         with contextlib.suppress(ConnectionError):  # the leader closed the page
             await _send_board(response, services, session)
@@ -125,6 +167,21 @@ async def watch_board(request: web.Request) -> web.StreamResponse:
     return response
 
 
+@contextlib.asynccontextmanager
+async def _stream(services: Services, session_id: str) -> AsyncIterator[None]:
+    """Count an event stream in and out. Raises LimitError for one too many."""
+    streams = services.streams
+    if streams[session_id] >= STREAMS_OF_SESSION or streams.total() >= MOST_STREAMS:
+        raise LimitError("rate.limited", retry_after_s=EVENT_KEEPALIVE_S)
+    streams[session_id] += 1
+    try:
+        yield
+    finally:
+        streams[session_id] -= 1
+        if not streams[session_id]:
+            del streams[session_id]
+
+
 async def _changes(changes: Watcher) -> bool:
     """Wait for the next change; False when it is time to look whether the session still holds."""
     try:
@@ -140,9 +197,8 @@ async def _changes(changes: Watcher) -> bool:
 
 @routes.post("/api/v1/csp-reports")
 async def csp_report(request: web.Request) -> web.Response:
-    """Count what a browser refused to load; the report's own text is not kept."""
-    await request.content.read(MAX_BODY_BYTES)
-    log_event(log, logging.WARNING, "csp.violation")
+    """Count what a browser refused to load, unread; the log says how many once a minute."""
+    request.app[SERVICES].csp_reports += 1
     return web.Response(status=204)
 
 
@@ -151,10 +207,13 @@ async def _send_board(response: web.StreamResponse, services: Services, session:
     await response.write(f"event: board\ndata: {data}\n\n".encode())
 
 
-def _opened(request: web.Request, services: Services, session: Session, secret: str) -> web.Response:
+def _opened(
+    request: web.Request, services: Services, session: Session, secret: str, *, is_replaced: bool = False
+) -> web.Response:
     who = caller(request)
     path = f"/{FOLDERS.get(session.kind, 't')}/{session.id}"
-    response = web.json_response({"session": session.id, "kind": session.kind, "path": path})
+    told = {"session": session.id, "kind": session.kind, "path": path} | ({"replaced": True} if is_replaced else {})
+    response = web.json_response(told)
     response.set_cookie(
         cookie_name(session.id, secure=who.is_secure),
         secret,
@@ -164,6 +223,11 @@ def _opened(request: web.Request, services: Services, session: Session, secret: 
         samesite="Lax",
         max_age=max(0, int((session.expires_at - services.now()).total_seconds())),
     )
+    others = [one for one in held_sessions(request.cookies, secure=who.is_secure) if one != session.id]
+    for one in others[: max(0, len(others) + 1 - MOST_COOKIES)]:
+        response.del_cookie(
+            cookie_name(one, secure=who.is_secure), path="/", secure=who.is_secure, httponly=True, samesite="Lax"
+        )
     return response
 
 

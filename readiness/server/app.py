@@ -11,12 +11,14 @@ from aiohttp import web
 
 from readiness.access.contacts import contact_box
 from readiness.logs import log_event
+from readiness.media.limits import WorkerLimits
 from readiness.media.pool import MediaSettings, WorkerPool
 from readiness.meetings.outbox import OutboxRunner
 from readiness.meetings.reminders import Reminders
 from readiness.server import (
     afterwards,
     api,
+    blocked,
     board_api,
     calendar,
     figures,
@@ -32,14 +34,15 @@ from readiness.server import (
 )
 from readiness.server.admission import Admission
 from readiness.server.assets import Assets
-from readiness.server.attempt import end_left_over
+from readiness.server.ending import end_left_over
 from readiness.server.health import Health
 from readiness.server.middleware import answer_malformed_ourselves, guard, set_security_headers
 from readiness.server.services import SERVICES, Services
+from readiness.server.voices import load_voices
 from readiness.settings import Settings
 from reports.store import Store, StoreError
 
-__all__ = ["make_app", "make_services"]
+__all__ = ["make_app", "make_runner", "make_services"]
 
 log = logging.getLogger(__name__)
 CHORES_EVERY_S = 60.0
@@ -47,10 +50,20 @@ WARM_WORKERS = 2
 STOP_OUTBOX_S = 5.0
 """How long the message in hand has when the server stops."""
 MAX_BODY_BYTES = 64 * 1024
+KEEPALIVE_S = 15.0
+"""How long an idle connection stays open between two requests."""
+LINGERING_S = 2.0
+"""How long what a client still sends is thrown away after the answer, before the connection is cut."""
+MAX_FIELD_BYTES = 32 * 1024
+"""One header line: all cookies of a browser are one, also those of other services on the same host."""
+MAX_HEADERS = 64
+SHUTDOWN_S = 5.0
+"""How long open answers have when the server stops."""
 PARTS = (
     pages,
     plan_pages,
     api,
+    blocked,
     board_api,
     calendar,
     figures,
@@ -70,13 +83,17 @@ def make_services(settings: Settings, store: Store) -> Services:
     """Put together what the handlers share. The pool starts with the application."""
     capacity = max(1, settings.capacity // settings.workers)
     addresses = tuple((a.public, a.local) for a in settings.media_addresses)
-    media = MediaSettings(addresses=addresses, ports=settings.media_ports)
+    own_recordings = (str(settings.voices_dir.absolute()),) if settings.voices_dir else ()
+    limits = WorkerLimits(reads=own_recordings)
+    media = MediaSettings(addresses=addresses, ports=settings.media_ports, limits=limits)
     pool = WorkerPool(media, capacity=capacity, warm=min(WARM_WORKERS, capacity))
+    voices = load_voices(settings.voices_dir)
     return Services(
         settings=settings,
         store=store,
-        admission=Admission(pool),
-        assets=Assets(),
+        admission=Admission(pool, processes=settings.workers),
+        assets=Assets(more=voices.files()),
+        voices=voices,
         health=Health(settings=settings, store=store, pool=pool),
         contacts=contact_box(settings),
         base_url=settings.public_url,
@@ -93,6 +110,21 @@ def make_app(services: Services) -> web.Application:
     app.on_response_prepare.append(set_security_headers)
     app.cleanup_ctx.append(_living)
     return app
+
+
+def make_runner(app: web.Application) -> web.AppRunner:
+    """Return what serves `app`. Bodies stay as sent: a compressed one costs a thousand times its size."""
+    return web.AppRunner(
+        app,
+        access_log=None,
+        auto_decompress=False,
+        keepalive_timeout=KEEPALIVE_S,
+        lingering_time=LINGERING_S,
+        max_field_size=MAX_FIELD_BYTES,
+        max_headers=MAX_HEADERS,
+        shutdown_timeout=SHUTDOWN_S,
+        handle_signals=False,
+    )
 
 
 async def _living(app: web.Application) -> AsyncIterator[None]:
@@ -126,6 +158,9 @@ async def _living(app: web.Application) -> AsyncIterator[None]:
 async def _chores(services: Services) -> None:
     """Once a minute: end tests whose server died, and delete what is past its time. One never keeps the other."""
     while True:
+        if services.csp_reports:
+            log_event(log, logging.WARNING, "csp.violation", count=services.csp_reports)
+            services.csp_reports = 0
         for chore in (lambda: end_left_over(services, services.now()), lambda: services.store.purge(services.now())):
             try:
                 await chore()

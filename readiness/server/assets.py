@@ -7,21 +7,30 @@ import hashlib
 import json
 import mimetypes
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
 
-from readiness.texts import WEB_FOLDER, texts_for_participants
+from readiness.texts import WEB_FOLDER, texts_for_participants, texts_for_trouble
+from reports.checks import figures_json
 
 __all__ = ["Asset", "Assets"]
 
 COMPRESSED = frozenset({".js", ".css", ".json", ".svg"})
-_DOC_COMMENT = re.compile(rb"(?m)^[ \t]*/\*\*(?:(?!\*/).)*\*/[ \t]*$", re.DOTALL)
-"""A JSDoc block on lines of its own: types for the checker, a quarter of what a phone would load."""
+_COMMENTS = {
+    ".js": re.compile(rb"(?m)^[ \t]*/\*\*(?:(?!\*/).)*\*/[ \t]*$", re.DOTALL),
+    ".css": re.compile(rb"[ \t]*/\*(?:(?!\*/).)*\*/", re.DOTALL),
+}
+"""JSDoc blocks on lines of their own (types for the checker), notes in styles: a quarter of what a phone would load."""
 SERVED = COMPRESSED | {".mp3", ".png", ".ico", ".webp"}
 _TYPES = {".js": "text/javascript", ".json": "application/json", ".svg": "image/svg+xml", ".mp3": "audio/mpeg"}
+
+FIGURES_PATH = "selftest/js/figures.js"
+"""The script that gets the server's table of figures: which way each is worse, and how many decimals it has."""
+_NO_FIGURES = b"FIGURES = {};"
+"""How the script stands in the tree: an empty table, filled as it is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +43,11 @@ class Asset:
 
 
 class Assets:
-    """Everything under ``web/`` that a browser may fetch, and the templates that it may not."""
+    """Everything under ``web/`` that a browser may fetch, `more` by their names, and templates, which it may not."""
 
-    def __init__(self, folder: Path = WEB_FOLDER) -> None:
+    def __init__(self, folder: Path = WEB_FOLDER, more: Mapping[str, Path] | None = None) -> None:
         self._files = dict(_read(folder))
+        self._files |= {name: _asset(path) for name, path in (more or {}).items()}
         digest = hashlib.sha256()
         for name in sorted(self._files):
             digest.update(name.encode() + b"\0" + self._files[name].plain)
@@ -58,21 +68,41 @@ class Assets:
 
 
 def _read(folder: Path) -> list[tuple[str, Asset]]:
-    """Read every file. A catalogue is served twice: for participants, and whole for staff (``locales/staff/``)."""
+    """Read every file. A catalogue is served for participants, for their trouble, and whole for staff.
+
+    The table of figures is the server's own, so that there is no second one.
+    """
     files = [
         (path.relative_to(folder).as_posix(), _asset(path))
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.suffix in SERVED and not path.name.startswith(".")
     ]
+    files = [(name, _with_figures(asset) if name == FIGURES_PATH else asset) for name, asset in files]
     catalogues = [(name, asset) for name, asset in files if name.startswith("locales/")]
     staff = [(name.replace("locales/", "locales/staff/"), asset) for name, asset in catalogues]
-    return files + staff + [(name, _for_participants(asset)) for name, asset in catalogues]
+    start = [(name, _part_of(asset, texts_for_participants)) for name, asset in catalogues]
+    trouble = [
+        (name.replace("locales/", "locales/trouble/"), _part_of(asset, texts_for_trouble)) for name, asset in catalogues
+    ]
+    return [*files, *staff, *start, *trouble]
 
 
-def _for_participants(whole: Asset) -> Asset:
-    texts = texts_for_participants(json.loads(whole.plain))
-    plain = json.dumps(texts, ensure_ascii=False, indent=0).encode()
-    return Asset(whole.content_type, plain, gzip.compress(plain, 9, mtime=0))
+def _with_figures(script: Asset) -> Asset:
+    table = _NO_FIGURES.replace(b"{}", _compact(figures_json()))
+    return _changed(script, script.plain.replace(_NO_FIGURES, table))
+
+
+def _part_of(whole: Asset, part: Callable[[Mapping[str, str]], Mapping[str, str]]) -> Asset:
+    return _changed(whole, _compact(part(json.loads(whole.plain))))
+
+
+def _changed(asset: Asset, plain: bytes) -> Asset:
+    return Asset(asset.content_type, plain, gzip.compress(plain, 9, mtime=0))
+
+
+def _compact(value: object) -> bytes:
+    """JSON for a browser: without the spaces that are for people who read it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _as_blank_lines(comment: re.Match[bytes]) -> bytes:
@@ -82,8 +112,10 @@ def _as_blank_lines(comment: re.Match[bytes]) -> bytes:
 
 def _asset(path: Path) -> Asset:
     plain = path.read_bytes()
-    if path.suffix == ".js":
-        plain = _DOC_COMMENT.sub(_as_blank_lines, plain)
+    if path.suffix in _COMMENTS:
+        plain = _COMMENTS[path.suffix].sub(_as_blank_lines, plain)
+    elif path.suffix == ".json":
+        plain = _compact(json.loads(plain))
     kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     if kind.startswith("text/"):
         kind += "; charset=utf-8"

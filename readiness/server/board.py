@@ -117,7 +117,7 @@ async def _line(services: Services, row: BoardRow, now: datetime, *, unlocked: b
 def pin_channel(services: Services, host: Host | None) -> Channel | None:
     """Return how a one-time code reaches the leader, None where nobody knows: a phone at hand is read sooner."""
     reach = open_reach(services.contacts, host.reach if host else None)
-    can_sms = reach.phone and (services.settings.sms_url or not reach.mail)
+    can_sms = reach.takes_sms and (services.settings.sms_url or not reach.mail)
     return "sms" if can_sms else "mail" if reach.mail else None
 
 

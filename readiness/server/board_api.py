@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from datetime import timedelta
 
@@ -12,7 +11,9 @@ from readiness.access.links import SESSION_MARGIN, participant_link
 from readiness.access.pins import PIN_LIFE, hash_pin, pin_of
 from readiness.errors import AccessError, InputError, LimitError
 from readiness.meetings.addresses import open_reach
-from readiness.meetings.board_pdf import board_pdf
+from readiness.meetings.board_pdf import board_sheet
+from readiness.meetings.confined import print_sheet
+from readiness.meetings.plan import refuse_too_many
 from readiness.server.board import Day, day_of, handover_of, pin_channel, sheet_of
 from readiness.server.bodies import json_body
 from readiness.server.pages import language_of
@@ -28,6 +29,8 @@ RESEND_EVERY = timedelta(minutes=2)
 UNLOCKED_FOR = timedelta(hours=12)
 """How long a code shows the numbers: a working day."""
 PIN_EVERY = timedelta(seconds=30)
+MOST_PINS, PIN_DAY = 5, timedelta(days=1)
+"""Codes for one leader in a day, each with five tries: a guesser with a stolen link has 25."""
 
 
 @routes.post("/api/v1/boards/{session}/resend")
@@ -45,6 +48,7 @@ async def resend(request: web.Request) -> web.Response:
     )  # fmt: skip
     bucket = int(now.timestamp() // RESEND_EVERY.total_seconds())
     message = _message(meeting, person, "invitation", services, once=f"resend:{person.id}:{bucket}", channel=channel)
+    await refuse_too_many(services.store, meeting.id, [person.id], now)
     if not await services.store.queue([message]):
         raise LimitError("resend.too_soon", retry_after_s=RESEND_EVERY.total_seconds())
     return web.json_response({"state": "waiting", "channel": channel})
@@ -77,6 +81,12 @@ async def send_pin(request: web.Request) -> web.Response:
     if day.host is None or channel is None:
         raise InputError("pin.no_address")
     now = services.now()
+    codes = [
+        one for one in await services.store.outgoing_of(day.own.id)
+        if one.kind == "pin" and one.host_id == day.host.id and one.created_at > now - PIN_DAY
+    ]  # fmt: skip
+    if len(codes) >= MOST_PINS:
+        raise LimitError("rate.limited", retry_after_s=PIN_DAY.total_seconds())
     bucket = int(now.timestamp() // PIN_EVERY.total_seconds())
     message = Outgoing(
         id=new_id(), organisation_id=day.own.organisation_id, meeting_id=day.own.id, participant_id=None,
@@ -116,7 +126,7 @@ async def print_board(request: web.Request) -> web.Response:
     if shown is None:
         raise AccessError("meeting.not_found")
     sheet = await sheet_of(services, session, day, shown, language_of(request, day.organisation))
-    body = await asyncio.to_thread(board_pdf, sheet)
+    body = await print_sheet(services.chores, board_sheet(sheet))
     headers = {"Content-Type": "application/pdf", "Content-Disposition": "inline; filename=board.pdf"}
     return web.Response(body=body, headers=headers)
 

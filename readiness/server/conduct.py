@@ -23,12 +23,12 @@ from probes.camera import (
 from probes.capture import device_measurements
 from probes.measurement import Measurement
 from probes.path import path_measurements, relay_measurements
-from probes.quality import NEEDED_SAMPLES, quality_measurement
 from probes.service import service_measurement
 from probes.speaker import speaker_measurement
 from readiness.logs import log_event
 from readiness.media.heavy import Heavy
 from readiness.media.pool import MediaWorker
+from readiness.server.admission import Lines
 from readiness.server.headroom import Downstream, Upstream
 from readiness.server.phases import PHASE_CHECKS, PRACTICAL, died, phase_json
 from reports.guidance import Hint, PictureGuidance, SoundGuidance, picture_window
@@ -47,10 +47,10 @@ LOOK_AGAIN_S = 1.0
 """How long a still waits for the helper's second look, s; usually 0.2."""
 SKIPS = {"no_sound": SkipReason.NO_SOUND, "declined": SkipReason.DECLINED}
 MAX_EVENTS = 40
-QUALITY_BYTES = 2 * NEEDED_SAMPLES
-"""What the rating of sound needs: 9 s at 16 kHz."""
 LONGEST_LINE_S = 90.0
 """A page that began to measure and never went on keeps its place no longer than this."""
+CONNECTED_WITHIN_S = 1.0
+"""The page may know of its connection a little before the worker has told us."""
 LOAD_PHASES = {"downlink": "down", "uplink": "up"}
 """Phases that load the line, and the direction of each."""
 LIMIT_EVENT = "limit_reached"
@@ -84,8 +84,10 @@ class SelfTestRun:
         keep_phone: Callable[[str], Awaitable[None]],
         phases: dict[str, Mapping[str, Any]],
         digits: Sequence[Sequence[int]],
-        lines: asyncio.Semaphore,
+        lines: Lines,
         heavy: Heavy,
+        voices: Mapping[str, str] | None = None,
+        invited: bool = True,
     ) -> None:
         self._digits = digits
         self._profile, self._expected_people = profile, expected_people
@@ -98,15 +100,19 @@ class SelfTestRun:
         self._settled = asyncio.Event()
         self._settled.set()
         self._picture = PictureGuidance(profile, expected_people=expected_people)
-        self._sound = SoundGuidance()
+        self._sound = SoundGuidance(profile)
         self._began: dict[str, float] = {}
         self._results: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._downstream = Downstream(send_bytes)
         self._upstream: Upstream | None = None
-        self._lines = lines
+        self._lines, self._invited = lines, invited
+        self._connected = asyncio.Event()
+        """Whether media flows to the page: there is nothing to measure on a line that is not there."""
+        self.stepped_at_s = time.monotonic()
+        """When the last step was finished, by the monotonic clock."""
         self._heavy = heavy
-        self._heard = b""
-        """The last 9 s of the sound step, until they are rated; no other sound is held in this process."""
+        self._voices = voices or {}
+        """Folder of the spoken digits' recordings, by language."""
         self._looked: asyncio.Queue[tuple[Mapping[str, Any], bytes]] = asyncio.Queue()
         self._place: asyncio.Task[bool] | None = None
         self._place_ends: asyncio.TimerHandle | None = None
@@ -150,7 +156,6 @@ class SelfTestRun:
         """Pass a piece of sound on to the worker: of the sound step or, after it, of the digits."""
         if "sound" not in self.phases:
             self._begin("sound")
-            self._heard = (self._heard + pcm)[-QUALITY_BYTES:]
             await self._worker.send({"op": "pcm", "t_ms": t_ms}, pcm)
         elif "echo" not in self.phases:
             self._begin("echo")
@@ -179,10 +184,12 @@ class SelfTestRun:
             case "still_rejected":
                 self._one_settled()
             case "sound":
-                await self._hint(self._sound.add(message["numbers"]))
+                so_far = [Measurement.from_json(item) for item in message.get("measured", ())]
+                await self._hint(self._sound.add(message["numbers"], so_far))
             case "net":
                 await self._on_net(message)
             case "peer":
+                (self._connected.set if message["state"] == "connected" else self._connected.clear)()
                 if str(message.get("code") or "").startswith("budget."):
                     await self._on_event({"code": LIMIT_EVENT})
             case "measured":
@@ -313,15 +320,8 @@ class SelfTestRun:
             return died(phase, "no_microphone")
         if data["ended_by"] == "not_played":
             return phase_json(skipped={"microphone.echo": SkipReason.NOT_ASKED})
-        heard, self._heard = self._heard, b""
-        if phase == "sound" and len(heard) >= QUALITY_BYTES:
-            self._spawn(self._rate(heard))
-        return await self._from_worker(phase, data)
-
-    async def _rate(self, heard: bytes) -> None:
-        """Keep how good the sound is by the shared helper's large model, where it has an answer in time."""
-        if scores := await self._heavy.ask("sound_quality", heard):
-            await self._finish("quality", phase_json([quality_measurement(scores)]))
+        folder = {"voice": self._voices.get(data.get("lang", ""), "")} if phase == "echo" else {}
+        return await self._from_worker(phase, {**data, **folder})
 
     async def _from_worker(self, phase: str, data: Mapping[str, Any]) -> dict[str, Any]:
         """Ask the worker for a phase's measurements; a worker that does not answer makes the step `step_died`."""
@@ -357,9 +357,18 @@ class SelfTestRun:
         await self._finish("practical", phase_json(measured, skipped=left_out))
 
     async def _take_place(self) -> None:
-        """Wait for a place among the lines that this machine can time at once; a test takes one, once."""
+        """Wait for a place among the lines that this machine can time at once; a test takes one, once.
+
+        Who is not connected takes none: the worker says at once that there is no line.
+        """
+        if "connect" in self._began:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CONNECTED_WITHIN_S):
+                    await self._connected.wait()
+        if not self._connected.is_set():
+            return
         if self._place is None:
-            self._place = asyncio.create_task(self._lines.acquire())
+            self._place = asyncio.create_task(self._lines.acquire(invited=self._invited))
             self._place_ends = asyncio.get_running_loop().call_later(LONGEST_LINE_S, self._give_place_back)
         await asyncio.wait({self._place})
 
@@ -397,7 +406,7 @@ class SelfTestRun:
         if place is None:
             return
         if place.done() and not place.cancelled():
-            self._lines.release()
+            self._lines.release(invited=self._invited)
         place.cancel()
 
     async def _run_downstream(self) -> None:
@@ -431,6 +440,7 @@ class SelfTestRun:
     async def _finish(self, phase: str, result: Mapping[str, Any]) -> None:
         await self._keep(phase, result)
         self.phases[phase] = result
+        self.stepped_at_s = time.monotonic()
 
     def _begin(self, phase: str) -> None:
         self._began.setdefault(phase, time.monotonic())

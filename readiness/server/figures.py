@@ -18,6 +18,7 @@ from readiness.server.meetings_api import ORGANISERS, organiser_of
 from readiness.server.pages import language_of, render_page
 from readiness.server.services import SERVICES, session_of
 from readiness.texts import catalogue
+from reports.model import READY_VERDICTS
 from reports.render.words import Words
 from reports.store.feedback import LEAST_ANSWERS
 from reports.store.records import FeedbackCell
@@ -28,7 +29,6 @@ routes = web.RouteTableDef()
 PAGE = "figures/index.html"
 SHOWN = timedelta(weeks=13)
 """A quarter of a year, where nothing else is asked for."""
-TOLD_READY = frozenset({"ready", "ready_with_warnings"})
 _WEEK = re.compile(r"^2\d{3}-W(?:0[1-9]|[1-4]\d|5[0-3])$")
 
 
@@ -39,7 +39,7 @@ async def summary(request: web.Request) -> web.Response:
     organisation = await organiser_of(request)
     weeks = _weeks(request, services.now())
     cells = await services.store.feedback_summary(organisation.id, weeks)
-    told_ready = [cell for cell in cells if cell.verdict in TOLD_READY]
+    told_ready = [cell for cell in cells if cell.verdict in READY_VERDICTS]
     return web.json_response(
         {
             "from": weeks[0],
@@ -64,7 +64,7 @@ async def figures_page(request: web.Request) -> web.Response:
     words = Words(catalogue(language), language, phone=organisation.support_phone)
     weeks = _weeks(request, services.now())
     cells = await services.store.feedback_summary(session.organisation_id, weeks)
-    ready = _sum(cell for cell in cells if cell.verdict in TOLD_READY)
+    ready = _sum(cell for cell in cells if cell.verdict in READY_VERDICTS)
     view = {
         "session": session.id,
         "asked_language": asked if asked in organisation.languages else None,

@@ -7,9 +7,11 @@ one organisation, and nothing of any other is ever looked for.
 from __future__ import annotations
 
 import asyncio
-import re
+import json
 from collections.abc import Mapping
-from datetime import datetime, time, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,13 +20,18 @@ from aiohttp import web
 from readiness.access.links import hash_token
 from readiness.errors import AccessError, InputError
 from readiness.meetings.addresses import open_reach
-from readiness.meetings.importing import MOST_BYTES, import_file
-from readiness.meetings.letter import letters_pdf
-from readiness.meetings.plan import Change, HostPlan, MeetingPlan, PersonPlan, Planner
+from readiness.meetings.confined import print_sheet, read_import
+from readiness.meetings.importing import import_file
+from readiness.meetings.letter import letters_sheet
+from readiness.meetings.plan import Change, HostPlan, MeetingPlan, PersonPlan, Planner, local_moment
+from readiness.meetings.reading import MOST_BYTES
+from readiness.meetings.typed import one_line, read_iso
+from readiness.meetings.wanted import Bad
 from readiness.server.board import state_of
 from readiness.server.bodies import json_body, raw_body
 from readiness.server.openapi import checked
 from readiness.server.services import SERVICES, Services, caller, session_of
+from readiness.server.strict import ID, is_id
 from reports.model import rfc3339
 from reports.store.records import BoardRow, Host, Meeting, MeetingLine, Organisation, Outgoing
 
@@ -39,9 +46,6 @@ AHEAD = timedelta(days=366)
 LONGEST_KEY = 200
 FIRST_YEAR, LAST_YEAR = 2000, 2200
 """Of the span that is listed: clear of what a date can't hold in some zone."""
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-ID = _ID.pattern
-"""Ids as they stand in addresses; anything else is no address of ours."""
 INVITING = frozenset({"invitation", "leader_link"})
 PLACE = "/api/v1/meetings/{meeting:" + ID + "}"
 
@@ -98,9 +102,9 @@ async def list_meetings(request: web.Request) -> web.Response:
     starts = _moment(request, "from", today)
     most = request.query.get("most", str(LINES))
     after = request.query.get("after")
-    if not most.isdecimal() or not 1 <= int(most[:6]) <= MOST_LINES or (after is not None and not _ID.fullmatch(after)):
+    if not most.isdecimal() or not 1 <= int(most[:6]) <= MOST_LINES or (after is not None and not is_id(after)):
         raise InputError("request.malformed", field="after" if most.isdecimal() else "most")
-    search = "".join(letter for letter in request.query.get("search", "")[:100] if letter.isprintable()).strip()
+    search = one_line(request.query.get("search", "")[:100])
     lines = await planner.store.meetings(
         planner.organisation.id,
         starts=(starts, _moment(request, "to", starts + AHEAD)),
@@ -123,10 +127,17 @@ async def make_meeting(request: web.Request) -> web.Response:
         raise InputError("request.malformed", field="Idempotency-Key")
     people = tuple(PersonPlan(**one) for one in body["participants"])
     hosts = tuple(HostPlan(**one) for one in body.get("hosts", ()))
-    wish = _wish(body)
+    wish = _wish(planner, body)
     starts = wish.pop("starts")
-    made = await planner.make(MeetingPlan(starts=starts, people=people, hosts=hosts, key=key and f"api:{key}", **wish))
+    plan = MeetingPlan(starts=starts, people=people, hosts=hosts, **wish)
+    made = await planner.make(replace(plan, key=f"api:{key}", version=_fingerprint(body)) if key else plan)
     return await _answer(planner, made.meeting, status=201 if made.is_new else 200)
+
+
+def _fingerprint(body: Mapping[str, Any]) -> str:
+    """Return what tells one wish from another under the same key, and says nothing about it."""
+    told = {name: value for name, value in body.items() if name != "import_key"}
+    return hash_token(json.dumps(told, sort_keys=True)).hex()
 
 
 @routes.post("/api/v1/meetings/import")
@@ -135,9 +146,14 @@ async def import_meetings(request: web.Request) -> web.Response:
     planner = await planner_of(request)
     raw = await raw_body(request, MOST_BYTES)
     flags = {name: request.query.get(name) == "1" for name in ("skip_bad", "invite")}
-    done = await import_file(planner, raw, skip_bad=flags["skip_bad"], invite=flags["invite"])
-    bad = [{"row": one.row, "reason": one.reason, "field": one.column} for one in done.bad]
-    return web.json_response({"made": done.made, "changed": done.changed, "bad": bad})
+    read = partial(read_import, request.app[SERVICES].chores)
+    done = await import_file(planner, raw, read=read, skip_bad=flags["skip_bad"], invite=flags["invite"])
+    told = {"bad": [_row_json(one) for one in done.bad], "notes": [_row_json(one) for one in done.notes]}
+    return web.json_response({"made": done.made, "changed": done.changed, **told})
+
+
+def _row_json(one: Bad) -> dict[str, Any]:
+    return {"row": one.row, "reason": one.reason, "field": one.column, "found": one.found}
 
 
 @routes.get(PLACE)
@@ -152,7 +168,7 @@ async def change_meeting(request: web.Request) -> web.Response:
     """Move or change a meeting."""
     planner = await planner_of(request)
     body = checked("MeetingChange", await json_body(request, MAX_BODY_BYTES))
-    return await _answer(planner, await planner.change(request.match_info["meeting"], Change(**_wish(body))))
+    return await _answer(planner, await planner.change(request.match_info["meeting"], Change(**_wish(planner, body))))
 
 
 @routes.delete(PLACE)
@@ -223,7 +239,7 @@ async def read_letters(request: web.Request) -> web.Response:
     asked = request.query.get("people", "")
     chosen = [one for one in asked.split(",") if one] or None
     letters = await planner.letters(meeting, chosen)
-    pdf = await asyncio.to_thread(letters_pdf, letters)
+    pdf = await print_sheet(request.app[SERVICES].chores, letters_sheet(letters))
     headers = {"Content-Disposition": 'inline; filename="letters.pdf"'}
     return web.Response(body=pdf, content_type="application/pdf", headers=headers)
 
@@ -348,11 +364,11 @@ def _times(found: Meeting, zone: ZoneInfo) -> dict[str, str]:
     }
 
 
-def _wish(body: Mapping[str, Any]) -> dict[str, Any]:
+def _wish(planner: Planner, body: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a meeting that `body` gives, as `MeetingPlan` and `Change` name them."""
     wish: dict[str, Any] = {}
     if "starts_at" in body or "local_start" in body:
-        wish["starts"] = _starts(body)
+        wish["starts"] = _starts(body, ZoneInfo(planner.organisation.time_zone))
     for name in ("minutes", "title", "profile", "solution", "join_link", "support_phone", "expected_people"):
         if name in body:
             wish[name] = body[name]
@@ -362,12 +378,21 @@ def _wish(body: Mapping[str, Any]) -> dict[str, Any]:
     return wish
 
 
-def _starts(body: Mapping[str, Any]) -> datetime:
-    name = "starts_at" if "starts_at" in body else "local_start"
+def _starts(body: Mapping[str, Any], zone: ZoneInfo) -> datetime:
+    """Return when the meeting starts, by ``starts_at`` or ``local_start``; where both are given they must agree."""
+    found = {name: _moment_of(body, name) for name in ("starts_at", "local_start") if name in body}
+    moments = {local_moment(one, zone).astimezone(UTC) for one in found.values()} if len(found) > 1 else set()
+    if len(moments) > 1:
+        raise InputError("meeting.times_differ", field="local_start")
+    return next(iter(found.values()))
+
+
+def _moment_of(body: Mapping[str, Any], name: str) -> datetime:
+    """Return the time that a field names: ``starts_at`` has an offset, ``local_start`` has none."""
     try:
-        found = datetime.fromisoformat(body[name])
-    except ValueError:
-        raise InputError("meeting.no_such_time", field=name) from None
+        found = read_iso(body[name])
+    except InputError as error:
+        raise InputError(error.code, field=name) from None
     if (found.tzinfo is not None) != (name == "starts_at"):
         raise InputError("meeting.no_such_time", field=name)
     return found

@@ -6,15 +6,18 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
+from html import escape
 
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
 
-from readiness.access.origin import refuse_cross_site
-from readiness.errors import InputError, LimitError, ReadinessError, Unavailable
+from readiness.access.origin import refuse_cross_site, refuse_foreign_host
+from readiness.errors import AccessError, InputError, LimitError, ReadinessError, Unavailable
 from readiness.logs import log_event, request_id
 from readiness.server.services import SERVICES, caller
-from readiness.server.speedtest import BODIES
-from reports.store import StoreUnavailable
+from readiness.server.strict import is_id, is_plain
+from readiness.texts import LANGUAGES, catalogue
+from reports.store import NotStorable, StoreUnavailable
 
 __all__ = ["POLICY", "answer_malformed_ourselves", "error_response", "guard", "set_security_headers"]
 
@@ -22,8 +25,21 @@ log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 BODY_TIMEOUT_S = 10.0
+WORK_TIMEOUT_S = 40.0
+"""For what another process does: its own limits, and the wait for its turn, end sooner."""
+WORKED = frozenset(
+    {
+        "/api/v1/meetings/import",
+        "/api/v1/meetings/{meeting}/letters.pdf",
+        "/api/v1/boards/{session}/board.pdf",
+    }
+)
 """A request's handler must have its answer by then; streams (socket, events, speed test) are exempt."""
-STREAMS = frozenset({"/api/v1/session"})
+STREAM = "stream."
+"""How the names of routes begin whose answers, or bodies, take as long as they take; each has limits of its own."""
+FREE = frozenset({"name", "organisation"})
+"""Path parameters that are no ids: a file's name, and the short name that somebody gave an organisation."""
+OUR_HEADERS = ("Idempotency-Key", "Readiness-Session")
 POLICY = web.ResponseKey("policy", str)
 """On a response that needs a narrower or another Content-Security-Policy than every page's."""
 BARE_POLICY = "default-src 'none'; frame-ancestors 'none'"
@@ -79,47 +95,118 @@ def _refuse_malformed(
 ) -> web.StreamResponse:
     if request.writer.output_size > 0:
         raise ConnectionError("the answer has begun already")
+    if isinstance(exc, BadHttpMethod):
+        status = 405
     if status >= 500:  # noqa: PLR2004
         log.error("request.failed", exc_info=exc)
     headers = ALWAYS | {"Content-Security-Policy": BARE_POLICY, "Cache-Control": "no-store"}
+    if isinstance(exc, LineTooLong):  # too many cookies, mostly: a person at a browser reads this
+        said = "".join(f'<p lang="{code}">{escape(catalogue(code)["error.http.431"])}</p>' for code in LANGUAGES)
+        page = f"<!doctype html><html><head><title>431</title></head><body>{said}</body></html>"
+        too_large = web.Response(text=page, content_type="text/html", status=431, headers=headers)
+        too_large.force_close()
+        return too_large
     code = f"http.{status}"
     response = web.json_response({"error": {"code": code, "message": code}}, status=status, headers=headers)
     response.force_close()
     return response
 
 
+def _has_work_done(request: web.Request) -> bool:
+    resource = request.match_info.route.resource
+    return resource is not None and resource.canonical in WORKED
+
+
 @web.middleware
-async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:  # noqa: PLR0911 - one way out for each error
+async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request an id, refuse cross-site changes, and turn every error into the one envelope."""
     token = request_id.set(secrets.token_hex(8))
     try:
         services = request.app[SERVICES]
-        refuse_cross_site(request, caller(request), services.settings.public_url)
-        if request.path in STREAMS or request.path.endswith("/events") or request.path.startswith(BODIES):
-            return await handler(request)
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            return await handler(request)
-    except ReadinessError as error:
-        return error_response(request, error)
-    except TimeoutError:
-        return error_response(request, InputError("request.timeout"), status=408)
-    except StoreUnavailable:
-        log_event(log, logging.ERROR, "store.unavailable", method=request.method)
-        return error_response(request, Unavailable("store.unavailable", retry_after_s=5))
+        _refuse_encoded(request)
+        _refuse_odd_texts(request)
+        who = caller(request)
+        refuse_foreign_host(request, who, services.settings.public_url)
+        refuse_cross_site(request, who, services.settings.public_url)
+        with services.door.request(request, who.address):
+            if (request.match_info.route.name or "").startswith(STREAM):
+                return await handler(request)
+            async with asyncio.timeout(WORK_TIMEOUT_S if _has_work_done(request) else BODY_TIMEOUT_S):
+                return await handler(request)
     except web.HTTPException as error:
-        if error.status < 400:  # noqa: PLR2004 - redirects pass
-            raise
-        response = error_response(request, InputError(f"http.{error.status}"), status=error.status)
-        if "Allow" in error.headers:
-            response.headers["Allow"] = error.headers["Allow"]
-        return response
+        return await _answer_to_http(request, error)
     except ConnectionError:  # the browser is gone: nobody to answer, nothing went wrong
         raise
-    except Exception:
-        log.exception("request.failed")
-        return error_response(request, ReadinessError("internal"))
+    except Exception as error:  # noqa: BLE001 - each becomes an answer, and the unknown a line in the log
+        return _answer_to(request, error)
     finally:
         request_id.reset(token)
+
+
+def _answer_to(request: web.Request, error: Exception) -> web.StreamResponse:
+    """Return what the caller is told of an error."""
+    match error:
+        case ReadinessError():
+            return error_response(request, error)
+        case TimeoutError():
+            return error_response(request, InputError("request.timeout"), status=408)
+        case NotStorable():
+            log_event(log, logging.WARNING, "store.refused_a_value", method=request.method)
+            return error_response(request, InputError("request.malformed"))
+        case StoreUnavailable():
+            log_event(log, logging.ERROR, "store.unavailable", method=request.method)
+            return error_response(request, Unavailable("store.unavailable", retry_after_s=5))
+    log.error("request.failed", exc_info=error)
+    return error_response(request, ReadinessError("internal"))
+
+
+async def _answer_to_http(request: web.Request, error: web.HTTPException) -> web.StreamResponse:
+    """Return the answer to a request that no handler took: the page of a link that came mangled, or the error."""
+    if error.status < 400:  # noqa: PLR2004 - redirects pass
+        raise error
+    if error.status == 404 and (page := await _page_that_is_meant(request)):  # noqa: PLR2004
+        return page
+    response = error_response(request, InputError(f"http.{error.status}"), status=error.status)
+    if "Allow" in error.headers:
+        response.headers["Allow"] = error.headers["Allow"]
+    return response
+
+
+def _refuse_odd_texts(request: web.Request) -> None:
+    """Raise for what no handler is to meet: names in the path that are no ids, texts that a database can't keep.
+
+    What is no id names nothing of ours, so the answer is that of an unknown one.
+    """
+    for name, value in request.match_info.items():
+        known = is_plain(value) if name in FREE else is_id(value)
+        if not known:
+            raise AccessError("session.not_valid" if name == "session" else "page.not_found")
+    if not request.path.startswith("/api/"):
+        return  # a page reads a word or two by itself, and tells a person what is wrong with them
+    texts = [part for pair in request.query.items() for part in pair]
+    texts += [value for header in OUR_HEADERS for value in request.headers.getall(header, ())]
+    if not all(is_plain(text) for text in texts):
+        raise InputError("request.malformed")
+
+
+async def _page_that_is_meant(request: web.Request) -> web.StreamResponse | None:
+    """Return the page of a link that came mangled, where this is one."""
+    from readiness.server.pages import page_that_is_meant  # noqa: PLC0415 - pages need this module's neighbours
+
+    if request.method not in {"GET", "HEAD"}:
+        return None
+    try:
+        return await page_that_is_meant(request)
+    except NotStorable:
+        return None
+    except StoreUnavailable:
+        return error_response(request, Unavailable("store.unavailable", retry_after_s=5))
+
+
+def _refuse_encoded(request: web.Request) -> None:
+    """Raise 415 for a body that is compressed, which we never inflate (`make_runner`)."""
+    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise web.HTTPUnsupportedMediaType
 
 
 def error_response(request: web.Request, error: ReadinessError, *, status: int | None = None) -> web.StreamResponse:

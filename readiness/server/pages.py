@@ -9,17 +9,20 @@ from aiohttp import web
 
 from readiness.errors import AccessError, ReadinessError
 from readiness.meetings.guides import GUIDES, guide_html
+from readiness.server.mangled import meant
 from readiness.server.services import SERVICES, Services, session_of
 from readiness.texts import LANGUAGES, catalogue, negotiate
 from reports.store.records import Organisation
 
-__all__ = ["error_page", "language_of", "organisation_of_path", "render_page", "routes"]
+__all__ = ["error_page", "language_of", "organisation_of_path", "page_that_is_meant", "render_page", "routes"]
 
 routes = web.RouteTableDef()
 FOREVER = f"public, max-age={int(timedelta(days=365).total_seconds())}, immutable"
 A_DAY = "public, max-age=86400"
 SELFTEST, BOARD, ERROR = "selftest/index.html", "board/index.html", "shared/error.html"
-SUPPORT, CODE = "support/index.html", "code/index.html"
+SUPPORT, CODE, PLAN = "support/index.html", "code/index.html", "plan/index.html"
+TEMPLATES = {"t": SELFTEST, "try": SELFTEST, "support": SUPPORT, "plan": PLAN, "code": CODE}
+"""By the last part of a link's path; the board is made with its guides."""
 LEADERS = frozenset({"leader"})
 
 
@@ -103,6 +106,17 @@ async def favicon(request: web.Request) -> web.Response:
     return web.Response(body=asset.plain, headers={"Content-Type": asset.content_type, "Cache-Control": A_DAY})
 
 
+async def page_that_is_meant(request: web.Request) -> web.Response | None:
+    """Return the page that a mangled link means, None for every other address. What hangs on it is not looked at."""
+    slug, page = meant(request.raw_path) or ("", "")
+    organisation = await request.app[SERVICES].store.organisation(slug) if slug else None
+    if organisation is None:
+        return None
+    if page == "board":
+        return _board_page(request, organisation)
+    return render_page(request, TEMPLATES[page], organisation, {"view": None})
+
+
 def error_page(
     request: web.Request, error: ReadinessError, *, status: int, headers: Mapping[str, str]
 ) -> web.StreamResponse:
@@ -172,8 +186,9 @@ def _shown(organisation: Organisation | None) -> dict[str, str]:
 
 
 async def organisation_of_path(request: web.Request) -> Organisation:
-    """Return the organisation that the address names."""
-    found = await request.app[SERVICES].store.organisation(request.match_info["organisation"])
+    """Return the organisation that the address names, in whatever case."""
+    store, slug = request.app[SERVICES].store, request.match_info["organisation"]
+    found = await store.organisation(slug) or await store.organisation(slug.lower())
     if found is None:
         raise AccessError("page.not_found")
     return found

@@ -54,6 +54,8 @@ PHASE_CHECKS: Mapping[str, tuple[str, ...]] = {
     "devices": ("browser.support", "camera.present", "camera.resolution", "microphone.present"),
     "picture": (
         "camera.light",
+        "camera.cover",
+        "camera.flicker",
         "camera.backlight",
         "camera.people",
         "camera.framing",
@@ -114,8 +116,6 @@ NETWORK_PHASES = frozenset({"connect", "clock", "downlink", "uplink"})
 
 NO_ECHO_DB = -100.0
 """What stands for no echo at all."""
-BEST_MOS = 5.0
-"""What stands for sound that was not rated: a rating alone is never held against anyone, so none is no loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +231,7 @@ def _gather(
     measured = {check: not_measured(check, missing_cause) for check in profile.checks}
     tried = {check for item in phases.get("paths", {}).get("measurements", ()) for check in [item["check"]]}
     skipped = {check: SkipReason.NOT_ASKED for check in PATHS.values() if check not in tried}
-    for name in (*PHASES, "quality"):
+    for name in PHASES:
         phase = phases.get(name, {})
         for item in phase.get("measurements", ()):
             found = Measurement.from_json(item)
@@ -250,9 +250,6 @@ def _gather(
     )
     measured |= _ended_devices(phases)
     measured |= _with_echo(measured, skipped)
-    if "sound" in phases and "quality" not in phases:
-        measured["microphone.quality"] = not_measured("microphone.quality", "too_few_samples", "mos")
-    measured |= _with_quality(measured)
     measured["media.voice"] = _voice(measured)
     return measured, skipped
 
@@ -287,18 +284,6 @@ def _with_echo(measured: Mapping[str, Measurement], skipped: Mapping[str, SkipRe
         found[speaker.check] = replace(speaker, details={**speaker.details, "microphone_heard": sounded})
     if (device := measured.get("microphone.equipment")) is not None and device.value is not None:
         found[device.check] = replace(device, details={**device.details, "echo_db": echo_db})
-    return found
-
-
-def _with_quality(measured: Mapping[str, Measurement]) -> dict[str, Measurement]:
-    """Return level and equipment with the rating of the sound, which together tell that somebody is far away."""
-    rated = measured.get("microphone.quality")
-    mos = rated.value if rated is not None and rated.value is not None else BEST_MOS
-    level = measured.get("microphone.level") or not_measured("microphone.level", "not_reached")
-    found = {level.check: replace(level, details={**level.details, "quality_mos": mos})}
-    if (device := measured.get("microphone.equipment")) is not None and device.value is not None:
-        details = {**device.details, "quality_mos": mos, "level_dbfs": level.metric("value")}
-        found[device.check] = replace(device, details=details)
     return found
 
 

@@ -10,7 +10,9 @@ from typing import Any
 from aiohttp import web
 
 from readiness.errors import AccessError
-from readiness.meetings.manage import ROLES
+from readiness.meetings.plan import LONGEST_LABEL, LONGEST_PHONE, LONGEST_TITLE, MOST_TOGETHER, ROLES
+from readiness.meetings.reach import LONGEST_MAIL
+from readiness.meetings.typed import LONGEST_LINK
 from readiness.server.pages import organisation_of_path, render_page
 from readiness.server.services import SERVICES, session_of
 from reports.profile import load_profile, profile_names
@@ -22,6 +24,16 @@ routes = web.RouteTableDef()
 ORGANISERS = frozenset({"organiser"})
 PLAN = "plan/index.html"
 PRACTICAL = "practical."
+LIMITS = {
+    "title": {"maxlength": LONGEST_TITLE},
+    "label": {"maxlength": LONGEST_LABEL},
+    "mail": {"maxlength": LONGEST_MAIL},
+    "phone": {"maxlength": LONGEST_PHONE},
+    "support_phone": {"maxlength": LONGEST_PHONE},
+    "join_link": {"maxlength": LONGEST_LINK},
+    "together": {"min": 1, "max": MOST_TOGETHER},
+}
+"""The attributes of the page's fields, by what the planner takes: a field can't be filled in so that it is refused."""
 EXAMPLE = (
     "meeting;starts;minutes;title;leader;leader_mail;role;label;language;mail;phone\n"
     "1;2026-12-01 10:00;45;Kontroll;Lars;lars@sykehus.example;patient;Anna;nb;anna@post.example;\n"
@@ -77,5 +89,6 @@ async def _page(request: web.Request, name: str) -> web.Response:
         "practical": [check.removeprefix(PRACTICAL) for check in profile.checks if check.startswith(PRACTICAL)],
         "asked": profile.practical,
         "example": EXAMPLE,
+        "limits": LIMITS,
     }
     return render_page(request, PLAN, organisation, {"view": view}, compress=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -11,14 +10,19 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from readiness.errors import InputError
+from readiness.server.strict import read_json
 from readiness.texts import WEB_FOLDER
 
-__all__ = ["BINARY", "FROM_CLIENT", "VERSION", "check_outgoing", "parse_message", "schema", "split_binary"]
+__all__ = [
+    "BINARY", "FROM_CLIENT", "VERSION", "check_outgoing", "known_client", "parse_message", "schema", "split_binary",
+    "strict_json",
+]  # fmt: skip
 
 VERSION = 1
 FROM_CLIENT = frozenset({"hello", "offer", "samples", "bye"})
-EXACT_DIGITS = 15
-"""Any whole number of so many digits is the same in Python and in JavaScript."""
+BROWSERS = frozenset({"App", "Samsung", "Edge", "Opera", "Firefox", "Chrome", "Chromium", "Safari", "WebKit"})
+SYSTEMS = frozenset({"iOS", "Android", "Windows", "ChromeOS", "macOS", "Linux"})
+"""Names that a page may say of its browser and its system (`platform.js`)."""
 STAMP_BYTES = 5
 """Kind (1) and time stamp (4, big-endian, ms) in front of a still or a piece of sound."""
 
@@ -47,15 +51,11 @@ def _validator(name: str) -> Draft202012Validator:
 def parse_message(text: str) -> dict[str, Any]:
     """Return a client's message. Raises InputError("protocol.invalid") with the place of the first fault.
 
-    Stricter than JSON: no name twice, no number beyond a double's range, no half of a character and no NUL, so that
-    what is checked here is what the page meant and what every database keeps.
+    What is checked here is what the page meant and what every database keeps: see `strict_json`.
     """
     try:
-        message = json.loads(
-            text, parse_constant=_refuse_constant, parse_int=_whole, parse_float=_finite, object_pairs_hook=_once_each
-        )
-        _refuse_odd_characters(message)
-    except (ValueError, RecursionError):
+        message = strict_json(text)
+    except ValueError:
         raise InputError("protocol.invalid", "not JSON") from None
     kind = message.get("type") if isinstance(message, dict) else None
     if not isinstance(kind, str) or kind not in FROM_CLIENT:
@@ -64,6 +64,27 @@ def parse_message(text: str) -> dict[str, Any]:
     if kind == "samples":
         _check_data(message)
     return dict(message)
+
+
+def known_client(client: Mapping[str, str]) -> dict[str, str]:
+    """Return what is kept of a client's word of itself: names we know, else "unknown". No text of its own choice."""
+    name, _, version = client.get("browser", "").partition(" ")
+    kept = {"kind": client["kind"]}
+    if "browser" in client:
+        kept["browser"] = f"{name} {version}".strip() if name in BROWSERS else "unknown"
+    if "os" in client:
+        kept["os"] = client["os"] if client["os"] in SYSTEMS else "unknown"
+    if "form" in client:
+        kept["form"] = client["form"]
+    return kept
+
+
+def strict_json(text: str | bytes) -> Any:
+    """Return what JSON says, in UTF-8 and read as `read_json` does. Raises ValueError."""
+    try:
+        return read_json(text if isinstance(text, str) else text.decode("utf-8"))
+    except RecursionError:
+        raise ValueError("nested too deep") from None
 
 
 def check_outgoing(message: Mapping[str, Any]) -> None:
@@ -96,34 +117,3 @@ def _check(name: str, value: object) -> None:
     if fault is not None:
         place = "/".join(str(part) for part in fault.absolute_path) or "."
         raise InputError("protocol.invalid", f"{name} at {place}: {fault.validator}"[:200])
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _finite(digits: str) -> float:
-    value = float(digits)
-    if not math.isfinite(value):
-        raise ValueError("a number beyond the range of a double")
-    return value
-
-
-def _whole(digits: str) -> float | int:
-    """Return the number as JavaScript has it too: beyond 15 digits a double."""
-    return int(digits) if len(digits) <= EXACT_DIGITS else _finite(digits)
-
-
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands twice")
-    return found
-
-
-def _refuse_odd_characters(message: object) -> None:
-    """Raise ValueError for NUL and for half a surrogate pair anywhere: not every database keeps them."""
-    spelled = json.dumps(message, ensure_ascii=False)
-    spelled.encode("utf-8")
-    if "\\u0000" in spelled:
-        raise ValueError("NUL in a text")

@@ -13,7 +13,6 @@ import multiprocessing
 import os
 import signal
 import socket
-import ssl
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -23,15 +22,23 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Semaphore
 from typing import Any
 
-from aiohttp import web
-
 from readiness.demo import prepare_demo
 from readiness.errors import SettingError
 from readiness.logs import log_event, set_up_logging
-from readiness.server.app import make_app, make_services
+from readiness.opening import cannot_use, open_store
+from readiness.server.app import make_app, make_runner, make_services
+from readiness.server.certificates import Certificate
+from readiness.server.door import (
+    ENOUGH_FOR_A_HOSPITAL,
+    KEPT_DESCRIPTORS,
+    MOST_CONNECTIONS,
+    Door,
+    DoorSite,
+    raise_descriptor_limit,
+)
 from readiness.server.services import Services
-from readiness.settings import Settings, prepare_folder
-from reports.store import Store, StoreError
+from readiness.settings import PREFIX, Settings, prepare_folder
+from reports.store import StoreError
 
 __all__ = ["base_url", "serve"]
 
@@ -41,49 +48,79 @@ LOOK_S = 0.5
 """Between looks at the server processes."""
 RESTART_AFTER_S = 1.0
 """Before a process that died is replaced: one that dies at once must not keep the machine busy."""
-KEEPALIVE_S = 15.0
-BACKLOG = 512
 WILDCARDS = {"0.0.0.0", "::", ""}  # noqa: S104 - compared with, not bound to
 
 
 def serve(settings: Settings, *, demo: bool, as_json: bool) -> int:
     """Serve until SIGTERM or SIGINT. Returns the exit status; raises SettingError before anything is served."""
     set_up_logging(settings.log_level)
+    _forget_variables()
     prepare_folder(settings)
-    tls = _tls(settings)
-    listener = _bind(settings)
-    if settings.workers == 1:
-        return asyncio.run(_serve_one(settings, listener, tls, partial(_say, as_json=as_json), demo=demo))
-    return _serve_many(settings, listener, demo=demo, as_json=as_json)
+    certificate = Certificate.of(settings)
+    with _bind(settings) as listener:
+        if settings.workers == 1:
+            return asyncio.run(_serve_one(settings, listener, certificate, partial(_say, as_json=as_json), demo=demo))
+        return _serve_many(settings, listener, demo=demo, as_json=as_json)
+
+
+def _forget_variables() -> None:
+    """Take our variables out of the environment: they were read, some are secrets, and media workers inherit it."""
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        del os.environ[name]
 
 
 async def _serve_one(
     settings: Settings,
     listener: socket.socket,
-    tls: ssl.SSLContext | None,
+    certificate: Certificate | None,
     serving: Callable[[Mapping[str, str]], None],
     *,
     demo: bool,
 ) -> int:
     """Serve in this process; `serving` is called with the addresses once it answers."""
-    store = await _open_store(settings)
+    store = await open_store(settings)
     services = make_services(settings, store)
     services.base_url = base = base_url(settings, listener.getsockname())
-    runner = web.AppRunner(
-        make_app(services), access_log=None, keepalive_timeout=KEEPALIVE_S, shutdown_timeout=5.0, handle_signals=False
-    )
-    await runner.setup()
-    site = web.SockSite(runner, listener, ssl_context=tls, backlog=BACKLOG)
-    links = await prepare_demo(store, services.contacts, base, services.now()) if demo else {"base_url": base}
-    if demo:
-        services.health.organisation = await store.only_organisation()
+    services.door = _door(settings)
+    runner = make_runner(make_app(services))
+    try:
+        await runner.setup()
+        links = await _prepare_demo(settings, services, base) if demo else {"base_url": base}
+        if demo:
+            services.health.organisation = await store.only_organisation()
+    except StoreError as error:  # such as a full disk
+        await runner.cleanup()
+        raise cannot_use(settings, error) from None
+    except SettingError:
+        await runner.cleanup()
+        raise
+    tls = None if certificate is None else certificate.context
+    site = DoorSite(runner, listener, services.door, ssl_context=tls)
     stopping = _stop_on_signals()
+    looking = asyncio.create_task(_keep_fresh(certificate), name="certificate")
     await site.start()
     serving(links)
     await stopping.wait()
+    looking.cancel()
     await _drain(services)
     await runner.cleanup()
     return 0
+
+
+async def _prepare_demo(settings: Settings, services: Services, base: str) -> Mapping[str, str]:
+    """Make the demo's meeting. Raises SettingError, one sentence, where the database can't take it."""
+    try:
+        return await prepare_demo(services.store, services.contacts, base, services.now())
+    except StoreError as error:
+        raise cannot_use(settings, error) from None
+
+
+def _door(settings: Settings) -> Door:
+    """Return what counts connections, with as much room as the system's limit of descriptors leaves."""
+    most = min(MOST_CONNECTIONS, max(2, raise_descriptor_limit() - KEPT_DESCRIPTORS))
+    if most < ENOUGH_FOR_A_HOSPITAL:
+        log_event(log, logging.WARNING, "connections.few", most=most)
+    return Door(most=most, trusted=settings.trusted_proxies)
 
 
 def _serve_many(settings: Settings, listener: socket.socket, *, demo: bool, as_json: bool) -> int:
@@ -97,6 +134,8 @@ def _serve_many(settings: Settings, listener: socket.socket, *, demo: bool, as_j
         signal.signal(name, lambda *_: stopping.set())
     serving = context.Semaphore(0)
     children: list[BaseProcess] = [_child(context, settings, serving) for _ in range(settings.workers)]
+    if settings.tls_cert:
+        signal.signal(signal.SIGHUP, lambda *_: _send(children, signal.SIGHUP))
     listener.close()
     to_come = len(children)
     while not stopping.is_set():
@@ -106,14 +145,18 @@ def _serve_many(settings: Settings, listener: socket.socket, *, demo: bool, as_j
                 _say(links, as_json=as_json)
         elif to_come or not stopping.wait(LOOK_S):
             _restart_dead(children, lambda: _child(context, settings, serving), stopping)
-    for child in children:
-        if child.pid and child.is_alive():
-            os.kill(child.pid, signal.SIGTERM)
+    _send(children, signal.SIGTERM)
     for child in children:
         child.join(DRAIN_S + 15)
         if child.is_alive():
             child.kill()
     return 0
+
+
+def _send(children: Sequence[BaseProcess], name: signal.Signals) -> None:
+    for child in children:
+        if child.pid and child.is_alive():
+            os.kill(child.pid, name)
 
 
 def _restart_dead(children: list[BaseProcess], start: Callable[[], BaseProcess], stopping: threading.Event) -> None:
@@ -133,26 +176,19 @@ def _child(context: SpawnContext, settings: Settings, serving: Semaphore) -> Bas
 def _child_main(settings: Settings, serving: Semaphore) -> None:
     set_up_logging(settings.log_level)
     listener = _bind(settings)
-    sys.exit(asyncio.run(_serve_one(settings, listener, _tls(settings), lambda _links: serving.release(), demo=False)))
+    certificate = Certificate.of(settings)
+    sys.exit(asyncio.run(_serve_one(settings, listener, certificate, lambda _links: serving.release(), demo=False)))
 
 
 async def _prepare_shared(settings: Settings, base: str, *, demo: bool) -> Mapping[str, str]:
-    store = await _open_store(settings)
+    store = await open_store(settings)
     try:
         if demo:
             services = make_services(settings, store)
-            return await prepare_demo(store, services.contacts, base, services.now())
+            return await _prepare_demo(settings, services, base)
         return {"base_url": base}
     finally:
         await store.close()
-
-
-async def _open_store(settings: Settings) -> Store:
-    try:
-        store = await Store.open(settings.database, migrate=True)
-    except StoreError as error:
-        raise SettingError(f"READINESS_DATABASE_URL: the database can't be used: {error}") from None
-    return store
 
 
 async def _drain(services: Services) -> None:
@@ -177,16 +213,11 @@ def _stop_on_signals() -> asyncio.Event:
     return stopping
 
 
-def _tls(settings: Settings) -> ssl.SSLContext | None:
-    if settings.tls_cert is None or settings.tls_key is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(settings.tls_cert, settings.tls_key)
-    except (ssl.SSLError, OSError) as error:
-        raise SettingError(f"READINESS_TLS_CERT: certificate and key can't be used: {error}") from None
-    return context
+async def _keep_fresh(certificate: Certificate | None) -> None:
+    """Serve a renewed certificate: once it is found, and at once on SIGHUP. Without TLS there is nothing to do."""
+    if certificate is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, certificate.reload)
+        await certificate.keep_fresh()
 
 
 def _bind(settings: Settings) -> socket.socket:

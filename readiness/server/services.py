@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from aiohttp import web
 
-from readiness.access.bandwidth import Load, SpeedGate
+from readiness.access.bandwidth import WEIGHT, Load, SpeedGate
 from readiness.access.contacts import ContactBox
-from readiness.access.limits import CODES_GLOBAL, FailureLimiter
+from readiness.access.limits import CODES_GLOBAL, CODES_RESERVE, FailureLimiter, PrefixBuckets
 from readiness.access.links import cookie_name, hash_token
 from readiness.access.origin import Caller, caller_of
 from readiness.errors import AccessError
+from readiness.media.chores import Chores
 from readiness.server.admission import Admission
 from readiness.server.assets import Assets
+from readiness.server.door import Door
 from readiness.server.health import Health
+from readiness.server.strict import is_id
+from readiness.server.voices import Voices
 from readiness.settings import Settings
 from reports.store import Store
 from reports.store.records import Session
 
-__all__ = ["SERVICES", "TESTERS", "Services", "caller", "session_of", "utc_now"]
+__all__ = ["SERVICES", "TESTERS", "Nameless", "Services", "caller", "session_of", "utc_now"]
 
 TESTERS = frozenset({"participant", "drop_in"})
 """Kinds of sessions that a self-test belongs to."""
@@ -31,6 +36,20 @@ TESTERS = frozenset({"participant", "drop_in"})
 def utc_now() -> datetime:
     """Return the time of day, aware, in UTC. For expiry and display; durations use the monotonic clock."""
     return datetime.now(tz=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Nameless:
+    """A session socket that has not said hello: where it comes from, and since when, by the monotonic clock."""
+
+    prefix: str
+    since_s: float
+    request: web.Request
+
+    def abort(self) -> None:
+        """Cut it off."""
+        if self.request.transport is not None:
+            self.request.transport.abort()
 
 
 @dataclass(slots=True)
@@ -43,28 +62,63 @@ class Services:
     assets: Assets
     health: Health
     contacts: ContactBox
+    voices: Voices = field(default_factory=Voices)
     base_url: str = ""
     """Address that links in messages begin with; empty: none can be sent yet."""
     now: Callable[[], datetime] = utc_now
+    beginnings: PrefixBuckets = field(default_factory=lambda: PrefixBuckets(time.monotonic))
+    """Drop-in tests that are begun: each leaves a row for two days."""
+    csp_reports: int = 0
+    """Reports of refused content since the last time they were told."""
     failures: FailureLimiter = field(default_factory=lambda: FailureLimiter(time.monotonic))
     lookups: FailureLimiter = field(default_factory=lambda: FailureLimiter(time.monotonic))
     """Codes that support asked for in vain, by session."""
     sockets: dict[str, web.WebSocketResponse] = field(default_factory=dict)
     """The open session sockets by session id: a newer one replaces the older."""
+    nameless: dict[web.WebSocketResponse, Nameless] = field(default_factory=dict)
+    """Session sockets that have not said hello, oldest first."""
+    streams: Counter[str] = field(default_factory=Counter)
+    """Open event streams by session id."""
+    door: Door = field(default_factory=Door)
     draining: bool = False
     """Set by SIGTERM: running tests finish, new ones are sent away."""
     speed: SpeedGate = field(init=False)
     codes: FailureLimiter = field(init=False)
-    """Typed codes that open nothing; all processes together keep to the one budget."""
+    """Typed codes for no organisation that there is; all processes together keep to the one budget."""
+    codes_by_organisation: dict[str, FailureLimiter] = field(default_factory=dict)
+    """Typed codes that open nothing, each organisation with a budget of its own."""
 
     def __post_init__(self) -> None:
         """Let the speed test see how busy the self-tests keep us, and share out the budget of wrong codes."""
-        self.codes = FailureLimiter(time.monotonic, max(1, CODES_GLOBAL // self.settings.workers))
+        self.codes = self._code_limiter()
         self.speed = SpeedGate(self._load, time.monotonic)
+        self.admission.spoken_for = lambda: WEIGHT * self.speed.invited_runs
+
+    def codes_of(self, organisation_id: str | None) -> FailureLimiter:
+        """Return what counts wrong codes of an organisation; those for none that there is are counted together."""
+        if organisation_id is None:
+            return self.codes
+        return self.codes_by_organisation.setdefault(organisation_id, self._code_limiter())
+
+    def _code_limiter(self) -> FailureLimiter:
+        most = max(2, CODES_GLOBAL // self.settings.workers)
+        reserve = max(1, most * CODES_RESERVE // CODES_GLOBAL)
+        return FailureLimiter(time.monotonic, most - reserve, reserve=reserve)
+
+    @property
+    def chores(self) -> Chores:
+        """What does pieces of work in confined processes."""
+        return self.admission.pool.chores
 
     def _load(self) -> Load:
-        pool = self.admission.pool
-        return Load(running=pool.live, waiting=self.admission.waiting + self.draining, capacity=pool.capacity)
+        door = self.admission
+        return Load(
+            running=door.pool.live,
+            waiting=door.waiting + self.draining,
+            capacity=door.pool.capacity,
+            guests_running=door.running_guests,
+            guests_waiting=door.waiting_guests,
+        )
 
 
 SERVICES = web.AppKey("services", Services)
@@ -81,6 +135,8 @@ async def session_of(request: web.Request, session_id: str, *, kinds: frozenset[
     Raises AccessError("session.not_valid") for everything else, without telling why.
     """
     services = request.app[SERVICES]
+    if not is_id(session_id):
+        raise AccessError("session.not_valid")
     name = cookie_name(session_id, secure=caller(request).is_secure)
     secret = request.cookies.get(name, "")
     session = await services.store.find_session(session_id, hash_token(secret), services.now())

@@ -13,9 +13,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSMessage, WSMsgType, web
 
-from readiness.access.limits import TokenBucket
+from readiness.access.limits import TokenBucket, prefix_of
 from readiness.access.origin import refuse_foreign_socket
 from readiness.errors import AccessError, InputError, LimitError, ReadinessError
 from readiness.logs import log_event
@@ -23,8 +23,8 @@ from readiness.media.pool import PoolFull
 from readiness.server.attempt import Attempt
 from readiness.server.conduct import WorkerLost
 from readiness.server.protocol import BINARY, parse_message, split_binary
-from readiness.server.services import SERVICES, TESTERS, Services, caller, session_of
-from reports.store import StoreUnavailable
+from readiness.server.services import SERVICES, TESTERS, Nameless, Services, caller, session_of
+from reports.store import StoreUnavailable, TakenOver
 
 __all__ = ["routes"]
 
@@ -37,39 +37,60 @@ HELLO_TIMEOUT_S = 10.0
 JSON_PER_S, JSON_BURST = 20.0, 40.0
 BINARY_BYTES_PER_S, BINARY_BURST_BYTES = 1_500_000.0, 6_000_000.0
 """Binary messages have a byte budget: stills, sound and one headroom burst fit well inside."""
-MAX_SOCKETS = 400
+MAX_SOCKETS = 1000
 """Open session sockets per process; beyond it a browser is asked to come back."""
+MAX_NAMELESS, MAX_NAMELESS_OF_PREFIX = 400, 100
+"""Sockets that have not said hello, in all and of one /32 or /64. A page says it at once, so the oldest is no page."""
+NAMELESS_S = 2.0
+"""So long a socket may be about to say hello before a newer one takes its place."""
 LONGEST_S = 30 * 60.0
-"""A page left open for half an hour is ended; its finished phases are kept."""
+"""A worker serves one page for no longer. Who was invited then goes on with a fresh one; who was not is through."""
+IDLE_S = 10 * 60.0
+"""A page that says nothing for so long gives its worker back, and goes on with another once it speaks again."""
+IDLE_GUEST_S = 2 * 60.0
+"""The same for somebody without an invitation, while others wait."""
+GUEST_STEP_S = 10 * 60.0
+"""A test without an invitation that finishes no step for so long is ended (RTC-3). Of the invited, nobody's is."""
+LOOK_S = 5.0
+"""Between looks at whether a page is still at its test."""
 MAX_FAULTS = 5
 """Malformed messages before the socket is closed."""
 REPLACE_S = 1.0
 """How long a replaced socket may take to close before it is cut off; a page that comes back must not wait for it."""
+ALIVE_S = 4.0
+"""How often the page hears that we are there; browsers tell pages nothing of pings, nor of a line that is dead."""
 CLOSE_S = 2.0
 """How long a peer may take to answer our goodbye; what it still sends meanwhile is thrown away."""
-TAKEN_OVER = web.ResponseKey("taken_over", str)
-"""On a replaced socket: the test that the newer one goes on with, or an empty text."""
 
 
-@routes.get("/api/v1/session")
+@routes.get("/api/v1/session", name="stream.session")
 async def session_socket(request: web.Request) -> web.StreamResponse:
     """Upgrade, say hello, run the test, say goodbye."""
     services = request.app[SERVICES]
+    if "Sec-WebSocket-Protocol" in request.headers:  # no page of ours asks for one, and aiohttp would log its text
+        raise InputError("request.malformed")
     refuse_foreign_socket(request, caller(request), services.settings.public_url)
-    if services.draining or len(services.sockets) >= MAX_SOCKETS:
+    prefix = prefix_of(caller(request).address)
+    if services.draining or len(services.sockets) >= MAX_SOCKETS or not _room_for_nameless(services, prefix):
         raise LimitError("shutting_down" if services.draining else "server.busy", retry_after_s=15)
     socket = web.WebSocketResponse(
         max_msg_size=MAX_MESSAGE_BYTES, compress=False, heartbeat=HEARTBEAT_S, timeout=CLOSE_S
     )
-    await socket.prepare(request)
+    services.nameless[socket] = Nameless(prefix, time.monotonic(), request)
+    try:
+        await socket.prepare(request)
+    except BaseException:
+        services.nameless.pop(socket, None)
+        raise
     connection = Connection(request, services, socket)
     try:
-        async with asyncio.timeout(LONGEST_S):
-            await connection.serve()
+        await connection.serve()
     except ReadinessError as error:
         await connection.say_error(error, fatal=True)
     except StoreUnavailable:
         await connection.say_error(ReadinessError("store.unavailable", retry_after_s=5), fatal=True)
+    except TakenOver as lost:
+        await connection.say_replaced(lost)
     except (ConnectionError, TimeoutError):
         log_event(log, logging.INFO, "socket.ended")
     except asyncio.CancelledError:
@@ -82,6 +103,10 @@ async def session_socket(request: web.Request) -> web.StreamResponse:
     return socket
 
 
+class _Awake(Exception):  # noqa: N818 - a state, not an error
+    """The page speaks again after its worker was given back: it has to come back for another."""
+
+
 class Connection:
     """One open socket and the attempt at a test behind it."""
 
@@ -91,6 +116,7 @@ class Connection:
         self._binary = TokenBucket(rate_per_s=BINARY_BYTES_PER_S, burst=BINARY_BURST_BYTES, clock=time.monotonic)
         self._faults = 0
         self._session_id = ""
+        self._heard_at_s = time.monotonic()
         self.bytes_up = 0
         self.bytes_down = 0
 
@@ -99,19 +125,19 @@ class Connection:
         hello = await self._hello()
         session = await session_of(self._request, hello["session"], kinds=TESTERS)
         self._session_id = session.id
-        await self._replace_older(hello.get("resume"))
+        self._services.nameless.pop(self._socket, None)
         local = self._request.transport.get_extra_info("sockname") if self._request.transport else None
-        attempt = Attempt(self._services, session, hello, send=self.send, send_bytes=self.send_bytes, counter=self)
-        waiting = asyncio.create_task(self._until_gone())
+        attempt = Attempt(
+            self._services, session, hello, send=self.send, send_bytes=self.send_bytes, counter=self,
+            address=caller(self._request).address,
+        )  # fmt: skip
+        await attempt.claim()
+        await self._replace_older()
         try:
-            await attempt.begin(local[0] if local else "127.0.0.1", gone=waiting)
-        except PoolFull:
-            raise LimitError("server.busy", retry_after_s=60) from None
+            await self._begin(attempt, local[0] if local else "127.0.0.1")
+            await self._run(attempt)
         finally:
-            waiting.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await waiting
-        await self._run(attempt)
+            await attempt.close()
 
     async def send(self, message: Mapping[str, Any]) -> None:
         """Send one JSON message; a page that is gone is noticed by the reading side."""
@@ -131,6 +157,11 @@ class Connection:
             message["retry_after_s"] = error.retry_after_s
         await self.send(message)
 
+    async def say_replaced(self, lost: TakenOver) -> None:
+        """Tell a page that another one has its test; the page has the words."""
+        log_event(log, logging.INFO, "selftest.taken_over", refused=str(lost))
+        await self.send({"type": "bye", "code": "replaced"})
+
     async def close(self) -> None:
         """Close the socket and forget it."""
         if self._services.sockets.get(self._session_id) is self._socket:
@@ -138,6 +169,7 @@ class Connection:
         with contextlib.suppress(ConnectionError, RuntimeError, TimeoutError):
             async with asyncio.timeout(5):
                 await self._socket.close()
+        self._services.nameless.pop(self._socket, None)
 
     async def _hello(self) -> dict[str, Any]:
         try:
@@ -152,16 +184,30 @@ class Connection:
             raise InputError("protocol.invalid", "hello comes first")
         return message
 
-    async def _replace_older(self, resumed: str | None) -> None:
-        """Take the place of the session's older socket, which may be dead without knowing it yet."""
+    async def _replace_older(self) -> None:
+        """Close the session's older socket in this process at once: it may be dead without knowing it yet.
+
+        Its test is ours by now, so that it stores nothing; in another process it learns that by looking.
+        """
         older = self._services.sockets.get(self._session_id)
         self._services.sockets[self._session_id] = self._socket
         if older is not None:
-            older[TAKEN_OVER] = resumed or ""
             with contextlib.suppress(ConnectionError, RuntimeError, TimeoutError):
                 async with asyncio.timeout(REPLACE_S):
                     await older.send_json({"type": "bye", "code": "replaced"})
                     await older.close()
+
+    async def _begin(self, attempt: Attempt, local_address: str) -> None:
+        """Wait in the queue, for as long as the page does, and begin."""
+        waiting = asyncio.create_task(self._until_gone())
+        try:
+            await attempt.begin(local_address, gone=waiting)
+        except PoolFull:
+            raise LimitError("server.busy", retry_after_s=60) from None
+        finally:
+            waiting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await waiting
 
     async def _until_gone(self) -> None:
         """Return when the page leaves the queue."""
@@ -171,29 +217,71 @@ class Connection:
                 return
 
     async def _run(self, attempt: Attempt) -> None:
-        """Read from the page and from the worker until one of them ends the test."""
+        """Read from the page and from the worker until one of them ends the test, or another page takes it."""
         reading = asyncio.create_task(self._read(attempt))
         following = asyncio.create_task(attempt.run.follow_worker())
+        losing = asyncio.create_task(attempt.until_lost())
+        beating = asyncio.create_task(self._beat())
+        idling = asyncio.create_task(self._until_idle(attempt))
         try:
-            await asyncio.wait({reading, following}, return_when=asyncio.FIRST_COMPLETED)
-            if following.done() and not reading.done():
+            await asyncio.wait({reading, following, losing, idling}, return_when=asyncio.FIRST_COMPLETED)
+            if idling.done() and not (reading.done() or following.done() or losing.done()) and idling.result():
+                await attempt.rest()
+                await asyncio.wait({reading, losing}, return_when=asyncio.FIRST_COMPLETED)
+            if losing.done():
+                await losing
+            elif attempt.is_resting:
+                await self._wake(attempt, reading)
+            elif idling.done() and not reading.done():
+                reading.cancel()
+                await attempt.end_broken("interrupted")
+                await self.send({"type": "bye", "code": "ended"})
+            elif following.done() and not reading.done():
                 reading.cancel()
                 error = following.exception()
+                if isinstance(error, TakenOver):
+                    raise error
                 await attempt.end_broken(error.cause if isinstance(error, WorkerLost) else "worker_died")
                 await self.send({"type": "bye", "code": "ended"})
             else:
                 await self._end(attempt, reading)
         finally:
-            for task in (reading, following):
+            for task in (reading, following, losing, beating, idling):
                 task.cancel()
-            await asyncio.gather(reading, following, return_exceptions=True)
-            await attempt.close()
+            await asyncio.gather(reading, following, losing, beating, idling, return_exceptions=True)
+
+    async def _until_idle(self, attempt: Attempt) -> bool:
+        """Wait until nobody is at the page. True: the worker is given back; False: the test is over."""
+        began_s = time.monotonic()
+        while True:
+            await asyncio.sleep(LOOK_S)
+            now_s = time.monotonic()
+            is_old = now_s - began_s >= LONGEST_S
+            if attempt.is_guest and (is_old or now_s - attempt.run.stepped_at_s >= GUEST_STEP_S):
+                return False
+            is_wanted = attempt.is_guest and self._services.admission.waiting > 0
+            if is_old or now_s - self._heard_at_s >= (IDLE_GUEST_S if is_wanted else IDLE_S):
+                return True
+
+    async def _wake(self, attempt: Attempt, reading: asyncio.Task[bool]) -> None:
+        """The page speaks again: end this line without a word, and it comes back to go on. Or it is gone."""
+        try:
+            await self._end(attempt, reading)
+        except _Awake:
+            await attempt.check_claims()
+            await self._socket.close()
+
+    async def _beat(self) -> None:
+        """Say that we are there, for as long as the test lasts."""
+        while True:
+            await asyncio.sleep(ALIVE_S)
+            await self.send({"type": "alive"})
 
     async def _end(self, attempt: Attempt, reading: asyncio.Task[bool]) -> None:
         """Keep what the reading side came to. What broke the test off is raised on, after it is kept."""
         try:
             finished = await reading
-        except (StoreUnavailable, ConnectionError):
+        except (StoreUnavailable, TakenOver, ConnectionError, _Awake):
             raise
         except Exception as error:
             cause = "interrupted" if isinstance(error, ReadinessError) else "server_died"
@@ -202,12 +290,15 @@ class Connection:
         if finished:
             await attempt.end_finished()
             await self.send({"type": "bye", "code": "ended"})
-        elif self._socket.get(TAKEN_OVER) != attempt.test_id:
+        else:
             await attempt.end_broken("shutting_down" if self._services.draining else "disconnected")
 
     async def _read(self, attempt: Attempt) -> bool:
         """Handle messages until the page finishes (True) or leaves (False)."""
         async for received in self._socket:
+            self._heard_at_s = time.monotonic()
+            if attempt.is_resting and not _is_goodbye(received):
+                raise _Awake
             if received.type is WSMsgType.TEXT:
                 if await self._on_text(attempt, received.data):
                     return True
@@ -250,3 +341,23 @@ class Connection:
             await attempt.run.on_sound(t_ms, rest)
         else:
             raise InputError("protocol.invalid", "unknown binary kind")
+
+
+def _room_for_nameless(services: Services, prefix: str) -> bool:
+    """Whether another socket may be opened from `prefix` before it says who it is; the oldest one makes room."""
+    mine = [socket for socket, one in services.nameless.items() if one.prefix == prefix]
+    if len(mine) < MAX_NAMELESS_OF_PREFIX and len(services.nameless) < MAX_NAMELESS:
+        return True
+    oldest = mine[0] if len(mine) >= MAX_NAMELESS_OF_PREFIX else next(iter(services.nameless))
+    if time.monotonic() - services.nameless[oldest].since_s < NAMELESS_S:
+        return False
+    services.nameless.pop(oldest).abort()
+    return True
+
+
+def _is_goodbye(received: WSMessage) -> bool:
+    """Whether the page leaves, or has left."""
+    if received.type is WSMsgType.TEXT:
+        with contextlib.suppress(InputError):
+            return bool(parse_message(received.data)["type"] == "bye")
+    return received.type not in {WSMsgType.TEXT, WSMsgType.BINARY}

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from readiness.errors import AccessError
+from readiness.meetings.delivery import OURS
+from readiness.server.bodies import form_body
 from readiness.server.firewall import openings
 from readiness.server.pages import language_of, render_page
 from readiness.server.services import SERVICES, Services, caller, session_of
@@ -54,6 +56,10 @@ async def support_page(request: web.Request) -> web.Response:
         "report": found and report_view(found, series, words, zone=zone, now=now),
         "openings": _openings(request, found, words),
         "newest": [line_view(one, words, zone, asked) for one in newest],
+        "stuck": [
+            (words.t(f"support.stuck.{channel}"), words.t(f"delivery.{code}"))
+            for channel, code in sorted((await services.store.stuck(OURS, session.organisation_id)).items())
+        ],
         "handovers": [_handover_view(one, words, zone, asked) for one in handovers],
     }
     page = render_page(request, "support/index.html", organisation, {"view": view}, compress=False)
@@ -66,8 +72,8 @@ async def take(request: web.Request) -> web.Response:
     """Take what a leader handed over off the list, and show the page again."""
     services = request.app[SERVICES]
     session = await session_of(request, request.match_info["session"], kinds=SUPPORTERS)
-    form = await request.post()
-    await services.store.take_handover(session.organisation_id, str(form.get("id", "")))
+    form = await form_body(request)
+    await services.store.take_handover(session.organisation_id, form.get("id", ""))
     asked = form.get("lang")
     query = "?" + urlencode({"lang": asked}) if asked in LANGUAGES else ""
     raise web.HTTPSeeOther(f"/support/{session.id}{query}")

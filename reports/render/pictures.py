@@ -255,17 +255,17 @@ def _strip(row: str, series: Mapping[str, Any], limits: Sequence[tuple[str, floa
         )
     worst = thin(points, min if row in OFFERED else max, BINS)
     parts.append(_line(worst, plot, 'class="graph-line" stroke-width="1.8"'))
-    return parts + _limit_lines(limits, plot)
+    return parts + _limit_lines(ROW_CHECKS[row], limits, plot)
 
 
-def _limit_lines(limits: Sequence[tuple[str, float]], plot: _Plot) -> list[str]:
+def _limit_lines(check: str, limits: Sequence[tuple[str, float]], plot: _Plot) -> list[str]:
     """Draw the limits in sight; the words of two stand at its two ends, so that they never meet."""
     parts = []
     for place, (name, limit) in enumerate(limits):
         if limit > plot.top:
             continue
         words, at = plot.frame.words, plot.y(limit)
-        label = words.t(f"graph.limit.{name}", value=words.number(limit))
+        label = words.t(f"graph.limit.{name}", value=words.limit(check, limit))
         parts.append(_rule(at, f"graph-limit graph-{name}", 1.5, "7 4" if name == "pass" else "10 3 2 3"))
         x, anchor = (LEFT + 2, "start") if place else (WIDTH - RIGHT - 2, "end")
         parts.append(_text(x, at - 4, label, f"graph-label graph-{name}", anchor))

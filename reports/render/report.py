@@ -9,15 +9,15 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from reports.advice import advice_key
+from reports.checks import JUDGED
 from reports.render.pictures import pictures
 from reports.render.sketches import DRAWN_DETAILS, sketches
+from reports.render.tones import TONES
 from reports.render.words import Words
 from reports.store.records import StoredReport
 
 __all__ = ["line_view", "report_view"]
 
-TONES: Final = {"ready": "good", "ready_with_warnings": "warn", "not_ready": "bad", "incomplete": "calm"}
-OUTCOME_TONES: Final = {"pass": "good", "warn": "warn", "fail": "bad", "not_measured": "calm", "skipped": "calm"}
 TROUBLE: Final = frozenset({"fail", "warn", "not_measured"})
 SERVICE_CODES: Final = frozenset({"service.fault", "server.busy", "page.insecure"})
 """Advice that no check carries, or that is ours whatever the check says."""
@@ -148,10 +148,12 @@ def _groups(checks: Sequence[Mapping[str, Any]], words: Words, zone: tzinfo) -> 
 
 def _check(check: Mapping[str, Any], words: Words, zone: tzinfo) -> dict[str, Any]:
     outcome, low, high = str(check.get("outcome", "")), check.get("low"), check.get("high")
-    unit, value = check.get("unit"), words.value_of(check)
+    value, number = words.value_of(check), check.get("value")
     facts = [words.limits_of(check)]
+    if outcome not in JUDGED and isinstance(number, int | float):
+        facts.append(words.t("support.uncounted", value=words.figure(check, number)))
     if isinstance(low, int | float) and isinstance(high, int | float) and low != high:
-        facts.append(words.t("support.interval", low=words.amount(low, unit), high=words.amount(high, unit)))
+        facts.append(words.t("support.interval", low=words.figure(check, low), high=words.figure(check, high)))
     if check.get("samples"):
         facts.append(words.t("support.samples", count=words.number(check["samples"], 0)))
     why = words.first(f"cause.{check.get('cause')}")
@@ -165,7 +167,7 @@ def _check(check: Mapping[str, Any], words: Words, zone: tzinfo) -> dict[str, An
         "name": words.first(f"check.{check.get('id')}", otherwise=str(check.get("id", ""))),
         "outcome": outcome,
         "said": words.first(f"outcome.{outcome}", otherwise=outcome),
-        "tone": OUTCOME_TONES.get(outcome, "calm"),
+        "tone": TONES.get(outcome, "calm"),
         "value": value,
         "facts": " ".join(filter(None, facts)),
         "details": [

@@ -1,6 +1,7 @@
 """A report's figures as words of a catalogue: the server's twin of the page's own ``figures.js`` and ``i18n.js``.
 
-No text stands here; `catalogue` is one of the flat catalogues (``web/locales``).
+Both take direction and decimals from `reports.checks`, and both are held to ``tests/data/figures.json``. No text stands
+here; `catalogue` is one of the flat catalogues (``web/locales``).
 """
 
 from __future__ import annotations
@@ -11,15 +12,24 @@ from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import Any, Final, TypeGuard
 
+from reports.checks import FIGURES, JUDGED
+from reports.model import Outcome
+
 __all__ = ["Words"]
 
 _PLACEHOLDER: Final = re.compile(r"\{([a-z_]+)\}")
-_MORE_IS_BETTER: Final = frozenset({"camera.people", "camera.sharpness", "microphone.bandwidth", "microphone.quality"})
-"""Checks with one limit only, where less is worse; of two limits the higher one tells."""
+_LIMITS: Final = {
+    "<": ("limit.pass_least", "limit.fail_under"),
+    ">": ("limit.pass_most", "limit.fail_over"),
+    ">=": (None, "limit.fail_from"),
+}
+"""How the limit of what is good and the limit of what is too poor are told, by how a figure is worse than they are.
+
+The only check of the last kind knows no figure that could be better, and so there are no words for one."""
 _NO_BREAK: Final = "\u00a0"
 _MINUS: Final = "\u2212"
 _DECIMALS: Final = ((100, 0), (10, 1))
-"""From this size on so many decimals; two below: a limit of 1.88 Mbit/s is not one of 1.9."""
+"""From this size on so many decimals, and two below: for numbers that no check is judged by."""
 
 
 class Words:
@@ -51,30 +61,54 @@ class Words:
             text = text.replace(",", _NO_BREAK).replace(".", ",")
         return f"{_MINUS}{text}" if value < 0 and text != "0" else text
 
-    def amount(self, value: float, unit: str | None) -> str:
+    def amount(self, value: float, unit: str | None, decimals: int | None = None) -> str:
         """Return a number with its unit."""
-        word = self.first(f"unit.{unit}") if unit else ""
-        return f"{self.number(value)}{_NO_BREAK}{word}" if word else self.number(value)
+        word, number = self.first(f"unit.{unit}") if unit else "", self.number(value, decimals)
+        return f"{number}{_NO_BREAK}{word}" if word else number
 
     def value_of(self, check: Mapping[str, Any]) -> str:
-        """Return what a check measured, or why it did not."""
-        value = check.get("value")
-        if isinstance(value, str):
-            return self.first(f"value.{value}", otherwise=value)
-        if not _is_number(value):
+        """Return what a check measured, or why nothing can be told of it."""
+        value, details = check.get("value"), check.get("details") or {}
+        if check.get("outcome") not in JUDGED or value is None:
             return self.first(f"cause.{check.get('cause')}", "value.none")
-        return self.amount(value, check.get("unit"))
+        if _is_unheard(check):
+            return self.t("value.not_heard")
+        if _is_number(value):
+            return self.figure(check, value)
+        device = details.get("device_class")
+        said = [value, device if device != "unknown" else None]
+        return ", ".join(self.first(f"value.{word}", otherwise=word) for word in said if isinstance(word, str))
+
+    def figure(self, check: Mapping[str, Any], value: float) -> str:
+        """Return a figure of this check with its unit, on its own side of each limit of the check."""
+        figure = FIGURES.get(str(check.get("id")))
+        if figure is None:
+            return self.amount(value, check.get("unit"))
+        limits = [limit for limit in (check.get("pass"), check.get("fail")) if _is_number(limit)]
+        return self.amount(figure.rounded(value, limits), check.get("unit"), figure.decimals)
 
     def limits_of(self, check: Mapping[str, Any]) -> str:
-        """Return by which limits a check was judged; empty where it has none in numbers."""
-        good, poor, unit = check.get("pass"), check.get("fail"), check.get("unit")
-        more = good > poor if _is_number(good) and _is_number(poor) else check.get("id") in _MORE_IS_BETTER
+        """Return the limits that explain a check's outcome; empty where there are none.
+
+        A limit that the figure keeps while the check was judged otherwise is left out: something else decided.
+        """
+        value, outcome = check.get("value"), check.get("outcome")
+        check_id, unit = str(check.get("id")), check.get("unit")
+        figure = FIGURES.get(check_id)
+        if figure is None or outcome not in JUDGED or not _is_number(value) or _is_unheard(check):
+            return ""
+        (good_key, poor_key), good, poor = _LIMITS[figure.worse], check.get("pass"), check.get("fail")
         said = []
-        if _is_number(good):
-            said.append(self.t("limit.pass_least" if more else "limit.pass_most", value=self.amount(good, unit)))
-        if _is_number(poor):
-            said.append(self.t("limit.fail_under" if more else "limit.fail_over", value=self.amount(poor, unit)))
+        if good_key and _is_number(good) and figure.is_worse(value, good) == (outcome != Outcome.PASS):
+            said.append(self.t(good_key, value=self.limit(check_id, good, unit)))
+        if _is_number(poor) and figure.is_worse(value, poor) == (outcome == Outcome.FAIL):
+            said.append(self.t(poor_key, value=self.limit(check_id, poor, unit)))
         return " ".join(said)
+
+    def limit(self, check_id: str, limit: float, unit: str | None = None) -> str:
+        """Return a limit of this check, to as many decimals as its figure."""
+        figure = FIGURES.get(check_id)
+        return self.amount(figure.rounded(limit), unit, figure.decimals) if figure else self.amount(limit, unit)
 
     def moment(self, when: datetime, zone: tzinfo) -> str:
         """Return day and time in `zone`."""
@@ -87,6 +121,11 @@ class Words:
     def _date(self, key: str, local: datetime) -> str:
         weekday, month = self.t(f"time.weekday_{local.isoweekday()}"), self.t(f"time.month_{local.month}")
         return self.t(key, weekday=weekday, day=local.day, month=month, time=f"{local:%H:%M}")
+
+
+def _is_unheard(check: Mapping[str, Any]) -> bool:
+    """Whether no echo was heard: the number then is what it is under for sure, and there is nothing to compare."""
+    return (check.get("details") or {}).get("heard") is False
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:

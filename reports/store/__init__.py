@@ -6,10 +6,12 @@ from .errors import (
     ForbiddenField,
     Gone,
     MigrationFailed,
+    NotStorable,
     SchemaTooNew,
     SchemaTooOld,
     StoreError,
     StoreUnavailable,
+    TakenOver,
 )
 from .notify import Watcher
 from .records import (
@@ -53,6 +55,7 @@ __all__ = [
     "MeetingLine",
     "MigrationFailed",
     "NewMeeting",
+    "NotStorable",
     "Organisation",
     "Outgoing",
     "Participant",
@@ -68,6 +71,7 @@ __all__ = [
     "StoreError",
     "StoreUnavailable",
     "StoredReport",
+    "TakenOver",
     "Watcher",
     "clean_code",
     "new_code",

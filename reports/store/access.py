@@ -7,6 +7,7 @@ about a digest tells nothing about the 256-bit token.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 
 from .part import StorePart, checked_hash
 from .records import TESTS_AFTER_END, Host, Invitation, InvitationKind, Session
-from .tables import host, invitation, meeting, organisation, session
+from .tables import host, invitation, meeting, organisation, participant, session
 
 __all__ = ["MOST_PIN_TRIES", "AccessPart"]
 
@@ -33,8 +34,43 @@ class AccessPart(StorePart):
         async with self._database.write() as connection:
             await connection.execute(sa.insert(invitation).values(token_hash=checked_hash(token_hash), **values))
 
+    async def give_invitation(
+        self,
+        added: Invitation,
+        hashes: tuple[bytes, bytes | None],
+        now: datetime,
+        *,
+        replace: bool = False,
+        hash_of: Callable[[str], bytes],
+    ) -> Invitation:
+        """Return the person's open link of this kind, else store `added` and return it; one transaction.
+
+        However many ask at the same moment, one link is open afterwards. With `replace` earlier ones are closed, of
+        every kind; without, only one counts whose token can be made again: whose hash is what `hash_of` gives.
+        """
+        whose = (
+            invitation.c.participant_id == added.participant_id
+            if added.participant_id
+            else invitation.c.host_id == added.host_id
+        )
+        table, person = (participant, added.participant_id) if added.participant_id else (host, added.host_id)
+        values = {name: getattr(added, name) for name in Invitation.__dataclass_fields__}
+        values |= {"token_hash": checked_hash(hashes[0]), "code_hash": hashes[1] and checked_hash(hashes[1])}
+        open_ones = sa.select(*_LINK, invitation.c.token_hash).where(whose, invitation.c.kind == added.kind, _open(now))
+        async with self._changing_boards() as (connection, meetings):
+            await connection.execute(sa.select(table.c.id).where(table.c.id == person).with_for_update())
+            if replace:
+                closing = sa.update(invitation).where(whose, _open(now)).values(revoked_at=now)
+                closed = await connection.execute(closing.returning(invitation.c.meeting_id))
+                meetings.update(closed.scalars())
+            for row in (await connection.execute(open_ones.order_by(invitation.c.expires_at.desc()))).all():
+                if bytes(row.token_hash) == hash_of(row.id):
+                    return Invitation(**{name: getattr(row, name) for name in Invitation.__dataclass_fields__})
+            await connection.execute(sa.insert(invitation).values(values))
+        return added
+
     async def find_invitation(self, organisation_slug: str, token_hash: bytes, now: datetime) -> Invitation | None:
-        """Return the link if it opens anything in this organisation at this moment."""
+        """Return the link if it opens anything in this organisation at this moment; `seen_at` may say for whom only."""
         return await self._link(_at(organisation_slug), invitation.c.token_hash == checked_hash(token_hash), _open(now))
 
     async def find_code(self, organisation_slug: str, code_hash: bytes, now: datetime) -> Invitation | None:
@@ -52,7 +88,28 @@ class AccessPart(StorePart):
     ) -> Invitation | None:
         """Return the open link of this kind that one participant or host has; of several the one that opens longest."""
         whose = invitation.c.participant_id == participant_id if participant_id else invitation.c.host_id == host_id
-        return await self._link(whose, invitation.c.kind == kind, _open(now))
+        return await self._link(whose, invitation.c.kind == kind, invitation.c.seen_at.is_(None), _open(now))
+
+    async def invitation(self, invitation_id: str) -> Invitation | None:
+        """Return one link, open or not."""
+        return await self._link(invitation.c.id == invitation_id)
+
+    async def replace_seen(
+        self, old: Invitation, new: Invitation, hashes: tuple[bytes, bytes | None], now: datetime
+    ) -> bool:
+        """Let `new` take the place of a link whose token others may have read; False where another did so first.
+
+        The old one's sessions and its typed code go on. `hashes` are those of the new link's token and code.
+        """
+        token_hash, code_hash = hashes
+        values = {name: getattr(new, name) for name in Invitation.__dataclass_fields__}
+        values |= {"token_hash": checked_hash(token_hash), "code_hash": code_hash and checked_hash(code_hash)}
+        closing = sa.update(invitation).where(invitation.c.id == old.id, invitation.c.seen_at.is_(None), _open(now))
+        async with self._database.write() as connection:
+            if (await connection.execute(closing.values(seen_at=now))).rowcount != 1:
+                return False
+            await connection.execute(sa.insert(invitation).values(**values))
+            return True
 
     async def invitations(self, meeting_id: str) -> list[Invitation]:
         """Return every link of the meeting, revoked ones too."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Coroutine, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import Any, Final
@@ -17,13 +17,16 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.util import await_only, greenlet_spawn
 
-from .errors import Conflict, Gone, StoreUnavailable
+from .errors import Conflict, Gone, NotStorable, StoreUnavailable
 
 __all__ = ["Database", "database_url", "driver_errors", "dump_json", "prepare_sqlite"]
 
 LOCK_TIMEOUT_S: Final = 5.0
 """How long a statement waits for another writer."""
+PING_LOCK_S: Final = 2.0
+"""How long a look at our own health waits for another program's lock."""
 TIME_LIMIT_S: Final = 10.0
 """How long a whole transaction may take, waiting included, before the caller hears `StoreUnavailable`."""
 POOL_SIZE: Final = 5
@@ -73,6 +76,8 @@ def driver_errors() -> Generator[None]:
         yield
     except sa.exc.IntegrityError as error:
         raise _broken_rule(error) from error
+    except (sa.exc.DataError, UnicodeEncodeError) as error:
+        raise NotStorable(type(error).__name__) from None
     except _PASSING as error:
         raise StoreUnavailable(type(error.__cause__ or error).__name__) from error
     except sa.exc.DBAPIError as error:
@@ -103,8 +108,8 @@ def _make_engine(url: URL, lock_timeout_s: float, time_limit_s: float) -> AsyncE
     }
     if url.get_backend_name() == "sqlite":
         engine = create_async_engine(url, **common)
-        prepare = partial(prepare_sqlite, lock_timeout_s=lock_timeout_s)
-        sa.event.listen(engine.sync_engine, "connect", lambda connection, _record: prepare(connection))
+        opened = partial(_open_sqlite, lock_timeout_s=lock_timeout_s)
+        sa.event.listen(engine.sync_engine, "do_connect", opened)
         sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
         sa.event.listen(engine.sync_engine, "invalidate", _roll_back_first)
         return engine
@@ -121,7 +126,46 @@ def _make_engine(url: URL, lock_timeout_s: float, time_limit_s: float) -> AsyncE
     return create_async_engine(url, connect_args=arguments, pool_pre_ping=True, **common)
 
 
-_rolling_back: set[asyncio.Task[None]] = set()
+_finishing: set[asyncio.Task[Any]] = set()
+"""What goes on when its caller was cancelled; kept here, for a loop itself forgets its tasks."""
+
+
+def _see_through(work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    """Start `work`, which ends by itself whatever becomes of who asked for it."""
+    task = asyncio.get_running_loop().create_task(work)
+    _finishing.add(task)
+    task.add_done_callback(_finishing.discard)
+    return task
+
+
+def _open_sqlite(
+    dialect: sa.Dialect, _record: object, arguments: list[Any], options: dict[str, Any], *, lock_timeout_s: float
+) -> Any:
+    """Open and set up a connection; where the caller is cancelled meanwhile, it is closed as soon as it is there.
+
+    The driver opens it in a thread, and a cancelled caller would leave it open with nobody to close it.
+    """
+
+    def opened() -> Any:
+        connection = dialect.connect(*arguments, **options)
+        try:
+            prepare_sqlite(connection, lock_timeout_s=lock_timeout_s)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    async def close_unwanted() -> None:
+        with suppress(Exception):  # it could not be opened: then there is nothing to close
+            connection = await opening
+            await connection.driver_connection.close()
+
+    opening = _see_through(greenlet_spawn(opened))
+    try:
+        return await_only(asyncio.shield(opening))
+    except asyncio.CancelledError:
+        _see_through(close_unwanted())
+        raise
 
 
 def _roll_back_first(connection: Any, _record: object, _error: object) -> None:
@@ -135,9 +179,7 @@ def _roll_back_first(connection: Any, _record: object, _error: object) -> None:
             await connection.driver_connection.rollback()
 
     with suppress(RuntimeError):  # no loop runs: the process is ending
-        task = asyncio.get_running_loop().create_task(roll_back())
-        _rolling_back.add(task)
-        task.add_done_callback(_rolling_back.discard)
+        _see_through(roll_back())
 
 
 class Database:
@@ -178,6 +220,28 @@ class Database:
                 cursor = await raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
                 await cursor.close()
 
+    async def ping(self, question: sa.Select[Any]) -> None:
+        """Ask `question`. Raises StoreUnavailable where nothing can be read, or on SQLite written, now.
+
+        SQLite is asked over a new connection, which holds no pages in memory, and takes the write lock for a moment.
+        """
+        if not self.is_sqlite:
+            async with self.read() as connection:
+                await connection.execute(question)
+            return
+        with driver_errors():
+            async with asyncio.timeout(self._time_limit_s), self._writers:
+                engine = _make_engine(self.url, PING_LOCK_S, self._time_limit_s).execution_options(writes=True)
+                try:
+                    async with engine.connect() as connection:
+                        await connection.execute(question)
+                        await connection.rollback()
+                finally:
+                    await engine.dispose()
+
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, also one that is just being opened for a caller that was cancelled."""
         await self._engine.dispose()
+        loop = asyncio.get_running_loop()
+        while unfinished := [task for task in _finishing if task.get_loop() is loop]:
+            await asyncio.wait(unfinished)

@@ -7,7 +7,9 @@ StoreError              superclass, never raised itself
 ├── MigrationFailed     a migration was taken back whole; a person has to look
 ├── CodeTaken           the report's short code is in use: make a new one and save again
 ├── Conflict            the id is in use for something that is not yours, or not the same
+├── NotStorable         a value that no database keeps, such as a text with NUL: refused, and no fault of ours
 ├── Gone                what the row belongs to was deleted or purged: do not try again
+├── TakenOver           another page has taken the self-test over: nothing was stored, do not try again
 └── ForbiddenField      a value the privacy table does not allow was about to be stored
 """
 
@@ -21,15 +23,27 @@ __all__ = [
     "ForbiddenField",
     "Gone",
     "MigrationFailed",
+    "NotStorable",
     "SchemaTooNew",
     "SchemaTooOld",
     "StoreError",
     "StoreUnavailable",
+    "TakenOver",
 ]
 
 
 class StoreError(Exception):
     """Superclass of all errors of the store; never raised itself."""
+
+    @property
+    def reason(self) -> str:
+        """What the driver said, in one line, such as "Connection refused"; for whoever opens a database by hand.
+
+        Not for logs of a running server: a driver may quote values there.
+        """
+        cause = self.__cause__
+        said = str(getattr(cause, "orig", None) or cause or self).strip() or str(self)
+        return said.splitlines()[0]
 
 
 class StoreUnavailable(StoreError):
@@ -56,8 +70,16 @@ class Conflict(StoreError):
     """This id, slug or position is taken by another row; nothing was stored."""
 
 
+class NotStorable(StoreError):
+    """A value is none that this database can look for or keep; nothing was stored."""
+
+
 class Gone(StoreError):
     """The session, self-test, meeting or participant this belongs to is no longer stored."""
+
+
+class TakenOver(StoreError):
+    """The self-test has a newer claim than the caller's, so another page owns it; `args[0]` names what was refused."""
 
 
 class ForbiddenField(StoreError, ValueError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .errors import Gone
+from .errors import Conflict, Gone
 from .part import StorePart, checked_hash
 from .records import (
     ANSWERS_AFTER_END,
@@ -177,6 +178,47 @@ class MeetingPart(StorePart):
             found |= {bytes(row.import_key): meeting_of(row) for row in rows}
         return found
 
+    async def meetings_in_series(self, organisation_id: str, series: Sequence[bytes]) -> list[Meeting]:
+        """Return the planned meetings that were imported as occurrences of these series."""
+        found: list[Meeting] = []
+        for at in range(0, len(series), KEYS_AT_ONCE):
+            chosen = sa.select(meeting).where(
+                meeting.c.organisation_id == organisation_id,
+                meeting.c.import_series.in_(series[at : at + KEYS_AT_ONCE]),
+                meeting.c.state == "planned",
+            )
+            found += [meeting_of(row) for row in await self._rows(chosen.order_by(meeting.c.starts_at, meeting.c.id))]
+        return found
+
+    async def people_of_version(
+        self, organisation_id: str, version: str, starts: tuple[datetime, datetime]
+    ) -> list[tuple[Meeting, Participant]]:
+        """Return everybody in planned meetings of this import version that start in the half-open span."""
+        columns = [participant.c[name].label(f"p_{name}") for name in Participant.__dataclass_fields__]
+        chosen = sa.select(meeting, *columns).join(participant, participant.c.meeting_id == meeting.c.id)
+        chosen = chosen.where(
+            meeting.c.organisation_id == organisation_id,
+            meeting.c.import_version == version,
+            meeting.c.starts_at >= starts[0],
+            meeting.c.starts_at < starts[1],
+            meeting.c.state == "planned",
+        )
+        return [(meeting_of(row), participant_of(row, "p_")) for row in await self._rows(chosen)]
+
+    async def people_at(self, organisation_id: str, starts: Sequence[datetime]) -> list[tuple[Meeting, Participant]]:
+        """Return everybody in a planned meeting that starts at one of these moments, with the meeting."""
+        found: list[tuple[Meeting, Participant]] = []
+        columns = [participant.c[name].label(f"p_{name}") for name in Participant.__dataclass_fields__]
+        for at in range(0, len(starts), KEYS_AT_ONCE):
+            chosen = sa.select(meeting, *columns).join(participant, participant.c.meeting_id == meeting.c.id)
+            chosen = chosen.where(
+                meeting.c.organisation_id == organisation_id,
+                meeting.c.starts_at.in_(starts[at : at + KEYS_AT_ONCE]),
+                meeting.c.state == "planned",
+            )
+            found += [(meeting_of(row), participant_of(row, "p_")) for row in await self._rows(chosen)]
+        return found
+
     async def meetings(
         self,
         organisation_id: str,
@@ -258,13 +300,21 @@ class MeetingPart(StorePart):
         chosen = sa.select(participant).where(participant.c.meeting_id == meeting_id).order_by(participant.c.position)
         return [participant_of(row) for row in await self._rows(chosen)]
 
-    async def add_participant(self, organisation_id: str, meeting_id: str, added: Participant) -> Participant:
-        """Store one more participant, after the others, and return it with its position. `Gone`: no such meeting."""
+    async def add_participant(
+        self, organisation_id: str, meeting_id: str, added: Participant, *, most: int | None = None
+    ) -> Participant:
+        """Store one more participant, after the others, and return it with its position.
+
+        `Gone`: no such meeting. `Conflict`: it has `most` already, however many are added at the same moment.
+        """
         if added.meeting_id != meeting_id:
             raise ValueError("the participant names another meeting")
         async with self._changing_boards() as (connection, meetings):
             await _locked(connection, organisation_id, meeting_id)
             last = sa.select(sa.func.max(participant.c.position)).where(participant.c.meeting_id == meeting_id)
+            count = sa.select(sa.func.count()).where(participant.c.meeting_id == meeting_id)
+            if most is not None and ((await connection.execute(count)).scalar() or 0) >= most:
+                raise Conflict("the meeting is full")
             position = (await connection.execute(last)).scalar()
             stored = replace(added, position=0 if position is None else position + 1)
             await connection.execute(sa.insert(participant).values(_values(stored)))
@@ -443,8 +493,13 @@ async def _carry_feeds(connection: AsyncConnection, found: Meeting, hosts: Seque
 
 
 def _matches(search: str) -> sa.ColumnElement[bool]:
-    """Titles and labels that contain `search`; SQLite knows small and capital letters of ASCII only."""
-    spellings = {search, search.lower(), search.upper(), search.capitalize(), search.title()}
+    """Titles and labels that contain `search`; SQLite knows small and capital letters of ASCII only.
+
+    Names that were stored before letters were composed (Å as A and a ring) are found by that spelling.
+    """
+    search = unicodedata.normalize("NFC", search)
+    written = {search, search.lower(), search.upper(), search.capitalize(), search.title()}
+    spellings = {unicodedata.normalize(form, one) for one in written for form in ("NFC", "NFD")}
 
     def within(column: sa.Column[Any]) -> sa.ColumnElement[bool]:
         return sa.or_(*(column.icontains(one, autoescape=True) for one in sorted(spellings)))

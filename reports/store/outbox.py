@@ -77,6 +77,14 @@ class OutboxPart(StorePart):
                 meetings.add(row.meeting_id)
             return row is not None
 
+    async def stuck(self, codes: Collection[str], organisation_id: str | None = None) -> dict[str, str]:
+        """Return for which of `codes` messages wait to be tried again, by channel; of all where none is named."""
+        chosen = sa.select(outbox.c.channel, sa.func.max(outbox.c.error).label("error"))
+        chosen = chosen.where(outbox.c.state.in_(_OPEN), outbox.c.error.in_(codes)).group_by(outbox.c.channel)
+        if organisation_id is not None:
+            chosen = chosen.where(outbox.c.organisation_id == organisation_id)
+        return {row.channel: row.error for row in await self._rows(chosen)}
+
     async def outgoing_of(self, meeting_id: str) -> list[Outgoing]:
         """Return every message about the meeting, the oldest first."""
         chosen = sa.select(*_COLUMNS).where(outbox.c.meeting_id == meeting_id)

@@ -128,6 +128,10 @@ class Meeting:
     """Minutes before the start at which whoever has not tested is reminded."""
     import_key: bytes | None = None
     """SHA-256 of the identifier it was imported under: the same import again changes it instead of adding one."""
+    import_series: bytes | None = None
+    """SHA-256 of what names all occurrences of an imported series."""
+    import_version: str = ""
+    """How late what was imported was written: an older file changes nothing. Compared as text; empty: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +237,9 @@ class Invitation:
     expires_at: datetime
     revoked_at: datetime | None = None
     host_id: str | None = None
+    seen_at: datetime | None = None
+    """When another link took its place because others may have read its token on the way: from then on it opens only
+    for who holds one of its sessions. Its sessions and its typed code go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,8 +269,11 @@ class SelfTest:
     state: SelfTestState
     started_at: datetime
     updated_at: datetime
+    """The page's last sign of life, or the end of the run."""
     client: Mapping[str, Any] = field(default_factory=dict)
     phases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    claim: int = 1
+    """Raised by each page that takes the run over. Only the page with the newest claim writes, see `TakenOver`."""
 
 
 @dataclass(frozen=True, slots=True)

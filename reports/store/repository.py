@@ -13,17 +13,21 @@ from . import migrations
 from .access import AccessPart
 from .engine import LOCK_TIMEOUT_S, TIME_LIMIT_S, Database
 from .feedback import FeedbackPart
+from .installation import InstallationPart
 from .meetings import MeetingPart
 from .notify import Watcher
 from .outbox import OutboxPart
 from .retention import RetentionPart
 from .self_tests import SelfTestPart
 from .stored_reports import ReportPart
+from .tables import organisation
 
 __all__ = ["Store"]
 
 
-class Store(MeetingPart, AccessPart, OutboxPart, SelfTestPart, ReportPart, FeedbackPart, RetentionPart):
+class Store(
+    MeetingPart, AccessPart, OutboxPart, SelfTestPart, ReportPart, FeedbackPart, RetentionPart, InstallationPart
+):
     """Reads and writes of the service. Every method may raise `StoreUnavailable`; a write that returned is on disk."""
 
     @classmethod
@@ -50,9 +54,8 @@ class Store(MeetingPart, AccessPart, OutboxPart, SelfTestPart, ReportPart, Feedb
         return await asyncio.to_thread(migrations.migrate, url)
 
     async def ping(self) -> None:
-        """Return if the database answers."""
-        async with self._database.read() as connection:
-            await connection.execute(sa.select(1))
+        """Return if the database can be read and, for a file, written. Raises StoreUnavailable."""
+        await self._database.ping(sa.select(organisation.c.id).limit(1))
 
     @asynccontextmanager
     async def watch(self, *meeting_ids: str) -> AsyncGenerator[Watcher]:

@@ -77,7 +77,11 @@ class RetentionPart(StorePart):
     async def _forget_meetings(self, past: sa.ColumnElement[bool], now: datetime) -> int:
         """Empty what tells who met; delete meetings whose links are closed, with people, links and messages."""
         named = sa.or_(meeting.c.title != "", meeting.c.join_link.is_not(None), meeting.c.import_key.is_not(None))
-        emptied = sa.update(meeting).where(past, named).values(title="", join_link=None, import_key=None)
+        emptied = (
+            sa.update(meeting)
+            .where(past, named)
+            .values(title="", join_link=None, import_key=None, import_series=None, import_version="")
+        )
         await self._run(emptied)
         return await self._run(sa.delete(meeting).where(meeting.c.ends_at < now - MEETING_KEPT))
 

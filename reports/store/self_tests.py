@@ -1,4 +1,8 @@
-"""Self-tests while they run: what each ended phase found, so that a reconnect to any process goes on with the rest."""
+"""Self-tests while they run: what each ended phase found, so that a reconnect to any process goes on with the rest.
+
+A run belongs to the page with its newest claim. Beginning a run is its first claim, taking it over raises the number,
+and whatever is written under an older number raises `TakenOver`, on whichever process the older page still is.
+"""
 
 from __future__ import annotations
 
@@ -10,74 +14,150 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .errors import Gone
+from .errors import Gone, TakenOver
 from .guard import guard
 from .part import StorePart
-from .records import SelfTest, SelfTestState
-from .tables import participant, self_test, self_test_phase
+from .records import SelfTest, SelfTestState, Session
+from .tables import participant, self_test, self_test_phase, session
 
-__all__ = ["SelfTestPart", "meeting_of_test", "set_state"]
+__all__ = ["SelfTestPart", "change_claimed"]
 
 _OWN = [name for name in SelfTest.__dataclass_fields__ if name != "phases"]
 
 
 class SelfTestPart(StorePart):
-    """The part of the store that keeps runs and their phases."""
+    """The part of the store that keeps runs, their phases and their claims."""
+
+    # ---- claims
+
+    async def claim_self_tests(
+        self, whose: Session, since: datetime, now: datetime, *, resume: str | None = None
+    ) -> dict[str, int]:
+        """Take over the person's running runs, and `resume` if this session can go on with it; return the new claims.
+
+        Runs last updated before `since` are left alone.
+        """
+        resumable = sa.and_(
+            self_test.c.id == resume, self_test.c.session_id == whose.id, self_test.c.state != "finished"
+        )
+        async with self._database.write() as connection:
+            await _lock_person(connection, whose)
+            wanted = sa.or_(self_test.c.state == "running", resumable)
+            return await _raise_claims(connection, now, _of_person(whose), self_test.c.updated_at >= since, wanted)
 
     async def start_self_test(self, test: SelfTest) -> None:
-        """Store a run that begins; the board shows it as running."""
-        values = {name: getattr(test, name) for name in _OWN} | {"client": guard(test.client)}
+        """Store a run that begins; the board shows it as running. The person's other runs go on."""
         async with self._changing_boards() as (connection, meetings):
-            await connection.execute(sa.insert(self_test).values(values))
-            for phase, data in test.phases.items():
-                await self._put_phase(connection, test.id, phase, data, test.updated_at)
-            meetings.update(await meeting_of_test(connection, test.id))
+            await self._add(connection, test)
+            meetings.update(await _meeting_of_test(connection, test.id))
+
+    async def begin_self_test(self, test: SelfTest, whose: Session, since: datetime) -> list[SelfTest]:
+        """Store a run that takes the place of the person's running ones; return those, each under a new claim.
+
+        The caller owns them now and has to end them. Of runs that are begun at the same moment, one is left.
+        """
+        async with self._changing_boards() as (connection, meetings):
+            others = await self._take_others(connection, whose, since, test.updated_at)
+            await self._add(connection, test)
+            meetings.update(await _meeting_of_test(connection, test.id))
+            return others
+
+    async def resume_self_test(
+        self, test_id: str, whose: Session, since: datetime, now: datetime, *, claim: int
+    ) -> list[SelfTest]:
+        """Set a claimed run going again; return the person's other running ones, as `begin_self_test` does.
+
+        Raises TakenOver where `claim` is not the newest one, Gone where there is no such run.
+        """
+        async with self._changing_boards() as (connection, meetings):
+            others = await self._take_others(connection, whose, since, now, self_test.c.id != test_id)
+            await change_claimed(connection, test_id, claim, "resume", state="running", updated_at=now)
+            meetings.update(await _meeting_of_test(connection, test_id))
+            return others
+
+    async def claim_left_over(self, test: SelfTest, idle_since: datetime) -> int | None:
+        """Take over a run that nobody is at and return the claim; None where another was first or the page came back.
+
+        That is no sign of life: who takes it and dies leaves it to the next.
+        """
+        statement = (
+            sa.update(self_test)
+            .where(self_test.c.id == test.id, self_test.c.claim == test.claim)
+            .where(self_test.c.state == "running", self_test.c.updated_at < idle_since)
+            .values(claim=self_test.c.claim + 1)
+            .returning(self_test.c.claim)
+        )
+        async with self._database.write() as connection:
+            row = (await connection.execute(statement)).first()
+            return None if row is None else int(row.claim)
+
+    async def claim_of(self, test_id: str) -> int | None:
+        """Return the newest claim of a run; None where there is no such run."""
+        row = await self._first(sa.select(self_test.c.claim).where(self_test.c.id == test_id))
+        return None if row is None else int(row.claim)
+
+    # ---- reading
 
     async def self_test(self, test_id: str, session_id: str) -> SelfTest | None:
         """Return the run with its phases, if this session made it."""
         found = await self._tests(self_test.c.id == test_id, self_test.c.session_id == session_id)
         return found[0] if found else None
 
-    async def save_phase(self, test_id: str, phase: str, data: Mapping[str, Any], now: datetime) -> None:
-        """Keep what a phase found, in place of what it found before; committed on return."""
-        async with self._database.write() as connection:
-            if not await _touch(connection, test_id, now):
-                raise Gone("no such self-test")
-            await self._put_phase(connection, test_id, phase, data, now)
-
-    async def touch_self_test(self, test_id: str, now: datetime) -> None:
-        """Note that the run is alive though no phase has ended: somebody is reading, or thinking."""
-        async with self._database.write() as connection:
-            if not await _touch(connection, test_id, now):
-                raise Gone("no such self-test")
-
-    async def set_self_test_state(
-        self, test_id: str, state: SelfTestState, now: datetime, *, idle_since: datetime | None = None
-    ) -> bool:
-        """Change the state and return True; False where there is no such run.
-
-        With `idle_since` the change is made only if the run is still running and was not updated since, so that of
-        several processes that found it stale one gets True, and a run that came back meanwhile is left alone.
-        """
-        async with self._changing_boards() as (connection, meetings):
-            conditions = []
-            if idle_since is not None:
-                conditions = [self_test.c.state == "running", self_test.c.updated_at < idle_since]
-            changed = await set_state(connection, test_id, state, now, *conditions)
-            if changed:
-                meetings.update(await meeting_of_test(connection, test_id))
-            return changed
+    async def recent_self_tests(self, whose: Session, since: datetime) -> list[SelfTest]:
+        """Return the runs of the session, or of its participant in any session, updated since, oldest first."""
+        return await self._tests(_of_person(whose), self_test.c.updated_at >= since)
 
     async def stale_self_tests(self, before: datetime) -> list[SelfTest]:
         """Return the running runs nobody updated since `before`: their process or their person is gone."""
         return await self._tests(self_test.c.state == "running", self_test.c.updated_at < before)
 
+    # ---- writing under a claim
+
+    async def save_phase(self, test_id: str, phase: str, data: Mapping[str, Any], now: datetime, *, claim: int) -> None:
+        """Keep what a phase found, in place of what it found before; committed on return. Raises TakenOver, Gone."""
+        async with self._database.write() as connection:
+            await change_claimed(connection, test_id, claim, "phase", updated_at=now)
+            await self._put_phase(connection, test_id, phase, data, now)
+
+    async def touch_self_test(self, test_id: str, now: datetime, *, claim: int) -> None:
+        """Note that the page is alive though no phase has ended: somebody is reading, or thinking.
+
+        Raises TakenOver, Gone.
+        """
+        async with self._database.write() as connection:
+            await change_claimed(connection, test_id, claim, "touch", updated_at=now)
+
+    async def end_self_test(self, test_id: str, *, claim: int) -> None:
+        """End a run as incomplete without a report of its own. Raises TakenOver, Gone."""
+        async with self._changing_boards() as (connection, meetings):
+            await change_claimed(connection, test_id, claim, "end", state="incomplete")
+            meetings.update(await _meeting_of_test(connection, test_id))
+
+    # ---- inside a transaction
+
+    async def _add(self, connection: AsyncConnection, test: SelfTest) -> None:
+        values = {name: getattr(test, name) for name in _OWN} | {"client": guard(test.client)}
+        await connection.execute(sa.insert(self_test).values(values))
+        for phase, data in test.phases.items():
+            await self._put_phase(connection, test.id, phase, data, test.updated_at)
+
+    async def _take_others(
+        self,
+        connection: AsyncConnection,
+        whose: Session,
+        since: datetime,
+        now: datetime,
+        *conditions: sa.ColumnElement[bool],
+    ) -> list[SelfTest]:
+        """Claim the person's running runs that meet the conditions, one page of the person at a time."""
+        await _lock_person(connection, whose)
+        running = (_of_person(whose), self_test.c.state == "running", self_test.c.updated_at >= since, *conditions)
+        claims = await _raise_claims(connection, now, *running)
+        return await _read_tests(connection, self_test.c.id.in_(claims)) if claims else []
+
     async def _tests(self, *conditions: sa.ColumnElement[bool]) -> list[SelfTest]:
-        chosen = sa.select(self_test).where(*conditions).order_by(self_test.c.started_at, self_test.c.id)
         async with self._database.read() as connection:
-            rows = (await connection.execute(chosen)).all()
-            phases = await _phases(connection, [row.id for row in rows])
-        return [SelfTest(**row._asdict(), phases=phases.get(row.id, {})) for row in rows]
+            return await _read_tests(connection, *conditions)
 
     async def _put_phase(
         self, connection: AsyncConnection, test_id: str, phase: str, data: Mapping[str, Any], now: datetime
@@ -87,19 +167,53 @@ class SelfTestPart(StorePart):
         await connection.execute(insert.on_conflict_do_update(index_elements=["test_id", "phase"], set_=values))
 
 
-async def set_state(
-    connection: AsyncConnection,
-    test_id: str,
-    state: SelfTestState,
-    now: datetime,
-    *conditions: sa.ColumnElement[bool],
-) -> bool:
-    """Change the state of a run inside a transaction; False where none meets the conditions."""
-    statement = sa.update(self_test).where(self_test.c.id == test_id, *conditions).values(state=state, updated_at=now)
-    return (await connection.execute(statement)).rowcount == 1
+async def change_claimed(
+    connection: AsyncConnection, test_id: str, claim: int, what: str, **values: SelfTestState | datetime
+) -> None:
+    """Change a run inside a transaction, under the newest claim only. Raises TakenOver(`what`), or Gone.
+
+    A transaction that is just raising the claim is waited for.
+    """
+    mine = (self_test.c.id == test_id, self_test.c.claim == claim)
+    statement = sa.update(self_test).where(*mine).values(claim=claim, **values)
+    if (await connection.execute(statement)).rowcount == 1:
+        return
+    found = await connection.execute(sa.select(self_test.c.id).where(self_test.c.id == test_id))
+    raise Gone("no such self-test") if found.first() is None else TakenOver(what)
 
 
-async def meeting_of_test(connection: AsyncConnection, test_id: str) -> set[str]:
+def _of_person(whose: Session) -> sa.ColumnElement[bool]:
+    """A participant's runs in any session; somebody without an invitation is known by the session alone."""
+    if whose.participant_id is None:
+        return self_test.c.session_id == whose.id
+    return self_test.c.participant_id == whose.participant_id
+
+
+async def _lock_person(connection: AsyncConnection, whose: Session) -> None:
+    """Let one page of a person begin or take over at a time; SQLite has one writer anyway.
+
+    Rows that refer to the person may be written meanwhile.
+    """
+    table, key = (participant, whose.participant_id) if whose.participant_id else (session, whose.id)
+    await connection.execute(sa.select(table.c.id).where(table.c.id == key).with_for_update(key_share=True))
+
+
+async def _raise_claims(
+    connection: AsyncConnection, now: datetime, *conditions: sa.ColumnElement[bool]
+) -> dict[str, int]:
+    values = {"claim": self_test.c.claim + 1, "updated_at": now}
+    raising = sa.update(self_test).where(*conditions).values(values).returning(self_test.c.id, self_test.c.claim)
+    return {row.id: row.claim for row in await connection.execute(raising)}
+
+
+async def _read_tests(connection: AsyncConnection, *conditions: sa.ColumnElement[bool]) -> list[SelfTest]:
+    chosen = sa.select(self_test).where(*conditions).order_by(self_test.c.started_at, self_test.c.id)
+    rows = (await connection.execute(chosen)).all()
+    phases = await _phases(connection, [row.id for row in rows])
+    return [SelfTest(**row._asdict(), phases=phases.get(row.id, {})) for row in rows]
+
+
+async def _meeting_of_test(connection: AsyncConnection, test_id: str) -> set[str]:
     """Return the meeting whose board shows this run; a drop-in has none."""
     statement = (
         sa.select(participant.c.meeting_id)
@@ -107,11 +221,6 @@ async def meeting_of_test(connection: AsyncConnection, test_id: str) -> set[str]
         .where(self_test.c.id == test_id)
     )
     return set((await connection.execute(statement)).scalars())
-
-
-async def _touch(connection: AsyncConnection, test_id: str, now: datetime) -> bool:
-    statement = sa.update(self_test).where(self_test.c.id == test_id).values(updated_at=now)
-    return (await connection.execute(statement)).rowcount == 1
 
 
 async def _phases(connection: AsyncConnection, test_ids: Sequence[str]) -> dict[str, dict[str, dict[str, Any]]]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from reports.series import pack, unpack
 
@@ -16,7 +16,7 @@ from .guard import guard
 from .meetings import participant_of
 from .part import StorePart
 from .records import CODE_ALPHABET, CODE_LENGTH, BoardRow, SelfTestState, StoredReport
-from .self_tests import set_state
+from .self_tests import change_claimed
 from .tables import participant, report, self_test, session
 
 __all__ = ["ReportPart"]
@@ -31,16 +31,22 @@ class ReportPart(StorePart):
         self,
         added: StoredReport,
         *,
+        claim: int | None = None,
         self_test_state: SelfTestState = "finished",
+        ended_at: datetime | None = None,
         series: Mapping[str, Any] | None = None,
     ) -> StoredReport:
         """Store a report, end its self-test in the same transaction, and return the report as stored, committed.
 
+        `claim` is the caller's to the self-test; where another page has a newer one, `TakenOver`, nothing is stored.
+        `ended_at` is when the self-test ended, where that was not now: it can be gone on with for a while from then.
         `series` are kept beside it and go when it goes; ValueError where they are not of the schema.
 
         Saving an id again gives the row that is there, unchanged, so a client may try until it hears an answer.
         `CodeTaken`: make another code. `Conflict`: the id is another session's. `Gone`: deleted meanwhile.
         """
+        if (added.self_test_id is None) != (claim is None):
+            raise ValueError("the report of a self-test needs the claim to it, and no other report has one")
         if len(added.code) != CODE_LENGTH or not set(added.code) <= set(CODE_ALPHABET):
             raise ValueError("a report code has 6 characters of Crockford's base32")
         values = {name: getattr(added, name) for name in StoredReport.__dataclass_fields__}
@@ -54,10 +60,12 @@ class ReportPart(StorePart):
             stored = StoredReport(**row._asdict())
             if _owner(stored) != _owner(added):
                 raise Conflict("this report id belongs to another session")
-            if is_new is not None:
-                await self._end_self_test(connection, stored, self_test_state)
-                if stored.meeting_id is not None:
-                    meetings.add(stored.meeting_id)
+            if stored.self_test_id is not None and claim is not None:
+                # One that was saved before leaves the state as it is, but still only its owner gets it back.
+                ended = {"state": self_test_state, "updated_at": ended_at or stored.created_at}
+                await change_claimed(connection, stored.self_test_id, claim, "report", **(ended if is_new else {}))
+            if is_new is not None and stored.meeting_id is not None:
+                meetings.add(stored.meeting_id)
             return stored
 
     async def latest_report(self, participant_id: str) -> StoredReport | None:
@@ -105,6 +113,27 @@ class ReportPart(StorePart):
             await self._database.scrub()
         return True
 
+    async def delete_everything_of(self, session_id: str, idle_since: datetime) -> bool:
+        """Delete all reports that this session may see, the runs behind them, and the number that was typed in.
+
+        A run that gave a sign of life since `idle_since` goes on: somebody is at it. False where there was nothing.
+        """
+        person = sa.select(session.c.participant_id).where(session.c.id == session_id, session.c.kind == "participant")
+        own = sa.or_(self_test.c.session_id == session_id, self_test.c.participant_id == person.scalar_subquery())
+        ended = sa.or_(self_test.c.state != "running", self_test.c.updated_at < idle_since)
+        reports = sa.delete(report).where(_visible_to(session_id)).returning(report.c.meeting_id)
+        number = sa.update(participant).where(
+            participant.c.id == person.scalar_subquery(), participant.c.contact.is_not(None)
+        )
+        async with self._changing_boards() as (connection, meetings):
+            gone = list((await connection.execute(reports)).scalars())
+            runs = (await connection.execute(sa.delete(self_test).where(own, ended))).rowcount
+            numbers = (await connection.execute(number.values(contact=None))).rowcount
+            meetings.update(meeting_id for meeting_id in gone if meeting_id is not None)
+        with contextlib.suppress(StoreUnavailable):  # deleted and committed; the log is cleared by the next purge
+            await self._database.scrub()
+        return bool(gone or runs or numbers)
+
     async def board(self, meeting_id: str) -> list[BoardRow]:
         """Return everybody in the meeting in order, each with the newest report; two queries, however many they are."""
         running = sa.exists().where(self_test.c.participant_id == participant.c.id, self_test.c.state == "running")
@@ -121,10 +150,6 @@ class ReportPart(StorePart):
         statement = sa.select(*_COLUMNS).where(*conditions).order_by(report.c.number.desc()).limit(1)
         row = await self._first(statement)
         return None if row is None else StoredReport(**row._asdict())
-
-    async def _end_self_test(self, connection: AsyncConnection, stored: StoredReport, state: SelfTestState) -> None:
-        if stored.self_test_id is not None:
-            await set_state(connection, stored.self_test_id, state, stored.created_at)
 
 
 def _owner(stored: StoredReport) -> tuple[str | None, ...]:

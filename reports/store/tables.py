@@ -26,6 +26,7 @@ from .columns import UtcDateTime
 __all__ = [
     "feedback",
     "host",
+    "installation",
     "invitation",
     "meeting",
     "metadata",
@@ -47,6 +48,14 @@ metadata = MetaData(
         "fk": "fk_%(table_name)s_%(column_0_name)s",
         "pk": "pk_%(table_name)s",
     }
+)
+
+installation = Table(
+    "installation",
+    metadata,
+    # One row: what holds for every machine that shares this database.
+    Column("id", String, primary_key=True),
+    Column("key_fingerprint", String, nullable=False),
 )
 
 organisation = Table(
@@ -81,6 +90,9 @@ meeting = Table(
     Column("sequence", Integer, nullable=False, server_default="0"),
     Column("reminders", JSON, nullable=False, server_default="[]"),
     Column("import_key", LargeBinary),
+    Column("import_series", LargeBinary),
+    Column("import_version", String, nullable=False, server_default=""),
+    Index("ix_meeting_organisation_id_import_series", "organisation_id", "import_series"),
     Index("ix_meeting_organisation_id_starts_at", "organisation_id", "starts_at"),
     Index("uq_meeting_organisation_id_import_key", "organisation_id", "import_key", unique=True),
 )
@@ -127,6 +139,7 @@ invitation = Table(
     Column("revoked_at", UtcDateTime),
     Column("host_id", ForeignKey("host.id", ondelete="CASCADE"), index=True),
     Column("code_hash", LargeBinary, unique=True),
+    Column("seen_at", UtcDateTime),
     CheckConstraint("kind IN ('participant', 'leader', 'support', 'organiser', 'api', 'feed')", name="kind"),
     CheckConstraint("(kind IN ('support', 'organiser', 'api')) = (meeting_id IS NULL)", name="meeting"),
 )
@@ -161,6 +174,8 @@ self_test = Table(
     Column("started_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("client", JSON, nullable=False),
+    # Raised by each page that takes the test over; what is written under an older number is refused.
+    Column("claim", Integer, nullable=False, server_default="1"),
     CheckConstraint("state IN ('running', 'finished', 'incomplete')", name="state"),
     Index(None, "state", "updated_at"),
 )

@@ -15,13 +15,15 @@ from pathlib import Path
 from tests.bench.figures import Figure, as_json, table
 
 FOLDER = Path(__file__).parent
-NOT_AREAS = {"__init__", "__main__", "crowd", "figures", "picture_data", "sound_data"}
+NOT_AREAS = {"__init__", "__main__", "crowd", "figures", "picture_data", "sound_data", "sound_people", "sound_rooms"}
 
 
 def areas() -> list[str]:
     """Every module of this folder with a `run(quick)`."""
     return sorted(
-        path.stem for path in FOLDER.glob("*.py") if path.stem not in NOT_AREAS and not path.stem.startswith("test_")
+        path.stem
+        for path in FOLDER.glob("*.py")
+        if path.stem not in NOT_AREAS and not path.stem.startswith(("test_", "truth_"))
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["Figure", "as_json", "table"]
+__all__ = ["Figure", "as_json", "half_of", "rate", "table", "wilson"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,29 @@ class Figure:
         if self.at_least is not None:
             return "ok" if self.worst >= self.at_least else "NOT MET"
         return ""
+
+
+def half_of(name: str) -> str:
+    """Return "tune" or "report": which half the material of this name belongs to, always the same one."""
+    return "tune" if hashlib.sha256(name.encode()).digest()[0] % 2 else "report"
+
+
+def wilson(hits: int, of: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share, 0 to 1 (Wilson 1927); nothing known is 0 to 1."""
+    if not of:
+        return 0.0, 1.0
+    z, p = 1.96, hits / of
+    middle = (p + z * z / (2 * of)) / (1 + z * z / of)
+    half = z * math.sqrt(p * (1 - p) / of + z * z / (4 * of * of)) / (1 + z * z / of)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def rate(name: str, answers: Iterable[bool], *, at_most: float | None = None, at_least: float | None = None) -> Figure:
+    """Return how many in a hundred, with the count and its interval in the name; no answers at all meet no bar."""
+    known = list(answers)
+    low, high = wilson(sum(known), len(known))
+    label = f"{name} ({sum(known)} of {len(known)}, {100 * low:.1f}-{100 * high:.1f})"
+    return Figure(label, "%", [100 * sum(known) / len(known)] if known else [], at_most, at_least)
 
 
 def table(area: str, figures: Iterable[Figure]) -> str:

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from aiohttp import web
 
 from readiness.access.links import hash_token, new_token
-from readiness.server.app import make_app, make_services
+from readiness.server.app import make_app, make_runner, make_services
 from readiness.server.services import Services
 from readiness.settings import load_settings
 from reports.store import Store, tables
@@ -113,7 +113,7 @@ async def serving(folder: Path) -> AsyncIterator[Services]:
 @asynccontextmanager
 async def opened(services: Services) -> AsyncIterator[Place]:
     """Serve, and open a page each for organiser, leader, support and the first participant of today."""
-    runner = web.AppRunner(_without_chores(services), access_log=None)
+    runner = make_runner(_without_chores(services))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     port = runner.addresses[0][1]

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from probes.echo import echo_measurement, from_onset
 from probes.measurement import Measurement
 from probes.microphone import SoundAnalyser
-from probes.quality import sound_quality
 from probes.speech import SpeechDetector
 from readiness.media.digits import spoken_digit
 from readiness.texts import LANGUAGES
@@ -31,7 +30,7 @@ from reports.verdict import judge_check
 from tests.bench import sound_data as data
 from tests.bench.figures import Figure, table
 from tests.bench.sound_data import Clip, Sound
-from tests.bench.sound_rooms import ROOMS, Room, at_distance, response, through
+from tests.bench.sound_rooms import ROOMS, Room, response, through
 
 __all__ = ["figures", "run"]
 
@@ -50,7 +49,6 @@ ECHO_ROOM_DBFS: Final = -65.0
 COST_S: Final = 20.0
 COST_BAR_CPU_S: Final = 1.5
 """For sound and picture together."""
-POOR_MOS: Final = 2.4
 MIN_LOST: Final = 2
 """Packets lost within speech that make sound with dropouts: in a pause nobody hears them."""
 
@@ -127,7 +125,6 @@ def figures(quick: bool = False, *, part: str = "report", only: str = "") -> lis
         "bandwidth": _bandwidth,
         "raw": _raw,
         "echo": _echo,
-        "quality": _quality,
         "cost": _cost,
     }
     return [figure for name, section in sections.items() if only in ("", name) for figure in section(bench)]
@@ -386,20 +383,6 @@ def _band_db(sound: Sound) -> float:
     power = np.abs(np.fft.rfft(sound)) ** 2
     frequency = np.fft.rfftfreq(len(sound), 1 / data.RATE_HZ)
     return 10 * float(np.log10(np.sum(power[(frequency > 200) & (frequency < 6500)])))
-
-
-def _quality(bench: Bench) -> Iterator[Figure]:
-    """Near and far away, by the rating: information only, so there is no bar."""
-    random = np.random.default_rng(5)
-    far, near = [], []
-    for clip in bench.clips:
-        speech = clip.sound[-int(9.5 * data.RATE_HZ) :]
-        quiet = data.noise("pink", len(speech), random) * data.gain(-66)
-        for room, rated in ((Room((4.0, 3.0, 2.5), 0.3, 0.4), near), (Room((6.0, 4.5, 2.8), 0.6, 2.5), far)):
-            if scores := sound_quality(data.pcm(at_distance(speech, room, random) + quiet)):
-                rated.append(scores["overall_mos"] < POOR_MOS)
-    yield _at_least(f"2.5 m in a room of 0.6 s rated under {POOR_MOS} (of {len(far)})", 100 * np.mean(far), None)
-    yield _at_most(f"0.4 m in a room of 0.3 s rated under {POOR_MOS} (of {len(near)})", 100 * np.mean(near), None, "%")
 
 
 def _cost(bench: Bench) -> Iterator[Figure]:

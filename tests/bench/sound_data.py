@@ -12,6 +12,7 @@ import base64
 import functools
 import json
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -28,10 +29,12 @@ __all__ = [
     "Clip",
     "active_level",
     "clips",
+    "fetch",
     "gain",
     "noise",
     "opus",
     "page",
+    "page_whole",
     "pcm",
     "telephone",
     "to_raw",
@@ -71,10 +74,10 @@ class Clip:
     """Whether there is speech, for each 10 ms."""
 
 
-def fetch() -> Path:
+def fetch(packages: Iterable[str] = PACKAGES) -> Path:
     """Return the folder with the unpacked packages, fetching them first where they are missing."""
     folder = CACHE / "x"
-    for package in PACKAGES:
+    for package in packages:
         if not any(CACHE.glob(f"{package}_*.deb")):
             CACHE.mkdir(parents=True, exist_ok=True)
             subprocess.run(
@@ -165,11 +168,17 @@ def page(raw: Sound) -> dict[str, Any]:
 
 def page_pcm(raw: Sound) -> bytes:
     """Return the 16 kHz PCM that the page makes of raw 48 kHz sound."""
+    return bytes(page_whole(raw)["pcm"])
+
+
+def page_whole(raw: Sound) -> dict[str, Any]:
+    """Return both: the blocks and the PCM that the page makes of raw 48 kHz sound."""
     script = Path(__file__).with_name("page_sound.mjs")
     answer = subprocess.run(
         ["node", str(script), "pcm"], input=raw.astype("<f4").tobytes(), check=True, capture_output=True, timeout=60
     )
-    return base64.b64decode(json.loads(answer.stdout)["pcm"])
+    found = json.loads(answer.stdout)
+    return {"blocks": found["blocks"], "pcm": base64.b64decode(found["pcm"])}
 
 
 def true_snr_db(speech: Sound, noise: Sound) -> float:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import select
-import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -14,24 +14,31 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+import pytest_asyncio
+from playwright.async_api import Browser, Playwright, async_playwright
 
 from reports.store import Store
+from tests.conftest import Server, served
 from tests.data.clips import camera_clip, microphone_clip
+from tests.integration.chromium import HEADLESS_CHROMIUM
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIP_FOLDER = ROOT / ".cache" / "clips"
 START_S = 60.0
+MOST_BROWSERS = 3
+"""Idle browsers that are kept: memory, and hardly a processor's time."""
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--no-first-run"]
 Launch = Callable[..., Awaitable[Browser]]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder drives a real browser and may take its time."""
+    """Everything in this folder drives a real browser, the same for all, and may take its time."""
     for item in items:
         if Path(item.path).parent == Path(__file__).parent:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.timeout(180))
+            item.add_marker(pytest.mark.timeout(300))
+            if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
+                item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 @dataclass
@@ -76,7 +83,7 @@ class LiveServer:
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "readiness", "serve", "--demo", "--json", *self.flags],
-                cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=log,
+                cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=log, start_new_session=True,
             )  # fmt: skip
         assert self.process.stdout
         ready, _, _ = select.select([self.process.stdout], [], [], START_S)
@@ -140,38 +147,74 @@ def own_server(tmp_path: Path) -> Iterator[LiveServer]:
     yield from _served(tmp_path / "own")
 
 
-@pytest.fixture
-async def chromium() -> AsyncIterator[Launch]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def server(tmp_path: Path, migrated_file: Path) -> AsyncIterator[Server]:
+    """A server in this process for one test, in the loop of its browser."""
+    async with served(tmp_path, migrated_file) as running:
+        yield running
+
+
+@dataclass
+class Browsers:
+    """Chromium of this process, kept from test to test: each test has contexts of its own in it."""
+
+    playwright: Playwright
+    kept: dict[tuple[str, ...], Browser] = field(default_factory=dict)
+    """By flags; those last used come last."""
+
+    async def open(self, *flags: str) -> Browser:
+        """A browser with these flags."""
+        browser = self.kept.pop(flags, None)
+        if browser is None or not browser.is_connected():
+            browser = await self.playwright.chromium.launch(executable_path=HEADLESS_CHROMIUM, args=[*flags])
+        self.kept[flags] = browser
+        return browser
+
+    async def tidy(self, most: int = MOST_BROWSERS) -> None:
+        """Leave no page of a test open, and no more than so many browsers."""
+        for flags in [*self.kept][: max(0, len(self.kept) - most)]:
+            await self.kept.pop(flags).close()
+        for browser in self.kept.values():
+            for context in browser.contexts:
+                await context.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browsers() -> AsyncIterator[Browsers]:
+    """Starting a browser and its driver costs more than most of what is tried in it."""
+    async with async_playwright() as playwright:
+        kept = Browsers(playwright)
+        try:
+            yield kept
+        finally:
+            await kept.tidy(most=0)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def chromium(browsers: Browsers) -> AsyncIterator[Launch]:
     """A factory of Chromium with the clips `camera` and `microphone` as devices. One browser at a time is enough.
 
     `ask=True` leaves the browser's permission question unanswered; `devices` is Chromium's own description of its
     made-up devices, such as ``device-count=0`` for no camera, or None for none of any kind.
     """
-    async with async_playwright() as playwright:
-        opened: list[Browser] = []
 
-        async def launch(
-            camera: str = "good",
-            microphone: str = "voice_good",
-            *,
-            ask: bool = False,
-            devices: str | None = "",
-            arguments: Sequence[str] = (),
-        ) -> Browser:
-            flags = [*ARGUMENTS, *arguments]
-            if not ask:
-                flags.append("--use-fake-ui-for-media-stream")
-            if devices is not None:
-                flags.append("--use-fake-device-for-media-stream" + (f"={devices}" if devices else ""))
-                flags.append(f"--use-file-for-fake-audio-capture={microphone_clip(microphone, CLIP_FOLDER)}")
-            if devices == "":
-                flags.append(f"--use-file-for-fake-video-capture={camera_clip(camera, CLIP_FOLDER)}")
-            browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
-            opened.append(browser)
-            return browser
+    async def launch(
+        camera: str = "good",
+        microphone: str = "voice_good",
+        *,
+        ask: bool = False,
+        devices: str | None = "",
+        arguments: Sequence[str] = (),
+    ) -> Browser:
+        flags = [*ARGUMENTS, *arguments]
+        if not ask:
+            flags.append("--use-fake-ui-for-media-stream")
+        if devices is not None:
+            flags.append("--use-fake-device-for-media-stream" + (f"={devices}" if devices else ""))
+            flags.append(f"--use-file-for-fake-audio-capture={microphone_clip(microphone, CLIP_FOLDER)}")
+        if devices == "":
+            flags.append(f"--use-file-for-fake-video-capture={camera_clip(camera, CLIP_FOLDER)}")
+        return await browsers.open(*flags)
 
-        try:
-            yield launch
-        finally:
-            for browser in opened:
-                await browser.close()
+    yield launch
+    await browsers.tidy()

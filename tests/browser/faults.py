@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from reports.render.sketches import DRAWN_DETAILS
 from tests.browser.conftest import ARGUMENTS, CLIP_FOLDER, LiveServer
 from tests.browser.person import PRESS_NEXT_OF_PICTURE, SAYS_ONE_OF, Person, check, plain
 from tests.data.clips import camera_clip, microphone_clip
+from tests.integration.chromium import HEADLESS_CHROMIUM
 
 __all__ = ["MICROPHONE_FAULTS", "PICTURE_FAULTS", "Fault", "walk"]
 
@@ -38,13 +38,15 @@ PICTURE_FAULTS = [
     Fault("black", "camera.light", "camera.black"),
     Fault("no_signal", "camera.light", "camera.no_signal"),
     Fault("dark", "camera.light", "camera.dark"),
-    Fault("over_exposed", "camera.light", "camera.over_exposed"),
+    Fault("over_exposed", "camera.backlight", "camera.over_exposed"),
     Fault("haze", "camera.light", "camera.haze"),
     Fault("grainy", "camera.noise", "camera.noisy_light", live=False),
     Fault("backlit", "camera.backlight", "camera.backlit"),
     Fault("face_dark", "camera.backlight", "camera.face_dark"),
     Fault("silhouette", "camera.backlight", "camera.face_dark"),
     Fault("empty_room", "camera.people", "camera.nobody"),
+    Fault("covered", "camera.cover", "camera.covered"),
+    Fault("flicker", "camera.flicker", "camera.flicker"),
     Fault("turned", "camera.people", "camera.rotated"),
     Fault("someone_at_edge", "camera.people", "camera.someone_at_edge"),
     Fault("frozen", "camera.frozen", "camera.frozen"),
@@ -94,7 +96,7 @@ async def walk(
     picture, sound = picture or PICTURE_FAULTS[0], sound or MICROPHONE_FAULTS[0]
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=shutil.which("chromium"),
+            executable_path=HEADLESS_CHROMIUM,
             args=[
                 *ARGUMENTS, "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
                 f"--use-file-for-fake-video-capture={camera_clip(picture.clip, CLIP_FOLDER)}",
@@ -110,7 +112,7 @@ async def walk(
 async def _walked(
     browser: Browser, server: LiveServer, picture: Fault, sound: Fault, *, lang: str, shots: Path | None
 ) -> list[tuple[str, bool]]:
-    person = await Person.at(browser, server.drop_in, lang=lang)
+    person = await Person.at(browser, server.drop_in, lang=lang, obedient=sound.advice is None)
     await person.start()
     found = []
     if await person.wait_step("picture", "answer") == "picture" and picture.live and picture.advice:

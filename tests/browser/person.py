@@ -12,6 +12,7 @@ from playwright.async_api import Browser, BrowserContext, CDPSession, Page
 
 from readiness.texts import catalogue
 from reports.advice import advice_key
+from tests.patience import PATIENCE_S
 
 PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1280, "height": 800}
@@ -26,6 +27,19 @@ document.addEventListener("readiness:report", ({ detail: report }) => {
   window.caughtReports.push({ at: Date.now(), report });
 });
 """
+QUIET_WHEN_ASKED = """
+const listen = AudioContext.prototype.createMediaStreamSource;
+AudioContext.prototype.createMediaStreamSource = function (stream) {
+  const voice = new GainNode(this);
+  listen.call(this, stream).connect(voice);
+  setInterval(() => {
+    const sound = document.querySelector("[data-step=sound]:not([hidden])");
+    voice.gain.value = sound?.querySelector("#sentence").hidden ? 1e-4 : 1;
+  }, 20);
+  return voice;
+};
+"""
+"""The clip that speaks for the person goes round without listening; people are quiet when they are asked to be."""
 SAYS_ONE_OF = r"""
 ([selector, texts]) => texts.includes(document.querySelector(selector)?.textContent.replace(/\xa0/g, " "))
 """
@@ -44,11 +58,18 @@ class Person:
     # ---- coming in
 
     @classmethod
-    async def at(cls, where: Browser | BrowserContext, url: str, *, lang: str = "nb", **context: Any) -> Person:
-        """Open `url` in a new tab; a browser gets a new context in the person's language."""
+    async def at(
+        cls, where: Browser | BrowserContext, url: str, *, lang: str = "nb", obedient: bool = True, **context: Any
+    ) -> Person:
+        """Open `url` in a new tab; a browser gets a new context in the person's language.
+
+        Whoever is `obedient` makes no sound while silence is asked for.
+        """
         if isinstance(where, Browser):
             where = await where.new_context(**({"viewport": PHONE, "locale": LOCALES[lang]} | context))
         person = cls(await where.new_page(), lang)
+        if obedient:
+            await person.page.add_init_script(QUIET_WHEN_ASKED)
         await person.open(url)
         return person
 
@@ -253,7 +274,7 @@ def check(report: Mapping[str, Any], name: str) -> dict[str, Any]:
     return found
 
 
-async def eventually(what: Any, *, timeout_s: float = 20.0, every_s: float = 0.1) -> Any:
+async def eventually(what: Any, *, timeout_s: float = PATIENCE_S, every_s: float = 0.1) -> Any:
     """Call `what` until it returns something true, and return that."""
     deadline = time.monotonic() + timeout_s
     while not (found := what()):

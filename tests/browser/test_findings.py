@@ -9,7 +9,7 @@ import pytest
 
 from tests.browser.conftest import Launch, LiveServer
 from tests.browser.faults import MICROPHONE_FAULTS, PICTURE_FAULTS, walk
-from tests.browser.person import PHONE, Person, check
+from tests.browser.person import PHONE, Person, check, was_busy
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,21 @@ SPEAKER_ANSWERS = [
 
 
 async def assert_told(person: Person, report: dict[str, Any], case: Case) -> None:
-    """The check's outcome, the first advice, the verdict, and the words of all three."""
+    """The check's outcome, the first advice, the verdict, and the words of all three.
+
+    Where the tests' machine is busy the browser's sound has gaps, which is advice too; and where it stayed busy, that
+    comes first, and nobody is told to be ready.
+    """
     found = check(report, case.check)
     assert found["outcome"] == case.outcome, found
-    assert report["advice"][:1] == [case.advice], report["advice"]
-    assert report["verdict"] == case.verdict
-    await person.sees_verdict(case.verdict)
-    await person.sees_advice(case.advice)
+    busy = was_busy(report)
+    ours = {"microphone.dropouts", "service.fault"} if busy else {"microphone.dropouts"}
+    advice = [one for one in report["advice"] if one not in ours]
+    assert advice[:1] == [case.advice], report["advice"]
+    verdict = "incomplete" if busy and case.verdict == "ready_with_warnings" else case.verdict
+    assert report["verdict"] == verdict
+    await person.sees_verdict(verdict)
+    await person.sees_advice(case.advice, f"#todo > li[data-advice='{case.advice}']")
     assert await person.reads("#answer-body [data-action=retry]") == person.words("answer.retry")
     assert await person.reads("#call") == person.words("answer.call", await person.phone())
     assert await person.reads("#code") == report["code"]
@@ -86,8 +94,11 @@ async def test_no_permission_is_explained_and_can_be_mended(live_server: LiveSer
     await person.allow(camera=False, microphone=False)
     await person.start()
     await person.until("#devices-title", "devices.problem_title")
-    await person.sees_advice("camera.denied", "#devices-problems > li")
-    await person.sees_advice("microphone.denied", "#devices-problems > li:nth-child(2)")
+    await person.sees_advice("permission.denied", "#devices-problems > li")
+    assert await person.page.locator("#devices-problems > li").count() == 1, "one permission, one thing to do"
+    await person.press("retry")
+    await person.until("#devices-text", "devices.denied_again")
+    assert await person.page.evaluate("document.activeElement.id") == "devices-title"
     assert await person.reads("[data-step=devices] [data-action=retry]") == person.words("devices.retry")
     await person.allow(camera=True, microphone=True)
     await person.press("retry")
@@ -102,32 +113,39 @@ class Missing:
     advice: str
     launch: dict[str, Any]
     allow: dict[str, bool] = field(default_factory=dict)
-    hide: str = ""
+    script: str = ""
+    shown: str = ""
+    """The page's word for several findings that are one thing to do."""
 
 
+NO_MICROPHONE = """
+const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = async ({ audio, video }) => {
+  if (audio) throw new DOMException("Requested device not found", "NotFoundError");
+  return ask({ audio, video });
+};
+"""
+"""Chromium cannot be started with a made-up camera but no made-up microphone."""
 MISSING = [
-    Missing("denied", "camera.denied", {"ask": True}, {"camera": False, "microphone": False}),
+    Missing(
+        "denied", "camera.denied", {"ask": True}, {"camera": False, "microphone": False}, shown="permission.denied"
+    ),
     Missing("no camera", "camera.not_found", {"devices": "device-count=0"}),
-    Missing("no microphone", "microphone.not_found", {}, hide="audioinput"),
+    Missing("no microphone", "microphone.not_found", {}, script=NO_MICROPHONE),
 ]
 ONE_SIDED = [
     Missing("camera denied", "camera.denied", {"ask": True}, {"camera": False, "microphone": True}),
     Missing("microphone denied", "microphone.denied", {"ask": True}, {"camera": True, "microphone": False}),
     Missing("neither there", "camera.not_found", {"devices": None}),
 ]
-HIDE = """
-const all = navigator.mediaDevices.enumerateDevices.bind(navigator.mediaDevices);
-navigator.mediaDevices.enumerateDevices = async () => (await all()).filter(({ kind }) => kind !== "KIND");
-"""
-"""Chromium cannot be started with a made-up camera but no made-up microphone; the page looks for one in this list."""
 
 
 async def arrive(server: LiveServer, chromium: Launch, case: Missing) -> Person:
     """Somebody whose device is missing, in front of the page's explanation."""
     browser = await chromium(**case.launch)
     context = await browser.new_context(viewport=PHONE, locale="nb-NO")
-    if case.hide:
-        await context.add_init_script(HIDE.replace("KIND", case.hide))
+    if case.script:
+        await context.add_init_script(case.script)
     person = await Person.at(context, server.drop_in)
     await person.allow(**case.allow)
     await person.start()
@@ -141,7 +159,7 @@ async def test_a_missing_device_is_told_at_once_and_in_the_answer(
 ):
     """Before anything is measured the page says what is missing; whoever goes on without gets it as first advice."""
     person = await arrive(live_server, chromium, case)
-    await person.sees_advice(case.advice, "#devices-problems > li")
+    await person.sees_advice(case.shown or case.advice, "#devices-problems > li")
     await person.press("next")
     report = await person.finish(look=False)
     device = case.advice.split(".", maxsplit=1)[0]
@@ -150,7 +168,7 @@ async def test_a_missing_device_is_told_at_once_and_in_the_answer(
     assert not [code for code in report["advice"] if code.startswith(device) and code.endswith("not_measured")]
     assert report["verdict"] == "not_ready"
     await person.sees_verdict("not_ready")
-    await person.sees_advice(case.advice)
+    await person.sees_advice(case.shown or case.advice)
 
 
 @pytest.mark.parametrize("case", ONE_SIDED, ids=lambda case: case.name)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import pytest
+import pytest_asyncio
 
 from tests.browser.conftest import Launch, LiveServer
-from tests.browser.person import DESKTOP, Person
+from tests.browser.person import DESKTOP, Person, was_busy
 from tests.cast import CANARY_LABEL, Cast, make_cast
 
 PLACES = """
@@ -20,7 +20,7 @@ PLACES = """
 """Everything that another page, a passer-by or a script of somebody else could read of this one."""
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def cast(live_server: LiveServer) -> Cast:
     """Anna and Per, invited to the same meeting by another organisation than the demo's."""
     store = await live_server.open_store()
@@ -73,9 +73,9 @@ async def test_two_links_in_one_browser_give_two_reports(live_server: LiveServer
     await anna.start()
     await anna.wait_step("picture")
     await per.start()
-    reports = await asyncio.gather(anna.finish(look=False, hear="wrong"), per.finish_undisturbed(look=False))
+    reports = await asyncio.gather(anna.finish(look=False, hear="wrong"), per.finish(look=False))
     assert reports[0]["verdict"] == "not_ready"
-    assert reports[1]["verdict"] in {"ready", "ready_with_warnings"}
+    assert was_busy(reports[1]) or reports[1]["verdict"] in {"ready", "ready_with_warnings"}, reports[1]["advice"]
 
     for person, report in zip((anna, per), reports, strict=True):
         assert (await _session(person))["last_report"]["id"] == report["id"]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page
 
 from readiness.access.links import organiser_link
@@ -25,7 +26,7 @@ from tests.browser.test_accessibility import SMALL, TOO_WIDE, violations
 from tests.integration.support import program
 from tests.meetings.receivers import Gateway, Mailbox, gateway, mailbox
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(300)
 WAIT_S = 20.0
 ANNA, LARS, TOLK = "anna@home.example", "lars@hospital.example", "+4790000002"
 TURNS = """
@@ -71,7 +72,7 @@ async def organiser_of(server: LiveServer) -> str:
         await store.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def place(tmp_path: Path) -> AsyncIterator[Place]:
     """A demo server of its own, with a mail server and an SMS gateway on loopback."""
     port = _free_port()
@@ -257,13 +258,13 @@ BAD_FILE = (
 )
 
 
-async def test_everybody_can_use_the_organisers_pages(live_server: LiveServer, chromium: Launch):
+async def test_everybody_can_use_the_organisers_pages(own_server: LiveServer, chromium: Launch):
     """Every page in every language, light and dark, narrow; a file with a bad row changes nothing until told to.
 
     This server has neither mail nor SMS: the organiser reads that the invitations did not arrive, and why.
     """
     browser = await chromium()
-    page, wrong = await opened(browser, await organiser_of(live_server), "#coming li")
+    page, wrong = await opened(browser, await organiser_of(own_server), "#coming li")
     home = page.url
     await plan(page)
     made = page.url
@@ -286,7 +287,7 @@ async def test_everybody_can_use_the_organisers_pages(live_server: LiveServer, c
             ("like", f"{home}/new?like={made.rsplit('/', 1)[1].split('?')[0]}", "#people > li:nth-child(3)"),
             ("meeting", made.split("?")[0], "#participants > li:nth-child(3)"),
             ("import", f"{home}/import", "#file"),
-            ("code", f"{live_server.base}/o/{DEMO_SLUG}/code", "#typed"),
+            ("code", f"{own_server.base}/o/{DEMO_SLUG}/code", "#typed"),
         ):
             await page.goto(f"{address}{'&' if '?' in address else '?'}lang={lang}")
             await page.wait_for_selector(shows)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pytest
+import pytest_asyncio
 from aiohttp import web
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -58,7 +58,7 @@ class Video:
         return web.Response(text="an icon")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def video(tmp_path: Path) -> AsyncIterator[Video]:
     """The server, with a certificate of its own making."""
     key = ec.generate_private_key(ec.SECP256R1())

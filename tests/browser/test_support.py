@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page
 
 from readiness.texts import LANGUAGES, catalogue
@@ -36,6 +36,22 @@ PICTURES_SEEN = """
 """
 
 
+WORDS_OF_THE_ANSWER = """
+async ([lang, checks]) => {
+  const base = document.querySelector("meta[name=readiness-static]").content;
+  const { FIGURES, figureWords } = await import(`${base}/selftest/js/figures.js`);
+  const { createTexts, loadCatalogue } = await import(`${base}/shared/i18n.js`);
+  const texts = createTexts(lang, await loadCatalogue(base, lang));
+  return checks.map((check) => [check.id, figureWords(texts, FIGURES, check).value]);
+}
+"""
+"""What the participant's page says of these checks, by its own modules as they are served."""
+VALUES_SEEN = """
+() => [...document.querySelectorAll("[data-check]")]
+  .map(one => [one.dataset.check, one.querySelector(".value").textContent])
+"""
+
+
 @dataclass
 class Office:
     """What there is to find: a bad test, one of which half was not measured, and one of another organisation."""
@@ -47,7 +63,7 @@ class Office:
     foreign: StoredReport
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def office(live_server: LiveServer) -> Office:
     """Reports and a link at Sunnaas, and a report at Ahus."""
     store = await live_server.open_store()
@@ -110,13 +126,26 @@ async def test_a_code_read_aloud_becomes_a_report_with_pictures(
     assert complaints == []
 
 
+async def test_support_reads_the_figures_that_the_participant_read(office: Office, chromium: Launch):
+    """Each check of a report has the same value in the same words on both pages, as a real browser shows them."""
+    page, complaints = await opened(await chromium(), office.url)
+    await page.fill("#code", office.bad.code)
+    await page.keyboard.press("Enter")
+    await page.wait_for_selector("#report")
+    seen = await page.evaluate(VALUES_SEEN)
+    assert len(seen) > 30
+    assert seen == await page.evaluate(WORDS_OF_THE_ANSWER, ["nb", office.bad.body["checks"]])
+    assert complaints == []
+
+
 async def test_codes_that_open_nothing_here(office: Office, chromium: Launch):
     """A wrong code, one of another organisation and what is no code are said at the field; the list shows our own."""
     page, _ = await opened(await chromium(), office.url)
     for typed, problem in ((new_code(), "unknown"), (office.foreign.code, "unknown"), ("K7M", "malformed")):
         await page.fill("#code", typed)
-        await page.keyboard.press("Enter")
-        await page.wait_for_function("typed => document.querySelector('#code').value === typed", arg=typed)
+        async with page.expect_navigation():
+            await page.keyboard.press("Enter")
+        assert await page.input_value("#code") == typed
         assert await page.inner_text("#problem") == catalogue("nb")[f"support.problem.{problem}"]
         assert await page.get_attribute("#code", "aria-invalid") == "true"
         assert not await page.query_selector("#report")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,6 +12,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from readiness.cli import main
+from readiness.media import chores
+from readiness.media.limits import WorkerLimits
+from readiness.media.pool import WorkerPool
+from tests.meetings.bombs import BOMBS, DEAR
 
 TOMORROW = (datetime.now(tz=ZoneInfo("Europe/Oslo")) + timedelta(days=1)).date().isoformat()
 
@@ -47,7 +52,7 @@ def test_the_life_of_a_meeting(run):
     """Made, listed, shown, invited to, moved and cancelled."""
     status, out, _ = run(
         "meeting", "--organisation", "a", "--starts", f"{TOMORROW}T10:00", "--title", "=Kontroll", "--people",
-        "patient:Anna,interpreter:TK", "--leader", "Lars", "--leader-mail", "lars@hospital.example",
+        "patient:Anna, interpreter: TK,", "--leader", "Lars", "--leader-mail", "lars@hospital.example",
     )  # fmt: skip
     assert status == 0
     lines = dict(line.split(None, 1) for line in out.splitlines())
@@ -80,12 +85,45 @@ def test_a_file_is_imported(run, tmp_path):
     file.write_text("\n".join(rows), encoding="utf-8")
     status, out, err = meetings(run, "import", str(file))
     assert (status, out) == (1, "made 0, changed 0, bad rows 1\n")
-    assert err == "row 3: mail: The mail address is wrong. See if a part is missing.\n"
+    assert err == "row 3: mail: The mail address is wrong. Write one address, such as anna@post.example.\n"
     assert meetings(run, "list")[1] == ""
     assert meetings(run, "import", str(file), "--skip-bad", "--invite")[:2] == (1, "made 1, changed 0, bad rows 1\n")
     assert len(meetings(run, "list")[1].splitlines()) == 1
     status, _, err = meetings(run, "import", str(tmp_path / "none.csv"))
     assert (status, "none.csv" in err) == (2, True)
+
+
+def test_a_file_that_costs_too_much_is_ended_and_named(run, tmp_path, monkeypatch):
+    """F2: a file is read within the limits of a server; one line says which it was, and the next is imported."""
+    monkeypatch.setattr(chores, "CHORE_LIMITS", WorkerLimits(cpu_s=1, memory_mb=256, wall_s=60))
+    monkeypatch.setattr(chores, "WAIT_S", 120.0)
+    file = tmp_path / "dear.ics"
+    told = {
+        DEAR: (2, "", f"readiness: {file}: The file takes too long to read. Split it into more, and try again.\n"),
+        BOMBS["6,000 daily rules of a zone"]: (1, "made 0, changed 0, bad rows 1\n", "row 1: DTSTART: X: "),
+        f"starts;role;label\n{TOMORROW} 10:00;patient;A\n": (0, "made 1, changed 0, bad rows 0\n", ""),
+    }
+    began_s = time.process_time()
+    for text, (status, out, err) in told.items():
+        file.write_text(text, encoding="utf-8")
+        done = meetings(run, "import", str(file))
+        assert done[:2] == (status, out)
+        assert done[2].startswith(err)
+    assert time.process_time() - began_s < 4, "what a file costs is paid in the confined process"
+
+
+def test_a_file_can_not_be_read_outside_the_limits(run, tmp_path, monkeypatch):
+    """Where no confined process can be started the file is not read at all, and the line says so."""
+
+    async def start(*_: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr(WorkerPool, "_spawn_chore", start)
+    file = tmp_path / "meetings.csv"
+    file.write_text(f"starts;role;label\n{TOMORROW} 10:00;patient;A\n", encoding="utf-8")
+    status, out, err = meetings(run, "import", str(file))
+    assert (status, out) == (2, "")
+    assert err.endswith(f"readiness: {file}: can't be read just now, the machine is too busy; try again\n")
 
 
 def test_links_of_offices(run):
@@ -151,3 +189,14 @@ def test_help_names_every_command(capsys):
             main(arguments.split())
         shown = capsys.readouterr().out
         assert all(word in shown for word in words)
+
+
+@pytest.mark.parametrize(
+    ("name", "out", "warns"),
+    [("Sámi klinihkka", "in SMS it is written 'Sami klinihkka'", False), ("Клиника", "", True), ("Åse", "", False)],
+)
+def test_what_an_sms_makes_of_a_name_is_told(run, name, out, warns):
+    """At once, not when a patient gets it."""
+    status, said, wrong = run("organisation", "--slug", "a", "--name", name, "--support-phone", "1")
+    assert (status, "--name" in wrong, bool(wrong)) == (0, warns, warns)
+    assert out in said

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import ssl
@@ -19,7 +18,7 @@ from readiness.cli import main
 from tests.integration.participant import PRESENT, let_go, participant
 from tests.integration.support import ROOT, certificate, free_port, serving, settings_env
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 TOO_LATE_S = 60
 LINKS = {"base_url", "selftest_url", "board_url", "organiser_url", "support_url", "dropin_url"}
 
@@ -80,7 +79,7 @@ def test_a_data_folder_that_cant_be_written_is_said(tmp_path, command):
     refused(readiness(tmp_path, command, *arguments, **settings), "READINESS_DATA_DIR", "file/data")
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can start a process as nobody")
+@pytest.mark.needs_root
 def test_a_data_folder_of_somebody_else_is_said(tmp_path):
     """Started as nobody with a folder that nobody may not write."""
     folder = tmp_path / "owned"
@@ -88,6 +87,7 @@ def test_a_data_folder_of_somebody_else_is_said(tmp_path):
     script = (
         "import os, sys; sys.path.insert(0, sys.argv[1]);"
         "from readiness import cli; import readiness.server.serve, readiness.demo;"
+        "known = cli.profile_names(); cli.profile_names = lambda: known;"  # nobody may not read a checkout below /root
         "os.setgid(65534); os.setuid(65534);"
         "sys.exit(cli.main(['serve', '--data-dir', sys.argv[2], '--port', '0']))"
     )
@@ -133,6 +133,54 @@ def test_a_database_that_does_not_answer_is_said(tmp_path, url):
     """Without its password."""
     line = refused(readiness(tmp_path, "serve", DATABASE_URL=url.format(port=free_port())), "READINESS_DATABASE_URL")
     assert "hunter2" not in line
+
+
+def test_a_refused_database_is_one_sentence_with_its_cause(tmp_path):
+    """What did not answer and why, not the name of an exception."""
+    port = free_port()
+    url = f"postgresql://readiness:hunter2@127.0.0.1:{port}/none"
+    line = refused(readiness(tmp_path, "serve", DATABASE_URL=url), f"127.0.0.1:{port}/none", "Connection refused")
+    assert "Error" not in line
+    (tmp_path / "not.db").write_bytes(b"no database at all" * 100)
+    refused(readiness(tmp_path, "serve", DATABASE_URL=f"sqlite:///{tmp_path}/not.db"), "not.db", "not a database")
+
+
+def test_a_command_never_makes_a_folder_of_its_own(tmp_path, monkeypatch, capsys):
+    """Run from anywhere without the server's folder it says so, with a key to find or a database to name."""
+    monkeypatch.chdir(tmp_path)
+    organisation = ["organisation", "--slug", "a", "--name", "A", "--support-phone", "1"]
+    for command in (organisation, ["support-link", "--organisation", "a", "--revoke"], ["key"]):
+        refused(in_this_process(capsys, *command), "READINESS_DATA_DIR", str(tmp_path / ".data"))
+    url = f"postgresql://readiness@127.0.0.1:{free_port()}/none"
+    refused(in_this_process(capsys, *organisation, "--database-url", url), "READINESS_SECRET_KEY")
+    assert not list(tmp_path.iterdir())
+    made = in_this_process(capsys, *organisation, "--data-dir", str(tmp_path / "data"))
+    assert made.stdout == f"saved a in {tmp_path / 'data' / 'readiness.sqlite3'}\n"
+
+
+def test_a_server_and_commands_refuse_another_machines_database(tmp_path, capsys):
+    """Both name the two keys; `key` shows them, and takes this machine's where the other is lost."""
+    organisation = ["organisation", "--slug", "a", "--name", "A", "--support-phone", "1"]
+    first, second = ("--data-dir", str(tmp_path / "1")), ("--data-dir", str(tmp_path / "2"))
+    shared = ("--database-url", f"sqlite:///{tmp_path}/shared.db")
+    in_this_process(capsys, *organisation, *first, *shared)
+    _, _, first_key, _, _, stored = in_this_process(capsys, "key", *first, *shared).stdout.split()
+    assert first_key == stored
+    for command in (["serve", "--port", "0"], organisation):
+        refused(in_this_process(capsys, *command, *second, *shared), "READINESS_SECRET_KEY", first_key, "secret.key")
+    assert in_this_process(capsys, "key", *second, *shared).returncode == 1
+    assert in_this_process(capsys, "key", "--replace", *second, *shared).returncode == 0
+    assert in_this_process(capsys, *organisation, *second, *shared).returncode == 0
+    refused(in_this_process(capsys, *organisation, *first, *shared), "READINESS_SECRET_KEY", first_key)
+
+
+def test_a_missing_flag_is_one_line(capsys):
+    """It names the flag and where to read more, not every option there is."""
+    with pytest.raises(SystemExit) as ended:
+        main(["meeting", "--organisation", "a"])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said == "readiness: the following arguments are required: --starts; see `readiness meeting --help`\n"
 
 
 def test_a_secret_comes_from_a_file(tmp_path):
@@ -274,6 +322,9 @@ async def test_organisation_and_meeting_print_links_that_work(tmp_path):
         (["organisation", "--slug", "a", "--name", "A", "--support-phone", "1", "--time-zone", "Mars"], "--time-zone"),
         (["meeting", "--organisation", "none", "--starts", "2030-01-01T10:00"], "--organisation"),
         (["meeting", "--organisation", "a", "--starts", "tomorrow"], "--starts"),
+        (["meeting", "--organisation", "a", "--starts", "2030-01-01"], "--starts"),
+        (["meeting", "--organisation", "a", "--starts", "2030-01-01+01:00"], "--starts"),
+        (["meeting", "--organisation", "a", "--starts", "01.02.2030"], "--starts"),
         (["meeting", "--organisation", "a", "--starts", "2030-01-01T10:00", "--minutes", "0"], "--minutes"),
         (["meeting", "--organisation", "a", "--starts", "2030-01-01T10:00", "--people", "king:Harald"], "--people"),
         (["meeting", "--organisation", "a", "--starts", "2030-01-01T10:00", "--people", ""], "--people"),
@@ -323,7 +374,7 @@ def test_a_meeting_without_a_public_address_is_refused(tmp_path):
 
 
 def test_help_and_version(tmp_path):
-    """Every setting is in the help with its variable."""
+    """Every setting is in the server's help with its variable; another command's shows its own options and three."""
     from readiness.settings import SETTINGS
 
     assert readiness(tmp_path, "--version").stdout.strip() == f"readiness {__version__}"
@@ -331,3 +382,9 @@ def test_help_and_version(tmp_path):
     for setting in SETTINGS:
         assert setting.flag in shown
         assert setting.variable in " ".join(shown.split())
+    shown = readiness(tmp_path, "meeting", "--help").stdout
+    assert {"--starts", "--people", "--data-dir", "--database-url", "--public-url"} <= set(
+        re.findall(r"--[a-z-]+", shown)
+    )
+    assert "--turn-urls" not in shown
+    assert "readiness serve --help" in " ".join(shown.split())

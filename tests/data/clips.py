@@ -26,6 +26,8 @@ import numpy as np
 import skimage.data
 from numpy.typing import NDArray
 
+from readiness.media.voices import active_power
+
 __all__ = [
     "CAMERAS",
     "MICROPHONES",
@@ -49,9 +51,7 @@ NOISE_SIGMA: Final = 2.0
 """Sensor noise in luma steps, an ordinary webcam in a lit room."""
 MOVE_PX: Final = 3.0
 """How far the person sways."""
-OTHER_VOICE: Final = "+f3"
-"""Variant of the eSpeak NG voice: the digits are spoken by the plain one, and a person is no echo of them."""
-VERSION: Final = "4"
+VERSION: Final = "7"
 """Part of the file names: raise it when a clip changes, so that an old cache is not taken for it."""
 
 _FACE_X, _EYE_Y, _FACE_HEIGHT = 223.0, 102.0, 113.0
@@ -85,6 +85,10 @@ class Scene:
     """Share of an even light over everything: a greasy lens, haze."""
     blur_px: float = 0.0
     """Sigma of a lens out of focus, at 640x480."""
+    covered: float = 0.0
+    """Share of the frame that a half closed slider hides, from the left."""
+    bands: float = 0.0
+    """Share of the light that a flickering lamp takes, in three bands that move."""
     quarter_turns: int = 0
     """Counter-clockwise, the frame's size kept."""
     signal: bool = True
@@ -102,7 +106,7 @@ CAMERAS: Final = {
     "good": Scene(),
     "black": Scene(gain=0.0, noise_sigma=0.8),
     "empty_room": Scene(person=False),
-    "backlit": Scene(window=True, person_gain=0.32),
+    "backlit": Scene(window=True, person_gain=0.28),
     "frozen": Scene(moves=False),
     "dark": Scene(gain=0.25),
     "off_side": Scene(face_x=0.80),
@@ -115,10 +119,12 @@ CAMERAS: Final = {
     "off_other_side": Scene(face_x=0.20),
     "face_dark": Scene(person_gain=0.72, gain=0.3, lamp_luma=170.0),
     "silhouette": Scene(person_gain=0.13, gain=0.55),
-    "over_exposed": Scene(gain=2.6),
+    "over_exposed": Scene(gain=1.8),
     "haze": Scene(veil=0.72),
     "grainy": Scene(gain=0.6, noise_sigma=14.0),
     "blurred": Scene(blur_px=5.0),
+    "covered": Scene(face_x=0.7, covered=0.36),
+    "flicker": Scene(bands=0.6),
     "turned": Scene(quarter_turns=1),
     "no_signal": Scene(person=False, signal=False, noise_sigma=0.8),
     "someone_at_edge": Scene(face_x=0.45, neighbour_x=0.99),
@@ -138,7 +144,7 @@ def camera_frames(name: str, count: int = FRAMES) -> Iterator[Picture]:
             yield still
             continue
         sway = MOVE_PX * np.sin(2 * np.pi * index / FRAMES) if scene.moves else 0.0
-        still = _exposed(_drawn(scene, float(sway)), scene, random)
+        still = _exposed(_drawn(scene, float(sway)) * _lens(scene, index), scene, random)
         yield still
 
 
@@ -169,6 +175,17 @@ def _drawn(scene: Scene, sway: float) -> NDArray[np.float64]:
     if scene.neighbour_x is not None:
         room = _placed(room, scene, scene.neighbour_x, sway)
     return _placed(room, scene, scene.face_x, sway)
+
+
+def _lens(scene: Scene, index: int) -> NDArray[np.float64]:
+    """Return what is left of each pixel by a cover before the lens, soft at its edge, and by the lamp's bands."""
+    across = np.arange(WIDTH)[None, :, None] / WIDTH
+    down = np.arange(HEIGHT)[:, None, None] / HEIGHT
+    clear = (
+        1 / (1 + np.exp(-np.clip((across - scene.covered) / 0.012, -40, 40))) if scene.covered else np.ones((1, 1, 1))
+    )
+    lamp = 1 - scene.bands * (0.5 + 0.5 * np.sin(2 * np.pi * (3 * down + index * 10 / 3)))
+    return np.asarray(clear * lamp ** (1 / 2.2), np.float64)
 
 
 def _placed(room: NDArray[np.float64], scene: Scene, face_x: float, sway: float) -> NDArray[np.float64]:
@@ -281,7 +298,7 @@ MICROPHONES: Final = {
     "noisy": Voice(noise_dbfs=-36.0),
     "clipped": Voice(speech_dbfs=-4.0, noise_dbfs=-60.0),
     "muted": Voice(speech_dbfs=None, noise_dbfs=-92.0),
-    "faint": Voice(speech_dbfs=-34.0, noise_dbfs=-82.0),
+    "faint": Voice(speech_dbfs=-43.0, noise_dbfs=-82.0),
     "loud": Voice(speech_dbfs=-9.0, noise_dbfs=-62.0),
     "hum": Voice(hum_dbfs=-45.0),
     "telephone": Voice(highest_hz=3400.0),
@@ -326,7 +343,7 @@ def microphone_clip(name: str, folder: Path) -> Path:
 @functools.cache
 def _speech(language: str) -> Sound:
     """Return the sentence in `language` at 48 kHz with an active level of 0 dBFS."""
-    sound = spoken(SENTENCES[language], language + OTHER_VOICE, RATE_HZ, words_per_minute=150)
+    sound = spoken(SENTENCES[language], language, RATE_HZ, words_per_minute=150)
     loud = np.flatnonzero(np.abs(sound) > 0.003)
     sound = sound[loud[0] : loud[-1] + 1]
     return np.asarray(sound / np.sqrt(active_power(sound, RATE_HZ)))
@@ -362,16 +379,6 @@ def spoken(text: str, voice: str, rate_hz: int, *, words_per_minute: int) -> Sou
     speech = subprocess.run(command, check=True, capture_output=True, timeout=30).stdout
     pcm = ffmpeg(["-f", "wav", "-i", "-", "-f", "s16le", "-ac", "1", "-ar", str(rate_hz), "-"], speech)
     return np.frombuffer(pcm, "<i2").astype(np.float64) / 32768
-
-
-def active_power(sound: Sound, rate_hz: int) -> float:
-    """Return the mean power of speech without its pauses: 20 ms frames less than 15.9 dB under it (after P.56)."""
-    frame = rate_hz // 50
-    powers = np.mean(sound[: len(sound) // frame * frame].reshape(-1, frame) ** 2, axis=1)
-    level = float(np.mean(powers))
-    for _ in range(20):
-        level = float(np.mean(powers[powers > level * 10**-1.59]))
-    return level
 
 
 def _wave(path: Path, samples: NDArray[np.int16]) -> None:

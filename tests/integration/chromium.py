@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Page, WebSocket, async_playwright
 
 from tests.data.clips import camera_clip, microphone_clip
-from tests.integration.support import CLIP_FOLDER, program
+from tests.integration.support import CLIP_FOLDER
 
+HEADLESS_CHROMIUM = Path(__file__).parents[1] / "headless-chromium"
+"""A program that starts Chromium, without a window where that makes no difference to the page."""
 FLAGS = (
     "--no-sandbox",
     "--disable-background-networking",
@@ -74,7 +77,7 @@ async def chromium(
     if secure_origins:
         flags.append(f"--unsafely-treat-insecure-origin-as-secure={','.join(secure_origins)}")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program("chromium"), args=flags)
+        browser = await playwright.chromium.launch(executable_path=HEADLESS_CHROMIUM, args=flags)
         try:
             context = await browser.new_context(
                 viewport={"width": 360, "height": 740}, locale="nb-NO", ignore_https_errors=ignore_tls

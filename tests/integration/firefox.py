@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 
 from tests.integration.support import free_port, program
+from tests.patience import PATIENCE_S
 
 MEDIA = {
     "media.navigator.permission.disabled": True,
@@ -156,8 +157,8 @@ async def firefox(
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        async with aiohttp.ClientSession(connector=connector) as session:
-            page = FirefoxPage(await _connect(session, port))
+        async with aiohttp.ClientSession(connector=connector) as session, await _connect(session, port) as socket:
+            page = FirefoxPage(socket)
             await page.begin()
             yield page
             await page.call("session.end", {})
@@ -165,7 +166,7 @@ async def firefox(
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         try:
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(PATIENCE_S):
                 await process.wait()
         except TimeoutError:
             process.kill()

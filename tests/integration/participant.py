@@ -17,6 +17,7 @@ import numpy as np
 
 from tests.data.clips import microphone_clip
 from tests.integration.support import CLIP_FOLDER, ROOT, candidates
+from tests.patience import PATIENCE_S
 
 RECORDED_OFFER = (ROOT / "tests" / "data" / "offers" / "chromium-full.sdp").read_bytes().decode()
 PRESENT = {
@@ -62,7 +63,7 @@ class Participant:
     async def begin(self, *, resume: str = "") -> dict[str, Any]:
         """Open the socket and return the plan."""
         await self.open(resume=resume)
-        plan = await self.get("plan", timeout_s=25.0)
+        plan = await self.get("plan")
         self.test = plan["test"]
         return plan
 
@@ -73,7 +74,7 @@ class Participant:
         await self.socket.send_json({"type": "samples", "phase": phase, "kind": kind, "data": data, **end})
 
     async def get(
-        self, kind: str, *, timeout_s: float = 15.0, where: Callable[[dict[str, Any]], bool] = bool
+        self, kind: str, *, timeout_s: float = PATIENCE_S, where: Callable[[dict[str, Any]], bool] = bool
     ) -> dict[str, Any]:
         """Return the next message of a type, taken out; earlier ones of other types stay."""
         async with asyncio.timeout(timeout_s):
@@ -110,7 +111,7 @@ class Participant:
     async def finish(self) -> dict[str, Any]:
         """Say that all is done and return the report."""
         await self.send("finish", "final", {})
-        return dict((await self.get("report", timeout_s=30.0))["report"])
+        return dict((await self.get("report"))["report"])
 
     async def last_report(self) -> dict[str, Any] | None:
         """What the server has stored for this session."""
@@ -133,7 +134,7 @@ class Participant:
     async def _stop_reading(self) -> None:
         if self._reading is not None:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(PATIENCE_S):
                     await self._reading
 
     async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> None:
@@ -220,7 +221,7 @@ class BoardWatch:
         """End the stream now; a polite end of TLS in mid-stream waits half a minute for the other side."""
         self._transport.abort()
 
-    async def until(self, condition: Callable[[dict[str, Any]], bool], timeout_s: float = 10.0) -> float:
+    async def until(self, condition: Callable[[dict[str, Any]], bool], timeout_s: float = PATIENCE_S) -> float:
         """Return when (monotonic s) the first board came that `condition` holds for."""
         async with asyncio.timeout(timeout_s):
             while True:

@@ -10,7 +10,7 @@ from tests.integration.firefox import firefox
 from tests.integration.support import ServerProcess, host_address, serving
 from tests.integration.walking import assert_network_measured, assert_words_shown, blemishes, checks, report_of, walk
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +35,7 @@ async def test_the_whole_test_runs_in_firefox(server, tmp_path, name):
     assert found["camera.present"]["outcome"] == "pass", found["camera.present"]
     assert found["camera.people"]["value"] == 0, "a coloured pattern has no face"
     # Firefox has no sound output, and its audio never starts, where the machine has no sound device.
-    assert found["speaker.heard"]["value"] in {"digits_right", "failed"}, found["speaker.heard"]
+    heard = found["speaker.heard"]
+    assert (heard["value"], heard["cause"]) in {("digits_right", None), (None, "not_played")}, heard
     assert found["microphone.present"]["outcome"] == "pass", found["microphone.present"]
     assert report["client"]["browser"].startswith("Firefox")

@@ -17,8 +17,9 @@ from tests.integration.chromium import chromium
 from tests.integration.participant import board, let_go, participant, state_of
 from tests.integration.support import ROOT, certificate, free_port, program, serving
 from tests.integration.walking import assert_network_measured, assert_words_shown, report_of, walk
+from tests.patience import PATIENCE_S
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 EXAMPLE = ROOT / "readiness" / "docs" / "nginx.conf.example"
 MAIN = """
 daemon off;
@@ -29,6 +30,7 @@ error_log stderr warn;
 events {{ worker_connections 256; }}
 http {{
   default_type application/octet-stream;
+  access_log off;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
   include {folder}/readiness.conf;
@@ -55,9 +57,9 @@ def filled_in(folder: Path, *, https: int, http: int, upstream: int) -> str:
 
 
 @contextlib.contextmanager
-def nginx(folder: Path, *, https: int, http: int, upstream: int) -> Iterator[Path]:
-    """A running nginx; yields its error log."""
-    (folder / "readiness.conf").write_text(filled_in(folder, https=https, http=http, upstream=upstream))
+def nginx_with(folder: Path, sites: str) -> Iterator[Path]:
+    """A running nginx with the server blocks `sites`; yields its error log."""
+    (folder / "readiness.conf").write_text(sites)
     (folder / "nginx.conf").write_text(MAIN.format(folder=folder, user="user root;" if os.getuid() == 0 else ""))
     log = folder / "nginx.log"
     with (
@@ -86,15 +88,16 @@ def site(tmp_path: Path) -> Iterator[dict[str, str]]:
     }
     with (
         serving(tmp_path, "--demo", "--force", **settings) as server,
-        nginx(tmp_path, https=https, http=http, upstream=upstream) as log,
+        nginx_with(tmp_path, filled_in(tmp_path, https=https, http=http, upstream=upstream)) as log,
     ):
-        _await_answer(https, log)
+        await_answer(https, log)
         yield {**server.links, "plain_url": f"http://127.0.0.1:{http}", "upstream_url": f"http://127.0.0.1:{upstream}"}
         assert "error" not in log.read_text(), log.read_text()
 
 
-def _await_answer(port: int, log: Path) -> None:
-    for _ in range(100):
+def await_answer(port: int, log: Path) -> None:
+    """Return when nginx takes connections on `port`."""
+    for _ in range(int(10 * PATIENCE_S)):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
         time.sleep(0.1)
@@ -113,7 +116,7 @@ async def test_the_whole_test_and_the_board_work_through_nginx(site):
         entered = await walk(page)
         values = assert_network_measured(await report_of(page))
         await assert_words_shown(page)
-        await watch.until(lambda shown: state_of(shown) != "not_tested", timeout_s=5)
+        await watch.until(lambda shown: state_of(shown) != "not_tested")
         cookies = await page.page.context.cookies()
     print(f"nginx: answer after {entered['answer']:.1f} s; {values}")
     assert len(page.said("plan")) == 1, "the socket held from the start to the end"

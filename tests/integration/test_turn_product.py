@@ -14,8 +14,9 @@ import pytest
 from tests.integration.chromium import chromium
 from tests.integration.support import certificate, free_port, free_udp_range, host_address, program, serving
 from tests.integration.walking import assert_network_measured, assert_words_shown, report_of, walk
+from tests.patience import PATIENCE_S
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 SECRET = "shared-between-coturn-and-readiness"
 RELAY_ONLY = """
 const Own = window.RTCPeerConnection;
@@ -61,7 +62,7 @@ def coturn(folder: Path, peer: str, *, tls: bool = False) -> Iterator[tuple[int,
 
 
 def _await_answer(port: int, log: Path) -> None:
-    for _ in range(100):
+    for _ in range(int(10 * PATIENCE_S)):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
         time.sleep(0.1)

@@ -21,6 +21,10 @@ STATE = """() => {
     text: step?.innerText ?? "",
   };
 }"""
+PRESS_IF_THERE = """() => {
+  const one = document.querySelector("[data-step=%s]:not([hidden]) %s");
+  if (one && one.offsetParent !== null) one.click();
+}"""
 REPORT = """async () => {
   const id = location.pathname.split("/").at(-1);
   const response = await fetch(`/api/v1/sessions/${id}`);
@@ -62,7 +66,10 @@ async def walk(page: Page, *, until: str = "answer", limit_s: float = 110.0) -> 
             return entered
         if action := _press(state, now - began - entered[step], pressed):
             pressed.add(f"{step}{state['digits']}")
-            await page.click(f"[data-step={step}] {action}")
+            if step in PATIENCE_S:  # such a step also ends by itself, perhaps just now
+                await page.evaluate(PRESS_IF_THERE % (step, action))
+            else:
+                await page.click(f"[data-step={step}] {action}")
         await asyncio.sleep(0.2)
     raise AssertionError(f"no {until} after {limit_s:.0f} s; the page shows {state}")
 
@@ -95,18 +102,26 @@ def checks(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {check["id"]: check for check in report["checks"]}
 
 
+NETWORK_LIMITS = {
+    "rtt": (0.0, 150.0), "loss_up": (0.0, 2.0), "loss_down": (0.0, 2.0), "jitter_up": (0.0, 500.0),
+    "jitter_down": (0.0, 500.0), "throughput_up": (0.5, 1e4), "throughput_down": (0.5, 1e4),
+}  # fmt: skip
+"""What a line inside one machine keeps: ms, %, ms and Mbit/s."""
+BUSY = {"server_busy", "device_busy"}
+"""What a report says where this machine had too much to do beside; then there is no value, and nobody's fault."""
+
+
 def assert_network_measured(report: dict[str, Any], *, path: str = "udp") -> dict[str, Any]:
-    """Path, round trip, loss and throughput each have a value, as on a line inside one machine. Returns the values."""
-    found = checks(report)
-    values = {name: check["value"] for name, check in found.items() if name.startswith("network.")}
+    """Path, round trip, loss, jitter and throughput are as on a line inside one machine. Returns the values."""
+    found = {name: check for name, check in checks(report).items() if name.startswith("network.")}
+    values = {name: check["value"] for name, check in found.items()}
     assert values["network.path"] == path, values
-    assert 0 < values["network.rtt"] < 150, values
-    assert values["network.loss_up"] <= 2.0, values
-    assert values["network.loss_down"] <= 2.0, values
-    assert values["network.jitter_up"] is not None, values
-    assert values["network.jitter_down"] is not None, values
-    assert values["network.throughput_up"] > 0.5, values
-    assert values["network.throughput_down"] > 0.5, values
+    for name, (low, high) in NETWORK_LIMITS.items():
+        one = found[f"network.{name}"]
+        if one["value"] is None or one["cause"] in BUSY:
+            assert one["cause"] in BUSY, one
+        else:
+            assert low <= one["value"] <= high, one
     return values
 
 

@@ -41,5 +41,6 @@ on two virtual cores, with none, one or both of them busy: a packet comes out 0.
 a hundred is 0.05 to 0.2 ms late, or 1 to 3 ms where the host takes the cores away (11 ms at worst). Programs see 0.1 ms
 more than the link's delay each way. Rates hold to 0.01 %. It costs 4 % of a core at 250 packets a second and 75 % at
 50 Mbit/s each way; 500 Mbit/s one way is the most it carried.
-Needs root, ``ip`` and ``/dev/net/tun``; `lab.lab_unavailable` says what is missing, and the tests are then skipped.
+Needs root (or sudo, see `tests.running`), ``ip`` and ``/dev/net/tun``; `lab.lab_unavailable` says what is missing, and
+the tests are then skipped and named at the end of the run.
 """

@@ -331,7 +331,7 @@ class Lab:
     # ---- within
 
     def _inside(self, side: Side) -> list[str]:
-        return ["ip", "netns", "exec", self.namespaces[side]]
+        return _entering(self.namespaces[side])
 
     def _ask(self, command: dict[str, Any]) -> dict[str, Any]:
         assert self._emulator and self._emulator.stdin, "the lab is not open"
@@ -402,9 +402,13 @@ def _ip(*arguments: str) -> None:
 
 
 def _ip_batch(namespace: str, *lines: str) -> None:
-    subprocess.run(
-        ["ip", "-n", namespace, "-batch", "-"], input="\n".join(lines).encode(), check=True, capture_output=True
-    )
+    batch = [*_entering(namespace), "ip", "-batch", "-"]
+    subprocess.run(batch, input="\n".join(lines).encode(), check=True, capture_output=True)
+
+
+def _entering(namespace: str) -> list[str]:
+    """What a command begins with to run in a namespace; `ip netns exec` would remount /sys, which no chroot allows."""
+    return ["nsenter", f"--net=/run/netns/{namespace}"]
 
 
 def _end(process: subprocess.Popen[Any]) -> None:

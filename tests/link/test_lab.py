@@ -19,6 +19,7 @@ import pytest
 
 from tests.link.lab import ADDRESSES, TCP, UDP, Lab, PacketLog
 from tests.link.model import Bursts, Direction, Link
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 PORT = 4000
@@ -31,6 +32,8 @@ sleeper = lab.popen("client", ["sleep", "600"])
 print(*lab.namespaces.values(), sleeper.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
+
+pytestmark = [pytest.mark.quiet, pytest.mark.needs_root]
 
 
 class Talk:
@@ -150,7 +153,10 @@ def test_a_full_queue_is_as_deep_as_asked_and_drains_at_the_rate(make_lab, talk_
     assert 100 <= len(heard) <= 101 + spent_ms
     assert log.lost_queue == 250 - len(heard)
     assert 98.9 < log.delay_ms.max() < 100.1 + late_ms
-    assert log.carried_mbps == pytest.approx(12, rel=0.01 + late_ms / 100)
+    came, left = log.time_in[log.passed], log.time_out[log.passed]
+    kept_busy = came[1:] < left[:-1]  # not where the sender was kept from sending and the queue ran empty
+    gap_s = float(np.diff(left)[kept_busy].mean())
+    assert 1500 * 8 / gap_s / 1e6 == pytest.approx(12, rel=0.01 + late_ms / 100)
 
 
 def test_the_link_changes_in_the_middle_of_a_run(make_lab, talk_in):
@@ -299,15 +305,19 @@ def test_nothing_is_left_after_an_exception(make_lab):
 
 
 @pytest.mark.parametrize(
-    ("stripped", "reason"),
+    ("stripped", "change", "reason"),
     [
-        (["--bounding-set", "-all", "--inh-caps", "-all"], "no network namespaces with TUN devices: .+"),
-        (["--reuid", "65534", "--clear-groups"], "network namespaces need root"),
+        (
+            ["--bounding-set", "-all,+dac_override", "--inh-caps", "-all"],
+            "pass",
+            "no network namespaces with TUN devices: .+",
+        ),
+        ([], "os.setuid(65534)", "network namespaces need root"),
     ],
 )
-def test_a_machine_that_allows_no_lab_says_why(make_lab, stripped, reason):
+def test_a_machine_that_allows_no_lab_says_why(make_lab, stripped, change, reason):
     """Without the rights, the tests are skipped with a reason instead of failing."""
-    tell = "import sys; sys.path.insert(0, '.'); from tests.link.lab import lab_unavailable; print(lab_unavailable())"
+    tell = f"import os; from tests.link.lab import lab_unavailable; {change}; print(lab_unavailable())"
     said = subprocess.run(
         ["setpriv", *stripped, sys.executable, "-c", tell], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -316,10 +326,10 @@ def test_a_machine_that_allows_no_lab_says_why(make_lab, stripped, reason):
 
 def test_nothing_is_left_after_a_crash(make_lab):
     """The process with the lab is killed: its emulator ends the programs and removes the namespaces."""
-    crashed = subprocess.run([sys.executable, "-c", CRASH], cwd=ROOT, capture_output=True, text=True, timeout=40)
+    crashed = subprocess.run([sys.executable, "-c", CRASH], cwd=ROOT, capture_output=True, text=True, timeout=150)
     assert crashed.returncode == -signal.SIGKILL, crashed.stderr
     *left, sleeper = crashed.stdout.split()
-    until_s = time.monotonic() + 20
+    until_s = time.monotonic() + PATIENCE_S
     while set(left) & namespaces() or Path(f"/proc/{sleeper}").exists():
         assert time.monotonic() < until_s
         time.sleep(0.05)

@@ -15,7 +15,7 @@ from tests.link.lab import UDP, Lab, PacketLog
 from tests.link.model import Direction, Link
 from tests.link.starve import busy_loops
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.needs_root, pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 GOOD = Link(up=Direction(rate_mbps=10, delay_ms=10), down=Direction(rate_mbps=20, delay_ms=10))
 THIN = Link(
     up=Direction(rate_mbps=1.0, delay_ms=20, queue_ms=300), down=Direction(rate_mbps=5, delay_ms=20, queue_ms=300)
@@ -38,6 +38,7 @@ async def measured(lab: Lab, page, link: Link) -> tuple[dict, PacketLog, PacketL
     return found, lab.log("up").select(since=since), lab.log("down").select(since=since)
 
 
+@pytest.mark.alone
 async def test_what_is_said_is_what_the_link_did(make_lab, tmp_path):
     """A good line, a thin one upwards, and one that loses and jitters: rates, delays and losses against the log."""
     lab = make_lab(GOOD)
@@ -72,6 +73,7 @@ async def test_what_is_said_is_what_the_link_did(make_lab, tmp_path):
         assert abs(check(found, "jitter_down")["value"] - idle.extra_delay_p95_ms) < 5
 
 
+@pytest.mark.quiet
 async def test_where_udp_is_blocked_the_rest_is_measured(make_lab, tmp_path):
     """The path says so and who can mend it, and TCP gives the rates."""
     blocked = Link(up=GOOD.up, down=GOOD.down, udp_blocked=True)
@@ -88,6 +90,7 @@ async def test_where_udp_is_blocked_the_rest_is_measured(make_lab, tmp_path):
     assert found["report"]["verdict"] == "not_ready"
 
 
+@pytest.mark.alone
 async def test_a_starved_machine_blames_nobody(make_lab, tmp_path):
     """Four busy loops in mid-test: no network check fails; what has no value is laid at the machine's door."""
     lab = make_lab(GOOD)
@@ -102,6 +105,7 @@ async def test_a_starved_machine_blames_nobody(make_lab, tmp_path):
     assert open_causes <= {"server_busy", "device_busy", "too_few_samples", "step_died"}
 
 
+@pytest.mark.alone
 async def test_firefox_finds_the_same(make_lab, tmp_path):
     """Firefox has no way to fix its video's rate; sound carries the probe there too."""
     lab = make_lab(THIN)

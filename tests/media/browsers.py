@@ -13,6 +13,8 @@ from typing import Any
 
 import aiohttp
 
+from tests.patience import PATIENCE_S
+
 Evaluate = Callable[[str], Awaitable[Any]]
 """Runs an async arrow function's text in a page of a loopback origin and returns its value."""
 CHROMIUM_ARGUMENTS = [
@@ -52,8 +54,8 @@ async def firefox(base: str, profile: str) -> AsyncIterator[Evaluate]:
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        async with aiohttp.ClientSession() as session:
-            bidi = _Bidi(await _connect(session, port))
+        async with aiohttp.ClientSession() as session, await _connect(session, port) as ws:
+            bidi = _Bidi(ws)
             context = await bidi.start()
             await bidi.call("browsingContext.navigate", {"context": context, "url": base, "wait": "complete"})
             yield lambda script: bidi.evaluate(context, script)
@@ -62,7 +64,7 @@ async def firefox(base: str, profile: str) -> AsyncIterator[Evaluate]:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 await process.wait()
         except TimeoutError:
             process.kill()

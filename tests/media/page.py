@@ -13,6 +13,7 @@ from readiness.media import aiortc_private as private
 from readiness.media.uplink import MAGIC, STAMP
 from tests.link.model import Channel, Link
 from tests.media.support import Client
+from tests.patience import PATIENCE_S
 
 __all__ = ["MediaClient", "Page"]
 
@@ -49,7 +50,7 @@ class MediaClient(Client):
             return text
         return "\r\n".join(line for line in text.split("\r\n") if "transport" not in line or "m=" in line)
 
-    async def opened(self, timeout_s: float = 10.0) -> None:
+    async def opened(self, timeout_s: float = PATIENCE_S) -> None:
         await super().opened(timeout_s)
         self._reporting = asyncio.create_task(self._report())
 
@@ -127,7 +128,7 @@ class Page:
         elif state == "stop":
             self._spawn(self._stopped(phase, int(values["run"])))
 
-    async def ended(self, phase: str, *, within_s: float = 30.0) -> Mapping[str, Any]:
+    async def ended(self, phase: str, *, within_s: float = PATIENCE_S) -> Mapping[str, Any]:
         """Wait for the end of a phase and return its values."""
         async with asyncio.timeout(within_s):
             await self._ended[phase].wait()

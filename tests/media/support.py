@@ -13,6 +13,7 @@ from typing import Any
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 from readiness.media.pool import MediaSettings, MediaWorker, WorkerPool
+from tests.patience import PATIENCE_S
 
 OFFERS = Path(__file__).parents[1] / "data" / "offers"
 
@@ -38,16 +39,21 @@ class Inbox:
         self.seen.append({"op": "ended"})
         self._news.set()
 
-    async def get(self, op: str, *, timeout_s: float = 15.0, where: Callable[[dict], bool] = bool) -> dict[str, Any]:
-        """Return the next message `op`, taken out, waiting if need be."""
-        async with asyncio.timeout(timeout_s):
-            while True:
-                self._news.clear()
-                for message in self.seen:
-                    if message["op"] == op and where(message):
-                        self.seen.remove(message)
-                        return message
-                await self._news.wait()
+    async def get(
+        self, op: str, *, timeout_s: float = PATIENCE_S, where: Callable[[dict], bool] = bool
+    ) -> dict[str, Any]:
+        """Return the next message `op`, taken out, waiting if need be. Raises TimeoutError with what came instead."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while True:
+                    self._news.clear()
+                    for message in self.seen:
+                        if message["op"] == op and where(message):
+                            self.seen.remove(message)
+                            return message
+                    await self._news.wait()
+        except TimeoutError:
+            raise TimeoutError(f"no {op!r} within {timeout_s} s, but {self.seen}") from None
 
 
 class Client:
@@ -72,7 +78,7 @@ class Client:
     async def accept(self, answer: str) -> None:
         await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
 
-    async def opened(self, timeout_s: float = 10.0) -> None:
+    async def opened(self, timeout_s: float = PATIENCE_S) -> None:
         async with asyncio.timeout(timeout_s):
             while self.channel.readyState != "open":
                 await asyncio.sleep(0.005)
@@ -117,7 +123,7 @@ async def connected(worker: MediaWorker, inbox: Inbox) -> AsyncIterator[Client]:
         await client.close()
 
 
-async def until(condition: Callable[[], Any], timeout_s: float = 10.0) -> None:
+async def until(condition: Callable[[], Any], timeout_s: float = PATIENCE_S) -> None:
     """Wait until `condition` holds."""
     async with asyncio.timeout(timeout_s):
         while not condition():

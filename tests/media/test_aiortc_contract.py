@@ -15,7 +15,7 @@ from importlib.metadata import version
 
 import pytest
 from aioice import ice, stun
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription, codecs
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription, codecs, rtcsctptransport
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcrtpreceiver import RTCRtpReceiver
 from aiortc.rtcrtpsender import RTCRtpSender
@@ -84,13 +84,14 @@ async def test_name_mangled_transports_are_where_we_look(pc):
     assert isinstance(ice_transport._connection, ice.Connection)
 
 
-async def test_gathering_asks_the_connection_for_its_components_candidates(pc):
+async def test_gathering_asks_the_connection_for_its_components_candidates(pc, monkeypatch):
     """The connection calls `get_component_candidates` by keywords; ours replaces it for one connection."""
     parameters = inspect.signature(ice.Connection.get_component_candidates).parameters
     assert list(parameters)[:3] == ["self", "component", "addresses"]
     assert "self.get_component_candidates(component=component, addresses=addresses)" in inspect.getsource(
         ice.Connection.gather_candidates
     )
+    monkeypatch.setattr(ice, "get_host_addresses", None)  # the machine is not asked: a confined process may not
     low = 60_100 + secrets.randbelow(2000)
     failures = private.bind_transports(pc, ["127.0.0.1"], (low, low + 1), new_meter())
     await pc.setLocalDescription(await pc.createAnswer())
@@ -125,13 +126,29 @@ class Receiver:
         self._check_list: list = []
         self._queue: asyncio.Queue = asyncio.Queue()
         self.requests = 0
+        self.local_password = "p" * 22
         self.passed: list[bytes] = []
+
+    def _valid_username(self, name: str) -> bool:
+        return name == "ours:theirs"
 
     def request_received(self, message, addr, protocol) -> None:
         self.requests += 1
 
     def data_received(self, data, component) -> None:
         self.passed.append(data)
+
+
+def check(password: str = "p" * 22, **changed) -> bytes:
+    """A browser's connectivity check; an attribute that is None is left out."""
+    request = stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST)
+    attributes = {"USERNAME": "ours:theirs", "PRIORITY": 1, "ICE_CONTROLLING": 1} | changed
+    request.attributes.update(
+        {name.replace("_", "-"): value for name, value in attributes.items() if value is not None}
+    )
+    if password:
+        request.add_message_integrity(password.encode())
+    return bytes(request)
 
 
 class Pair:
@@ -163,15 +180,16 @@ async def test_stun_requests_reach_the_connection_and_nonsense_does_not():
     meter = new_meter()
     protocol = private.GuardedProtocol(receiver, meter)
     source = ("192.0.2.1", 1000)
-    request = stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST)
-    protocol.datagram_received(bytes(request), source)
+    request = check()
+    protocol.datagram_received(request, source)
     assert receiver.requests == 1
-    for data in (b"", b"\x00", bytes(request)[:-1], b"GET / HTTP/1.1", bytes([0, 1, 255, 255]), b"\x40" * 30):
+    unsigned = check(""), check("wrong"), check(USERNAME="ours:others"), check(USERNAME=None), check(PRIORITY=None)
+    for data in (b"", b"\x00", request[:-1], b"GET / HTTP/1.1", bytes([0, 1, 255, 255]), b"\x40" * 30, *unsigned):
         protocol.datagram_received(data, source)
-    assert receiver.requests == 1
-    assert meter.strangers == 6
+    assert receiver.requests == 1, "nobody without our password is answered, not even with an error"
+    assert meter.strangers == 11
     receiver._check_list = [Pair((f"192.0.2.{n}", 1), ice.CandidatePair.State.FAILED) for n in range(100, 132)]
-    protocol.datagram_received(bytes(request), source)
+    protocol.datagram_received(request, source)
     assert receiver.requests == 1, "more than 32 addresses check"
 
 
@@ -315,3 +333,19 @@ async def test_a_half_made_connection_is_closed_by_force():
 async def test_every_peer_of_ours_names_its_servers():
     """No `RTCPeerConnection()` without an explicit, empty list."""
     assert "RTCConfiguration(iceServers=[])" in inspect.getsource(Loopback)
+
+
+def test_the_chunks_with_parameters_are_those_we_look_into():
+    """A parameter of no length makes aiortc read it for ever; ours finds every such chunk."""
+    kinds = {
+        kind: 20 if issubclass(found, rtcsctptransport.BaseInitChunk) else 4
+        for kind, found in rtcsctptransport.CHUNK_TYPES.items()
+        if hasattr(found(), "params")
+    }
+    assert kinds == private._PARAMETERS_AT
+    assert "pos += param_length + padl(param_length)" in inspect.getsource(rtcsctptransport.decode_params)
+    for kind, at in kinds.items():
+        for size, bad in ((0, True), (3, True), (4, False), (8, False), (60000, False)):
+            body = bytes(at - 4) + struct.pack("!HH", 1, 4) + struct.pack("!HH", 2, size) + b"\0\3\0\4" * 3
+            packet = bytes(12) + struct.pack("!BBH", 3, 0, 4) + struct.pack("!BBH", kind, 0, 4 + len(body)) + body
+            assert private._has_empty_parameter(packet) is bad, (kind, size)

@@ -24,8 +24,9 @@ from readiness.media.uplink import tracks_for
 from reports.profile import load_profile
 from tests.media.browsers import chromium, firefox
 from tests.media.support import Inbox, pool_of
+from tests.patience import PATIENCE_S
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.alone, pytest.mark.browser, pytest.mark.timeout(300)]
 
 WEB = Path(__file__).parents[2] / "web"
 PROFILE = load_profile("consultation")
@@ -235,7 +236,7 @@ async def coturn(secret: str, folder: str, peer: str) -> AsyncIterator[int]:
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL, cwd=folder,
     )  # fmt: skip
     try:
-        for _ in range(50):
+        for _ in range(int(10 * PATIENCE_S)):
             with contextlib.suppress(OSError):
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
                 writer.close()

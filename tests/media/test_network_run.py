@@ -21,6 +21,7 @@ from readiness.media.network import NetworkTest
 from tests.link.model import Direction, Link
 from tests.media.page import MediaClient, Page
 from tests.media.support import Inbox, pool_of
+from tests.patience import PATIENCE_S
 
 TIERS = (Tier("720p", 1.5), Tier("360p", 0.65), Tier("audio", 0.1))
 WIDE = Link()
@@ -78,7 +79,7 @@ async def measured(link: Link = WIDE, *, marks: bool = True, feedback: bool = Tr
     try:
         await client.accept(await peer.answer(await client.offer()))
         await client.opened()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not peer.is_connected:
                 await asyncio.sleep(0.01)
         yield Trial(test[0], page, peer, lag)
@@ -86,6 +87,9 @@ async def measured(link: Link = WIDE, *, marks: bool = True, feedback: bool = Tr
         await page.close()
         await client.close()
         await peer.close()
+
+
+pytestmark = pytest.mark.quiet
 
 
 @pytest.fixture(autouse=True)
@@ -202,7 +206,7 @@ async def test_a_peer_that_goes_in_mid_trial_is_no_thin_line(monkeypatch):
         loading = asyncio.create_task(test.load())
         await asyncio.sleep(0.5)
         await test.peer.close()
-        async with asyncio.timeout(12):
+        async with asyncio.timeout(PATIENCE_S):
             await loading
         for phase, way in (("uplink", "up"), ("downlink", "down")):
             found = test.found(phase, rows=[])[f"network.throughput_{way}"]

@@ -20,6 +20,7 @@ from readiness.media.limits import WorkerLimits
 from readiness.media.pool import MediaSettings, PoolFull, WorkerPool
 from tests.media.support import Inbox, connected, pool_of, process_exists, until
 from tests.media.test_worker import jpeg
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,11 +34,10 @@ def parent_of(pid: int) -> int | None:
 
 async def test_start_returns_at_once_and_workers_follow():
     """The server is not kept waiting by the preload; `ready` says when workers can be had."""
-    started = time.perf_counter()
     pool = WorkerPool(MediaSettings(), capacity=2)
     await pool.start()
-    assert time.perf_counter() - started < 0.2
-    await until(lambda: pool.ready, 10)
+    assert not pool.ready, "it waited for a worker"
+    await until(lambda: pool.ready)
     await pool.close()
     assert not pool.ready
 
@@ -53,14 +53,13 @@ async def test_above_capacity_is_full_and_a_closed_test_makes_room():
         await pool.acquire()
 
 
-async def test_taking_a_warm_worker_takes_no_time():
+async def test_whoever_is_let_in_gets_a_warm_worker():
     """A person who is let in does not wait for a process."""
     async with pool_of(4, warm=2) as pool:
-        await until(lambda: pool.ready)
-        await asyncio.sleep(0.3)
-        started = time.perf_counter()
+        await until(lambda: len(pool._warm) == 2)
+        waiting = set(pool._warm)
         worker = await pool.acquire()
-        assert time.perf_counter() - started < 0.1
+        assert worker in waiting
         await worker.close()
 
 
@@ -69,23 +68,18 @@ async def test_taking_a_warm_worker_takes_no_time():
     [(signal.SIGKILL, "worker_died"), (signal.SIGSTOP, "worker_frozen"), (signal.SIGSEGV, "worker_died")],
 )
 async def test_a_worker_that_dies_or_freezes_ends_its_own_test_only(harm, cause):
-    """Within 20 s its messages end with the cause; the other test goes on; a new worker serves in 5 s."""
+    """Its messages end with the cause; the other test goes on; a new worker serves."""
     async with pool_of(3, warm=1) as pool:
         victim, other = await pool.acquire(), await pool.acquire()
         inbox, others = Inbox(victim), Inbox(other)
         async with connected(other, others) as client:
-            harmed = time.perf_counter()
             os.kill(victim.pid, harm)
-            await inbox.get("ended", timeout_s=20)
+            await inbox.get("ended")
             assert victim.end_cause == cause
-            assert time.perf_counter() - harmed < 20
             assert not process_exists(victim.pid)
-            began = time.perf_counter()
             fresh = await pool.acquire()
-            assert time.perf_counter() - began < 5
             await client.ping(20)
-            await asyncio.sleep(0.2)
-            assert len(client.pongs) == 20
+            await until(lambda: len(client.pongs) == 20)
         await victim.send({"op": "still", "t_ms": 1}, b"x")  # to a dead worker: dropped, no error
         await asyncio.gather(victim.close(), other.close(), fresh.close())
         assert other.end_cause is None
@@ -97,9 +91,9 @@ async def test_the_pool_survives_its_fork_server():
         worker = await pool.acquire()
         inbox = Inbox(worker)
         os.kill(parent_of(worker.pid), signal.SIGKILL)
-        await inbox.get("ended", timeout_s=20)
+        await inbox.get("ended")
         assert worker.end_cause == "worker_died"
-        await until(lambda: pool.ready and any(not warm.ended for warm in pool._warm), 20)
+        await until(lambda: pool.ready and any(not warm.ended for warm in pool._warm))
         while parent_of((fresh := await pool.acquire()).pid) != forkserver._forkserver._forkserver_pid:
             await fresh.close()  # it was just being forked and lost its parent: it ends, or would serve as well
         async with connected(fresh, Inbox(fresh)) as client:
@@ -121,19 +115,38 @@ async def test_a_worker_out_of_processor_time_ends_with_its_cause():
                 await asyncio.sleep(0.02)
 
         flooding = asyncio.create_task(flood())
-        await inbox.get("ended", timeout_s=20)
+        await inbox.get("ended")
         await flooding
         assert worker.end_cause == "worker_limit"
+
+
+ADDRESS_SPACE = """
+import resource, sys
+pid, *limits = map(int, sys.argv[1:])
+print(*resource.prlimit(pid, resource.RLIMIT_AS, *([tuple(limits)] if limits else [])))
+"""
+
+
+def address_space_limit(pid: int, *limits: int) -> int:
+    """The soft limit of a worker's address space in bytes, soft and hard set to `limits` where they are given.
+
+    As the worker's own user: a container's root may have no right to look at another's.
+    """
+    process = psutil.Process(pid)
+    done = subprocess.run(
+        [sys.executable, "-c", ADDRESS_SPACE, str(pid), *map(str, limits)],
+        user=process.uids().real, group=process.gids().real, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return int(done.stdout.split()[0])
 
 
 async def test_a_worker_out_of_memory_has_no_numbers_and_hurts_nobody():
     """The pool limits its address space; with one MiB left of it, it ends, or says that it failed; it never grows."""
     async with pool_of() as pool:
         worker, other = await pool.acquire(), await pool.acquire()
-        process = psutil.Process(worker.pid)
-        limit, used = process.rlimit(psutil.RLIMIT_AS)[0], process.memory_info().vms
+        limit, used = address_space_limit(worker.pid), psutil.Process(worker.pid).memory_info().vms
         assert used < limit <= used + (WorkerLimits().memory_mb << 20)
-        process.rlimit(psutil.RLIMIT_AS, (used + (1 << 20),) * 2)
+        address_space_limit(worker.pid, used + (1 << 20), used + (1 << 20))
         inbox = Inbox(worker)
         for _ in range(20):
             await worker.send({"op": "still", "t_ms": 1}, jpeg(1280, 720))
@@ -143,7 +156,7 @@ async def test_a_worker_out_of_memory_has_no_numbers_and_hurts_nobody():
             codes = {message.get("code") for message in inbox.seen}
             return worker.ended or bool(codes & {"still.failed", "still.rejected"})
 
-        await until(outcome, 20)
+        await until(outcome)
         assert not [message for message in inbox.seen if message["op"] == "still"]
         assert worker.end_cause in {None, "worker_limit"}
         assert not other.ended
@@ -155,7 +168,7 @@ async def test_the_wall_clock_ends_a_forgotten_worker():
         await asyncio.sleep(1.5)
         worker = await pool.acquire()
         inbox = Inbox(worker)
-        await inbox.get("ended", timeout_s=20)
+        await inbox.get("ended")
         assert worker.end_cause == "worker_limit"
 
 
@@ -192,8 +205,7 @@ async def test_close_reaps_every_process_and_descriptor():
         pids += [(await pool.acquire()).pid for _ in range(3)]
         pids += [worker.pid for worker in pool._warm]
     assert not [pid for pid in pids if process_exists(pid)]
-    await asyncio.sleep(0.1)
-    assert descriptors() <= before + 1
+    await until(lambda: descriptors() <= before + 1)
 
 
 async def test_close_gives_running_tests_their_grace():
@@ -201,15 +213,14 @@ async def test_close_gives_running_tests_their_grace():
     pool = WorkerPool(MediaSettings(), capacity=2, warm=1)
     await pool.start()
     worker = await pool.acquire()
-    closing = asyncio.create_task(pool.close(grace_s=10))
+    closing = asyncio.create_task(pool.close(grace_s=10 * PATIENCE_S))
     await asyncio.sleep(0.2)
     with pytest.raises(PoolFull):
         await pool.acquire()
     assert not worker.ended
-    started = time.perf_counter()
-    await worker.close()
-    await closing
-    assert time.perf_counter() - started < 5
+    async with asyncio.timeout(PATIENCE_S):
+        await worker.close()
+        await closing
 
 
 WEB = textwrap.dedent("""
@@ -238,6 +249,12 @@ def said(web: subprocess.Popen[str]) -> tuple[list[int], str]:
     return [int(word) for word in words[:2]], words[2]
 
 
+def wait_for_the_end_of(*pids: int) -> None:
+    until_s = time.monotonic() + PATIENCE_S
+    while any(process_exists(pid) for pid in pids) and time.monotonic() < until_s:
+        time.sleep(0.05)
+
+
 @pytest.mark.parametrize("frozen", [False, True])
 def test_no_orphan_when_the_web_process_is_killed(frozen):
     """After kill -9 of the web process workers, fork server and tracker end by themselves, a frozen worker too."""
@@ -247,10 +264,8 @@ def test_no_orphan_when_the_web_process_is_killed(frozen):
         if frozen:
             os.kill(pids[0], signal.SIGSTOP)
         web.kill()
-        web.wait(10)
-        deadline = time.monotonic() + 10
-        while any(process_exists(pid) for pid in (*pids, forkserver)) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        web.wait(PATIENCE_S)
+        wait_for_the_end_of(*pids, forkserver)
         alive = [pid for pid in (*pids, forkserver) if process_exists(pid)]
         for pid in alive:
             with contextlib.suppress(ProcessLookupError):
@@ -262,7 +277,7 @@ def test_the_web_process_never_imports_what_workers_need():
     """Neither aiortc nor OpenCV nor onnxruntime: a hostile peer meets a worker, never the web process."""
     with run_web("await pool.close()") as web:
         _, heavy = said(web)
-        assert web.wait(15) == 0
+        assert web.wait(PATIENCE_S) == 0
         assert heavy == "heavy:"
 
 
@@ -270,8 +285,6 @@ def test_an_exit_without_close_does_not_hang():
     """A crash of the web process's main ends the workers and itself."""
     with run_web("raise SystemExit(3)") as web:
         pids, _ = said(web)
-        assert web.wait(15) == 3
-        deadline = time.monotonic() + 5
-        while any(process_exists(pid) for pid in pids) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        assert web.wait(PATIENCE_S) == 3
+        wait_for_the_end_of(*pids)
         assert not any(process_exists(pid) for pid in pids)

@@ -49,10 +49,11 @@ async def mailbox() -> AsyncIterator[Mailbox]:
 
 @dataclass
 class Gateway:
-    """Every request that came, as (method, path with query, headers, body); answers with `status`."""
+    """Every request that came, as (method, path with query, headers, body); answers with `status` and `says`."""
 
     requests: list[tuple[str, str, dict[str, str], str]] = field(default_factory=list)
     status: int = 200
+    says: str = ""
     url: str = ""
 
     def sent(self) -> list[dict[str, str]]:
@@ -66,7 +67,7 @@ async def gateway() -> AsyncIterator[Gateway]:
 
     async def take(request: web.Request) -> web.Response:
         kept.requests.append((request.method, request.raw_path, dict(request.headers), await request.text()))
-        return web.Response(status=kept.status)
+        return web.Response(status=kept.status, text=kept.says)
 
     app = web.Application()
     app.router.add_route("*", "/{rest:.*}", take)
@@ -75,5 +76,7 @@ async def gateway() -> AsyncIterator[Gateway]:
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     kept.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield kept
-    await runner.cleanup()
+    try:
+        yield kept
+    finally:
+        await runner.cleanup()

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from readiness.access.contacts import ContactBox
 from readiness.access.links import leader_link, participant_link
+from readiness.meetings import importing
 from readiness.meetings.addresses import Reach, person_hash, seal_reach
+from readiness.meetings.importing import Imported
+from readiness.meetings.plan import Planner
+from readiness.meetings.reading import read_file
+from readiness.meetings.wanted import Bad, Wanted
 from readiness.settings import load_settings
 from reports.store import Store
 from reports.store.records import Host, Meeting, Outgoing, Participant, StoredReport, new_code, new_id
@@ -35,6 +44,26 @@ class Services:
 
     def now(self) -> datetime:
         return self.clock
+
+
+@contextlib.asynccontextmanager
+async def planning(migrated_file: Path, folder: Path, now: datetime) -> AsyncIterator[Planner]:
+    """What plans for Sunnaas at `now`, in a database of its own in `folder`."""
+    shutil.copy(migrated_file, folder / "r.db")
+    store = await Store.open(f"sqlite:///{folder / 'r.db'}")
+    try:
+        yield Planner(store, ContactBox("key"), await store.ensure_organisation(SUNNAAS), "https://ready.example", now)
+    finally:
+        await store.close()
+
+
+async def import_file(planner: Planner, raw: bytes, **options: bool) -> Imported:
+    """Import a file of the tests' own making, which may be read in this process."""
+
+    async def read_here(raw: bytes) -> tuple[list[Wanted], list[Bad]]:
+        return read_file(raw)
+
+    return await importing.import_file(planner, raw, read=read_here, **options)
 
 
 def make_services(store: Store, **variables: str) -> Services:

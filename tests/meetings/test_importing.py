@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,36 +11,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from readiness.access.contacts import ContactBox
 from readiness.errors import InputError
 from readiness.meetings.addresses import open_reach
-from readiness.meetings.importing import COLUMNS, FORMULA, MOST_MEETINGS, Bad, guarded, import_file, read_file
-from readiness.meetings.plan import Planner
-from reports.store import Store
-from reports.store.migrations import migrate
+from readiness.meetings.plan import Change, Planner
+from readiness.meetings.reading import MOST_MEETINGS, read_file
+from readiness.meetings.tables import COLUMNS, guarded
+from readiness.meetings.wanted import Bad
 from tests.cast import SUNNAAS
 from tests.meetings.files import CALENDAR, CSV
+from tests.meetings.scene import import_file, planning
 
 NOW = datetime(2027, 1, 4, 8, 0, tzinfo=UTC)
 SPAN = (NOW, datetime(2028, 1, 1, tzinfo=UTC))
 
 
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("migrated") / "readiness.db"
-    migrate(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
-async def planner(migrated, tmp_path) -> AsyncIterator[Planner]:
+async def planner(migrated_file: Path, tmp_path: Path) -> AsyncIterator[Planner]:
     """What plans for Sunnaas in January 2027."""
-    path = tmp_path / "readiness.db"
-    shutil.copy(migrated, path)
-    store = await Store.open(f"sqlite:///{path}")
-    organisation = await store.ensure_organisation(SUNNAAS)
-    yield Planner(store, ContactBox("key"), organisation, "https://ready.example", NOW)
-    await store.close()
+    async with planning(migrated_file, tmp_path, NOW) as made:
+        yield made
 
 
 async def titles(planner: Planner) -> list[tuple[str, str, tuple[str, ...], tuple[str, ...]]]:
@@ -102,7 +90,7 @@ BAD_ROWS = [
     ("anna@post.example", "anna@post", Bad(2, "person.mail", "mail")),
     ("lars@hospital.example;patient", "lars@;patient", Bad(2, "person.mail", "leader_mail")),
     (";en;", ";pl;", Bad(3, "person.language", "language")),
-    ("2027-03-29 10:00", "tomorrow", Bad(2, "meeting.no_such_time", "starts")),
+    ("2027-03-29 10:00", "tomorrow", Bad(2, "meeting.time_form", "starts")),
     ("2027-03-29 10:00", "2027-03-28 02:30", Bad(2, "meeting.no_such_time", "starts")),
     ("2027-03-29 10:00", "2020-03-29 10:00", Bad(2, "meeting.past", "starts")),
     (";30;Kontroll", ";many;Kontroll", Bad(2, "import.number", "minutes")),
@@ -145,12 +133,11 @@ async def test_a_bad_row_changes_nothing_that_was_imported_before(planner):
         (b"", "import.empty"),
         (b"\n\n", "import.empty"),
         (b"starts;role\n", "import.empty"),
-        ("starts;role\n2027-03-29 10:00;Åse".encode("latin-1"), "import.unreadable"),
-        (b"starts;role\n\0", "import.unreadable"),
+        ("starts;role\n2027-03-29 10:00;Åse".encode("mac_roman"), "import.encoding"),
+        (b"starts;role\n\0", "import.damaged"),
         (b'starts;role\n"2027', "import.unreadable"),
         (b"BEGIN:VCALENDAR\nVERSION:2.0\nEND:VCALENDAR\n", "import.empty"),
-        (b"BEGIN:VCALENDAR\nBEGIN:VEVENT\n", "import.empty"),
-        (b"PK\x03\x04\xff\xfe", "import.unreadable"),
+        (b"PK\x03\x04\xff\xfe", "import.workbook"),
         (
             b"starts;role\n" + b"".join(b"2027-03-29 10:00;patient\n" for _ in range(MOST_MEETINGS + 1)),
             "import.too_large",
@@ -158,7 +145,7 @@ async def test_a_bad_row_changes_nothing_that_was_imported_before(planner):
     ],
 )
 def test_what_is_no_such_file_is_refused_as_a_whole(raw, code):
-    """Empty, not UTF-8, broken, an Excel file, too many."""
+    """Empty, of a Mac of old, broken, an Excel file, too many."""
     with pytest.raises(InputError) as caught:
         read_file(raw)
     assert caught.value.code == code
@@ -167,8 +154,11 @@ def test_what_is_no_such_file_is_refused_as_a_whole(raw, code):
 def test_a_heading_that_is_not_known_is_named():
     """Misspelt, missing or doubled columns: nothing else of the file is looked at."""
     wanted, bad = read_file(b"starts;role;maill;starts\n2027-03-29 10:00;patient;x;y")
-    assert (wanted, bad) == ([], [Bad(1, "import.column", "maill"), Bad(1, "import.column", "starts")])
-    assert read_file(b"start;role\nx;y")[1] == [Bad(1, "import.column", "start"), Bad(1, "import.column", "starts")]
+    assert (wanted, bad) == ([], [Bad(1, "import.column", "maill"), Bad(1, "import.column_twice", "starts")])
+    assert read_file(b"start;role\nx;y")[1] == [
+        Bad(1, "import.column", "start"),
+        Bad(1, "import.column_missing", "starts"),
+    ]
 
 
 async def test_a_calendar(planner):
@@ -199,11 +189,11 @@ async def test_a_calendar(planner):
 @pytest.mark.parametrize(
     ("old", "new", "bad"),
     [
-        ("DURATION", "RRULE:FREQ=DAILY\nDURATION", Bad(2, "import.repeats")),
-        ("DTSTART:20270401T080000Z", "DTSTART;VALUE=DATE:20270401", Bad(2, "import.all_day")),
-        ("UID:two@hospital.example\n", "", Bad(2, "import.no_id")),
-        ("ATTENDEE:mailto:per@post.example\n", "", Bad(2, "meeting.nobody")),
-        ("mailto:per@post.example", "mailto:per", Bad(2, "person.mail", "mail")),
+        ("DURATION", "RRULE:FREQ=DAILY\nDURATION", Bad(2, "import.repeats", "RRULE")),
+        ("DTSTART:20270401T080000Z", "DTSTART;VALUE=DATE:20270401", Bad(2, "import.all_day", "DTSTART", "20270401")),
+        ("UID:two@hospital.example\n", "", Bad(2, "import.no_id", "UID")),
+        ("ATTENDEE:mailto:per@post.example\n", "", Bad(2, "meeting.nobody", "ATTENDEE")),
+        ("mailto:per@post.example", "mailto:per", Bad(2, "person.mail", "ATTENDEE", "per")),
     ],
 )
 async def test_a_bad_event_is_named(planner, old, new, bad):
@@ -212,16 +202,6 @@ async def test_a_bad_event_is_named(planner, old, new, bad):
     done = await import_file(planner, CALENDAR.replace(old, new).encode())
     assert (done.made, done.bad) == ([], [bad])
     assert await titles(planner) == []
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.text(alphabet=st.sampled_from("=+-@\t\r'\"ab;1, \n"), max_size=12))
-def test_no_cell_that_is_saved_is_a_formula(typed):
-    """CSV injection: what begins a formula is marked, and the mark is taken off by an import."""
-    marked = guarded(typed)
-    assert not marked.startswith(FORMULA)
-    if typed.startswith(FORMULA):
-        assert marked == "'" + typed
 
 
 def test_a_marked_number_is_read_back():
@@ -260,3 +240,74 @@ async def test_two_organisations_may_import_the_same_file(planner):
     await import_file(planner, CSV.encode())
     ahus = await planner.store.ensure_organisation(replace(SUNNAAS, id="ahus", slug="ahus"))
     assert len((await import_file(replace(planner, organisation=ahus), CSV.encode())).made) == 3
+
+
+def saved(name: str) -> bytes:
+    """A table of ``tests/data/csv``."""
+    return (Path(__file__).resolve().parent.parent / "data" / "csv" / f"{name}.csv").read_bytes()
+
+
+async def invitations(planner: Planner, made: list[str]) -> int:
+    return len([sent for one in made for sent in await planner.store.outgoing_of(one)])
+
+
+@pytest.mark.parametrize("invite", [False, True])
+async def test_a_row_without_an_identifier_that_was_moved_is_told(planner, invite):
+    """Coffey-Labs/ihasmail#222: it can't be followed, so it is made and noted; nobody is invited to both."""
+    first = await import_file(planner, saved("no_id_moved_1"), invite=invite)
+    second = await import_file(planner, saved("no_id_moved_2"), invite=invite)
+    assert (len(first.made), first.notes, len(second.made)) == (1, [], 1)
+    assert second.notes == [Bad(2, "import.moved_not_invited" if invite else "import.moved")]
+    assert (await invitations(planner, first.made), await invitations(planner, second.made)) == (int(invite), 0)
+    again = await import_file(planner, saved("no_id_moved_2"), invite=invite)
+    assert (again.made, again.changed, again.notes) == ([], [], [])
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        "starts;role;label;phone\n2027-03-02 10:00;patient;P. P.;90000000\n2027-03-09 10:00;patient;P. P.;90000000\n",
+        "starts;role;label;phone\n2027-03-09 10:00;patient;P. P.;90000001\n",
+        "meeting;starts;role;label;phone\nA7;2027-03-09 10:00;patient;P. P.;90000000\n",
+        "starts;role\n2027-03-09 10:00;patient\n",
+    ],
+)
+async def test_what_is_no_move_is_not_called_one(planner, second):
+    """The old row stands in the file too, it is somebody else, it has an identifier, or nobody is named."""
+    await import_file(planner, saved("no_id_moved_1"))
+    await import_file(planner, b"starts;role\n2027-03-03 10:00;patient\n")
+    assert (await import_file(planner, second.encode())).notes == []
+
+
+async def test_two_with_one_number_stay_who_they_are(planner):
+    """A child and its mother, in another order: the same two, each with the link that was theirs."""
+    done = await import_file(planner, saved("same_phone_two"))
+    before = {one.label: (one.id, one.role) for one in await planner.store.participants(done.made[0])}
+    again = await import_file(planner, saved("same_phone_two_swapped"))
+    after = {one.label: (one.id, one.role) for one in await planner.store.participants(done.made[0])}
+    assert (again.made, again.changed, again.bad, after) == ([], [], [], before)
+    assert set(before) == {"Barn", "Mor"}
+
+
+async def test_a_file_changes_only_what_it_names(planner):
+    """baserow/baserow#3746, Budibase/budibase#12001: title, solution, link and phone set on the page stay."""
+    rows = "meeting;starts;role;label\nA1;2027-03-02 10:00;patient;P. P.\n"
+    (made,) = (await import_file(planner, rows.encode())).made
+    await planner.change(made, Change(title="Kontroll", solution="teams", support_phone="66 96 90 00", minutes=20))
+    (person,) = await planner.store.participants(made)
+    await planner.change_person(made, person.id, {"phone": "900 00 000", "role": "relative"})
+    empty = "meeting;starts;minutes;title;role;label;phone\nA1;2027-03-02 12:00;;;relative;P. P.;\n"
+    done = await import_file(planner, empty.encode())
+    found = await planner.meeting(made)
+    (person,) = await planner.store.participants(made)
+    assert (done.changed, done.bad) == ([made], [])
+    assert (found.title, found.solution, found.support_phone) == ("Kontroll", "teams", "66 96 90 00")
+    assert found.starts_at.hour == 11
+    assert (found.ends_at - found.starts_at).total_seconds() == 20 * 60
+    assert (open_reach(planner.contacts, person.reach).phone, person.role) == ("+4790000000", "relative")
+
+
+async def test_the_solution_is_told_by_the_link(planner):
+    """derekantrican/GAS-ICS-Sync#447."""
+    (made,) = (await import_file(planner, saved("solution_from_link"))).made
+    assert (await planner.meeting(made)).solution == "whereby"

@@ -84,6 +84,21 @@ def test_every_message_is_whole_and_neutral(language: str, role: str | None, kin
     assert (mail.calendar is not None) == (kind in {"invitation", "leader_link", "moved", "cancelled"})
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("role", [None, "leader"])
+def test_a_change_that_is_no_move_says_that_the_time_is_the_same(language: str, role: str | None):
+    """Another link, length or program: the time once, no "before", the link of the person."""
+    here = context(language, role, moved_from=STARTS)
+    mail, sms = render_message(wish("moved", "mail"), here), render_message(wish("moved", "sms"), here)
+    assert mail.subject != render_message(wish("moved", "mail"), context(language, role)).subject
+    before = catalogue(language)["mail.moved.before"].partition("{")[0]
+    assert before not in mail.text
+    assert mail.text.count(LINK) == sms.text.count(LINK) == 1
+    assert not re.search(r"\{\w+\}|\b(mail|sms)\.[a-z_]+", mail.text + mail.subject + sms.text)
+    assert set(sms.text) <= GSM
+    assert len(sms.text) <= 306
+
+
 @pytest.mark.parametrize(
     ("starts", "said"),
     [

@@ -15,23 +15,22 @@ import icalendar
 import pytest
 
 from readiness.access.links import hash_token
+from readiness.meetings.delivery import OURS
+from readiness.meetings.gsm import carried, parts
+from readiness.meetings.marks import state_mark
+from readiness.meetings.messages import MessageContext, render_message
 from readiness.meetings.outbox import OutboxRunner, retry_delay
+from readiness.meetings.plan import Change, Planner
+from readiness.texts import catalogue
 from reports.store import Store
-from reports.store.migrations import migrate
+from tests.cast import SUNNAAS
 from tests.meetings.receivers import Gateway, Mailbox, gateway, mailbox
 from tests.meetings.scene import BASE, NOW, STARTS, Scene, make_scene, make_services
 
 
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("migrated") / "readiness.db"
-    migrate(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
-async def store(migrated: Path, tmp_path: Path) -> AsyncIterator[Store]:
-    shutil.copy(migrated, tmp_path / "r.db")
+async def store(migrated_file: Path, tmp_path: Path) -> AsyncIterator[Store]:
+    shutil.copy(migrated_file, tmp_path / "r.db")
     opened = await Store.open(f"sqlite:///{tmp_path / 'r.db'}")
     yield opened
     await opened.close()
@@ -115,6 +114,26 @@ async def test_a_reminder_carries_the_same_link_and_a_withdrawn_one_is_not_made_
     assert scene.links[scene.anna.id] not in post.mails[1].get_body(("plain",)).get_content()
 
 
+async def test_a_new_link_alone_is_told_and_one_that_is_back_is_not(scene: Scene, post: Mailbox):
+    """The time is the same: said so, with a higher SEQUENCE; taken back before it was sent, nobody hears of it."""
+    services = scene.services
+    planner = Planner(services.store, services.contacts, SUNNAAS, "https://ready.example", NOW)
+    await sent(scene, scene.outgoing("invitation", "mail", scene.anna))
+    for link in ("https://teams.microsoft.com/meet/222333444", "", "https://teams.microsoft.com/meet/555666777"):
+        await planner.change(scene.meeting.id, Change(join_link=link))
+        if not link:
+            await sent(scene)
+    await sent(scene)
+    told = [one for one in await services.store.outgoing_of(scene.meeting.id) if one.kind == "moved"]
+    assert sorted((one.state, one.error or "") for one in told) == [("dropped", ""), ("dropped", "over"), ("sent", "")]
+    _, changed = post.to("anna@post.example")
+    words = catalogue("nb")["mail.changed.subject"]
+    assert changed["Subject"].startswith(words.partition("{")[0])
+    event = icalendar.Calendar.from_ical(next(changed.iter_attachments()).get_content()).walk("VEVENT")[0]
+    assert int(event["SEQUENCE"]) > 0
+    assert (await services.store.meeting(scene.meeting.id)).solution == "teams"
+
+
 async def test_what_was_moved_or_cancelled_counts_up_in_the_calendar(scene: Scene, post: Mailbox):
     """Moved: old time and new, a higher SEQUENCE. Cancelled: CANCEL, no link. Neither when it was taken back."""
     store = scene.services.store
@@ -124,7 +143,8 @@ async def test_what_was_moved_or_cancelled_counts_up_in_the_calendar(scene: Scen
     told = {"moved_from": STARTS.isoformat()}
     await sent(scene, scene.outgoing("moved", "mail", scene.anna, data=told))
     await sent(scene, scene.outgoing("moved", "mail", scene.tolk, data=told))
-    await sent(scene, scene.outgoing("moved", "mail", scene.anna, data={"moved_from": later.isoformat()}))
+    back = {"was": state_mark(scene.services.contacts, await scene.services.store.meeting(scene.meeting.id))}
+    await sent(scene, scene.outgoing("moved", "mail", scene.anna, data={"moved_from": later.isoformat(), **back}))
     await store.cancel_meeting("sunnaas", scene.meeting.id, NOW)
     await sent(scene, scene.outgoing("cancelled", "mail", scene.anna), scene.outgoing("invitation", "mail", scene.anna))
     assert await scene.states() == [
@@ -224,7 +244,10 @@ async def test_a_pin_is_made_again_from_its_message_and_dies_with_it(scene: Scen
         (204, "sent", None),
         (302, "waiting", "unreachable"),
         (400, "failed", "refused"),
-        (401, "waiting", "unreachable"),
+        (400, "waiting", "request"),
+        (401, "waiting", "login"),
+        (402, "waiting", "declined"),
+        (404, "waiting", "unreachable"),
         (429, "waiting", "later"),
         (503, "waiting", "unreachable"),
     ],
@@ -232,12 +255,12 @@ async def test_a_pin_is_made_again_from_its_message_and_dies_with_it(scene: Scen
 async def test_a_gateway_is_asked_as_it_wants_and_its_answer_is_believed(
     store: Store, sms: Gateway, status: int, state: str, code: str | None
 ):
-    """A query instead of a body, with a key; redirects are not followed; a wrong key is not the recipient's fault."""
+    """A query instead of a body, with a key; redirects are not followed; only a wrong number is not ours."""
     services = make_services(
         store, sms_url=sms.url + "/send?to={to}&msg={text}", sms_method="GET", sms_headers="X-Key: hunter2\nX-B: 2"
     )
     scene = await make_scene(services)
-    sms.status = status
+    sms.status, sms.says = status, "Invalid recipient" if state == "failed" else "no"
     await sent(scene, scene.outgoing("invitation", "sms", scene.tolk))
     assert await scene.states() == [("invitation", state, code)]
     ((method, path, headers, body),) = sms.requests
@@ -263,3 +286,72 @@ async def test_a_server_that_stops_finishes_one_message_and_gives_back_the_rest(
     await sent(scene)
     assert len(post.mails) == 3
     assert len({mail["Message-ID"] for mail in post.mails}) == 3
+
+
+async def test_what_is_ours_is_tried_again_and_named_as_ours(scene: Scene, post: Mailbox, monkeypatch):
+    """nodemailer/nodemailer#386: for the whole batch, logged once; when it is mended everything goes out."""
+    logged: list[tuple[str, dict]] = []
+    monkeypatch.setattr(
+        "readiness.meetings.outbox.log_event", lambda _log, _level, event, **said: logged.append((event, said))
+    )
+    for address in ("anna@post.example", "lars@hospital.example"):
+        post.answers[address] = "550 5.7.1 Unable to relay"
+    store, runner = scene.services.store, OutboxRunner(scene.services)
+    wishes = [scene.outgoing("invitation", "mail", scene.anna), scene.outgoing("leader_link", "mail", scene.lars)]
+    await store.queue(wishes)
+    await runner.send_due()
+    assert await scene.states() == [("invitation", "waiting", "relay"), ("leader_link", "waiting", "relay")]
+    assert await store.stuck(OURS) == await store.stuck(OURS, "sunnaas") == {"mail": "relay"}
+    assert (await store.stuck(OURS, "ahus"), await store.stuck({"login"})) == ({}, {})
+    assert logged == [("delivery.lost", {"channel": "mail", "code": "relay", "detail": "550 5.7.1"})]
+    post.answers.clear()
+    scene.services.clock = NOW + timedelta(hours=1)
+    await runner.send_due()
+    assert {state for _, state, _ in await scene.states()} == {"sent"}
+    assert (logged[1:], await store.stuck(OURS)) == ([("delivery.back", {"channel": "mail"})], {})
+
+
+async def test_after_a_day_the_reason_is_kept(scene: Scene, post: Mailbox):
+    """What was ours to mend is still named when it is given up; a full mailbox too."""
+    for answer, code in (("550 5.7.1 relaying denied", "relay"), ("552 5.2.2 full", "full"), ("451 later", "gave_up")):
+        post.answers["anna@post.example"] = answer
+        late = scene.outgoing("invitation", "mail", scene.anna, created_at=NOW - timedelta(hours=24))
+        await sent(scene, late)
+        found = await scene.services.store.outgoing_of(scene.meeting.id)
+        assert [(one.state, one.error) for one in found if one.id == late.id] == [("failed", code)]
+
+
+async def test_a_gateway_that_says_no_in_its_answer_is_asked_three_times(store: Store, sms: Gateway):
+    """It may have sent the SMS all the same: nobody gets it thirty times."""
+    scene = await make_scene(make_services(store, sms_url=sms.url, sms_success="^OK"))
+    sms.says = "ERROR"
+    await sent(scene, scene.outgoing("invitation", "sms", scene.tolk))
+    while ("invitation", "waiting", "declined") in await scene.states():
+        scene.services.clock += timedelta(hours=1)
+        await sent(scene)
+    assert (await scene.states(), len(sms.requests)) == ([("invitation", "failed", "declined")], 3)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Sámi klinihkka – Čáhppe’s «Đuođđu» psykisk helsevern og rus i Kárášjohka",
+        "Helse Sør-Øst: " + "avdeling " * 20,
+        "Å",
+    ],
+)
+async def test_an_sms_stays_within_two_parts_whatever_the_organisation_is_called(scene: Scene, name: str):
+    """mozilla/fxa#5207: every kind, in every language, with the longest of times."""
+    for kind in ("invitation", "reminder", "recheck", "cancelled", "moved"):
+        for language in ("nb", "nn", "en"):
+            context = MessageContext(
+                organisation=replace(SUNNAAS, name=name),
+                meeting=scene.meeting,
+                language=language,
+                now=NOW,
+                person_id="x",
+                link=scene.links[scene.anna.id].replace(BASE, "https://videotest.sunnaas-sykehus.example"),
+            )
+            text = render_message(scene.outgoing(kind, "sms", scene.anna), context).text
+            assert parts(text) <= 2
+            assert (text.isascii() or carried(text) == text) and name[0] in {*text, "S"}

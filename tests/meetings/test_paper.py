@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from readiness.meetings.board_pdf import BoardContext, BoardLine, BoardMeeting, board_pdf
@@ -40,6 +41,18 @@ def text_of(pdf: bytes, tmp_path: Path) -> list[str]:
     return [" ".join(page.split()) for page in said.split("\f") if page.strip()]
 
 
+def pages_as_pictures(pdf: bytes, tmp_path: Path, *, dots_an_inch: int) -> list[np.ndarray]:
+    """Each page as it is printed."""
+    path = tmp_path / "drawn.pdf"
+    path.write_bytes(pdf)
+    subprocess.run(["pdftoppm", "-r", str(dots_an_inch), "-png", path, tmp_path / "drawn"], check=True)
+    drawn = sorted(tmp_path.glob("drawn*.png"))
+    pages = [cv2.imread(str(page)) for page in drawn]
+    for page in drawn:
+        page.unlink()
+    return pages
+
+
 def test_letters_are_one_tagged_page_each_in_their_own_language(tmp_path: Path):
     """What, when, three steps, two ways, whom to call, voluntary, not recorded: in this order."""
     pdf = letters_pdf([letter(language) for language in LANGUAGES])
@@ -64,10 +77,8 @@ def test_letters_are_one_tagged_page_each_in_their_own_language(tmp_path: Path):
 
 def test_the_square_opens_the_link(tmp_path: Path):
     """As printed at 100 dots an inch, a camera's reader finds the link and nothing else."""
-    (tmp_path / "letter.pdf").write_bytes(letters_pdf([letter("nb")]))
-    subprocess.run(["pdftoppm", "-r", "100", "-png", tmp_path / "letter.pdf", tmp_path / "page"], check=True)
-    (page,) = tmp_path.glob("page*.png")
-    assert cv2.QRCodeDetector().detectAndDecode(cv2.imread(str(page)))[0] == LINK
+    (page,) = pages_as_pictures(letters_pdf([letter("nb")]), tmp_path, dots_an_inch=100)
+    assert cv2.QRCodeDetector().detectAndDecode(page)[0] == LINK
 
 
 def test_long_names_and_addresses_still_fit_one_page(tmp_path: Path):

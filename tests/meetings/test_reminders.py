@@ -12,23 +12,15 @@ import pytest
 
 from readiness.meetings.reminders import Reminders, jobs_of, turned, wake_nobody
 from reports.store import Store
-from reports.store.migrations import migrate
 from reports.store.records import ReportMark
 from tests.meetings.scene import NOW, STARTS, Scene, a_meeting, make_scene, make_services
 
 OSLO = ZoneInfo("Europe/Oslo")
 
 
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("migrated") / "readiness.db"
-    migrate(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
-async def scene(migrated: Path, tmp_path: Path) -> AsyncIterator[Scene]:
-    shutil.copy(migrated, tmp_path / "r.db")
+async def scene(migrated_file: Path, tmp_path: Path) -> AsyncIterator[Scene]:
+    shutil.copy(migrated_file, tmp_path / "r.db")
     store = await Store.open(f"sqlite:///{tmp_path / 'r.db'}")
     yield await make_scene(make_services(store))
     await store.close()

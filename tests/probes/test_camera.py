@@ -50,6 +50,8 @@ def a_face(**numbers: Any) -> dict[str, Any]:
         "height_pct": 30.0,
         "score": 0.9,
         "luma": 120.0,
+        "bright_luma": 160.0,
+        "clothes_luma": 90.0,
         "background_luma": 150.0,
         "ev_stops": 0.7,
         "clipped_pct": 0.0,
@@ -62,11 +64,14 @@ def a_face(**numbers: Any) -> dict[str, Any]:
     }
 
 
+BANDS = {"bands_pct": 3.0, "bands_alike_pct": 30.0}
+
+
 def a_still(
     t_ms: float = 0, diff: float | None = 1.0, faces: list[Any] | None = None, **numbers: Any
 ) -> dict[str, Any]:
     luma = dict.fromkeys(("luma_p1", "luma_p5", "luma_p50", "luma_p95", "luma_p99", "luma_std", "luma_range"), 80.0)
-    light = {"luma_mean": 110.0, "frame_clipped_pct": 0.0, "noise_sigma": 1.0, **luma}
+    light = {"luma_mean": 110.0, "frame_clipped_pct": 0.0, "noise_sigma": 1.0, "covered_pct": 0.0, **BANDS, **luma}
     return {"t_ms": t_ms, "diff_luma": diff, "faces": [a_face()] if faces is None else faces, **light, **numbers}
 
 
@@ -213,7 +218,8 @@ FACE = Face(160, 160, 80, 100, 0.9, ((185.0, 200.0), (215.0, 200.0)))
 def test_stops_between_background_and_face_are_known() -> None:
     """Light goes with the power 2.2 of luma: 200 behind 100 is 2.2 stops."""
     found = face_light(lit(100, 200, FACE), FACE)
-    assert found == {"luma": 100, "background_luma": 200, "ev_stops": pytest.approx(2.2), "clipped_pct": 0}
+    known = {"luma": 100, "bright_luma": 100, "background_luma": 200, "ev_stops": pytest.approx(2.2), "clipped_pct": 0}
+    assert found == {**known, "clothes_luma": 200}
 
 
 def test_equal_light_is_no_stops_and_burnt_skin_is_counted() -> None:
@@ -223,6 +229,16 @@ def test_equal_light_is_no_stops_and_burnt_skin_is_counted() -> None:
     assert found["clipped_pct"] == 100
 
 
+def test_a_burnt_mask_is_no_burnt_skin() -> None:
+    """White cloth over mouth and chin may burn out; the skin above it does not. Burnt above and below is burnt."""
+    picture = lit(150, 120, FACE)
+    x, y, width, height = (int(side) for side in (FACE.x, FACE.y, FACE.width, FACE.height))
+    picture[y + int(0.52 * height) : y + height, x : x + width] = 255
+    assert face_light(picture, FACE)["clipped_pct"] == 0
+    picture[y : y + height, x : x + width // 2] = 255
+    assert face_light(picture, FACE)["clipped_pct"] == pytest.approx(50, abs=4)
+
+
 def test_a_black_face_does_not_divide_by_zero() -> None:
     """Luma 0 counts as 1: many stops, but a number."""
     stops = face_light(lit(0, 255, FACE), FACE)["ev_stops"]
@@ -230,10 +246,36 @@ def test_a_black_face_does_not_divide_by_zero() -> None:
     assert math.isfinite(stops)
 
 
-def test_a_face_that_fills_the_frame_has_nothing_behind_it() -> None:
-    """No background in the frame: 0 stops, not unknown."""
+def test_the_bright_parts_of_a_face_are_neither_its_middle_nor_a_shine() -> None:
+    """A mask over half of the face and a shine on a twentieth leave the figure at the skin's."""
+    picture = lit(150, 200, FACE)
+    x, y, width, height = (int(side) for side in (FACE.x, FACE.y, FACE.width, FACE.height))
+    picture[y + height // 2 : y + height, x : x + width] = 30
+    picture[y + int(0.2 * height) : y + int(0.26 * height), x : x + int(0.6 * width)] = 250
+    found = face_light(picture, FACE)
+    assert found["bright_luma"] == 150
+    assert found["luma"] is not None
+    assert found["luma"] < 150
+
+
+def test_clothes_are_what_is_bright_below_the_neck() -> None:
+    """A white shirt between dark lapels counts, the wall beside the shoulders does not; without clothes no figure."""
+    picture = lit(60, 200, FACE)
+    bottom = int(FACE.y + FACE.height)
+    picture[bottom:, 100:300] = 20
+    picture[bottom:, 180:220] = 170
+    assert face_light(picture, FACE)["clothes_luma"] == 170
+    assert face_light(picture[: bottom + 20], FACE)["clothes_luma"] is None
+
+
+def test_a_face_that_fills_the_frame_is_compared_with_the_brightest_of_the_frame() -> None:
+    """No background beside it: an even frame is 0 stops, and a strip of window in a corner is seen all the same."""
     close = Face(-10, -10, 420, 420, 0.9, ((100.0, 100.0), (300.0, 100.0)))
-    assert face_light(np.full((400, 400), 90, np.uint8), close)["ev_stops"] == 0
+    even = np.full((400, 400), 90, np.uint8)
+    assert face_light(even, close)["ev_stops"] == 0
+    even[:60, :180] = 250
+    found = face_light(even, close)
+    assert (found["luma"], found["background_luma"]) == (90, 250)
 
 
 @pytest.mark.parametrize(
@@ -282,7 +324,15 @@ def test_metrics_have_the_names_of_the_profile() -> None:
     light = ("luma_p99", "luma_mean", "luma_std", "luma_p95", "luma_range", "luma_p1", "frame_clipped_pct", "faces")
     wanted = {
         "camera.light": light,
-        "camera.backlight": ("value", "background_luma", "face_luma", "face_clipped_pct", "frame_clipped_pct"),
+        "camera.backlight": (
+            "value",
+            "background_luma",
+            "face_luma",
+            "face_bright_luma",
+            "clothes_luma",
+            "face_clipped_pct",
+            "frame_clipped_pct",
+        ),
         "camera.people": ("value", "missing_people", "edge_people", "rotation_deg"),
         "camera.framing": (
             "value",
@@ -294,6 +344,8 @@ def test_metrics_have_the_names_of_the_profile() -> None:
             "expected_people",
         ),
         "camera.sharpness": ("value",),
+        "camera.cover": ("value", "faces"),
+        "camera.flicker": ("value", "alike_pct"),
     }
     assert list(found) == list(wanted)
     assert all(found[check].metric(name) is not None for check, names in wanted.items() for name in names)
@@ -339,6 +391,14 @@ def test_missing_people_are_never_negative(expected: int, missing: int) -> None:
     assert found.metric("missing_people") == missing
 
 
+def test_the_place_in_a_turned_picture_is_not_judged() -> None:
+    """The face is counted and its light judged; what is above or left nobody knows before it stands upright."""
+    found = by_check([a_still(rotation_deg=90)] * 3)
+    assert (found["camera.people"].value, found["camera.people"].metric("rotation_deg")) == (1, 90)
+    assert found["camera.backlight"].value == 0.7
+    assert (found["camera.framing"].value, found["camera.framing"].cause) == (None, "turned")
+
+
 def test_without_a_face_there_is_no_backlight_and_no_framing() -> None:
     """They are missing for that reason; light and people have their figures."""
     found = by_check([a_still(faces=[])] * 3)
@@ -350,7 +410,7 @@ def test_without_a_face_there_is_no_backlight_and_no_framing() -> None:
 def test_without_stills_nothing_is_measured() -> None:
     """An empty step has no figures, and says so in every check."""
     found = picture_measurements([])
-    assert len(found) == 5
+    assert len(found) == 7
     assert all(measurement.value is None and measurement.cause == "step_died" for measurement in found)
 
 

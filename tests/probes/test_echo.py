@@ -69,11 +69,49 @@ def test_an_echo_canceller_that_has_learned_counts() -> None:
     assert float(found.metric("first_db") or 0) > -20
 
 
+def left_by_a_canceller(sound: Sound, seed: int) -> Sound:
+    """Six bands in ten gone for 20 ms at a time, the phases of the others disturbed."""
+    random, made = np.random.default_rng(seed), np.zeros(len(sound))
+    window = np.sqrt(np.hanning(641)[:-1])
+    for begin in range(0, len(sound) - 640, 320):
+        spectrum = np.fft.rfft(sound[begin : begin + 640] * window)
+        kept = np.repeat(random.random(21) < 0.4, 16)[: len(spectrum)]
+        disturbed = kept * np.exp(1j * random.normal(0, 0.6, len(spectrum)))
+        made[begin : begin + 640] += np.fft.irfft(spectrum * disturbed, 640) * window
+    return made
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_a_canceller_leaves_of_a_room_is_an_echo(seed: int) -> None:
+    """Each digit arrives strongest by another reflection; the echo is what all of them hold at one moment."""
+    random = np.random.default_rng(seed)
+    taps = 0.3 * random.standard_normal(int(0.4 * RATE_HZ)) * np.exp(-np.arange(int(0.4 * RATE_HZ)) / (0.06 * RATE_HZ))
+    taps[0] = 0.3
+    back = np.convolve(line(), taps)[:COUNT]
+    back *= 10 ** (-20 / 20) * np.sqrt(np.sum(line() ** 2) / np.sum(back**2))
+    late = np.concatenate([np.zeros(round(0.06 * RATE_HZ)), back])[:COUNT]
+    found = echo_measurement(left_by_a_canceller(late, seed) + noise(-75, seed), WORDS, STARTS_MS)
+    assert found.metric("heard") is True
+    assert found.metric("delay_ms") == pytest.approx(60, abs=15)
+
+
+@pytest.mark.parametrize("reaction_ms", [50, 200])
+def test_who_says_each_digit_after_it_is_no_echo(reaction_ms: int) -> None:
+    """Another voice says the same digits, as late after each as after the others."""
+    heard = noise(-70)
+    for digit, word, start in zip((3, 7, 1), WORDS, STARTS_MS, strict=True):
+        said = spoken_digit("nn", digit)
+        begin = round((start + reaction_ms) / 1000 * RATE_HZ) + len(word)
+        heard[begin : begin + len(said)] += 0.5 * said[: max(0, COUNT - begin)]
+    assert echo_measurement(heard, WORDS, STARTS_MS).metric("heard") is False
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_without_an_echo_none_is_heard(seed: int) -> None:
     """Headphones: noise alone, or somebody talking, is no echo, and that is a pass."""
     heard = noise(-50, seed)
-    heard[RATE_HZ : RATE_HZ + 9000] += spoken_digit("en", seed)[:9000] * 0.5
+    word = spoken_digit("en", seed)
+    heard[RATE_HZ : RATE_HZ + len(word)] += word * 0.5
     found = echo_measurement(heard, WORDS, STARTS_MS)
     assert (found.metric("heard"), found.metric("delay_ms")) == (False, None)
     assert judge_check(found, load_profile("consultation").checks["microphone.echo"]).outcome is Outcome.PASS

@@ -149,3 +149,12 @@ def test_any_messages_give_finite_rows(messages: list[bytes]) -> None:
     times, arrivals = log.rows(sent)
     assert len(times) == len(arrivals) <= len(sent)
     assert all(arrival is None or math.isfinite(arrival) for arrival in arrivals)
+
+
+def test_what_lost_feedback_would_have_told_is_counted_at_the_next_row():
+    """How many packets nothing was heard of, before each one that was; what may still come is not counted."""
+    sent = {seq: float(seq) for seq in range(1, 11)}
+    log = log_of(one_by_one(3, [1.0, None]), one_by_one(7, [2.0]))
+    assert log.unheard(sent) == [2, 0, 2]
+    assert len(log.unheard(sent)) == len(log.rows(sent)[0])
+    assert FeedbackLog().unheard(sent) == []

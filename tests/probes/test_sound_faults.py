@@ -106,8 +106,9 @@ def test_hum_is_the_same_in_pieces_of_any_size() -> None:
 def test_bands_add_up_to_the_power() -> None:
     """White noise: the bands hold all of its power, the voice's band 3100 of 8000 Hz of it."""
     windows = noise(-20, 4).astype(np.float32).reshape(-1, 500)[:, :]
-    voice, bands = zip(*(window_bands(window[:480]) for window in windows), strict=True)
+    heard, voice, bands = zip(*(window_bands(window[:480]) for window in windows), strict=True)
     assert len(bands[0]) == BANDS
+    assert np.mean(heard) == pytest.approx(0.01 * (8000 - 80) / 8000, rel=0.1)
     assert np.mean(np.sum(bands, axis=1)) == pytest.approx(0.01, rel=0.1)
     assert np.mean(voice) == pytest.approx(0.01 * 3100 / 8000, rel=0.1)
 
@@ -134,8 +135,8 @@ def test_a_telephone_and_a_good_microphone_are_told_apart() -> None:
 
 def test_no_speech_has_no_bandwidth() -> None:
     """None where nothing was said, and where all bands are empty."""
-    assert bandwidth_hz(None, None) is None
-    assert bandwidth_hz(np.zeros(BANDS), np.ones(BANDS)) is None
+    assert bandwidth_hz(None, None) == (None, False)
+    assert bandwidth_hz(np.zeros(BANDS), np.ones(BANDS)) == (None, False)
 
 
 # --- raw capture

@@ -42,6 +42,14 @@ def test_nothing_and_failed_stand(said: str) -> None:
     assert speaker_measurement(answer(answer=said)).value == said
 
 
+@pytest.mark.parametrize("said", ["nothing", "digits"])
+@pytest.mark.parametrize("plays", [0, -1, None, True])
+def test_before_anything_was_played_nothing_is_measured(said: str, plays: object) -> None:
+    """Two quick presses are no deaf loudspeaker, and right digits that never sounded prove none."""
+    found = speaker_measurement(answer(answer=said, plays=plays))
+    assert (found.value, found.cause) == (None, "not_played")
+
+
 @pytest.mark.parametrize(("said", "cause"), [("no_sound", "no_sound"), ("skip", "declined")])
 def test_who_does_not_answer_has_no_value(said: str, cause: str) -> None:
     """Taking part without sound and declining are causes, not results."""

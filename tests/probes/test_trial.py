@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 
 import pytest
 from hypothesis import given, settings
@@ -202,3 +203,57 @@ def test_any_times_are_examined_without_raising(
         assert all(rate is None or (math.isfinite(rate) and rate >= 0) for rate in rates)
         assert 0 <= figures.lost <= figures.known == len(rows)
     assert 0 <= quiet_line([at for at, _ in rows], [at for _, at in rows]).lost <= 1
+
+
+def with_lost_feedback(
+    sent: list[float], arrived: list[float | None], *, lost: float, seed: int, covers: int = 24
+) -> tuple[list[float], list[float | None], list[int]]:
+    """What is heard of a trial whose feedback, on `covers` packets (a tenth of a second), gets lost by this share."""
+    seeded = random.Random(seed)
+    heard: list[tuple[float, float | None, int]] = []
+    gap = 0
+    for start in range(0, len(sent), covers):
+        rows = list(zip(sent[start : start + covers], arrived[start : start + covers], strict=True))
+        if seeded.random() < lost:
+            gap += len(rows)
+            continue
+        heard += [(at, fate, gap if number == 0 else 0) for number, (at, fate) in enumerate(rows)]
+        gap = 0
+    times, fates, gaps = zip(*heard, strict=True)
+    return list(times), list(fates), list(gaps)
+
+
+@pytest.mark.parametrize("lost", [0.0, 0.3, 0.5, 0.7])
+@pytest.mark.parametrize("carries", [0.3, 0.6, 1.2])
+def test_lost_feedback_does_not_make_a_line_slower(lost, carries):
+    """Where the other direction is full too, most feedback may be lost; the rate is read where it was heard."""
+    for seed in range(10):
+        sent, arrived, size = sent_through(Direction(rate_mbps=carries, delay_ms=20, queue_ms=300), RATE, CARRIED_S)
+        times, fates, gaps = with_lost_feedback(sent, arrived, lost=lost, seed=seed)
+        figures = examine(RATE, times, fates, size, unheard=gaps)
+        assert figures is not None
+        assert figures.unknown == sum(gaps)
+        assert figures.capacity_mbps == pytest.approx(carries, rel=0.1)
+        assert decide(figures, 1.5, since_start_s=CARRIED_S) == "short"
+
+
+def test_a_line_that_a_few_packets_fill_is_not_carried():
+    """It loses most of what it is sent at rest too: that is no loss of its own, and no reason to excuse the trial's."""
+    line = Direction(rate_mbps=0.1, delay_ms=20, queue_ms=100)
+    state, figures = tried(line, quiet=Quiet(floor_ms=80, usual_ms=90, lost=0.8))
+    assert state == "short"
+    assert figures is not None
+    assert figures.carried_mbps == pytest.approx(0.1, rel=0.2)
+
+
+def test_a_rate_is_not_carried_by_what_nobody_heard_of():
+    """A wide line with most of its feedback lost is neither carried nor short: nothing was seen."""
+    sent, arrived, size = sent_through(Direction(rate_mbps=20, delay_ms=20), RATE, CARRIED_S)
+    heard = with_lost_feedback(sent, arrived, lost=0.8, seed=1)
+    figures = examine(RATE, heard[0], heard[1], size, unheard=heard[2])
+    assert decide(figures, 1.5, since_start_s=CARRIED_S + 1.6) == "blind"
+    heard = with_lost_feedback(sent, arrived, lost=0.2, seed=2)
+    figures = examine(RATE, heard[0], heard[1], size, unheard=heard[2])
+    assert decide(figures, 1.5, since_start_s=CARRIED_S + 0.2) == "carried"
+    assert figures is not None
+    assert figures.offered_mbps == pytest.approx(RATE, rel=0.02)

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probes.camera import frozen_measurement, picture_measurements
-from reports.guidance import GOOD, HEARD, PICTURE_CHECKS, PictureGuidance, SoundGuidance, picture_window
+from probes.measurement import Measurement
+from reports.guidance import (
+    GOOD,
+    HEARD,
+    LISTENING,
+    PICTURE_CHECKS,
+    Hint,
+    PictureGuidance,
+    SoundGuidance,
+    picture_window,
+)
 from reports.model import Outcome
 from reports.profile import load_profile
 from reports.verdict import judge_check
@@ -35,6 +48,7 @@ def still(
         "height_pct": height_pct,
         "score": 0.9,
         "luma": luma,
+        "bright_luma": luma + 30.0,
         "background_luma": background,
         "ev_stops": 0.2 if background < 150 else 3.5,
         "clipped_pct": 0.0,
@@ -48,6 +62,7 @@ def still(
         "width_px": 640,
         "height_px": 360,
         "luma_mean": mean,
+        "covered_pct": 0.0,
         "luma_p1": 8.0,
         "luma_p5": 15.0,
         "luma_p50": mean,
@@ -94,6 +109,16 @@ def test_a_window_behind_the_face_is_told():
     assert hints([still(n, luma=40.0, background=230.0) for n in range(6)]) == ["camera.backlit"]
 
 
+def test_a_turned_picture_is_told_and_is_not_called_good():
+    """The face is seen; that it does not stand upright is told before anything else."""
+    assert hints([{**still(n), "rotation_deg": 90} for n in range(8)]) == ["camera.rotated"]
+
+
+def test_a_bright_face_before_a_window_is_good():
+    """Many stops between window and face are no fault as long as the bright parts of the face are bright."""
+    assert hints([still(n, luma=110.0, background=255.0) for n in range(8)]) == [GOOD]
+
+
 def test_a_frozen_picture_is_told():
     """A picture that does not change at all is no living picture."""
     assert "camera.frozen" in hints([still(n, diff=0.0) for n in range(9)])
@@ -138,12 +163,89 @@ def test_a_picture_without_hints_passes(kinds, times):
 
 def test_speech_counts_from_the_question_on():
     """What was said during the asked silence is no answer to "read this sentence"."""
-    guidance = SoundGuidance()
+    guidance = SoundGuidance(PROFILE)
     assert guidance.add({"speech_s": 3.0, "level_dbfs": -25, "speaking": True}).code != HEARD
     guidance.speech_asked()
     assert guidance.add({"speech_s": 3.5, "level_dbfs": -25, "speaking": True}).code != HEARD
     assert guidance.add({"speech_s": 4.6, "level_dbfs": -25, "speaking": True}).code == HEARD
-    assert guidance.add({"speech_s": 5.0, "level_dbfs": -25, "speaking": True}).code != HEARD
+
+
+LEVEL = Measurement(
+    "microphone.level",
+    -24.0,
+    "dbfs",
+    details={"digital_zero_pct": 0.0, "processed": True, "muted": False, "snr_known": True, "snr_db": 35.0},
+)
+SPEECH = Measurement(
+    "microphone.speech",
+    2.0,
+    "s",
+    details={"floor_dbfs": -65.0, "rise_db": 30.0, "snr_known": True, "snr_db": 35.0, "silence_speech_s": 0.0},
+)
+NOISE = Measurement("microphone.noise", -65.0, "dbfs", details={"processed": True, "snr_db": 35.0})
+BAND = Measurement("microphone.bandwidth", 7500.0, "hz", details={"noise_reaches_higher": False})
+
+
+def with_details(found: Measurement, value: float | None = None, **details: Any) -> Measurement:
+    value = found.value if value is None else value
+    return replace(found, value=value, details={**found.details, **details})
+
+
+def speaking(*measured: Measurement, pause_s: float = 0.0, looks: int = 2) -> Hint:
+    """What is shown after two seconds of speech that is measured as usual, but for `measured`."""
+    guidance = SoundGuidance(PROFILE)
+    guidance.speech_asked()
+    usual = {one.check: one for one in (LEVEL, SPEECH, NOISE, BAND, *measured)}
+    numbers = {"speech_s": 2.0, "level_dbfs": -25.0, "speaking": pause_s == 0, "pause_s": pause_s}
+    return [guidance.add(numbers, list(usual.values())) for _ in range(looks)][-1]
+
+
+def test_the_step_ends_at_a_pause_after_clear_speech_not_in_the_middle_of_it():
+    """Praised at once; done only when there was a pause of 0.7 s."""
+    assert (speaking().code, speaking().values["done"]) == (HEARD, False)
+    assert speaking(pause_s=0.5).values["done"] is False
+    assert speaking(pause_s=0.7).values["done"] is True
+
+
+@pytest.mark.parametrize(
+    ("found", "code", "waits"),
+    [
+        (with_details(LEVEL, -56.0), "microphone.too_quiet", True),
+        (with_details(LEVEL, -33.0, snr_db=12.0), "microphone.too_quiet", True),
+        (with_details(LEVEL, -9.0), "microphone.too_loud", True),
+        (with_details(NOISE, -42.0), "microphone.noisy", True),
+        (with_details(SPEECH, snr_db=1.0), "microphone.drowned", True),
+        (with_details(BAND, 4000.0), "microphone.telephone", False),
+        (with_details(SPEECH, silence_speech_s=2.0), LISTENING, False),
+    ],
+)
+def test_a_fault_of_the_sound_is_told_instead_of_praise(found: Measurement, code: str, waits: bool):
+    """What the verdict would find fault with is never praised; what can be mended there and then is waited for."""
+    assert speaking(found, looks=1).code == LISTENING
+    shown = speaking(found, pause_s=1.0)
+    assert (shown.code, shown.values["done"]) == (code, not waits)
+
+
+def test_praise_is_given_only_to_what_the_verdict_passes():
+    """Over every level and ratio: praised means that none of the four checks would be failed or warned."""
+    for level in range(-60, 0, 3):
+        for snr in (None, 1.0, 10.0, 19.0, 21.0, 40.0):
+            known = {"snr_db": snr, "snr_known": snr is not None}
+            found = (with_details(LEVEL, float(level), **known), with_details(SPEECH, **known))
+            if speaking(*found).code == HEARD:
+                assert {judge_check(one, PROFILE.checks[one.check]).outcome for one in found} == {Outcome.PASS}
+
+
+def test_noise_and_other_voices_are_told_while_it_is_to_be_quiet():
+    """Before anybody was asked to speak: a fan, or a television."""
+    for found, code in (
+        (with_details(NOISE, -42.0), "microphone.noisy"),
+        (with_details(SPEECH, silence_speech_s=1.5), "microphone.others_talk"),
+    ):
+        guidance = SoundGuidance(PROFILE)
+        shown = [guidance.add({"speech_s": 0.0, "level_dbfs": -42.0}, [found]) for _ in range(2)][-1]
+        assert shown.code == code
+        assert shown.values["others"] is (code == "microphone.others_talk")
 
 
 def test_a_mended_fault_is_acknowledged_also_when_another_is_left():
@@ -180,7 +282,8 @@ def test_blur_is_told_last_and_an_unknown_sharpness_does_not_keep_the_picture_fr
     [
         ({"height_pct": 17.6}, {"height_pct": 18.6}, {"height_pct": 21.0}, "camera.too_far"),
         ({"x_pct": 55.6}, {"x_pct": 54.2}, {"x_pct": 50.0}, "camera.move_right"),
-        ({"p95": 88.0}, {"p95": 93.0}, {"p95": 130.0}, "camera.dark"),
+        ({"p95": 88.0, "luma": 50.0}, {"p95": 93.0, "luma": 50.0}, {"p95": 130.0}, "camera.dark"),
+        ({"luma": 93.0, "background": 250.0}, {"luma": 98.0, "background": 250.0}, {"luma": 98.0}, "camera.backlit"),
     ],
 )
 def test_a_figure_at_its_limit_does_not_flicker(low, high, cured, code):

@@ -238,6 +238,57 @@ def test_advice_leaves_out_what_another_finding_explains():
     assert judge(muted, PROFILE).advice == ("microphone.blocked",)
 
 
+def test_a_gap_in_the_sound_has_words():
+    """Noise that could not be measured for want of a pause keeps nobody from the meeting, and is told."""
+    found = judge({**GOOD, "microphone.noise": not_measured("microphone.noise", "no_pause")}, PROFILE)
+    assert (found.verdict, found.advice) == (Verdict.READY_WITH_WARNINGS, ("microphone.no_pause",))
+
+
+@pytest.mark.parametrize(
+    ("level", "snr_db", "outcome", "advice"),
+    [
+        (-33.0, 30.0, Outcome.PASS, None),
+        (-33.0, 15.0, Outcome.WARN, "microphone.too_quiet"),
+        (-33.0, None, Outcome.WARN, "microphone.too_quiet"),
+        (-42.0, 30.0, Outcome.WARN, "microphone.too_quiet"),
+        (-42.0, 10.0, Outcome.FAIL, "microphone.too_quiet"),
+        (-50.0, 30.0, Outcome.FAIL, "microphone.too_quiet"),
+        (-20.0, None, Outcome.PASS, None),
+    ],
+)
+def test_a_low_level_is_judged_with_the_noise(level, snr_db, outcome, advice):
+    """A meeting's gain control brings up clean quiet speech; noise comes up with it."""
+    details = {
+        "digital_zero_pct": 0.0,
+        "processed": False,
+        "muted": False,
+        "snr_db": snr_db,
+        "snr_known": snr_db is not None,
+    }
+    found = judge_check(
+        Measurement("microphone.level", level, "dbfs", details=details), PROFILE.checks["microphone.level"]
+    )
+    assert (found.outcome, found.advice) == (outcome, advice)
+
+
+@pytest.mark.parametrize(
+    ("details", "outcome", "advice"),
+    [
+        ({"snr_db": 1.0}, Outcome.FAIL, "microphone.drowned"),
+        ({"snr_db": 8.0}, Outcome.PASS, None),
+        ({"snr_db": None, "snr_known": False}, Outcome.PASS, None),
+        ({"silence_speech_s": 2.0}, Outcome.WARN, "microphone.others_talk"),
+    ],
+)
+def test_speech_is_judged_with_what_is_around_it(details, outcome, advice):
+    """Nobody understands a voice under the noise; speech in the asked silence may be a television."""
+    usual = {"floor_dbfs": -65.0, "rise_db": 30.0, "silence_speech_s": 0.0, "snr_db": 30.0, "snr_known": True}
+    found = judge_check(
+        Measurement("microphone.speech", 3.0, "s", details=usual | details), PROFILE.checks["microphone.speech"]
+    )
+    assert (found.outcome, found.advice) == (outcome, advice)
+
+
 def test_a_missing_camera_is_told_once():
     """No camera: one piece of advice, not one for each check of the picture."""
     without = {key: value for key, value in GOOD.items() if not key.startswith("camera.")}
@@ -419,12 +470,13 @@ def test_the_report_names_the_limits():
     """Where a figure has one good side the report tells where warning and failing begin; with two sides it does not."""
     limits = {
         name: (PROFILE.checks[name].threshold(Outcome.WARN), PROFILE.checks[name].threshold(Outcome.FAIL))
-        for name in ("network.rtt", "network.throughput_up", "camera.framing", "camera.present")
+        for name in ("network.rtt", "network.throughput_up", "camera.framing", "camera.light", "camera.present")
     }
     assert limits == {
         "network.rtt": (150.0, 300.0),
         "network.throughput_up": (1.875, 1.5),
-        "camera.framing": (None, None),
+        "camera.framing": (18.0, 10.0),
+        "camera.light": (None, None),
         "camera.present": (None, None),
     }
 
@@ -432,3 +484,56 @@ def test_the_report_names_the_limits():
 def test_every_threshold_has_a_source():
     """No number without where it comes from."""
     assert all(check.source for check in PROFILE.checks.values())
+
+
+def _browser_without(*names: str) -> Measurement:
+    return Measurement("browser.support", "missing", details={"missing": ", ".join(names) or None})
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+def test_the_network_is_not_blamed_for_the_browser(profile: Profile):
+    """Without RTCPeerConnection no way for media was tried: one finding, the browser's; TCP's own figures stand."""
+    rates = {"method": "tcp", "limit": "line", "loss_pct": 0.0}
+    measured = {
+        "browser.support": _browser_without("RTCPeerConnection"),
+        "network.path": Measurement("network.path", "none"),
+        "network.path_direct": Measurement("network.path_direct", "blocked"),
+        "network.path_relay_tls": Measurement("network.path_relay_tls", "blocked"),
+        "network.throughput_up": Measurement("network.throughput_up", 0.01, "Mbit/s", details=rates),
+        "network.throughput_down": Measurement("network.throughput_down", 0.01, "Mbit/s", details=rates),
+    }
+    judged = judge(measured, profile)
+    found = {check.id: check for check in judged.checks}
+    assert judged.verdict is Verdict.NOT_READY
+    assert judged.advice[0] == "browser.unsupported"
+    assert found["network.path"].outcome is found["network.path_direct"].outcome is Outcome.NOT_MEASURED
+    assert found["network.path"].cause == "browser_cannot"
+    assert not {"network.blocked", "network.way_closed", "network.not_measured"} & set(judged.advice)
+    assert found["network.throughput_up"].outcome is Outcome.FAIL, "what was measured over TCP is the line's"
+    able = judge(measured | {"browser.support": Measurement("browser.support", "supported")}, profile)
+    assert "network.blocked" in able.advice
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_what_a_browser_lacks_never_improves_a_verdict(data):
+    """Whatever else was measured, a browser that lacks something is never readier than one that does not."""
+    passing = {check: measurement_passing(rule) for check, rule in PROFILE.checks.items()}
+    lost = data.draw(st.sets(st.sampled_from(sorted(set(passing) - {"browser.support"})), max_size=5))
+    measured = {check: one for check, one in passing.items() if check not in lost}
+    names = data.draw(st.lists(st.sampled_from(["RTCPeerConnection", "AudioWorkletNode", "MediaStream"]), min_size=1))
+    lacking = judge(measured | {"browser.support": _browser_without(*names)}, PROFILE)
+    assert RANK[lacking.verdict] <= RANK[judge(measured, PROFILE).verdict]
+    assert lacking.verdict is Verdict.NOT_READY
+
+
+def test_an_app_without_camera_gets_one_card():
+    """No getUserMedia: browser, camera and microphone say the same once."""
+    measured = {
+        "browser.support": Measurement("browser.support", "no_capture", details={"missing": "getUserMedia"}),
+        "camera.present": Measurement("camera.present", "unsupported"),
+        "microphone.present": Measurement("microphone.present", "unsupported"),
+    }
+    advice = judge(measured, PROFILE).advice
+    assert advice[0] == "browser.no_capture"
+    assert not {"browser.unsupported", "camera.not_measured", "microphone.not_measured"} & set(advice)

@@ -21,6 +21,7 @@ from typing import Any
 from readiness.media import aiortc_private
 from readiness.media.limits import Budget
 from readiness.media.loopback import Loopback, NoMediaPort, SdpRejected
+from tests.patience import PATIENCE_S
 
 FOLDER = Path(__file__).parents[1] / "data" / "offers"
 OFFERS = [path.read_bytes().decode() for path in sorted(FOLDER.glob("*.sdp"))]
@@ -135,7 +136,7 @@ async def run(count: int, seed: int) -> dict[str, Any]:
     aiortc_private.extend_tables()
     codes: dict[str, Counter[str]] = {"policy": Counter(), "bypass": Counter()}
     found: list[str] = []
-    slowest_s = 0.0
+    slowest_cpu_s = 0.0
     before: dict[str, int] = {}
     for number in range(WARM_UP + count):
         if number == WARM_UP:
@@ -144,18 +145,18 @@ async def run(count: int, seed: int) -> dict[str, Any]:
         offer = mutate(rng)
         if bypass:  # a name would be looked up by multicast, for seconds: the policy's business
             offer = offer.replace(".local", ".invalid")
-        started = time.perf_counter()
+        started = time.process_time()
         try:
-            code = await asyncio.wait_for(try_offer(offer, bypass=bypass), 20)
+            code = await asyncio.wait_for(try_offer(offer, bypass=bypass), PATIENCE_S)
             codes["bypass" if bypass else "policy"][code] += 1
             if code != "answered" and not CODES.fullmatch(code):
                 found.append(f"{number}: code {code}")
         except Exception as error:
             found.append(f"{number}: {type(error).__name__}: {error}")
-        slowest_s = max(slowest_s, time.perf_counter() - started)
+        slowest_cpu_s = max(slowest_cpu_s, time.process_time() - started)
     return {
-        "optimised": not __debug__, "tried": count, "found": found, "slowest_s": round(slowest_s, 3), "codes": codes,
-        "before": before, "after": await resources(),
+        "optimised": not __debug__, "tried": count, "found": found, "slowest_cpu_s": round(slowest_cpu_s, 3),
+        "codes": codes, "before": before, "after": await resources(),
     }  # fmt: skip
 
 

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from tests.patience import PATIENCE_S
+
 HELLO = {"type": "hello", "version": 1, "client": {"kind": "browser", "browser": "Chrome 142"}, "locale": "nb"}
 
 
@@ -29,7 +31,7 @@ async def raw(base: str, request: bytes) -> tuple[int, dict[str, str], bytes]:
     try:
         writer.write(request)
         await writer.drain()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_S):
             answer = await reader.read()
     finally:
         writer.close()
@@ -54,7 +56,7 @@ async def redeem(http: aiohttp.ClientSession, token: str, **kwargs) -> str:
         return (await answer.json())["session"]
 
 
-async def next_of(socket: aiohttp.ClientWebSocketResponse, *types: str, within_s: float = 15.0) -> dict:
+async def next_of(socket: aiohttp.ClientWebSocketResponse, *types: str, within_s: float = PATIENCE_S) -> dict:
     """Return the next message of one of `types`; others are passed over. Fails when the socket ends first."""
     async with asyncio.timeout(within_s):
         while True:
@@ -65,18 +67,20 @@ async def next_of(socket: aiohttp.ClientWebSocketResponse, *types: str, within_s
                 return message
 
 
-async def ended(socket: aiohttp.ClientWebSocketResponse, *, within_s: float = 15.0) -> tuple[list[dict], int | None]:
-    """Read to the end. Returns the JSON messages and the close code."""
+async def ended(
+    socket: aiohttp.ClientWebSocketResponse, *, within_s: float = PATIENCE_S
+) -> tuple[list[dict], int | None]:
+    """Read to the end. Returns the JSON messages, but for signs of life, and the close code."""
     messages = []
     async with asyncio.timeout(within_s):
         while (received := await socket.receive()).type in {aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY}:
             if received.type is aiohttp.WSMsgType.TEXT:
                 messages.append(json.loads(received.data))
-    return messages, socket.close_code
+    return [message for message in messages if message["type"] != "alive"], socket.close_code
 
 
 async def started(http: aiohttp.ClientSession, session: str, **hello) -> tuple[aiohttp.ClientWebSocketResponse, dict]:
     """Open the session socket and say hello. Returns it with its plan."""
     socket = await http.ws_connect("/api/v1/session", max_msg_size=0)
     await socket.send_json({**HELLO, "session": session, **hello})
-    return socket, await next_of(socket, "plan", within_s=30)
+    return socket, await next_of(socket, "plan")

@@ -17,17 +17,17 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize(("flags", "count"), [((), 2000), (("-O",), 600)], ids=["plain", "optimised"])
 def test_rtc2_mutated_offers_never_crash_hang_or_leak(flags, count):
-    """Half past the policy: mapped codes only, each below a second; memory, tasks and descriptors as before."""
+    """Half past the policy: mapped codes only, each under a CPU second; memory, tasks and descriptors as before."""
     done = subprocess.run(
         [sys.executable, *flags, "-m", "tests.security.sdp_fuzz", str(count), "20261122"],
-        cwd=ROOT, capture_output=True, text=True, timeout=55, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=150, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stderr == ""
     result = json.loads(done.stdout)
     assert result["found"] == []
     assert result["optimised"] is bool(flags)
-    assert result["slowest_s"] < 1
+    assert result["slowest_cpu_s"] < 1
     assert result["after"]["descriptors"] == result["before"]["descriptors"]
     assert result["after"]["tasks"] == result["before"]["tasks"] == 1
     assert result["after"]["rss_kb"] <= 1.05 * result["before"]["rss_kb"]

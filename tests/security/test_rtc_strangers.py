@@ -11,7 +11,8 @@ import time
 
 import pytest
 
-from tests.media.support import Client, Inbox, connected, pool_of, recorded_offer
+from tests.media.support import Client, Inbox, connected, pool_of, recorded_offer, until
+from tests.patience import PATIENCE_S
 
 ALERT = bytes([21, 0xFE, 0xFD]) + bytes(8) + struct.pack("!H", 2) + bytes([2, 40])
 """A plaintext DTLS alert "handshake failure": 15 bytes that end a handshake where anybody is believed."""
@@ -38,13 +39,13 @@ async def connect_under_fire(worker, inbox: Inbox, sock: socket.socket) -> int:
         answer = (await inbox.get("answer"))["sdp"]
         port = int(answer.split("a=candidate:")[1].split()[5])
         accepting = asyncio.create_task(client.accept(answer))
-        deadline = time.monotonic() + 8
+        deadline = time.monotonic() + PATIENCE_S
         while (client.channel.readyState != "open" or sprayed < MIN_SPRAYED) and time.monotonic() < deadline:
             spray(sock, port)
             sprayed += 1
             await asyncio.sleep(0.001)
         await accepting
-        await client.opened(1)
+        await client.opened()
     finally:
         await client.close()
     return sprayed
@@ -96,8 +97,7 @@ async def test_rtc6_junk_from_a_stranger_does_not_disturb_a_running_test():
                     for _ in range(100):
                         sock.sendto(b"\x80\x60" + os.urandom(100), ("127.0.0.1", target))
                     await asyncio.sleep(0.01)
-            await asyncio.sleep(0.3)
-            assert len(client.pongs) >= 149
+            await until(lambda: len(client.pongs) >= 149)
         await asyncio.gather(ours.close(), other.close())
 
 
@@ -141,7 +141,7 @@ def test_rtc8_a_confined_process_can_write_no_file(tmp_path):
     from pathlib import Path
 
     script = f"""
-import os, resource, socket, sys
+import ctypes, os, resource, socket, sys
 from readiness.media.limits import WorkerLimits
 from readiness.media.sandbox import confine
 theirs = socket.socket(fileno=int(sys.argv[1]))
@@ -159,7 +159,7 @@ try:
 except OSError as error:
     lines.append(error.strerror)
 lines.append(str(resource.getrlimit(resource.RLIMIT_CORE)))
-lines.append(open("/proc/self/status").read().split("NoNewPrivs:")[1].split()[0])
+lines.append(str(ctypes.CDLL(None).prctl(39, 0, 0, 0, 0)))
 print("nobody hears this", flush=True)
 theirs.send("|".join(lines).encode())
 os._exit(0)
@@ -168,13 +168,15 @@ os._exit(0)
     with ours, theirs:
         done = subprocess.run(
             [sys.executable, "-c", script, str(theirs.fileno())],
-            pass_fds=(theirs.fileno(),), cwd=Path(__file__).parents[2], capture_output=True, timeout=20, check=False,
+            pass_fds=(theirs.fileno(),), cwd=Path(__file__).parents[2], capture_output=True, timeout=150, check=False,
         )  # fmt: skip
         ours.settimeout(2)
         said = ours.recv(1000).decode().split("|") if done.returncode == 0 else [done.stderr.decode()]
-    assert said == ["Bad file descriptor", "File too large", "(0, 0)", "1"]
+    assert said[0] == "Bad file descriptor"
+    assert said[1] in {"Operation not permitted", "Permission denied"}
+    assert said[2:] == ["(0, 0)", "1"]
     assert done.stdout == b""
-    assert (tmp_path / "file").read_bytes() == b""
+    assert not (tmp_path / "file").exists()
     assert (tmp_path / "leak").read_bytes() == b""
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from readiness.server import socket as session_socket
 from tests.cast import make_cast
+from tests.patience import PATIENCE_S
 from tests.security.support import HELLO, ended, next_of, redeem, started
 from tests.security.test_protocol import BAD, NOT_EVEN_JSON, samples
 
@@ -30,7 +31,7 @@ async def first_answer(http, hello: object, **kwargs) -> dict:
 
 async def last_report(server, session: str) -> dict:
     """The report that a session left, once it is committed."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_S):
         while (report := await server.store.report_for_session(session)) is None:
             await asyncio.sleep(0.05)
     return dict(report.body)
@@ -90,11 +91,11 @@ async def test_WEB_3_a_silent_stranger_is_sent_away(server, http, monkeypatch):
     """Who never says hello does not keep a socket."""
     monkeypatch.setattr(session_socket, "HELLO_TIMEOUT_S", 0.3)
     async with http.ws_connect("/api/v1/session") as socket:
-        messages, _ = await ended(socket, within_s=5)
+        messages, _ = await ended(socket)
     assert messages[-1]["code"] == "protocol.invalid"
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_WEB_3_malformed_messages_get_an_error_and_five_close(server, http, caplog):
     """Each of some hundred bad messages in a running test gets `protocol.invalid`; the fifth ends it as interrupted."""
     cast = await make_cast(server.store)
@@ -154,7 +155,8 @@ async def test_WEB_3_forty_messages_at_once_and_twenty_a_second(server, http):
     await asyncio.sleep(0.3)
     assert not socket.closed
     with pytest.raises(TimeoutError):
-        await socket.receive(0.1)
+        while (await socket.receive_json(timeout=0.1))["type"] == "alive":
+            pass
     for _ in range(80):
         await socket.send_json(event)
     messages, _ = await ended(socket)
@@ -169,7 +171,7 @@ async def test_WEB_3_binary_messages_have_a_byte_budget(server, http):
     session = await redeem(http, cast.anna_token)
     socket, _ = await started(http, session)
     with contextlib.suppress(ConnectionError, aiohttp.ClientError):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             for _ in range(700):
                 await socket.send_bytes(b"\x11" + bytes(60_000))
     messages, _ = await ended(socket)
@@ -207,7 +209,7 @@ async def test_stills_and_sound_that_are_none_change_nothing(server, http):
         )
     )
     await socket.send_json(samples("finish", "final", {}))
-    report = (await next_of(socket, "report", within_s=30))["report"]
+    report = (await next_of(socket, "report"))["report"]
     assert report["cause"] is None
     assert report["verdict"] == "incomplete"
     await ended(socket)
@@ -235,7 +237,7 @@ async def test_counts_out_of_order_change_nothing(server, http):
     await socket.send_json(samples("downlink", "final", {"lag_ms": 86_400_000}))
     await socket.send_json(samples("uplink", "final", {"rows": lies}))
     await socket.send_json(samples("finish", "final", {}))
-    report = (await next_of(socket, "report", within_s=30))["report"]
+    report = (await next_of(socket, "report"))["report"]
     assert (report["cause"], report["verdict"]) == (None, "incomplete")
     network = [check for check in report["checks"] if check["id"].startswith("network.")]
     assert network
@@ -249,7 +251,7 @@ async def test_a_place_among_the_lines_is_given_back_however_it_ends(server, htt
     cast = await make_cast(server.store)
     session = await redeem(http, cast.anna_token)
     lines = server.services.admission.lines
-    free = lines._value
+    free = lines.free
     socket, _ = await started(http, session)
     for _ in range(3):
         for phase in ("downlink", "uplink"):
@@ -260,21 +262,21 @@ async def test_a_place_among_the_lines_is_given_back_however_it_ends(server, htt
         assert told["values"] == {"measured": False}
         seen = sorted({*seen, told["phase"]})
     assert seen == ["downlink", "uplink"]
-    async with asyncio.timeout(10):
-        while lines._value != free:
+    async with asyncio.timeout(PATIENCE_S):
+        while lines.free != free:
             await asyncio.sleep(0.02)
     for _ in range(free):
         await lines.acquire()
     await socket.send_json(samples("clock", "start", {}))
     await asyncio.sleep(0.2)
     await socket.close()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_S):
         while server.services.sockets:
             await asyncio.sleep(0.02)
     for _ in range(free):
         lines.release()
     await asyncio.sleep(0.1)
-    assert lines._value == free
+    assert lines.free == free
 
 
 async def test_WEB_3_a_silent_peer_is_noticed(server, http, monkeypatch):
@@ -284,7 +286,7 @@ async def test_WEB_3_a_silent_peer_is_noticed(server, http, monkeypatch):
     session = await redeem(http, cast.anna_token)
     socket = await http.ws_connect("/api/v1/session", autoping=False)
     await socket.send_json({**HELLO, "session": session})
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_S):
         while (received := await socket.receive()).type is not aiohttp.WSMsgType.TEXT:
             assert received.type is aiohttp.WSMsgType.PING
     assert (await last_report(server, session))["cause"] == "disconnected"
@@ -297,28 +299,30 @@ async def test_WEB_3_a_second_socket_replaces_the_first(server, http):
     cast = await make_cast(server.store)
     session = await redeem(http, cast.anna_token)
     first, first_plan = await started(http, session)
-    second, second_plan = await asyncio.gather(started(http, session), ended(first))
-    (socket, plan), (messages, _) = second, second_plan
+    closing = asyncio.create_task(ended(first))
+    socket, plan = await started(http, session)
+    alive = asyncio.create_task(ended(socket))  # who does not read answers no ping
+    messages, _ = await closing
     assert {"type": "bye", "code": "replaced"} in messages
     assert plan["test"] != first_plan["test"]
     assert (await last_report(server, session))["cause"] == "disconnected"
     assert (await server.store.self_test(plan["test"], session)).state == "running"
     assert list(server.services.sockets) == [session]
     await socket.close()
+    await alive
 
 
 @pytest.mark.timeout(90)
-async def test_a_page_that_comes_back_does_not_wait_for_its_dead_socket(server, http):
-    """A phone that changed network goes on within seconds with the same test, which is not kept as incomplete."""
+async def test_a_page_that_comes_back_does_not_wait_for_its_dead_socket(server, http, monkeypatch):
+    """A phone that changed network goes on with the same test before any heartbeat, which is not kept as incomplete."""
+    monkeypatch.setattr(session_socket, "HEARTBEAT_S", 10 * PATIENCE_S)
     cast = await make_cast(server.store)
     session = await redeem(http, cast.anna_token)
     first, plan = await started(http, session)
     await first.send_json(samples("finish", "event", {"code": "network_changed"}))
     await asyncio.sleep(0.2)
     first._response.connection.transport.pause_reading()  # nobody hears the server any more
-    before = asyncio.get_running_loop().time()
     second, again = await started(http, session, resume=plan["test"])
-    assert asyncio.get_running_loop().time() - before < 6
     assert again["test"] == plan["test"]
     await asyncio.sleep(1.0)
     assert await server.store.report_for_session(session) is None

@@ -234,6 +234,9 @@ async def test_the_day_is_printed_on_one_sheet(server, lars):
     await lars.post("pin")
     await lars.post("pin/check", pin=pin_of(server.services.contacts, (await lars.queued("pin"))[0].id))
     assert "90000002" in (await printed("?lang=nb")).replace(" ", "")
+    for hours, title in enumerate(("தமிழ் ሰላም 李明", "Anna 🙂 ښ ＡＢＣ", "W" * 60), 6):
+        await meet(server, MORNING + timedelta(hours=hours), title=title)
+    assert "தமிழ்" in await printed("?lang=nb")
     odds, _, _ = await meet(server, MORNING + timedelta(hours=4), reach=Reach(mail="odd@hospital.example"))
     async with lars.http.get(f"{address}?meeting={odds.id}") as answer:
         assert answer.status == 404
@@ -300,6 +303,13 @@ def test_our_guides_say_the_same_in_every_language(name):
         assert "<h2" not in html
         assert guide_text(SUNNAAS, name, language) != guide_text(SUNNAAS, name, "nb") or language == "nb"
     assert len(shapes) == 1
+
+
+def test_the_number_to_call_is_text_in_a_guide():
+    """In words and in a link, with what Markdown or HTML would take for more."""
+    texts = {"emergency": {"en": "Call **{phone}** or [here](tel:{phone})."}}
+    html = guide_html(replace(SUNNAAS, texts=texts, support_phone="+47 22*<b>*"), "emergency", "en")
+    assert html == ('<p>Call <strong>+47 22*&lt;b&gt;*</strong> or <a href="tel:+47%2022%2A%3Cb%3E%2A">here</a>.</p>\n')
 
 
 def test_markdown_runs_nothing_and_loads_nothing():

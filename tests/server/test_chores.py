@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from readiness.server import app
-from readiness.server.attempt import RESUME_WITHIN, end_left_over
+from readiness.server.ending import end_left_over
+from readiness.server.owner import RESUME_WITHIN
 from readiness.server.phases import died
 from reports.store.records import SelfTest, new_id
 from tests.cast import SUNNAAS, make_cast
+from tests.patience import PATIENCE_S
 from tests.security.support import next_of, redeem, started
 from tests.security.test_protocol import devices, samples
 from tests.series import made_series
@@ -95,7 +97,8 @@ async def test_a_test_whose_server_died_is_ended_once(server, http):
     )
     assert body["ended_in"] == "picture"
     assert all(check["outcome"] != "pass" for check in body["checks"])
-    assert (await server.store.self_test(test.id, session)).state == "incomplete"
+    ended = await server.store.self_test(test.id, session)
+    assert (ended.state, ended.updated_at) == ("incomplete", test.updated_at), "it ended when its page left"
     assert await end_left_over(server.services, late + timedelta(hours=1)) == 0
 
 
@@ -121,14 +124,14 @@ async def test_series_survive_a_resumed_test(server, http):
     for phases in (("connect", "clock", "downlink", "uplink"), ("connect",)):
         session = await tried(http)
         socket, plan = await started(http, session)
-        await server.store.save_phase(plan["test"], "series", made_series(), datetime.now(tz=UTC))
+        await server.store.save_phase(plan["test"], "series", made_series(), datetime.now(tz=UTC), claim=1)
         for phase in phases:
-            await server.store.save_phase(plan["test"], phase, died(phase, "step_died"), datetime.now(tz=UTC))
+            await server.store.save_phase(plan["test"], phase, died(phase, "step_died"), datetime.now(tz=UTC), claim=1)
         socket, plan = await started(http, session, resume=plan["test"])
         assert ("clock" in plan["done"]) == ("clock" in phases)
         await socket.send_json(devices())
         await socket.send_json(samples("finish", "final", {}))
-        report = (await next_of(socket, "report", within_s=30))["report"]
+        report = (await next_of(socket, "report"))["report"]
         await socket.close()
         kept = await server.store.series_of(report["id"], SUNNAAS.id)
         assert kept == (made_series() if "clock" in phases else None)
@@ -164,7 +167,7 @@ async def test_the_server_does_its_chores_by_itself(server, monkeypatch):
     monkeypatch.setattr(app, "CHORES_EVERY_S", 0.05)
     monkeypatch.setattr(server.store, "purge", purged)
     chores = asyncio.create_task(app._chores(server.services))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while done.count("purged") < 4:
             await asyncio.sleep(0.02)
     chores.cancel()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -50,7 +52,11 @@ def nothing_is_sent(monkeypatch) -> None:
     async def start(_pool: WorkerPool) -> None:
         return None
 
+    async def stop(_runner: OutboxRunner, _within_s: float) -> None:
+        return None
+
     monkeypatch.setattr(OutboxRunner, "run", wait)
+    monkeypatch.setattr(OutboxRunner, "stop", stop)  # which waits five seconds for what does not run
     monkeypatch.setattr(WorkerPool, "start", start)
 
 
@@ -249,13 +255,26 @@ async def test_letters_carry_the_link_that_was_given(server, program, http):
             assert answer.status == 404
 
 
+async def test_a_label_in_any_script_stops_no_paper(server, program, http):
+    """Letters of everybody in the meeting, and the leader's sheet, with a title in each script too."""
+    data = json.loads((Path(__file__).parents[1] / "data" / "labels.json").read_text())
+    seen = [data["odd"][name] for name in ("emoji", "family", "flag", "unknown", "rare_han", "lonely_mark", "digits")]
+    labels = [*data["scripts"].values(), *seen][:60]
+    people = [ANNA | {"label": label, "mail": f"p{at}@post.example"} for at, label in enumerate(labels)]
+    status, made = await program("POST", "", wished(title=" ".join(labels[:6]), participants=people))
+    assert status == 201, made
+    async with http.get(f"/api/v1/meetings/{made['id']}/letters.pdf", headers=program.headers) as answer:
+        assert (answer.status, (await answer.read())[:5]) == (200, b"%PDF-")
+
+
 async def test_an_import_over_http(server, program, http):
     """A bad row is answered, not refused: the page shows it; a good file is made."""
     place = "/api/v1/meetings/import"
     good = f"starts;role;label\n{local()};patient;A. H.\n{local(3)};patient;B."
     async with http.post(place, data=good.replace("B.", "x" * 61).encode(), headers=program.headers) as answer:
         assert await answer.json() == {
-            "made": [], "changed": [], "bad": [{"row": 3, "reason": "text.too_long", "field": "label"}],
+            "made": [], "changed": [], "notes": [],
+            "bad": [{"row": 3, "reason": "text.too_long", "field": "label", "found": ""}],
         }  # fmt: skip
     async with http.post(place, data=good.encode(), headers=program.headers) as answer:
         assert len((await answer.json())["made"]) == 2
@@ -266,11 +285,17 @@ async def test_an_import_over_http(server, program, http):
 
 
 async def test_asking_twice_makes_one(server, program):
-    """By Idempotency-Key or import_key; another organisation's key is another."""
+    """By Idempotency-Key or import_key, and the same wish; another organisation's key is another."""
     key = {"Idempotency-Key": "a-form-1"}
     first = await program("POST", "", wished(), **key)
-    again = await program("POST", "", wished(title="Other"), **key)
+    again = await program("POST", "", wished(), **key)
     assert (first[0], again[0], again[1]) == (201, 200, first[1])
+    for other in (wished(title="Other"), wished(local_start=local(5)), wished(import_key="a-form-1", minutes=20)):
+        status, answer = await program("POST", "", other, **key)
+        assert (status, answer["error"]["code"]) == (422, "request.key_reused")
+    place = f"/{first[1]['id']}"
+    await program("PATCH", place, {"title": "Moved since"})
+    assert (await program("POST", "", wished(), **key))[0] == 200, "what became of it is no other wish"
     by_body = await program("POST", "", wished(import_key="a-form-1"))
     assert (by_body[0], by_body[1]["id"]) == (200, first[1]["id"])
     assert len((await program("GET"))[1]["meetings"]) == 1
@@ -303,6 +328,13 @@ WRONG = [
     ({"local_start": "2020-01-01T10:00"}, "meeting.past", "starts_at"),
     ({"local_start": "9999-12-31T23:59"}, "meeting.too_far", "starts_at"),
     ({"starts_at": "2026-12-01T10:00"}, "meeting.no_such_time", "starts_at"),
+    ({"local_start": "2026-12-01"}, "meeting.no_clock", "local_start"),
+    ({"local_start": "20261201"}, "meeting.no_clock", "local_start"),
+    ({"local_start": "01.12.2026 10:00"}, "meeting.time_form", "local_start"),
+    ({"starts_at": "2026-12-01+01:00"}, "meeting.time_form", "starts_at"),
+    ({"starts_at": "2031-12-01T10:00Z", "local_start": "2031-12-01T10:00"}, "meeting.times_differ", "local_start"),
+    ({"participants": [ROOM | {"channel": "sms", "phone": "22 11 00 99"}]}, "person.no_mobile", None),
+    ({"participants": [ANNA | {"phone": "+47900000000"}]}, "person.phone", "participants.0.phone"),
     ({"minutes": 0}, "request.malformed", "minutes"),
     ({"participants": []}, "request.malformed", "participants"),
     ({"participants": [{"role": "king"}]}, "request.malformed", "participants.0.role"),
@@ -341,7 +373,7 @@ def plan_source() -> str:
     from pathlib import Path
 
     folder = Path(plan.__file__).parent
-    return "".join((folder / name).read_text(encoding="utf-8") for name in ("plan.py", "addresses.py", "importing.py"))
+    return "".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py")))
 
 
 async def test_times_when_the_clocks_change(server, program):

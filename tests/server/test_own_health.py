@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tests.cast import make_cast
+from tests.patience import PATIENCE_S
 
 
 async def test_a_part_that_is_away_is_told_before_the_start(server, http):
@@ -45,7 +46,7 @@ async def test_what_is_back_is_seen_within_seconds(server, monkeypatch):
     monkeypatch.setattr(type(health), "look", look)
     watching = asyncio.create_task(health.watch())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not looks[0] or not health.confirmed.get("media_workers"):
                 await asyncio.sleep(0.01)
     finally:

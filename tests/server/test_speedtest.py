@@ -22,6 +22,7 @@ from readiness.errors import LimitError, Unavailable
 from readiness.server import speedtest
 from reports.profile import PROFILE_FOLDER, load_profile
 from tests.cast import make_cast
+from tests.patience import PATIENCE_S
 from tests.security.support import redeem
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,7 +93,7 @@ async def test_a_self_test_that_comes_during_a_speed_test_gets_the_line(server, 
     async with http.get("/mini/speedtest/random4000x4000.jpg") as answer:
         received = len(await answer.content.readany())
         pool._reserved = pool.capacity
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             received += len(await answer.read())
     pool._reserved = 0
     assert 0 < received < speedtest.SIZES_BYTES[4000]
@@ -128,7 +129,7 @@ async def test_an_upload_that_is_given_up_is_no_error_of_ours(server, caplog):
     await writer.drain()
     writer.close()
     await writer.wait_closed()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while any(run.transfers for run in server.services.speed._runs.values()) or not server.services.speed._runs:
             await asyncio.sleep(0.02)
     await asyncio.sleep(0.1)
@@ -141,10 +142,12 @@ async def test_who_does_not_read_is_hung_up_on(server, monkeypatch):
     host, port = server.base.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
     writer.write(b"GET /mini/speedtest/random4000x4000.jpg HTTP/1.1\r\nHost: x\r\n\r\n")
-    await asyncio.sleep(1.0)
-    assert not any(run.transfers for run in server.services.speed._runs.values())
+    runs = server.services.speed._runs
+    async with asyncio.timeout(PATIENCE_S):
+        while not runs or any(run.transfers for run in runs.values()):
+            await asyncio.sleep(0.02)
     with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await reader.readexactly(speedtest.SIZES_BYTES[4000])
     writer.close()
     with contextlib.suppress(ConnectionError):
@@ -246,13 +249,90 @@ async def test_the_rate_and_the_bytes_of_all_are_bounded():
         now.s += bandwidth.IDLE_S
         try:
             with door.transfer(f"198.51.100.{number}") as transfer:
-                allowance = door._allowance(f"198.51.100.{number}")
+                allowance = door._allowance((False, f"198.51.100.{number}"))
                 assert transfer is not None
                 while door.pay(allowance, 1_000_000):
                     moved += 1_000_000
         except LimitError:
             break
     assert CALLER_BYTES * 4 <= moved <= bandwidth.ALL_BYTES + 20 * bandwidth.IDLE_S * bandwidth.ALL_BYTES_PER_S
+
+
+def test_guests_never_keep_an_invited_person_out():
+    """Guests who hold every place and look in for ever give way at once, and begin again only afterwards."""
+    door, now = gate()
+    for number in range(MOST_RUNS):
+        door.look_in(f"198.51.100.{number}", guest=True)
+    with door.transfer("198.51.100.0", guest=True), door.transfer("person anna"):
+        assert door.has_room()
+        assert not door.has_room(guest=True)
+        for number in range(MOST_RUNS):
+            with pytest.raises(Unavailable):
+                door.look_in(f"198.51.100.{number}", guest=True)
+    door.look_in("198.51.100.0", guest=True)
+    with pytest.raises(Unavailable):
+        door.look_in("198.51.100.1", guest=True)
+    door.look_in("person olav")
+    with pytest.raises(Unavailable):
+        door.look_in("198.51.100.0", guest=True)
+    now.s += bandwidth.IDLE_S
+    door.look_in("198.51.100.1", guest=True)
+
+
+@pytest.mark.parametrize(
+    ("load", "allowed"),
+    [
+        (Load(17, 0, 12, guests_running=9), True),
+        (Load(18, 0, 12, guests_running=9), False),
+        (Load(9, 100, 12, guests_running=9, guests_waiting=100), True),
+        (Load(9, 101, 12, guests_running=9, guests_waiting=100), False),
+        (Load(1, 0, 1, guests_running=1), True),
+    ],
+)
+def test_self_tests_of_guests_never_keep_an_invited_person_out(load, allowed):
+    """Neither by running nor by waiting; those of the invited still come first."""
+    door, _ = gate(load)
+    assert door.has_room(new=True) is allowed
+    assert not door.has_room(new=True, guest=True)
+
+
+def test_guests_never_use_up_the_bytes_of_the_invited():
+    """However many addresses they have, and at an invited person's own address, a whole run is left for others."""
+    door, _ = gate()
+    for number in range(20):
+        allowance = door._allowance((True, f"198.51.100.{number}"))
+        while door.pay(allowance, 1_000_000, guest=True):
+            pass
+    with pytest.raises(LimitError):
+        door.look_in("203.0.113.1", guest=True)
+    door.look_in("person anna")
+    allowance, moved = door._allowance((False, "person anna")), 0
+    while door.pay(allowance, 1_000_000):
+        moved += 1_000_000
+    assert moved == CALLER_BYTES
+
+
+async def test_an_invited_person_measures_while_drop_ins_hold_every_place(server, http, monkeypatch):
+    """Two addresses that look in again and again, one of them her own: she is let in, they are sent away, then back."""
+    cast = await make_cast(server.store)
+    server.services.settings = replace(server.services.settings, public_url=server.base)
+    monkeypatch.setattr(bandwidth, "IDLE_S", 0.5)
+    anna = await redeem(http, cast.anna_token)
+    async with http.post("/api/v1/organisations/sunnaas/try", json={}) as answer:
+        guest = (await answer.json())["session"]
+
+    async def status(session: str) -> int:
+        async with http.get(f"/mini/speedtest/latency.txt?session={session}") as answer:
+            return answer.status
+
+    server.services.speed.look_in("203.0.113.7", guest=True)
+    assert await status(guest) == 200
+    assert server.services.speed.runs == MOST_RUNS
+    assert await status(anna) == 200
+    assert await status(guest) == 503
+    async with asyncio.timeout(PATIENCE_S):
+        while await status(guest) != 200:
+            await asyncio.sleep(0.1)
 
 
 def test_what_a_speed_is_good_for_is_what_the_profiles_say():

@@ -23,6 +23,7 @@ from sqlalchemy.engine import make_url
 from reports.store import SchemaTooNew, SchemaTooOld, Store
 from reports.store.migrations import check_schema, head, migrate
 from reports.store.tables import metadata
+from tests.patience import PATIENCE_S
 from tests.store import cast
 from tests.store.conftest import PostgresServer
 
@@ -178,7 +179,7 @@ def check_whole(url: str) -> None:
 
 def test_the_migrated_database_is_the_one_the_code_describes(empty_url: str) -> None:
     """No column, index or key differs between `tables.py` and what the migrations make."""
-    assert migrate(empty_url) == ["0001", "0002", "0003", "0004"]
+    assert migrate(empty_url) == ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"]
     assert migrate(empty_url) == []
     engine = sync_engine(empty_url)
     with engine.connect() as connection:
@@ -216,7 +217,7 @@ def test_upgrading_keeps_every_row(empty_url: str) -> None:
     """From the first schema: each row of each table unchanged, children of rebuilt tables too; new columns filled."""
     fill_first_schema(empty_url)
     before = row_hashes(empty_url)
-    assert migrate(empty_url) == ["0002", "0003", "0004"]
+    assert migrate(empty_url) == ["0002", "0003", "0004", "0005", "0006", "0007", "0008"]
     assert row_hashes(empty_url) == before
     check_whole(empty_url)
     engine = sync_engine(empty_url)
@@ -261,12 +262,12 @@ def migrated_before_kill(url: str, after_s: float) -> bool:
     child = context.Process(target=cast.migrate_in_child, args=(url, theirs))
     child.start()
     theirs.close()
-    assert ours.poll(30)
+    assert ours.poll(PATIENCE_S)
     ours.recv()
     time.sleep(after_s)
     if child.pid is not None and child.is_alive():
         os.kill(child.pid, signal.SIGKILL)
-    child.join(10)
+    child.join(PATIENCE_S)
     try:
         ours.recv()
     except EOFError:
@@ -280,7 +281,16 @@ def test_processes_that_start_together_take_turns(empty_url: str) -> None:
     """Each migration is applied once, whoever comes first, and all find a usable database."""
     with ThreadPoolExecutor(4) as pool:
         applied = list(pool.map(migrate, [empty_url] * 4))
-    assert sorted(step for steps in applied for step in steps) == ["0001", "0002", "0003", "0004"]
+    assert sorted(step for steps in applied for step in steps) == [
+        "0001",
+        "0002",
+        "0003",
+        "0004",
+        "0005",
+        "0006",
+        "0007",
+        "0008",
+    ]
     check_schema(empty_url)
 
 

@@ -24,11 +24,11 @@ async def test_saving_again_changes_nothing(store: Store, url: str) -> None:
     """DUR-1: a client that tries until it hears an answer gets the first row, whatever it sends, from any process."""
     await store.start_self_test(cast.self_test())
     first = cast.report(self_test_id="test-anna")
-    assert await store.save_report(first) == first
+    assert await store.save_report(first, claim=1) == first
     other = await Store.open(url)
     again = replace(first, code=new_code(), verdict="not_ready", body={"verdict": "not_ready"})
-    assert await other.save_report(again) == first
-    saved = await asyncio.gather(*(s.save_report(again) for s in [store, other] * 5))
+    assert await other.save_report(again, claim=1) == first
+    saved = await asyncio.gather(*(s.save_report(again, claim=1) for s in [store, other] * 5))
     assert set(map(id_and_code, saved)) == {(first.id, first.code)}
     assert await store.latest_report("meeting-anna-anna") == first
     await other.close()
@@ -43,11 +43,13 @@ def id_and_code(report: StoredReport) -> tuple[str, str]:
 async def test_a_report_ends_its_run(store: Store) -> None:
     """The run is finished in the same transaction; one that was cut off is incomplete and may still be finished."""
     await store.start_self_test(cast.self_test())
-    await store.save_report(cast.report(self_test_id="test-anna", complete=False), self_test_state="incomplete")
+    await store.save_report(
+        cast.report(self_test_id="test-anna", complete=False), claim=1, self_test_state="incomplete"
+    )
     found = await store.self_test("test-anna", "session-anna")
     assert found is not None
     assert found.state == "incomplete"
-    last = await store.save_report(cast.report(self_test_id="test-anna"))
+    last = await store.save_report(cast.report(self_test_id="test-anna"), claim=1)
     found = await store.self_test("test-anna", "session-anna")
     assert found is not None
     assert found.state == "finished"
@@ -61,12 +63,12 @@ async def test_a_taken_code_is_told_and_nothing_stored(store: Store) -> None:
     first = await store.save_report(cast.report())
     second = cast.report(code=first.code, self_test_id="test-anna")
     with pytest.raises(CodeTaken):
-        await store.save_report(second)
+        await store.save_report(second, claim=1)
     found = await store.self_test("test-anna", "session-anna")
     assert found is not None
     assert found.state == "running"
     assert await store.latest_report("meeting-anna-anna") == first
-    assert (await store.save_report(replace(second, code=new_code()))).id == second.id
+    assert (await store.save_report(replace(second, code=new_code()), claim=1)).id == second.id
 
 
 @pytest.mark.asyncio
@@ -121,8 +123,8 @@ async def test_a_deleted_report_is_gone(store: Store, url: str) -> None:
     """PRV-4: with its run, from every view, from SQLite's file and its log; and no late retry brings it back."""
     marker = new_id()
     await store.start_self_test(cast.self_test())
-    await store.save_phase("test-anna", "clock", {"marker": marker}, cast.NOW)
-    saved = await store.save_report(cast.report(self_test_id="test-anna", body={"marker": marker}))
+    await store.save_phase("test-anna", "clock", {"marker": marker}, cast.NOW, claim=1)
+    saved = await store.save_report(cast.report(self_test_id="test-anna", body={"marker": marker}), claim=1)
     assert await store.delete_report(saved.id, "session-anna")
     assert not await store.delete_report(saved.id, "session-anna")
     assert await store.latest_report("meeting-anna-anna") is None
@@ -131,7 +133,7 @@ async def test_a_deleted_report_is_gone(store: Store, url: str) -> None:
     assert await store.self_test("test-anna", "session-anna") is None
     assert [row.report for row in await store.board("meeting-anna")] == [None, None, None]
     with pytest.raises(Gone):
-        await store.save_report(saved)
+        await store.save_report(saved, claim=1)
     if url.startswith("sqlite"):
         folder = Path(url.removeprefix("sqlite:///")).parent
         assert not [file for file in folder.iterdir() if marker.encode() in file.read_bytes()]

@@ -44,8 +44,10 @@ async def test_a_day_after_the_meeting_the_figures_name_nobody(store: Store, url
     """Label, contact, code, title and the link to the person are gone from the whole database; the figures stay."""
     await store.set_practical("meeting-anna-anna", phone_encrypted=b"encrypted-number")
     await store.start_self_test(cast.self_test())
-    await store.save_phase("test-anna", "clock", {"rtt_ms": 77.125}, cast.STARTS)
-    saved = await store.save_report(cast.report(self_test_id="test-anna", created_at=cast.ENDS), series=made_series())
+    await store.save_phase("test-anna", "clock", {"rtt_ms": 77.125}, cast.STARTS, claim=1)
+    saved = await store.save_report(
+        cast.report(self_test_id="test-anna", created_at=cast.ENDS), claim=1, series=made_series()
+    )
     assert await store.series_of(saved.id, saved.organisation_id) is not None
     assert await store.purge(cast.ENDS + DAY) == Purged()
     assert (await store.board("meeting-anna"))[1].report == saved

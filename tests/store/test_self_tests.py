@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,8 +18,10 @@ MINUTE = timedelta(minutes=1)
 async def test_a_reconnect_to_another_process_finds_the_finished_phases(store: Store, url: str) -> None:
     """What a phase found is on disk when `save_phase` returns; another process reads it."""
     await store.start_self_test(cast.self_test())
-    await store.save_phase("test-anna", "devices", {"camera": {"status": "present"}}, cast.NOW + MINUTE)
-    await store.save_phase("test-anna", "picture", {"light": 0.1 + 0.2, "odd": "\x00\ud800 æ"}, cast.NOW + 2 * MINUTE)
+    await store.save_phase("test-anna", "devices", {"camera": {"status": "present"}}, cast.NOW + MINUTE, claim=1)
+    await store.save_phase(
+        "test-anna", "picture", {"light": 0.1 + 0.2, "odd": "\x00\ud800 æ"}, cast.NOW + 2 * MINUTE, claim=1
+    )
     other = await Store.open(url)
     found = await other.self_test("test-anna", "session-anna")
     assert found == cast.self_test(
@@ -38,8 +41,8 @@ async def test_a_phase_that_is_run_again_replaces_the_first_run(store: Store, ur
     other = await Store.open(url)
     for number in range(5):
         await asyncio.gather(
-            store.save_phase("test-anna", "clock", {"rtt_ms": number}, cast.NOW),
-            other.save_phase("test-anna", "clock", {"rtt_ms": number}, cast.NOW),
+            store.save_phase("test-anna", "clock", {"rtt_ms": number}, cast.NOW, claim=1),
+            other.save_phase("test-anna", "clock", {"rtt_ms": number}, cast.NOW, claim=1),
         )
     found = await store.self_test("test-anna", "session-anna")
     assert found is not None
@@ -50,15 +53,17 @@ async def test_a_phase_that_is_run_again_replaces_the_first_run(store: Store, ur
 async def test_nothing_is_stored_for_a_run_that_is_gone(store: Store) -> None:
     """A phase without its run, a run without its session, and a second run under one id are refused."""
     with pytest.raises(Gone):
-        await store.save_phase("none", "clock", {}, cast.NOW)
+        await store.save_phase("none", "clock", {}, cast.NOW, claim=1)
     with pytest.raises(Gone):
-        await store.touch_self_test("none", cast.NOW)
+        await store.touch_self_test("none", cast.NOW, claim=1)
     with pytest.raises(Gone):
         await store.start_self_test(cast.self_test(session_id="none"))
     await store.start_self_test(cast.self_test())
     with pytest.raises(Conflict):
         await store.start_self_test(cast.self_test())
-    assert not await store.set_self_test_state("none", "finished", cast.NOW)
+    with pytest.raises(Gone):
+        await store.end_self_test("none", claim=1)
+    assert await store.claim_of("none") is None
 
 
 async def test_a_run_its_process_left_behind_is_found_once(store: Store, url: str) -> None:
@@ -68,11 +73,11 @@ async def test_a_run_its_process_left_behind_is_found_once(store: Store, url: st
     before = cast.NOW + MINUTE
     assert [test.id for test in await store.stale_self_tests(before)] == ["test-anna"]
     other = await Store.open(url)
-    won = await asyncio.gather(
-        store.set_self_test_state("test-anna", "incomplete", cast.NOW, idle_since=before),
-        other.set_self_test_state("test-anna", "incomplete", cast.NOW, idle_since=before),
-    )
-    assert sorted(won) == [False, True]
+    (stale,) = await store.stale_self_tests(before)
+    claims = await asyncio.gather(store.claim_left_over(stale, before), other.claim_left_over(stale, before))
+    assert sorted(claims, key=str) == [2, None]
+    assert await store.stale_self_tests(before) == [replace(stale, claim=2)], "who took it and died leaves it behind"
+    await store.end_self_test("test-anna", claim=2)
     assert await store.stale_self_tests(before) == []
     await other.close()
 
@@ -80,10 +85,12 @@ async def test_a_run_its_process_left_behind_is_found_once(store: Store, url: st
 async def test_a_run_that_came_back_is_not_ended(store: Store) -> None:
     """Somebody thought for long, then went on: the run stays theirs."""
     await store.start_self_test(cast.self_test())
-    await store.touch_self_test("test-anna", cast.NOW + 5 * MINUTE)
+    (stale,) = await store.stale_self_tests(cast.NOW + MINUTE)
+    await store.touch_self_test("test-anna", cast.NOW + 5 * MINUTE, claim=1)
     before = cast.NOW + MINUTE
-    assert not await store.set_self_test_state("test-anna", "incomplete", cast.NOW, idle_since=before)
+    assert await store.claim_left_over(stale, before) is None
     assert await store.stale_self_tests(before) == []
+    await store.save_phase("test-anna", "clock", {}, cast.NOW + 5 * MINUTE, claim=1)
 
 
 async def test_a_field_that_identifies_is_refused(store: Store) -> None:
@@ -93,7 +100,7 @@ async def test_a_field_that_identifies_is_refused(store: Store) -> None:
         with pytest.raises(ForbiddenField, match=name):
             await store.start_self_test(cast.self_test(id="t2", client={name: "x"}))
         with pytest.raises(ForbiddenField, match=name):
-            await store.save_phase("test-anna", "devices", {"cameras": [{"a": {name: "x"}}]}, cast.NOW)
+            await store.save_phase("test-anna", "devices", {"cameras": [{"a": {name: "x"}}]}, cast.NOW, claim=1)
         with pytest.raises(ForbiddenField, match=name):
             await store.save_report(cast.report(body={"client": {name: "x"}}))
     found = await store.self_test("test-anna", "session-anna")

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createTexts } from "../../web/shared/i18n.js";
-import { actions, arrange, byNeed, countdown, facts, sentence, summary, TONES } from "../../web/board/js/rows.js";
+import { actions, arrange, byNeed, countdown, facts, sentence, summary } from "../../web/board/js/rows.js";
+import { TONES } from "../../web/shared/icons.js";
 import { catalogue, LANGS } from "./support.mjs";
 
 const nb = createTexts("nb", catalogue("nb"));

@@ -1,108 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createEar } from "../../web/selftest/js/checks/echo.js";
-import * as devices from "../../web/selftest/js/checks/devices.js";
-import { FrameTimes, NEAR, PictureEnd, ROOM, smallStill, stillSize } from "../../web/selftest/js/checks/picture.js";
+import { FrameTimes, NEAR, PictureEnd, ROOM, smallStill, stillSize, watchFrames } from "../../web/selftest/js/checks/picture.js";
 import * as picture from "../../web/selftest/js/checks/picture.js";
 import { answersOf, tidyPhone } from "../../web/selftest/js/checks/practical.js";
 import * as sound from "../../web/selftest/js/checks/sound.js";
 import * as speaker from "../../web/selftest/js/checks/speaker.js";
 import { candidatePair, packetsReceived } from "../../web/selftest/js/checks/stats.js";
+import { figureWords } from "../../web/selftest/js/figures.js";
 import { createInputs } from "../../web/selftest/js/inputs.js";
 import { frame } from "../../web/selftest/js/wire.js";
-import { fakeClock, plan, settle } from "./support.mjs";
-
-const error = (name) => Object.assign(new Error(name), { name });
-const track = (kind, settings = {}, label = "") => ({ kind, label, getSettings: () => settings, readyState: "live" });
-globalThis.MediaStream ??= class {
-  constructor(tracks) {
-    this.tracks = tracks;
-  }
-  getTracks() {
-    return this.tracks;
-  }
-  getVideoTracks() {
-    return this.tracks.filter(({ kind }) => kind === "video");
-  }
-  getAudioTracks() {
-    return this.tracks.filter(({ kind }) => kind === "audio");
-  }
-};
-const SCOPE = { WebSocket: 1, RTCPeerConnection: 1, AudioWorkletNode: 1, MediaStream: 1, isSecureContext: true };
-const BOTH = { camera: true, microphone: true };
-
-/** A browser whose getUserMedia answers by what was asked for: "av", "a" or "v". */
-function media(answers) {
-  const asked = [];
-  return {
-    asked,
-    async getUserMedia({ audio, video }) {
-      const kind = `${audio ? "a" : ""}${video ? "v" : ""}`;
-      asked.push(kind);
-      if (answers[kind] instanceof Error) throw answers[kind];
-      const tracks = [...(audio ? [track("audio", { echoCancellation: "all", sampleRate: 48000 }, "Karis AirPods")] : []), ...(video ? [track("video", { width: 1280, height: 720, frameRate: 30 }, "FaceTime HD")] : [])];
-      return new MediaStream(tracks);
-    },
-  };
-}
-const openDevices = (answers, change = {}) => {
-  const browser = media(answers);
-  const scope = { ...SCOPE, navigator: { mediaDevices: browser } };
-  return devices.run({ media: browser, kinds: BOTH, scope, ...change }).then((found) => ({ ...found, asked: browser.asked }));
-};
-
-test("camera and microphone are opened by one call", async () => {
-  const { asked, camera, microphone, stream, browser } = await openDevices({});
-  assert.deepEqual(asked, ["av"]);
-  assert.deepEqual(camera, { status: "present", width_px: 1280, height_px: 720, frame_rate_fps: 30, device_class: "built_in" });
-  assert.deepEqual(microphone, { status: "present", echo_cancellation: true, sample_rate_hz: 48000, device_class: "bluetooth_headset" });
-  assert.equal(stream.getTracks().length, 2);
-  assert.deepEqual(browser.missing, []);
-});
-
-test("a missing camera does not sink the microphone", async () => {
-  const seen = await openDevices({}, { kinds: { camera: false, microphone: true } });
-  assert.deepEqual(seen.asked, ["a"]);
-  assert.equal(seen.camera.status, "NotFoundError");
-  assert.equal(seen.microphone.status, "present");
-});
-
-test("a camera that is in use is told, and the microphone opened alone", async () => {
-  const seen = await openDevices({ av: error("NotReadableError"), v: error("NotReadableError") });
-  assert.deepEqual(seen.asked, ["av", "a", "v"]);
-  assert.equal(seen.camera.status, "NotReadableError");
-  assert.equal(seen.microphone.status, "present");
-});
-
-test("a no is a no: nobody is asked twice", async () => {
-  const seen = await openDevices({ av: error("NotAllowedError") });
-  assert.deepEqual(seen.asked, ["av"]);
-  assert.equal(seen.camera.status, "NotAllowedError");
-  assert.equal(seen.microphone.status, "NotAllowedError");
-  assert.equal(seen.stream, null);
-});
-
-test("where only the camera was forbidden, the microphone is opened all the same", async () => {
-  const permissions = { query: async ({ name }) => ({ state: name === "camera" ? "denied" : "granted" }) };
-  const seen = await openDevices({ av: error("NotAllowedError") }, { permissions });
-  assert.deepEqual(seen.asked, ["av", "a"]);
-  assert.equal(seen.camera.status, "NotAllowedError");
-  assert.equal(seen.microphone.status, "present");
-});
-
-test("an insecure page and an app without capture are told apart", async () => {
-  const insecure = await devices.run({ media: undefined, kinds: BOTH, scope: { ...SCOPE, isSecureContext: false } });
-  assert.equal(insecure.camera.status, "insecure");
-  const app = await devices.run({ media: undefined, kinds: BOTH, scope: SCOPE });
-  assert.equal(app.microphone.status, "unsupported");
-  assert.deepEqual(app.browser.missing, ["getUserMedia"]);
-});
-
-test("an unknown exception is a failure, never a pass", () => {
-  assert.equal(devices.statusOf(error("AbortError")), "failed");
-  assert.equal(devices.statusOf("what"), "failed");
-  assert.equal(devices.statusOf(error("OverconstrainedError")), "OverconstrainedError");
-});
+import { createTexts } from "../../web/shared/i18n.js";
+import { catalogue, fakeClock, figures, plan, settle } from "./support.mjs";
 
 test("a still is at most 640 px long and 40 kB, that of several people 1280 px and 60 kB, or is not sent", async () => {
   assert.deepEqual(stillSize(1280, 720, NEAR.longSide_px), { width: 640, height: 360 });
@@ -117,6 +26,25 @@ test("a still is at most 640 px long and 40 kB, that of several people 1280 px a
   assert.equal(await smallStill({ toJpeg: async () => new Uint8Array(50_000) }, NEAR), null);
 });
 
+test("a picture too lively for the lowest quality is sent shrunk, the least that is needed; without a picture nothing is tried twice", async () => {
+  /** @type {[number, number][]} */
+  const tried = [];
+  const lively = (/** @type {number} */ bytes) => ({
+    toJpeg: async (/** @type {number} */ quality, /** @type {number} */ longSide) => {
+      tried.push([quality, longSide]);
+      return new Uint8Array(bytes * (longSide / 1280) ** 2 * (0.8 + quality));
+    },
+  });
+  const still = await smallStill(lively(70_000), ROOM);
+  assert.ok(still && still.length <= ROOM.bytes);
+  assert.deepEqual(tried.at(-1), [0.35, 1024]);
+  assert.ok((await smallStill(lively(180_000), ROOM))?.length);
+  assert.deepEqual(tried.at(-1), [0.35, 640]);
+  tried.length = 0;
+  assert.equal(await smallStill({ toJpeg: async (quality) => (tried.push([quality, 0]), new Uint8Array()) }, ROOM), null);
+  assert.equal(tried.length, 1);
+});
+
 test("frame times start at nought, never go back, and count frames the page missed", () => {
   const times = new FrameTimes();
   times.add(1000, 1);
@@ -128,6 +56,38 @@ test("frame times start at nought, never go back, and count frames the page miss
   for (let i = 0; i < 1000; i += 1) many.add(i * 33);
   assert.equal(many.list().length, 600);
   assert.equal(many.list()[0], 0);
+});
+
+/** A camera of 25 fps on `clock` whose frames a browser counts, and calls for where it does. */
+function fakeVideo(clock, { calls = false, counts = true } = {}) {
+  const frames = () => Math.floor(clock.now() / 40);
+  let asked = null;
+  return {
+    requestVideoFrameCallback: (callback) => (asked = callback),
+    ...(counts ? { getVideoPlaybackQuality: () => ({ totalVideoFrames: frames() }) } : {}),
+    async run(ms) {
+      for (let end = clock.now() + ms; clock.now() < end; ) {
+        await clock.pass(40);
+        if (calls) asked?.(clock.now(), { captureTime: clock.now() - 7, presentedFrames: frames() });
+      }
+    },
+  };
+}
+
+test("frames are timed by the browser's calls, or by its count where it never calls, and not at all where it does neither", async () => {
+  for (const [can, expected] of [[{ calls: true }, 25], [{}, 25], [{ counts: false }, 0]]) {
+    const clock = fakeClock();
+    const video = fakeVideo(clock, can);
+    const times = new FrameTimes();
+    const stop = watchFrames(video, times, clock);
+    await video.run(1000);
+    stop();
+    const seen = times.list();
+    assert.ok(Math.abs(seen.length - expected) <= 1, `${JSON.stringify(can)}: ${seen.length}`);
+    for (let i = 1; i < seen.length; i += 1) assert.ok(Math.abs(seen[i] - seen[i - 1] - 40) <= 5, `${seen}`);
+    await video.run(200);
+    assert.equal(times.list().length, seen.length, "stopped");
+  }
 });
 
 test("the picture goes on after two good seconds, after fifteen seconds, or when the person says so", () => {
@@ -189,20 +149,30 @@ function fakeRecorder() {
   };
 }
 
-test("sound marks the silence and the speech, and ends at the first clear speech", async () => {
-  const [clock, recorder] = [fakeClock(), fakeRecorder()];
-  const marks = [];
-  let hint;
+/** The sound step with a fake clock and recorder; what is shown and marked, and a way to send hints. */
+function soundStep() {
+  const [clock, recorder, shown, marks] = [fakeClock(), fakeRecorder(), [], []];
+  let hear;
   const run = sound.run({
     recorder, processed: false, clock, signal: new AbortController().signal, mark: (step) => marks.push(step), sendPcm: () => {},
-    onHint: (handler) => ((hint = handler), () => {}), asked: () => null, onProgress: () => {},
+    onHint: (handler) => ((hear = handler), () => {}), asked: () => null, onProgress: (progress) => shown.push(progress),
   });
   recorder.give();
-  hint({ check: "microphone.speech", code: "heard" });
+  const hint = (code, values = {}) => hear({ check: "microphone.speech", code, values });
+  return { clock, recorder, shown, marks, run, hint };
+}
+
+test("sound marks the silence and the speech, praises while one speaks and ends at the pause after it", async () => {
+  const { clock, recorder, shown, marks, run, hint } = soundStep();
+  hint("heard", { done: true });
   await clock.pass(3100);
   recorder.give();
   assert.deepEqual(marks, ["silence_start", "silence_end", "speech_start"]);
-  hint({ check: "microphone.speech", code: "heard" });
+  hint("heard", { done: false });
+  await clock.pass(3000);
+  assert.equal(shown.at(-1).heard, true);
+  assert.equal(marks.at(-1), "speech_start");
+  hint("heard", { done: true });
   await clock.pass(200);
   const found = await run;
   assert.equal(found.ended_by, "heard");
@@ -210,19 +180,38 @@ test("sound marks the silence and the speech, and ends at the first clear speech
   assert.equal(marks.at(-1), "speech_end");
 });
 
+test("a voice that would fail is told so, not praised, and the step waits for it to be mended", async () => {
+  const { clock, shown, marks, run, hint } = soundStep();
+  await clock.pass(3100);
+  hint("microphone.too_quiet", { done: false });
+  await clock.pass(2000);
+  assert.deepEqual([shown.at(-1).told, shown.at(-1).heard], ["microphone.too_quiet", false]);
+  assert.equal(marks.at(-1), "speech_start");
+  hint("heard", { done: true });
+  await clock.pass(200);
+  assert.deepEqual([shown.at(-1).told, shown.at(-1).heard, (await run).ended_by], ["", true, "heard"]);
+});
+
+test("noise and others who talk are told in the asked silence; after others silence is asked for once more", async () => {
+  const { clock, shown, marks, run, hint } = soundStep();
+  hint("microphone.others_talk", { others: true, quiet_s: 1 });
+  assert.equal(shown.at(-1).told, "microphone.others_talk");
+  await clock.pass(3100);
+  hint("heard", { done: true, others: true, quiet_s: 1 });
+  await clock.pass(300);
+  assert.deepEqual([shown.at(-1).stage, shown.at(-1).again], ["quiet", "others"]);
+  await clock.pass(3000);
+  assert.equal((await run).ended_by, "heard");
+  assert.deepEqual(marks, ["silence_start", "silence_end", "speech_start", "speech_end", "silence_start", "silence_end"]);
+});
+
 test("whoever is not heard after four seconds is told, and still has time to speak up", async () => {
-  const [clock, recorder, shown] = [fakeClock(), fakeRecorder(), []];
-  let hint;
-  const run = sound.run({
-    recorder, processed: false, clock, signal: new AbortController().signal, mark: () => {}, sendPcm: () => {},
-    onHint: (handler) => ((hint = handler), () => {}), asked: () => null, onProgress: (progress) => shown.push(progress),
-  });
-  recorder.give();
+  const { clock, shown, run, hint } = soundStep();
   await clock.pass(6900);
   assert.equal(shown.at(-1).faint, undefined);
   await clock.pass(300);
   assert.equal(shown.at(-1).faint, true);
-  hint({ check: "microphone.speech", code: "heard" });
+  hint("heard", { done: true });
   await clock.pass(200);
   assert.equal((await run).ended_by, "heard");
 });
@@ -233,7 +222,7 @@ test("where no sound is captured at all the step dies instead of calling the per
     recorder: fakeRecorder(), processed: false, clock, signal: new AbortController().signal, mark: () => {}, sendPcm: () => {},
     onHint: () => () => {}, asked: () => null, onProgress: () => {},
   });
-  const outcome = assert.rejects(run, /captured/);
+  const outcome = assert.rejects(run, /sound_stopped/);
   await clock.pass(4000);
   await outcome;
 });
@@ -245,17 +234,17 @@ test("a microphone that gives exact zeros is noticed at once", () => {
   assert.equal(watch.add([0, -60, -50, 3, 0]), false);
 });
 
-/** Run the speaker step with answers given in order. */
-async function speak(answers, play = async () => 1000) {
+/** Run the speaker step with answers given in order, each so long after it was waited for. */
+async function speak(answers, play = async () => 1000, after_ms = 3000) {
   const clock = fakeClock();
   const shown = [];
   const gains = [];
   const run = speaker.run({
     plan: plan(), clock, signal: new AbortController().signal, onProgress: (progress) => shown.push(progress),
     play: (digits, gain_db) => (gains.push(gain_db), play(digits)),
-    answer: () => new Promise((resolve) => clock.sleep(2000).then(() => answers.length && resolve(answers.shift()))),
+    answer: () => new Promise((resolve) => clock.sleep(after_ms).then(() => answers.length && resolve(answers.shift()))),
   });
-  for (let i = 0; i < 10; i += 1) await clock.pass(1000);
+  for (let i = 0; i < 20; i += 1) await clock.pass(500);
   return { result: await run, shown, gains };
 }
 const digits = (text) => ({ action: "heard-digits", digits: [...text].map(Number) });
@@ -275,6 +264,15 @@ test("the first time nothing is heard it is played louder; the second time is th
   const { result, gains } = await speak([{ action: "heard-nothing" }, { action: "heard-nothing" }]);
   assert.equal(result.answer, "nothing");
   assert.deepEqual(gains, [0, 6]);
+});
+
+test("nobody has heard nothing before the numbers sounded", async () => {
+  // Pressed every 400 ms: three times while we wait, twice while they sound, once after; and once more when it was louder.
+  const early = Array.from({ length: 20 }, () => ({ action: "heard-nothing" }));
+  const { result, gains, shown } = await speak(early, undefined, 400);
+  assert.deepEqual(result, { played: [3, 7, 1], answer: "nothing", heard: null, plays: 2 });
+  assert.deepEqual(gains, [0, 6]);
+  assert.deepEqual(shown.map(({ state }) => state), ["waiting", "playing", "played", "waiting", "playing", "played"]);
 });
 
 test("no sound, skipping and a player that fails are three different answers", async () => {
@@ -370,4 +368,11 @@ test("a press of an earlier step never answers a later one", async () => {
   assert.equal(inputs.take(["next"]), "next");
   await settle();
   assert.equal(frame(1, 0, new Uint8Array()).length, 5);
+});
+
+test("an echo that nobody heard is told so, without a number or a limit", () => {
+  const texts = createTexts("nb", catalogue("nb"));
+  const check = { id: "microphone.echo", outcome: "pass", value: 2.64, unit: "db", pass: -46, fail: -35, cause: null, details: { heard: false } };
+  assert.deepEqual(figureWords(texts, figures, check), { value: "Ikke hørt", limits: "" });
+  assert.match(figureWords(texts, figures, { ...check, outcome: "fail", value: -20, details: { heard: true } }).value, /20/);
 });

@@ -10,7 +10,7 @@ const catalogues = Object.fromEntries(LANGS.map((lang) => [lang, catalogue(lang)
 const keys = Object.keys(catalogues.nb);
 const placeholders = (text) => [...text.matchAll(/\{([a-z_]+)\}/g)].map(([, name]) => name).sort();
 /** Advice that stands in a report besides the rules of the profiles. */
-const GENERAL = ["camera.not_measured", "microphone.not_measured", "speaker.not_measured", "network.not_measured", "server.busy", "service.fault", "speaker.no_sound"];
+const GENERAL = ["camera.not_measured", "microphone.not_measured", "microphone.no_pause", "microphone.sound_blocked", "microphone.sound_refused", "microphone.sound_stopped", "camera.picture_hidden", "network.socket_blocked", "speaker.not_measured", "network.not_measured", "server.busy", "service.fault", "speaker.no_sound"];
 
 function profiles() {
   return filesBelow(join(ROOT, "reports/profiles"), ".toml").map((path) => readFileSync(path, "utf8"));
@@ -134,5 +134,5 @@ test("each way a device can fail has its own advice", () => {
       codes.add(code);
     }
   }
-  assert.equal(codes.size, 1 + 2 * 6 + 2);
+  assert.equal(codes.size, 1 + 2 * 10 + 1 + 2);
 });

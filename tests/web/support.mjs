@@ -1,7 +1,10 @@
 /** Helpers for the tests of the pages' pure modules. */
 import { readFileSync, readdirSync } from "node:fs";
+import { webcrypto } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
+
+globalThis.crypto ??= webcrypto; // every browser has it; Node from version 20 on
 
 export const WEB = fileURLToPath(new URL("../../web/", import.meta.url));
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -10,6 +13,10 @@ export const LANGS = ["nb", "nn", "en"];
 export const readJson = (path) => JSON.parse(readFileSync(join(WEB, path), "utf8"));
 export const catalogue = (lang) => readJson(`locales/${lang}.json`);
 export const protocol = readJson("shared/protocol.json");
+/** Every check's figure near its limits, in the words of each language; pytest reads the same file. */
+export const told = JSON.parse(readFileSync(join(ROOT, "tests/data/figures.json"), "utf8"));
+/** The table that the server puts into `figures.js`: pytest holds the two together. */
+export const { figures } = told;
 
 /** Every file below `folder` whose name ends so. */
 export function filesBelow(folder, ending) {
@@ -68,7 +75,7 @@ export function plan(change = {}) {
   return {
     type: "plan", test: "t1", profile: "consultation", mode: "full", phases: names.map((name) => ({ name, budget_s: 5, budget_bytes: 2_000_000 })),
     done: [], ice_servers: [], ask: { practical: ["private_room"], expected_people: 1 }, digits: [[3, 7, 1], [2, 9, 4]],
-    choices: [[[3, 7, 1], [1, 2, 3], [4, 5, 6], [7, 8, 9]], [[2, 9, 4], [1, 2, 3], [4, 5, 6], [7, 8, 0]]],
+    choices: [[[3, 7, 1], [1, 2, 3], [4, 5, 6], [7, 8, 9]], [[2, 9, 4], [1, 2, 3], [4, 5, 6], [7, 8, 0]]], voices: "/static/v/selftest/audio",
     probe: { need_mbps: 1.5, rate_mbps: 1.875, up_tracks: 2 }, data_mb: 10, ...change,
   };
 }

@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parent
 def test_the_modules_of_the_page(name):
     """Every test of this file passes in Node."""
     found = subprocess.run(
-        [program("node"), "--test", FOLDER / name], capture_output=True, text=True, timeout=50, check=False
+        [program("node"), "--test", FOLDER / name], capture_output=True, text=True, timeout=150, check=False
     )
     assert found.returncode == 0, found.stdout[-4000:] + found.stderr[-1000:]
     assert "\n# pass 0\n" not in found.stdout, "a file without tests"

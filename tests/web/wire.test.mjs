@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import "./support.mjs";
 import { decodePong, encodePing, frame, HEADROOM_BYTES, HEADROOM_UP, headroomChunk, LOADED, PCM_UP, STILL_UP } from "../../web/selftest/js/wire.js";
 
 const hex = (bytes) => Buffer.from(bytes).toString("hex");

@@ -38,32 +38,65 @@ export function meta(name) {
   return document.querySelector(`meta[name="${name}"]`)?.getAttribute("content") ?? "";
 }
 
-/** The public session id of an address such as /t/<id>. @param {string} path @param {"t" | "board"} kind */
+/** The public session id of an address such as /t/<id>. @param {string} path @param {"t" | "board" | "support"} kind */
 export function sessionOf(path, kind) {
-  const [, folder, id] = path.split("/");
+  const [, folder, id] = path.replace(/^\/+/, "/").split("/");
   return folder === kind && id ? decodeURIComponent(id) : null;
 }
 
+/** A link as we give it out; every other address is looked at closely. */
+const AS_GIVEN = /^\/o\/[^/]+\/(?:t|try|board|plan|support)$/;
+const PLAIN = /^\?lang=\w*$/;
+const TOKEN = /^#[A-Za-z0-9_-]{43}$/;
+/** A link that is pasted over the address of the same page changes its fragment only, and loads nothing by itself. */
+const LEAST_SECRET = 16;
+
 /**
- * Swap the secret in the address for a session. Reads the address once, before anything else can.
- * @param {string} organisation @returns {Promise<{ session: string, link: string } | null>} null where there is no secret
+ * The secret of this address, and whether servers have read it; null where there is none. An address that was mangled is put right.
+ * @param {string} organisation @returns {Promise<{ token: string, seen: boolean, home: string } | null>}
+ */
+async function secretHere(organisation) {
+  const { hash, pathname, search } = location;
+  if (AS_GIVEN.test(pathname) && (!hash || TOKEN.test(hash)) && (hash || !search || PLAIN.test(search))) return hash ? { token: hash.slice(1), seen: false, home: pathname } : null;
+  if (!hash && !pathname.slice(1).toLowerCase().includes("o/")) return null;
+  const { pageOf, secretOf } = await import("./token.js");
+  const secret = secretOf({ hash, pathname, search });
+  const page = pageOf(pathname)?.page;
+  const home = page ? `/o/${organisation}/${page}` : pathname;
+  if (!secret && page) history.replaceState(null, "", home + askedFor());
+  return secret && { ...secret, home };
+}
+
+/** What was asked for besides the secret. */
+const askedFor = () => {
+  const lang = new URLSearchParams(location.search).get("lang");
+  return lang ? `?lang=${encodeURIComponent(lang)}` : "";
+};
+
+/**
+ * Swap the secret in the address for a session. Reads the address once, before anything else can. Where servers on the way have
+ * read the secret too, the address remembers that for this tab (`history.state.seen`), and a person's press renews the link (renew.js).
+ * @param {string} organisation
+ * @returns {Promise<{ session: string, link: string, seen: boolean } | null>} null where there is no secret; `link` is "" where it
+ *   is not to be passed on
  */
 export async function redeem(organisation) {
-  const token = location.hash.slice(1);
-  if (!token) return null;
-  const link = location.href;
+  window.addEventListener("hashchange", () => location.hash.length > LEAST_SECRET && location.reload());
+  const secret = await secretHere(organisation);
+  if (!secret) return null;
   try {
-    const { session, path } = await call("/api/v1/links/redeem", { organisation, token });
-    history.replaceState(null, "", path + location.search);
-    return { session, link };
+    const { session, path, replaced } = await call("/api/v1/links/redeem", { organisation, token: secret.token });
+    const seen = secret.seen || replaced === true;
+    history.replaceState(seen ? { seen } : null, "", path + askedFor());
+    return { session, link: seen ? "" : `${location.origin}${secret.home}${askedFor()}#${secret.token}`, seen };
   } catch (error) {
     const refused = error instanceof ApiError && error.status === 404;
-    if (refused) history.replaceState(null, "", location.pathname + location.search);
+    if (refused) history.replaceState(null, "", secret.home + askedFor());
     throw error;
   }
 }
 
 /** Remember the language in the address, and nowhere else: it outlives a reload. @param {string} lang */
 export function keepLanguage(lang) {
-  history.replaceState(null, "", `${location.pathname}?lang=${lang}${location.hash}`);
+  history.replaceState(history.state, "", `${location.pathname}?lang=${lang}${location.hash}`);
 }

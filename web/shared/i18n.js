@@ -87,7 +87,7 @@ export function createTexts(lang, catalogue, common = {}) {
 
 /**
  * @param {string} base the versioned folder of static files @param {Lang} lang
- * @param {"" | "staff/"} [folder] staff's pages have more words
+ * @param {"" | "staff/" | "trouble/"} [folder] staff's pages have more words, and so has trouble
  * @returns {Promise<Record<string, string>>}
  */
 export async function loadCatalogue(base, lang, folder = "") {

@@ -1,5 +1,6 @@
 /**
- * Icons as SVG nodes: each shape differs, so that none depends on its colour.
+ * Icons as SVG nodes: each shape differs, so that none depends on its colour. And the tone, icon and colour, of everything
+ * that a test comes to.
  */
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -19,6 +20,12 @@ const ICONS = {
   calm: "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20zM12 11v6M12 7v.01",
   waiting: "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20z",
   running: "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20zM12 6v6l4 2",
+};
+
+/** The tone of a verdict, of a participant's state and of a check's outcome; as in `reports/render/tones.py`. @type {Record<string, string>} */
+export const TONES = {
+  ready: "good", pass: "good", ready_with_warnings: "warn", warn: "warn", not_ready: "bad", fail: "bad",
+  incomplete: "calm", not_measured: "calm", skipped: "calm", stale: "calm", not_tested: "waiting",
 };
 
 /** @param {Element} svg @param {string} name */

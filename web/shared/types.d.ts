@@ -9,6 +9,7 @@ export type PhaseName =
 export type Kind = "start" | "mark" | "event" | "final" | "died";
 export type Status =
   | "present" | "NotAllowedError" | "NotFoundError" | "NotReadableError" | "OverconstrainedError"
+  | "AbortError" | "SecurityError" | "denied_by_system" | "dismissed" | "no_answer" | "no_frames"
   | "insecure" | "unsupported" | "failed" | "ended";
 
 export interface Organisation { slug: string; name: string; support_phone: string; support_hours: string; languages?: string[] }
@@ -30,6 +31,8 @@ export interface Session {
   service?: { title: string; host: string; url: string } | null;
   /** a short check will do, on the same kind of device */
   recheck?: { tested_at: string; client: { browser: string; os: string; form: string } } | null;
+  /** the person's own test that is not finished: `live` while a page is at it, `here` where this browser began it */
+  unfinished?: { session: string; test: string; live: boolean; here: boolean } | null;
   /** false while a part of the service itself is away */
   service_ready?: boolean;
 }
@@ -45,6 +48,8 @@ export interface Plan {
   ask: { practical: string[]; expected_people: number };
   digits: number[][];
   choices: number[][][];
+  /** Folder of the digits' recordings: <voices>/<lang>/<digit>.mp3. */
+  voices: string;
   probe: { need_mbps: number; rate_mbps: number; up_tracks: number };
   data_mb: number;
 }
@@ -103,7 +108,16 @@ export interface MicrophoneResult {
   sample_rate_hz?: number;
   device_class?: string;
 }
-export interface DevicesResult { camera: CameraResult; microphone: MicrophoneResult; browser: { missing: string[] }; stream: MediaStream | null }
+export interface DevicesResult {
+  camera: CameraResult;
+  microphone: MicrophoneResult;
+  browser: { missing: string[] };
+  stream: MediaStream | null;
+  /** the browser does not let a page read its pictures back */
+  hidden?: boolean;
+  /** what came after the time was up, if it comes */
+  late?: Promise<DevicesResult>;
+}
 
 /** One 100 ms block of raw capture: t_ms, rms_dbfs, peak_dbfs, zero_pct, clipped_frames_pct, dropouts, flat_frames_pct. */
 export type Block = [number, number, number, number, number, number, number];

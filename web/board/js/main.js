@@ -3,6 +3,7 @@
  * @typedef {import("../../shared/types").Board} Board
  */
 import { ApiError, call, keepLanguage, meta, redeem, sessionOf } from "../../shared/api.js";
+import { keepFocus, readFrom } from "../../shared/heard.js";
 import { applyTexts, clockTime, createTexts, isLang, langOf, loadCatalogue } from "../../shared/i18n.js";
 import { arrange } from "./rows.js";
 import { createTaps, problem } from "./taps.js";
@@ -38,7 +39,14 @@ let ahead_ms = 0;
 const texts = () => createTexts(lang, catalogue, { phone: phone.replaceAll(" ", "\u00a0") });
 const path = (/** @type {string} */ end = "") => `/api/v1/boards/${encodeURIComponent(session)}${end}`;
 
+/** Where the reading goes on when a button is gone: the person it was about, or the part. @param {Element} place */
+const after = (place) => place.closest("section, li.participant")?.querySelector("h2, h3") ?? find("#title");
+
 function render() {
+  keepFocus(draw, after);
+}
+
+function draw() {
   const t = texts();
   if (board) {
     const now = Date.now() + ahead_ms;
@@ -149,7 +157,11 @@ async function load() {
   const redeemed = await redeem(meta("readiness-organisation"));
   session = redeemed?.session ?? sessionOf(location.pathname, "board") ?? "";
   link = redeemed?.link ?? "";
-  if (!session) throw new ApiError("link.not_valid", 404);
+  if (!session) throw new ApiError("link.cut", 404);
+  if (history.state?.seen) (await import("../../shared/renew.js")).renewAtPress(session, (renewed) => {
+    link = renewed;
+    render();
+  });
   await refresh();
   createTaps(session, texts, (participant, text) => {
     said.set(participant, text);
@@ -168,7 +180,7 @@ async function press({ lang: wanted, open, meeting, score, problem: word }) {
   if (!meeting) return;
   chosen = meeting;
   render();
-  find("#main").focus();
+  readFrom(find("#meeting"));
   scrollTo(0, 0);
 }
 

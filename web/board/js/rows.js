@@ -5,12 +5,8 @@
  * @typedef {import("../../shared/types").BoardMeeting} Meeting
  * @typedef {import("../../shared/i18n.js").Texts} Texts
  */
+import { READY } from "../../shared/states.js";
 
-/** @type {Record<string, string>} */
-export const TONES = {
-  ready: "good", ready_with_warnings: "warn", not_ready: "bad", incomplete: "calm", not_tested: "waiting", stale: "calm",
-};
-const READY = new Set(["ready", "ready_with_warnings"]);
 /** States in which it is known what is wrong, so that the sentence can name it. */
 const NAMED = new Set(["ready_with_warnings", "not_ready", "incomplete"]);
 const MINUTE_MS = 60_000;
@@ -64,7 +60,7 @@ function invitationLine(texts, { state, sent_at }, ago) {
 export function actions({ state, running, phones, can_resend, handed_over_at, taken }, meetingState) {
   /** @type {("call" | "resend" | "handover")[]} */
   const found = phones?.length ? ["call"] : [];
-  if (meetingState !== "planned" || READY.has(state) || running) return found;
+  if (meetingState !== "planned" || READY.includes(state) || running) return found;
   if (can_resend) found.push("resend");
   if (!handed_over_at || taken) found.push("handover");
   return found;
@@ -72,7 +68,7 @@ export function actions({ state, running, phones, can_resend, handed_over_at, ta
 
 /** @param {Participant[]} participants */
 export function summary(participants) {
-  return { ready: participants.filter(({ state }) => READY.has(state)).length, total: participants.length };
+  return { ready: participants.filter(({ state }) => READY.includes(state)).length, total: participants.length };
 }
 
 /** Those who need somebody come first. */

@@ -52,11 +52,13 @@ export function createTaps(session, texts, tell, refresh) {
     try {
       await call(`${base}/pin/check`, { pin: field.value.replaceAll(/\D/g, "") });
       field.value = "";
+      field.removeAttribute("aria-invalid");
       say(find("#pin-said"), "");
       await refresh();
       find("#numbers-title").scrollIntoView({ block: "nearest" });
     } catch (error) {
       say(find("#pin-said"), problem(texts(), error));
+      field.setAttribute("aria-invalid", "true");
       field.select();
     }
   }

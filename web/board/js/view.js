@@ -5,8 +5,8 @@
  * @typedef {import("../../shared/i18n.js").Texts} Texts
  */
 import { clockTime } from "../../shared/i18n.js";
-import { icon } from "../../shared/icons.js";
-import { actions, byNeed, countdown, facts, sentence, summary, TONES } from "./rows.js";
+import { icon, TONES } from "../../shared/icons.js";
+import { actions, byNeed, countdown, facts, sentence, summary } from "./rows.js";
 
 /** @param {string} selector @returns {HTMLElement} */
 export function find(selector) {
@@ -153,6 +153,9 @@ export function drawNumbers({ meeting }, board, t) {
   say(find("#numbers-text"), t.t(board.unlocked ? "board.pin.open" : board.pin ? `board.pin.why_${board.pin}` : "board.pin.none"));
   find("#ask-pin").hidden = Boolean(board.unlocked || !board.pin);
   if (board.unlocked) find("#pin").hidden = true;
+  const key = JSON.stringify([t.lang, hosts]);
+  if (find("#hosts").dataset.key === key) return;
+  find("#hosts").dataset.key = key;
   const items = hosts.map(({ label, phones }) => {
     const item = make("li", {}, `${t.t("host.technical_host")}: ${label}`);
     for (const number of phones ?? []) item.append(make("a", { class: "button tap", href: tel(number) }, t.t("board.call", { number })));

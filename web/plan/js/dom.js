@@ -5,6 +5,7 @@
  * @typedef {{ role: string, label: string, locale: string, mail: string, phone: string, together?: number }} Fields
  */
 import { ApiError } from "../../shared/api.js";
+import { refused } from "./fields.js";
 
 /** @template {HTMLElement} T @param {string} selector @param {ParentNode} [root] @returns {T} */
 export function find(selector, root = document) {
@@ -27,17 +28,17 @@ export function problem(t, error) {
   return t.first([`error.${error.code}`, "error.internal"]);
 }
 
-/** Mark the field that the service found wrong, and go there. @param {unknown} error @param {ParentNode} root @returns {boolean} */
-export function markField(error, root) {
-  for (const marked of root.querySelectorAll("[aria-invalid]")) marked.removeAttribute("aria-invalid");
-  if (!(error instanceof ApiError) || !error.field) return false;
-  const [group, place, name] = error.field.split(".");
-  const box = name ? root.querySelectorAll(group === "hosts" ? "[data-host]" : "#people > li")[Number(place)] : root;
-  const input = box?.querySelector(`[data-field=${CSS.escape(name ?? group)}], #${CSS.escape(FIELDS[group] ?? group)}`);
-  if (!(input instanceof HTMLElement)) return false;
-  input.setAttribute("aria-invalid", "true");
-  input.focus();
-  return true;
+/**
+ * Tell what the service refused at its field, and go there. @param {Texts} t @param {unknown} error @param {ParentNode} root
+ * @param {Element[]} [hosts] the boxes of the hosts that were sent, in their order @returns {string} what to say of the form
+ */
+export function tellField(t, error, root, hosts = []) {
+  const text = problem(t, error);
+  const [group, place, name] = error instanceof ApiError ? error.field.split(".") : [""];
+  const boxes = group === "hosts" ? hosts : [...root.querySelectorAll("#people > li")];
+  const box = name ? boxes[Number(place)] : root;
+  const selector = `[data-field="${CSS.escape(name ?? group)}"]${name ? "" : `, #${CSS.escape(FIELDS[group] ?? group)}`}`;
+  return refused(t, root, group ? box?.querySelector(selector) : null, text);
 }
 
 /** Where the page calls a field otherwise than the service. @type {Record<string, string>} */

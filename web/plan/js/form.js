@@ -3,7 +3,9 @@
  * @typedef {import("./dom.js").Page} Page
  * @typedef {import("../../shared/types").PlannedMeeting} Meeting
  */
-import { complain, field, find, markField, personFields, problem, readFields, say } from "./dom.js";
+import { announce } from "../../shared/heard.js";
+import { complain, field, find, personFields, readFields, say, tellField } from "./dom.js";
+import { check, keepTyped, typedBefore } from "./fields.js";
 import { isBlank, minutesOf, nextWorkday } from "./plan.js";
 
 /** Minutes before the start at which whoever has not tested is reminded. */
@@ -16,14 +18,39 @@ export async function showForm(page) {
   field("#date").min = new Date().toISOString().slice(0, 10);
   find("#add").addEventListener("click", () => addPerson(t).querySelector("select")?.focus());
   const like = new URLSearchParams(location.search).get("like");
-  if (like) await fillLike(page, like);
+  const typed = typedBefore();
+  if (typed) fillTyped(t, typed);
+  else if (like) await fillLike(page, like);
   if (!find("#people").children.length) addPerson(t);
   // A page that was filled in twice by a double tap makes one meeting.
-  const key = crypto.randomUUID();
-  find("#plan").addEventListener("submit", (event) => {
+  const key = typed?.key ?? crypto.randomUUID();
+  const form = /** @type {HTMLFormElement} */ (find("#plan"));
+  form.noValidate = true;
+  const { forget } = keepTyped(form, () => ({ key, ...typedNow() }));
+  form.addEventListener("submit", (event) => {
     event.preventDefault();
-    save(page, key);
+    save(page, key, forget);
   });
+}
+
+/** @returns {HTMLInputElement[]} those that stand on the page whoever takes part */
+const standing = () => /** @type {HTMLInputElement[]} */ ([...document.querySelectorAll("#plan input[id], #plan select[id], #questions input")]);
+/** @param {HTMLInputElement} input */
+const isTick = ({ type }) => type === "checkbox";
+
+/** Everything as it is typed, right or wrong. */
+const typedNow = () => ({
+  fields: standing().map((input) => (isTick(input) ? input.checked : input.value)),
+  people: [...find("#people").children].map((item) => readFields(item)),
+});
+
+/** @param {import("../../shared/i18n.js").Texts} t @param {{ fields: (string | boolean)[], people: object[] }} typed */
+function fillTyped(t, { fields, people }) {
+  standing().forEach((input, place) => {
+    if (isTick(input)) input.checked = Boolean(fields[place]);
+    else input.value = String(fields[place] ?? "");
+  });
+  for (const person of people) addPerson(t, person);
 }
 
 /** @param {import("../../shared/i18n.js").Texts} t @param {object} [values] @returns {HTMLElement} */
@@ -37,6 +64,7 @@ function addPerson(t, values = {}) {
   remove.addEventListener("click", () => {
     item.remove();
     find("#add").focus();
+    announce(t.t("plan.removed"));
   });
   item.append(personFields("participant", values), remove);
   find("#people").append(item);
@@ -95,10 +123,12 @@ function read() {
   };
 }
 
-/** @param {Page} page @param {string} key */
-async function save({ api, texts: t, home, asked }, key) {
+/** @param {Page} page @param {string} key @param {() => void} forget what was typed: it is saved */
+async function save({ api, texts: t, home, asked }, key, forget) {
   const button = /** @type {HTMLButtonElement} */ (find("#save"));
   complain(find("#problem"), "");
+  const wrong = check(t, find("#plan"));
+  if (wrong) return complain(find("#problem"), wrong);
   const planned = read();
   if (!planned.participants.length) return complain(find("#problem"), t.t("plan.nobody"));
   button.disabled = true;
@@ -106,12 +136,13 @@ async function save({ api, texts: t, home, asked }, key) {
   try {
     /** @type {Meeting} */
     const made = await api("/api/v1/meetings", { ...planned, import_key: key });
+    forget();
     location.assign(`${home}/meetings/${encodeURIComponent(made.id)}${asked}`);
   } catch (error) {
     button.disabled = false;
     say(find("#said"), "");
-    complain(find("#problem"), problem(t, error));
-    if (markField(error, find("#plan"))) find("details").toggleAttribute("open", Boolean(document.activeElement?.closest("details")) || find("details").hasAttribute("open"));
+    const rows = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[data-host]")]).filter((row) => !isBlank(readFields(row)));
+    complain(find("#problem"), tellField(t, error, find("#plan"), rows));
   }
   return undefined;
 }

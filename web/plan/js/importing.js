@@ -11,28 +11,33 @@ export function showImport({ api, texts: t }) {
     const file = field("#file").files?.[0];
     if (!file) return;
     say(find("#said"), t.t("board.working"));
-    find("#bad").hidden = true;
+    find("#bad").hidden = find("#noted").hidden = true;
     try {
       const answer = await api(`/api/v1/meetings/import?${new URLSearchParams({ skip_bad: skipBad ? "1" : "0", invite: field("#invite").checked ? "1" : "0" })}`, file);
-      const { made, changed, bad } = answer;
+      const { made, changed, bad, notes } = answer;
       say(find("#said"), bad.length && !skipBad ? t.t("plan.nothing_imported") : t.t("plan.imported", { made: count(made), changed: count(changed) }));
-      drawBad(bad);
+      draw("#bad", "#rows", bad);
+      draw("#noted", "#notes", notes);
     } catch (error) {
       say(find("#said"), problem(t, error));
+      find("details.card").setAttribute("open", "");
     }
   }
 
-  /** @param {{ row: number, reason: string, field?: string }[]} bad */
-  function drawBad(bad) {
-    find("#bad").hidden = !bad.length;
-    find("#rows").replaceChildren(...bad.map(({ row, reason, field: column }) => {
+  /**
+   * @param {string} box
+   * @param {string} rows
+   * @param {{ row: number, reason: string, field?: string, found?: string }[]} told
+   */
+  function draw(box, rows, told) {
+    find(box).hidden = !told.length;
+    find(rows).replaceChildren(...told.map(({ row, reason, field: column, found }) => {
       const line = document.createElement("tr");
       const number = document.createElement("th");
       number.scope = "row";
       number.textContent = String(row);
       const why = document.createElement("td");
-      const said = t.first([`error.${reason}`]) || reason;
-      why.textContent = column ? `${column}: ${said}` : said;
+      why.textContent = [column, found, t.first([`error.${reason}`]) || reason].filter(Boolean).join(": ");
       line.append(number, why);
       return line;
     }));

@@ -4,6 +4,7 @@
  * @typedef {import("./dom.js").Page} Page
  */
 import { clockTime } from "../../shared/i18n.js";
+import { announce, keepFocus } from "../../shared/heard.js";
 import { icon } from "../../shared/icons.js";
 import { clone, field, find, problem, say } from "./dom.js";
 import { dayOf, tally } from "./plan.js";
@@ -31,7 +32,8 @@ export async function showList(page) {
     if (mine !== asked) return; // something else was typed meanwhile
     lines = after ? [...lines, ...found.meetings] : found.meetings;
     next = found.next ?? null;
-    draw();
+    keepFocus(draw, () => document.querySelector("#coming .line:last-child a"));
+    if (after || mine > 1) announce(lines.length ? t.t(next ? "plan.found_more" : "plan.found", { count: lines.length }) : t.t("plan.none_found"));
   }
 
   /** @param {string | null} after */

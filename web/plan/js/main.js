@@ -32,7 +32,7 @@ async function api(path, body, method) {
 }
 
 async function open() {
-  if (!(await redeem(meta("readiness-organisation")))) throw new ApiError("link.not_valid", 404);
+  if (!(await redeem(meta("readiness-organisation")))) throw new ApiError("link.cut", 404);
   location.reload(); // the address is the session's by now
 }
 
@@ -41,6 +41,7 @@ async function start() {
   const texts = createTexts(lang, await loadCatalogue(meta("readiness-static"), lang, "staff/"), { phone });
   const asked = new URLSearchParams(location.search).get("lang");
   const page = { texts, api, zone: meta("readiness-zone"), home: `/plan/${encodeURIComponent(session)}`, asked: asked ? `?lang=${lang}` : "", meeting: meta("readiness-meeting") };
+  if (session && history.state?.seen) (await import("../../shared/renew.js")).offerRenewal(session, texts);
   try {
     await (session ? VIEWS[meta("readiness-view")]?.(page) : open());
   } catch (error) {

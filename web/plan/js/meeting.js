@@ -6,14 +6,14 @@
  * @typedef {import("../../shared/types").PlannedHost} Host
  */
 import { clockTime } from "../../shared/i18n.js";
-import { icon } from "../../shared/icons.js";
-import { clone, complain, field, find, markField, personFields, problem, readFields, say } from "./dom.js";
-import { channelOf, invited, minutesOf } from "./plan.js";
+import { announce, keepFocus } from "../../shared/heard.js";
+import { icon, TONES } from "../../shared/icons.js";
+import { clone, complain, field, find, personFields, problem, readFields, say, tellField } from "./dom.js";
+import { check, clearWrong } from "./fields.js";
+import { channelOf, invited, minutesOf, notInvited } from "./plan.js";
 
 /** How often the page looks again while it is seen. */
 const LOOK_MS = 8000;
-/** @type {Record<string, string>} */
-const TONES = { ready: "good", ready_with_warnings: "warn", not_ready: "bad", incomplete: "calm", stale: "calm", not_tested: "waiting" };
 
 /** @param {Page} page */
 export async function showMeeting(page) {
@@ -26,7 +26,11 @@ export async function showMeeting(page) {
   /** What came of a tap, by person. @type {Map<string, string>} */
   const done = new Map();
 
-  function draw() {
+  /** Where the reading goes on when a button is gone: the person it was about, or the list. @param {Element} place */
+  const after = (place) => place.closest("li.person")?.querySelector("h3") ?? place.closest("section")?.querySelector("h2") ?? find("#title");
+  const draw = () => keepFocus(drawAll, after);
+
+  function drawAll() {
     const isPlanned = meeting.state === "planned";
     find("#shown").hidden = false;
     say(find("#title"), meeting.title || t.t("plan.meeting.title"));
@@ -99,8 +103,8 @@ export async function showMeeting(page) {
   /** @type {Record<string, (person: Person | Host, kind: "participant" | "host") => Promise<string>>} */
   const taps = {
     async send(person) {
-      await invite(person.id, String(channelOf(person)), false);
-      return t.t("plan.done.send");
+      const made = await invite(person.id, String(channelOf(person)), false);
+      return t.t(notInvited(made) || "plan.done.send");
     },
     async link(person) {
       showLink(person, await invite(person.id, "link", false));
@@ -111,6 +115,7 @@ export async function showMeeting(page) {
       const channel = channelOf(person);
       const made = await invite(person.id, channel ?? "link", true);
       if (!channel) showLink(person, made);
+      if (notInvited(made)) showLink(person, await invite(person.id, "link", true));
       return t.t("plan.done.replace");
     },
     async letter(person) {
@@ -124,6 +129,7 @@ export async function showMeeting(page) {
     async remove(person, kind) {
       if (!confirm(t.t("plan.remove_sure", { name: person.label || t.first([`role.${person.role}`, `host.${person.role}`]) }))) return "";
       await api(`${place}/${kind}s/${encodeURIComponent(person.id)}`, undefined, "DELETE");
+      announce(t.t("plan.removed"));
       return "";
     },
   };
@@ -175,6 +181,7 @@ export async function showMeeting(page) {
   function open(name) {
     const dialog = /** @type {HTMLDialogElement} */ (find(`#${name}`));
     complain(find("[data-problem]", dialog), "");
+    clearWrong(dialog);
     if (name === "move") {
       field("#date").value = meeting.local_start.slice(0, 10);
       field("#time").value = meeting.local_start.slice(11, 16);
@@ -199,17 +206,21 @@ export async function showMeeting(page) {
 
   for (const name of Object.keys(answers)) {
     const dialog = /** @type {HTMLDialogElement} */ (find(`#${name}`));
-    find("form", dialog).addEventListener("submit", async (event) => {
+    const form = /** @type {HTMLFormElement} */ (find("form", dialog));
+    form.noValidate = true;
+    form.addEventListener("submit", async (event) => {
       if (/** @type {HTMLButtonElement | null} */ (event.submitter)?.value !== "yes") return;
       event.preventDefault();
+      const wrong = check(t, dialog);
+      complain(find("[data-problem]", dialog), wrong);
+      if (wrong) return;
       try {
         await answers[name]();
         dialog.close();
         say(find("#said"), t.t(`plan.done.${name}`));
         await look();
       } catch (error) {
-        complain(find("[data-problem]", dialog), problem(t, error));
-        markField(error, dialog);
+        complain(find("[data-problem]", dialog), tellField(t, error, dialog));
       }
     });
   }

@@ -4,9 +4,9 @@
  * @typedef {import("../../shared/types").PlannedPerson} Person
  * @typedef {import("../../shared/i18n.js").Texts} Texts
  */
+import { READY } from "../../shared/states.js";
 
 const DAY_MS = 86_400_000;
-const READY = ["ready", "ready_with_warnings"];
 const TROUBLE = ["not_ready", "incomplete"];
 
 /** The calendar day in a zone, YYYY-MM-DD. @param {number | string} when @param {string} zone */
@@ -26,6 +26,11 @@ export function nextWorkday(now, zone) {
 /** How somebody is invited: by mail where there is an address, else by SMS. @param {{ mail?: string, phone?: string }} person @returns {"mail" | "sms" | null} */
 export function channelOf({ mail, phone }) {
   return mail ? "mail" : phone ? "sms" : null;
+}
+
+/** The words for why somebody could not be invited that way, by their key; empty where they are. @param {{ state?: string } | undefined} made */
+export function notInvited(made) {
+  return made?.state?.startsWith("no_") ? `error.person.${made.state}` : "";
 }
 
 /** Nothing was typed about this one. @param {{ label?: string, mail?: string, phone?: string }} person */

@@ -3,7 +3,9 @@
  * The microphone is connected to a worklet only, never to the loudspeaker.
  * @typedef {import("../../shared/types").Recorder} Recorder
  * @typedef {import("../../shared/types").Block} Block
+ * @typedef {import("../../shared/types").Clock} Clock
  */
+import { StepFault, within } from "./clock.js";
 
 /** Between two spoken digits, seconds: enough to tell them apart. */
 const GAP_S = 0.3;
@@ -12,15 +14,67 @@ const ONSET = 0.02;
 /** Firefox leaves the context suspended for ever where the computer has no sound output; others are there in a moment. */
 const RESUME_MS = 4000;
 
+/** The module of the audio thread is a small file: what has not loaded by then is held up by something. */
+const MODULE_MS = 5000;
+/** Rates that microphones have, Hz; Firefox takes a microphone into a context of the same rate only, and Bluetooth has its own. */
+const RATES_HZ = [48_000, 44_100, 16_000, 8000];
+
+/** @param {AudioContext} context @param {string} url @param {Clock} clock */
+async function loadModule(context, url, clock) {
+  /** @type {unknown} */
+  let why = null;
+  for (let tries = 0; tries < 2; tries += 1) {
+    const loading = (async () => context.audioWorklet.addModule(url))().then(() => true);
+    const loaded = await within({ clock, limit_ms: MODULE_MS }, loading.catch((error) => {
+      why = error;
+      return false;
+    }));
+    if (loaded) return;
+  }
+  throw new StepFault("sound_blocked", why);
+}
+
 /**
- * Capture of the raw microphone.
+ * Capture of the raw microphone. A context that refuses the microphone's rate makes way for one that has it.
  * @param {AudioContext} context @param {MediaStream} stream @param {string} workletUrl
- * @returns {Promise<Recorder>}
+ * @param {{ clock: Clock, create?: (sampleRate: number) => AudioContext }} options
+ * @returns {Promise<Recorder>} rejects with StepFault: "sound_blocked" without the audio thread, "sound_refused" without a source
  */
-export async function openRecorder(context, stream, workletUrl) {
-  await context.audioWorklet.addModule(workletUrl);
-  const source = context.createMediaStreamSource(stream);
-  const node = new AudioWorkletNode(context, "readiness-sound", { numberOfInputs: 1, numberOfOutputs: 1, channelCount: 1 });
+export async function openRecorder(context, stream, workletUrl, { clock, create = (sampleRate) => new AudioContext({ sampleRate }) }) {
+  await loadModule(context, workletUrl, clock);
+  /** @type {unknown} */
+  let refused;
+  try {
+    return capture(context, context.createMediaStreamSource(stream), context);
+  } catch (error) {
+    if (error instanceof StepFault) throw error;
+    refused = error;
+  }
+  const rate = stream.getAudioTracks()[0]?.getSettings?.().sampleRate;
+  for (const sampleRate of new Set([...(rate ? [rate] : []), ...RATES_HZ])) {
+    if (sampleRate === context.sampleRate) continue;
+    /** @type {AudioContext | null} */
+    let own = null;
+    try {
+      own = create(sampleRate);
+      const source = own.createMediaStreamSource(stream);
+      own.resume().catch(() => undefined);
+      await loadModule(own, workletUrl, clock);
+      return capture(own, source, context);
+    } catch (error) {
+      own?.close().catch(() => undefined);
+      if (error instanceof StepFault) throw error;
+    }
+  }
+  throw new StepFault("sound_refused", refused);
+}
+
+/**
+ * @param {AudioContext} context whose module is loaded @param {AudioNode} source @param {AudioContext} played whose times `at` is asked for
+ * @returns {Recorder} throws StepFault where the audio thread takes no part
+ */
+function capture(context, source, played) {
+  const node = workletNode(context);
   const mute = new GainNode(context, { gain: 0 });
   source.connect(node).connect(mute).connect(context.destination);
   let captured_ms = 0;
@@ -36,9 +90,11 @@ export async function openRecorder(context, stream, workletUrl) {
       onBlock?.(data.block);
     } else onPcm?.(data.t_ms, data.pcm);
   };
+  /** Two contexts run on one clock, begun at different times. */
+  const ahead_s = () => (played === context ? 0 : played.currentTime - context.currentTime);
   return {
     now: () => captured_ms,
-    at: (context_s) => 1000 * (context_s - origin_s),
+    at: (context_s) => 1000 * (context_s - ahead_s() - origin_s),
     sampleRate: context.sampleRate,
     listen(block, pcm) {
       onBlock = block;
@@ -49,6 +105,15 @@ export async function openRecorder(context, stream, workletUrl) {
       node.disconnect();
     },
   };
+}
+
+/** @param {AudioContext} context */
+function workletNode(context) {
+  try {
+    return new AudioWorkletNode(context, "readiness-sound", { numberOfInputs: 1, numberOfOutputs: 1, channelCount: 1 });
+  } catch (error) {
+    throw new StepFault("sound_blocked", error);
+  }
 }
 
 /** A track of silence: the page measures the way up with its frames. @param {AudioContext} context @returns {MediaStreamTrack | null} */
@@ -73,20 +138,17 @@ async function resumed(context) {
   await Promise.race([context.resume(), late]);
 }
 
-/**
- * Plays spoken digits. Files are fetched and decoded ahead, so that playing never waits for the network.
- * @param {AudioContext} context @param {string} base folder of <lang>/<digit>.mp3
- */
-export function createPlayer(context, base) {
+/** Plays spoken digits. The first ones are fetched and decoded ahead; more are needed only where those were not heard. @param {AudioContext} context */
+export function createPlayer(context) {
   /** @type {Map<string, Promise<AudioBuffer>>} */
   const buffers = new Map();
 
-  /** @param {string} lang @param {number} digit */
-  function buffer(lang, digit) {
-    const name = `${lang}/${digit}`;
+  /** @param {string} voices folder of <lang>/<digit>.mp3 @param {string} lang @param {number} digit */
+  function buffer(voices, lang, digit) {
+    const name = `${voices}/${lang}/${digit}.mp3`;
     const known = buffers.get(name);
     if (known) return known;
-    const loading = fetch(`${base}/${name}.mp3`).then(async (response) => {
+    const loading = fetch(name).then(async (response) => {
       if (!response.ok) throw new Error(`digit ${name}: ${response.status}`);
       return context.decodeAudioData(await response.arrayBuffer());
     });
@@ -96,14 +158,14 @@ export function createPlayer(context, base) {
   }
 
   return {
-    /** @param {string} lang @param {number[]} digits */
-    preload: (lang, digits) => Promise.all(digits.map((digit) => buffer(lang, digit))),
+    /** @param {string} voices @param {string} lang @param {number[]} digits */
+    preload: (voices, lang, digits) => Promise.all(digits.map((digit) => buffer(voices, lang, digit))),
     /**
-     * @param {string} lang @param {number[]} digits @param {number} gain_db
+     * @param {string} voices @param {string} lang @param {number[]} digits @param {number} gain_db
      * @returns {Promise<{ lasts_ms: number, onsets_s: number[] }>} how long the digits sound, and when each begins on the context's clock
      */
-    async play(lang, digits, gain_db) {
-      const clips = await Promise.all(digits.map((digit) => buffer(lang, digit)));
+    async play(voices, lang, digits, gain_db) {
+      const clips = await Promise.all(digits.map((digit) => buffer(voices, lang, digit)));
       await resumed(context);
       const gain = new GainNode(context, { gain: 10 ** (gain_db / 20) });
       const limiter = new DynamicsCompressorNode(context, { threshold: -3, knee: 0, ratio: 20, attack: 0.002, release: 0.1 });
@@ -123,3 +185,34 @@ export function createPlayer(context, base) {
 }
 
 /** @typedef {ReturnType<typeof createPlayer>} Player */
+
+/** @typedef {AudioContext & { setSinkId?: (id: string) => Promise<void> }} OutputContext */
+
+/** Entries that stand for another device in the list. */
+const ALIASES = new Set(["", "default", "communications"]);
+
+/**
+ * The loudspeakers that the browser lets us choose between. Their names and ids never leave this function.
+ * @param {OutputContext} context @param {Pick<MediaDevices, "enumerateDevices"> | undefined} media
+ */
+export function createOutputs(context, media) {
+  let at = 0;
+  const ids = async () => {
+    if (!context.setSinkId) return [];
+    const devices = (await media?.enumerateDevices().catch(() => [])) ?? [];
+    return devices.filter(({ kind, deviceId }) => kind === "audiooutput" && !ALIASES.has(deviceId)).map(({ deviceId }) => deviceId);
+  };
+  return {
+    /** @returns {Promise<boolean>} there is another loudspeaker to try */
+    possible: async () => (await ids()).length > 1,
+    /** Send the digits to the next loudspeaker; what can't be opened is left out. */
+    async next() {
+      const found = await ids();
+      if (found.length === 0) return;
+      at = (at + 1) % found.length;
+      await context.setSinkId?.(found[at]).catch(() => undefined);
+    },
+  };
+}
+
+/** @typedef {ReturnType<typeof createOutputs>} Outputs */

@@ -97,3 +97,30 @@ export async function withWatchdog({ clock, limit_ms, what, signal }, work) {
     inner.abort(new DOMException("step is over", "AbortError"));
   }
 }
+
+/**
+ * What `work` gives, or undefined where it takes longer than it may. What it gives later is nobody's: see to it.
+ * @template T @param {{ clock: Clock, limit_ms: number }} options @param {Promise<T>} work
+ * @returns {Promise<T | undefined>} rejects as `work` does
+ */
+export async function within({ clock, limit_ms }, work) {
+  const over = new AbortController();
+  const late = clock.sleep(limit_ms, over.signal).then(() => undefined);
+  late.catch(() => undefined);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    over.abort(new DOMException("no longer waited for", "AbortError"));
+  }
+}
+
+/** A step that can't be done here, and why: `code` is the report's cause. */
+export class StepFault extends Error {
+  /** @param {string} code @param {unknown} [error] what the browser said */
+  constructor(code, error) {
+    super(code);
+    this.name = "StepFault";
+    this.code = code;
+    this.where = String(/** @type {Error} */ (error)?.name ?? code);
+  }
+}

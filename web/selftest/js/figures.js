@@ -1,34 +1,72 @@
 /**
- * A check's figures as words: value with its unit, and the limits it was judged by.
+ * A check's figures as words: value with its unit, and the limits that explain its outcome. The twin of the server's
+ * `reports/render/words.py`: both take direction and decimals from one table, and tell every figure in the same words.
  * @typedef {import("../../shared/i18n.js").Texts} Texts
  * @typedef {import("../../shared/types").Check} Check
+ * @typedef {{ worse: "<" | ">" | ">=", decimals: number }} Figure how a figure that is too poor compares with its limit
+ * @typedef {Record<string, Figure>} Figures by check
  */
 
-/** Checks where more is better; for all others less is. */
-const MORE_IS_BETTER = new Set([
-  "camera.resolution", "camera.frame_rate", "camera.people", "camera.light", "camera.framing", "camera.sharpness", "microphone.level", "microphone.speech", "microphone.bandwidth", "microphone.quality",
-  "network.throughput_up", "network.throughput_down",
-]);
+/** The server puts its own table here when it serves this file. @type {Figures} */
+export const FIGURES = {};
 
-/** @param {Texts} texts @param {number} value @param {string | null} unit */
-function withUnit(texts, value, unit) {
-  const size = Math.abs(value);
-  const number = texts.number(value, size < 1 ? 2 : size < 100 ? 1 : 0);
-  const word = unit ? texts.first([`unit.${unit}`]) : "";
-  return word ? `${number} ${word}` : number;
+/** How the limits of what is good and of what is too poor are told. Of the last kind there is only the latter. @type {Record<Figure["worse"], [string | null, string]>} */
+const LIMITS = { "<": ["limit.pass_least", "limit.fail_under"], ">": ["limit.pass_most", "limit.fail_over"], ">=": [null, "limit.fail_from"] };
+const JUDGED = ["pass", "warn", "fail"];
+/** From this size on no decimals are told. */
+const WHOLE_FROM = 100;
+/** Numbers of checks that the table does not know (any more). */
+const OTHER_DECIMALS = 2;
+
+/** @param {Figure} figure @param {number} value @param {number} limit */
+function isWorse({ worse }, value, limit) {
+  if (worse === "<") return value < limit;
+  return worse === ">" ? value > limit : value >= limit;
 }
 
-/** @param {Texts} texts @param {Check} check @returns {{ value: string, limits: string }} */
-export function figureWords(texts, { id, value, unit, pass, fail, cause, details }) {
-  const why = cause ? texts.first([`cause.${cause}`]) : "";
-  if (value === null || value === undefined) return { value: why || texts.t("value.none"), limits: "" };
-  if (typeof value === "string") {
-    const words = [value, details?.device_class].filter((word) => typeof word === "string" && word !== "unknown");
-    return { value: words.map((word) => texts.first([`value.${word}`]) || word).join(", ") || texts.t("value.none"), limits: "" };
+/**
+ * The number to tell: the nearest one that stands to each limit, as that is told itself, as the value does.
+ * @param {Figure} figure @param {number} value @param {number[]} [limits] @returns {number}
+ */
+export function rounded(figure, value, limits = []) {
+  const scale = Math.abs(value) >= WHOLE_FROM ? 1 : 10 ** figure.decimals;
+  let steps = Math.floor(value * scale + 0.5);
+  for (const limit of limits) {
+    const is = isWorse(figure, value, limit);
+    if (is !== isWorse(figure, steps / scale, rounded(figure, limit))) steps += is === (figure.worse !== "<") ? 1 : -1;
   }
-  const more = MORE_IS_BETTER.has(id);
+  return steps / scale;
+}
+
+/** @param {unknown} value @returns {value is number} */
+const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
+
+/** @param {Texts} texts @param {number} value @param {number} decimals @param {string | null} unit */
+function withUnit(texts, value, decimals, unit) {
+  const number = texts.number(value, decimals).replace("-", "−");
+  const word = unit ? texts.first([`unit.${unit}`]) : "";
+  return word ? `${number}\u00a0${word}` : number;
+}
+
+/** @param {Texts} texts @param {Figures} figures @param {Check} check @returns {{ value: string, limits: string }} */
+export function figureWords(texts, figures, { id, outcome, value, unit, pass, fail, cause, details }) {
+  const none = () => texts.first([`cause.${cause}`, "value.none"]);
+  if (!JUDGED.includes(outcome) || value === null || value === undefined) return { value: none(), limits: "" };
+  // Where no echo was heard the number is what it is under for sure: nothing to hold against a limit.
+  if (details?.heard === false) return { value: texts.t("value.not_heard"), limits: "" };
+  if (!isNumber(value)) {
+    const device = details?.device_class;
+    const words = [value, device === "unknown" ? null : device].filter((word) => typeof word === "string");
+    return { value: words.map((word) => texts.first([`value.${word}`]) || word).join(", ") || none(), limits: "" };
+  }
+  const figure = figures[id];
+  if (!figure) return { value: withUnit(texts, value, OTHER_DECIMALS, unit), limits: "" };
+  /** @param {number} number */
+  const said = (number) => withUnit(texts, number, figure.decimals, unit);
+  const [good, poor] = LIMITS[figure.worse];
   const limits = [];
-  if (typeof pass === "number") limits.push(texts.t(more ? "limit.pass_least" : "limit.pass_most", { value: withUnit(texts, pass, unit) }));
-  if (typeof fail === "number") limits.push(texts.t(more ? "limit.fail_under" : "limit.fail_over", { value: withUnit(texts, fail, unit) }));
-  return { value: withUnit(texts, value, unit), limits: limits.join(" ") };
+  // A limit that the figure keeps while the check was judged otherwise is left out: something else decided.
+  if (good && isNumber(pass) && isWorse(figure, value, pass) === (outcome !== "pass")) limits.push(texts.t(good, { value: said(rounded(figure, pass)) }));
+  if (isNumber(fail) && isWorse(figure, value, fail) === (outcome === "fail")) limits.push(texts.t(poor, { value: said(rounded(figure, fail)) }));
+  return { value: said(rounded(figure, value, [pass, fail].filter(isNumber))), limits: limits.join(" ") };
 }

@@ -9,17 +9,21 @@
  * @typedef {import("./session.js").Action} Action
  */
 import { createEar } from "./checks/echo.js";
-import * as network from "./checks/network.js";
 import * as picture from "./checks/picture.js";
-import * as practical from "./checks/practical.js";
 import * as sound from "./checks/sound.js";
 import * as speaker from "./checks/speaker.js";
-import { linked, StepTimeout, withWatchdog } from "./clock.js";
+import { linked, StepFault, StepTimeout, withWatchdog } from "./clock.js";
 import { PCM_UP, STILL_UP } from "./wire.js";
 
 /** Longest a step may run while the page is in view, ms; a person who needs longer asks for it with a button. */
 const LIMIT_MS = { picture: 90_000, sound: 90_000 };
+/** How long the answer may take after the last byte has left, before the line counts as dead; a slow line takes half of it. */
 const REPORT_MS = 45_000;
+/** Sooner than this nobody is told that the line is slow: the last message has only just been handed over. */
+const SLOW_MS = 3000;
+const SENDING_MS = 500;
+/** So many lines in a row without a report, and the fault is ours. */
+const MOST_SILENT = 3;
 
 /**
  * @typedef {object} Tools
@@ -30,7 +34,7 @@ const REPORT_MS = 45_000;
  * @property {(action: Action) => void} dispatch
  * @property {() => Promise<DevicesResult>} devices resolves when the person has settled camera and microphone
  * @property {() => Promise<import("../../shared/types").Recorder>} recorder
- * @property {(digits: number[], gain_db: number) => Promise<import("./checks/echo.js").Playing>} play
+ * @property {(voices: string, digits: number[], gain_db: number) => Promise<import("./checks/echo.js").Playing>} play
  * @property {() => Promise<void>} offerOutputs show the way to another loudspeaker where there is one
  * @property {() => Promise<void> | undefined} nextOutput play through the next loudspeaker
  * @property {picture.StillSource} stills
@@ -39,13 +43,15 @@ const REPORT_MS = 45_000;
  * @property {() => MediaStreamTrack | null} silence a track of sound with nothing in it, whose frames carry the probe
  * @property {() => boolean} isHidden whether the page is out of view: its timers are slow then
  * @property {string} uplinkWorker address of the worker that fills them
+ * @property {() => Promise<typeof import("./checks/network.js")>} network the part that measures the line, once it is here
  * @property {() => boolean} otherDevice
  * @property {() => Promise<object | null>} service asks for the meeting's own page, where the person said yes
  * @property {import("../../shared/types").Platform} platform
  */
 
 /** Answers of the person that are kept, so that a lost line never makes anyone answer twice.
- * @typedef {{ speaker?: speaker.Result, ear?: import("./checks/echo.js").Ear, practical?: Awaited<ReturnType<typeof practical.run>> }} Kept */
+ * @typedef {{ speaker?: speaker.Result, ear?: import("./checks/echo.js").Ear, practical?: Awaited<ReturnType<typeof import("./checks/practical.js").run>>,
+ *   silent: number }} Kept `silent`: lines on which no report came */
 
 /**
  * The server may give its answer at any time: where its own worker broke, it does so at once.
@@ -62,7 +68,7 @@ export async function run(tools, signal) {
 /** Go through the steps, again after each lost line. @param {Tools} tools @param {AbortSignal} signal @returns {Promise<Report>} */
 async function rounds(tools, signal) {
   /** @type {Kept} */
-  const kept = {};
+  const kept = { silent: 0 };
   const devices = await tools.devices();
   for (;;) {
     const { plan, lost } = await tools.link.ready(signal);
@@ -88,6 +94,7 @@ async function steps(tools, plan, devices, kept, signal) {
   const asking = todo("service") ? serviceCheck(tools) : null;
   if (todo("picture")) await pictureStep(tools, plan.ask.expected_people, devices, signal);
   if (todo("sound")) await soundStep(tools, devices, signal);
+  const network = await tools.network();
   const measuring = network.run(networkOptions(tools, plan, signal));
   measuring.catch(() => undefined);
   if (todo("speaker")) await speakerStep(tools, plan, devices, kept, signal);
@@ -95,7 +102,7 @@ async function steps(tools, plan, devices, kept, signal) {
   await Promise.all([measuring, asking]);
   if (todo("echo")) await echoStep(tools, kept, signal);
   if (todo("practical")) await practicalStep(tools, plan, kept, signal);
-  return answer(tools, signal);
+  return answer(tools, kept, signal);
 }
 
 /** The meeting's own page, while the person is busy with something else. @param {Tools} tools */
@@ -119,8 +126,9 @@ function asked({ inputs }) {
 /** @param {Tools} tools @param {PhaseName} phase @param {unknown} error */
 function died(tools, phase, error) {
   console.warn("step died", phase, error);
-  const where = error instanceof StepTimeout ? "timeout" : String(/** @type {Error} */ (error)?.name ?? "error");
-  tools.link.send(phase, "died", { cause: "step_died", where: where.slice(0, 80) });
+  const fault = error instanceof StepFault ? error : null;
+  const where = fault?.where ?? (error instanceof StepTimeout ? "timeout" : String(/** @type {Error} */ (error)?.name ?? "error"));
+  tools.link.send(phase, "died", { cause: fault?.code ?? "step_died", where: where.slice(0, 80) });
 }
 
 /**
@@ -141,6 +149,7 @@ async function guarded(tools, phase, signal, work) {
 async function pictureStep(tools, people, devices, signal) {
   const { link, clock } = tools;
   if (devices.camera.status !== "present") return link.send("picture", "final", { capture_ms: [], ended_by: "no_camera" });
+  if (devices.hidden) return died(tools, "picture", new StepFault("picture_hidden"));
   tools.dispatch({ type: "hint", code: "" });
   enter(tools, "picture");
   return guarded(tools, "picture", signal, (inner) =>
@@ -205,7 +214,7 @@ async function speakerStep(tools, plan, devices, kept, signal) {
     tools.dispatch({ type: "speaker", progress: { attempt: 0, digits: plan.digits[0] ?? [], choices: plan.choices[0] ?? [], state: "waiting", note: null } });
     enter(tools, "speaker");
     tools.offerOutputs().catch(() => undefined);
-    const ear = createEar({ recorder: async () => (devices.microphone.status === "present" ? tools.recorder() : null), play: tools.play, clock: tools.wall });
+    const ear = createEar({ recorder: async () => (devices.microphone.status === "present" ? tools.recorder() : null), play: (digits, gain_db) => tools.play(plan.voices, digits, gain_db), clock: tools.wall });
     kept.ear = ear;
     kept.speaker = await speaker.run({
       plan, play: ear.play, clock: tools.clock, signal, answer: (inner) => speakerAnswer(tools, inner),
@@ -226,6 +235,7 @@ async function echoStep({ link }, { ear }, signal) {
 async function practicalStep(tools, plan, kept, signal) {
   const questions = plan.ask.practical;
   if (questions.length > 0 && !kept.practical) {
+    const practical = await import("./checks/practical.js");
     enter(tools, "practical");
     const answerOf = async (/** @type {AbortSignal} */ inner) => {
       const { action, data } = await tools.inputs.next(["next", "skip"], inner);
@@ -236,11 +246,43 @@ async function practicalStep(tools, plan, kept, signal) {
   tools.link.send("practical", "final", kept.practical ?? { answers: {} });
 }
 
-/** @param {Tools} tools @param {AbortSignal} signal @returns {Promise<Report>} */
-async function answer(tools, signal) {
+/**
+ * Ask for the report, and say how much of what was measured is still on its way. A line that brings no report is broken
+ * off, and the test goes on over a new one. @param {Tools} tools @param {Kept} kept @param {AbortSignal} signal @returns {Promise<Report>}
+ */
+async function answer(tools, kept, signal) {
   tools.dispatch({ type: "judging" });
-  const waiting = (/** @type {AbortSignal} */ inner) => tools.link.wait("report", () => true, inner);
-  const report = withWatchdog({ clock: tools.wall, limit_ms: REPORT_MS, what: "report", signal }, waiting);
+  const over = linked(signal);
+  const waiting = tools.link.wait("report", () => true, over.signal).then(({ report }) => report);
+  waiting.catch(() => undefined);
   tools.link.send("finish", "final", {});
-  return (await report).report;
+  const silence = sending(tools, over.signal).then(() => {
+    kept.silent += 1;
+    if (kept.silent >= MOST_SILENT) throw new StepTimeout("report");
+    tools.link.reopen();
+    return waiting;
+  });
+  silence.catch(() => undefined);
+  try {
+    return await Promise.race([waiting, silence]);
+  } finally {
+    over.abort(new DOMException("the answer is there", "AbortError"));
+  }
+}
+
+/**
+ * Tell what has left this machine where it takes a while, until nothing has moved for too long.
+ * @param {Tools} tools @param {AbortSignal} signal
+ */
+async function sending({ link, wall, dispatch }, signal) {
+  await wall.sleep(SLOW_MS, signal);
+  const whole = link.bufferedAmount;
+  let left = whole;
+  for (let since = wall.now(); wall.now() - since < REPORT_MS; ) {
+    const now = link.bufferedAmount;
+    if (now < left) since = wall.now();
+    left = now;
+    dispatch({ type: "sending", sent_pct: whole > 0 ? Math.min(100, Math.floor(10 * (1 - left / whole)) * 10) : 100 });
+    await wall.sleep(SENDING_MS, signal);
+  }
 }

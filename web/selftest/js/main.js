@@ -7,23 +7,28 @@
  */
 import { ApiError, call, keepLanguage, meta, redeem, sessionOf } from "../../shared/api.js";
 import { createTexts, isLang, langOf, loadCatalogue } from "../../shared/i18n.js";
-import { createPlayer, openRecorder, silentTrack } from "./audio.js";
-import * as devices from "./checks/devices.js";
-import { stillSize, watchFrames } from "./checks/picture.js";
-import { rawNoise } from "./noise.js";
-import { pausableClock, systemClock } from "./clock.js";
+import { silentTrack } from "./audio.js";
+import { watchFrames } from "./checks/picture.js";
+import { pausableClock, systemClock, within } from "./clock.js";
+import { createEquipment, keepAwake, watch } from "./equipment.js";
 import { run } from "./flow.js";
 import { createInputs } from "./inputs.js";
-import { createOutputs } from "./outputs.js";
-import { adviceNames, platformOf } from "./platform.js";
+import { createPatience, persistently } from "./patience.js";
+import { adviceNames, missingInterfaces, platformOf } from "./platform.js";
+import { stillSource } from "./preview.js";
 import { createView } from "./render.js";
-import { deviceProblem, initial, reduce } from "./session.js";
-import { LinkClosed, openLink } from "./socket.js";
-import { keepAwake, watch } from "./watch.js";
+import { initial, reduce, waitOf } from "./session.js";
+import { DEAD_S, LinkClosed, openLink } from "./socket.js";
 import { mayAsk } from "./welcome.js";
 
 /** How long the camera stays ready for "test again" after the answer. */
 const RELEASE_MS = 60_000;
+/** How long the line of the test may be without a word while the page itself reaches us; with the request that tells it, under 10 s. */
+const LINE_MS = 6000;
+/** How long words may take to load before the page says less. */
+const WORDS_MS = 4000;
+/** How often the first page looks whether the test still runs elsewhere. */
+const LOOK_MS = 3000;
 
 const base = meta("readiness-static");
 const organisation = meta("readiness-organisation");
@@ -33,6 +38,9 @@ const wall = systemClock();
 const clock = pausableClock(wall);
 const inputs = createInputs();
 const view = createView({ names, platform });
+const equipment = createEquipment({
+  worklet: `${base}/selftest/js/sound-worklet.js`, clock: wall, inputs, dispatch, findWords, stateOf: () => state, preview: view.preview,
+});
 
 let state = initial();
 /** @type {Session["session"] | null} */
@@ -49,14 +57,8 @@ let speed = null;
 /** Draws the question after the meeting. @type {(() => void) | null} */
 let drawAfter = null;
 let ready = false;
-/** @type {AudioContext | null} */
-let audio = null;
-/** @type {import("./audio.js").Player | null} */
-let player = null;
-/** @type {Promise<import("../../shared/types").Recorder> | null} */
-let recorder = null;
-/** @type {import("./outputs.js").Outputs | null} */
-let outputs = null;
+/** The words for what seldom happens are here. */
+let inTrouble = false;
 /** @type {SessionLink | null} */
 let link = null;
 /** @type {AbortController | null} */
@@ -64,16 +66,25 @@ let test = null;
 let release = 0;
 /** What the person asked for; the server has the last word. @type {"full" | "recheck"} */
 let mode = "full";
-let kinds = devices.survey(navigator.mediaDevices);
+/** Needed after picture and sound, and loaded when the first page is there. @type {Promise<typeof import("./checks/network.js")> | null} */
+let network = null;
 /** @type {Promise<Record<string, any>>} */
 const protocol = fetch(`${base}/shared/protocol.json`).then((response) => response.json());
 protocol.catch(() => undefined);
 
+const patience = createPatience({ clock: wall, tell: (level) => dispatch({ type: "patience", level }) });
+
 /** @param {Action} action */
 function dispatch(action) {
   state = reduce(state, action);
+  patience(waitOf(state), state.silent ? 1000 * DEAD_S : 0);
+  // In the history of this tab alone, and no secret: the id opens nothing without the session's cookie.
+  if (action.type === "plan") history.replaceState({ ...history.state, test: action.plan.test }, "");
   if (ready) view.render(state);
+  view.slow(waitOf(state) === "loading" && state.patience > 0);
 }
+
+patience(waitOf(state));
 
 /** @param {unknown} error */
 function stop(error) {
@@ -81,13 +92,25 @@ function stop(error) {
   console.warn("test stopped", error);
   const code = error instanceof ApiError || error instanceof LinkClosed ? error.code : "internal";
   dispatch({ type: "stopped", code });
+  releaseLater();
 }
 
 /** @param {import("../../shared/i18n.js").Lang} next */
 async function setLanguage(next) {
   catalogue = await loadCatalogue(base, next);
+  if (inTrouble) Object.assign(catalogue, await loadCatalogue(base, next, "trouble/"));
   lang = next;
   ready = true;
+  speak();
+}
+
+/** Words for what seldom happens are loaded when it does. @param {string[]} codes of advice that is about to be shown */
+async function findWords(codes) {
+  if (inTrouble || codes.every((code) => texts.has(`advice.${code}.title`) && !state.before.includes(code))) return;
+  inTrouble = true;
+  const found = await within({ clock: wall, limit_ms: WORDS_MS }, loadCatalogue(base, lang, "trouble/")).catch(() => undefined);
+  inTrouble = found !== undefined;
+  Object.assign(catalogue, found);
   speak();
 }
 
@@ -106,15 +129,42 @@ function speak() {
   view.render(state);
 }
 
+/** A browser that lacks something is told so before the start. */
+async function lookAtBrowser() {
+  const missing = missingInterfaces(globalThis);
+  if (missing.length) view.setElsewhere((await import("./elsewhere.js")).createElsewhere(missing, isSecureContext));
+}
+
 /** Find out whose test this is. A try without an invitation makes its session at the start only. */
 async function load() {
+  await lookAtBrowser();
   const redeemed = await redeem(organisation);
-  ownLink = redeemed?.link ?? (location.pathname.endsWith("/try") ? location.href : null);
+  ownLink = redeemed?.link || (location.pathname.endsWith("/try") ? location.href : null);
   session = redeemed?.session ?? sessionOf(location.pathname, "t");
   if (session) await look(session);
-  else if (!location.pathname.endsWith("/try")) throw new ApiError("link.not_valid", 404);
+  else if (!location.pathname.endsWith("/try")) throw new ApiError("link.cut", 404);
+  if (session && history.state?.seen) (await import("../../shared/renew.js")).renewAtPress(session, passOn);
   view.setCopyable(ownLink !== null);
+  if (ready) view.render(state);
   view.enableStart();
+  dispatch({ type: "loaded" });
+  loadNetwork().catch(() => undefined);
+  watchElsewhere();
+}
+
+/** @param {string} link that takes the place of one that others may have read */
+function passOn(link) {
+  ownLink = link;
+  view.setCopyable(true);
+  view.render(state);
+}
+
+function loadNetwork() {
+  network ??= import("./checks/network.js");
+  network.catch(() => {
+    network = null;
+  });
+  return network;
 }
 
 /** @param {string} id */
@@ -132,80 +182,19 @@ async function look(id) {
   if (ready) speak();
 }
 
-/** Everything that a browser allows only in a tap: sound output, camera and microphone. */
-function openFromTap() {
-  try {
-    audio ??= new AudioContext({ latencyHint: "interactive" });
-    audio.resume().catch(() => undefined);
-    player ??= createPlayer(audio, `${base}/selftest/audio`);
-    outputs ??= createOutputs(audio, navigator.mediaDevices);
-  } catch (error) {
-    console.warn("no sound", error);
-  }
-  return openDevices();
-}
-
-/** @returns {Promise<DevicesResult>} the live stream of an earlier run where it is whole */
-async function openDevices() {
-  const live = state.devices?.stream?.getTracks().every(({ readyState }) => readyState === "live");
-  const known = state.devices;
-  if (known && live && !deviceProblem(state)) return known;
-  for (const track of known?.stream?.getTracks() ?? []) track.stop();
-  recorder = null;
-  const result = await devices.run({
-    media: navigator.mediaDevices, kinds: await kinds, permissions: navigator.permissions,
-    onProgress: (prompt) => dispatch({ type: "prompt", state: prompt }),
-  });
-  kinds = devices.survey(navigator.mediaDevices);
-  return result;
-}
-
-/** Camera and microphone as the person has settled them: with all there is, or knowingly without.
- * @param {Promise<DevicesResult>} opening @param {AbortSignal} signal */
-async function settleDevices(opening, signal) {
-  for (let next = opening; ; ) {
-    const result = await next;
-    dispatch({ type: "devices", result });
-    await attach(result.stream);
-    if (!deviceProblem(state)) return result;
-    const { action } = await inputs.next(["reopen", "next"], signal);
-    if (action === "next") return result;
-    next = reopened ?? opening;
+/** Look again while a test of the same person runs elsewhere: it may end, or have been this very tab before a reload. */
+async function watchElsewhere() {
+  while (session && state.step === "welcome" && state.session?.unfinished?.live) {
+    await wall.sleep(LOOK_MS);
+    if (state.step === "welcome" && !document.hidden) await refresh();
   }
 }
 
-/** @type {Promise<DevicesResult> | null} */
-let reopened = null;
-
-/** @param {MediaStream | null} stream */
-async function attach(stream) {
-  const video = view.preview();
-  video.srcObject = stream?.getVideoTracks().length ? stream : null;
-  if (video.srcObject) await video.play().catch(() => undefined);
-  if (stream?.getAudioTracks().length && audio && !recorder) {
-    recorder = openRecorder(audio, new MediaStream(stream.getAudioTracks()), `${base}/selftest/js/sound-worklet.js`);
-    recorder.catch(() => undefined);
-  }
-}
-
-/** @returns {import("./checks/picture.js").StillSource} */
-function stillSource() {
-  const canvas = document.createElement("canvas");
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  const rawContext = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  return {
-    noise: () => rawNoise(view.preview(), rawContext),
-    toJpeg(quality, longSide_px) {
-      const video = view.preview();
-      const { width, height } = stillSize(video.videoWidth, video.videoHeight, longSide_px);
-      if (!context || video.videoWidth === 0) return Promise.resolve(new Uint8Array());
-      if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-      context.drawImage(video, 0, 0, width, height);
-      return new Promise((resolve) => {
-        canvas.toBlob(async (blob) => resolve(new Uint8Array((await blob?.arrayBuffer()) ?? [])), "image/jpeg", quality);
-      });
-    },
-  };
+/** The newest of what the server knows; a server that is away just now changes nothing. */
+async function refresh() {
+  const found = await call(`/api/v1/sessions/${encodeURIComponent(session ?? "")}`).catch(() => null);
+  if (found) dispatch({ type: "session", session: found });
+  return found !== null;
 }
 
 /** Loaded where the person agreed to be seen there, and not before. */
@@ -221,52 +210,66 @@ function toolsOf(open, settled) {
   return {
     link: open, clock, wall, inputs, dispatch, platform,
     devices: () => settled,
-    recorder: () => recorder ?? Promise.reject(new Error("no recorder")),
-    play: async (digits, gain_db) => {
+    recorder: equipment.recorder,
+    play: async (voices, digits, gain_db) => {
+      const { player } = equipment;
       if (!player) throw new Error("no player");
       const spoken = lang;
-      return { ...(await player.play(spoken, digits, gain_db)), lang: spoken };
+      return { ...(await player.play(voices, spoken, digits, gain_db)), lang: spoken };
     },
-    offerOutputs: async () => view.offerOutputs((await outputs?.possible()) ?? false),
-    nextOutput: async () => outputs?.next(),
-    stills: stillSource(),
+    offerOutputs: async () => view.offerOutputs(await equipment.otherOutputs()),
+    nextOutput: equipment.nextOutput,
+    stills: stillSource(view.preview()),
     watchFrames: (times) => watchFrames(view.preview(), times),
     createPeer: (config) => new RTCPeerConnection(config),
-    silence: () => (audio ? silentTrack(audio) : null),
+    silence: () => (equipment.audio ? silentTrack(equipment.audio) : null),
     isHidden: () => document.hidden,
     uplinkWorker: `${base}/selftest/js/uplink-worker.js`,
+    network: loadNetwork,
     otherDevice: view.otherDevice,
     service: askService,
   };
 }
 
-/** @param {AbortSignal} signal @returns {Promise<SessionLink>} */
-async function connect(signal) {
+/** @param {AbortSignal} signal @param {string} [resume] the test to go on with @returns {Promise<SessionLink>} */
+async function connect(signal, resume) {
   if (!session) {
-    const made = await call(`/api/v1/organisations/${encodeURIComponent(organisation)}/try`, {});
+    const made = await persistently(() => call(`/api/v1/organisations/${encodeURIComponent(organisation)}/try`, {}), wall, signal);
     session = made.session;
     history.replaceState(null, "", made.path + location.search);
-    await look(made.session);
+    await persistently(() => look(made.session), wall, signal);
   }
-  const schema = await protocol;
+  const schema = await protocol.catch(() => persistently(() => call(`${base}/shared/protocol.json`), wall, signal));
   signal.throwIfAborted?.();
-  return openLink({
-    url: `${location.origin.replace(/^http/, "ws")}/api/v1/session`, protocol: schema, clock: wall,
-    hello: () => ({ type: "hello", version: 1, client: { kind: "browser", ...platform }, locale: lang, session, mode }),
+  const hello = () => ({ type: "hello", version: 1, client: { kind: "browser", ...platform }, locale: lang, session, mode });
+  const line = openLink({
+    url: `${location.origin.replace(/^http/, "ws")}/api/v1/session`, protocol: schema, clock: wall, resume, hello,
+    onSilent: (value) => dispatch({ type: "silent", value }),
     onState: (connection, detail) => {
       if (connection === "closed" && detail?.code && detail.code !== "done") stop(new LinkClosed(detail.code));
-      else if (connection !== "open") dispatch({ type: "connection", state: connection, ...detail });
+      else if (connection !== "open") dispatch({ type: "connection", state: connection, queue: detail?.queue, code: detail?.code });
     },
   });
+  line.unheard(LINE_MS).then((unheard) => (unheard ? tellBlocked(line, hello()) : undefined)).catch(() => undefined);
+  return line;
+}
+
+/** A line that stays silent while an ordinary request gets through is blocked, and support can see that. @param {SessionLink} line @param {object} hello */
+async function tellBlocked(line, hello) {
+  const { report } = await call(`/api/v1/sessions/${encodeURIComponent(session ?? "")}/blocked`, hello);
+  await findWords(["network.socket_blocked"]);
+  if (await line.unheard(0)) dispatch({ type: "blocked", code: report.code });
 }
 
 /** @param {DevicesResult} found @param {SessionLink} open @param {AbortSignal} signal */
 function watchOver(found, open, signal) {
   const since = wall.now();
   watch({
-    stream: found.stream, context: audio, signal,
+    stream: found.stream, context: equipment.audio, signal,
     report(code) {
       dispatch({ type: "event", code });
+      if (code === "offline") open.reopen();
+      if (code === "online") open.retryNow();
       const phase = state.step === "answer" || state.step === "stopped" || state.step === "welcome" ? "finish" : state.step;
       open.send(phase === "network" ? "connect" : phase, "event", { code, t_ms: Math.round(wall.now() - since) });
     },
@@ -280,33 +283,34 @@ function watchOver(found, open, signal) {
 
 /** Switch camera and microphone off a while after the answer; until then a new test needs no new permission. */
 function releaseLater() {
-  release = setTimeout(() => {
-    for (const track of state.devices?.stream?.getTracks() ?? []) track.stop();
-  }, RELEASE_MS);
+  clearTimeout(release);
+  release = setTimeout(equipment.release, RELEASE_MS);
 }
 
-/** One test, from the tap. @param {"full" | "recheck"} [asked] the same again where it is not said */
-async function start(asked = mode) {
+/** One test, from the tap. @param {"full" | "recheck"} [asked] the same again where it is not said @param {string} [resume] the test to go on with */
+async function start(asked = mode, resume) {
   mode = asked;
   clearTimeout(release);
   speed?.then(({ stop: end }) => end(), () => undefined);
-  const opening = openFromTap();
   test?.abort(new DOMException("a new test begins", "AbortError"));
   link?.close("retry");
   inputs.clear();
   const controller = new AbortController();
   test = controller;
   dispatch({ type: "start" });
+  const opening = equipment.openFromTap();
   keepAwake(controller.signal);
   try {
-    const settled = settleDevices(opening, controller.signal);
+    const settled = equipment.settle(opening, controller.signal);
     settled.catch(() => undefined);
-    const open = await connect(controller.signal);
+    const open = await connect(controller.signal, resume);
+    if (test !== controller) return open.close("left");
     link = open;
-    open.ready(controller.signal).then(({ plan }) => player?.preload(lang, plan.digits.flat())).catch(() => undefined);
+    open.ready(controller.signal).then(({ plan }) => equipment.player?.preload(plan.voices, lang, plan.digits[0] ?? [])).catch(() => undefined);
     settled.then((found) => watchOver(found, open, controller.signal), () => undefined);
     const report = await run(toolsOf(open, settled), controller.signal);
     open.close("done");
+    await findWords(report.advice);
     dispatch({ type: "report", report });
     releaseLater();
     document.dispatchEvent(new CustomEvent("readiness:report", { detail: report, bubbles: true }));
@@ -317,10 +321,41 @@ async function start(asked = mode) {
   }
 }
 
-async function copyLink() {
+/**
+ * Go on with the test that was left, or that runs in another window of this browser: there it stops. The session is the
+ * one that the test began with. Where it was finished meanwhile there is an answer to show.
+ */
+async function goOn() {
+  if (state.step === "stopped") await refresh();
+  const { unfinished, last_report } = state.session ?? {};
+  if (!unfinished?.here) return last_report ? showAnswer() : start();
+  session = unfinished.session;
+  history.replaceState(history.state, "", `/t/${session}${location.search}`);
+  return start("full", unfinished.test);
+}
+
+/** The last answer, with what to do and the code to read out, as it was given. */
+async function showAnswer() {
+  const report = state.session?.last_report;
+  await findWords(report?.advice ?? []);
+  if (report) dispatch({ type: "report", report });
+}
+
+/** Out of the queue, or away from a service that does not answer: back to the first page, where going on is offered. */
+function leave() {
+  test?.abort(new DOMException("the person has left", "AbortError"));
+  test = null;
+  link?.close("left");
+  equipment.release();
+  dispatch({ type: "left" });
+  refresh().then(watchElsewhere);
+}
+
+/** @param {Element} button */
+async function copyLink(button) {
   if (!ownLink) return;
   const done = await navigator.clipboard?.writeText(ownLink).then(() => true, () => false);
-  view.copied(done === true ? null : ownLink);
+  view.copied(button, done === true ? null : ownLink);
 }
 
 /** The person's own answer, gone at once: here, on the leader's board and in the database. */
@@ -344,14 +379,16 @@ function act(action, button) {
   if (action === "start") return void start("full");
   if (action === "start-short") return void start("recheck");
   if (action === "language" && isLang(button.dataset.lang)) return void chooseLanguage(button.dataset.lang);
-  if (action === "copy-link") return void copyLink();
+  if (action === "copy-link") return void copyLink(button);
   if (action === "delete-report") return void deleteReport();
   if (action === "speed") return measureSpeed(button);
-  if (action === "retry" && state.step === "devices") {
-    reopened = openFromTap();
-    return inputs.press("reopen");
-  }
+  if (action === "retry" && state.step === "devices") return equipment.reopen();
+  if (action === "resume" || (action === "retry" && state.step === "stopped" && state.error === "replaced")) return void goOn();
+  if (action === "show-answer") return void showAnswer();
+  if (action === "leave") return leave();
+  if (action === "try-now") return link?.retryNow();
   if (action === "retry") return state.step === "stopped" && !state.started ? location.reload() : void start();
+  if (action === "more-time") dispatch({ type: "more" });
   return inputs.press(action, { digits: button.dataset.digits ?? "" });
 }
 

@@ -4,20 +4,21 @@
  * @typedef {import("../../shared/i18n.js").Texts} Texts
  * @typedef {import("../../shared/types").Report} Report
  */
+import { announce, keepFocus, readFrom } from "../../shared/heard.js";
 import { applyTexts } from "../../shared/i18n.js";
-import { icon } from "../../shared/icons.js";
-import { adviceWords, statusAdvice } from "./advice.js";
+import { icon, TONES } from "../../shared/icons.js";
+import { adviceWords, asOne, devicesAdvice } from "./advice.js";
 import { draw } from "./drawing.js";
-import { figureWords } from "./figures.js";
-import { deviceProblem, progressOf } from "./session.js";
-import { renderMeeting, renderRest } from "./welcome.js";
+import { deviceProblem, progressOf, shownOf, waitOf } from "./session.js";
+import { waitWords } from "./patience.js";
+import { renderMeeting, renderRest, renderUnfinished } from "./welcome.js";
 
-const TONES = { ready: "good", ready_with_warnings: "warn", not_ready: "bad", incomplete: "calm" };
-const OUTCOME_ICONS = { pass: "good", warn: "warn", fail: "bad", not_measured: "calm", skipped: "calm" };
 const PHASE_ICONS = { waiting: "waiting", running: "running", done: "good", failed: "warn" };
 /** Errors that trying again does not mend. */
-const FINAL = new Set(["meeting.over", "link.not_valid", "session.not_valid", "drop_in.not_allowed"]);
+const FINAL = new Set(["meeting.over", "link.cut", "link.not_valid", "session.not_valid", "drop_in.not_allowed"]);
 const MOST_ADVICE = 3;
+/** Why silence is asked for once more. @type {Record<string, string>} */
+const AGAIN = { no_pause: "sound.quiet_again", others: "sound.quiet_others" };
 /** The level meter runs from a whisper's floor to full scale. */
 const METER_DBFS = 60;
 
@@ -50,30 +51,35 @@ export function createView({ names, platform }) {
   let shown = "";
   let drawnReport = "";
   let copyable = false;
+  /** Where this browser lacks something. @type {import("./elsewhere.js").Elsewhere | null} */
+  let elsewhere = null;
+  /** How often in a row camera or microphone were asked for in vain. */
+  let vain = 0;
+  let hadProblem = false;
 
-  /** @param {string[]} codes @param {HTMLElement} list */
-  function renderAdvice(codes, list) {
-    const key = `${texts.lang} ${codes.join(" ")}`;
+  /** @param {string[]} codes @param {HTMLElement} list @param {string[]} [before] what the test before this one said */
+  function renderAdvice(codes, list, before = []) {
+    const key = `${texts.lang} ${copyable} ${codes.join(" ")}`;
     if (list.dataset.key === key) return;
     list.dataset.key = key;
     list.replaceChildren(...codes.map((code) => {
       const item = copyOf("advice-item");
-      const { title, remedy } = adviceWords(texts, code, names);
+      const { title, remedy } = adviceWords(texts, code, names, before.includes(code));
       item.dataset.advice = code;
       draw(inside(item, "svg"), code);
       say(inside(item, ".advice-title"), title);
       say(inside(item, ".remedy"), remedy);
+      elsewhere?.addCopy(item, code, texts, copyable);
       return item;
     }));
   }
 
   /** @param {State} state */
-  function renderNotices({ paused, connection, queue, events }) {
+  function renderNotices({ paused, silent, connection, events }) {
     /** @type {[string, string][]} */
     const lines = [];
     if (paused) lines.push(["calm", texts.t("notice.paused")]);
-    if (connection === "queued" && queue) lines.push(["calm", texts.t("notice.queued", { place: queue.place, seconds: Math.round(queue.eta_s) })]);
-    if (connection === "lost") lines.push(["warn", texts.t("notice.lost")]);
+    if (silent && connection === "open") lines.push(["warn", texts.t("notice.silent")]);
     for (const code of events) lines.push(["warn", texts.t(`event.${code}`)]);
     const list = find("#notices");
     const key = lines.map(([, text]) => text).join("|");
@@ -100,21 +106,33 @@ export function createView({ names, platform }) {
     find("#last-report").hidden = !last;
     if (last) say(find("#last-report"), texts.t("welcome.last", { verdict: texts.t(`verdict.${last.verdict}.short`) }));
     renderMeeting(session, platform, texts);
+    renderUnfinished(session, texts);
+    elsewhere?.warn(names, texts, copyable);
+  }
+
+  /** What does not help a second time is not said again: a browser that is closed to us by its owner can't be told from one by the person. @param {State} state */
+  function vainWords({ devices }) {
+    if (vain < 2) return texts.t("devices.problem");
+    const denied = [devices?.camera.status, devices?.microphone.status].includes("NotAllowedError");
+    return texts.t(denied ? "devices.denied_again" : "devices.problem_again");
   }
 
   /** @param {State} state */
   function renderDevices(state) {
     const problem = state.prompt === "answered" && deviceProblem(state);
     const asking = state.prompt === "asking";
+    if (state.prompt === "idle") vain = 0;
+    else if (problem && problem !== hadProblem) vain += 1;
+    hadProblem = problem;
     say(find("#devices-title"), texts.t(problem ? "devices.problem_title" : asking ? "devices.asking_title" : "devices.title"));
     const asked = texts.first([`devices.asking.${names.os}`, "devices.asking"]);
-    say(find("#devices-text"), problem ? texts.t("devices.problem") : asking ? asked : texts.t("devices.wait"));
+    say(find("#devices-text"), problem ? vainWords(state) : asking ? asked : texts.t("devices.wait"));
+    find("#devices-long").hidden = !asking || state.patience === 0;
     find("#devices-prompt").hidden = !asking;
     find("#devices-actions").hidden = !problem;
-    find("#devices-copy").hidden = !problem || !copyable;
-    const { camera, microphone } = state.devices ?? {};
-    const codes = problem && camera && microphone ? [statusAdvice("camera", camera.status), statusAdvice("microphone", microphone.status)] : [];
-    renderAdvice(/** @type {string[]} */ ([...new Set(codes.filter((code) => code !== null))]), find("#devices-problems"));
+    const told = problem && state.devices ? devicesAdvice(state.devices) : [];
+    renderAdvice(asOne(told), find("#devices-problems"));
+    find("#devices-copy").hidden = !problem || !copyable || told.some((code) => elsewhere?.isFor(code));
   }
 
   /**
@@ -142,7 +160,8 @@ export function createView({ names, platform }) {
   }
 
   /** @param {State} state */
-  function renderPicture({ hint, hintValues }) {
+  function renderPicture({ hint, hintValues, more }) {
+    say(find("#picture-more"), more ? texts.t("action.more_time_given") : "");
     const tone = hint === "good" ? "good" : hint ? "warn" : "calm";
     find("#mirror").dataset.tone = tone;
     const words = texts.first([`hint.${hint || "looking"}`, "hint.looking"], hintValues);
@@ -151,14 +170,17 @@ export function createView({ names, platform }) {
   }
 
   /** @param {State} state */
-  function renderSound({ sound }) {
+  function renderSound({ sound, more }) {
+    say(find("#sound-given"), more ? texts.t("action.more_time_given") : "");
     const stage = sound?.stage ?? "quiet";
     const speaking = stage === "speak";
     say(find("#sound-title"), texts.t(`sound.${stage}_title`));
+    if (speaking && find("#sentence").hidden) announce(texts.t("sound.sentence"));
     if (sound?.silent) tell("sound-told", "warn", texts.t("hint.microphone.muted"), "microphone.muted");
+    else if (sound?.told) tell("sound-told", "warn", texts.t(`hint.${sound.told}`), sound.told);
     else if (sound?.heard && speaking) tell("sound-told", "good", texts.t("sound.heard"));
     else if (sound?.faint && speaking) tell("sound-told", "warn", texts.t("hint.microphone.faint"), "sound.speak");
-    else tell("sound-told", "calm", texts.t(speaking ? "sound.speak" : sound?.again ? "sound.quiet_again" : "sound.quiet"), `sound.${stage}`);
+    else tell("sound-told", "calm", texts.t(speaking ? "sound.speak" : AGAIN[sound?.again ?? ""] ?? "sound.quiet"), `sound.${stage}`);
     find("#countdown").hidden = speaking || sound?.left_s === undefined;
     say(find("#countdown-number"), String(sound?.left_s ?? ""));
     find("#sentence").hidden = !speaking;
@@ -198,6 +220,7 @@ export function createView({ names, platform }) {
       }));
     }
     for (const button of choices.querySelectorAll("button")) button.disabled = speaker.state === "waiting";
+    /** @type {HTMLButtonElement} */ (section.querySelector("[data-action=heard-nothing]")).disabled = speaker.state !== "played";
   }
 
   /** @param {State} state */
@@ -228,18 +251,19 @@ export function createView({ names, platform }) {
   }
 
   /** @param {State} state */
-  function renderAnswer({ report, session }) {
+  function renderAnswer({ report, session, patience, sent_pct, before }) {
     const card = find("#verdict");
     card.dataset.tone = report ? TONES[report.verdict] : "calm";
     icon(find("#verdict-icon"), report ? TONES[report.verdict] : "running");
     say(find("#answer-title"), texts.t(report ? `verdict.${report.verdict}.title` : "answer.judging"));
-    say(find("#answer-text"), texts.t(report ? `verdict.${report.verdict}.text` : "answer.judging_text"));
+    const sending = sent_pct < 100 ? texts.t("answer.sending", { percent: sent_pct }) : texts.t(patience > 0 ? "answer.judging_long" : "answer.judging_text");
+    say(find("#answer-text"), report ? texts.t(`verdict.${report.verdict}.text`) : sending);
     find("#answer-body").hidden = !report;
     renderEquipment(report);
     const key = report ? `${texts.lang} ${report.id}` : "";
     if (!report || drawnReport === key) return;
     drawnReport = key;
-    renderAdvice(report.advice.slice(0, MOST_ADVICE), find("#todo"));
+    renderAdvice(asOne(report.advice).slice(0, MOST_ADVICE), find("#todo"), before);
     find("#todo-title").hidden = report.advice.length === 0;
     find('#answer-body [data-action="retry"]').classList.toggle("primary", report.verdict !== "ready");
     say(find("#code"), report.code);
@@ -249,7 +273,7 @@ export function createView({ names, platform }) {
     say(find("#deleted"), "");
     find("#figures").closest("details")?.removeAttribute("hidden");
     renderRest(report, session, texts);
-    renderFigures(report);
+    renderFigures(report).catch(() => find("#figures").closest("details")?.setAttribute("hidden", ""));
   }
 
   /** With what the test was made: the same is wanted in the meeting. @param {Report | null} report */
@@ -268,14 +292,16 @@ export function createView({ names, platform }) {
     say(link, texts.t(key));
   }
 
-  /** @param {Report} report */
-  function renderFigures({ checks }) {
+  /** Their words are loaded with the first answer: nobody reads them before. @param {Report} report */
+  async function renderFigures({ checks }) {
+    const [drawn, { FIGURES, figureWords }] = [drawnReport, await import("./figures.js")];
+    if (drawnReport !== drawn) return;
     find("#figures").replaceChildren(...checks.map((check) => {
       const item = copyOf("figure-item");
-      const { value, limits } = figureWords(texts, check);
+      const { value, limits } = figureWords(texts, FIGURES, check);
       item.dataset.check = check.id;
-      inside(item, ".outcome").dataset.tone = OUTCOME_ICONS[check.outcome];
-      icon(inside(item, "svg"), OUTCOME_ICONS[check.outcome]);
+      inside(item, ".outcome").dataset.tone = TONES[check.outcome];
+      icon(inside(item, "svg"), TONES[check.outcome]);
       say(inside(item, ".name"), texts.t(`check.${check.id}`));
       say(inside(item, ".outcome span"), texts.t(`outcome.${check.outcome}`));
       say(inside(item, ".value"), value);
@@ -289,29 +315,63 @@ export function createView({ names, platform }) {
     say(find("#stopped-title"), texts.first([`error.${error}.title`, "stopped.title"]));
     say(find("#stopped-text"), texts.first([`error.${error}`, "error.internal"]));
     find("#stopped-retry").hidden = FINAL.has(error);
+    find("#stopped-code").hidden = !error.startsWith("link.");
+    say(find("#stopped-retry"), texts.t(error === "replaced" ? "resume.here" : "answer.retry"));
     setCall(find("#stopped-call"), "help.call_us");
   }
+
+  /** @param {State} state */
+  function renderWaiting(state) {
+    const { title, text, later, tone, action } = waitWords(state, texts);
+    find("#waiting").dataset.tone = tone;
+    icon(find("#waiting-icon"), tone === "calm" ? "running" : tone);
+    say(find("#waiting-title"), title);
+    say(find("#waiting-text"), text);
+    say(find("#waiting-later"), later);
+    const code = state.blocked || (state.session?.last_report?.code ?? "");
+    find("#waiting-code").hidden = !later || !code;
+    say(find("#waiting-code strong"), code);
+    setCall(find("#waiting-call"), "help.call_us");
+    if (state.patience < 2 && !state.blocked) find("#waiting-call").hidden = true;
+    find("#waiting-now").hidden = state.connection === "queued" || (state.patience === 0 && !state.blocked);
+    say(find("#waiting-leave"), action);
+  }
+
+  /** @param {State} state */
+  const headingOf = (state) => find(`[data-step="${shownOf(state)}"] h1`);
 
   const renderers = {
     welcome: renderWelcome, devices: renderDevices, picture: renderPicture, sound: renderSound, speaker: renderSpeaker,
     network: renderNetwork, practical: renderPractical, answer: renderAnswer, stopped: renderStopped,
+    waiting: renderWaiting,
   };
+
+  /** Whenever this changes, there is something new to read from its heading on. @param {State} state */
+  function partOf(state) {
+    const parts = {
+      sound: state.sound?.stage ?? "quiet", devices: state.prompt === "answered" && deviceProblem(state) ? "problem" : state.prompt === "looking" ? "answered" : state.prompt,
+      answer: state.report?.id ?? "", stopped: state.error, waiting: waitOf(state),
+    };
+    const step = shownOf(state);
+    return `${step} ${/** @type {Record<string, string | null>} */ (parts)[step] ?? ""}`;
+  }
 
   /** Show one section; focus goes to its heading, so that a screen reader starts where the eye does. @param {State} state */
   function show(state) {
-    const progress = progressOf(state);
+    const progress = shownOf(state) === "waiting" ? null : progressOf(state);
     find("#progress").hidden = !progress;
     if (progress) say(find("#progress"), texts.t("progress.step", progress));
-    const key = state.step === "sound" ? `sound ${state.sound?.stage ?? "quiet"}` : `${state.step} ${state.report?.id ?? ""}`;
+    const step = shownOf(state);
+    const key = partOf(state);
     if (key === shown) return;
     const first = shown === "";
     shown = key;
     for (const section of document.querySelectorAll("[data-step]")) {
-      /** @type {HTMLElement} */ (section).hidden = section.getAttribute("data-step") !== state.step;
+      /** @type {HTMLElement} */ (section).hidden = section.getAttribute("data-step") !== step;
     }
-    if (first && state.step === "welcome") return;
+    if (first && step === "welcome") return;
     window.scrollTo(0, 0);
-    find(`[data-step="${state.step}"] h1`).focus({ preventScroll: true });
+    readFrom(headingOf(state));
   }
 
   return {
@@ -339,18 +399,25 @@ export function createView({ names, platform }) {
         /** @type {HTMLElement} */ (button).hidden = languages !== undefined && !languages.includes(lang);
       }
     },
+    /** @param {import("./elsewhere.js").Elsewhere} module */
+    setElsewhere(module) {
+      elsewhere = module;
+    },
     printedPhone: () => find(".help strong").textContent ?? "",
     /** @param {State} state */
     render(state) {
-      renderers[state.step](state);
-      renderNotices(state);
+      keepFocus(() => {
+        renderers[shownOf(state)](state);
+        renderNotices(state);
+      }, () => (partOf(state) === shown ? headingOf(state) : null));
       show(state);
       if (state.report) document.documentElement.dataset.verdict = state.report.verdict;
       else delete document.documentElement.dataset.verdict;
     },
-    /** @param {string | null} link the link itself where it could not be copied */
-    copied(link) {
-      for (const place of document.querySelectorAll(".copied")) say(place, link ?? texts.t("link.copied"));
+    /** Said beside the button that was pressed. @param {Element} button @param {string | null} link the link itself where it could not be copied */
+    copied(button, link) {
+      const place = button.closest(".copy")?.querySelector(".copied");
+      if (place) say(place, link ?? texts.t("link.copied"));
     },
     /** The answer is deleted: nothing of it stays on the page but that. @param {boolean} gone */
     deleted(gone) {
@@ -370,6 +437,10 @@ export function createView({ names, platform }) {
       document.documentElement.toggleAttribute("data-over", alone);
       say(find("#welcome-title"), texts.t(alone ? "after.title" : "welcome.title"));
       return find("#after");
+    },
+    /** Also before any words are loaded: the server wrote these. @param {boolean} shown */
+    slow(shown) {
+      find("#start-slow").hidden = !shown;
     },
     enableStart() {
       /** @type {HTMLButtonElement} */ (find('[data-action="start"]')).disabled = false;

@@ -10,9 +10,11 @@
 import { messageProblem } from "../../shared/validate.js";
 import { frame } from "./wire.js";
 
+/** How long the page goes on trying; the server keeps what is finished for as long. What the person is told meanwhile: patience.js. */
 const RESUME_MS = 10 * 60_000;
-/** Before the first plan there is nothing to resume: give up sooner and say so. */
-const FIRST_MS = 45_000;
+/** The server is heard every 2 s in the queue and every 4 s in a test. So many seconds without a word are told, and so many end the line. */
+const SILENT_S = 10;
+export const DEAD_S = 20;
 const BACKOFF_MS = [500, 1000, 2000, 4000, 8000];
 /** Codes of `error` and `bye` after which coming back is right. */
 const COME_BACK = new Set(["server.busy", "shutting_down", "store.unavailable"]);
@@ -37,25 +39,50 @@ export class LinkLost extends Error {
 
 /**
  * @param {{ url: string, hello: () => object, protocol: Record<string, any>, clock: Clock,
- *   WebSocketClass?: typeof WebSocket, onState: (state: LinkState, detail?: { place?: number, eta_s?: number, code?: string }) => void }} options
+ *   resume?: string, WebSocketClass?: typeof WebSocket,
+ *   onSilent?: (silent: boolean) => void, onState: (state: LinkState, detail?: { queue?: { place: number, eta_s: number }, code?: string }) => void }} options
+ *   `resume` is the test to go on with; nothing of a message but what is named goes to `onState`
  */
-export function openLink({ url, hello, protocol, clock, WebSocketClass = WebSocket, onState }) {
+export function openLink({ url, hello, protocol, clock, resume, WebSocketClass = WebSocket, onSilent = () => undefined, onState }) {
   /** @type {WebSocket | null} */
   let socket = null;
   /** @type {Plan | null} */
   let plan = null;
   /** @type {string | null} */
-  let test = null;
+  let test = resume ?? null;
+  /** Whether the server has said anything yet: until then no line can be lost. */
+  let heard = false;
   /** @type {LinkClosed | null} */
   let closed = null;
   let lost = new AbortController();
   let attempt = 0;
   let downSince = clock.now();
   let notBefore = 0;
+  let pause = new AbortController();
+  /** Why the server sent us away for a while. @type {string | undefined} */
+  let busy;
   /** @type {Set<{ type: string, handler: (message: any) => void }>} */
   const handlers = new Set();
   /** @type {Set<() => void>} */
   const waiting = new Set();
+
+  /** Seconds without a word, counted while the page runs: a phone that slept has missed nothing. */
+  let silent_s = 0;
+  const heardNow = () => {
+    if (silent_s >= SILENT_S) onSilent(false);
+    silent_s = 0;
+  };
+
+  /** Watch a line whose server is known to make itself heard. @param {WebSocket} ws */
+  async function listen(ws) {
+    while (ws === socket && !closed) {
+      await clock.sleep(1000);
+      if (ws !== socket || closed) return;
+      silent_s += 1;
+      if (silent_s === SILENT_S) onSilent(true);
+      if (silent_s >= DEAD_S) reopen();
+    }
+  }
 
   const wake = () => waiting.forEach((look) => look());
   const emit = (/** @type {string} */ type, /** @type {any} */ message) => {
@@ -64,11 +91,25 @@ export function openLink({ url, hello, protocol, clock, WebSocketClass = WebSock
 
   function connect() {
     if (closed) return;
-    const ws = new WebSocketClass(url);
+    /** @type {WebSocket} */
+    let ws;
+    try {
+      ws = new WebSocketClass(url);
+    } catch {
+      return downAgain();
+    }
     socket = ws;
     ws.binaryType = "arraybuffer";
     ws.onopen = () => ws.send(JSON.stringify(checked({ ...hello(), ...(test ? { resume: test } : {}) })));
-    ws.onmessage = ({ data }) => (typeof data === "string" ? onText(data) : emit("binary", new Uint8Array(data)));
+    silent_s = 0;
+    let listening = false;
+    ws.onmessage = ({ data }) => {
+      heardNow();
+      const beats = typeof data === "string" && onText(data);
+      if (typeof data !== "string") emit("binary", new Uint8Array(data));
+      if (beats && !listening) listen(ws);
+      listening ||= beats;
+    };
     ws.onclose = () => onClose(ws);
   }
 
@@ -76,18 +117,30 @@ export function openLink({ url, hello, protocol, clock, WebSocketClass = WebSock
   function onClose(ws) {
     if (ws !== socket || closed) return;
     socket = null;
+    downAgain();
+  }
+
+  /** The line is down, or could not even be tried: again after a while. */
+  function downAgain() {
     if (plan) {
       plan = null;
-      downSince = clock.now();
       lost.abort(new LinkLost());
       lost = new AbortController();
     }
-    if (clock.now() - downSince > (test ? RESUME_MS : FIRST_MS)) return finish(test ? "connection_lost" : "unreachable");
-    onState(test ? "lost" : "connecting");
+    if (clock.now() - downSince > RESUME_MS) return finish(heard ? "connection_lost" : "unreachable");
+    onState(heard ? "lost" : "connecting", { code: busy });
     const wait = Math.max(BACKOFF_MS[Math.min(attempt, BACKOFF_MS.length - 1)] * (0.75 + Math.random() / 2), notBefore - clock.now());
     attempt += 1;
-    clock.sleep(wait).then(connect);
-    return undefined;
+    pause = new AbortController();
+    clock.sleep(wait, pause.signal).catch(() => undefined).then(connect);
+  }
+
+  /** Break this line off, which may be dead without knowing it, and begin another. */
+  function reopen() {
+    const old = socket;
+    if (!old || closed) return;
+    onClose(old);
+    old.close();
   }
 
   /** @param {string} code */
@@ -95,38 +148,46 @@ export function openLink({ url, hello, protocol, clock, WebSocketClass = WebSock
     if (closed) return;
     closed = new LinkClosed(code);
     lost.abort(closed);
+    pause.abort();
     socket?.close();
     onState("closed", { code });
     wake();
   }
 
-  /** @param {string} text */
+  /** @param {string} text @returns {boolean} whether it is one of those that come again and again */
   function onText(text) {
     let message;
     try {
       message = JSON.parse(text);
     } catch {
-      return;
+      return false;
     }
     const found = messageProblem(message, protocol);
     if (found) {
       console.warn("message refused", message?.type, found);
       if (message?.type === "plan") finish("protocol.invalid");
-      return;
+      return false;
     }
     receive(message);
+    return message.type === "alive" || message.type === "queued";
   }
 
   /** @param {any} message */
   function receive(message) {
+    heard = true;
+    downSince = clock.now();
     if (message.type === "plan") {
+      busy = undefined;
       plan = message;
       test = message.test;
       attempt = 0;
       onState("open");
       wake();
-    } else if (message.type === "queued") onState("queued", message);
-    else if (message.type === "error") onError(message);
+    } else if (message.type === "queued") {
+      busy = undefined;
+      onState("queued", { queue: { place: message.place, eta_s: message.eta_s } });
+    }
+    if (message.type === "error") onError(message);
     else if (message.type === "bye" && !COME_BACK.has(message.code ?? "")) finish(message.code ?? "done");
     emit(message.type, message);
   }
@@ -134,6 +195,7 @@ export function openLink({ url, hello, protocol, clock, WebSocketClass = WebSock
   /** @param {{ code: string, fatal?: boolean, retry_after_s?: number }} error */
   function onError({ code, fatal, retry_after_s }) {
     if (retry_after_s) notBefore = clock.now() + retry_after_s * 1000;
+    if (fatal) busy = code;
     if (fatal && !COME_BACK.has(code)) finish(code);
   }
 
@@ -206,11 +268,23 @@ export function openLink({ url, hello, protocol, clock, WebSocketClass = WebSock
         look();
       });
     },
+    reopen,
+    /** Resolves after `ms`, and tells whether the server has not said a word yet though somebody still waits for it. @param {number} ms */
+    async unheard(ms) {
+      await clock.sleep(ms);
+      return !heard && !closed;
+    },
+    /** Try again now rather than after the pause. */
+    retryNow() {
+      notBefore = 0;
+      if (!socket) pause.abort();
+    },
     /** @param {string} reason */
     close(reason) {
       if (closed) return;
       if (socket?.readyState === 1) socket.send(JSON.stringify({ type: "bye", reason }));
       closed = new LinkClosed(reason);
+      pause.abort();
       socket?.close();
     },
   };

@@ -37,6 +37,28 @@ export function renderMeeting(session, here, texts) {
   find("service-text").textContent = texts.t("service.ask", { title, host });
 }
 
+/**
+ * A test that was left in the middle, or that runs in another window or on another device. To go on is the first choice
+ * then; where the test has just been reloaded in this tab, the server may not know yet that the old page is gone.
+ * @param {Session | null} session @param {Texts} texts
+ */
+export function renderUnfinished(session, texts) {
+  const left = session?.unfinished;
+  find("unfinished").hidden = !left;
+  find("show-answer").hidden = find("last-report").hidden || Boolean(left);
+  if (!left) return;
+  document.documentElement.toggleAttribute("data-short", true);
+  const elsewhere = left.live && history.state?.test !== left.test;
+  const where = left.here ? "resume.other_window" : "resume.other_device";
+  find("unfinished-text").textContent = texts.t(elsewhere ? where : "resume.middle");
+  find("resume").hidden = !left.here;
+  find("resume").textContent = texts.t(elsewhere ? "resume.here" : "resume.go_on");
+  find("recheck").hidden = true;
+  find("last-report").hidden = true;
+  find("start").classList.toggle("primary", !left.here);
+  find("start").textContent = texts.t(left.here ? "resume.anew" : "welcome.start");
+}
+
 /** Whether the person agreed to ask the meeting's own page. */
 export const mayAsk = () => !find("service").hidden && /** @type {HTMLInputElement} */ (find("service-ok")).checked;
 

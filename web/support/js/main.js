@@ -1,7 +1,7 @@
 /**
  * The page of support: swaps the secret of its link for a session once; everything else is the server's own markup.
  */
-import { ApiError, meta, redeem } from "../../shared/api.js";
+import { ApiError, meta, redeem, sessionOf } from "../../shared/api.js";
 import { createTexts, langOf, loadCatalogue } from "../../shared/i18n.js";
 
 /** @param {string} selector @param {string} text */
@@ -11,7 +11,7 @@ function say(selector, text) {
 }
 
 async function open() {
-  if (!(await redeem(meta("readiness-organisation")))) throw new ApiError("link.not_valid", 404);
+  if (!(await redeem(meta("readiness-organisation")))) throw new ApiError("link.cut", 404);
   location.reload(); // the address is the session's by now
 }
 
@@ -33,7 +33,16 @@ async function copy(button) {
   if (said) said.textContent = said.getAttribute(`data-${done}`);
 }
 
+/** The session of this page, which others may have the link of. */
+async function renew() {
+  const session = sessionOf(location.pathname, "support") ?? "";
+  const lang = langOf(document.documentElement.lang);
+  const texts = createTexts(lang, await loadCatalogue(meta("readiness-static"), lang, "staff/"));
+  (await import("../../shared/renew.js")).offerRenewal(session, texts);
+}
+
 if (meta("readiness-opening")) open().catch(fail);
+else if (history.state?.seen) renew().catch(() => undefined);
 for (const button of document.querySelectorAll("[data-copy]")) {
   /** @type {HTMLElement} */ (button).hidden = !navigator.clipboard;
   button.addEventListener("click", () => copy(button));

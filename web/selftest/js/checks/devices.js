@@ -1,95 +1,166 @@
 /**
- * Camera and microphone: opened once, from the person's tap, and kept to the end.
- * Reports W3C error names and device classes; labels and device ids never leave this module.
+ * Camera and microphone: asked for once, from the person's tap, and kept to the end. One machine with a time limit on every
+ * wait: ask for both, then for each alone after any failure, then see whether the camera gives a picture that can be read.
+ * What comes too late is taken as long as the person has not gone on. Reports W3C error names and device classes; labels
+ * and device ids never leave this module.
+ * @typedef {import("../../../shared/types").Clock} Clock
  * @typedef {import("../../../shared/types").DevicesResult} DevicesResult
  * @typedef {import("../../../shared/types").Status} Status
- * @typedef {Pick<MediaDevices, "getUserMedia" | "enumerateDevices">} Media
- * @typedef {{ camera: boolean, microphone: boolean }} Kinds
+ * @typedef {Pick<MediaDevices, "getUserMedia">} Media
+ * @typedef {"camera" | "microphone"} Device
+ * @typedef {"asking" | "looking" | "answered"} Stage
+ * @typedef {{ state: "frames" | "no_frames", later?: Promise<boolean> }} Look `later`: whether frames come after all
  */
 import { cameraClass, microphoneClass, missingInterfaces } from "../platform.js";
+import { within } from "../clock.js";
 
 /** The voice is measured as it is: only the echo canceller, which a call needs, stays on. */
 const AUDIO = { echoCancellation: true, noiseSuppression: false, autoGainControl: false };
 const VIDEO = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 }, facingMode: "user" };
+/** A person may look for the browser's question, or somebody who can read it, for so long before we offer a way on. */
+export const ASK_MS = 30_000;
+/** Where nobody is asked: longer than the 10 s after which Chromium itself gives a device up. */
+export const OPEN_MS = 12_000;
+/** How long the browser may take to say what it already allows. */
+const QUERY_MS = 1000;
+/** Several browsers check the picture that we draw and read back in less than 0.1 s. */
+const READ_MS = 3000;
+const DEVICES = /** @type {Device[]} */ (["microphone", "camera"]);
 
-/** Errors of one device that say nothing about the other. */
-const ONE_SIDED = new Set(["NotFoundError", "NotReadableError", "OverconstrainedError"]);
-const NAMES = new Set([...ONE_SIDED, "NotAllowedError"]);
+/**
+ * @typedef {object} Tools
+ * @property {Media | undefined} media
+ * @property {Pick<Permissions, "query"> | undefined} [permissions]
+ * @property {(feature: string) => boolean} [allows] whether the page's own policy lets it ask
+ * @property {Clock} clock
+ * @property {AbortSignal} signal aborted when the person goes on or asks again: what comes later is closed at once
+ * @property {(stream: MediaStream) => Promise<Look>} look whether pictures come
+ * @property {() => Promise<boolean>} readable whether the browser lets a page read a picture back
+ * @property {any} [scope] usually `globalThis`
+ * @property {(stage: Stage) => void} [onProgress]
+ */
 
-/** @param {unknown} error @returns {Status} */
-export function statusOf(error) {
-  const name = error instanceof Error || error instanceof DOMException ? error.name : "";
-  return NAMES.has(name) ? /** @type {Status} */ (name) : "failed";
+/** @typedef {{ tracks: MediaStreamTrack[], status: Record<Device, Status>, late?: Promise<MediaStream> }} Opened */
+
+/** @param {Tools} tools @param {Device} device @returns {Promise<string | undefined>} the browser's permission, where it tells */
+async function permissionOf({ permissions, clock }, device) {
+  const asked = (async () => permissions?.query({ name: /** @type {PermissionName} */ (/** @type {string} */ (device)) }))();
+  return (await within({ clock, limit_ms: QUERY_MS }, asked.catch(() => undefined)))?.state;
+}
+
+/** @param {Tools} tools @param {Device[]} wanted @param {boolean} [plain] without any wish @returns {Promise<MediaStream>} */
+async function ask({ media }, wanted, plain = false) {
+  const audio = wanted.includes("microphone") && (plain || AUDIO);
+  const video = wanted.includes("camera") && (plain || VIDEO);
+  return /** @type {Media} */ (media).getUserMedia({ audio, video });
+}
+
+/** @param {MediaStream} stream */
+const close = (stream) => stream.getTracks().forEach((track) => track.stop());
+
+/** A stream that nobody waits for any more is closed when it comes. @param {Promise<MediaStream>} asked */
+function forget(asked) {
+  asked.then(close, () => undefined);
+}
+
+/** @param {Device} device @param {Status} status @returns {Opened} */
+function without(device, status) {
+  return { tracks: [], status: /** @type {Record<Device, Status>} */ ({ [device]: status }) };
+}
+
+/** Loaded where something was refused. @param {Tools} tools @param {unknown} error @param {Device} device @param {string | undefined} state */
+async function reasonOf({ allows }, error, device, state) {
+  const { statusOf } = await import("./refusal.js");
+  return statusOf(error, { state, allowed: allows?.(device) ?? true });
 }
 
 /**
- * Which kinds of device there are; both where the browser does not tell before it has asked.
- * @param {Media | undefined} media @returns {Promise<Kinds>}
+ * One device by itself. A device that is refused for what we wish of it is asked for without any wish.
+ * @param {Tools} tools @param {Device} device @param {string | undefined} state @param {boolean} [plain] @returns {Promise<Opened>}
  */
-export async function survey(media) {
-  const devices = (await media?.enumerateDevices?.().catch(() => [])) ?? [];
-  if (devices.length === 0) return { camera: true, microphone: true };
-  return {
-    camera: devices.some(({ kind }) => kind === "videoinput"),
-    microphone: devices.some(({ kind }) => kind === "audioinput"),
-  };
-}
-
-/** Which devices the person has already said no to. @param {Permissions | undefined} permissions @returns {Promise<Kinds>} */
-async function denied(permissions) {
-  const ask = async (/** @type {string} */ name) => {
-    const query = permissions?.query({ name: /** @type {PermissionName} */ (name) });
-    return (await query?.catch(() => undefined))?.state === "denied";
-  };
-  return { camera: await ask("camera"), microphone: await ask("microphone") };
-}
-
-/** @param {Media} media @param {Kinds} want @returns {Promise<MediaStream>} */
-function open(media, want) {
-  return media.getUserMedia({ audio: want.microphone ? AUDIO : false, video: want.camera ? VIDEO : false });
-}
-
-/**
- * Open what there is. One call; a second one only where the first failed for one device alone.
- * @param {Media} media @param {Kinds} kinds @param {Permissions | undefined} permissions
- * @returns {Promise<{ stream: MediaStream | null, camera: Status, microphone: Status }>}
- */
-async function openAll(media, kinds, permissions) {
-  const missing = /** @type {Status} */ ("NotFoundError");
-  if (!kinds.camera && !kinds.microphone) return { stream: null, camera: missing, microphone: missing };
+async function openAlone(tools, device, state, plain = false) {
+  const asked = ask(tools, [device], plain);
+  const limit_ms = state === "granted" ? OPEN_MS : ASK_MS;
   try {
-    const stream = await open(media, kinds);
-    return { stream, camera: kinds.camera ? "present" : missing, microphone: kinds.microphone ? "present" : missing };
+    const stream = await within({ clock: tools.clock, limit_ms }, asked);
+    if (stream) return { tracks: liveOf(stream, device), status: /** @type {Record<Device, Status>} */ ({ [device]: statusIn(stream, device) }) };
   } catch (error) {
-    const status = statusOf(error);
-    if (!kinds.camera) return { stream: null, camera: missing, microphone: status };
-    if (!kinds.microphone) return { stream: null, camera: status, microphone: missing };
-    return openApart(media, status, permissions);
+    const status = await reasonOf(tools, error, device, await permissionOf(tools, device)).catch(() => /** @type {Status} */ ("failed"));
+    return status === "OverconstrainedError" && !plain ? openAlone(tools, device, state, true) : without(device, status);
   }
+  forget(asked);
+  return without(device, state === "granted" ? "failed" : "no_answer");
 }
 
-/** @param {Media} media @param {Status} status @param {Permissions | undefined} permissions */
-async function openApart(media, status, permissions) {
-  const no = status === "NotAllowedError" ? await denied(permissions) : { camera: false, microphone: false };
-  const oneSided = ONE_SIDED.has(status) || no.camera !== no.microphone;
-  if (!oneSided) return { stream: null, camera: status, microphone: status };
-  const one = async (/** @type {Kinds} */ want) => {
-    if ((want.camera && no.camera) || (want.microphone && no.microphone)) return { stream: null, status };
-    return open(media, want).then(
-      (stream) => ({ stream, status: /** @type {Status} */ ("present") }),
-      (error) => ({ stream: null, status: statusOf(error) }),
-    );
-  };
-  const microphone = await one({ camera: false, microphone: true });
-  const camera = await one({ camera: true, microphone: false });
-  const tracks = [...(microphone.stream?.getTracks() ?? []), ...(camera.stream?.getTracks() ?? [])];
-  return { stream: tracks.length ? new MediaStream(tracks) : null, camera: camera.status, microphone: microphone.status };
+/** @param {MediaStream} stream @param {Device} device */
+const tracksOf = (stream, device) => (device === "camera" ? stream.getVideoTracks() : stream.getAudioTracks());
+/** @param {MediaStream} stream @param {Device} device */
+const liveOf = (stream, device) => tracksOf(stream, device).filter(({ readyState }) => readyState !== "ended");
+
+/** @param {MediaStream} stream @param {Device} device @returns {Status} */
+function statusIn(stream, device) {
+  if (liveOf(stream, device).length) return "present";
+  return tracksOf(stream, device).length ? "ended" : "NotFoundError";
+}
+
+/** @param {Tools} tools @returns {Promise<Opened>} both by one question, and each alone where that failed */
+async function openAll(tools) {
+  const asked = ask(tools, DEVICES);
+  asked.catch(() => undefined);
+  const before = { microphone: await permissionOf(tools, "microphone"), camera: await permissionOf(tools, "camera") };
+  const granted = DEVICES.every((device) => before[device] === "granted");
+  /** @type {unknown} */
+  let error = null;
+  try {
+    const stream = await within({ clock: tools.clock, limit_ms: granted ? OPEN_MS : ASK_MS }, asked);
+    if (stream) return openEnded(tools, stream, before);
+    if (!granted) return { tracks: [], status: { camera: "no_answer", microphone: "no_answer" }, late: asked };
+    forget(asked);
+  } catch (caught) {
+    error = caught;
+  }
+  return openApart(tools, error);
+}
+
+/** What one answer gave; a device that has ended already, or did not come, is tried once more. @param {Tools} tools @param {MediaStream} stream @param {Record<Device, string | undefined>} state @returns {Promise<Opened>} */
+async function openEnded(tools, stream, state) {
+  /** @type {Opened[]} */
+  const found = [];
+  for (const device of DEVICES) {
+    const live = liveOf(stream, device);
+    found.push(live.length ? { tracks: live, status: /** @type {any} */ ({ [device]: "present" }) } : await openAlone(tools, device, state[device]));
+  }
+  return joined(found);
+}
+
+/**
+ * A no is a no: a question that was closed for both is not asked again, and a device that the browser itself keeps from us
+ * is not asked for. Whatever else went wrong may be the fault of one device only.
+ * @param {Tools} tools @param {unknown} error null where nothing came @returns {Promise<Opened>}
+ */
+async function openApart(tools, error) {
+  const state = { microphone: await permissionOf(tools, "microphone"), camera: await permissionOf(tools, "camera") };
+  const reasons = DEVICES.map(async (device) => [device, await reasonOf(tools, error, device, state[device]).catch(() => "failed")]);
+  const reason = /** @type {Record<Device, Status>} */ (Object.fromEntries(await Promise.all(reasons)));
+  if (DEVICES.every((device) => reason[device] === "dismissed")) return { tracks: [], status: reason };
+  /** @type {Opened[]} */
+  const found = [];
+  for (const device of DEVICES) {
+    const kept = state[device] === "denied" && reason[device] === "NotAllowedError";
+    found.push(kept ? without(device, reason[device]) : await openAlone(tools, device, state[device]));
+  }
+  return joined(found);
+}
+
+/** @param {Opened[]} parts @returns {Opened} */
+function joined(parts) {
+  return { tracks: parts.flatMap(({ tracks }) => tracks), status: Object.assign({}, ...parts.map(({ status }) => status)) };
 }
 
 /** @param {MediaStream | null} stream @param {Status} status @returns {DevicesResult["camera"]} */
 function cameraFigures(stream, status) {
   const track = stream?.getVideoTracks()[0];
-  if (!track) return { status };
+  if (!track || status !== "present") return { status };
   const { width, height, frameRate } = track.getSettings();
   return tidy({
     status, width_px: width && Math.round(width), height_px: height && Math.round(height),
@@ -117,19 +188,52 @@ function tidy(figures) {
 }
 
 /**
- * @param {{ media: Media | undefined, kinds: Kinds, permissions?: Permissions, scope?: any,
- *   onProgress?: (state: "asking" | "answered") => void }} options
- * @returns {Promise<DevicesResult>} never rejects: no camera is a finding, not an abort
+ * What comes after the answer was given, for as long as anybody waits for it; else it is closed at once.
+ * @template T @param {Tools} tools @param {Promise<T>} coming @param {(came: T) => Promise<DevicesResult>} then @param {(came: T) => void} drop
+ * @returns {Promise<DevicesResult>}
  */
-export async function run({ media, kinds, permissions, scope = globalThis, onProgress }) {
+function later({ signal }, coming, then, drop) {
+  const result = coming.then((came) => {
+    if (signal.aborted) drop(came);
+    signal.throwIfAborted();
+    return then(came);
+  });
+  result.catch(() => undefined);
+  return result;
+}
+
+/** @param {Tools} tools @param {Opened} opened @returns {Promise<DevicesResult>} */
+async function looked(tools, { tracks, status, late }) {
+  const { look, readable, clock, onProgress, scope = globalThis } = tools;
   const browser = { missing: missingInterfaces(scope) };
+  const stream = tracks.length ? new MediaStream(tracks) : null;
+  const result = (/** @type {Status} */ camera) => ({
+    camera: cameraFigures(stream, camera), microphone: microphoneFigures(stream, status.microphone), browser, stream,
+  });
+  if (!stream || status.camera !== "present") {
+    onProgress?.("answered");
+    if (!late) return result(status.camera);
+    const unknown = { camera: undefined, microphone: undefined };
+    return { ...result(status.camera), late: later(tools, late, async (came) => looked(tools, await openEnded(tools, came, unknown)), close) };
+  }
+  onProgress?.("looking");
+  const seeing = look(stream).catch(() => /** @type {Look} */ ({ state: "no_frames" }));
+  const [seen, isReadable] = await Promise.all([seeing, within({ clock, limit_ms: READ_MS }, readable().catch(() => false))]);
+  onProgress?.("answered");
+  if (seen.state === "frames") return { ...result("present"), hidden: !isReadable };
+  if (!seen.later) return result("no_frames");
+  const frames = async () => ({ ...result("present"), hidden: !isReadable });
+  return { ...result("no_frames"), late: later(tools, seen.later, (came) => (came ? frames() : new Promise(() => undefined)), () => undefined) };
+}
+
+/** @param {Tools} tools @returns {Promise<DevicesResult>} never rejects: no camera is a finding, not an abort */
+export async function run(tools) {
+  const { media, scope = globalThis, onProgress } = tools;
   if (!media?.getUserMedia) {
     onProgress?.("answered");
     const status = scope.isSecureContext === false ? "insecure" : "unsupported";
-    return { camera: { status }, microphone: { status }, browser, stream: null };
+    return { camera: { status }, microphone: { status }, browser: { missing: missingInterfaces(scope) }, stream: null };
   }
   onProgress?.("asking");
-  const { stream, camera, microphone } = await openAll(media, kinds, permissions);
-  onProgress?.("answered");
-  return { camera: cameraFigures(stream, camera), microphone: microphoneFigures(stream, microphone), browser, stream };
+  return looked(tools, await openAll(tools));
 }

@@ -5,6 +5,7 @@
  * @typedef {{ toJpeg(quality: number, longSide_px: number): Promise<Uint8Array>, noise?: () => number | null }} StillSource
  *   grabs the newest frame, at most so long on its long side; `noise` is that of the newest raw picture, before any codec
  */
+import { StepFault, systemClock, within } from "../clock.js";
 
 /**
  * @typedef {{ longSide_px: number, bytes: number, every_ms: number }} StillKind
@@ -14,14 +15,22 @@ export const NEAR = { longSide_px: 640, bytes: 40_000, every_ms: 500 };
 /** Stills of several people, who sit further away: shrunk to 640 px half of the faces of a room are lost. Fewer of them. */
 export const ROOM = { longSide_px: 1280, bytes: 60_000, every_ms: 1000 };
 const QUALITIES = [0.8, 0.65, 0.5, 0.35, 0.2];
+/** Shares of the long side: a lively room at 1280 px may be too large at the lowest quality. Smaller is better than nothing. */
+const SHARES = [1, 0.8, 0.64, 0.5];
+/** What is tried where the picture is shrunk. */
+const LOW_QUALITIES = [0.35, 0.2];
 /** The picture has to be good for this long before the test goes on by itself. */
 const GOOD_MS = 2000;
 const ENOUGH_MS = 15_000;
 const MORE_MS = 60_000;
 const MAX_TIMES = 600;
+/** A picture is read in a few ms, on an old phone in 0.3 s; what takes longer than this is left out. */
+const READ_MS = 4000;
 /** Noise is measured in one of so many stills, and so many figures are kept. */
 const NOISE_EVERY = 3;
 const MAX_NOISE = 40;
+/** How often frames are counted, ms: a sixth of the interval of 30 fps, and hardly more often than timers come. */
+const COUNT_EVERY_MS = 5;
 
 /** @param {number} width @param {number} height @param {number} longSide_px */
 export function stillSize(width, height, longSide_px) {
@@ -29,11 +38,17 @@ export function stillSize(width, height, longSide_px) {
   return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
 }
 
-/** @param {StillSource} source @param {StillKind} kind @returns {Promise<Uint8Array | null>} a JPEG that is small enough, or null */
+/**
+ * A JPEG that is small enough: of lower quality first, then shrunk too. Null where there is no picture, or not even that is enough.
+ * @param {StillSource} source @param {StillKind} kind @returns {Promise<Uint8Array | null>}
+ */
 export async function smallStill(source, kind) {
-  for (const quality of QUALITIES) {
-    const jpeg = await source.toJpeg(quality, kind.longSide_px);
-    if (jpeg.length > 0 && jpeg.length <= kind.bytes) return jpeg;
+  for (const share of SHARES) {
+    for (const quality of share === 1 ? QUALITIES : LOW_QUALITIES) {
+      const jpeg = await source.toJpeg(quality, Math.round(share * kind.longSide_px));
+      if (jpeg.length === 0) return null;
+      if (jpeg.length <= kind.bytes) return jpeg;
+    }
   }
   return null;
 }
@@ -46,6 +61,12 @@ export class FrameTimes {
   constructor() {
     /** @type {number[]} */
     this.times = [];
+    this.frames = -1;
+  }
+
+  /** Forget them all: a better watch begins. */
+  restart() {
+    this.times.length = 0;
     this.frames = -1;
   }
 
@@ -67,30 +88,38 @@ export class FrameTimes {
 }
 
 /**
- * Watch the frames of a playing video.
- * @param {HTMLVideoElement} video @param {FrameTimes} times @returns {() => void} stop
+ * Watch the frames of a playing video: by the browser's call for each of them, which knows when it was captured. WebKit that
+ * paints without graphics hardware has the call and never makes it: until the first one comes, the browser's count of frames
+ * is read often instead. `currentTime` would not do, as it goes with the clock whether frames come or not.
+ * @param {HTMLVideoElement} video @param {FrameTimes} times @param {Clock} [clock] @returns {() => void} stop
  */
-export function watchFrames(video, times) {
-  let running = true;
+export function watchFrames(video, times, clock = systemClock()) {
+  const over = new AbortController();
+  let called = false;
   /** @param {number} now @param {any} frame metadata of the video frame */
   const onFrame = (now, frame) => {
-    if (!running) return;
+    if (over.signal.aborted) return;
+    if (!called) times.restart();
+    called = true;
     times.add(frame.captureTime ?? now, frame.presentedFrames);
     video.requestVideoFrameCallback(onFrame);
   };
-  let shown = -1;
-  const onPaint = (/** @type {number} */ now) => {
-    if (!running) return;
-    if (video.currentTime !== shown) times.add(now);
-    shown = video.currentTime;
-    requestAnimationFrame(onPaint);
+  const count = async () => {
+    let before = framesOf(video);
+    while (!called && before !== undefined) {
+      const frames = framesOf(video) ?? before;
+      if (frames > before) times.add(clock.now(), frames);
+      before = frames;
+      await clock.sleep(COUNT_EVERY_MS, over.signal);
+    }
   };
-  if ("requestVideoFrameCallback" in video) video.requestVideoFrameCallback(onFrame);
-  else requestAnimationFrame(onPaint);
-  return () => {
-    running = false;
-  };
+  video.requestVideoFrameCallback?.(onFrame);
+  count().catch(() => undefined);
+  return () => over.abort();
 }
+
+/** @param {HTMLVideoElement} video @returns {number | undefined} frames that came so far, shown or not */
+const framesOf = (video) => video.getVideoPlaybackQuality?.().totalVideoFrames;
 
 /**
  * Decides when the picture step is over. Pure: fed with hints and the time.
@@ -125,7 +154,8 @@ export class PictureEnd {
  *   sendStill: (t_ms: number, jpeg: Uint8Array) => void, onHint: (handler: (hint: Hint) => void) => () => void,
  *   asked: () => "next" | "more" | null, onProgress: (hint: Hint) => void }} options
  *   `asked` tells, and forgets, which button the person has pressed
- * @returns {Promise<{ capture_ms: number[], noise_sigma: number[], ended_by: "good" | "timeout" | "next" }>}
+ * @returns {Promise<{ capture_ms: number[], noise_sigma: number[], ended_by: "good" | "timeout" | "next" }>} rejects with
+ *   StepFault "picture_hidden" where the browser gave no picture out
  */
 export async function run({ source, people, clock, signal, watch, sendStill, onHint, asked, onProgress }) {
   const kind = people > 1 ? ROOM : NEAR;
@@ -135,8 +165,12 @@ export async function run({ source, people, clock, signal, watch, sendStill, onH
   const end = new PictureEnd(start);
   /** @type {number[]} */
   const noise = [];
-  let stills = 0;
-  const result = (/** @type {"good" | "timeout" | "next"} */ ended_by) => ({ capture_ms: times.list(), noise_sigma: noise.slice(-MAX_NOISE), ended_by });
+  let [stills, unread] = [0, 0];
+  const read = () => within({ clock, limit_ms: READ_MS }, smallStill(source, kind).catch(() => undefined));
+  const result = (/** @type {"good" | "timeout" | "next"} */ ended_by) => {
+    if (stills === 0 && unread > 0) throw new StepFault("picture_hidden");
+    return { capture_ms: times.list(), noise_sigma: noise.slice(-MAX_NOISE), ended_by };
+  };
   const stopHints = onHint((hint) => {
     if (!hint.check.startsWith("camera")) return;
     end.hint(hint.code, clock.now());
@@ -145,7 +179,8 @@ export async function run({ source, people, clock, signal, watch, sendStill, onH
   try {
     for (;;) {
       const round = clock.now();
-      const jpeg = await smallStill(source, kind);
+      const jpeg = await read();
+      if (jpeg === undefined) unread += 1;
       if (jpeg) sendStill(clock.now() - start, jpeg);
       const sigma = jpeg && stills++ % NOISE_EVERY === 0 ? (source.noise?.() ?? null) : null;
       if (sigma !== null) noise.push(Math.round(100 * sigma) / 100);

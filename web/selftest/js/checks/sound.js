@@ -4,8 +4,9 @@
  * @typedef {import("../../../shared/types").Block} Block
  * @typedef {import("../../../shared/types").Recorder} Recorder
  * @typedef {import("../../../shared/types").Hint} Hint
- * @typedef {{ stage: "quiet" | "speak", left_s?: number, level_dbfs?: number, silent?: boolean, heard?: boolean, faint?: boolean, again?: boolean }} Progress
+ * @typedef {{ stage: "quiet" | "speak", left_s?: number, level_dbfs?: number, silent?: boolean, heard?: boolean, told?: string, faint?: boolean, again?: "no_pause" | "others" }} Progress
  */
+import { StepFault } from "../clock.js";
 
 const QUIET_S = 3;
 const SPEAK_MS = 10_000;
@@ -50,9 +51,14 @@ export async function run({ recorder, processed, muted = () => false, device_cla
   const tell = (/** @type {Partial<Progress>} */ change) => onProgress({ ...Object.assign(progress, change) });
   /** @type {number | null} what the server has heard of pause so far; null where it does not tell */
   let quiet_s = null;
+  /** Others were heard in the asked silence; and: clear speech, a pause after it, and nothing that one could still mend. */
+  let [others, done] = [false, false];
   const stopHints = onHint(({ check, code, values }) => {
-    if (check === "microphone.speech" && typeof values?.quiet_s === "number") quiet_s = values.quiet_s;
-    if (check === "microphone.speech" && code === "heard" && progress.stage === "speak") tell({ heard: true });
+    if (check !== "microphone.speech") return;
+    if (typeof values?.quiet_s === "number") quiet_s = values.quiet_s;
+    others = values?.others === true;
+    done = progress.stage === "speak" && values?.done === true;
+    tell({ heard: code === "heard", told: code.startsWith("microphone.") ? code : "" });
   });
   recorder.listen((block) => {
     blocks.push(block);
@@ -61,9 +67,10 @@ export async function run({ recorder, processed, muted = () => false, device_cla
   try {
     const early = await quiet({ recorder, clock, signal, mark, asked, tell });
     tell({ stage: "speak", left_s: undefined });
-    const ended_by = early ?? (await speak({ recorder, clock, signal, mark, asked, tell, heard: () => progress.heard === true }));
-    if (ended_by === "heard" && quiet_s !== null && quiet_s < PAUSE_S) {
-      tell({ stage: "quiet", again: true });
+    const ended_by = early ?? (await speak({ recorder, clock, signal, mark, asked, tell, done: () => done }));
+    const again = others ? "others" : quiet_s !== null && quiet_s < PAUSE_S ? "no_pause" : null;
+    if (ended_by === "heard" && again) {
+      tell({ stage: "quiet", again, told: "" });
       await quiet({ recorder, clock, signal, mark, asked, tell });
     }
     const figures = { blocks: blocks.slice(-MAX_BLOCKS), processed, muted: muted(), sample_rate_hz: recorder.sampleRate, ended_by };
@@ -88,17 +95,17 @@ async function quiet({ recorder, clock, signal, mark, asked, tell }) {
     tell({ left_s: Math.max(1, Math.ceil((end - clock.now()) / 1000)) });
     next = asked() === "next";
   }
-  if (recorder.now() === 0) throw new Error("no sound was captured");
+  if (recorder.now() === 0) throw new StepFault("sound_stopped");
   mark("silence_end", recorder.now());
   return next ? "next" : null;
 }
 
 /**
  * @param {{ recorder: Recorder, clock: Clock, signal: AbortSignal, mark: (step: string, t_ms: number) => void,
- *   asked: () => "next" | "more" | null, tell: (change: Partial<Progress>) => void, heard: () => boolean }} options
+ *   asked: () => "next" | "more" | null, tell: (change: Partial<Progress>) => void, done: () => boolean }} options
  * @returns {Promise<"heard" | "timeout" | "next">}
  */
-async function speak({ recorder, clock, signal, mark, asked, tell, heard }) {
+async function speak({ recorder, clock, signal, mark, asked, tell, done }) {
   mark("speech_start", recorder.now());
   const start = clock.now();
   let end = start + SPEAK_MS;
@@ -109,7 +116,7 @@ async function speak({ recorder, clock, signal, mark, asked, tell, heard }) {
     const answer = asked();
     if (answer === "more") end = clock.now() + MORE_MS;
     if (answer === "next") ended_by = "next";
-    if (heard()) ended_by = "heard";
+    if (done()) ended_by = "heard";
     if (ended_by !== "timeout") break;
     if (clock.now() - start >= FAINT_MS) tell({ faint: true });
   }

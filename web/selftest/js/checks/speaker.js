@@ -32,9 +32,10 @@ export async function run({ plan, play, clock, signal, answer, onProgress }) {
     const digits = plan.digits[attempt];
     const tell = (/** @type {Progress["state"]} */ state) => onProgress({ attempt, digits, choices: plan.choices[attempt], state, note });
     const sound = async () => {
-      plays += 1;
       tell("playing");
-      return play(digits, gain_db);
+      const lasts_ms = await play(digits, gain_db);
+      plays += 1;
+      return lasts_ms;
     };
     tell("waiting");
     const given = await heard({ sound, clock, signal, answer, played: () => tell("played") });
@@ -61,13 +62,20 @@ export async function run({ plan, play, clock, signal, answer, onProgress }) {
 }
 
 /**
- * The person's answer, which may come before the digits sound ("I don't use sound") and while they do.
+ * The person's answer, which may come before the digits sound ("I don't use sound") and while they do. Nobody can have
+ * heard nothing before they sounded: until then that answer is passed over.
  * @param {{ sound: () => Promise<number>, clock: Clock, signal: AbortSignal, answer: (signal: AbortSignal) => Promise<Answer>, played: () => void }} options
  * @returns {Promise<Answer | null>} null where nothing could be played
  */
 async function heard({ sound, clock, signal, answer, played }) {
   const inner = linked(signal);
-  const given = answer(inner.signal);
+  let sounded = false;
+  const given = (async () => {
+    for (;;) {
+      const one = await answer(inner.signal);
+      if (sounded || one.action !== "heard-nothing") return one;
+    }
+  })();
   given.catch(() => undefined);
   const orAfter = async (/** @type {number} */ wait_ms) => Promise.race([given, clock.sleep(wait_ms, inner.signal).then(() => null)]);
   try {
@@ -77,6 +85,7 @@ async function heard({ sound, clock, signal, answer, played }) {
     if (typeof begun !== "number") return begun;
     const during = await orAfter(begun);
     if (during) return during;
+    sounded = true;
     played();
     return await given;
   } finally {

@@ -1,0 +1,140 @@
+"""Lens partly covered: a finger, a case, tape or a half closed slider hides the picture from one side.
+
+What lies on the lens cannot be in focus: it has no drawing at all, is black or, with light through a finger, an even
+red, begins at the border along a whole side, and ends along one smooth line. A black curtain, dark clothes and night
+behind a face do not: their line runs round the person or they go through to the other side. Equal bars on two
+opposite sides are no cover: a virtual camera or a turned phone puts them there, and they hide nothing.
+Method and limits are our own (`readiness/docs/sight.md`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from probes.light import Luma
+
+__all__ = ["lens_cover"]
+
+CELLS: Final = (48, 32)
+"""Cells from the side inwards and along the side: each averages noise away."""
+SHRINK: Final = 4
+"""First step down to the cells: a whole number is quickest."""
+BLACK_LUMA: Final = 34.0
+"""Highest luma of a black cover; black cloth in a well exposed picture is seldom darker."""
+EVEN_LUMA: Final = 7.0
+"""Largest spread (5th to 95th percentile) of the border cells of a black cover."""
+RISE_LUMA: Final = 8.0
+"""A cell this much brighter than the border is no longer black."""
+RED_SHARE: Final = 1.9
+"""Red over the larger of green and blue, of light through a finger; skin in a picture has 1.2 to 1.6."""
+GREEN_SHARE: Final = 0.5
+"""Least blue over green of such light: yellow and orange walls have less."""
+RED_LUMA: Final = 40.0
+"""Least red of such light; under that it is black."""
+RED_CHANGE: Final = 0.3
+"""Change of the three colours together, share of the red, from which a cell is no longer the finger."""
+RED_EVEN: Final = 0.35
+"""Largest spread of red along the border of a finger, share of its median."""
+ON_LINE: Final = 0.6
+"""Least share of the lines that end on the cover's smooth line; the others may go on over something dark."""
+BEFORE_LINE: Final = 0.1
+"""Largest share of the lines that may end before it: a person before a black wall does."""
+DEPTHS: Final = (0.08, 0.92)
+"""Shares of the way across between which a line's end is a border of a cover."""
+SMOOTH: Final = 0.06
+"""Largest distance of an end from the smooth line, share of the way across."""
+BEND: Final = 0.3
+"""Largest difference of that line's ends, share of the way across: a tilted tape, a round finger."""
+BRIGHTER_LUMA: Final = 35.0
+"""What is not covered is at least this much brighter than the cover, in its brighter quarter."""
+CLOTHES: Final = 0.2
+"""Least depth of a cover from below: dark clothes fill the lower border too."""
+
+_Cells = NDArray[np.float32]
+SIDES: Final = ("top", "bottom", "left", "right")
+
+
+def lens_cover(bgr: Luma) -> dict[str, float | str]:
+    """Return covered_pct, how much of a BGR picture is covered from one side (0 for none), and covered_side."""
+    import cv2  # noqa: PLC0415 - lazy: never to be loaded by the web process
+
+    small = cv2.resize(bgr, None, fx=1 / SHRINK, fy=1 / SHRINK, interpolation=cv2.INTER_AREA)
+    upright, lying = (
+        cv2.resize(small, size, interpolation=cv2.INTER_AREA).astype(np.float32) for size in (CELLS[::-1], CELLS)
+    )
+    lying = lying.swapaxes(0, 1)
+    inwards = (upright, upright[::-1], lying, lying[::-1])
+    depths = {side: _depth(cells, bottom=side == "bottom") for side, cells in zip(SIDES, inwards, strict=True)}
+    for one, other in (("top", "bottom"), ("left", "right")):
+        if depths[one] and depths[other]:
+            depths[one] = depths[other] = 0.0
+    if _is_black(lying) and _is_black(lying[::-1]):
+        depths["left"] = depths["right"] = 0.0
+    if depths["bottom"] < CLOTHES:
+        depths["bottom"] = 0.0
+    worst = max(SIDES, key=lambda side: depths[side])
+    return {"covered_pct": 100.0 * depths[worst], "covered_side": worst if depths[worst] else ""}
+
+
+def _is_black(cells: _Cells) -> bool:
+    """Return whether the border is as dark and as even as a black cover."""
+    border = np.sort(_luma(cells[:2]), axis=None)
+    low, base, high = (float(border[int(share * len(border))]) for share in (0.05, 0.5, 0.95))
+    return base < BLACK_LUMA and high - low < EVEN_LUMA
+
+
+def _luma(cells: _Cells) -> _Cells:
+    return np.asarray(cells @ np.array([0.114, 0.587, 0.299], np.float32), np.float32)
+
+
+def _depth(cells: _Cells, *, bottom: bool) -> float:
+    """Return how far a cover reaches inwards from the first row of cells, share of the way; 0 where there is none."""
+    border = cells[:2].reshape(-1, 3)
+    blue, green, red = (float(one) for one in border.mean(axis=0))
+    black = _is_black(cells)
+    if not black and not _is_skin_light(blue, green, red):
+        return 0.0
+    luma = _luma(cells)
+    base = float(np.median(luma[:2]))
+    if black:
+        blank = luma < base + RISE_LUMA
+    elif float(np.ptp(np.percentile(border[:, 2], (5, 95)))) < RED_EVEN * red:
+        blank = np.abs(cells - np.array([blue, green, red], np.float32)).sum(axis=2) < RED_CHANGE * red
+    else:
+        return 0.0
+    rows = cells.shape[0]
+    ends = np.where(blank.all(axis=0), rows, np.argmin(blank, axis=0)) / rows
+    return _smooth_depth(ends, luma, base, BEND * 0.75 if bottom else BEND)
+
+
+def _smooth_depth(ends: NDArray[np.float64], luma: _Cells, base: float, bend: float) -> float:
+    """Return the mean depth of the ends where they lie on the smooth line of a cover, else 0.
+
+    What is dark behind the line only puts an end further in; nothing may end before it.
+    """
+    inside = (ends > DEPTHS[0]) & (ends < DEPTHS[1])
+    if float(inside.mean()) < ON_LINE:
+        return 0.0
+    along = np.linspace(-1, 1, len(ends))
+    line = np.full(len(ends), float(np.median(ends[inside])))
+    for _ in range(4):
+        line = np.polynomial.Polynomial.fit(along[inside], ends[inside], 2)(along)
+        nearer = inside & (ends < line + SMOOTH)
+        if int(nearer.sum()) < len(ends) // 2:
+            return 0.0
+        inside = nearer
+    on_line = float(np.mean(np.abs(ends - line) < SMOOTH))
+    before = float(np.mean(ends < line - SMOOTH))
+    if on_line < ON_LINE or before > BEFORE_LINE or float(np.ptp(line)) > bend:
+        return 0.0
+    depth = float(np.clip(line, 0, 1).mean())
+    beyond = luma[int(np.ceil(depth * len(luma))) :]
+    return depth if beyond.size and float(np.percentile(beyond, 75)) > base + BRIGHTER_LUMA else 0.0
+
+
+def _is_skin_light(blue: float, green: float, red: float) -> bool:
+    return red > RED_LUMA and red > RED_SHARE * max(green, blue) and blue > GREEN_SHARE * green

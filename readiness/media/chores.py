@@ -1,0 +1,178 @@
+"""Work that somebody's file may make dear, each piece in a confined process of its own: never in the web process.
+
+Reading a file of meetings and setting pages take milliseconds. What takes more than its share of processor time, memory
+or the clock is ended by the operating system, and whoever asked is told; the next one gets a fresh process. Nothing
+waits for one that is being ended, a shutdown neither.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import struct
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Final
+
+from readiness.errors import InputError, Unavailable
+from readiness.logs import log_event
+from readiness.media.limits import WorkerLimits
+from readiness.media.process import Spawned
+
+__all__ = ["CHORE_LIMITS", "FAULT", "RESULT", "WRONG", "ChoreCostly", "ChoreFailed", "Chores"]
+
+CHORE_LIMITS: Final = WorkerLimits(cpu_s=4, memory_mb=256, open_files=64, wall_s=20)
+"""Reading the dearest file takes 2.5 CPU-s and 100 MiB; the clock is for a busy machine."""
+AT_ONCE: Final = 2
+MOST_WAITING: Final = 12
+"""Pieces of work that wait or run: beyond it the answer is "later" at once."""
+MOST_ANSWER_BYTES: Final = 8 * 1024 * 1024
+WAIT_S: Final = 35.0
+"""From the asking to the answer, with the wait for a turn, and for the fork server where ours is the first request."""
+RESULT, WRONG, FAULT = b"+", b"-", b"!"
+"""First byte of an answer: what was asked for, an InputError as JSON, or the name of another error."""
+COSTLY: Final = frozenset({70, -signal.SIGXCPU, -signal.SIGALRM, -signal.SIGKILL, -signal.SIGABRT})
+"""How a process ends that used up processor time, the clock or memory; 70 is `sandbox.EXIT_LIMIT`."""
+_REAP_S = 5.0
+_logger = logging.getLogger(__name__)
+
+Start = Callable[[WorkerLimits], Awaitable[Spawned]]
+
+
+class ChoreCostly(Exception):  # noqa: N818 - reads as what it says
+    """A piece of work used up what it may of processor time, memory or the clock: whoever asked names what it was."""
+
+
+class ChoreFailed(Exception):  # noqa: N818 - reads as what it says
+    """A piece of work ended otherwise than by an answer: a fault in it, or an answer that is too large."""
+
+
+class Chores:
+    """Starts a process for each piece of work. Safe to use from many requests at once."""
+
+    def __init__(self, start: Start, reaper: Executor) -> None:
+        self._start = start
+        self._reaper = reaper
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._asked = 0
+        self._running: set[Spawned] = set()
+        self._closing = False
+
+    async def do(self, work: str, payload: bytes, *, limits: WorkerLimits | None = None) -> bytes:
+        """Return what the function `work` (``package.module:name``, bytes to bytes) makes of `payload`.
+
+        Raises the InputError that it raises, ChoreCostly where it used up what it may, ChoreFailed where it fell over,
+        and Unavailable where there is no process or no turn.
+        """
+        limits = limits or CHORE_LIMITS
+        if self._closing or self._asked >= MOST_WAITING:
+            raise Unavailable("server.busy", "too much work", retry_after_s=5.0)
+        self._asked += 1
+        try:
+            async with asyncio.timeout(WAIT_S), self._turns:
+                spawned = await self._start(limits)
+                return await self._ask(spawned, work, payload, limits)
+        except (OSError, EOFError, TimeoutError) as error:
+            log_event(_logger, logging.ERROR, "chore.not_done", work=work, error=type(error).__name__)
+            raise Unavailable("server.busy", "no process", retry_after_s=5.0) from None
+        finally:
+            self._asked -= 1
+
+    async def _ask(self, spawned: Spawned, work: str, payload: bytes, limits: WorkerLimits) -> bytes:
+        self._running.add(spawned)
+        answer, cut_at_s = b"", None
+        try:
+            async with asyncio.timeout(limits.wall_s):
+                answer = await _exchange(spawned, work, payload)
+        except TimeoutError:
+            cut_at_s = _cpu_s(spawned.process.pid)
+        finally:
+            self._running.discard(spawned)
+            _kill(spawned)
+            reaped = self._reap(spawned)
+        if answer[:1] == RESULT:
+            return answer[1:]
+        if answer[:1] == WRONG and (wrong := _wrong(answer[1:])):
+            raise wrong
+        code = await reaped if reaped else None
+        error = answer[1:81].decode("ascii", "replace")
+        log_event(_logger, logging.WARNING, "chore.ended", work=work, error=error, code=code, cut_at_s=cut_at_s)
+        if self._closing or (cut_at_s is not None and cut_at_s < limits.cpu_s / 4):
+            raise Unavailable("server.busy", "the machine was too busy", retry_after_s=5.0)
+        is_costly = not answer and (cut_at_s is not None or code in COSTLY)
+        raise ChoreCostly if is_costly else ChoreFailed
+
+    def _reap(self, spawned: Spawned) -> asyncio.Future[int | None] | None:
+        """Reap the process, without anybody having to wait; the thread may be gone at the very end."""
+        try:
+            return asyncio.get_running_loop().run_in_executor(self._reaper, _reaped, spawned)
+        except RuntimeError:
+            return None
+
+    def kill(self) -> None:
+        """Take no more work, and end what is under way."""
+        self._closing = True
+        for spawned in self._running:
+            _kill(spawned)
+
+
+async def _exchange(spawned: Spawned, work: str, payload: bytes) -> bytes:
+    """Send the work, and return everything that comes back until the process hangs up."""
+    reader, writer = await asyncio.open_connection(sock=spawned.channel)
+    name = work.encode("ascii")
+    found = bytearray()
+    with contextlib.suppress(ConnectionError):
+        try:
+            writer.write(struct.pack("!HI", len(name), len(payload)) + name + payload)
+            await writer.drain()
+            while piece := await reader.read(65536):
+                found += piece
+                if len(found) > MOST_ANSWER_BYTES:
+                    return b""
+        finally:
+            writer.close()
+    return bytes(found)
+
+
+def _wrong(answer: bytes) -> InputError | None:
+    """Return the error that a process tells, or None where it tells none: nothing that it says is trusted."""
+    try:
+        told = json.loads(answer)
+        return InputError(str(told["code"]), field=str(told["field"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _cpu_s(pid: int | None) -> float:
+    """Return the processor time that a process has used, s."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
+def _kill(spawned: Spawned) -> None:
+    """End the process now. By descriptor, not by number: a number may already belong to somebody else."""
+    with contextlib.suppress(OSError):
+        if spawned.pidfd >= 0:
+            signal.pidfd_send_signal(spawned.pidfd, signal.SIGKILL)
+        elif spawned.process.pid:
+            os.kill(spawned.process.pid, signal.SIGKILL)
+
+
+def _reaped(spawned: Spawned) -> int | None:
+    """Return how the process ended, once it has."""
+    spawned.process.join(_REAP_S)
+    code = spawned.process.exitcode
+    with contextlib.suppress(ValueError):
+        spawned.process.close()
+    with contextlib.suppress(OSError):
+        if spawned.pidfd >= 0:
+            os.close(spawned.pidfd)
+    return code

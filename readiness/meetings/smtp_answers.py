@@ -1,0 +1,127 @@
+"""What a mail server's refusal means: the recipient's address, or something of our own. Pure.
+
+By the enhanced status code (RFC 3463, 7504) where there is one, else by the words that mail servers use. Only what is
+known to be the recipient's is final; all else is tried again for a day, and never told as a wrong address.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Literal
+
+from readiness.meetings.delivery import DeliveryError
+
+__all__ = ["PERMANENT", "Stage", "judged"]
+
+Stage = Literal["connect", "login", "sender", "recipient", "data"]
+"""When it was said: before any mail, of our password, of MAIL FROM, of RCPT TO, of what the mail holds."""
+TRANSIENT: Final = 400
+PERMANENT: Final = 500
+"""Answers from here on say that it went wrong, and that trying the same again will not help (RFC 5321 4.2.1)."""
+_ENHANCED: Final = re.compile(r"\s*([245])\.(\d{1,3})\.(\d{1,3})\b")
+_ADDRESS: Final = re.compile(r"<[^>]*>|\S+@\S+")
+"""What an answer quotes: its words are not the server's."""
+_RELAY: Final = re.compile(r"\brelay", re.IGNORECASE)
+_UNKNOWN: Final = re.compile(
+    r"(?:user|recipient|mailbox|address|account|person)\b.{0,30}?"
+    r"(?:unknown|not found|unavailable|does(?: not|n't) exist|disabled|inactive|invalid|not known|: undeliverable)"
+    r"|(?:unknown|no such|invalid|bad|nonexistent|non-existent)\s+(?:\w+\s){0,2}?"
+    r"(?:user|recipient|mailbox|address|account|person|here)"
+    r"|does(?: not|n't) exist|no mailbox",
+    re.IGNORECASE,
+)
+_SENDER: Final = re.compile(
+    r"\b(?:sender|from|sending)(?:'s)? (?:address|domain|mailbox|denied|rejected|unknown|verif|is not|not)|mail from",
+    re.IGNORECASE,
+)
+_POLICY_OF: Final = re.compile(r"sender (?:policy|id)|dmarc|dkim|\bspf\b", re.IGNORECASE)
+_FULL: Final = re.compile(r"quota|mailbox (?:is )?full|over(?:\s?quota| limit)|storage", re.IGNORECASE)
+_RULE: Final = re.compile(
+    r"spam|junk|block|black.?list|deny|denied|polic|reputation|not (?:allowed|permitted|authori)|dmarc|\bspf\b|dkim"
+    r"|unauthori|authenticat|reject|virus|suspicious|listed",
+    re.IGNORECASE,
+)
+_TLS: Final = re.compile(r"tls|ssl|encrypt", re.IGNORECASE)
+ADDRESS: Final = 1
+MAILBOX: Final = 2
+POLICY: Final = 7
+"""The subject of an enhanced status, its second number."""
+_NO_MAIL_THERE: Final = (4, 4)
+"""The recipient's domain takes no mail."""
+_ACCESS_DENIED: Final = (4, 1)
+"""What Exchange Online says of a recipient that is not there, and of much else."""
+_NULL_MX: Final = 556
+"""RFC 7504: the recipient's domain takes no mail."""
+_LOGIN_CODES: Final = frozenset({530, 534, 535, 538})
+_TLS_CODES: Final = frozenset({523, 530, 538})
+_TLS_DETAILS: Final = frozenset({10, 11})
+"""Of 5.7: encryption is needed (RFC 5248)."""
+_LOGIN_DETAILS: Final = frozenset({3, 8, 9, 11, 13, 14, 57})
+"""Of 5.7: no or wrong credentials (RFC 4954; Exchange's 5.7.3, 5.7.57)."""
+_SENDER_DETAILS: Final = frozenset({7, 8})
+"""Of 5.1: the sender's own address."""
+_GONE_DETAILS: Final = frozenset({1, 2, 3, 4, 6, 10})
+"""Of 5.1: the recipient's address."""
+_AS_SENDER: Final = 60
+"""Of 5.7: no leave to send as this sender (Exchange)."""
+
+
+def judged(stage: Stage, code: int, text: str) -> DeliveryError:
+    """Return what came of a mail that was answered with `code` and `text` at `stage`."""
+    found = _ENHANCED.match(text)
+    subject, detail = (int(found[2]), int(found[3])) if found else (-1, -1)
+    said = _ADDRESS.sub(" ", text)
+    numbers = f"{code} {found[0].strip()}" if found else str(code)
+    if code < TRANSIENT:
+        return DeliveryError("unreachable", detail=numbers)  # no mail server, or none that keeps to the protocol
+    if code < PERMANENT:
+        waits = "relay" if _RELAY.search(said) else "full" if (subject, detail) == (2, 2) else "later"
+        return DeliveryError(waits, detail=numbers)
+    if stage == "login":
+        return DeliveryError("login", detail=numbers)
+    name = _of_login(code, subject, detail, said) or _of_sender(stage, said)
+    name = name or _by_number(stage, subject, detail, said)
+    name = name or _by_words(stage, code, said)
+    return DeliveryError(name, is_final=name == "refused", detail=numbers)
+
+
+def _of_login(code: int, subject: int, detail: int, said: str) -> str | None:
+    is_login = code in _LOGIN_CODES or (subject == POLICY and detail in _LOGIN_DETAILS)
+    if _TLS.search(said) and (code in _TLS_CODES or (subject == POLICY and detail in _TLS_DETAILS)):
+        return "encryption"
+    return "login" if is_login else None
+
+
+def _of_sender(stage: Stage, said: str) -> str | None:
+    """Return the code where the words are about who sends: many servers say so of the first recipient only."""
+    is_told = stage in {"recipient", "data"} and _SENDER.search(said) and not _POLICY_OF.search(said)
+    return "sender_refused" if is_told else None
+
+
+def _by_number(stage: Stage, subject: int, detail: int, said: str) -> str | None:
+    """Return the code by the enhanced status, None where that says nothing of whose it is."""
+    is_told = stage in {"recipient", "data"}
+    if subject == ADDRESS:
+        if is_told and (detail in _GONE_DETAILS or (detail == 0 and stage == "recipient")):
+            return "refused"
+        return "sender_refused" if detail in _SENDER_DETAILS or stage == "sender" else None
+    if subject == MAILBOX and is_told:
+        return {1: "refused", 2: "full"}.get(detail, "declined")
+    if subject == POLICY:
+        is_relay = _RELAY.search(said) and not _UNKNOWN.search(said)
+        return "relay" if is_relay else "sender_refused" if detail == _AS_SENDER else "policy"
+    return {_NO_MAIL_THERE: "refused", _ACCESS_DENIED: "declined"}.get((subject, detail)) if is_told else None
+
+
+def _by_words(stage: Stage, code: int, said: str) -> str:
+    if stage in {"recipient", "data"} and (code == _NULL_MX or _UNKNOWN.search(said)):
+        return "refused"
+    if _RELAY.search(said):
+        return "relay"
+    if stage == "connect":
+        return "policy"
+    if stage == "sender":
+        return "sender_refused"
+    if _FULL.search(said) or (code == 552 and stage == "recipient"):  # noqa: PLR2004 - RFC 5321: storage
+        return "full"
+    return "policy" if _RULE.search(said) else "declined"

@@ -1,0 +1,175 @@
+"""Meetings from a table, as spreadsheets save it: CSV with semicolons, commas or tabs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from readiness.errors import InputError
+from readiness.meetings.typed import read_start, visible
+from readiness.meetings.wanted import NAMELESS, Bad, BadRowError, Wanted
+from readiness.meetings.wishes import HostPlan, MeetingPlan, PersonPlan
+
+__all__ = ["COLUMNS", "guarded", "read_table"]
+
+OF_MEETING = ("starts", "minutes", "title", "profile", "solution", "join_link", "support_phone")
+OF_LEADER = ("leader", "leader_mail", "leader_phone")
+OF_PERSON = ("role", "label", "language", "phone", "mail", "together")
+COLUMNS = ("meeting", *OF_MEETING, *OF_LEADER, *OF_PERSON)
+REQUIRED = ("starts", "role")
+ROW_KEY = "csv-row:"
+"""Begins the key of a row that has no identifier: all that it says is its name."""
+_FORMULA = "=+\\-@\uff1d\uff0b\uff0d\uff20"
+"""What makes a spreadsheet take a cell for a formula (OWASP, CSV injection), also in their wide forms."""
+_UNSEEN = r"\s\0\x01-\x1f\x7f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
+_STARTS_FORMULA = re.compile(rf"(\A|[;\t\r\n])(?=[{_UNSEEN}\"']*[{_FORMULA}])|\A(?=[\t\r\n\0])")
+"""At the beginning, and after what another country's spreadsheet separates cells by; what it drops in between counts
+not. Commas stand within quotation marks where we write, and are no separator where semicolons are."""
+_MARK = re.compile(rf"\A(?:'[{_UNSEEN}]*)+(?=[\"']*[{_FORMULA}])")
+_SEPARATOR_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)
+"""What Excel puts, or wants, first where the separator is not its own."""
+MOST_DIGITS = 6
+"""Of a number: clear of any limit."""
+
+
+def guarded(cell: str) -> str:
+    """Return a cell in which no spreadsheet finds a formula; `read_table` takes the mark at its beginning off again."""
+    return _STARTS_FORMULA.sub(r"\1'", cell)
+
+
+def read_table(text: str) -> tuple[list[Wanted], list[Bad]]:
+    """Return the meetings of a table and its bad rows. Raises InputError where it is no table of meetings."""
+    try:
+        listed = list(_rows(text))
+    except csv.Error:
+        raise InputError("import.unreadable") from None
+    if not listed:
+        raise InputError("import.empty")
+    at, heads = listed[0]
+    names = [visible(head).lower() for head in heads]
+    if bad := _wrong_heading(at, names, [cells for _, cells in listed[1:3]]):
+        return [], bad
+    groups: dict[str, list[tuple[int, dict[str, str]]]] = {}
+    seen: Counter[str] = Counter()
+    for number, cells in listed[1:]:
+        if any(visible(cell) for cell in cells[len(names) :]):
+            bad.append(Bad(number, "import.cells"))
+            continue
+        row = {name: _cell(cell) for name, cell in zip(names, cells, strict=False) if name}
+        whole = "\x1f".join(row.get(name, "") for name in COLUMNS)
+        seen[whole] += 1
+        key = f"csv:{row['meeting']}" if row.get("meeting") else f"{ROW_KEY}{whole}\x1f{seen[whole]}"
+        groups.setdefault(key, []).append((number, row))
+    wanted: list[Wanted] = []
+    spellings = {key.casefold(): key for key in reversed(groups)}
+    for key, group in groups.items():
+        try:
+            if spellings[key.casefold()] != key and not group[0][1].get("starts"):
+                bad.append(Bad(group[0][0], "import.spelling", "meeting"))
+            else:
+                wanted.append(_meeting(key, group))
+        except BadRowError as error:
+            bad.append(error.bad)
+    return wanted, bad
+
+
+def _wrong_heading(at: int, names: Sequence[str], following: Sequence[Sequence[str]]) -> list[Bad]:
+    """Return what is wrong with the heading in row `at`: nothing else of the file is looked at then."""
+    known = set(names) & set(COLUMNS)
+    if not known:
+        for number, cells in enumerate(following, start=at + 1):
+            if {visible(cell).lower() for cell in cells} >= set(REQUIRED):
+                return [Bad(number, "import.heading_below")]
+        if any("|" in name for name in names):
+            return [Bad(at, "import.separator")]
+    bad = [Bad(at, "import.column", name[:40]) for name in names if name and name not in COLUMNS]
+    bad += [Bad(at, "import.column_missing", name) for name in REQUIRED if name not in names]
+    return bad + [
+        Bad(at, "import.column_twice", name) for name, times in Counter(filter(None, names)).items() if times > 1
+    ]
+
+
+def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Give each row that says something with the number of the line it begins in."""
+    lines = text.splitlines(keepends=True)
+    told = _SEPARATOR_LINE.fullmatch(lines[0]) if lines else None
+    heading = next((line for line in lines[1 if told else 0 :] if line.strip()), "")
+    delimiter = told[1] if told and told[1] in ";,|" else max(";,\t", key=heading.count)
+    rest = io.StringIO("".join(lines[1:]) if told else text, newline="")
+    reader = csv.reader(rest, delimiter=delimiter, strict=True)
+    before = 1 if told else 0
+    begins = 1
+    for cells in reader:
+        if any(visible(cell) for cell in cells):
+            yield begins + before, cells
+        begins = reader.line_num + 1
+
+
+def _cell(typed: str) -> str:
+    return _MARK.sub("", visible(typed))
+
+
+def _meeting(key: str, group: Sequence[tuple[int, Mapping[str, str]]]) -> Wanted:
+    first, head = group[0]
+    for number, row in group[1:]:
+        for name in OF_MEETING:
+            if row.get(name) and row[name] != head.get(name, ""):
+                raise BadRowError(Bad(number, "import.differs", name))
+    people, rows, leaders = [], [], {}
+    for number, row in group:
+        if any(row.get(name) for name in OF_PERSON):
+            people.append(_person(number, row))
+            rows.append(number)
+        leader = tuple(row.get(name, "") for name in OF_LEADER)
+        if any(leader):
+            leaders[leader] = HostPlan("leader", leader[0], mail=leader[1], phone=leader[2])
+    plan = MeetingPlan(
+        starts=_starts(first, head.get("starts", "")),
+        minutes=_number(first, head, "minutes", 45),
+        title=head.get("title", ""),
+        profile=head.get("profile", "").lower() or "consultation",
+        solution=head.get("solution", "").lower() or "other",
+        join_link=head.get("join_link", ""),
+        support_phone=head.get("support_phone", ""),
+        people=tuple(people),
+        hosts=tuple(leaders.values()),
+        key=key,
+        version=NAMELESS if key.startswith(ROW_KEY) else "",
+    )
+    return Wanted(plan, tuple(rows) or (first,), named=_named(group))
+
+
+def _named(group: Sequence[tuple[int, Mapping[str, str]]]) -> frozenset[str]:
+    """Return what the rows say anything of: an empty cell leaves what somebody has written since."""
+    return frozenset(name for _, row in group for name, cell in row.items() if cell)
+
+
+def _person(number: int, row: Mapping[str, str]) -> PersonPlan:
+    return PersonPlan(
+        role=row.get("role", "").lower(),
+        label=row.get("label", ""),
+        locale=row.get("language", "").lower(),
+        phone=row.get("phone", ""),
+        mail=row.get("mail", ""),
+        together=_number(number, row, "together", 1),
+    )
+
+
+def _number(number: int, row: Mapping[str, str], name: str, otherwise: int) -> int:
+    typed = row.get(name, "")
+    if not typed:
+        return otherwise
+    if not (typed.isascii() and typed.isdigit() and len(typed) <= MOST_DIGITS):
+        raise BadRowError(Bad(number, "import.number", name))
+    return int(typed)
+
+
+def _starts(number: int, typed: str) -> datetime:
+    try:
+        return read_start(typed)
+    except InputError as error:
+        raise BadRowError(Bad(number, error.code, "starts")) from None

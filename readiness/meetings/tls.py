@@ -1,0 +1,30 @@
+"""TLS to the servers that send for us: whom it trusts, and what it means when it fails."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+from readiness.meetings.delivery import DeliveryError
+
+__all__ = ["tls_context", "tls_trouble"]
+
+
+def tls_context(own: Path | None) -> ssl.SSLContext:
+    """Return what trusts the system's authorities and those in the file `own` (PEM). Raises OSError or ssl.SSLError."""
+    context = ssl.create_default_context()
+    if own is not None:
+        context.load_verify_locations(cafile=own)
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # a house's own authority is often made by hand
+    return context
+
+
+def tls_trouble(error: BaseException | None) -> DeliveryError | None:
+    """Return what an error of TLS means, wherever in the chain of causes it stands; None where there is none."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return DeliveryError("certificate", detail=getattr(error, "verify_message", ""))
+        if isinstance(error, ssl.SSLError):
+            return DeliveryError("encryption", detail=error.reason or "")
+        error = error.__cause__ or error.__context__
+    return None

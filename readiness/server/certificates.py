@@ -1,0 +1,142 @@
+"""The certificate of a direct start with TLS: loaded, looked at again, and replaced while the server runs.
+
+A renewed certificate is served to whoever connects next; connections that are open go on with theirs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+
+from readiness.errors import SettingError
+from readiness.logs import log_event
+from readiness.settings import Settings
+
+__all__ = ["LOOK_EVERY_S", "Certificate"]
+
+log = logging.getLogger(__name__)
+LOOK_EVERY_S = 10.0
+"""Between looks at the two files. A change counts once it stood still for one look: a pair is written in two steps."""
+_Stamp = tuple[tuple[int, int, int], ...]
+"""Of each file: inode, size and time of change; a symbolic link counts as what it leads to."""
+
+
+class Certificate:
+    """A certificate chain and its key as files, and the TLS context that serves them."""
+
+    def __init__(self, cert: Path, key: Path) -> None:
+        """Load the pair. Raises SettingError where it can't be used."""
+        self.context = _empty_context()
+        self._cert = cert
+        self._key = key
+        self._tried = self._seen = self._stamp()
+        try:
+            self._load()
+        except _UNUSABLE as error:
+            raise SettingError(f"READINESS_TLS_CERT: certificate and key can't be used: {_reason(error)}") from None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Certificate | None:
+        """Return the certificate that `settings` name, or None for a start without TLS."""
+        if settings.tls_cert is None or settings.tls_key is None:
+            return None
+        return cls(settings.tls_cert, settings.tls_key)
+
+    async def keep_fresh(self) -> None:
+        """Look at the files for as long as the server runs."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.to_thread(self.look)
+
+    def look(self) -> None:
+        """Serve what the files hold now, if they changed and have stood still since the last look."""
+        stamp = self._stamp()
+        settled, self._seen = stamp == self._seen, stamp
+        if settled and stamp != self._tried:
+            self.reload()
+
+    def reload(self) -> bool:
+        """Serve what the files hold now. A pair that can't be used is named in the log, and the old one stays."""
+        self._tried = self._seen = self._stamp()
+        try:
+            days_left = self._load()
+        except _UNUSABLE as error:
+            reason = _reason(error)
+            log_event(
+                log,
+                logging.ERROR,
+                "tls.kept_old",
+                text=f"The new certificate and key can't be used, so the old ones are still served: {reason}.",
+            )
+            return False
+        log_event(log, logging.WARNING, "tls.reloaded", days_left=days_left)
+        return True
+
+    def _stamp(self) -> _Stamp | None:
+        """Return what tells one state of the files from another, or None while one is missing."""
+        try:
+            found = [path.stat() for path in (self._cert, self._key)]
+        except OSError:
+            return None
+        return tuple((one.st_ino, one.st_size, one.st_mtime_ns) for one in found)
+
+    def _load(self) -> int:
+        """Serve the pair and return for how many days it is valid. Raises one of `_UNUSABLE`; nothing changed then.
+
+        Both files are read once, tried in a context that nobody is served from, and only then taken: OpenSSL leaves a
+        context with the new certificate and the old key where they don't fit together.
+        """
+        chain, key = self._cert.read_bytes(), self._key.read_bytes()
+        until = x509.load_pem_x509_certificates(chain)[0].not_valid_after_utc
+        for context in (_empty_context(), self.context):
+            with _as_file(chain) as chain_path, _as_file(key) as key_path:
+                context.load_cert_chain(chain_path, key_path, password=_no_password)
+        return (until - datetime.now(UTC)).days
+
+
+_UNUSABLE = (ssl.SSLError, OSError, ValueError)
+
+
+def _reason(error: Exception) -> str:
+    """Return what is wrong in OpenSSL's or the system's words, without a path of ours in memory."""
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return error.reason.replace("_", " ").lower()
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def _empty_context() -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _no_password() -> str:
+    raise ValueError("the key is locked with a password; a server that starts by itself needs one without")
+
+
+@contextlib.contextmanager
+def _as_file(content: bytes) -> Iterator[str]:
+    """Give `content` a path for OpenSSL without writing a key to a disk. Linux; elsewhere through a pipe."""
+    if hasattr(os, "memfd_create"):
+        fd = os.memfd_create("tls", os.MFD_CLOEXEC)
+        try:
+            os.write(fd, content)
+            yield f"/proc/self/fd/{fd}"
+        finally:
+            os.close(fd)
+        return
+    reading, writing = os.pipe()  # pragma: no cover - macOS
+    try:
+        os.write(writing, content)
+        os.close(writing)
+        yield f"/dev/fd/{reading}"
+    finally:
+        os.close(reading)

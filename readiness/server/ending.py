@@ -1,0 +1,153 @@
+"""How a self-test ends: its report is committed, under the claim of whoever ends it; and tests that their page left.
+
+A test is left where its server died, or where the person began another one. Whoever ends it takes it over first, as a
+page does, so that one ends it once and a page that comes back is not overruled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from readiness.errors import ReadinessError
+from readiness.logs import log_event
+from readiness.meetings.validity import profile_of, solution_of
+from readiness.server.owner import RESUME_WITHIN
+from readiness.server.phases import Ending, Phase, left_out, make_report
+from readiness.server.services import Services
+from reports.model import Report
+from reports.series import check_series, thinned
+from reports.store import CodeTaken, StoreUnavailable, TakenOver
+from reports.store.records import SelfTest, SelfTestState, Session, StoredReport, new_code, new_id
+
+__all__ = ["end_left_over", "end_replaced", "keep_report", "usable_series"]
+
+log = logging.getLogger(__name__)
+
+KEEP_TRIES_S = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0)
+"""Waits between tries to commit a report while the database is away, s."""
+
+
+async def keep_report(
+    services: Services,
+    session: Session | None,
+    test: SelfTest,
+    report: Report,
+    *,
+    ended_at: datetime | None = None,
+    series: Mapping[str, Any] | None = None,
+) -> Report:
+    """Commit `report` and return it as committed; tries again while the database is away. `ended_at`: see the store.
+
+    Raises StoreUnavailable, and TakenOver where `test` has a newer claim.
+    """
+    for wait_s in (*KEEP_TRIES_S, None):
+        try:
+            state: SelfTestState = "incomplete" if report.cause else "finished"
+            row = _stored(session, test, report, services.now())
+            stored = await services.store.save_report(
+                row, claim=test.claim, self_test_state=state, ended_at=ended_at, series=series
+            )
+            return _with_code(report, stored.code)
+        except CodeTaken:
+            report = _with_code(report, new_code())
+        except StoreUnavailable:
+            if wait_s is None:
+                raise
+            await asyncio.sleep(wait_s)
+    raise ReadinessError("internal")
+
+
+def usable_series(phases: Mapping[str, Phase]) -> dict[str, Any] | None:
+    """Return the series that the network part left, or None: a fault in them never costs anybody the answer."""
+    if "series" not in phases:
+        return None
+    try:
+        return check_series(thinned(phases["series"]))
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        log_event(log, logging.ERROR, "series.refused", cause=str(error)[:80])
+        return None
+
+
+async def end_left_over(services: Services, now: datetime) -> int:
+    """Store tests whose server died as incomplete, once nobody can resume them. Returns how many."""
+    ended = 0
+    for test in await services.store.stale_self_tests(now - RESUME_WITHIN):
+        claim = await services.store.claim_left_over(test, now - RESUME_WITHIN)
+        if claim is None:
+            continue  # another process was first, or the page came back
+        claimed = replace(test, claim=claim)
+        try:
+            if await _is_answered(services, claimed):
+                await services.store.end_self_test(claimed.id, claim=claim)
+                continue
+            await _keep_unfinished(services, claimed, report_id=test.id, cause="server_died", now=test.updated_at)
+        except TakenOver:
+            continue  # the page came back after all
+        ended += 1
+    return ended
+
+
+async def end_replaced(services: Services, others: list[SelfTest]) -> None:
+    """Store the tests whose place another one took as incomplete, under the claims that it took them by."""
+    for test in others:
+        try:
+            await _keep_unfinished(services, test, report_id=new_id(), cause="disconnected", now=services.now())
+        except TakenOver as lost:
+            log_event(log, logging.INFO, "selftest.taken_over", refused=str(lost))
+
+
+async def _keep_unfinished(services: Services, test: SelfTest, *, report_id: str, cause: str, now: datetime) -> None:
+    """Commit a report of what is stored of `test`. Raises TakenOver, StoreUnavailable."""
+    session = await services.store.session_by_id(test.session_id)
+    meeting = await services.store.meeting(session.meeting_id) if session and session.meeting_id else None
+    ending = Ending(
+        report_id=report_id,
+        code=new_code(),
+        started_at=test.started_at,
+        now=now,
+        duration_s=float(test.phases.get("elapsed", {}).get("elapsed_s", 0.0)),
+        kind="self_test",
+        client=dict(test.client),
+        bytes_up=0,
+        bytes_down=0,
+        ended_in=left_out(test.phases),
+        cause=cause,
+        solution=solution_of(meeting),
+    )
+    report = make_report(test.phases, profile_of(meeting), meeting.practical if meeting else (), ending)
+    await keep_report(services, session, test, report, ended_at=now, series=usable_series(test.phases))
+
+
+async def _is_answered(services: Services, test: SelfTest) -> bool:
+    """Whether the person has a report, of whatever test, that is younger than the last sign of life of `test`."""
+    newest = await services.store.report_for_session(test.session_id)
+    if test.participant_id:
+        newest = await services.store.latest_report(test.participant_id)
+    return newest is not None and newest.created_at >= test.updated_at
+
+
+def _stored(session: Session | None, test: SelfTest, report: Report, now: datetime) -> StoredReport:
+    return StoredReport(
+        id=report.id,
+        code=report.code,
+        organisation_id=test.organisation_id,
+        meeting_id=session.meeting_id if session else None,
+        participant_id=test.participant_id,
+        self_test_id=test.id,
+        session_id=session.id if session else None,
+        verdict=report.verdict.value,
+        complete=report.complete,
+        other_device=report.other_device,
+        created_at=now,
+        valid_until=report.valid_until,
+        body=report.to_json(),
+    )
+
+
+def _with_code(report: Report, code: str) -> Report:
+    return replace(report, code=code)

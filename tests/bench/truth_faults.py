@@ -1,0 +1,180 @@
+"""Faults of the whole picture, made on strangers: lens partly covered, bands of a lamp, denoised low light, motion.
+
+``python -m tests.bench.truth faults``. Limits were set on 42 photographs of page templates, face-detector packages and
+`picture_data`; the figures are those of the half "report" without them (`SET_ON`), each person in one cut, through
+the page's JPEG. What no rule may fire on is here too: the same stills untouched, blinds over the whole wall, a
+hand-held phone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from probes.camera import PictureAnalyser, picture_measurements
+from probes.faces import Face
+from reports.model import Outcome
+from reports.profile import load_profile
+from reports.verdict import judge
+from tests.bench import picture_data as data
+from tests.bench import strangers
+from tests.bench.figures import Figure, rate
+from tests.bench.picture_data import Picture
+from tests.bench.strangers import FULL_WELL, GAMMA, READ_NOISE, light_of
+
+PROFILE = load_profile("consultation")
+SIZES = ((640, 360), (640, 480), (360, 640))
+SIDES = ("left", "right", "top", "bottom")
+BLACKS = (0.0, 0.0005, 0.003, 0.006)
+"""Light that a black cover sends into the lens, linear, share of white."""
+SET_ON = {
+    "761a68",
+    "517e88",
+    "813003",
+    "a124b6",
+    "516829",
+    "5323ab",
+    "69fc1c",
+    "2008_002506.jpg",
+    "sample4.jpg",
+    "sample6.jpg",
+    "astronaut.png",
+    "obama.jpg",
+    "obama3.jpg",
+}
+"""Photographs of the half "report" that limits of these rules were set on: they report nothing."""
+QUICK = 4
+"""One in so many people."""
+
+Light = NDArray[np.float64]
+Make = Callable[[Light, Face, np.random.Generator], Light]
+
+
+async def run(*, quick: bool) -> list[Figure]:
+    """Return the figures of the half "report"."""
+    strangers.fetch()
+    people = [one for one in strangers.people() if one.half == "report" and one.name not in SET_ON][
+        :: QUICK if quick else 1
+    ]
+    return list(faults(people))
+
+
+def faults(people: list[strangers.Person]) -> Iterator[Figure]:
+    """Yield for each fault how often its advice was given, and how often it was where there is no such fault."""
+    cuts = [made for person in people if (made := _cut(person))]
+    new = {"camera.covered", "camera.flicker", "camera.blurred", "camera.dark"}
+    said = [codes([_sent(light_of(picture), random)]) for picture, _, random in cuts]
+    for code in sorted(new):
+        yield rate(f"untouched, called {code}", [code in one for one in said], at_most=1)
+    for name, make, wanted in FAULTS:
+        found = [
+            wanted & codes([_sent(make(light_of(picture), face, random), random)]) for picture, face, random in cuts
+        ]
+        yield rate(f"found: {name}", [bool(one) for one in found], at_least=90)
+    for name, gain in (("1/64 of the light, gain 16, denoised", 16.0),):
+        answers = [
+            bool(
+                {"camera.dark", "camera.noisy_light"}
+                & codes([_sent(light_of(p), r, light_share=gain**-1 / 4, gain=gain, smooth=True)])
+            )
+            for p, _, r in cuts
+        ]
+        yield rate(f"found: {name}", answers, at_least=90)
+    yield rate("found: bands 0.4 that move", [_moving(p, r, 0.4) for p, _, r in cuts], at_least=90)
+    yield rate("hand-held, even light, called camera.flicker", [_moving(p, r, 0.0) for p, _, r in cuts], at_most=1)
+    yield rate("blinds on the whole wall, called camera.flicker", [_blinds(*one) for one in cuts], at_most=1)
+
+
+def _cut(person: strangers.Person) -> tuple[Picture, Face, np.random.Generator] | None:
+    seed = int(hashlib.sha256(f"{person.name}{person.face}".encode()).hexdigest()[:8], 16)
+    random = np.random.default_rng(seed)
+    picture = strangers.cut(person, float(random.uniform(22, 44)), SIZES[seed % len(SIZES)])
+    face = strangers.main_face(picture)
+    return (picture, face, random) if face else None
+
+
+def _sent(
+    light: Light, random: np.random.Generator, *, light_share: float = 1.0, gain: float = 1.0, smooth: bool = False
+) -> Picture:
+    """Return the still that a small sensor makes of this light at this gain, denoised as webcams do or not."""
+    electrons = random.poisson(np.clip(light, 0, None) * FULL_WELL * light_share)
+    read = electrons + random.normal(0, READ_NOISE, light.shape)
+    picture = (255 * np.clip(read * gain / FULL_WELL, 0, 1) ** (1 / GAMMA)).astype(np.uint8)
+    return data.still_of(np.asarray(cv2.bilateralFilter(picture, 7, 40, 5) if smooth else picture, np.uint8))
+
+
+def codes(stills: list[Picture]) -> set[str]:
+    """Return the advice that the profile gives for these stills, the last three of them where there are more."""
+    look = PictureAnalyser(data.finder())
+    numbers = [look.numbers(still, 500.0 * number) for number, still in enumerate(stills)]
+    measured = {one.check: one for one in picture_measurements((numbers * 3)[-3:])}
+    found = judge(measured, PROFILE).checks
+    return {str(one.advice) for one in found if one.outcome in {Outcome.FAIL, Outcome.WARN}}
+
+
+def _covered(light: Light, random: np.random.Generator, depth: float, soft: float, colour: Any = None) -> Light:
+    height, width = light.shape[:2]
+    down, across = np.mgrid[:height, :width] / np.array([height, width])[:, None, None]
+    inwards = {"left": across, "right": 1 - across, "top": down, "bottom": 1 - down}[str(random.choice(SIDES))]
+    clear = 1 / (1 + np.exp(-np.clip(1.7 * (inwards - depth) / soft, -40, 40)))[:, :, None]
+    return light * clear + np.array(colour if colour is not None else [float(random.choice(BLACKS))] * 3) * (1 - clear)
+
+
+def _banded(light: Light, random: np.random.Generator, strength: float, cycles: float, columns: bool) -> Light:
+    count = light.shape[1 if columns else 0]
+    phase = random.uniform(0, 2 * np.pi)
+    lamp = 1 - strength * (0.5 + 0.5 * np.sin(2 * np.pi * cycles * np.arange(count) / count + phase))
+    return light * (lamp[None, :, None] if columns else lamp[:, None, None])
+
+
+def _moved(light: Light, face: Face, random: np.random.Generator, share: float, degrees: float | None = None) -> Light:
+    """Return the light blurred along one line, `share` of the face's height long; any direction where none is given."""
+    length = share * face.height
+    size = int(np.ceil(length)) | 1
+    angle = np.deg2rad(random.uniform(0, 180) if degrees is None else degrees)
+    kernel = np.zeros((size + 2, size + 2), np.float32)
+    middle = (size + 1) / 2
+    ends = [(middle + way * length / 2 * np.cos(angle), middle + way * length / 2 * np.sin(angle)) for way in (-1, 1)]
+    points = [tuple(round(64 * one) for one in end) for end in ends]
+    cv2.line(kernel, points[0], points[1], 1.0, 1, cv2.LINE_AA, 6)
+    return np.asarray(cv2.filter2D(light, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT), np.float64)
+
+
+def _moving(picture: Picture, random: np.random.Generator, strength: float) -> bool:
+    cycles, columns = float(random.uniform(1.5, 6)), bool(random.integers(2))
+    stills = []
+    for _ in range(4):
+        shift = tuple(int(one) for one in random.integers(-4, 5, 2))
+        light = np.roll(light_of(picture), shift, (0, 1)) * random.uniform(0.8, 1.0)
+        stills.append(_sent(_banded(light, random, strength, cycles, columns), random))
+    return "camera.flicker" in codes(stills)
+
+
+def _blinds(picture: Picture, face: Face, random: np.random.Generator) -> bool:
+    inside = strangers.outline(picture, face)
+    height, width = picture.shape[:2]
+    stripes = int(random.integers(5, 16))
+    rows = np.arange(height)[:, None] * stripes // height
+    columns = np.arange(width)[None, :] * stripes // width
+    dark = np.broadcast_to((rows if random.integers(2) else columns) % 2, (height, width))[:, :, None]
+    wall = np.where(dark, 0.06, 0.5)
+    return "camera.flicker" in codes([_sent(light_of(picture) * inside + wall * (1 - inside), random)])
+
+
+FAULTS: tuple[tuple[str, Make, set[str]], ...] = (
+    ("half covered, sharp edge", lambda li, _, r: _covered(li, r, 0.5, 0.003), {"camera.covered"}),
+    ("half covered, soft edge", lambda li, _, r: _covered(li, r, 0.5, 0.05), {"camera.covered"}),
+    ("a third covered", lambda li, _, r: _covered(li, r, 0.33, 0.03), {"camera.covered"}),
+    ("a finger lit from behind", lambda li, _, r: _covered(li, r, 0.5, 0.05, (0.012, 0.016, 0.2)), {"camera.covered"}),
+    ("bands 0.8, rows", lambda li, _, r: _banded(li, r, 0.8, r.uniform(1.5, 7), False), {"camera.flicker"}),
+    ("bands 0.8, columns", lambda li, _, r: _banded(li, r, 0.8, r.uniform(1.5, 7), True), {"camera.flicker"}),
+    ("bands 0.4, one still", lambda li, _, r: _banded(li, r, 0.4, r.uniform(1.5, 7), False), {"camera.flicker"}),
+    ("motion 0.14, any direction", lambda li, f, r: _moved(li, f, r, 0.14), {"camera.blurred"}),
+    ("motion 0.14, diagonal", lambda li, f, r: _moved(li, f, r, 0.14, 45), {"camera.blurred"}),
+)
+"""Name, how it is made, and the advice that names it."""

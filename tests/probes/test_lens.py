@@ -1,0 +1,212 @@
+"""A lens partly covered and bands of a flickering lamp: found in made stills, and not where a room looks like them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+from numpy.typing import NDArray
+
+from probes.banding import BandLook
+from probes.camera import PictureAnalyser, picture_measurements
+from probes.cover import lens_cover
+from probes.faces import FaceFinder
+from probes.lens import cover_measurement, flicker_measurement
+from reports.model import Outcome
+from reports.profile import load_profile
+from reports.verdict import judge_check
+
+Picture = NDArray[np.uint8]
+FINDER = FaceFinder()
+PROFILE = load_profile("consultation")
+SIDES = ("left", "right", "top", "bottom")
+
+
+def portrait(x_pct: float = 50.0, size: tuple[int, int] = (640, 480)) -> Picture:
+    """Return the astronaut (NASA, public domain), her face 29 % high."""
+    bgr = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2BGR)  # type: ignore[no-untyped-call]
+    scale = 0.29 * size[1] / 113.0
+    move = np.array([[scale, 0, x_pct / 100 * size[0] - 223 * scale], [0, scale, 0.4 * size[1] - 102 * scale]])
+    return np.asarray(cv2.warpAffine(bgr, move, size, borderMode=cv2.BORDER_REFLECT), np.uint8)
+
+
+def sent(light: NDArray[np.float64], seed: int = 1) -> Picture:
+    """Return the still that a camera with a little noise makes of this light, 0 to 1, and sends as a JPEG."""
+    noise = np.random.default_rng(seed).normal(0, 1.2, light.shape[:2])[:, :, None]
+    luma = np.clip(255 * np.clip(light, 0, 1) ** (1 / 2.2) + noise, 0, 255).astype(np.uint8)
+    return np.asarray(cv2.imdecode(cv2.imencode(".jpg", luma, [cv2.IMWRITE_JPEG_QUALITY, 65])[1], 1), np.uint8)
+
+
+def light_of(picture: Picture) -> NDArray[np.float64]:
+    return np.asarray((picture / 255.0) ** 2.2, np.float64)
+
+
+def shares(shape: tuple[int, ...], side: str) -> NDArray[np.float64]:
+    """Return how far each pixel lies from a side, share of the way to the other."""
+    down, across = np.mgrid[: shape[0], : shape[1]] / np.array(shape[:2])[:, None, None]
+    return {"left": across, "right": 1 - across, "top": down, "bottom": 1 - down}[side]
+
+
+def covered(
+    picture: Picture,
+    side: str,
+    depth: float,
+    *,
+    soft: float = 0.02,
+    colour: tuple[float, float, float] = (0.001, 0.001, 0.001),
+) -> Picture:
+    """Return the picture with one side covered so deep, the edge as soft as this share of the way."""
+    clear = 1 / (1 + np.exp(-np.clip((shares(picture.shape, side) - depth) / soft * 1.7, -40, 40)))[:, :, None]
+    return sent(light_of(picture) * clear + np.array(colour) * (1 - clear))
+
+
+def outcome_of(measurement: Any) -> tuple[Outcome, str | None]:
+    found = judge_check(measurement, PROFILE.checks[measurement.check])
+    return found.outcome, found.advice
+
+
+def bands(
+    picture: Picture, strength: float, cycles: float, *, turned: bool = False, phase: float = 1.0
+) -> NDArray[np.float64]:
+    """Return the light of the picture with bands that take `strength` of it where they are darkest."""
+    way = np.arange(picture.shape[1 if turned else 0]) / picture.shape[1 if turned else 0]
+    lamp = 1 - strength * (0.5 + 0.5 * np.sin(2 * np.pi * cycles * way + phase))
+    return light_of(picture) * (lamp[None, :, None] if turned else lamp[:, None, None])
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize(("depth", "soft"), [(0.5, 0.003), (0.5, 0.05), (0.33, 0.03), (0.27, 0.015)])
+def test_a_covered_side_is_found_with_its_depth(side: str, depth: float, soft: float) -> None:
+    """Black from each side, half, a third, a good quarter; sharp and soft edge: a warning where a face is left."""
+    found = lens_cover(covered(portrait(), side, depth, soft=soft))
+    assert found["covered_side"] == side
+    assert found["covered_pct"] == pytest.approx(100 * depth, abs=6 + 250 * soft)
+    assert outcome_of(cover_measurement([found] * 3, 1)) == (Outcome.WARN, "camera.covered")
+
+
+def test_a_cover_that_leaves_no_face_fails_and_stands_for_nobody() -> None:
+    """The face is under the cover: required fail, and `camera.people` is told after it."""
+    numbers = PictureAnalyser(FINDER).numbers(covered(portrait(), "top", 0.75), 0.0)
+    assert numbers["faces"] == []
+    assert outcome_of(cover_measurement([numbers] * 3, 0)) == (Outcome.FAIL, "camera.covered")
+    assert "camera.cover" in PROFILE.checks["camera.people"].after
+
+
+def test_light_through_a_finger_is_a_cover() -> None:
+    """Even red with a soft edge, from the left."""
+    found = lens_cover(covered(portrait(), "left", 0.5, soft=0.05, colour=(0.012, 0.016, 0.2)))
+    assert (found["covered_side"], found["covered_pct"] > 25) == ("left", True)
+
+
+def before(colour: int, soft: float = 1.0) -> Picture:
+    """Return a lit head and shoulders before something of one even colour."""
+    picture = np.full((480, 640, 3), colour, np.uint8)
+    mask = np.zeros((480, 640), np.uint8)
+    cv2.ellipse(mask, (320, 210), (85, 115), 0, 0, 360, 255, -1)
+    cv2.ellipse(mask, (320, 520), (230, 190), 0, 0, 360, 255, -1)
+    inside = cv2.GaussianBlur(mask, (0, 0), soft)[:, :, None] / 255.0
+    return np.asarray(picture * (1 - inside) + portrait() * inside, np.uint8)
+
+
+def test_a_black_room_dark_clothes_and_bars_are_no_cover() -> None:
+    """Night behind a lit person, a black pullover, a bright wall, letterbox and pillarbox bars: nothing is said."""
+    night, wall = before(4), before(210)
+    clothes = wall.copy()
+    cv2.ellipse(clothes, (320, 560), (300, 200), 0, 0, 360, (9, 9, 9), -1)
+    letterbox, pillarbox = portrait(), portrait()
+    letterbox[:90] = letterbox[-90:] = 0
+    pillarbox[:, :110] = pillarbox[:, -110:] = 0
+    for picture in (portrait(), night, wall, clothes, letterbox, pillarbox):
+        assert lens_cover(sent(light_of(picture)))["covered_pct"] == 0
+
+
+def test_a_black_picture_is_black_and_not_covered() -> None:
+    """Nothing is seen beyond the cover: that is `camera.light`'s."""
+    assert lens_cover(np.full((480, 640, 3), 3, np.uint8)) == {"covered_pct": 0.0, "covered_side": ""}
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("cycles", [2.5, 4.0, 7.0])
+def test_bands_of_light_are_told_in_one_still(cycles: float, turned: bool) -> None:
+    """Rows and, on turned phones, columns; a lamp that takes four fifths of the light."""
+    picture = sent(bands(portrait(), 0.8, cycles, turned=turned))
+    found = BandLook().numbers(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY))
+    assert outcome_of(flicker_measurement([found] * 3)) == (Outcome.WARN, "camera.flicker")
+    assert found["bands_pct"] == pytest.approx(80, abs=22)
+
+
+def test_weak_bands_that_move_are_told_from_two_stills() -> None:
+    """What the room shows cancels out; the same room lit evenly says nothing."""
+    look, even = BandLook(), BandLook()
+    for number in range(3):
+        moving = sent(bands(portrait(), 0.4, 3.0, phase=2.1 * number), seed=number)
+        weak = look.numbers(cv2.cvtColor(moving, cv2.COLOR_BGR2GRAY))
+        calm = even.numbers(cv2.cvtColor(sent(light_of(portrait()), seed=number), cv2.COLOR_BGR2GRAY))
+    assert outcome_of(flicker_measurement([weak] * 3)) == (Outcome.WARN, "camera.flicker")
+    assert outcome_of(flicker_measurement([calm] * 3)) == (Outcome.PASS, None)
+
+
+@pytest.mark.parametrize("across", [True, False])
+@pytest.mark.parametrize("stripes", [5, 9])
+def test_blinds_and_shelves_behind_somebody_are_no_bands(stripes: int, across: bool) -> None:
+    """Stripes of the room end where somebody sits before them, and do not move."""
+    room = portrait()
+    rows = (np.arange(480)[:, None] if across else np.arange(640)[None, :]) * stripes // (480 if across else 640)
+    wall = np.broadcast_to(np.where(rows % 2, 70, 190)[:, :, None], room.shape).astype(np.uint8)
+    mask = np.zeros((480, 640), np.uint8)
+    cv2.ellipse(mask, (320, 210), (85, 115), 0, 0, 360, 255, -1)
+    cv2.ellipse(mask, (320, 520), (230, 190), 0, 0, 360, 255, -1)
+    picture = np.where(mask[:, :, None] > 0, room, wall)
+    look = BandLook()
+    numbers = [look.numbers(cv2.cvtColor(sent(light_of(picture), seed=n), cv2.COLOR_BGR2GRAY)) for n in range(3)]
+    assert outcome_of(flicker_measurement(numbers)) == (Outcome.PASS, None)
+
+
+def test_a_picture_without_light_or_drawing_has_no_bands() -> None:
+    """Black, white and even grey: nothing to follow, no division by nothing."""
+    for luma in (0, 255, 120):
+        found = BandLook().numbers(np.full((360, 640), luma, np.uint8))
+        assert found["bands_alike_pct"] < 52 or found["bands_pct"] < 15
+
+
+def test_what_was_not_looked_at_is_not_measured() -> None:
+    """Stills without the figures are no pass."""
+    for measurement in (cover_measurement([{}], 1), flicker_measurement([{}])):
+        assert measurement.value is None
+        assert judge_check(measurement, PROFILE.checks[measurement.check]).outcome is Outcome.NOT_MEASURED
+
+
+@pytest.mark.parametrize("degrees", [0, 30, 45, 90, 135])
+def test_motion_blurs_in_whatever_direction(degrees: float) -> None:
+    """A seventh of the face's height along one line, on the axes and between them; the same face at rest is sharp."""
+    length = 0.14 * 0.29 * 480
+    kernel = np.zeros((25, 25), np.float32)
+    step = np.array([np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))]) * length / 2 * 64
+    ends = [tuple(round(float(12 * 64 + way * one)) for one in step) for way in (-1, 1)]
+    cv2.line(kernel, ends[0], ends[1], 1.0, 1, cv2.LINE_AA, 6)
+    moved = cv2.filter2D(light_of(portrait()), -1, kernel / kernel.sum())
+    assert advice_of(sent(np.asarray(moved)))["camera.sharpness"] == "camera.blurred"
+    assert advice_of(sent(light_of(portrait())))["camera.sharpness"] is None
+
+
+def test_little_light_is_told_when_the_camera_smoothed_its_noise_away() -> None:
+    """A 64th of the light, a quarter of the gain, a bilateral filter: dark; made up for and smoothed: fine."""
+    random = np.random.default_rng(3)
+
+    def smoothed(gain: float) -> Picture:
+        electrons = random.poisson(light_of(portrait()) * 8000 / 64) + random.normal(0, 4, (480, 640, 3))
+        luma = (255 * np.clip(electrons * gain / 8000, 0, 1) ** (1 / 2.2)).astype(np.uint8)
+        return sent(light_of(np.asarray(cv2.bilateralFilter(luma, 7, 40, 5), np.uint8)))
+
+    assert advice_of(smoothed(16.0))["camera.light"] == "camera.dark"
+    assert advice_of(smoothed(64.0))["camera.light"] is None
+
+
+def advice_of(picture: Picture) -> dict[str, str | None]:
+    numbers = PictureAnalyser(FINDER).numbers(picture, 0.0)
+    return {
+        one.check: judge_check(one, PROFILE.checks[one.check]).advice for one in picture_measurements([numbers] * 3)
+    }

@@ -1,0 +1,164 @@
+"""How the tests are run: which wait until they have the machine to themselves, and what Debian's Python needs.
+
+A plugin of pytest, loaded by ``tests/conftest.py``. One session runs every test once, several at a time
+(``make test``): first those marked ``alone``, one after another and with nothing beside them, then the ``quiet`` ones
+beside each other, then the long ones, then the rest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import functools
+import gc
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+KINDS = ("alone", "quiet", "ordinary")
+"""What a test wants beside it: nothing, those that wait more than they compute, or anything."""
+
+
+class Turns:
+    """Whose turn it is among the processes of one run: one alone, or any number of one kind side by side."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._gate = os.open(folder / "gate", os.O_RDWR | os.O_CREAT)
+        self._rooms = {kind: os.open(folder / kind, os.O_RDWR | os.O_CREAT) for kind in KINDS if kind != "alone"}
+
+    @contextlib.contextmanager
+    def turn(self, kind: str) -> Iterator[None]:
+        """Hold a room together with others of the same kind, and all rooms alone.
+
+        Who waits for the others to leave keeps the gate, so that nobody else gets in first.
+        """
+        fcntl.flock(self._gate, fcntl.LOCK_EX)
+        for name, room in self._rooms.items():
+            fcntl.flock(room, fcntl.LOCK_SH if name == kind else fcntl.LOCK_EX)
+        for name, room in self._rooms.items():
+            if kind not in {name, "alone"}:  # whoever comes into that one waits for us to leave ours
+                fcntl.flock(room, fcntl.LOCK_UN)
+        fcntl.flock(self._gate, fcntl.LOCK_UN)
+        try:
+            yield
+        finally:
+            for room in self._rooms.values():
+                fcntl.flock(room, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Give up what is held."""
+        for held in (self._gate, *self._rooms.values()):
+            os.close(held)
+
+
+class TakesTurns:
+    """In each worker of a run: a test waits for those that it should not run beside, and they for it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._turns = Turns(folder)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Wait for this test's turn, before its time limit begins to count."""
+        with self._turns.turn(_kind(item)):
+            return (yield)
+
+    def pytest_unconfigure(self) -> None:
+        """Leave the room to others."""
+        self._turns.close()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take turns where there are several processes."""
+    if hasattr(config, "workerinput"):
+        config.pluginmanager.register(TakesTurns(config.rootpath / ".cache" / "turns"))
+
+
+def _kind(item: pytest.Item) -> str:
+    return next((name for name in KINDS if item.get_closest_marker(name)), "ordinary")
+
+
+def _rank(item: pytest.Item) -> tuple[int, bool]:
+    is_long = any(item.get_closest_marker(name) for name in ("slow", "browser"))
+    return KINDS.index(_kind(item)), not is_long
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """By kind, and long ones first: so the last minute of a run has no long test in it."""
+    items.sort(key=_rank)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport() -> Generator[None, Any, Any]:
+    """Collect no garbage while a failure is written down.
+
+    `ast.parse`, which pytest calls for it, fails with a SystemError in Python before 3.13 when it is called again
+    before it has ended. A finaliser can do that: that of something left open warns, with a traceback, which is parsed.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        if enabled:
+            gc.enable()
+
+
+# ---- tests that need root
+
+
+def _through_sudo(item: pytest.Item) -> None:
+    """Run one test as root in a process of its own; fails or skips with what it said."""
+    (item.config.rootpath / ".cache" / "clips").mkdir(parents=True, exist_ok=True)  # or it would be root's
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "-rs", item.nodeid]
+    kept = [f"{name}={os.environ[name]}" for name in ("PATH", "LANG") if name in os.environ]
+    done = subprocess.run(
+        ["sudo", "-n", "env", *kept, "PYTHONDONTWRITEBYTECODE=1", *command],
+        cwd=item.config.rootpath, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        pytest.fail(f"as root:\n{done.stdout}\n{done.stderr}", pytrace=False)
+    if " skipped" in done.stdout.splitlines()[-1]:
+        pytest.skip(done.stdout.partition("SKIPPED")[2].strip().splitlines()[0])
+
+
+@functools.cache
+def _sudo_refuses() -> bool:
+    if shutil.which("sudo") is None:
+        return True
+    asked = subprocess.run(["sudo", "-n", "true"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return asked.returncode != 0
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Take over a test that needs root where we are not root."""
+    if os.geteuid() == 0 or item.get_closest_marker("needs_root") is None:
+        return None
+
+    def as_root() -> None:
+        if _sudo_refuses():
+            pytest.skip("needs root, and sudo is not to be had without a password")
+        _through_sudo(item)
+
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    call = pytest.CallInfo.from_call(as_root, "call")
+    item.ihook.pytest_runtest_logreport(report=pytest.TestReport.from_item_and_call(item, call))
+    item.session._setupstate.teardown_exact(nextitem)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say loudly what was not run: a skipped test proves nothing."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped:
+        terminalreporter.write_sep("!", f"NOT RUN: {len(skipped)} tests, for the reasons above", red=True, bold=True)

@@ -1,0 +1,78 @@
+"""The tests' own running: turns, order, and failures that are written down whatever the machine's Python."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+PARSES_WHILE_COLLECTING = """
+import ast, gc, pytest
+
+@pytest.fixture
+def busy_collector():
+    before = gc.get_threshold()
+    yield
+    gc.callbacks.clear()
+    gc.set_threshold(*before)
+
+def test_that_fails(busy_collector):
+    gc.callbacks.append(lambda *_: ast.parse("1 + 1"))
+    gc.set_threshold(5)
+    assert False
+"""
+
+TURNS = """
+import pytest, time
+from pathlib import Path
+HERE = Path(__file__).parent
+
+def stay(name, *others):
+    # Be here for a while, and see nobody of the others at its beginning or end.
+    (HERE / name).touch()
+    for pause in (0.05, 0):
+        assert not [other for kind in others for other in HERE.glob(kind)]
+        time.sleep(pause)
+    (HERE / name).unlink()
+
+@pytest.mark.parametrize("n", range(24))
+def test_beside(n):
+    stay(f"in-{n}", "alone", "quiet-*")
+
+@pytest.mark.quiet
+@pytest.mark.parametrize("n", range(12))
+def test_quiet(n):
+    stay(f"quiet-{n}", "alone", "in-*")
+
+@pytest.mark.alone
+@pytest.mark.parametrize("n", range(4))
+def test_alone(n):
+    stay("alone", "in-*", "quiet-*")
+"""
+
+
+def run(folder: Path, source: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run tests of a project of their own with our plugin."""
+    (folder / "test_made.py").write_text(source)
+    settings = folder / "pytest.ini"
+    settings.write_text("[pytest]\nmarkers =\n  alone\n  quiet\n")
+    plugins = ["-p", "tests.running", "-p", "no:cacheprovider"]
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-c", settings, *plugins, *options, folder],
+        cwd=ROOT, capture_output=True, text=True, timeout=150, check=False,
+    )  # fmt: skip
+
+
+def test_a_failure_is_written_down_whatever_the_garbage_collector_does(tmp_path):
+    """A finaliser that parses while pytest parses is a SystemError before Python 3.13, and was pytest's end."""
+    done = run(tmp_path, PARSES_WHILE_COLLECTING)
+    assert "1 failed" in done.stdout, done.stdout
+    assert "INTERNALERROR" not in done.stdout + done.stderr
+
+
+def test_who_runs_alone_or_in_quiet_has_the_right_ones_beside_and_everyone_runs_once(tmp_path):
+    """In one session of three processes, with one summary."""
+    done = run(tmp_path, TURNS, "--numprocesses", "3", "--dist", "load", "--maxschedchunk", "1")
+    assert "40 passed" in done.stdout, done.stdout

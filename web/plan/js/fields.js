@@ -1,0 +1,111 @@
+/**
+ * What is wrong with a form, told at each field: marked, described, and the focus on the first. And what was typed,
+ * kept with this entry of the tab's history: a reload or the back button brings it again, a closed tab forgets it.
+ * @typedef {import("../../shared/i18n.js").Texts} Texts
+ * @typedef {HTMLInputElement | HTMLSelectElement} Control
+ */
+
+let numbered = 0;
+
+/** @param {ParentNode} root @returns {Control[]} */
+const controls = (root) => [...root.querySelectorAll("input, select")].map((one) => /** @type {Control} */ (one));
+
+/** @param {Control} control @param {string} text */
+export function markWrong(control, text) {
+  const said = document.createElement("p");
+  said.className = "wrong small";
+  said.id = `wrong-${numbered += 1}`;
+  said.textContent = text;
+  control.setAttribute("aria-invalid", "true");
+  const before = control.getAttribute("aria-describedby");
+  if (before) control.dataset.described = before;
+  control.setAttribute("aria-describedby", [said.id, before].filter(Boolean).join(" "));
+  control.after(said);
+}
+
+/** @param {ParentNode} root */
+export function clearWrong(root) {
+  for (const control of root.querySelectorAll("[aria-invalid]")) {
+    control.removeAttribute("aria-invalid");
+    const { described } = /** @type {HTMLElement} */ (control).dataset;
+    if (described) control.setAttribute("aria-describedby", described);
+    else control.removeAttribute("aria-describedby");
+  }
+  for (const said of root.querySelectorAll(".wrong")) said.remove();
+}
+
+/** The words for what the browser itself sees is wrong. @param {Texts} t @param {Control} control */
+function reason(t, control) {
+  const { validity, type, min, max } = /** @type {HTMLInputElement} */ (control);
+  if (validity.valueMissing) return t.t("plan.wrong.missing");
+  if (type === "email") return t.t("error.person.mail");
+  if (type === "url") return t.t("error.meeting.link");
+  if (type === "date" && validity.rangeUnderflow) return t.t("error.meeting.past");
+  if (type === "number" && (validity.rangeUnderflow || validity.rangeOverflow)) return t.t("plan.wrong.range", { min, max });
+  return t.t("error.request.malformed");
+}
+
+/** The name of a field as it stands beside it. @param {Control} control */
+function nameOf(control) {
+  const label = control.labels?.[0];
+  return (label?.firstChild?.textContent ?? "").trim();
+}
+
+/** What is told of the form as a whole: how many, or which. @param {Texts} t @param {ParentNode} root */
+function summary(t, root) {
+  const wrong = controls(root).filter((one) => one.getAttribute("aria-invalid") === "true");
+  return wrong.length === 1 ? t.t("plan.wrong.one", { field: nameOf(wrong[0]) }) : t.t("plan.wrong.several", { count: wrong.length });
+}
+
+/** Open what hides the first wrong field, and go there. @param {ParentNode} root */
+function goToFirst(root) {
+  const first = controls(root).find((one) => one.getAttribute("aria-invalid") === "true");
+  first?.closest("details")?.setAttribute("open", "");
+  first?.focus();
+}
+
+/** Look through a form before it is sent. @param {Texts} t @param {ParentNode} root @returns {string} what to say of it, empty where all is well */
+export function check(t, root) {
+  clearWrong(root);
+  const wrong = controls(root).filter((one) => one.willValidate && !one.checkValidity());
+  for (const control of wrong) markWrong(control, reason(t, control));
+  if (!wrong.length) return "";
+  goToFirst(root);
+  return summary(t, root);
+}
+
+/**
+ * The service said that a field is wrong.
+ * @param {Texts} t @param {ParentNode} root @param {Element | null | undefined} control @param {string} text @returns {string} what to say of the form
+ */
+export function refused(t, root, control, text) {
+  clearWrong(root);
+  if (!(control instanceof HTMLInputElement || control instanceof HTMLSelectElement)) return text;
+  markWrong(control, text);
+  goToFirst(root);
+  return summary(t, root);
+}
+
+/**
+ * Remember what is typed into `form`, and ask before it is left half filled.
+ * @param {HTMLFormElement} form @param {() => unknown} read what to keep @returns {{ forget: () => void }}
+ */
+export function keepTyped(form, read) {
+  let isTyped = Boolean(history.state?.typed);
+  form.addEventListener("input", () => {
+    isTyped = true;
+    history.replaceState({ ...history.state, typed: read() }, "");
+  });
+  addEventListener("beforeunload", (event) => {
+    if (isTyped) event.preventDefault();
+  });
+  return {
+    forget() {
+      isTyped = false;
+      history.replaceState({ ...history.state, typed: undefined }, "");
+    },
+  };
+}
+
+/** What was typed before a reload or before the page was left. @returns {any} */
+export const typedBefore = () => history.state?.typed;
