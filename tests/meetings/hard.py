@@ -62,7 +62,7 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 
 
 @contextlib.asynccontextmanager
-async def listening(handle: Handler) -> AsyncIterator[int]:
+async def listening(handle: Handler, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     """Serve on a free port, which is given; at the end every connection is closed and waited for."""
     running: set[asyncio.Task] = set()
 
@@ -72,7 +72,7 @@ async def listening(handle: Handler) -> AsyncIterator[int]:
             await handle(reader, writer)
         await shut(writer)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
@@ -81,13 +81,19 @@ async def listening(handle: Handler) -> AsyncIterator[int]:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         await server.wait_closed()
+        await asyncio.sleep(0)  # a socket is closed a turn of the loop after its transport
 
 
 async def shut(writer: asyncio.StreamWriter) -> None:
+    """Close as a server does, and at once where the other side does not answer."""
     writer.close()
-    with contextlib.suppress(OSError, TimeoutError):
-        async with asyncio.timeout(0.2):  # after a handshake that broke off it is never told
-            await writer.wait_closed()
+    try:
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(0.2):  # after a handshake that broke off it is never told
+                await writer.wait_closed()
+    finally:
+        writer.transport.abort()
+        await asyncio.sleep(0)
 
 
 @dataclass

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import shutil
 import signal
 import ssl
-from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -24,6 +23,7 @@ from readiness.errors import SettingError
 from readiness.server import certificates
 from readiness.server.certificates import Certificate
 from tests.integration.support import certificate, serving
+from tests.meetings.hard import listening, shut
 from tests.patience import PATIENCE_S
 
 
@@ -45,16 +45,13 @@ def der(path: Path) -> bytes:
     return ssl.PEM_cert_to_DER_cert(path.read_text())
 
 
-@contextlib.asynccontextmanager
-async def listening(served: Certificate) -> AsyncIterator[int]:
-    """A TLS server with the context that the product would use."""
+def presenting(served: Certificate) -> AbstractAsyncContextManager[int]:
+    """A TLS server with the context that the product would use; gives its port."""
 
-    async def end(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.close()
+    async def end(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        return
 
-    server = await asyncio.start_server(end, "127.0.0.1", 0, ssl=served.context)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
+    return listening(end, tls=served.context)
 
 
 async def shown(port: int) -> bytes:
@@ -64,14 +61,14 @@ async def shown(port: int) -> bytes:
     async with asyncio.timeout(PATIENCE_S):
         _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=anybody)
         found = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-        writer.close()
+        await shut(writer)
     return found
 
 
 async def test_a_renewed_pair_is_served_without_a_restart(pairs, tmp_path):
     """Found by looking, once it has stood still; the same files again change nothing."""
     served = Certificate(*put(pairs[0], tmp_path))
-    async with listening(served) as port:
+    async with presenting(served) as port:
         assert await shown(port) == der(pairs[0][0])
         put(pairs[1], tmp_path)
         served.look()
@@ -87,7 +84,7 @@ async def test_a_pair_behind_a_link_is_found_when_the_link_moves(pairs, tmp_path
         put(pairs[number], tmp_path / str(number))
     (tmp_path / "live").symlink_to("0")
     served = Certificate(tmp_path / "live" / "cert.pem", tmp_path / "live" / "key.pem")
-    async with listening(served) as port:
+    async with presenting(served) as port:
         (tmp_path / "next").symlink_to("1")
         (tmp_path / "next").replace(tmp_path / "live")
         served.look()
@@ -136,7 +133,7 @@ def _folder(folder: Path, _pairs) -> None:
 async def test_a_broken_pair_keeps_the_old_one(pairs, tmp_path, caplog, broken):
     """One sentence a change, however often it is looked at; a whole pair afterwards is taken."""
     served = Certificate(*put(pairs[0], tmp_path))
-    async with listening(served) as port:
+    async with presenting(served) as port:
         put(pairs[1], tmp_path)
         broken(tmp_path, pairs)
         for _ in range(4):
@@ -171,7 +168,7 @@ async def test_looking_never_ends(pairs, tmp_path, monkeypatch):
     monkeypatch.setattr(certificates, "LOOK_EVERY_S", 0.01)
     served = Certificate(*put(pairs[0], tmp_path))
     looking = asyncio.create_task(served.keep_fresh())
-    async with listening(served) as port, asyncio.timeout(PATIENCE_S):
+    async with presenting(served) as port, asyncio.timeout(PATIENCE_S):
         put(pairs[1], tmp_path)
         while await shown(port) != der(pairs[1][0]):
             await asyncio.sleep(0.01)
