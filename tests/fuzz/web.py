@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from aiohttp import ClientSession, WebSocketError, web
@@ -23,6 +24,8 @@ from readiness.errors import InputError
 from readiness.media.pool import WorkerPool
 from readiness.meetings.outbox import OutboxRunner
 from readiness.meetings.reading import read_file
+from readiness.meetings.reminders import Reminders
+from readiness.server import app
 from readiness.server.app import make_app, make_runner, make_services
 from readiness.server.health import Health
 from readiness.server.protocol import parse_message, schema, split_binary
@@ -449,6 +452,8 @@ async def bodies() -> AsyncIterator[Target]:
         _replaced(OutboxRunner, "stop", rest),
         _replaced(WorkerPool, "start", rest),
         _replaced(Health, "watch", rest),
+        _replaced(Reminders, "run", rest),
+        _replaced(app, "_chores", rest),
     ):
         settings = load_settings({"READINESS_DATA_DIR": folder})
         store = await Store.open(settings.database, migrate=True)
@@ -477,7 +482,7 @@ async def bodies() -> AsyncIterator[Target]:
 
 
 @contextlib.contextmanager
-def _replaced(owner: type, name: str, value: object) -> Any:
+def _replaced(owner: type | ModuleType, name: str, value: object) -> Any:
     before = getattr(owner, name)
     setattr(owner, name, value)
     try:
