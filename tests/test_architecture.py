@@ -50,6 +50,32 @@ def test_data_flows_from_measuring_to_judging_to_telling(path: Path):
         assert not imported & {"sqlalchemy", "alembic", "sqlite3", "psycopg", "aiosqlite"}, "only the store touches SQL"
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "reports").glob("*.py")), ids=lambda path: path.name)
+def test_judging_neither_tells_nor_looks_around(path: Path):
+    """What judges reads no clock, socket or chance; it knows the store's rows, but neither the store nor any words."""
+    imported = imports_of(path)
+    assert not {name.split(".")[0] for name in imported} & {"asyncio", "os", "random", "socket", "threading", "time"}
+    assert not {name for name in imported if name.startswith(("reports.render", "reports.store"))} - {
+        "reports.store.records"
+    }
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "readiness" / "server").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_the_server_relays_and_neither_measures_nor_judges(path: Path):
+    """A phase's figures are read by `reports.readers` or in the media worker, never beside a socket."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    named = {
+        (node.module or "", alias.name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert not {name for module, name in named if module.startswith("probes.") and "_measurement" in name}
+    assert not {name for module, name in named if module == "reports.verdict"} & {"judge", "judge_check"}
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "probes").rglob("*.py")), ids=lambda path: path.name)
 def test_heavy_libraries_are_loaded_only_when_used(path: Path):
     """Importing a probe loads neither OpenCV nor onnxruntime nor a sound device."""
