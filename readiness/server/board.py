@@ -1,8 +1,7 @@
 """The leader's board: who is ready, and what to do about those who are not. No figures, addresses or devices.
 
-A leader's link opens its own meeting, and with it the same person's other meetings of today and of that meeting's day:
-A leader's link opens its own meeting, and with it the same person's other meetings of today and of the meeting's day:
-while the session is unlocked by the one-time code sent to that address.
+A leader's link opens its own meeting, and with it the same person's other meetings of today and of that meeting's
+day. Phone numbers are shown only while the session is unlocked by the one-time code sent to that address.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from reports.advice import leader_area
 from reports.model import rfc3339
 from reports.store.records import BoardRow, Channel, Host, Meeting, Organisation, Outgoing, Session, StoredReport
 
-__all__ = ["Day", "board_json", "day_of", "handover_of", "organisation_json", "pin_channel", "sheet_of", "state_of"]
+__all__ = ["Day", "board_json", "day_of", "handover_of", "organisation_json", "pin_channel", "sheet_of"]
 
 INVITING = frozenset({"invitation", "reminder", "recheck", "moved"})
 """Kinds of messages that bring a participant the link."""
