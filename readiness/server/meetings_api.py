@@ -22,6 +22,7 @@ from readiness.errors import AccessError, InputError
 from readiness.meetings.addresses import open_reach
 from readiness.meetings.confined import print_sheet, read_import
 from readiness.meetings.importing import import_file
+from readiness.meetings.kinds import INVITES
 from readiness.meetings.letter import letters_sheet
 from readiness.meetings.plan import Change, HostPlan, MeetingPlan, PersonPlan, Planner, local_moment
 from readiness.meetings.reading import MOST_BYTES
@@ -46,7 +47,6 @@ AHEAD = timedelta(days=366)
 LONGEST_KEY = 200
 FIRST_YEAR, LAST_YEAR = 2000, 2200
 """Of the span that is listed: clear of what a date can't hold in some zone."""
-INVITING = frozenset({"invitation", "leader_link"})
 PLACE = "/api/v1/meetings/{meeting:" + ID + "}"
 
 
@@ -325,7 +325,7 @@ def _host_json(planner: Planner, one: Host, sent: Mapping[str, Outgoing]) -> dic
 
 def _newest(messages: list[Outgoing]) -> dict[str, Outgoing]:
     """Return the newest invitation by participant or host."""
-    inviting = [one for one in messages if one.kind in INVITING]
+    inviting = [one for one in messages if one.kind in INVITES]
     return {str(one.participant_id or one.host_id): one for one in inviting}
 
 

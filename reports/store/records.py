@@ -26,6 +26,7 @@ __all__ = [
     "Meeting",
     "MeetingLine",
     "MeetingState",
+    "MessageName",
     "NewMeeting",
     "Organisation",
     "Outgoing",
@@ -51,6 +52,9 @@ SessionKind = Literal["participant", "leader", "drop_in", "support", "organiser"
 HostRole = Literal["leader", "technical_host"]
 MeetingState = Literal["planned", "cancelled"]
 Channel = Literal["mail", "sms"]
+MessageName = Literal[
+    "invitation", "reminder", "recheck", "moved", "cancelled", "leader_link", "summary", "alert", "pin"
+]
 OutgoingState = Literal["waiting", "sending", "sent", "failed", "dropped"]
 SelfTestState = Literal["running", "finished", "incomplete"]
 CaseEnd = Literal["opened_again", "meeting_cancelled"]
@@ -179,7 +183,7 @@ class Outgoing:
     meeting_id: str
     participant_id: str | None
     host_id: str | None
-    kind: str
+    kind: MessageName
     channel: Channel
     once: str | None
     """A name that only one message may have, such as one reminder for one person; None: as often as asked."""
