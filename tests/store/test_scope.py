@@ -17,6 +17,7 @@ CALLERS = sorted((ROOT / "readiness").rglob("*.py"))
 TABLES = {"meeting", "report"}
 BY_ANOTHER_RIGHT = {
     "access._sessions": "a session, found by its secret; the end of its own meeting",
+    "cases._newest_of": "participants of cases that were selected inside an organisation",
     "meetings._add": "rows that carry their organisation",
     "meetings._lines": "lines of meetings that were just selected inside an organisation",
     "meetings._matches": "a condition beside the organisation's",
@@ -36,7 +37,7 @@ BY_ANOTHER_RIGHT = {
     "stored_reports._newest": "the caller's conditions",
 }
 BY_BARE_ID = {"meeting", "board", "latest_report", "report_marks", "participant", "participants", "host", "hosts",
-              "outgoing_of", "invitations", "phone"}  # fmt: skip
+              "outgoing_of", "cases_of", "invitations", "phone"}  # fmt: skip
 """Methods of the store that trust the id they are given."""
 CHECKED_BESIDE = {
     ("board_api._participant", "wanted"): "the person has to be in a meeting of the leader's day",
