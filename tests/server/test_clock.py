@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from readiness.server import app, owner
 from readiness.server.clock import JUMP_S, TimeOfDay
+from readiness.server.protocol import schema
 from tests.cast import make_cast
 from tests.patience import PATIENCE_S
 from tests.security.support import next_of, redeem, started
@@ -16,7 +18,10 @@ from tests.security.support import next_of, redeem, started
 DEVICES = {"camera": {"status": "present"}, "microphone": {"status": "present"}, "browser": {"missing": []}}
 
 
-@pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(days=1), timedelta(minutes=-10)], ids=str)
+JUMPS = [timedelta(hours=1), timedelta(days=1), timedelta(minutes=-10), timedelta(days=-1)]
+
+
+@pytest.mark.parametrize("jump", JUMPS, ids=str)
 async def test_DUR_5_a_clock_that_jumps_ends_nobodys_test(server, http, monkeypatch, caplog, jump):
     """The test goes on, is finished, and took as long as it took; the log says by how much the clock was set."""
     monkeypatch.setattr(owner, "LOOK_S", 0.02)
@@ -49,6 +54,22 @@ async def a_sign_of_life(server, test: str, session: str) -> None:
             seconds=JUMP_S
         ):
             await asyncio.sleep(0.02)
+
+
+def test_DUR_5_a_page_tells_no_time_of_day():
+    """Whatever its clock says, ten years off or more: no message has a field for it, and unknown ones are refused."""
+
+    def names(part: object) -> set[str]:
+        if isinstance(part, list):
+            return {name for one in part for name in names(one)}
+        if not isinstance(part, dict):
+            return set()
+        own = set(part.get("properties", {})) if isinstance(part.get("properties"), dict) else set()
+        return own | {name for one in part.values() for name in names(one)}
+
+    found = names(schema())
+    assert "t_ms" in found, "moments count from the start of the page's own phase"
+    assert not {name for name in found if re.search(r"_at$|(^|_)(date|time|now|epoch|clock)(_|$)", name)}
 
 
 def test_what_is_a_jump():
