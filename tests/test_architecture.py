@@ -42,12 +42,29 @@ def test_data_flows_from_measuring_to_judging_to_telling(path: Path):
         assert not imported & {"reports", "readiness", "web"}
     if package == "reports":
         assert not imported & {"readiness", "web"}
-    if not where.startswith("readiness/media/"):
-        assert not imported & {"aiortc", "aioice", "av", "pylibsrtp"}, "only readiness/media touches aiortc"
+    if not where.startswith(("readiness/media/", "readiness/client/")):
+        assert not imported & {"aiortc", "aioice", "av", "pylibsrtp"}, (
+            "only readiness/media and the client touch aiortc"
+        )
     if package != "probes" and not where.startswith("readiness/media/"):
         assert not imported & {"cv2", "onnxruntime", "sounddevice"}, "only probes look at pictures and sound"
     if not where.startswith("reports/store/"):
         assert not imported & {"sqlalchemy", "alembic", "sqlite3", "psycopg", "aiosqlite"}, "only the store touches SQL"
+
+
+OF_THE_CLIENT = ("readiness.client", "readiness.media", "probes")
+
+
+def test_the_client_and_the_server_know_nothing_of_each_other():
+    """The client imports itself, wire formats and probes, and nothing imports the client: tests, and rooms to come."""
+    ours = tuple(f"{package}." for package in PACKAGES)
+    for path in MODULES:
+        if path.is_relative_to(ROOT / "readiness" / "client"):
+            assert {n for n in imports_of(path) if n.startswith(ours) and not n.startswith(OF_THE_CLIENT)} == set(), (
+                path
+            )
+        else:
+            assert not [name for name in imports_of(path) if name.startswith("readiness.client")], path
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "probes").rglob("*.py")), ids=lambda path: path.name)

@@ -11,7 +11,8 @@ import time
 
 import pytest
 
-from tests.media.support import Client, Inbox, connected, pool_of, recorded_offer, until
+from readiness.client.media import MediaPeer
+from tests.media.support import Inbox, connected, pool_of, recorded_offer, until
 from tests.patience import PATIENCE_S
 
 ALERT = bytes([21, 0xFE, 0xFD]) + bytes(8) + struct.pack("!H", 2) + bytes([2, 40])
@@ -32,7 +33,7 @@ def spray(sock: socket.socket, port: int) -> None:
 
 async def connect_under_fire(worker, inbox: Inbox, sock: socket.socket) -> int:
     """Connect while a stranger sprays the port; return how many alerts were sent."""
-    client = Client()
+    client = MediaPeer(tracks=0)
     sprayed = 0
     try:
         await worker.send({"op": "offer", "sdp": await client.offer()})
@@ -71,7 +72,7 @@ async def test_rtc5_a_wrong_fingerprint_never_connects():
     async with pool_of() as pool:
         worker = await pool.acquire()
         inbox = Inbox(worker)
-        client = Client()
+        client = MediaPeer(tracks=0)
         offer = await client.offer()
         digest = offer.split("a=fingerprint:sha-256 ")[1].split("\r\n")[0]
         await worker.send({"op": "offer", "sdp": offer.replace(digest, ":".join(["AB"] * 32))})
