@@ -161,8 +161,6 @@ class OutboxRunner:
     async def _addressed(self, outgoing: Outgoing) -> _Addressed:
         """Look up what the message is about. Raises _OverError where it is gone, DeliveryError without a way to it."""
         store, settings = self._services.store, self._services.settings
-        if outgoing.kind == "handover":
-            raise _OverError  # support took it from its page, or did not until the meeting was over
         if outgoing.channel == "mail" and not settings.smtp_url:
             raise DeliveryError("no_mail_server", is_final=True)
         if outgoing.channel == "sms" and not settings.sms_url:

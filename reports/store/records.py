@@ -15,10 +15,10 @@ __all__ = [
     "CODE_LENGTH",
     "TESTS_AFTER_END",
     "BoardRow",
+    "CaseEnd",
     "Channel",
     "Feedback",
     "FeedbackCell",
-    "Handover",
     "Host",
     "HostRole",
     "Invitation",
@@ -39,6 +39,8 @@ __all__ = [
     "Session",
     "SessionKind",
     "StoredReport",
+    "SupportCase",
+    "WaitingCase",
     "clean_code",
     "new_code",
     "new_id",
@@ -51,6 +53,8 @@ MeetingState = Literal["planned", "cancelled"]
 Channel = Literal["mail", "sms"]
 OutgoingState = Literal["waiting", "sending", "sent", "failed", "dropped"]
 SelfTestState = Literal["running", "finished", "incomplete"]
+CaseEnd = Literal["opened_again", "meeting_cancelled"]
+"""How a support case was done."""
 
 CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base32: no I, L, O, U, so that a code survives being read aloud."""
@@ -338,11 +342,32 @@ class ReminderDue:
 
 
 @dataclass(frozen=True, slots=True)
-class Handover:
-    """A participant whom a leader handed over to support: when, for which meeting, and the newest test."""
+class SupportCase:
+    """A participant whom a leader handed over to support: open, then taken by somebody there, then done.
+
+    `opened_by` and `taken_by` are ids of those who acted (`readiness.access.actors`), None where nobody knows any more.
+    """
 
     id: str
-    at: datetime
+    organisation_id: str
+    meeting_id: str
+    participant_id: str
+    report_id: str | None
+    """The participant's newest report when the case was opened."""
+    opened_at: datetime
+    opened_by: str | None = None
+    taken_at: datetime | None = None
+    taken_by: str | None = None
+    done_at: datetime | None = None
+    how: CaseEnd | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingCase:
+    """A case that support has not taken yet, with what its page shows: the meeting, its leaders, the newest report."""
+
+    id: str
+    opened_at: datetime
     starts_at: datetime
     role: str
     leaders: tuple[str, ...]
@@ -373,3 +398,4 @@ class Purged:
     old_figures: int = 0
     hosts: int = 0
     answers: int = 0
+    cases: int = 0
