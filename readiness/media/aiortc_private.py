@@ -73,8 +73,6 @@ class Meter:
     datagrams_out: int = 0
     strangers: int = 0
     """Datagrams dropped because their sender had not proved the ICE password, or because they were nonsense."""
-    overflowed: int = 0
-    """Datagrams of the peer dropped because too many were waiting."""
     arrived_s: float = 0.0
     """`time.perf_counter` when the datagram that is being handled now came in."""
     alarms: set[str] = field(default_factory=set)
@@ -173,7 +171,6 @@ class GuardedProtocol(ice.StunProtocol):
 
     def _pass_on(self, data: bytes) -> None:
         if self.receiver._queue.qsize() >= MAX_QUEUED_DATAGRAMS:
-            self._meter.overflowed += 1
             return
         self._meter.datagrams_in += 1
         self._meter.count(received=len(data))

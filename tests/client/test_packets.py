@@ -32,9 +32,8 @@ def test_the_server_reads_what_feedback_tells(first, arrivals):
         head, kind, words, sender, media = struct.unpack_from("!BBHII", packet)
         assert (head, kind, 4 * (words + 1), sender, media) == (0x8F, 205, len(packet), 1, 2)
         assert len(packet) <= 1200
-        message = parse_twcc(packet[12:])
-        assert message.feedback_count == (250 + index) % 256
-        read += message.arrivals
+        assert packet[19] == (250 + index) % 256
+        read += parse_twcc(packet[12:]).arrivals
     assert [number for number, _ in read] == [(first + index) % 2**16 for index in range(len(arrivals))]
     for (_, heard_ms), arrival in zip(read, arrivals, strict=True):
         assert heard_ms == (None if arrival is None else pytest.approx(arrival * 1e3, abs=0.25))
