@@ -21,9 +21,9 @@ from readiness.meetings.addresses import Reach, open_reach, person_hash, seal_re
 from readiness.meetings.join_links import solution_of_link, unwrapped
 from readiness.meetings.letter import LetterContext
 from readiness.meetings.marks import state_mark
-from readiness.meetings.reach import clean_mail, clean_phone, region_of
-from readiness.meetings.typed import clean_link, one_line
 from readiness.meetings.wishes import REMINDERS, Change, HostPlan, MeetingPlan, PersonPlan, Way
+from readiness.reach import clean_mail, clean_phone, region_of
+from readiness.typed import clean_link, one_line
 from reports.model import rfc3339
 from reports.profile import load_profile, profile_names
 from reports.solution import solution_names

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from datetime import datetime
 
 from aiohttp import web
 
@@ -22,7 +23,7 @@ from readiness.server import (
     board_api,
     calendar,
     figures,
-    health,
+    health_routes,
     meetings_api,
     openapi,
     pages,
@@ -74,7 +75,7 @@ PARTS = (
     support,
     socket,
     speedtest,
-    health,
+    health_routes,
 )
 """The modules with routes."""
 
@@ -134,14 +135,25 @@ async def _living(app: web.Application) -> AsyncIterator[None]:
     await pool.start()
     await services.store.purge(services.now())  # before anybody is answered: a restored backup forgets first
     services.health.organisation = await services.store.only_organisation()
-    outbox = OutboxRunner(services)
+
+    def now() -> datetime:
+        return services.now()  # looked up each time: a test may turn the clock
+
+    outbox = OutboxRunner(
+        services.store,
+        services.contacts,
+        services.settings,
+        now=now,
+        base_url=lambda: services.base_url,
+    )
+    reminders = Reminders(services.store, services.contacts, now=now, can_sms=bool(services.settings.sms_url))
     chores = [
         asyncio.create_task(work)
         for work in (
             _chores(services),
             services.health.watch(),
             outbox.run(),
-            Reminders(services).run(),
+            reminders.run(),
         )
     ]
     yield

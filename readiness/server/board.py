@@ -32,7 +32,7 @@ from reports.store.records import (
     SupportCase,
 )
 
-__all__ = ["Day", "board_json", "day_of", "organisation_json", "pin_channel", "sheet_of", "state_of"]
+__all__ = ["Day", "board_json", "day_of", "organisation_json", "pin_channel", "sheet_of"]
 
 INVITING = frozenset({"invitation", "reminder", "recheck", "moved"})
 """Kinds of messages that bring a participant the link."""

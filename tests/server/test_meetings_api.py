@@ -373,7 +373,8 @@ def plan_source() -> str:
     from pathlib import Path
 
     folder = Path(plan.__file__).parent
-    return "".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py")))
+    read = [folder.parent / "typed.py", folder.parent / "reach.py"]
+    return "".join(path.read_text(encoding="utf-8") for path in (*sorted(folder.glob("*.py")), *read))
 
 
 async def test_times_when_the_clocks_change(server, program):
