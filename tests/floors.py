@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-__all__ = ["FLOORS", "MOST_LINES", "circles", "climbing", "modules_of", "too_long"]
+__all__ = ["FLOORS", "MOST_LINES", "circles", "climbing", "modules_of", "of_the_client", "too_long"]
 
 FLOORS: Mapping[str, int] = {
     name: floor
@@ -82,6 +82,19 @@ def climbing(root: Path) -> list[str]:
         others = [other for other in _imports(name, path, modules) if other.startswith("readiness")]
         found += [f"{name} -> {other}" for other in others if FLOORS.get(_part(other), 0) > FLOORS[_part(name)]]
     return sorted(set(found))
+
+
+def of_the_client(root: Path) -> list[str]:
+    """Return every import between the client and the rest, but for the wire formats and probes that it may know."""
+    modules = modules_of(root)
+    arrows = ((name, other) for name, path in modules.items() for other in _imports(name, path, modules))
+    may = ("readiness.client", "readiness.media", "probes")
+    return sorted(
+        f"{name} -> {other}"
+        for name, other in arrows
+        if (name.startswith(may[0]) and not other.startswith(may))
+        or (other.startswith(may[0]) > name.startswith(may[0]))
+    )
 
 
 def circles(root: Path) -> list[str]:
