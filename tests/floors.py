@@ -86,15 +86,12 @@ def climbing(root: Path) -> list[str]:
 
 def of_the_client(root: Path) -> list[str]:
     """Return every import between the client and the rest, but for the wire formats and probes that it may know."""
+    own, known = "readiness.client", ("readiness.client", "readiness.media", "probes")
     modules = modules_of(root)
-    arrows = ((name, other) for name, path in modules.items() for other in _imports(name, path, modules))
-    may = ("readiness.client", "readiness.media", "probes")
-    return sorted(
-        f"{name} -> {other}"
-        for name, other in arrows
-        if (name.startswith(may[0]) and not other.startswith(may))
-        or (other.startswith(may[0]) > name.startswith(may[0]))
-    )
+    arrows = [(name, other) for name, path in modules.items() for other in _imports(name, path, modules)]
+    leaving = [arrow for arrow in arrows if arrow[0].startswith(own) and not arrow[1].startswith(known)]
+    entering = [arrow for arrow in arrows if arrow[1].startswith(own) and not arrow[0].startswith(own)]
+    return sorted(f"{name} -> {other}" for name, other in (*leaving, *entering))
 
 
 def circles(root: Path) -> list[str]:
