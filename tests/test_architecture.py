@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from readiness import errors
+from reports.store import errors as store_errors
 from tests.floors import MOST_LINES, circles, climbing, too_long
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -157,6 +159,46 @@ def test_the_web_process_does_not_load_aiortc():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def patched_errors(source: str) -> list[int]:
+    """The lines in which an error that was caught, or just made, is given another value."""
+    changed = []
+    for function in ast.walk(ast.parse(source)):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        nodes = list(ast.walk(function))
+        made = {
+            target.id
+            for node in nodes
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+            for target in node.targets
+            if isinstance(target, ast.Name) and ast.unparse(node.value.func).split(".")[-1] in ERRORS
+        }
+        caught = {node.name for node in nodes if isinstance(node, ast.ExceptHandler) and node.name}
+        for node in nodes:
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            named = [one.value for one in targets if isinstance(one, ast.Attribute)]
+            if any(isinstance(one, ast.Name) and one.id in made | caught for one in named):
+                changed.append(node.lineno)
+    return changed
+
+
+ERRORS = {*errors.__all__, *store_errors.__all__, "Exception"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_an_error_is_of_its_class_and_never_patched(path: Path):
+    """An error that is answered in another way is another class."""
+    assert patched_errors(path.read_text(encoding="utf-8")) == []
+
+
+def test_a_patched_error_is_seen():
+    """Made or caught, its own attribute or a new one."""
+    made = "def f():\n    error = errors.InputError('x')\n    error.status = 413\n    raise error"
+    caught = "async def f():\n    try:\n        g()\n    except ValueError as wrong:\n        wrong.seen = True\n"
+    assert (patched_errors(made), patched_errors(caught)) == ([3], [5])
+    assert patched_errors("def f():\n    answer = Response()\n    answer.status = 413") == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
