@@ -17,9 +17,9 @@ from readiness.meetings.addresses import open_reach
 from readiness.meetings.board_pdf import BoardContext, BoardLine, BoardMeeting
 from readiness.meetings.kinds import BRINGS_LINK
 from readiness.meetings.validity import recheck_due, state_of
-from readiness.server.phases import PRACTICAL
 from readiness.server.services import Services
 from reports.advice import leader_area
+from reports.kinds import PRACTICAL
 from reports.model import rfc3339
 from reports.store.records import (
     BoardRow,
