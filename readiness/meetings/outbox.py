@@ -24,9 +24,11 @@ from readiness.access.pins import PIN_LIFE, pin_of
 from readiness.logs import log_event
 from readiness.meetings.addresses import Reach, open_reach
 from readiness.meetings.delivery import OURS, PASSING, DeliveryError
+from readiness.meetings.kinds import KINDS, MessageKind
 from readiness.meetings.mail import MailSender, build_mail
 from readiness.meetings.marks import state_mark
-from readiness.meetings.messages import Message, MessageContext, Tally, render_message
+from readiness.meetings.message_parts import MessageContext, Tally
+from readiness.meetings.messages import Message, render_message
 from readiness.meetings.sms import SmsSender
 from readiness.meetings.validity import state_of
 from readiness.settings import Settings
@@ -46,8 +48,6 @@ POLL_S = 5.0
 FIRST_DELAY_S: Final = 30.0
 LONGEST_DELAY_S: Final = 3600.0
 GIVES_UP_AFTER: Final = timedelta(hours=24)
-NEEDS_OPEN_LINK: Final = frozenset({"reminder", "recheck", "moved", "summary", "alert"})
-"""Kinds that follow an invitation: where its link was taken back they are dropped instead of making a new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class _Addressed:
     """One message with everything it is about."""
 
     outgoing: Outgoing
+    kind: MessageKind
     organisation: Organisation
     meeting: Meeting
     whose: Participant | Host
@@ -175,6 +176,9 @@ class OutboxRunner:
     async def _addressed(self, outgoing: Outgoing) -> _Addressed:
         """Look up what the message is about. Raises _OverError where it is gone, DeliveryError without a way to it."""
         store, settings = self._store, self._settings
+        kind = KINDS.get(outgoing.kind)
+        if kind is None:  # queued by a newer process, which may send it
+            raise DeliveryError("fault")
         if outgoing.channel == "mail" and not settings.smtp_url:
             raise DeliveryError("no_mail_server", is_final=True)
         if outgoing.channel == "sms" and not settings.sms_url:
@@ -191,7 +195,7 @@ class OutboxRunner:
         reach = open_reach(self._contacts, whose.reach)
         if not (reach.mail if outgoing.channel == "mail" else reach.phone):
             raise DeliveryError("no_address", is_final=True)
-        return _Addressed(outgoing, organisation, meeting, whose, reach)
+        return _Addressed(outgoing, kind, organisation, meeting, whose, reach)
 
     async def _hand_over(self, one: _Addressed, mail: MailSender, sms: SmsSender) -> None:
         context = await self._context(one)
@@ -203,16 +207,14 @@ class OutboxRunner:
 
     async def _context(self, one: _Addressed) -> MessageContext:
         """Return what the message is made of. Raises _OverError where it no longer applies."""
-        outgoing, meeting, now = one.outgoing, one.meeting, self._now()
-        moved_from = _moment(outgoing.data.get("moved_from"))
-        is_back = outgoing.data.get("was", "") == state_mark(self._contacts, meeting)
-        _refuse_outdated(one, now, is_back=is_back)
-        if outgoing.participant_id and outgoing.kind in {"reminder", "recheck"}:
-            report = await self._store.latest_report(outgoing.participant_id)
-            if report and report.verdict != "incomplete" and report.valid_until > min(meeting.starts_at, now):
-                is_done = outgoing.kind == "reminder" or report.valid_until > meeting.starts_at
-                if is_done:
-                    raise _OverError
+        outgoing, kind, meeting, now = one.outgoing, one.kind, one.meeting, self._now()
+        is_as_known = outgoing.data.get("was", "") == state_mark(self._contacts, meeting)
+        if kind.is_over(outgoing, meeting, now) or is_as_known:
+            raise _OverError
+        if kind.asks and outgoing.participant_id:
+            newest = await self._store.latest_report(outgoing.participant_id)
+            if kind.is_answered(newest, meeting, now):
+                raise _OverError
         host = one.whose if isinstance(one.whose, Host) else None
         return MessageContext(
             organisation=one.organisation,
@@ -225,21 +227,21 @@ class OutboxRunner:
             host_role=host.role if host else None,
             mail=one.reach.mail,
             sender=self._settings.mail_from,
-            moved_from=moved_from,
-            day=await self._day(one, host, now) if outgoing.kind == "summary" and host else (),
-            changed=await self._changed(outgoing, now) if outgoing.kind == "alert" else None,
-            pin=pin_of(self._contacts, outgoing.id) if outgoing.kind == "pin" else "",
+            moved_from=_moment(outgoing.data.get("moved_from")),
+            day=await self._day(one, host, now) if kind.shows == "day" and host else (),
+            changed=await self._changed(outgoing, now) if kind.shows == "change" else None,
+            pin=pin_of(self._contacts, outgoing.id) if kind.shows == "code" else "",
             pin_minutes=int(PIN_LIFE.total_seconds() // 60),
         )
 
     async def _link(self, one: _Addressed, now: datetime) -> str:
         """Return the person's own link, the same as in every earlier message."""
         whose, base_url = one.whose, self._base_url()
-        if one.outgoing.kind in {"cancelled", "pin"}:
+        if not one.kind.has_link:
             return ""
         if not base_url:
             raise DeliveryError("fault")
-        if one.outgoing.kind in NEEDS_OPEN_LINK and not await self._is_open(whose, now):
+        if one.kind.needs_open_link and not await self._is_open(whose, now):
             raise _OverError
         common = (self._store, self._contacts, one.organisation, one.meeting)
         if isinstance(whose, Host):
@@ -248,7 +250,7 @@ class OutboxRunner:
 
     async def _feed(self, one: _Addressed, host: Host | None, now: datetime) -> str:
         """Return the address of the leader's calendar, where a mail tells of it."""
-        if host is None or one.outgoing.kind != "leader_link" or one.outgoing.channel != "mail":
+        if host is None or one.kind.shows != "feed" or one.outgoing.channel != "mail":
             return ""
         common = (self._store, self._contacts, one.organisation, one.meeting, host)
         return (await feed_link(*common, base_url=self._base_url(), now=now)).link
@@ -295,21 +297,6 @@ def _as_mail(one: _Addressed, message: Message, context: MessageContext) -> Emai
         language=context.language,
         now=context.now,
     )
-
-
-def _refuse_outdated(one: _Addressed, now: datetime, *, is_back: bool) -> None:
-    """Raise _OverError where what the message would say is not true any more, or of no more use.
-
-    `is_back`: the meeting is again as whoever gets the message knows it.
-    """
-    kind, meeting = one.outgoing.kind, one.meeting
-    is_over = now >= meeting.ends_at if kind != "pin" else now >= one.outgoing.created_at + PIN_LIFE
-    is_cancelled = meeting.state == "cancelled" and kind not in {"cancelled", "pin"}
-    is_late = kind in {"reminder", "recheck", "summary", "alert"} and now >= meeting.starts_at
-    is_back = is_back and kind == "moved"
-    is_on_again = kind == "cancelled" and meeting.state != "cancelled"
-    if is_over or is_cancelled or is_late or is_back or is_on_again:
-        raise _OverError
 
 
 def _moment(text: object) -> datetime | None:

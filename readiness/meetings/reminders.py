@@ -19,7 +19,17 @@ from readiness.logs import log_event
 from readiness.meetings.addresses import open_reach
 from reports.model import READY_VERDICTS
 from reports.store import Store, StoreError
-from reports.store.records import BoardRow, Channel, Host, Meeting, Organisation, Outgoing, ReportMark, new_id
+from reports.store.records import (
+    BoardRow,
+    Channel,
+    Host,
+    Meeting,
+    MessageName,
+    Organisation,
+    Outgoing,
+    ReportMark,
+    new_id,
+)
 
 __all__ = ["Job", "Reminders", "jobs_of", "turned", "wake_nobody"]
 
@@ -212,7 +222,7 @@ def _concerns(row: BoardRow, job: Job, meeting: Meeting) -> bool:
 
 def _outgoing(
     meeting: Meeting,
-    kind: str,
+    kind: MessageName,
     channel: Channel,
     now: datetime,
     once: str,

@@ -8,14 +8,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from readiness.meetings.addresses import open_reach
+from readiness.meetings.kinds import INVITES
 from readiness.meetings.plan import Planner
 from readiness.meetings.validity import state_of
 from reports.model import rfc3339
 from reports.store.records import BoardRow, Host, Meeting, MeetingLine, Outgoing
 
 __all__ = ["line_json", "meeting_json"]
-
-INVITING = frozenset({"invitation", "leader_link"})
 
 
 async def meeting_json(planner: Planner, found: Meeting) -> dict[str, Any]:
@@ -91,7 +90,7 @@ def _host_json(planner: Planner, one: Host, sent: Mapping[str, Outgoing]) -> dic
 
 def _newest(messages: Sequence[Outgoing]) -> dict[str, Outgoing]:
     """Return the newest invitation by participant or host."""
-    inviting = [one for one in messages if one.kind in INVITING]
+    inviting = [one for one in messages if one.kind in INVITES]
     return {str(one.participant_id or one.host_id): one for one in inviting}
 
 

@@ -15,10 +15,11 @@ from zoneinfo import ZoneInfo
 from readiness.errors import AccessError
 from readiness.meetings.addresses import open_reach
 from readiness.meetings.board_pdf import BoardContext, BoardLine, BoardMeeting
+from readiness.meetings.kinds import BRINGS_LINK
 from readiness.meetings.validity import recheck_due, state_of
-from readiness.server.phases import PRACTICAL
 from readiness.server.services import Services
 from reports.advice import leader_area
+from reports.kinds import PRACTICAL
 from reports.model import rfc3339
 from reports.store.records import (
     BoardRow,
@@ -33,9 +34,6 @@ from reports.store.records import (
 )
 
 __all__ = ["Day", "board_json", "day_of", "organisation_json", "pin_channel", "sheet_of"]
-
-INVITING = frozenset({"invitation", "reminder", "recheck", "moved"})
-"""Kinds of messages that bring a participant the link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +176,7 @@ def _row_json(
     services: Services, row: BoardRow, messages: Sequence[Outgoing], case: SupportCase | None, now: datetime
 ) -> dict[str, Any]:
     report, person = row.report, row.participant
-    invited = [one for one in messages if one.participant_id == person.id and one.kind in INVITING]
+    invited = [one for one in messages if one.participant_id == person.id and one.kind in BRINGS_LINK]
     shown: dict[str, Any] = {
         "id": person.id,
         "label": person.label,

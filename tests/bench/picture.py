@@ -34,7 +34,10 @@ from probes.light import face_light, noise_sigma
 from probes.second_look import SecondFinder
 from readiness.media.pool import MediaSettings, WorkerPool
 from readiness.server.admission import Lines
-from readiness.server.conduct import SelfTestRun
+from readiness.server.live_test import LiveTest
+from readiness.server.protocol import BINARY
+from readiness.server.steps.running import Setup
+from reports.kinds import SELF_TEST
 from reports.model import Outcome
 from reports.profile import load_profile
 from reports.verdict import judge, judge_check
@@ -463,10 +466,11 @@ async def hint_delay(quick: bool) -> Figure:
     pool = WorkerPool(MediaSettings(), capacity=1, warm=1)
     await pool.start()
     worker = await pool.acquire()
-    run = SelfTestRun(
-        profile=PROFILE, expected_people=1, worker=worker, send=send, send_bytes=keep, keep=keep, keep_phone=keep,
-        phases={}, digits=[], lines=Lines(1), heavy=pool.heavy,
+    setup = Setup(
+        kind=SELF_TEST, profile=PROFILE, expected_people=1, worker=worker, send=send, send_bytes=keep, keep=keep,
+        keep_phone=keep, digits=[], lines=Lines(1), heavy=pool.heavy,
     )  # fmt: skip
+    run = LiveTest(setup, {})
     following = asyncio.create_task(run.follow_worker())
     random = np.random.default_rng(2)
     for number in range(40 if quick else 120):
@@ -474,7 +478,7 @@ async def hint_delay(quick: bool) -> Figure:
         live = np.clip(seen + random.normal(0, 1.5, seen.shape), 0, 255).astype(np.uint8)
         jpeg = cv2.imencode(".jpg", live, [cv2.IMWRITE_JPEG_QUALITY, 65])[1].tobytes()
         sent_s = time.perf_counter()
-        await run.on_still(500 * number, jpeg)
+        await run.on_binary(BINARY.STILL, 500 * number, jpeg)
         await asyncio.sleep(0.5)
     following.cancel()
     await run.close()

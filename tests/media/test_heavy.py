@@ -16,7 +16,9 @@ from readiness.media import heavy as heavy_module
 from readiness.media.heavy import Heavy
 from readiness.media.heavy_worker import OPS
 from readiness.server.admission import Lines
-from readiness.server.conduct import SelfTestRun
+from readiness.server.live_test import LiveTest
+from readiness.server.steps.running import Setup
+from reports.kinds import SELF_TEST
 from reports.profile import load_profile
 from tests.media.support import pool_of, process_exists, until
 from tests.probes.test_camera import a_face, a_still
@@ -149,15 +151,17 @@ async def test_what_the_second_look_saw_joins_the_still_in_its_order():
     async def send(message) -> None:
         sent.append(message)
 
-    stills = [(a_still(500 * n, faces=[a_face()]), b"jpeg" if n != 3 else b"") for n in range(6)]
-    run = SelfTestRun(
-        profile=load_profile("consultation"), expected_people=2, worker=_Worker(stills), send=send, send_bytes=send,
-        keep=send, keep_phone=send, phases={}, digits=[], lines=Lines(1), heavy=heavy,
+    seen = [(a_still(500 * n, faces=[a_face()]), b"jpeg" if n != 3 else b"") for n in range(6)]
+    setup = Setup(
+        kind=SELF_TEST, profile=load_profile("consultation"), expected_people=2, worker=_Worker(seen), send=send,
+        send_bytes=send, keep=send, keep_phone=send, digits=[], lines=Lines(1), heavy=heavy,
     )  # fmt: skip
+    run = LiveTest(setup, {})
+    stills = run._steps["picture"].stills
     following = asyncio.create_task(run.follow_worker())
-    await until(lambda: len(run._stills) == 6)
+    await until(lambda: len(stills) == 6)
     following.cancel()
     await run.close()
-    assert [still["t_ms"] for still in run._stills] == [0, 500, 1000, 1500, 2000, 2500]
-    assert [len(still["faces"]) for still in run._stills] == [2, 1, 2, 1, 2, 2]
+    assert [still["t_ms"] for still in stills] == [0, 500, 1000, 1500, 2000, 2500]
+    assert [len(still["faces"]) for still in stills] == [2, 1, 2, 1, 2, 2]
     assert np.all([message["type"] == "hint" for message in sent])

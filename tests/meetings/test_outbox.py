@@ -18,7 +18,8 @@ from readiness.access.links import hash_token
 from readiness.meetings.delivery import OURS
 from readiness.meetings.gsm import carried, parts
 from readiness.meetings.marks import state_mark
-from readiness.meetings.messages import MessageContext, render_message
+from readiness.meetings.message_parts import MessageContext
+from readiness.meetings.messages import render_message
 from readiness.meetings.outbox import retry_delay
 from readiness.meetings.plan import Change, Planner
 from readiness.texts import catalogue
@@ -97,6 +98,13 @@ async def test_an_invitation_arrives_with_the_link_in_the_persons_language(scene
     assert scene.links[scene.lars.id] in said
     token = re.search(rf"{BASE}/feed/([\w-]{{43}})\.ics", said)[1]
     assert (await scene.services.store.link_by_hash("feed", hash_token(token), NOW)).host_id == scene.lars.id
+
+
+async def test_a_kind_of_a_newer_version_waits_for_it(scene: Scene, post: Mailbox):
+    """Nothing is sent and nothing is lost: it is tried again, by whoever knows what it says."""
+    await sent(scene, scene.outgoing("of_tomorrow", "mail", scene.anna))
+    assert await scene.states() == [("of_tomorrow", "waiting", "fault")]
+    assert post.mails == []
 
 
 async def test_a_reminder_carries_the_same_link_and_a_withdrawn_one_is_not_made_again(scene: Scene, post: Mailbox):
