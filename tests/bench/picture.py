@@ -22,9 +22,9 @@ import numpy as np
 import skimage.data
 
 from probes.camera import noise_measurement, picture_measurements, wants_second_look, with_second_look
+from probes.centerface import SecondFinder
 from probes.light import face_light, noise_sigma
 from probes.picture import PictureAnalyser, decode_still, face_rows
-from probes.second_look import SecondFinder
 from probes.stills import Still
 from readiness.media.pool import MediaSettings, WorkerPool
 from readiness.server.admission import Lines

@@ -12,10 +12,10 @@ import skimage.data
 from numpy.typing import NDArray
 
 from probes.camera import noise_measurement, picture_measurements, wants_second_look, with_second_look
+from probes.centerface import SecondFinder
+from probes.face_search import TURN_EVERY, FaceLook
 from probes.faces import Face, FaceFinder
-from probes.looking import TURN_EVERY, FaceLook
 from probes.picture import PictureAnalyser, face_rows
-from probes.second_look import SecondFinder
 from probes.sharpness import face_sharpness
 from probes.stills import Still
 from reports.model import CheckResult, Outcome
