@@ -125,7 +125,7 @@ class PictureAnalyser:
 
     def __init__(self, finder: FaceFinder) -> None:
         from probes.banding import BandLook  # noqa: PLC0415 - loads numpy
-        from probes.looking import FaceLook  # noqa: PLC0415 - loads numpy
+        from probes.face_search import FaceLook  # noqa: PLC0415 - loads numpy
 
         self._bands = BandLook()
         self._look = FaceLook(finder)
@@ -137,8 +137,8 @@ class PictureAnalyser:
         import numpy as np  # noqa: PLC0415 - lazy: never to be loaded by the web process
 
         from probes.cover import lens_cover  # noqa: PLC0415 - loads numpy
+        from probes.face_search import turned  # noqa: PLC0415 - loads numpy
         from probes.light import frame_light, noise_sigma  # noqa: PLC0415 - loads numpy
-        from probes.looking import turned  # noqa: PLC0415 - loads numpy
 
         luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
         height, width = luma.shape
@@ -177,7 +177,7 @@ def face_rows(bgr: NDArray[np.uint8], faces: Sequence[Face]) -> list[dict[str, f
     import cv2  # noqa: PLC0415 - lazy: never to be loaded by the web process
     import numpy as np  # noqa: PLC0415 - lazy: never to be loaded by the web process
 
-    from probes.looking import MIN_FACE_PX  # noqa: PLC0415 - loads numpy
+    from probes.face_search import MIN_FACE_PX  # noqa: PLC0415 - loads numpy
 
     luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
     return [_face_numbers(luma, face) for face in faces if face.height >= MIN_FACE_PX]
@@ -197,8 +197,8 @@ def with_second_look(still: _Numbers, faces: Sequence[_Numbers]) -> _Numbers:
 
 def _face_numbers(luma: NDArray[np.uint8], face: Face, rotation_deg: int = 0) -> dict[str, float | None]:
     """Return the figures of a face in a picture that was turned upright; its place is that before the turn."""
+    from probes.face_search import place_before_turn  # noqa: PLC0415 - loads numpy
     from probes.light import face_light  # noqa: PLC0415 - loads numpy
-    from probes.looking import place_before_turn  # noqa: PLC0415 - loads numpy
     from probes.sharpness import face_sharpness  # noqa: PLC0415 - loads numpy
 
     height, width = luma.shape

@@ -11,7 +11,7 @@ import pytest
 
 from readiness import errors
 from reports.store import errors as store_errors
-from tests.floors import MOST_LINES, circles, climbing, too_long
+from tests.floors import MOST_LINES, circles, climbing, of_the_client, too_long
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("probes", "reports", "readiness")
@@ -21,7 +21,7 @@ MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 NOT_YET_SPLIT = {
     "probes/camera.py": 451,
     "readiness/access/links.py": 405,
-    "readiness/media/aiortc_private.py": 441,
+    "readiness/media/aiortc_private.py": 438,
     "readiness/media/network.py": 429,
     "readiness/meetings/plan.py": 641,
     "reports/store/meetings.py": 511,
@@ -60,8 +60,8 @@ def test_data_flows_from_measuring_to_judging_to_telling(path: Path):
         assert not imported & {"reports", "readiness", "web"}
     if package == "reports":
         assert not imported & {"readiness", "web"}
-    if not where.startswith("readiness/media/"):
-        assert not imported & {"aiortc", "aioice", "av", "pylibsrtp"}, "only readiness/media touches aiortc"
+    if not where.startswith(("readiness/media/", "readiness/client/media.py")):
+        assert not imported & {"aiortc", "aioice", "av", "pylibsrtp"}, "only the two ends of media touch aiortc"
     if package != "probes" and not where.startswith("readiness/media/"):
         assert not imported & {"cv2", "onnxruntime", "sounddevice"}, "only probes look at pictures and sound"
     if not where.startswith("reports/store/"):
@@ -107,6 +107,11 @@ def test_heavy_libraries_are_loaded_only_when_used(path: Path):
 def test_nobody_climbs_the_floors():
     """Settings, access, meetings, server, command line: nothing inside ``readiness/`` imports from a floor above."""
     assert climbing(ROOT) == []
+
+
+def test_the_client_and_the_server_know_nothing_of_each_other():
+    """The client imports wire formats and probes only, and nothing imports it but tests, and rooms to come."""
+    assert of_the_client(ROOT) == []
 
 
 def test_no_module_comes_back_to_itself():
@@ -160,6 +165,25 @@ def test_a_broken_floor_is_seen(copy: Path, module: str, line: str, climbs: str 
         path.unlink() if whole is None else path.write_text(whole, encoding="utf-8")
     assert climbing(copy) == []
     assert circles(copy) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("readiness/client/session.py", "from readiness.server.protocol import VERSION"),
+        ("readiness/client/person.py", "def late():\n    import reports.model"),
+        ("readiness/server/attempt.py", "from readiness.client import errors"),
+    ],
+)
+def test_a_client_that_knows_the_server_is_seen(copy: Path, module: str, line: str):
+    """On a copy: one import either way turns the rule red."""
+    path = copy / module
+    whole = path.read_text(encoding="utf-8")
+    path.write_text(f"{whole}\n{line}\n", encoding="utf-8")
+    try:
+        assert len(of_the_client(copy)) == 1
+    finally:
+        path.write_text(whole, encoding="utf-8")
 
 
 def test_a_module_that_grows_is_seen(copy: Path):

@@ -93,7 +93,7 @@ def _faces(jpeg: bytes) -> list[dict[str, float | None]]:
 
 @functools.cache
 def _second_finder() -> Any:
-    from probes.second_look import SecondFinder  # noqa: PLC0415 - heavy, and only when asked for
+    from probes.centerface import SecondFinder  # noqa: PLC0415 - heavy, and only when asked for
 
     return SecondFinder()
 

@@ -33,7 +33,6 @@ __all__ = [
     "OutgoingState",
     "Participant",
     "Purged",
-    "ReminderDue",
     "ReportMark",
     "SelfTest",
     "SelfTestState",
@@ -306,14 +305,6 @@ class MeetingLine:
     """What the participants are called, in order."""
     leaders: tuple[str, ...]
     """What the leaders are called."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReminderDue:
-    """Somebody to remind: invited, reachable, and without a report that is still valid."""
-
-    meeting: Meeting
-    participant: Participant
 
 
 @dataclass(frozen=True, slots=True)

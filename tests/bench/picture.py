@@ -30,8 +30,8 @@ from probes.camera import (
     wants_second_look,
     with_second_look,
 )
+from probes.centerface import SecondFinder
 from probes.light import face_light, noise_sigma
-from probes.second_look import SecondFinder
 from readiness.media.pool import MediaSettings, WorkerPool
 from readiness.server.admission import Lines
 from readiness.server.live_test import LiveTest

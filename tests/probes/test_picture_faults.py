@@ -19,9 +19,9 @@ from probes.camera import (
     wants_second_look,
     with_second_look,
 )
+from probes.centerface import SecondFinder
+from probes.face_search import TURN_EVERY, FaceLook
 from probes.faces import Face, FaceFinder
-from probes.looking import TURN_EVERY, FaceLook
-from probes.second_look import SecondFinder
 from probes.sharpness import face_sharpness
 from reports.model import CheckResult, Outcome
 from reports.profile import load_profile
