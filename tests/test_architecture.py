@@ -19,7 +19,6 @@ MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 
 
 NOT_YET_SPLIT = {
-    "probes/camera.py": 451,
     "readiness/access/links.py": 405,
     "readiness/media/aiortc_private.py": 438,
     "readiness/media/network.py": 429,
