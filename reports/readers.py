@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from probes.camera import frame_rate_measurement, frozen_measurement, noise_measurement, picture_measurements
-from probes.capture import device_measurements
+from probes.devices import device_measurements
 from probes.measurement import Measurement
 from probes.path import path_measurements, relay_measurements
 from probes.service import service_measurement

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-__all__ = ["FLOORS", "MOST_LINES", "circles", "climbing", "modules_of", "too_long"]
+__all__ = ["FLOORS", "MOST_LINES", "circles", "climbing", "modules_of", "of_the_client", "too_long"]
 
 FLOORS: Mapping[str, int] = {
     name: floor
@@ -82,6 +82,16 @@ def climbing(root: Path) -> list[str]:
         others = [other for other in _imports(name, path, modules) if other.startswith("readiness")]
         found += [f"{name} -> {other}" for other in others if FLOORS.get(_part(other), 0) > FLOORS[_part(name)]]
     return sorted(set(found))
+
+
+def of_the_client(root: Path) -> list[str]:
+    """Return every import between the client and the rest, but for the wire formats and probes that it may know."""
+    own, known = "readiness.client", ("readiness.client", "readiness.media", "probes")
+    modules = modules_of(root)
+    arrows = [(name, other) for name, path in modules.items() for other in _imports(name, path, modules)]
+    leaving = [arrow for arrow in arrows if arrow[0].startswith(own) and not arrow[1].startswith(known)]
+    entering = [arrow for arrow in arrows if arrow[1].startswith(own) and not arrow[0].startswith(own)]
+    return sorted(f"{name} -> {other}" for name, other in (*leaving, *entering))
 
 
 def circles(root: Path) -> list[str]:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.floors import MOST_LINES, circles, climbing, too_long
+from readiness import errors
+from reports.store import errors as store_errors
+from tests.floors import MOST_LINES, circles, climbing, of_the_client, too_long
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("probes", "reports", "readiness")
@@ -17,9 +19,8 @@ MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 
 
 NOT_YET_SPLIT = {
-    "probes/camera.py": 451,
     "readiness/access/links.py": 405,
-    "readiness/media/aiortc_private.py": 441,
+    "readiness/media/aiortc_private.py": 438,
     "readiness/media/network.py": 429,
     "readiness/meetings/plan.py": 641,
     "reports/store/meetings.py": 511,
@@ -58,8 +59,8 @@ def test_data_flows_from_measuring_to_judging_to_telling(path: Path):
         assert not imported & {"reports", "readiness", "web"}
     if package == "reports":
         assert not imported & {"readiness", "web"}
-    if not where.startswith("readiness/media/"):
-        assert not imported & {"aiortc", "aioice", "av", "pylibsrtp"}, "only readiness/media touches aiortc"
+    if not where.startswith(("readiness/media/", "readiness/client/media.py")):
+        assert not imported & {"aiortc", "aioice", "av", "pylibsrtp"}, "only the two ends of media touch aiortc"
     if package != "probes" and not where.startswith("readiness/media/"):
         assert not imported & {"cv2", "onnxruntime", "sounddevice"}, "only probes look at pictures and sound"
     if not where.startswith("reports/store/"):
@@ -105,6 +106,11 @@ def test_heavy_libraries_are_loaded_only_when_used(path: Path):
 def test_nobody_climbs_the_floors():
     """Settings, access, meetings, server, command line: nothing inside ``readiness/`` imports from a floor above."""
     assert climbing(ROOT) == []
+
+
+def test_the_client_and_the_server_know_nothing_of_each_other():
+    """The client imports wire formats and probes only, and nothing imports it but tests, and rooms to come."""
+    assert of_the_client(ROOT) == []
 
 
 def test_no_module_comes_back_to_itself():
@@ -160,6 +166,25 @@ def test_a_broken_floor_is_seen(copy: Path, module: str, line: str, climbs: str 
     assert circles(copy) == []
 
 
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("readiness/client/session.py", "from readiness.server.protocol import VERSION"),
+        ("readiness/client/person.py", "def late():\n    import reports.model"),
+        ("readiness/server/attempt.py", "from readiness.client import errors"),
+    ],
+)
+def test_a_client_that_knows_the_server_is_seen(copy: Path, module: str, line: str):
+    """On a copy: one import either way turns the rule red."""
+    path = copy / module
+    whole = path.read_text(encoding="utf-8")
+    path.write_text(f"{whole}\n{line}\n", encoding="utf-8")
+    try:
+        assert len(of_the_client(copy)) == 1
+    finally:
+        path.write_text(whole, encoding="utf-8")
+
+
 def test_a_module_that_grows_is_seen(copy: Path):
     """On a copy: the 401st line of a module is one too many."""
     path = copy / "readiness/server/long.py"
@@ -178,6 +203,46 @@ def test_the_web_process_does_not_load_aiortc():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def patched_errors(source: str) -> list[int]:
+    """The lines in which an error that was caught, or just made, is given another value."""
+    changed = []
+    for function in ast.walk(ast.parse(source)):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        nodes = list(ast.walk(function))
+        made = {
+            target.id
+            for node in nodes
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+            for target in node.targets
+            if isinstance(target, ast.Name) and ast.unparse(node.value.func).split(".")[-1] in ERRORS
+        }
+        caught = {node.name for node in nodes if isinstance(node, ast.ExceptHandler) and node.name}
+        for node in nodes:
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            named = [one.value for one in targets if isinstance(one, ast.Attribute)]
+            if any(isinstance(one, ast.Name) and one.id in made | caught for one in named):
+                changed.append(node.lineno)
+    return changed
+
+
+ERRORS = {*errors.__all__, *store_errors.__all__, "Exception"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_an_error_is_of_its_class_and_never_patched(path: Path):
+    """An error that is answered in another way is another class."""
+    assert patched_errors(path.read_text(encoding="utf-8")) == []
+
+
+def test_a_patched_error_is_seen():
+    """Made or caught, its own attribute or a new one."""
+    made = "def f():\n    error = errors.InputError('x')\n    error.status = 413\n    raise error"
+    caught = "async def f():\n    try:\n        g()\n    except ValueError as wrong:\n        wrong.seen = True\n"
+    assert (patched_errors(made), patched_errors(caught)) == ([3], [5])
+    assert patched_errors("def f():\n    answer = Response()\n    answer.status = 413") == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))

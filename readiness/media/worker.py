@@ -4,7 +4,7 @@ To the worker: start{addresses, ports, budget} · offer{sdp, path} · still{t_ms
 ear{t_ms}+s16le · mark{step, t_ms} · net{step: idle|load|mark, ...} ·
 finish{phase: sound|echo|clock|downlink|uplink, data} · stop.
 From it: ready{preloaded, missing_walls} ·
-alive{loop_lag_ms, cpu_s} · answer{sdp, path} or rejected{code, path} · peer{state, code, setup_ms} ·
+alive{cpu_s} · answer{sdp, path} or rejected{code, path} · peer{state, code, setup_ms} ·
 still{t_ms, numbers, look_again}, with its JPEG where people are missing, or still_rejected{t_ms, code}, one for each
 still · sound{t_ms, numbers} ·
 pcm_rejected{t_ms, code} ·
@@ -262,7 +262,7 @@ class Worker:
         while True:
             if self._peer:
                 self._peer.tick()
-            self.emit({"op": "alive", "loop_lag_ms": round(self._lag.worst_since_last_ms(), 2), "cpu_s": _cpu_s()})
+            self.emit({"op": "alive", "cpu_s": _cpu_s()})
             await asyncio.sleep(ALIVE_INTERVAL_S)
 
     def _counts(self) -> dict[str, Any]:

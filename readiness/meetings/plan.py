@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from readiness.access.contacts import ContactBox
 from readiness.access.links import GivenLink, hash_token, hashes_of, leader_link, new_link, participant_link
-from readiness.errors import AccessError, InputError, LimitError
+from readiness.errors import AccessError, InputError, LimitError, Unprocessable
 from readiness.meetings.addresses import Reach, open_reach, person_hash, seal_reach
 from readiness.meetings.join_links import solution_of_link, unwrapped
 from readiness.meetings.kinds import FOLLOWS_UP, INVITES
@@ -169,7 +169,7 @@ class Planner:
     async def make(self, plan: MeetingPlan) -> Made:
         """Store a meeting with its people and queue its invitations. A plan with a known key gives what is there.
 
-        Raises InputError("request.key_reused") where that was another wish, by its version.
+        Raises Unprocessable("request.key_reused") where that was another wish, by its version.
         """
         drafted = self.draft(plan)
         known = await self._known(drafted.meeting)
@@ -216,9 +216,7 @@ class Planner:
         if found is None:
             return None
         if found.import_version and drafted.import_version not in {"", found.import_version}:
-            error = InputError("request.key_reused", field="Idempotency-Key")
-            error.status = 422
-            raise error
+            raise Unprocessable("request.key_reused", field="Idempotency-Key")
         people, hosts = await self.store.participants(found.id), await self.store.hosts(found.id)
         return Made(found, tuple(people), tuple(hosts), is_new=False)
 

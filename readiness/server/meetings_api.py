@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from readiness.access.links import hash_token
-from readiness.errors import AccessError, InputError
+from readiness.errors import InputError, Unauthorized
 from readiness.meetings.confined import print_sheet, read_import
 from readiness.meetings.importing import import_file
 from readiness.meetings.letter import letters_sheet
@@ -49,7 +49,7 @@ PLACE = "/api/v1/meetings/{meeting:" + ID + "}"
 async def organiser_of(request: web.Request) -> Organisation:
     """Return the organisation that this request may plan for.
 
-    Raises AccessError: 401 without a valid token or any session, 404 for a session that is not an organiser's.
+    Raises Unauthorized without a valid token or any session, AccessError for a session that is not an organiser's.
     """
     services = request.app[SERVICES]
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -60,10 +60,10 @@ async def organiser_of(request: web.Request) -> Organisation:
     else:
         organisation_id = await _bearer(request, services, token.strip()) if scheme.lower() == "bearer" else None
     if organisation_id is None:
-        raise _sign_in()
+        raise Unauthorized("auth.required")
     organisation = await services.store.organisation_by_id(organisation_id)
     if organisation is None:
-        raise _sign_in()
+        raise Unauthorized("auth.required")
     return organisation
 
 
@@ -73,12 +73,6 @@ async def _bearer(request: web.Request, services: Services, token: str) -> str |
         services.failures.failed(caller(request).address)
         return None
     return found.organisation_id
-
-
-def _sign_in() -> AccessError:
-    error = AccessError("auth.required")
-    error.status = 401
-    return error
 
 
 async def planner_of(request: web.Request) -> Planner:

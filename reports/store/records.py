@@ -33,7 +33,6 @@ __all__ = [
     "OutgoingState",
     "Participant",
     "Purged",
-    "ReminderDue",
     "ReportMark",
     "SelfTest",
     "SelfTestState",
@@ -309,18 +308,10 @@ class MeetingLine:
 
 
 @dataclass(frozen=True, slots=True)
-class ReminderDue:
-    """Somebody to remind: invited, reachable, and without a report that is still valid."""
-
-    meeting: Meeting
-    participant: Participant
-
-
-@dataclass(frozen=True, slots=True)
 class SupportCase:
     """A participant whom a leader handed over to support: open, then taken by somebody there, then done.
 
-    `opened_by` and `taken_by` are ids of those who acted (`readiness.access.actors`), None where nobody knows any more.
+    `opened_by` and `taken_by` are ids of those who acted (`Actor.id`), None where nobody knows any more.
     """
 
     id: str

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from probes.capture import device_measurements
+from probes.devices import device_measurements
 from probes.path import path_measurements
 from probes.speaker import speaker_measurement
 from readiness.errors import InputError

@@ -13,9 +13,10 @@ import time
 import pytest
 from aioice import ice, stun
 
+from readiness.client.media import MediaPeer
 from readiness.media.limits import Budget
 from readiness.media.loopback import Loopback
-from tests.media.support import Client, Inbox, connected, pool_of, recorded_offer, until
+from tests.media.support import Inbox, connected, pool_of, recorded_offer, until
 from tests.patience import PATIENCE_S
 
 ALERT = bytes([21, 0xFE, 0xFD]) + bytes(8) + struct.pack("!H", 2) + bytes([2, 40])
@@ -36,7 +37,7 @@ def spray(sock: socket.socket, port: int) -> None:
 
 async def connect_under_fire(worker, inbox: Inbox, sock: socket.socket) -> int:
     """Connect while a stranger sprays the port; return how many alerts were sent."""
-    client = Client()
+    client = MediaPeer(tracks=0)
     sprayed = 0
     try:
         await worker.send({"op": "offer", "sdp": await client.offer()})
@@ -75,7 +76,7 @@ async def test_rtc5_a_wrong_fingerprint_never_connects():
     async with pool_of() as pool:
         worker = await pool.acquire()
         inbox = Inbox(worker)
-        client = Client()
+        client = MediaPeer(tracks=0)
         offer = await client.offer()
         digest = offer.split("a=fingerprint:sha-256 ")[1].split("\r\n")[0]
         await worker.send({"op": "offer", "sdp": offer.replace(digest, ":".join(["AB"] * 32))})
@@ -135,7 +136,7 @@ async def test_rtc9_a_peer_that_vanishes_ends(monkeypatch):
     states: list[str] = []
     addresses = (("127.0.0.1", "127.0.0.1"),)
     peer = Loopback(addresses, None, budget=Budget(), on_event=lambda state, _code: states.append(state))
-    client = Client()
+    client = MediaPeer(tracks=0)
     try:
         await client.accept(await peer.answer(await client.offer()))
         await client.opened()
