@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 
 from aiohttp import web
@@ -188,7 +188,7 @@ async def _do_chores(services: Services, clock: TimeOfDay) -> None:
     if services.csp_reports:
         log_event(log, logging.WARNING, "csp.violation", count=services.csp_reports)
         services.csp_reports = 0
-    chores = [lambda: services.store.purge(services.now())]
+    chores: list[Callable[[], Awaitable[object]]] = [lambda: services.store.purge(services.now())]
     if jump_s := clock.jumped_s():
         log_event(log, logging.WARNING, "clock.jumped", seconds=round(jump_s))
     else:
