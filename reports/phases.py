@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from probes.measurement import Measurement, not_measured
+from probes.stills import Still
 from reports.model import SkipReason
 from reports.profile import Profile
 
@@ -63,7 +64,7 @@ class Evidence:
     expected_people: int = 1
     digits: Sequence[Sequence[int]] = ()
     """Series of digits that the page was asked to play."""
-    stills: Sequence[Mapping[str, Any]] = ()
+    stills: Sequence[Still] = ()
     """Figures of all stills, in the order in which they were taken."""
     tcp_mbps: float | None = None
     """Rate that the session's own socket proved, Mbit/s."""

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from readiness.access.actors import actor_of
 from readiness.errors import AccessError
 from readiness.meetings.addresses import open_reach
 from readiness.meetings.board_pdf import BoardContext, BoardLine, BoardMeeting
@@ -20,6 +21,7 @@ from readiness.server.services import Services
 from reports.advice import leader_area
 from reports.kinds import PRACTICAL
 from reports.model import rfc3339
+from reports.store import Actor
 from reports.store.records import (
     BoardRow,
     Channel,
@@ -45,6 +47,7 @@ class Day:
     others: tuple[Meeting, ...]
     host: Host | None
     """Who opened it; None for a link that was made for nobody in particular."""
+    actor: Actor
 
     @property
     def meetings(self) -> tuple[Meeting, ...]:
@@ -67,7 +70,8 @@ async def day_of(services: Services, session: Session) -> Day:
             starts = (moment, _midnight(moment + timedelta(hours=36), zone))
             found = await store.meetings_of_person(organisation.id, host.person_hash, starts=starts)
             others |= {one.id: one for one in found if one.id != own.id}
-    return Day(organisation, own, tuple(sorted(others.values(), key=lambda one: (one.starts_at, one.id))), host)
+    ordered = tuple(sorted(others.values(), key=lambda one: (one.starts_at, one.id)))
+    return Day(organisation, own, ordered, host, actor_of(session, host))
 
 
 def _midnight(moment: datetime, zone: ZoneInfo) -> datetime:
@@ -134,7 +138,7 @@ async def _part_json(
     store, contacts = services.store, services.contacts
     rows, messages = await store.board(meeting.id), await store.outgoing_of(meeting.id)
     hosts = await store.hosts(meeting.id)
-    cases = {case.participant_id: case for case in await store.cases_of(meeting.id)}  # the newest of each
+    cases = {case.participant_id: case for case in await store.cases_of(day.actor, meeting.id)}  # the newest of each
     phones = {row.participant.id: await _phones(services, row) for row in rows} if unlocked else {}
     return {
         "meeting": {

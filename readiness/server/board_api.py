@@ -7,7 +7,6 @@ from datetime import timedelta
 
 from aiohttp import web
 
-from readiness.access.actors import actor_id
 from readiness.access.links import participant_link
 from readiness.access.pins import PIN_LIFE, hash_pin, pin_of
 from readiness.errors import AccessError, InputError, LimitError
@@ -64,10 +63,9 @@ async def resend(request: web.Request) -> web.Response:
 async def hand_over(request: web.Request) -> web.Response:
     """Put a participant on the list of support. Again, while the first waits, changes nothing."""
     services = request.app[SERVICES]
-    session, day, meeting, person = await _participant(request)
-    by = actor_id(session, day.host)
+    _session, day, meeting, person = await _participant(request)
     try:
-        await services.store.open_case(day.organisation.id, meeting.id, person.id, by=by, now=services.now())
+        await services.store.open_case(day.actor, meeting.id, person.id, now=services.now())
     except Gone:
         raise AccessError("person.not_found") from None
     return web.json_response({"state": "waiting"})

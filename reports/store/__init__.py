@@ -1,11 +1,13 @@
 """The only place with SQL: SQLite for one machine, PostgreSQL for several. See `Store`."""
 
+from .actors import Actor
 from .errors import (
     CodeTaken,
     Conflict,
     ForbiddenField,
     Gone,
     MigrationFailed,
+    NotAllowed,
     NotStorable,
     SchemaTooNew,
     SchemaTooOld,
@@ -42,6 +44,7 @@ from .records import (
 from .repository import Store
 
 __all__ = [
+    "Actor",
     "BoardRow",
     "CodeTaken",
     "Conflict",
@@ -56,6 +59,7 @@ __all__ = [
     "MeetingLine",
     "MigrationFailed",
     "NewMeeting",
+    "NotAllowed",
     "NotStorable",
     "Organisation",
     "Outgoing",

@@ -311,7 +311,7 @@ class MeetingLine:
 class SupportCase:
     """A participant whom a leader handed over to support: open, then taken by somebody there, then done.
 
-    `opened_by` and `taken_by` are ids of those who acted (`readiness.access.actors`), None where nobody knows any more.
+    `opened_by` and `taken_by` are ids of those who acted (`Actor.id`), None where nobody knows any more.
     """
 
     id: str

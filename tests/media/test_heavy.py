@@ -44,7 +44,7 @@ async def test_the_helper_looks_again_and_outlives_hostile_pictures(monkeypatch)
         assert pool.heavy.pid is None
         (face,) = await pool.heavy.ask("faces", PORTRAIT)
         assert face["height_pct"] == pytest.approx(100 * 113 / 512, abs=3)
-        assert set(face) == set(a_face())
+        assert set(face) == set(a_face().to_json())
         pid = pool.heavy.pid
         hostile = [b"", b"\xff\xd8\xff\xd9", PORTRAIT[:-200], PORTRAIT[:3000] + PORTRAIT[-3000:], os.urandom(60_000)]
         damaged = bytearray(PORTRAIT)
@@ -125,8 +125,8 @@ class _Worker:
         self._stills = stills
 
     async def messages(self):
-        for numbers, jpeg in self._stills:
-            yield {"op": "still", "numbers": numbers}, jpeg
+        for still, jpeg in self._stills:
+            yield {"op": "still", "numbers": still.to_json()}, jpeg
             await asyncio.sleep(0.05)
         await asyncio.sleep(10)
 
@@ -141,7 +141,7 @@ class _Heavy:
         assert (of, payload) == ("faces", b"jpeg")
         self.asked += 1
         await asyncio.sleep(0.01)
-        return [a_face(), a_face()] if self.asked != 2 else None
+        return [a_face().to_json(), a_face().to_json()] if self.asked != 2 else None
 
 
 async def test_what_the_second_look_saw_joins_the_still_in_its_order():
@@ -162,6 +162,6 @@ async def test_what_the_second_look_saw_joins_the_still_in_its_order():
     await until(lambda: len(stills) == 6)
     following.cancel()
     await run.close()
-    assert [still["t_ms"] for still in stills] == [0, 500, 1000, 1500, 2000, 2500]
-    assert [len(still["faces"]) for still in stills] == [2, 1, 2, 1, 2, 2]
+    assert [still.t_ms for still in stills] == [0, 500, 1000, 1500, 2000, 2500]
+    assert [len(still.faces) for still in stills] == [2, 1, 2, 1, 2, 2]
     assert np.all([message["type"] == "hint" for message in sent])

@@ -24,7 +24,6 @@ BY_ANOTHER_RIGHT = {
     "meetings.meeting": "id out of an authorised row",
     "outbox.meetings_starting": "the clock's, for everybody",
     "outbox.report_marks": "id out of an authorised row",
-    "outbox.reminders_due": "the clock's, for everybody",
     "retention.purge": "the clock's, for everybody",
     "retention._forget_meetings": "the clock's, for everybody",
     "retention._unlink": "the clock's, for everybody",
@@ -37,7 +36,7 @@ BY_ANOTHER_RIGHT = {
     "stored_reports._newest": "the caller's conditions",
 }
 BY_BARE_ID = {"meeting", "board", "latest_report", "report_marks", "participant", "participants", "host", "hosts",
-              "outgoing_of", "cases_of", "invitations", "phone"}  # fmt: skip
+              "outgoing_of", "invitations", "phone"}  # fmt: skip
 """Methods of the store that trust the id they are given."""
 CHECKED_BESIDE = {
     ("board_api._participant", "wanted"): "the person has to be in a meeting of the leader's day",
@@ -69,10 +68,10 @@ def touches(function: Function) -> bool:
 
 
 def is_scoped(function: Function) -> bool:
-    """Whether the organisation is given to it and is compared, or handed on to what selects."""
+    """Whether the organisation, or an actor of it, is given to it and is compared, or handed on to what selects."""
     asked = {one.arg for one in (*function.args.args, *function.args.kwonlyargs)}
     used = {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-    return "organisation_id" in asked & used
+    return bool({"organisation_id", "actor"} & asked & used)
 
 
 def bare_ids(function: Function) -> Iterator[ast.expr]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from probes.camera import with_second_look
+from probes.stills import FaceFigures, Still
 from readiness.server.protocol import BINARY
 from readiness.server.steps.running import Running
 from readiness.server.steps.step import Step
@@ -30,14 +31,14 @@ class PictureStep(Step):
 
     def __init__(self, phase: Phase, running: Running) -> None:
         super().__init__(phase, running)
-        self.stills: list[Mapping[str, Any]] = []
+        self.stills: list[Still] = []
         """Figures of every still so far."""
         self._out = 0
         """Stills that the worker has not answered for yet."""
         self._settled = asyncio.Event()
         self._settled.set()
         self._guidance = PictureGuidance(self._setup.profile, expected_people=self._setup.expected_people)
-        self._looked: asyncio.Queue[tuple[Mapping[str, Any], bytes]] = asyncio.Queue()
+        self._looked: asyncio.Queue[tuple[Still, bytes]] = asyncio.Queue()
         self._is_following = False
 
     async def on_binary(self, t_ms: int, payload: bytes) -> None:
@@ -53,7 +54,7 @@ class PictureStep(Step):
         if message["op"] != "still":
             self._settle_one()
             return
-        self._looked.put_nowait((message["numbers"], payload))
+        self._looked.put_nowait((Still.from_json(message["numbers"]), payload))
         if not self._is_following:
             self._is_following = True
             self._running.spawn(self._follow())
@@ -77,12 +78,13 @@ class PictureStep(Step):
         A still that others already wait behind goes without: hints must not lag.
         """
         while True:
-            numbers, jpeg = await self._looked.get()
+            still, jpeg = await self._looked.get()
             if jpeg and not self.is_done and self._looked.empty():
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_AGAIN_S):
-                        numbers = with_second_look(numbers, await self._setup.heavy.ask("faces", jpeg) or ())
-            self.stills.append(numbers)
+                        faces = await self._setup.heavy.ask("faces", jpeg) or ()
+                        still = with_second_look(still, [FaceFigures.from_json(face) for face in faces])
+            self.stills.append(still)
             if not self.is_done:
-                await self._running.hint(self._guidance.add(numbers))
+                await self._running.hint(self._guidance.add(still))
             self._settle_one()

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from probes.stills import Still
 from readiness.server.steps.running import Running
 from reports.phases import Evidence, FinishedPhase, Phase
 
@@ -64,7 +65,7 @@ class Step:
         """Stop at once; what runs beside the test is ended by `Running.close`."""
 
     def _read(
-        self, data: Mapping[str, Any], *, stills: Sequence[Mapping[str, Any]] = (), tcp_mbps: float | None = None
+        self, data: Mapping[str, Any], *, stills: Sequence[Still] = (), tcp_mbps: float | None = None
     ) -> FinishedPhase:
         evidence = Evidence(
             seconds=self._took_s(),
