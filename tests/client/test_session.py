@@ -82,7 +82,7 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def serving(server: Server) -> AsyncIterator[Service]:
+async def answering(server: Server) -> AsyncIterator[Service]:
     """The server on a free port, and a client's view of it."""
     app = web.Application()
     app.router.add_get("/api/v1/session", server.socket)
@@ -99,13 +99,13 @@ async def serving(server: Server) -> AsyncIterator[Service]:
 
 
 @pytest.fixture
-def server() -> Server:
+def fake() -> Server:
     return Server()
 
 
 @pytest.fixture
-async def service(server: Server) -> AsyncIterator[Service]:
-    async with serving(server) as reached:
+async def service(fake: Server) -> AsyncIterator[Service]:
+    async with answering(fake) as reached:
         yield reached
 
 
@@ -124,46 +124,46 @@ def test_binary_kinds_are_the_servers():
     assert (session.STILL, session.SOUND) == (BINARY.STILL, BINARY.SOUND)
 
 
-async def test_a_scripted_person_says_only_what_the_protocol_knows(server, room):
+async def test_a_scripted_person_says_only_what_the_protocol_knows(fake, room):
     """Every message passes the schema, phases end once, stills and sound are stamped, and the report comes back."""
     plan = await room.begin()
     assert await person.take_test(room, plan, SCRIPT) == REPORT
     assert room.test == "t1"
-    hello = server.messages[0]
+    hello = fake.messages[0]
     assert (hello["client"], hello["locale"], hello["session"], hello["mode"]) == (ROOM, "nn", "s1", "full")
-    assert {phase: server.kinds(phase).count("final") for phase in SILENT} == dict.fromkeys(SILENT, 1)
-    assert [kind for kind, _, _ in server.binary] == [BINARY.STILL] * 3 + [BINARY.SOUND]
-    assert server.messages[-1]["phase"] == "finish"
-    speaker = next(one["data"] for one in server.messages if one.get("phase") == "speaker")
+    assert {phase: fake.kinds(phase).count("final") for phase in SILENT} == dict.fromkeys(SILENT, 1)
+    assert [kind for kind, _, _ in fake.binary] == [BINARY.STILL] * 3 + [BINARY.SOUND]
+    assert fake.messages[-1]["phase"] == "finish"
+    speaker = next(one["data"] for one in fake.messages if one.get("phase") == "speaker")
     assert speaker == {"played": [1, 2, 3], "answer": "digits", "heard": [1, 2, 3], "plays": 1}
 
 
-async def test_what_is_done_is_not_taken_again(server, room):
+async def test_what_is_done_is_not_taken_again(fake, room):
     """A resumed test, or a short check: only the phases that are left."""
-    server.plan["done"] = sorted(SILENT - {"practical"})
+    fake.plan["done"] = sorted(SILENT - {"practical"})
     await person.take_test(room, await room.begin(resume="t1", mode="recheck"), SCRIPT)
-    assert (server.messages[0]["resume"], server.messages[0]["mode"]) == ("t1", "recheck")
-    assert [one["phase"] for one in server.messages[1:]] == ["practical", "finish"]
-    assert server.binary == []
+    assert (fake.messages[0]["resume"], fake.messages[0]["mode"]) == ("t1", "recheck")
+    assert [one["phase"] for one in fake.messages[1:]] == ["practical", "finish"]
+    assert fake.binary == []
 
 
-async def test_a_line_that_carries_no_media_is_said_and_the_test_goes_on(server, room, monkeypatch):
+async def test_a_line_that_carries_no_media_is_said_and_the_test_goes_on(fake, room, monkeypatch):
     """`connect` ends as failed, and nothing is made up for the phases behind it."""
 
     async def never(self: MediaPeer) -> None:
         raise NoAnswerError("no_answer.media")
 
     monkeypatch.setattr(MediaPeer, "opened", never)
-    server.plan["phases"] = [{"name": name} for name in ("connect", "clock", "downlink", "uplink")]
+    fake.plan["phases"] = [{"name": name} for name in ("connect", "clock", "downlink", "uplink")]
     assert await person.take_test(room, await room.begin(), SCRIPT) == REPORT
-    (connect,) = [one["data"] for one in server.messages if one.get("phase") == "connect"]
+    (connect,) = [one["data"] for one in fake.messages if one.get("phase") == "connect"]
     assert connect["state"] == "failed"
-    assert server.kinds("clock") == []
+    assert fake.kinds("clock") == []
 
 
-async def test_a_socket_that_closes_while_the_line_is_measured_ends_the_test(server, room):
+async def test_a_socket_that_closes_while_the_line_is_measured_ends_the_test(fake, room):
     """With the server's reason, at once, and nothing left running."""
-    server.plan["phases"] = [{"name": name} for name in ("connect", "clock", "downlink", "uplink")]
+    fake.plan["phases"] = [{"name": name} for name in ("connect", "clock", "downlink", "uplink")]
     plan = await room.begin()
     with pytest.raises(ClosedError) as closed:
         await person.take_test(room, plan, SCRIPT)
@@ -172,9 +172,9 @@ async def test_a_socket_that_closes_while_the_line_is_measured_ends_the_test(ser
     assert not [task for task in asyncio.all_tasks() if "client" in repr(task.get_coro())]
 
 
-async def test_waiting_has_an_end_and_names_what_did_not_come(server, room):
+async def test_waiting_has_an_end_and_names_what_did_not_come(fake, room):
     """Messages of other types stay for those who ask for them."""
-    server.before_plan = [{"type": "queued", "place": 2, "eta_s": 9}, {"type": "queued", "place": 1, "eta_s": 3}]
+    fake.before_plan = [{"type": "queued", "place": 2, "eta_s": 9}, {"type": "queued", "place": 1, "eta_s": 3}]
     await room.begin()
     assert (await room.get("queued", where=lambda one: one["place"] == 1))["eta_s"] == 3
     with pytest.raises(NoAnswerError) as silent:
@@ -184,7 +184,7 @@ async def test_waiting_has_an_end_and_names_what_did_not_come(server, room):
     assert [one["place"] for one in room.inbox] == [2]
 
 
-async def test_a_closed_socket_says_so(server, room):
+async def test_a_closed_socket_says_so(fake, room):
     """Before it was opened, after it was left; and it may be opened again."""
     with pytest.raises(ClosedError) as closed:
         await room.send("devices", "final", SCRIPT.devices)

@@ -24,7 +24,6 @@ BY_ANOTHER_RIGHT = {
     "meetings.meeting": "id out of an authorised row",
     "outbox.meetings_starting": "the clock's, for everybody",
     "outbox.report_marks": "id out of an authorised row",
-    "outbox.reminders_due": "the clock's, for everybody",
     "retention.purge": "the clock's, for everybody",
     "retention._forget_meetings": "the clock's, for everybody",
     "retention._unlink": "the clock's, for everybody",
