@@ -21,6 +21,7 @@ from reports.readers import read_client
 
 ROOM_CHECK = phases.TestKind(
     name="room_check",
+    sessions=frozenset({"room"}),
     phases=(
         phases.Phase("room", ("camera.present", "microphone.present"), 20.0, 0, "client", read_client),
         SELF_TEST.phase("connect"),
