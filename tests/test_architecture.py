@@ -19,10 +19,8 @@ MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 
 
 NOT_YET_SPLIT = {
-    "readiness/access/links.py": 401,
     "readiness/media/aiortc_private.py": 438,
     "readiness/media/network.py": 429,
-    "readiness/meetings/plan.py": 641,
     "web/selftest/js/checks/network.js": 404,
     "web/selftest/js/main.js": 406,
     "web/selftest/js/render.js": 458,
@@ -139,7 +137,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("module", "line", "climbs", "circle"),
     [
         ("readiness/settings.py", "from readiness.access.links import hash_token", "readiness.access.links", False),
-        ("readiness/access/contacts.py", "import readiness.meetings.plan", "readiness.meetings.plan", True),
+        ("readiness/access/contacts.py", "import readiness.meetings.planner", "readiness.meetings.planner", True),
         (
             "readiness/meetings/reminders.py",
             "from readiness.server import services",

@@ -19,7 +19,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from readiness.access.contacts import ContactBox
-from readiness.access.links import feed_link, leader_link, participant_link
+from readiness.access.links import Links
 from readiness.access.pins import PIN_LIFE, pin_of
 from readiness.logs import log_event
 from readiness.meetings.addresses import Reach, open_reach
@@ -236,24 +236,23 @@ class OutboxRunner:
 
     async def _link(self, one: _Addressed, now: datetime) -> str:
         """Return the person's own link, the same as in every earlier message."""
-        whose, base_url = one.whose, self._base_url()
+        whose = one.whose
         if not one.kind.has_link:
             return ""
-        if not base_url:
+        if not self._base_url():
             raise DeliveryError("fault")
         if one.kind.needs_open_link and not await self._is_open(whose, now):
             raise _OverError
-        common = (self._store, self._contacts, one.organisation, one.meeting)
-        if isinstance(whose, Host):
-            return (await leader_link(*common, whose, base_url=base_url, now=now)).link
-        return (await participant_link(*common, whose, base_url=base_url, now=now)).link
+        return (await self._links(one, now).of(one.meeting, whose)).link
 
     async def _feed(self, one: _Addressed, host: Host | None, now: datetime) -> str:
         """Return the address of the leader's calendar, where a mail tells of it."""
         if host is None or one.kind.shows != "feed" or one.outgoing.channel != "mail":
             return ""
-        common = (self._store, self._contacts, one.organisation, one.meeting, host)
-        return (await feed_link(*common, base_url=self._base_url(), now=now)).link
+        return (await self._links(one, now).feed(one.meeting, host)).link
+
+    def _links(self, one: _Addressed, now: datetime) -> Links:
+        return Links(self._store, self._contacts, one.organisation, self._base_url(), now)
 
     async def _is_open(self, whose: Participant | Host, now: datetime) -> bool:
         store = self._store

@@ -21,10 +21,12 @@ from readiness.errors import InputError, Unauthorized
 from readiness.meetings.confined import print_sheet, read_import
 from readiness.meetings.importing import import_file
 from readiness.meetings.letter import letters_sheet
-from readiness.meetings.plan import Change, HostPlan, MeetingPlan, PersonPlan, Planner, local_moment
+from readiness.meetings.planner import Planner
 from readiness.meetings.reading import MOST_BYTES
+from readiness.meetings.values import local_moment
 from readiness.meetings.views import line_json, meeting_json
 from readiness.meetings.wanted import Bad
+from readiness.meetings.wishes import Change, HostPlan, MeetingPlan, PersonPlan
 from readiness.server.bodies import json_body, raw_body
 from readiness.server.openapi import checked
 from readiness.server.services import SERVICES, Services, caller, session_of

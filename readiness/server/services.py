@@ -13,8 +13,9 @@ from aiohttp import web
 from readiness.access.bandwidth import WEIGHT, Load, SpeedGate
 from readiness.access.contacts import ContactBox
 from readiness.access.limits import CODES_GLOBAL, CODES_RESERVE, FailureLimiter, PrefixBuckets
-from readiness.access.links import cookie_name, hash_token
+from readiness.access.links import hash_token
 from readiness.access.origin import Caller, caller_of
+from readiness.access.sessions import cookie_name
 from readiness.errors import AccessError
 from readiness.media.chores import Chores
 from readiness.server.admission import Admission

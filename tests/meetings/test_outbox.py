@@ -21,7 +21,8 @@ from readiness.meetings.marks import state_mark
 from readiness.meetings.message_parts import MessageContext
 from readiness.meetings.messages import render_message
 from readiness.meetings.outbox import retry_delay
-from readiness.meetings.plan import Change, Planner
+from readiness.meetings.planner import Planner
+from readiness.meetings.wishes import Change
 from readiness.texts import catalogue
 from reports.store import Store
 from tests.cast import SUNNAAS

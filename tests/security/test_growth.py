@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from readiness.access.limits import FailureLimiter, PrefixBuckets
-from readiness.access.links import participant_link
+from readiness.access.links import Links
 from readiness.access.pins import pin_of
 from readiness.errors import InputError, LimitError
 from readiness.server import api
@@ -99,10 +99,8 @@ def test_LNK_7_a_few_guessers_do_not_lock_everybody_out():
 async def test_LNK_7_each_organisation_has_a_budget_of_codes_of_its_own(server, http):
     """Wrong codes for one organisation, or for none that there is, cost another's people nothing."""
     cast = await make_cast(server.store)
-    given = await participant_link(
-        server.store, server.services.contacts, SUNNAAS, cast.meeting, cast.anna,
-        base_url="", now=server.services.now(), replace=True,
-    )  # fmt: skip
+    made = Links(server.store, server.services.contacts, SUNNAAS, "", server.services.now())
+    given = await made.of(cast.meeting, cast.anna, renew=True)
     for number in range(80):
         try:
             server.services.codes_of(None).failed(f"192.0.2.{number}")
