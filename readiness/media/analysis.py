@@ -190,8 +190,9 @@ class Analysis:
 
     def _load_picture(self) -> Callable[[bytes, int, int], tuple[dict[str, Any], bool]]:
         if self._picture is None:
-            from probes.camera import PictureAnalyser, decode_still, wants_second_look  # noqa: PLC0415 - heavy
+            from probes.camera import PictureAnalyser, wants_second_look  # noqa: PLC0415 - heavy
             from probes.faces import FaceFinder  # noqa: PLC0415
+            from probes.still import decode_still  # noqa: PLC0415
 
             analyser = PictureAnalyser(FaceFinder())
 

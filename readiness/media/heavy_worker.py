@@ -85,7 +85,8 @@ def _cpu_s() -> float:
 
 def _faces(jpeg: bytes) -> list[dict[str, float | None]]:
     """Return the faces of a still as `PictureAnalyser` describes them. Raises ValueError for what is no still."""
-    from probes.camera import decode_still, face_rows  # noqa: PLC0415 - loads numpy
+    from probes.camera import face_rows  # noqa: PLC0415 - loads numpy
+    from probes.still import decode_still  # noqa: PLC0415 - loads numpy
 
     picture = decode_still(jpeg)
     return face_rows(picture, _second_finder().find(picture))

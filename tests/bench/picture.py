@@ -23,7 +23,6 @@ import skimage.data
 
 from probes.camera import (
     PictureAnalyser,
-    decode_still,
     face_rows,
     noise_measurement,
     picture_measurements,
@@ -32,6 +31,7 @@ from probes.camera import (
 )
 from probes.light import face_light, noise_sigma
 from probes.second_look import SecondFinder
+from probes.still import decode_still
 from readiness.media.pool import MediaSettings, WorkerPool
 from readiness.server.admission import Lines
 from readiness.server.conduct import SelfTestRun

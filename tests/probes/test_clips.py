@@ -10,11 +10,12 @@ import cv2
 import numpy as np
 import pytest
 
-from probes.camera import PictureAnalyser, decode_still, frozen_measurement, picture_measurements
+from probes.camera import PictureAnalyser, frozen_measurement, picture_measurements
 from probes.faces import FaceFinder
 from probes.measurement import Measurement
 from probes.microphone import SoundAnalyser
 from probes.speech import SpeechDetector
+from probes.still import decode_still
 from reports.profile import load_profile
 from reports.verdict import judge_check
 from tests.browser.faults import MICROPHONE_FAULTS, PICTURE_FAULTS, Fault
