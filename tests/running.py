@@ -2,7 +2,7 @@
 
 A plugin of pytest, loaded by ``tests/conftest.py``. One session runs every test once, several at a time
 (``make test``): first those marked ``alone``, one after another and with nothing beside them, then the ``quiet`` ones
-beside each other, then the long ones, then the rest.
+beside each other, then the long ones, then the rest. ``--quick`` (``make check``) leaves out what starts a process.
 """
 
 from __future__ import annotations
@@ -23,6 +23,16 @@ import pytest
 
 KINDS = ("alone", "quiet", "ordinary")
 """What a test wants beside it: nothing, those that wait more than they compute, or anything."""
+LONG = ("alone", "browser", "needs_root", "slow")
+STARTERS = frozenset(
+    {
+        *("chromium", "coturn", "database_server", "firefox", "live_server", "make_lab", "pool_of", "postgres"),
+        *("served", "server", "serving", "webkit"),
+    }
+)
+"""Fixtures and helpers that start processes: what has one of them in reach is not quick."""
+QUICK_EXAMPLES = 20
+"""Of a property, where a whole run tries 100."""
 
 
 class Turns:
@@ -81,6 +91,20 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(TakesTurns(config.rootpath / ".cache" / "turns"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run leave out what takes long."""
+    parser.addoption("--quick", action="store_true", help="only tests without browser, namespace and server process")
+
+
+def is_quick(item: pytest.Item) -> bool:
+    """Whether a test starts no browser, namespace, database, server or media worker, and is not marked as long."""
+    if any(item.get_closest_marker(name) for name in LONG):
+        return False
+    names = {*getattr(item, "fixturenames", ()), *vars(getattr(item, "module", item))}
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    return not names & STARTERS and "postgresql" not in parameters.values()
+
+
 def _kind(item: pytest.Item) -> str:
     return next((name for name in KINDS if item.get_closest_marker(name)), "ordinary")
 
@@ -91,8 +115,11 @@ def _rank(item: pytest.Item) -> tuple[int, bool]:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """By kind, and long ones first: so the last minute of a run has no long test in it."""
+    if config.getoption("quick"):
+        config.hook.pytest_deselected(items=[item for item in items if not is_quick(item)])
+        items[:] = [item for item in items if is_quick(item)]
     items.sort(key=_rank)
 
 

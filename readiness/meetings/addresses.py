@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from readiness.access.contacts import ContactBox
-from readiness.meetings.reach import takes_sms
+from readiness.reach import takes_sms
 from reports.store.records import Channel
 
 __all__ = ["Reach", "open_reach", "person_hash", "seal_reach"]

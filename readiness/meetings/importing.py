@@ -18,10 +18,10 @@ from readiness.access.links import hash_token
 from readiness.errors import InputError, Unavailable
 from readiness.meetings.addresses import open_reach
 from readiness.meetings.plan import Change, MeetingPlan, PersonPlan, Planner, local_moment
-from readiness.meetings.reach import clean_mail
 from readiness.meetings.tables import COLUMNS
-from readiness.meetings.typed import one_line
 from readiness.meetings.wanted import LONGEST_FOUND, NAMELESS, Bad, Wanted
+from readiness.reach import clean_mail
+from readiness.typed import one_line
 from reports.store import Conflict
 from reports.store.records import Meeting, NewMeeting, Participant
 

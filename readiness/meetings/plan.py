@@ -16,14 +16,15 @@ from zoneinfo import ZoneInfo
 
 from readiness.access.contacts import ContactBox
 from readiness.access.links import GivenLink, hash_token, hashes_of, leader_link, new_link, participant_link
-from readiness.errors import AccessError, InputError, LimitError
+from readiness.errors import AccessError, InputError, LimitError, Unprocessable
 from readiness.meetings.addresses import Reach, open_reach, person_hash, seal_reach
 from readiness.meetings.join_links import solution_of_link, unwrapped
+from readiness.meetings.kinds import FOLLOWS_UP, INVITES
 from readiness.meetings.letter import LetterContext
 from readiness.meetings.marks import state_mark
-from readiness.meetings.reach import clean_mail, clean_phone, region_of
-from readiness.meetings.typed import clean_link, one_line
 from readiness.meetings.wishes import REMINDERS, Change, HostPlan, MeetingPlan, PersonPlan, Way
+from readiness.reach import clean_mail, clean_phone, region_of
+from readiness.typed import clean_link, one_line
 from reports.model import rfc3339
 from reports.profile import load_profile, profile_names
 from reports.solution import solution_names
@@ -33,6 +34,7 @@ from reports.store.records import (
     Host,
     HostRole,
     Meeting,
+    MessageName,
     NewMeeting,
     Organisation,
     Outgoing,
@@ -76,8 +78,6 @@ EARLIEST = timedelta(hours=12)
 """How long ago a meeting that is made now may have begun: it is running, and its people need the link."""
 PERSON_KEPT = timedelta(hours=24)
 """After the end nothing is known of its people, so nothing can be changed."""
-FOLLOWING = frozenset({"moved", "reminder", "recheck", "summary", "alert"})
-"""Messages that a move makes untrue while they wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ class Planner:
     async def make(self, plan: MeetingPlan) -> Made:
         """Store a meeting with its people and queue its invitations. A plan with a known key gives what is there.
 
-        Raises InputError("request.key_reused") where that was another wish, by its version.
+        Raises Unprocessable("request.key_reused") where that was another wish, by its version.
         """
         drafted = self.draft(plan)
         known = await self._known(drafted.meeting)
@@ -216,9 +216,7 @@ class Planner:
         if found is None:
             return None
         if found.import_version and drafted.import_version not in {"", found.import_version}:
-            error = InputError("request.key_reused", field="Idempotency-Key")
-            error.status = 422
-            raise error
+            raise Unprocessable("request.key_reused", field="Idempotency-Key")
         people, hosts = await self.store.participants(found.id), await self.store.hosts(found.id)
         return Made(found, tuple(people), tuple(hosts), is_new=False)
 
@@ -249,7 +247,7 @@ class Planner:
             messages = await self._tell(found, "moved", was)
         with _not_found("meeting.not_found"):
             return await self.store.change_meeting(
-                self.organisation.id, meeting_id, changes, messages=messages, drops=FOLLOWING if moves else ()
+                self.organisation.id, meeting_id, changes, messages=messages, drops=FOLLOWS_UP if moves else ()
             )
 
     async def cancel(self, meeting_id: str) -> Meeting:
@@ -429,7 +427,7 @@ class Planner:
         if starts_at < self.now - EARLIEST or ends_at <= self.now:
             raise InputError("meeting.past", field="starts_at")
 
-    async def _tell(self, meeting: Meeting, kind: str, data: Mapping[str, Any]) -> list[Outgoing]:
+    async def _tell(self, meeting: Meeting, kind: MessageName, data: Mapping[str, Any]) -> list[Outgoing]:
         """Return a message to everybody who was told of the meeting as it was, by the way they were told.
 
         Whose invitation still waits hears of the new state by it. Who was not told yet of an earlier move hears of both
@@ -439,7 +437,7 @@ class Planner:
         queued = await self.store.outgoing_of(meeting.id)
         for one in sorted(queued, key=lambda one: (one.created_at, one.kind == kind)):  # of one moment: invited first
             whose = (one.participant_id, one.host_id)
-            if one.kind in {"invitation", "leader_link"} and one.state in {"sending", "sent"}:
+            if one.kind in INVITES and one.state in {"sending", "sent"}:
                 told[whose] = (one.channel, data)
             elif one.kind == kind and one.state == "waiting" and whose in told:
                 told[whose] = (told[whose][0], one.data)
@@ -635,7 +633,7 @@ async def refuse_too_many(store: Store, meeting_id: str, people: Sequence[str], 
     sent = Counter(
         one.participant_id or one.host_id
         for one in await store.outgoing_of(meeting_id)
-        if one.kind in {"invitation", "leader_link"} and one.created_at > since
+        if one.kind in INVITES and one.created_at > since
     )
     if any(sent[person_id] >= MOST_INVITATIONS_A_DAY for person_id in people):
         raise LimitError("rate.limited", retry_after_s=timedelta(days=1).total_seconds())

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from readiness.errors import InputError
-from readiness.meetings.typed import read_start, visible
 from readiness.meetings.wanted import NAMELESS, Bad, BadRowError, Wanted
 from readiness.meetings.wishes import HostPlan, MeetingPlan, PersonPlan
+from readiness.typed import read_start, visible
 
 __all__ = ["COLUMNS", "guarded", "read_table"]
 

@@ -1,8 +1,7 @@
 """The leader's board: who is ready, and what to do about those who are not. No figures, addresses or devices.
 
-A leader's link opens its own meeting, and with it the same person's other meetings of today and of that meeting's day:
-A leader's link opens its own meeting, and with it the same person's other meetings of today and of the meeting's day:
-while the session is unlocked by the one-time code sent to that address.
+A leader's link opens its own meeting, and with it the same person's other meetings of today and of that meeting's day.
+Phone numbers are on it only while the session is unlocked by the one-time code sent to that leader.
 """
 
 from __future__ import annotations
@@ -13,20 +12,30 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from readiness.access.actors import actor_of
 from readiness.errors import AccessError
 from readiness.meetings.addresses import open_reach
 from readiness.meetings.board_pdf import BoardContext, BoardLine, BoardMeeting
+from readiness.meetings.kinds import BRINGS_LINK
 from readiness.meetings.validity import recheck_due, state_of
-from readiness.server.phases import PRACTICAL
 from readiness.server.services import Services
 from reports.advice import leader_area
+from reports.kinds import PRACTICAL
 from reports.model import rfc3339
-from reports.store.records import BoardRow, Channel, Host, Meeting, Organisation, Outgoing, Session, StoredReport
+from reports.store import Actor
+from reports.store.records import (
+    BoardRow,
+    Channel,
+    Host,
+    Meeting,
+    Organisation,
+    Outgoing,
+    Session,
+    StoredReport,
+    SupportCase,
+)
 
-__all__ = ["Day", "board_json", "day_of", "handover_of", "organisation_json", "pin_channel", "sheet_of", "state_of"]
-
-INVITING = frozenset({"invitation", "reminder", "recheck", "moved"})
-"""Kinds of messages that bring a participant the link."""
+__all__ = ["Day", "board_json", "day_of", "organisation_json", "pin_channel", "sheet_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,7 @@ class Day:
     others: tuple[Meeting, ...]
     host: Host | None
     """Who opened it; None for a link that was made for nobody in particular."""
+    actor: Actor
 
     @property
     def meetings(self) -> tuple[Meeting, ...]:
@@ -60,7 +70,8 @@ async def day_of(services: Services, session: Session) -> Day:
             starts = (moment, _midnight(moment + timedelta(hours=36), zone))
             found = await store.meetings_of_person(organisation.id, host.person_hash, starts=starts)
             others |= {one.id: one for one in found if one.id != own.id}
-    return Day(organisation, own, tuple(sorted(others.values(), key=lambda one: (one.starts_at, one.id))), host)
+    ordered = tuple(sorted(others.values(), key=lambda one: (one.starts_at, one.id)))
+    return Day(organisation, own, ordered, host, actor_of(session, host))
 
 
 def _midnight(moment: datetime, zone: ZoneInfo) -> datetime:
@@ -98,7 +109,7 @@ async def sheet_of(services: Services, session: Session, day: Day, shown: Meetin
 
 
 async def _line(services: Services, row: BoardRow, now: datetime, *, unlocked: bool) -> BoardLine:
-    told = _row_json(services, row, (), now)
+    told = _row_json(services, row, (), None, now)
     phones = await _phones(services, row) if unlocked else []
     return BoardLine(
         role=row.participant.role,
@@ -121,18 +132,13 @@ def pin_channel(services: Services, host: Host | None) -> Channel | None:
     return "sms" if can_sms else "mail" if reach.mail else None
 
 
-def handover_of(messages: Sequence[Outgoing], participant_id: str) -> Outgoing | None:
-    """Return the newest handing over of this participant to support, taken by it (``dropped``) or still waiting."""
-    found = [one for one in messages if one.kind == "handover" and one.participant_id == participant_id]
-    return max(found, key=lambda one: one.created_at, default=None)
-
-
 async def _part_json(
     services: Services, day: Day, meeting: Meeting, now: datetime, *, unlocked: bool
 ) -> dict[str, dict[str, Any] | list[dict[str, Any]]]:
     store, contacts = services.store, services.contacts
     rows, messages = await store.board(meeting.id), await store.outgoing_of(meeting.id)
     hosts = await store.hosts(meeting.id)
+    cases = {case.participant_id: case for case in await store.cases_of(day.actor, meeting.id)}  # the newest of each
     phones = {row.participant.id: await _phones(services, row) for row in rows} if unlocked else {}
     return {
         "meeting": {
@@ -148,7 +154,7 @@ async def _part_json(
             "hosts": [_host_json(services, one, unlocked=unlocked) for one in hosts],
         },
         "participants": [
-            _row_json(services, row, messages, now)
+            _row_json(services, row, messages, cases.get(row.participant.id), now)
             | {"recheck_due": recheck_due(row.report, meeting, day.organisation.time_zone, now)}
             | ({"phones": phones[row.participant.id]} if unlocked else {})
             for row in rows
@@ -170,10 +176,11 @@ async def _phones(services: Services, row: BoardRow) -> list[str]:
     return list(dict.fromkeys(one for one in (given, known) if one))
 
 
-def _row_json(services: Services, row: BoardRow, messages: Sequence[Outgoing], now: datetime) -> dict[str, Any]:
+def _row_json(
+    services: Services, row: BoardRow, messages: Sequence[Outgoing], case: SupportCase | None, now: datetime
+) -> dict[str, Any]:
     report, person = row.report, row.participant
-    invited = [one for one in messages if one.participant_id == person.id and one.kind in INVITING]
-    handover = handover_of(messages, person.id)
+    invited = [one for one in messages if one.participant_id == person.id and one.kind in BRINGS_LINK]
     shown: dict[str, Any] = {
         "id": person.id,
         "label": person.label,
@@ -183,8 +190,8 @@ def _row_json(services: Services, row: BoardRow, messages: Sequence[Outgoing], n
         "together": person.together,
         "invitation": _invitation_json(invited[-1]) if invited else None,
         "can_resend": open_reach(services.contacts, person.reach).channel(),
-        "handed_over_at": rfc3339(handover.created_at) if handover else None,
-        "taken": handover is not None and handover.state != "waiting",
+        "handed_over_at": rfc3339(case.opened_at) if case else None,
+        "taken": case is not None and case.taken_at is not None,
     }
     if report is not None:
         area, responsible = leader_area(report.body.get("advice", []), report.body.get("checks", []))

@@ -7,17 +7,18 @@ from datetime import timedelta
 
 from aiohttp import web
 
-from readiness.access.links import SESSION_MARGIN, participant_link
+from readiness.access.links import participant_link
 from readiness.access.pins import PIN_LIFE, hash_pin, pin_of
 from readiness.errors import AccessError, InputError, LimitError
 from readiness.meetings.addresses import open_reach
 from readiness.meetings.board_pdf import board_sheet
 from readiness.meetings.confined import print_sheet
 from readiness.meetings.plan import refuse_too_many
-from readiness.server.board import Day, day_of, handover_of, pin_channel, sheet_of
+from readiness.server.board import Day, day_of, pin_channel, sheet_of
 from readiness.server.bodies import json_body
 from readiness.server.pages import language_of
-from readiness.server.services import SERVICES, Services, session_of
+from readiness.server.services import SERVICES, session_of
+from reports.store import Gone
 from reports.store.records import Meeting, Outgoing, Participant, Session, new_id
 
 __all__ = ["LEADERS", "routes"]
@@ -47,7 +48,11 @@ async def resend(request: web.Request) -> web.Response:
         base_url=services.settings.public_url, now=now,
     )  # fmt: skip
     bucket = int(now.timestamp() // RESEND_EVERY.total_seconds())
-    message = _message(meeting, person, "invitation", services, once=f"resend:{person.id}:{bucket}", channel=channel)
+    message = Outgoing(
+        id=new_id(), organisation_id=meeting.organisation_id, meeting_id=meeting.id, participant_id=person.id,
+        host_id=None, kind="invitation", channel=channel, once=f"resend:{person.id}:{bucket}",
+        created_at=now, due_at=now,
+    )  # fmt: skip
     await refuse_too_many(services.store, meeting.id, [person.id], now)
     if not await services.store.queue([message]):
         raise LimitError("resend.too_soon", retry_after_s=RESEND_EVERY.total_seconds())
@@ -58,15 +63,11 @@ async def resend(request: web.Request) -> web.Response:
 async def hand_over(request: web.Request) -> web.Response:
     """Put a participant on the list of support. Again, while the first waits, changes nothing."""
     services = request.app[SERVICES]
-    _session, _day, meeting, person = await _participant(request)
-    messages = await services.store.outgoing_of(meeting.id)
-    before = [one for one in messages if one.kind == "handover" and one.participant_id == person.id]
-    newest = handover_of(messages, person.id)
-    if newest is None or newest.state != "waiting":
-        # Never due before the meeting is over: no message, but a line on the page of support.
-        once = f"handover:{person.id}:{len(before)}"
-        message = _message(meeting, person, "handover", services, once=once, due_at=meeting.ends_at + SESSION_MARGIN)
-        await services.store.queue([message])
+    _session, day, meeting, person = await _participant(request)
+    try:
+        await services.store.open_case(day.actor, meeting.id, person.id, now=services.now())
+    except Gone:
+        raise AccessError("person.not_found") from None
     return web.json_response({"state": "waiting"})
 
 
@@ -146,14 +147,3 @@ async def _participant(request: web.Request) -> tuple[Session, Day, Meeting, Par
     if meeting.state != "planned" or meeting.ends_at <= services.now():
         raise InputError("meeting.not_open")
     return session, day, meeting, person
-
-
-def _message(
-    meeting: Meeting, person: Participant, kind: str, services: Services, *, once: str, **more: object
-) -> Outgoing:
-    now = services.now()
-    values: dict[str, object] = {"channel": "mail", "created_at": now, "due_at": now} | more
-    return Outgoing(
-        id=new_id(), organisation_id=meeting.organisation_id, meeting_id=meeting.id, participant_id=person.id,
-        host_id=None, kind=kind, once=once, **values,  # type: ignore[arg-type]
-    )  # fmt: skip

@@ -6,7 +6,6 @@ one organisation, and nothing of any other is ever looked for.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,24 +17,22 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from readiness.access.links import hash_token
-from readiness.errors import AccessError, InputError
-from readiness.meetings.addresses import open_reach
+from readiness.errors import InputError, Unauthorized
 from readiness.meetings.confined import print_sheet, read_import
 from readiness.meetings.importing import import_file
 from readiness.meetings.letter import letters_sheet
 from readiness.meetings.plan import Change, HostPlan, MeetingPlan, PersonPlan, Planner, local_moment
 from readiness.meetings.reading import MOST_BYTES
-from readiness.meetings.typed import one_line, read_iso
+from readiness.meetings.views import line_json, meeting_json
 from readiness.meetings.wanted import Bad
-from readiness.server.board import state_of
 from readiness.server.bodies import json_body, raw_body
 from readiness.server.openapi import checked
 from readiness.server.services import SERVICES, Services, caller, session_of
 from readiness.server.strict import ID, is_id
-from reports.model import rfc3339
-from reports.store.records import BoardRow, Host, Meeting, MeetingLine, Organisation, Outgoing
+from readiness.typed import one_line, read_iso
+from reports.store.records import Meeting, Organisation
 
-__all__ = ["ORGANISERS", "meeting_json", "organiser_of", "planner_of", "routes"]
+__all__ = ["ORGANISERS", "organiser_of", "planner_of", "routes"]
 
 routes = web.RouteTableDef()
 ORGANISERS = frozenset({"organiser"})
@@ -46,14 +43,13 @@ AHEAD = timedelta(days=366)
 LONGEST_KEY = 200
 FIRST_YEAR, LAST_YEAR = 2000, 2200
 """Of the span that is listed: clear of what a date can't hold in some zone."""
-INVITING = frozenset({"invitation", "leader_link"})
 PLACE = "/api/v1/meetings/{meeting:" + ID + "}"
 
 
 async def organiser_of(request: web.Request) -> Organisation:
     """Return the organisation that this request may plan for.
 
-    Raises AccessError: 401 without a valid token or any session, 404 for a session that is not an organiser's.
+    Raises Unauthorized without a valid token or any session, AccessError for a session that is not an organiser's.
     """
     services = request.app[SERVICES]
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -64,10 +60,10 @@ async def organiser_of(request: web.Request) -> Organisation:
     else:
         organisation_id = await _bearer(request, services, token.strip()) if scheme.lower() == "bearer" else None
     if organisation_id is None:
-        raise _sign_in()
+        raise Unauthorized("auth.required")
     organisation = await services.store.organisation_by_id(organisation_id)
     if organisation is None:
-        raise _sign_in()
+        raise Unauthorized("auth.required")
     return organisation
 
 
@@ -77,12 +73,6 @@ async def _bearer(request: web.Request, services: Services, token: str) -> str |
         services.failures.failed(caller(request).address)
         return None
     return found.organisation_id
-
-
-def _sign_in() -> AccessError:
-    error = AccessError("auth.required")
-    error.status = 401
-    return error
 
 
 async def planner_of(request: web.Request) -> Planner:
@@ -114,7 +104,7 @@ async def list_meetings(request: web.Request) -> web.Response:
         search=search,
     )
     following = lines[-1].meeting.id if len(lines) == int(most) else None
-    return web.json_response({"meetings": [_line_json(line, zone) for line in lines], "next": following})
+    return web.json_response({"meetings": [line_json(line, zone) for line in lines], "next": following})
 
 
 @routes.post("/api/v1/meetings")
@@ -266,102 +256,6 @@ async def _meeting(request: web.Request, planner: Planner, *, status: int = 200)
 
 async def _answer(planner: Planner, found: Meeting, *, status: int = 200) -> web.Response:
     return web.json_response(await meeting_json(planner, found), status=status)
-
-
-async def meeting_json(planner: Planner, found: Meeting) -> dict[str, Any]:
-    """Return a meeting with its people, how ready they are, and how their invitations fare."""
-    store, zone = planner.store, ZoneInfo(planner.organisation.time_zone)
-    rows, hosts = await asyncio.gather(store.board(found.id), store.hosts(found.id))
-    sent = _newest(await store.outgoing_of(found.id))
-    return {
-        **_times(found, zone),
-        "id": found.id,
-        "title": found.title,
-        "time_zone": planner.organisation.time_zone,
-        "profile": found.profile,
-        "solution": found.solution,
-        "join_link": (planner.contacts.open(found.join_link) if found.join_link else None) or "",
-        "support_phone": found.support_phone,
-        "state": found.state,
-        "sequence": found.sequence,
-        "reminders": list(found.reminders),
-        "practical": list(found.practical),
-        "expected_people": found.expected_people,
-        "participants": [_participant_json(planner, row, sent) for row in rows],
-        "hosts": [_host_json(planner, one, sent) for one in hosts],
-    }
-
-
-def _participant_json(planner: Planner, row: BoardRow, sent: Mapping[str, Outgoing]) -> dict[str, Any]:
-    person = row.participant
-    reach = open_reach(planner.contacts, person.reach)
-    return {
-        "id": person.id,
-        "role": person.role,
-        "label": person.label,
-        "locale": person.locale,
-        "together": person.together,
-        "phone": reach.phone,
-        "mail": reach.mail,
-        "state": state_of(row.report, planner.now),
-        "running": row.running,
-        "tested_at": row.report and rfc3339(row.report.created_at),
-        "invitation": _sent_json(sent.get(person.id)),
-    }
-
-
-def _host_json(planner: Planner, one: Host, sent: Mapping[str, Outgoing]) -> dict[str, Any]:
-    reach = open_reach(planner.contacts, one.reach)
-    return {
-        "id": one.id,
-        "role": one.role,
-        "label": one.label,
-        "locale": one.locale,
-        "phone": reach.phone,
-        "mail": reach.mail,
-        "invitation": _sent_json(sent.get(one.id)),
-    }
-
-
-def _newest(messages: list[Outgoing]) -> dict[str, Outgoing]:
-    """Return the newest invitation by participant or host."""
-    inviting = [one for one in messages if one.kind in INVITING]
-    return {str(one.participant_id or one.host_id): one for one in inviting}
-
-
-def _sent_json(message: Outgoing | None) -> dict[str, Any] | None:
-    if message is None:
-        return None
-    return {
-        "channel": message.channel,
-        "state": message.state,
-        "sent_at": message.sent_at and rfc3339(message.sent_at),
-        "error": message.error,
-    }
-
-
-def _line_json(line: MeetingLine, zone: ZoneInfo) -> dict[str, Any]:
-    found = line.meeting
-    return {
-        **_times(found, zone),
-        "id": found.id,
-        "title": found.title,
-        "state": found.state,
-        "profile": found.profile,
-        "solution": found.solution,
-        "counts": dict(line.people),
-        "labels": list(line.labels),
-        "leaders": list(line.leaders),
-    }
-
-
-def _times(found: Meeting, zone: ZoneInfo) -> dict[str, str]:
-    local = found.starts_at.astimezone(zone).replace(tzinfo=None)
-    return {
-        "starts_at": rfc3339(found.starts_at),
-        "ends_at": rfc3339(found.ends_at),
-        "local_start": local.isoformat(timespec="minutes"),
-    }
 
 
 def _wish(planner: Planner, body: Mapping[str, Any]) -> dict[str, Any]:

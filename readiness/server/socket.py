@@ -21,9 +21,10 @@ from readiness.errors import AccessError, InputError, LimitError, ReadinessError
 from readiness.logs import log_event
 from readiness.media.pool import PoolFull
 from readiness.server.attempt import Attempt
-from readiness.server.conduct import WorkerLost
+from readiness.server.live_test import WorkerLost
 from readiness.server.protocol import BINARY, parse_message, split_binary
-from readiness.server.services import SERVICES, TESTERS, Nameless, Services, caller, session_of
+from readiness.server.services import SERVICES, Nameless, Services, caller, session_of
+from reports.kinds import TESTERS
 from reports.store import StoreUnavailable, TakenOver
 
 __all__ = ["routes"]
@@ -332,15 +333,12 @@ class Connection:
         if not self._binary.take(len(payload)):
             raise LimitError("rate.limited", retry_after_s=5)
         if payload[:1] == bytes([BINARY.HEADROOM_UP]):
-            await attempt.run.on_headroom(len(payload))
+            await attempt.run.on_binary(BINARY.HEADROOM_UP, 0, payload)
             return
         kind, t_ms, rest = split_binary(payload)
-        if kind == BINARY.STILL:
-            await attempt.run.on_still(t_ms, rest)
-        elif kind == BINARY.SOUND:
-            await attempt.run.on_sound(t_ms, rest)
-        else:
+        if kind not in BINARY.STAMPED:
             raise InputError("protocol.invalid", "unknown binary kind")
+        await attempt.run.on_binary(kind, t_ms, rest)
 
 
 def _room_for_nameless(services: Services, prefix: str) -> bool:

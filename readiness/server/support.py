@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
+from readiness.access.actors import actor_of, sessions_that_may
 from readiness.errors import AccessError
 from readiness.meetings.delivery import OURS
 from readiness.server.bodies import form_body
@@ -20,12 +21,12 @@ from readiness.server.services import SERVICES, Services, caller, session_of
 from readiness.texts import LANGUAGES, catalogue
 from reports.render.report import line_view, report_view
 from reports.render.words import Words
-from reports.store.records import Handover, Organisation, Session, StoredReport, clean_code
+from reports.store.records import Organisation, Session, StoredReport, WaitingCase, clean_code
 
 __all__ = ["routes"]
 
 routes = web.RouteTableDef()
-SUPPORTERS = frozenset({"support"})
+SUPPORTERS = sessions_that_may("case.take")
 NEWEST = 20
 """Reports in the list: those of the last hours on a busy day."""
 
@@ -46,7 +47,7 @@ async def support_page(request: web.Request) -> web.Response:
     series = await services.store.series_of(found.id, session.organisation_id) if found else None
     newest = await services.store.newest_reports(session.organisation_id, NEWEST)
     zone, now = ZoneInfo(organisation.time_zone), services.now()
-    handovers = await services.store.handovers(session.organisation_id, now)
+    cases = await services.store.waiting_cases(actor_of(session), now)
     view = {
         "session": session.id,
         "typed": typed[:20],
@@ -60,7 +61,7 @@ async def support_page(request: web.Request) -> web.Response:
             (words.t(f"support.stuck.{channel}"), words.t(f"delivery.{code}"))
             for channel, code in sorted((await services.store.stuck(OURS, session.organisation_id)).items())
         ],
-        "handovers": [_handover_view(one, words, zone, asked) for one in handovers],
+        "cases": [_case_view(case, words, zone, asked) for case in cases],
     }
     page = render_page(request, "support/index.html", organisation, {"view": view}, compress=False)
     page.set_status(404 if problem == "unknown" else 400 if problem else 200)
@@ -69,26 +70,26 @@ async def support_page(request: web.Request) -> web.Response:
 
 @routes.post("/support/{session}/taken")
 async def take(request: web.Request) -> web.Response:
-    """Take what a leader handed over off the list, and show the page again."""
+    """Take a case that a leader handed over, which takes it off the list, and show the page again."""
     services = request.app[SERVICES]
     session = await session_of(request, request.match_info["session"], kinds=SUPPORTERS)
     form = await form_body(request)
-    await services.store.take_handover(session.organisation_id, form.get("id", ""))
+    await services.store.take_case(actor_of(session), form.get("id", ""), now=services.now())
     asked = form.get("lang")
     query = "?" + urlencode({"lang": asked}) if asked in LANGUAGES else ""
     raise web.HTTPSeeOther(f"/support/{session.id}{query}")
 
 
-def _handover_view(one: Handover, words: Words, zone: ZoneInfo, language: str | None) -> dict[str, object]:
-    """Return one line of what leaders handed over: whose meeting, who, the newest test. No participant is named."""
-    leaders = ", ".join(filter(None, one.leaders))
+def _case_view(case: WaitingCase, words: Words, zone: ZoneInfo, language: str | None) -> dict[str, object]:
+    """Return a line about somebody who was handed over: role, meeting, newest report. No participant is named."""
+    leaders = ", ".join(filter(None, case.leaders))
     return {
-        "id": one.id,
-        "when": words.t("support.handed_over", when=words.moment(one.at, zone)),
-        "meeting": words.t("support.meeting", when=words.moment(one.starts_at, zone)),
-        "who": words.first(f"role.{one.role}", otherwise=one.role),
+        "id": case.id,
+        "when": words.t("support.handed_over", when=words.moment(case.opened_at, zone)),
+        "meeting": words.t("support.meeting", when=words.moment(case.starts_at, zone)),
+        "who": words.first(f"role.{case.role}", otherwise=case.role),
         "leader": words.t("support.leader", leader=leaders) if leaders else "",
-        "report": line_view(one.report, words, zone, language) if one.report else None,
+        "report": line_view(case.report, words, zone, language) if case.report else None,
     }
 
 

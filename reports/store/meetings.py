@@ -12,6 +12,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from .cases import close_cases
 from .errors import Conflict, Gone
 from .part import StorePart, checked_hash
 from .records import (
@@ -127,7 +128,7 @@ class MeetingPart(StorePart):
     async def cancel_meeting(
         self, organisation_id: str, meeting_id: str, now: datetime, *, messages: Sequence[Outgoing] = ()
     ) -> Meeting:
-        """Cancel the meeting: close its participants' links, drop what waits to be sent, then queue `messages`.
+        """Cancel the meeting: close its participants' links and support cases, drop what waits, then queue `messages`.
 
         Again changes nothing.
         """
@@ -142,6 +143,7 @@ class MeetingPart(StorePart):
             )
             await connection.execute(links.where(invitation.c.revoked_at.is_(None)).values(revoked_at=now))
             await self._drop_waiting(connection, meeting_id, None)
+            await close_cases(connection, meeting_id, now)
             await self._put_outgoing(connection, messages)
             meetings.add(meeting_id)
         if messages:

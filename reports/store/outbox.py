@@ -5,25 +5,21 @@ At least once: a claim of a process that died is over after its time, and anothe
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .meetings import meeting_of, participant_of
+from .meetings import meeting_of
 from .part import StorePart
-from .records import Handover, Meeting, Outgoing, OutgoingState, Participant, ReminderDue, ReportMark, StoredReport
-from .tables import host, meeting, outbox, participant, report
+from .records import Meeting, Outgoing, OutgoingState, ReportMark
+from .tables import meeting, outbox, report
 
 __all__ = ["OutboxPart"]
 
 _COLUMNS = [outbox.c[name] for name in Outgoing.__dataclass_fields__]
 _OPEN = ("waiting", "sending")
-MOST = 50
-"""Lines that support sees of what was handed over."""
 
 
 class OutboxPart(StorePart):
@@ -90,70 +86,6 @@ class OutboxPart(StorePart):
         chosen = sa.select(*_COLUMNS).where(outbox.c.meeting_id == meeting_id)
         return [_outgoing_of(row) for row in await self._rows(chosen.order_by(outbox.c.created_at, outbox.c.id))]
 
-    async def handovers(self, organisation_id: str, now: datetime) -> list[Handover]:
-        """Return what leaders handed over to support and nobody has taken, the oldest first; four queries in all."""
-        chosen = sa.select(*_COLUMNS).where(
-            outbox.c.organisation_id == organisation_id,
-            outbox.c.kind == "handover",
-            outbox.c.state == "waiting",
-            outbox.c.due_at > now,
-        )
-        waiting = [_outgoing_of(row) for row in await self._rows(chosen.order_by(outbox.c.created_at).limit(MOST))]
-        ids, meeting_ids = [one.participant_id for one in waiting], {one.meeting_id for one in waiting}
-        newest = sa.select(sa.func.max(report.c.number)).where(report.c.participant_id.in_(ids))
-        told = [report.c[name] for name in StoredReport.__dataclass_fields__]
-        led = sa.select(host.c.meeting_id, host.c.label).where(host.c.meeting_id.in_(meeting_ids))
-        who = sa.select(participant.c.id, participant.c.role, meeting.c.starts_at)
-        who = who.join(meeting, meeting.c.id == participant.c.meeting_id).where(participant.c.id.in_(ids))
-        reports = {
-            row.participant_id: StoredReport(**row._asdict())
-            for row in await self._rows(
-                sa.select(*told).where(report.c.number.in_(newest.group_by(report.c.participant_id)))
-            )
-        }
-        leaders: dict[str, list[str]] = defaultdict(list)
-        for row in await self._rows(led.where(host.c.role == "leader").order_by(host.c.label)):
-            leaders[row.meeting_id].append(row.label)
-        people = {row.id: row for row in await self._rows(who)}
-        return [
-            Handover(
-                id=one.id,
-                at=one.created_at,
-                starts_at=people[one.participant_id].starts_at,
-                role=people[one.participant_id].role,
-                leaders=tuple(leaders[one.meeting_id]),
-                report=reports.get(one.participant_id),
-            )
-            for one in waiting
-            if one.participant_id in people
-        ]
-
-    async def take_handover(self, organisation_id: str, outgoing_id: str) -> bool:
-        """Note that support has taken what was handed over; False where it is not there, or taken already."""
-        statement = sa.update(outbox).where(
-            outbox.c.id == outgoing_id,
-            outbox.c.organisation_id == organisation_id,
-            outbox.c.kind == "handover",
-            outbox.c.state == "waiting",
-        )
-        async with self._changing_boards() as (connection, meetings):
-            row = (await connection.execute(statement.values(state="dropped").returning(outbox.c.meeting_id))).first()
-            if row is not None:
-                meetings.add(row.meeting_id)
-            return row is not None
-
-    async def drop_waiting(
-        self,
-        *,
-        meeting_id: str | None = None,
-        participant_id: str | None = None,
-        host_id: str | None = None,
-        kinds: Collection[str] | None = None,
-    ) -> int:
-        """Drop messages that wait and no longer apply; name at least one of meeting, participant and host."""
-        async with self._database.write() as connection:
-            return await drop(connection, meeting_id, participant_id, host_id, kinds)
-
     async def meetings_starting(self, starts: tuple[datetime, datetime]) -> list[Meeting]:
         """Return every organisation's planned meetings that start in the half-open span: for what the clock does."""
         chosen = sa.select(meeting).where(
@@ -166,51 +98,6 @@ class OutboxPart(StorePart):
         columns = (report.c.participant_id, report.c.id.label("report_id"), report.c.verdict, report.c.created_at)
         chosen = sa.select(*columns).where(report.c.meeting_id == meeting_id, report.c.participant_id.is_not(None))
         return [ReportMark(**row._asdict()) for row in await self._rows(chosen.order_by(report.c.number))]
-
-    async def reminders_due(self, now: datetime, horizon: timedelta) -> list[ReminderDue]:
-        """Return who might be reminded: planned meetings that start within `horizon`, with reminders on."""
-        newest = sa.select(sa.func.max(report.c.number)).where(report.c.participant_id == participant.c.id)
-        tested = sa.exists().where(
-            report.c.number == newest.correlate(participant).scalar_subquery(),
-            report.c.valid_until > now,
-            report.c.verdict != "incomplete",
-        )
-        names = {f"p_{name}": participant.c[name] for name in Participant.__dataclass_fields__}
-        chosen = (
-            sa.select(
-                *(meeting.c[name] for name in Meeting.__dataclass_fields__),
-                *(column.label(name) for name, column in names.items()),
-            )
-            .join(participant, participant.c.meeting_id == meeting.c.id)
-            .where(
-                meeting.c.state == "planned",
-                meeting.c.starts_at > now,
-                meeting.c.starts_at <= now + horizon,
-                participant.c.reach.is_not(None),
-                ~tested,
-            )
-            .order_by(meeting.c.starts_at, meeting.c.id, participant.c.position)
-        )
-        rows = await self._rows(chosen)
-        return [ReminderDue(meeting_of(row), participant_of(row, "p_")) for row in rows if row.reminders]
-
-
-async def drop(
-    connection: AsyncConnection,
-    meeting_id: str | None,
-    participant_id: str | None = None,
-    host_id: str | None = None,
-    kinds: Collection[str] | None = None,
-) -> int:
-    """Drop waiting messages inside a transaction."""
-    wanted = {"meeting_id": meeting_id, "participant_id": participant_id, "host_id": host_id}
-    conditions = [outbox.c[name] == value for name, value in wanted.items() if value is not None]
-    if not conditions:
-        raise ValueError("name a meeting, a participant or a host")
-    if kinds is not None:
-        conditions.append(outbox.c.kind.in_(kinds))
-    statement = sa.update(outbox).where(outbox.c.state == "waiting", *conditions).values(state="dropped")
-    return (await connection.execute(statement)).rowcount
 
 
 def _outgoing_of(row: sa.Row[Any]) -> Outgoing:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from . import migrations
 from .access import AccessPart
+from .cases import CasePart
 from .engine import LOCK_TIMEOUT_S, TIME_LIMIT_S, Database
 from .feedback import FeedbackPart
 from .installation import InstallationPart
@@ -26,7 +27,15 @@ __all__ = ["Store"]
 
 
 class Store(
-    MeetingPart, AccessPart, OutboxPart, SelfTestPart, ReportPart, FeedbackPart, RetentionPart, InstallationPart
+    MeetingPart,
+    AccessPart,
+    OutboxPart,
+    CasePart,
+    SelfTestPart,
+    ReportPart,
+    FeedbackPart,
+    RetentionPart,
+    InstallationPart,
 ):
     """Reads and writes of the service. Every method may raise `StoreUnavailable`; a write that returned is on disk."""
 

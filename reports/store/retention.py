@@ -16,7 +16,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .part import StorePart
 from .records import ANSWERS_AFTER_END, Purged, new_id
-from .tables import feedback, host, invitation, meeting, participant, report, self_test, session, unlinked_report
+from .tables import (
+    feedback,
+    host,
+    invitation,
+    meeting,
+    participant,
+    report,
+    self_test,
+    session,
+    support_case,
+    unlinked_report,
+)
 
 __all__ = ["RetentionPart"]
 
@@ -50,12 +61,15 @@ class RetentionPart(StorePart):
         emptied = sa.update(participant).where(participant.c.meeting_id.in_(ended), named)
         led = sa.or_(host.c.label != "", host.c.reach.is_not(None), host.c.person_hash.is_not(None))
         leaders = sa.update(host).where(host.c.meeting_id.in_(ended), led)
+        acted = sa.or_(support_case.c.opened_by.is_not(None), support_case.c.taken_by.is_not(None))
+        cases = sa.update(support_case).where(support_case.c.meeting_id.in_(ended), acted)
         oldest = _iso_week(now - FIGURES_KEPT)
         purged = Purged(
             drop_in_reports=await self._run(drop_ins),
             unlinked_reports=await self._unlink(ended),
             people=await self._run(emptied.values(label="", contact=None, reach=None)),
             hosts=await self._run(leaders.values(label="", reach=None, person_hash=None)),
+            cases=await self._run(cases.values(opened_by=None, taken_by=None)),
             self_tests=await self._run(sa.delete(self_test).where(idle)),
             links=await self._run(
                 sa.delete(invitation).where(

@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    text,
 )
 
 from .columns import UtcDateTime
@@ -37,6 +38,7 @@ __all__ = [
     "self_test",
     "self_test_phase",
     "session",
+    "support_case",
     "unlinked_report",
 ]
 
@@ -248,6 +250,31 @@ outbox = Table(
     CheckConstraint("channel IN ('mail', 'sms')", name="channel"),
     CheckConstraint("state IN ('waiting', 'sending', 'sent', 'failed', 'dropped')", name="state"),
     Index(None, "state", "due_at"),
+)
+
+support_case = Table(
+    "support_case",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("organisation_id", ForeignKey("organisation.id"), nullable=False, index=True),
+    Column("meeting_id", ForeignKey("meeting.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("participant_id", ForeignKey("participant.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("report_id", ForeignKey("report.id", ondelete="SET NULL"), index=True),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("opened_by", String),
+    Column("taken_at", UtcDateTime),
+    Column("taken_by", String),
+    Column("done_at", UtcDateTime),
+    Column("how", String),
+    CheckConstraint("(done_at IS NULL) = (how IS NULL)", name="done"),
+    # A person has one case at a time, however many leaders tap at once.
+    Index(
+        "uq_support_case_open",
+        "participant_id",
+        unique=True,
+        sqlite_where=text("done_at IS NULL"),
+        postgresql_where=text("done_at IS NULL"),
+    ),
 )
 
 feedback = Table(

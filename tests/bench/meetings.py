@@ -83,8 +83,8 @@ async def run(*, quick: bool) -> list[Figure]:
                 found = [Figure(f"{count} meetings stored", "s", [filled_s])]
                 for name, path in PAGES.items():
                     found += await _timed(name, partial(place.ask, path), tries)
-                due = partial(services.store.reminders_due, services.now(), timedelta(days=3))
-                return found + await _timed("reminders that are due", due, tries)
+                due = partial(services.store.meetings_starting, (services.now(), services.now() + timedelta(days=3)))
+                return found + await _timed("meetings to remind of", due, tries)
 
 
 async def _timed(name: str, what: Callable[[], Awaitable[object]], tries: int) -> list[Figure]:

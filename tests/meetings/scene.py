@@ -15,6 +15,7 @@ from readiness.access.links import leader_link, participant_link
 from readiness.meetings import importing
 from readiness.meetings.addresses import Reach, person_hash, seal_reach
 from readiness.meetings.importing import Imported
+from readiness.meetings.outbox import OutboxRunner
 from readiness.meetings.plan import Planner
 from readiness.meetings.reading import read_file
 from readiness.meetings.wanted import Bad, Wanted
@@ -64,6 +65,17 @@ async def import_file(planner: Planner, raw: bytes, **options: bool) -> Imported
         return read_file(raw)
 
     return await importing.import_file(planner, raw, read=read_here, **options)
+
+
+def runner_of(services: Services) -> OutboxRunner:
+    """What sends the queued messages, by the services' clock and address as they are at that moment."""
+    return OutboxRunner(
+        services.store,
+        services.contacts,
+        services.settings,
+        now=services.now,
+        base_url=lambda: services.base_url,
+    )
 
 
 def make_services(store: Store, **variables: str) -> Services:

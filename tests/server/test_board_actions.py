@@ -15,6 +15,7 @@ from readiness.meetings.addresses import Reach, person_hash, seal_reach
 from readiness.meetings.guides import GUIDES, guide_html, guide_text
 from readiness.settings import Secret
 from readiness.texts import LANGUAGES
+from reports.store import Actor
 from reports.store.records import Host, Meeting, Participant, new_id
 from tests.cast import SUNNAAS, make_cast
 from tests.integration.support import program
@@ -143,9 +144,12 @@ async def test_one_tap_sends_the_link_again_and_a_second_tap_does_not(server, la
 
 async def test_what_is_handed_over_stands_at_supports_until_it_is_taken(server, http, lars):
     """Support sees whose meeting and which test, takes it, and the board says so; no name, no number."""
+    leads = Actor("leader", SUNNAAS.id, f"host:{lars.host.id}")
     for _ in range(2):
         assert (await lars.post("handover", participant=lars.anna.id))[0] == 200
-    assert len(await lars.queued("handover")) == 1
+    [case] = await server.store.cases_of(leads, lars.meeting.id)
+    assert (case.participant_id, case.opened_by) == (lars.anna.id, f"host:{lars.host.id}")
+    assert await lars.queued("handover") == []
     assert await server.store.claim_outgoing(MORNING + timedelta(minutes=5), 10, 60.0) == [], "nothing to send"
     row = await lars.anna_row()
     assert (row["handed_over_at"], row["taken"]) == ("2026-12-01T06:30:00Z", False)
@@ -159,16 +163,19 @@ async def test_what_is_handed_over_stands_at_supports_until_it_is_taken(server, 
     assert "Møteleder: Lars" in page
     assert "Anna" not in page
     assert "90000002" not in page
-    [message] = await lars.queued("handover")
-    for wrong in ("nothing", (await lars.queued("handover"))[0].id[:-1]):
+    for wrong in ("nothing", case.id[:-1]):
         async with http.post(f"/support/{support}/taken", data={"id": wrong}, allow_redirects=False) as answer:
             assert answer.status == 303
     assert (await lars.anna_row())["taken"] is False
-    async with http.post(f"/support/{support}/taken", data={"id": message.id}) as answer:
+    async with http.post(f"/support/{support}/taken", data={"id": case.id}) as answer:
         assert "Møteleder: Lars" not in await answer.text()
     assert (await lars.anna_row())["taken"] is True
     await lars.post("handover", participant=lars.anna.id)
-    assert [one.state for one in await lars.queued("handover")].count("waiting") == 1, "it can be handed over anew"
+    assert (await lars.anna_row())["taken"] is False, "it can be handed over anew"
+    taken, anew = await server.store.cases_of(leads, lars.meeting.id)
+    opener = await server.store.session_by_id(support)
+    assert (taken.id, taken.taken_by) == (case.id, f"link:{opener.invitation_id}")
+    assert (anew.taken_at, anew.done_at) == (None, None)
 
 
 async def test_phone_numbers_only_with_the_code_sent_to_the_leader(server, lars):

@@ -11,7 +11,7 @@ import pytest
 from readiness.server import app
 from readiness.server.ending import end_left_over
 from readiness.server.owner import RESUME_WITHIN
-from readiness.server.phases import died
+from reports.kinds import SELF_TEST
 from reports.store.records import SelfTest, new_id
 from tests.cast import SUNNAAS, make_cast
 from tests.patience import PATIENCE_S
@@ -126,7 +126,9 @@ async def test_series_survive_a_resumed_test(server, http):
         socket, plan = await started(http, session)
         await server.store.save_phase(plan["test"], "series", made_series(), datetime.now(tz=UTC), claim=1)
         for phase in phases:
-            await server.store.save_phase(plan["test"], phase, died(phase, "step_died"), datetime.now(tz=UTC), claim=1)
+            await server.store.save_phase(
+                plan["test"], phase, SELF_TEST.phase(phase).died("step_died").to_json(), datetime.now(tz=UTC), claim=1
+            )
         socket, plan = await started(http, session, resume=plan["test"])
         assert ("clock" in plan["done"]) == ("clock" in phases)
         await socket.send_json(devices())

@@ -10,6 +10,7 @@ import shutil
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -179,7 +180,7 @@ def check_whole(url: str) -> None:
 
 def test_the_migrated_database_is_the_one_the_code_describes(empty_url: str) -> None:
     """No column, index or key differs between `tables.py` and what the migrations make."""
-    assert migrate(empty_url) == ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"]
+    assert migrate(empty_url) == ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009"]
     assert migrate(empty_url) == []
     engine = sync_engine(empty_url)
     with engine.connect() as connection:
@@ -217,7 +218,7 @@ def test_upgrading_keeps_every_row(empty_url: str) -> None:
     """From the first schema: each row of each table unchanged, children of rebuilt tables too; new columns filled."""
     fill_first_schema(empty_url)
     before = row_hashes(empty_url)
-    assert migrate(empty_url) == ["0002", "0003", "0004", "0005", "0006", "0007", "0008"]
+    assert migrate(empty_url) == ["0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009"]
     assert row_hashes(empty_url) == before
     check_whole(empty_url)
     engine = sync_engine(empty_url)
@@ -290,8 +291,72 @@ def test_processes_that_start_together_take_turns(empty_url: str) -> None:
         "0006",
         "0007",
         "0008",
+        "0009",
     ]
     check_schema(empty_url)
+
+
+HANDED_OVER = (
+    # id, participant, state, minutes
+    ("h-waits", "p0", "waiting", 0),
+    ("h-taken", "p1", "dropped", 0),
+    ("h-anew-1", "p2", "dropped", 0),
+    ("h-anew-2", "p2", "dropped", 5),
+    ("h-anew-3", "p2", "waiting", 5),
+    ("h-held", "p3", "sending", 0),
+    ("h-off", "q0", "dropped", 0),
+)
+
+
+@pytest.mark.asyncio
+async def test_what_was_handed_over_stays_at_supports(empty_url: str) -> None:
+    """Up from 0008: what waits is open under its id, what was taken is taken, other messages stay as they are."""
+    fill_first_schema(empty_url)
+    migrate(empty_url, target="0008")
+    opened = datetime(2026, 11, 1, 7, 2, 30, tzinfo=UTC)
+    engine = sync_engine(empty_url)
+    with engine.begin() as connection:
+        meeting, participant, outbox = (metadata.tables[name] for name in ("meeting", "participant", "outbox"))
+        soon = {"starts_at": opened, "ends_at": opened + timedelta(hours=1)}
+        connection.execute(sa.update(meeting).values(soon))
+        off = {"id": "n", "organisation_id": "o", "title": "", "profile": "consultation", "practical": []}
+        cancelled = {"expected_people": 1, "state": "cancelled", "reminders": []}
+        connection.execute(sa.insert(meeting).values(off | soon | cancelled))
+        patient = {"id": "q0", "meeting_id": "n", "role": "patient", "label": "", "locale": "nb", "position": 0}
+        connection.execute(sa.insert(participant).values(patient))
+        message = {"organisation_id": "o", "channel": "mail", "data": {}, "attempts": 0, "due_at": opened}
+        for name, person, state, minutes in HANDED_OVER:
+            about = {"meeting_id": "n" if person == "q0" else "m", "participant_id": person}
+            what = {"id": name, "kind": "handover", "once": f"handover:{name}", "state": state}
+            when = {"created_at": opened + timedelta(minutes=minutes)}
+            connection.execute(sa.insert(outbox).values(message | about | what | when))
+        sent = {"id": "sent", "kind": "invitation", "state": "sent", "created_at": opened}
+        connection.execute(sa.insert(outbox).values(message | {"meeting_id": "m", "participant_id": "p0"} | sent))
+    engine.dispose()
+    assert migrate(empty_url) == ["0009"]
+    check_whole(empty_url)
+    store = await Store.open(empty_url)
+    leader, support = (replace(one, organisation_id="o") for one in (cast.LARS, cast.NORA))
+    waiting = await store.waiting_cases(support, opened)
+    assert [one.id for one in waiting] == ["h-held", "h-waits", "h-anew-3"]
+    assert waiting[1].opened_at == opened
+    cases = {one.id: one for one in [*await store.cases_of(leader, "m"), *await store.cases_of(leader, "n")]}
+    assert set(cases) == {name for name, *_ in HANDED_OVER}
+    assert cases["h-waits"].report_id == "r2", "the newest one at 07:02:30; those of later say nothing of it"
+    assert {name: (one.taken_at is not None, one.how) for name, one in cases.items()} == {
+        "h-waits": (False, None),
+        "h-taken": (True, None),
+        "h-anew-1": (True, "opened_again"),
+        "h-anew-2": (True, "opened_again"),
+        "h-anew-3": (False, None),
+        "h-held": (False, None),
+        "h-off": (True, "meeting_cancelled"),
+    }
+    assert [one.id for one in await store.outgoing_of("m")] == ["sent"]
+    assert await store.take_case(support, "h-waits", now=opened)
+    assert await store.open_case(leader, "m", "p1", now=opened), "one that was taken can be handed over anew"
+    assert not await store.open_case(leader, "m", "p2", now=opened)
+    await store.close()
 
 
 @pytest.mark.asyncio

@@ -124,6 +124,24 @@ async def test_who_led_and_how_it_went_is_told_without_a_name(store: Store, url:
 
 
 @pytest.mark.asyncio
+async def test_of_a_support_case_nobody_is_named_a_day_after_the_meeting(store: Store) -> None:
+    """Who opened and took it, and the report, go with the people; when it was goes with the meeting."""
+    await store.save_report(cast.report())
+    await store.open_case(cast.LARS, "meeting-anna", "meeting-anna-anna", now=cast.NOW)
+    (case,) = await store.cases_of(cast.LARS, "meeting-anna")
+    assert case.report_id is not None
+    assert await store.take_case(cast.NORA, case.id, now=cast.NOW)
+    assert await store.purge(cast.ENDS + DAY) == Purged()
+    assert (await store.purge(cast.ENDS + DAY + HOUR)).cases == 1
+    (kept,) = await store.cases_of(cast.LARS, "meeting-anna")
+    assert (kept.opened_by, kept.taken_by, kept.report_id) == (None, None, None)
+    assert (kept.opened_at, kept.taken_at) == (cast.NOW, cast.NOW)
+    assert await store.purge(cast.ENDS + DAY + HOUR) == Purged()
+    assert (await store.purge(cast.ENDS + 7 * DAY + HOUR)).meetings == 1
+    assert await store.cases_of(cast.LARS, "meeting-anna") == []
+
+
+@pytest.mark.asyncio
 async def test_a_link_lives_a_week_longer_than_its_meeting(store: Store) -> None:
     """LNK-5: it still opens the one question about how it went; then link, people and meeting go."""
     link = cast.invitation(expires_at=cast.ENDS + 7 * DAY)
