@@ -22,7 +22,6 @@ from readiness.errors import AccessError
 from readiness.logs import log_event
 from readiness.media.pool import MediaWorker
 from readiness.media.uplink import tracks_for
-from readiness.meetings.validity import carry_over, is_over, recheck_due
 from readiness.server.digits import digit_tries
 from readiness.server.ending import end_replaced, keep_report, usable_series
 from readiness.server.live_test import LiveTest
@@ -37,6 +36,7 @@ from reports.model import Report
 from reports.profile import Profile
 from reports.store import StoreUnavailable
 from reports.store.records import SelfTest, Session, new_code, new_id
+from reports.validity import carry_over, is_over, recheck_due
 
 __all__ = ["Attempt"]
 

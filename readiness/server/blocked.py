@@ -14,7 +14,6 @@ from aiohttp import web
 from readiness import __version__
 from readiness.errors import AccessError, InputError
 from readiness.logs import log_event
-from readiness.meetings.validity import is_over
 from readiness.server.bodies import MAX_BODY_BYTES, raw_body
 from readiness.server.ending import keep_report
 from readiness.server.protocol import parse_message
@@ -22,6 +21,7 @@ from readiness.server.services import SERVICES, Services, session_of
 from reports.assembly import Ending, make_report
 from reports.kinds import TESTERS, kind_of, solution_of
 from reports.store.records import Meeting, SelfTest, Session, new_code, new_id
+from reports.validity import is_over
 
 __all__ = ["routes"]
 
