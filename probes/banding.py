@@ -31,13 +31,11 @@ FEWEST_CELLS: Final = 8
 """Cells of a row that must be usable before its change counts."""
 CYCLES: Final = np.arange(1.5, 10.01, 0.25)
 """Waves per picture: 100 Hz read out in 10 to 33 ms gives 1 to 3.3, 120 Hz and slow sensors more."""
-LEAST_EXPLAINED: Final = 0.1
+LEAST_EXPLAINED: Final = 0.25
 """Share of the middle column's change that a wave must explain before the columns are asked one by one."""
-FOLLOWED: Final = 0.85
-"""What the columns' own answers weigh; the rest is the share that the wave explains, which a room lowers."""
 FEW: Final = 0.15
 """Share of the columns that need not follow the wave."""
-EVENLY: Final = 0.02
+EVENLY: Final = 0.03
 """Added to the spread of a row's columns, so that an empty wall does not weigh without limit; log2 of light."""
 
 _Numbers = NDArray[np.float64]
@@ -92,7 +90,7 @@ def _wave(light: _Numbers, usable: NDArray[np.bool_]) -> tuple[float, float]:
     both = usable[1:] & usable[:-1]
     middle = np.convolve(_middle(change, both), _SMOOTH, "same")
     spread = _middle(np.abs(change - middle[:, None]), both)
-    weight = 1 / (spread + EVENLY) ** 2
+    weight = 1 / (spread + EVENLY)
     total = float(weight @ middle**2)
     if total <= 0:
         return 0.0, 0.0
@@ -105,8 +103,7 @@ def _wave(light: _Numbers, usable: NDArray[np.bool_]) -> tuple[float, float]:
     wave = _WAVES[best] @ ways[best]
     share = float(explained[best])
     strength = 100.0 * (1 - 2 ** (-2 * float(np.hypot(*ways[best]))))
-    followed = _followed(change, both, wave) if share > LEAST_EXPLAINED else 0.0
-    return strength, 100.0 * ((1 - FOLLOWED) * share + FOLLOWED * followed)
+    return strength, 50.0 * (share + (_followed(change, both, wave) if share > LEAST_EXPLAINED else 0.0))
 
 
 def _middle(values: _Numbers, usable: NDArray[np.bool_]) -> _Numbers:
