@@ -57,11 +57,9 @@ MIN_WINDOWS: Final = 31
 """One second of sound before anything is said about it."""
 NEWEST_PAUSES: Final = 125
 """4 s of pause windows at most make the noise floor, the newest: a fan that was turned off meanwhile is gone."""
-MIN_SPEECH_WINDOWS: Final = 7
+MIN_SPEECH_WINDOWS: Final = 10
 MIN_PAUSE_WINDOWS: Final = 10
-"""A fifth of a second of speech for a level, and a third of one of pause for a noise floor."""
-MIN_BAND_WINDOWS: Final = 10
-"""A third of a second of speech for how far up it reaches: single vowels reach less far."""
+"""A third of a second of speech for a level, and of pause for a noise floor."""
 SPEAKING: Final = (3, 6)
 """Speaking now: at least 3 of the last 6 windows (0.2 s) are speech."""
 FLOOR_SHARE: Final = 0.9
@@ -338,7 +336,7 @@ def _level_measurement(
 def _bandwidth_measurement(windows: Sequence[_Window], pauses: Sequence[_Window]) -> Measurement:
     """Return how far up the voice reaches, Hz; 16 kHz sound ends at 8000."""
     speech = [window.bands for window in windows if window.speech]
-    if len(windows) < MIN_WINDOWS or len(speech) < MIN_BAND_WINDOWS:
+    if len(windows) < MIN_WINDOWS or len(speech) < MIN_SPEECH_WINDOWS:
         cause = "no_speech" if len(windows) >= MIN_WINDOWS else "too_few_samples"
         return not_measured("microphone.bandwidth", cause, "hz")
     quiet = [window.bands for window in pauses] if len(pauses) >= MIN_PAUSE_WINDOWS else []
