@@ -7,7 +7,7 @@ ARGS ?=
 # Two for each of two cores: a test waits for pages, servers and clocks more than it computes.
 JOBS ?= 4
 
-.PHONY: help run check quick test lint bench fuzz system clean
+.PHONY: help run check quick test lint bench fuzz parts system clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ bench: system $(VENV)/.test  ## print measured figures; AREA=selftest, QUICK=1
 
 fuzz: $(VENV)/.test  ## 200,000 broken inputs for each reader; TARGETS="sdp json", COUNT=2000
 	$(BIN)/python -m tests.fuzz $(if $(COUNT),--count $(COUNT)) $(TARGETS)
+
+parts:  ## the parts list (CycloneDX) of what is checked out
+	@.ci/parts
 
 # pip comes last: an environment that was left half made is made again.
 $(VENV)/bin/pip:

@@ -24,7 +24,17 @@ from reports.readers import (
 )
 from reports.solution import solution_names
 
-__all__ = ["DEFAULT_SOLUTION", "KINDS", "PRACTICAL", "SELF_TEST", "profile_of", "questions_of", "solution_of"]
+__all__ = [
+    "DEFAULT_SOLUTION",
+    "KINDS",
+    "PRACTICAL",
+    "SELF_TEST",
+    "TESTERS",
+    "kind_of",
+    "profile_of",
+    "questions_of",
+    "solution_of",
+]
 
 MEGABYTE: Final = 1_000_000
 DEFAULT_PROFILE: Final = "consultation"
@@ -65,6 +75,7 @@ _DEVICES: Final = ("browser.support", "camera.present", "camera.resolution", "mi
 
 SELF_TEST: Final = TestKind(
     name="self_test",
+    sessions=frozenset({"participant", "drop_in"}),
     phases=(
         Phase("devices", _DEVICES, 120.0, 0, "page", read_devices),
         Phase("picture", _PICTURE, 60.0, 5 * MEGABYTE, "page", read_picture),
@@ -95,3 +106,18 @@ SELF_TEST: Final = TestKind(
 """One person's test before a meeting, in a browser."""
 
 KINDS: Final = (SELF_TEST,)
+TESTERS: Final = frozenset(session for kind in KINDS for session in kind.sessions)
+"""Kinds of session that take a test at all."""
+
+
+def kind_of(session: str | None) -> TestKind:
+    """Return the kind of test that a session of this kind takes; a self-test where the session is gone.
+
+    Raises KeyError for a session that takes none.
+    """
+    if session is None:
+        return SELF_TEST
+    for kind in KINDS:
+        if session in kind.sessions:
+            return kind
+    raise KeyError(session)

@@ -134,6 +134,8 @@ class TestKind:
 
     name: str
     """As reports spell it."""
+    sessions: frozenset[str]
+    """Kinds of session that take this test; a session takes one kind."""
     phases: tuple[Phase, ...]
     """In the order in which a client is told of them."""
     whole: Course

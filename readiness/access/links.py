@@ -20,7 +20,6 @@ from reports.store import Store
 from reports.store.records import (
     ANSWERS_AFTER_END,
     CODE_ALPHABET,
-    TESTS_AFTER_END,
     Host,
     Invitation,
     InvitationKind,
@@ -37,7 +36,6 @@ __all__ = [
     "DROP_IN_LIFE",
     "MOST_COOKIES",
     "ORGANISER_LIFE",
-    "SESSION_MARGIN",
     "SUPPORT_LIFE",
     "SUPPORT_SESSION",
     "TYPED_LENGTH",
@@ -72,8 +70,6 @@ TYPED_LENGTH = 10
 """Characters of the code in a letter: 50 bits, with few wrong tries a minute (LNK-6)."""
 DROP_IN_LIFE = timedelta(hours=24)
 """How long a drop-in test and its report are kept."""
-SESSION_MARGIN = TESTS_AFTER_END
-"""A link tests until the meeting's end plus this."""
 SUPPORT_LIFE = timedelta(days=90)
 """How long a link of support opens, unless told otherwise."""
 ORGANISER_LIFE = timedelta(days=365)

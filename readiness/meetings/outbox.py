@@ -30,10 +30,10 @@ from readiness.meetings.marks import state_mark
 from readiness.meetings.message_parts import MessageContext, Tally
 from readiness.meetings.messages import Message, render_message
 from readiness.meetings.sms import SmsSender
-from readiness.meetings.validity import state_of
 from readiness.settings import Settings
 from reports.store import Store, StoreError
 from reports.store.records import Channel, Host, Meeting, Organisation, Outgoing, Participant
+from reports.validity import state_of
 
 __all__ = ["OutboxRunner", "retry_delay"]
 

@@ -25,8 +25,8 @@ from readiness.server.board import board_json, day_of, organisation_json
 from readiness.server.bodies import json_body
 from readiness.server.owner import LIVE_WITHIN, unfinished_of
 from readiness.server.participant import asked_of, session_extras
-from readiness.server.services import SERVICES, TESTERS, Services, caller, session_of
-from reports.kinds import profile_of
+from readiness.server.services import SERVICES, Services, caller, session_of
+from reports.kinds import TESTERS, profile_of
 from reports.model import rfc3339
 from reports.store import Watcher
 from reports.store.records import Session

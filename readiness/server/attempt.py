@@ -22,7 +22,6 @@ from readiness.errors import AccessError
 from readiness.logs import log_event
 from readiness.media.pool import MediaWorker
 from readiness.media.uplink import tracks_for
-from readiness.meetings.validity import carry_over, is_over, recheck_due
 from readiness.server.digits import digit_tries
 from readiness.server.ending import end_replaced, keep_report, usable_series
 from readiness.server.live_test import LiveTest
@@ -32,11 +31,12 @@ from readiness.server.services import Services
 from readiness.server.steps.running import Send, SendBytes, Setup
 from readiness.server.turn import ice_servers
 from reports.assembly import CARRIED, Ending, finished_phases, make_report
-from reports.kinds import SELF_TEST, solution_of
+from reports.kinds import kind_of, solution_of
 from reports.model import Report
 from reports.profile import Profile
 from reports.store import StoreUnavailable
 from reports.store.records import SelfTest, Session, new_code, new_id
+from reports.validity import carry_over, is_over, recheck_due
 
 __all__ = ["Attempt"]
 
@@ -75,7 +75,7 @@ class Attempt:
         self._services, self._session, self._hello = services, session, hello
         self._send, self._send_bytes, self._counter = send, send_bytes, counter
         self._owner = Owner(services, session)
-        self._kind = SELF_TEST
+        self._kind = kind_of(session.kind)
         self._worker: MediaWorker | None = None
         self._cpu_s: float | None = None
         self._began_s = time.monotonic()

@@ -14,14 +14,14 @@ from aiohttp import web
 from readiness import __version__
 from readiness.errors import AccessError, InputError
 from readiness.logs import log_event
-from readiness.meetings.validity import is_over
 from readiness.server.bodies import MAX_BODY_BYTES, raw_body
 from readiness.server.ending import keep_report
 from readiness.server.protocol import parse_message
-from readiness.server.services import SERVICES, TESTERS, Services, session_of
+from readiness.server.services import SERVICES, Services, session_of
 from reports.assembly import Ending, make_report
-from reports.kinds import SELF_TEST, solution_of
+from reports.kinds import TESTERS, kind_of, solution_of
 from reports.store.records import Meeting, SelfTest, Session, new_code, new_id
+from reports.validity import is_over
 
 __all__ = ["routes"]
 
@@ -57,7 +57,7 @@ async def _report(
     if last is not None and last.body.get("cause") == CAUSE and last.created_at > now - ONCE_IN:
         return dict(last.body)
     log_event(log, logging.WARNING, "selftest.blocked")
-    kind = SELF_TEST
+    kind = kind_of(session.kind)
     profile = kind.profile_of(meeting)
     test = SelfTest(
         id=new_id(),

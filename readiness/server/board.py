@@ -17,7 +17,6 @@ from readiness.errors import AccessError
 from readiness.meetings.addresses import open_reach
 from readiness.meetings.board_pdf import BoardContext, BoardLine, BoardMeeting
 from readiness.meetings.kinds import BRINGS_LINK
-from readiness.meetings.validity import recheck_due, state_of
 from readiness.server.services import Services
 from reports.advice import leader_area
 from reports.kinds import PRACTICAL
@@ -34,6 +33,7 @@ from reports.store.records import (
     StoredReport,
     SupportCase,
 )
+from reports.validity import recheck_due, state_of
 
 __all__ = ["Day", "board_json", "day_of", "organisation_json", "pin_channel", "sheet_of"]
 

@@ -19,7 +19,7 @@ from readiness.logs import log_event
 from readiness.server.owner import RESUME_WITHIN
 from readiness.server.services import Services
 from reports.assembly import Ending, Phases, left_out, make_report
-from reports.kinds import SELF_TEST, solution_of
+from reports.kinds import kind_of, solution_of
 from reports.model import Report
 from reports.series import check_series, thinned
 from reports.store import CodeTaken, StoreUnavailable, TakenOver
@@ -106,7 +106,7 @@ async def _keep_unfinished(services: Services, test: SelfTest, *, report_id: str
     """Commit a report of what is stored of `test`. Raises TakenOver, StoreUnavailable."""
     session = await services.store.session_by_id(test.session_id)
     meeting = await services.store.meeting(session.meeting_id) if session and session.meeting_id else None
-    kind = SELF_TEST
+    kind = kind_of(session.kind if session else None)
     ending = Ending(
         kind=kind,
         report_id=report_id,

@@ -12,13 +12,13 @@ from typing import Any
 from aiohttp import web
 
 from readiness.errors import AccessError
-from readiness.meetings.validity import carry_over, is_over, recheck_due
 from readiness.server.middleware import POLICY
-from readiness.server.services import SERVICES, TESTERS, Services, session_of
-from reports.kinds import profile_of, solution_of
+from readiness.server.services import SERVICES, Services, session_of
+from reports.kinds import TESTERS, profile_of, solution_of
 from reports.model import rfc3339
 from reports.solution import load_solution
 from reports.store.records import Feedback, Meeting, Organisation, Session, StoredReport
+from reports.validity import carry_over, is_over, recheck_due
 
 __all__ = ["asked_of", "routes", "session_extras"]
 

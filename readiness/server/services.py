@@ -27,9 +27,8 @@ from readiness.settings import Settings
 from reports.store import Store
 from reports.store.records import Session
 
-__all__ = ["SERVICES", "TESTERS", "Nameless", "Services", "caller", "session_of", "utc_now"]
+__all__ = ["SERVICES", "Nameless", "Services", "caller", "session_of", "utc_now"]
 
-TESTERS = frozenset({"participant", "drop_in"})
 """Kinds of sessions that a self-test belongs to."""
 
 

@@ -23,7 +23,8 @@ from readiness.media.pool import PoolFull
 from readiness.server.attempt import Attempt
 from readiness.server.live_test import WorkerLost
 from readiness.server.protocol import BINARY, parse_message, split_binary
-from readiness.server.services import SERVICES, TESTERS, Nameless, Services, caller, session_of
+from readiness.server.services import SERVICES, Nameless, Services, caller, session_of
+from reports.kinds import TESTERS
 from reports.store import StoreUnavailable, TakenOver
 
 __all__ = ["routes"]

@@ -19,7 +19,8 @@ from aiohttp import web
 
 from readiness.access.bandwidth import CHUNK_BYTES, Transfer
 from readiness.errors import AccessError, ReadinessError, TooLarge
-from readiness.server.services import SERVICES, TESTERS, Services, caller, session_of
+from readiness.server.services import SERVICES, Services, caller, session_of
+from reports.kinds import TESTERS
 
 __all__ = ["BODIES", "routes"]
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .meetings import meeting_of
 from .part import StorePart
 from .records import Meeting, Outgoing, OutgoingState, ReportMark
+from .rows import meeting_of
 from .tables import meeting, outbox, report
 
 __all__ = ["OutboxPart"]

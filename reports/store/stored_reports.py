@@ -13,9 +13,9 @@ from reports.series import pack, unpack
 
 from .errors import CodeTaken, Conflict, StoreUnavailable
 from .guard import guard
-from .meetings import participant_of
 from .part import StorePart
 from .records import CODE_ALPHABET, CODE_LENGTH, BoardRow, SelfTestState, StoredReport
+from .rows import participant_of
 from .self_tests import change_claimed
 from .tables import participant, report, self_test, session
 

@@ -6,6 +6,7 @@ import ast
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -13,11 +14,12 @@ from probes.measurement import Measurement
 from readiness.server.protocol import FINISH, schema
 from readiness.server.steps import STEPS
 from readiness.server.steps.network import WAYS
-from reports.kinds import KINDS, PRACTICAL, SELF_TEST
+from reports.kinds import KINDS, PRACTICAL, SELF_TEST, TESTERS, kind_of
 from reports.model import SkipReason
 from reports.phases import Course, Evidence, FinishedPhase, Phase
 from reports.profile import load_profile, profile_names
 from reports.readers import read_client
+from reports.store.records import SessionKind
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = {phase.name for kind in KINDS for phase in kind.phases}
@@ -27,6 +29,12 @@ BROUGHT_TOGETHER = {"media.voice"}
 
 def courses(kind) -> list[Course]:
     return [kind.whole, *([kind.short] if kind.short else [])]
+
+
+def constant_of(tree: ast.Module, name: str) -> tuple[str, ...]:
+    """Return a constant of a module that is better not loaded here."""
+    (value,) = [n.value for n in tree.body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == name]
+    return tuple(ast.literal_eval(value))
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -45,6 +53,17 @@ def test_a_table_is_whole(kind):
         assert phase.budget_bytes >= 0
     with pytest.raises(KeyError):
         kind.phase("no such phase")
+
+
+def test_each_session_takes_one_kind_of_test():
+    """No two kinds share a kind of session; who takes no test has none; a session that is gone took a self-test."""
+    sessions = [session for kind in KINDS for session in kind.sessions]
+    assert sorted(sessions) == sorted(TESTERS)
+    assert all(kind_of(session) is kind for kind in KINDS for session in kind.sessions)
+    assert set(get_args(SessionKind)) >= TESTERS
+    assert kind_of(None) is SELF_TEST
+    with pytest.raises(KeyError):
+        kind_of("leader")
 
 
 def test_the_order_in_which_the_page_is_told_and_phases_end():
@@ -89,17 +108,20 @@ def test_the_questions_are_those_of_the_schema():
 
 def test_the_worker_measures_the_phases_that_the_tables_give_it():
     """Read from its source, so that no media engine is loaded: its operations are the phases measured by a worker."""
-    source = (ROOT / "readiness" / "media" / "worker.py").read_text(encoding="utf-8")
-    tree = ast.parse(source)
-    (line,) = [n.value for n in tree.body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "LINE_PHASES"]
+    tree = ast.parse((ROOT / "readiness" / "media" / "worker.py").read_text(encoding="utf-8"))
+    line = constant_of(tree, "LINE_PHASES")
     (table,) = [
         node.value for node in ast.walk(tree)
         if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "self._measured"
     ]  # fmt: skip
     named = {key.value for key in table.keys if isinstance(key, ast.Constant)}
-    assert named | set(ast.literal_eval(line)) == {
-        phase.name for kind in KINDS for phase in kind.phases if phase.by == "worker"
-    }
+    assert named | set(line) == {phase.name for kind in KINDS for phase in kind.phases if phase.by == "worker"}
+
+
+def test_a_client_in_python_measures_the_line_as_the_tables_say():
+    """The library of test clients plays its part in the phases that the worker measures on the line."""
+    tree = ast.parse((ROOT / "readiness" / "client" / "line_test.py").read_text(encoding="utf-8"))
+    assert set(constant_of(tree, "PHASES")) == {"clock", *WAYS}
 
 
 def test_every_step_belongs_to_a_phase():

@@ -6,6 +6,7 @@ import asyncio
 from typing import Self
 
 import pytest
+from tests.meetings.test_validity import MORNING
 
 from probes.measurement import Measurement
 from readiness.server.admission import Lines
@@ -17,10 +18,10 @@ from reports.assembly import Ending, finished_phases, left_out, make_report
 from reports.kinds import SELF_TEST, profile_of, questions_of
 from reports.profile import load_profile
 from reports.readers import read_client
-from tests.meetings.test_validity import MORNING
 
 ROOM_CHECK = phases.TestKind(
     name="room_check",
+    sessions=frozenset({"room"}),
     phases=(
         phases.Phase("room", ("camera.present", "microphone.present"), 20.0, 0, "client", read_client),
         SELF_TEST.phase("connect"),

@@ -401,6 +401,12 @@ async def test_times_when_the_clocks_change(server, program):
     assert (exact["starts_at"], exact["local_start"]) == ("2027-10-31T01:30:00Z", "2027-10-31T02:30")
     _, other = await program("PATCH", f"/{twice['id']}", {"local_start": "2027-11-01T02:30"})
     assert other["starts_at"] == "2027-11-01T01:30:00Z"
+    services.now = lambda: datetime(2028, 2, 1, tzinfo=UTC)
+    program.headers = {"Authorization": f"Bearer {await api_token(server.store, SUNNAAS, services.now())}"}
+    _, leap = await program("POST", "", wished(local_start="2028-02-29T23:30", minutes=60))
+    assert (leap["starts_at"], leap["ends_at"]) == ("2028-02-29T22:30:00Z", "2028-02-29T23:30:00Z")
+    status, answer = await program("POST", "", wished(local_start="2029-02-29T10:00"))
+    assert (status, answer["error"]["code"]) == (400, "meeting.no_such_time")
 
 
 async def test_nothing_without_the_right_token_or_session(server, program, http):

@@ -12,11 +12,10 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from readiness.access.links import SESSION_MARGIN
 from reports.kinds import DEFAULT_SOLUTION, SELF_TEST
 from reports.model import READY_VERDICTS, CheckResult, rfc3339
 from reports.profile import Profile
-from reports.store.records import Meeting, StoredReport
+from reports.store.records import TESTS_AFTER_END, Meeting, StoredReport
 from reports.verdict import verdict_of
 
 __all__ = ["carry_over", "device_class", "is_over", "recheck_due", "state_of"]
@@ -29,7 +28,7 @@ LOOKED_AT: Final = frozenset(
 
 def is_over(meeting: Meeting, now: datetime) -> bool:
     """Whether its links no longer test: an hour after its end, or once it is cancelled."""
-    return meeting.state == "cancelled" or meeting.ends_at + SESSION_MARGIN <= now
+    return meeting.state == "cancelled" or meeting.ends_at + TESTS_AFTER_END <= now
 
 
 def state_of(report: StoredReport | None, now: datetime) -> str:

@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from probes.measurement import Measurement
-from readiness.meetings.validity import carry_over, is_over, recheck_due, state_of
 from reports.assembly import CARRIED, Ending, finished_phases, left_out, make_report
 from reports.kinds import SELF_TEST, profile_of, solution_of
 from reports.model import rfc3339
 from reports.phases import FinishedPhase
 from reports.profile import load_profile
 from reports.store.records import Meeting, StoredReport
+from reports.validity import carry_over, is_over, recheck_due, state_of
 from tests.made import CLIENT
 from tests.server.test_board import phases
 
