@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from readiness.access.links import hash_token, new_token
+from readiness.access.tokens import hash_token, new_token
 from reports.store import Store
 from reports.store.records import Invitation, Meeting, Organisation, Participant, new_id
 

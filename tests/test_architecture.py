@@ -136,7 +136,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("module", "line", "climbs", "circle"),
     [
-        ("readiness/settings.py", "from readiness.access.links import hash_token", "readiness.access.links", False),
+        ("readiness/settings.py", "from readiness.access.tokens import hash_token", "readiness.access.tokens", False),
         ("readiness/access/contacts.py", "import readiness.meetings.planner", "readiness.meetings.planner", True),
         (
             "readiness/meetings/reminders.py",

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from readiness.access.contacts import ContactBox
-from readiness.access.links import LINK_NOT_VALID, TYPED_LENGTH, hash_code, hash_token
+from readiness.access.links import LINK_NOT_VALID
+from readiness.access.tokens import TYPED_LENGTH, hash_code, hash_token
 from readiness.errors import AccessError
 from reports.store import Store
 from reports.store.records import Invitation, InvitationKind, Session, SessionKind, clean_code

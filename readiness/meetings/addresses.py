@@ -37,11 +37,6 @@ class Person:
     """As it is, or will be, stored; its own `reach` is not looked at."""
     reach: Reach
 
-    @property
-    def id(self) -> str:
-        """The participant's or host's id."""
-        return self.whose.id
-
 
 def opened(contacts: ContactBox, whose: Participant | Host) -> Person:
     """Open the contact data of a stored participant or host."""

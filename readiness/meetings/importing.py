@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from readiness.access.links import hash_token
+from readiness.access.tokens import hash_token
 from readiness.errors import InputError, Unavailable
 from readiness.meetings.addresses import open_reach
 from readiness.meetings.planner import Planner

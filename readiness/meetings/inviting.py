@@ -66,15 +66,15 @@ class Inviting:
         for person in (opened(self.contacts, everybody[person_id]) for person_id in chosen):
             missing = _missing(person.reach, channel)
             if missing is not None:
-                answers.append(Invited(person.id, missing))
+                answers.append(Invited(person.whose.id, missing))
                 continue
             given = await self.links.of(meeting, person.whose, renew=renew)
             message = invitation(person, meeting, channel, self.now)
             if message is None:
-                answers.append(Invited(person.id, "ready", given.link, given.code))
+                answers.append(Invited(person.whose.id, "ready", given.link, given.code))
             else:
                 messages.append(message)
-                answers.append(Invited(person.id, "waiting"))
+                answers.append(Invited(person.whose.id, "waiting"))
         await self.store.queue(messages)
         return answers
 
@@ -153,8 +153,8 @@ def invitation(person: Person, meeting: Meeting, way: Way, now: datetime) -> Out
         id=new_id(),
         organisation_id=meeting.organisation_id,
         meeting_id=meeting.id,
-        participant_id=None if is_host else person.id,
-        host_id=person.id if is_host else None,
+        participant_id=None if is_host else person.whose.id,
+        host_id=person.whose.id if is_host else None,
         kind="leader_link" if is_host else "invitation",
         channel=channel,
         once=None,

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from readiness.access.contacts import ContactBox
-from readiness.access.links import GivenLink, Links, hash_token, hashes_of, new_link
+from readiness.access.links import GivenLink, Links, new_link
+from readiness.access.tokens import hash_token, hashes_of
 from readiness.errors import AccessError, InputError, Unprocessable
 from readiness.meetings.addresses import Person, opened, sealed
 from readiness.meetings.inviting import Invited, Inviting, invitation
@@ -89,7 +90,7 @@ class Planner:
         Raises Unprocessable("request.key_reused") where that was another wish, by its version.
         """
         drafted = self.draft(plan)
-        known = await self._known(drafted.meeting)
+        known = await self._known(drafted.meeting) if drafted.meeting.import_key else None
         if known is not None:
             return known
         try:

@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from readiness.access.contacts import ContactBox
-from readiness.access.links import hash_token
+from readiness.access.tokens import hash_token
 from readiness.errors import InputError
 from readiness.meetings.addresses import Person, Reach
 from readiness.meetings.join_links import solution_of_link, unwrapped

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import icalendar
 import pytest
 
-from readiness.access.links import hash_token
+from readiness.access.tokens import hash_token
 from readiness.meetings.delivery import OURS
 from readiness.meetings.gsm import carried, parts
 from readiness.meetings.marks import state_mark

@@ -12,7 +12,7 @@ import pytest
 
 from probes.measurement import Measurement
 from readiness import __version__
-from readiness.access.links import hash_token
+from readiness.access.tokens import hash_token
 from readiness.server import api
 from readiness.server.ending import keep_report
 from reports.assembly import Ending, make_report

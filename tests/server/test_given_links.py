@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 
-from readiness.access import limits, links
+from readiness.access import limits, links, tokens
 from readiness.access.contacts import ContactBox
 from reports.store.records import CODE_ALPHABET, Host, new_id
 from tests.cast import SUNNAAS, make_cast
@@ -43,7 +43,7 @@ async def test_LNK_1_the_same_link_each_time_and_none_of_it_stored(server, http,
     assert (await redeem(http, token=token))[0] == 200
     content = b"".join(path.read_bytes() for path in tmp_path.glob("readiness.sqlite3*"))
     assert first.invitation.id.encode() in content
-    for secret in (token, first.code, token.encode().hex(), links.hash_token(first.code).decode("latin-1")):
+    for secret in (token, first.code, token.encode().hex(), tokens.hash_token(first.code).decode("latin-1")):
         assert secret.encode("latin-1") not in content
     second = await anna_link(server, cast, renew=True)
     assert second.link != first.link

@@ -7,7 +7,8 @@ from datetime import timedelta
 import aiohttp
 import pytest
 
-from readiness.access.links import Links, code_of, give_support_link, hash_code, hash_token, new_token
+from readiness.access.links import Links, give_support_link
+from readiness.access.tokens import code_of, hash_code, hash_token, new_token
 from readiness.server.mangled import meant
 from reports.store.records import Host, new_id
 from tests.cast import SUNNAAS, make_cast
