@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 KINDS = ("alone", "quiet", "ordinary")
 """What a test wants beside it: nothing, those that wait more than they compute, or anything."""
@@ -31,6 +32,8 @@ STARTERS = frozenset(
     }
 )
 """Fixtures and helpers that start processes: what has one of them in reach is not quick."""
+NEVER_QUICK = ("browser", "integration")
+"""Folders whose tests all start processes: their imports cost a second each."""
 QUICK_EXAMPLES = 20
 """Of a property, where a whole run tries 100."""
 
@@ -86,7 +89,10 @@ class TakesTurns:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Take turns where there are several processes."""
+    """Take turns where there are several processes, and try less where there is little time."""
+    if config.getoption("quick"):
+        settings.register_profile("quick", settings.get_profile("readiness"), max_examples=QUICK_EXAMPLES)
+        settings.load_profile("quick")
     if hasattr(config, "workerinput"):
         config.pluginmanager.register(TakesTurns(config.rootpath / ".cache" / "turns"))
 
@@ -94,6 +100,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a run leave out what takes long."""
     parser.addoption("--quick", action="store_true", help="only tests without browser, namespace and server process")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even read what a quick run leaves out as a whole."""
+    return True if config.getoption("quick") and collection_path.name in NEVER_QUICK else None
 
 
 def is_quick(item: pytest.Item) -> bool:

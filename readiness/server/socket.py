@@ -56,6 +56,11 @@ LOOK_S = 5.0
 """Between looks at whether a page is still at its test."""
 MAX_FAULTS = 5
 """Malformed messages before the socket is closed."""
+RIGHTS_S = 1.0
+"""Rights are looked at with each JSON message, and with sound or a picture where that was longer ago.
+
+Not with the bytes of the TCP probe: when they arrive is measured.
+"""
 REPLACE_S = 1.0
 """How long a replaced socket may take to close before it is cut off; a page that comes back must not wait for it."""
 ALIVE_S = 4.0
@@ -117,7 +122,7 @@ class Connection:
         self._binary = TokenBucket(rate_per_s=BINARY_BYTES_PER_S, burst=BINARY_BURST_BYTES, clock=time.monotonic)
         self._faults = 0
         self._session_id = ""
-        self._heard_at_s = time.monotonic()
+        self._heard_at_s = self._rights_at_s = time.monotonic()
         self.bytes_up = 0
         self.bytes_down = 0
 
@@ -325,8 +330,13 @@ class Connection:
         if message["type"] == "bye":
             await self._socket.close()
             return False
-        await session_of(self._request, self._session_id, kinds=TESTERS)
+        await self._look_at_rights()
         return await attempt.run.on_message(message)
+
+    async def _look_at_rights(self) -> None:
+        """Raise AccessError where the session or its link was closed meanwhile."""
+        await session_of(self._request, self._session_id, kinds=TESTERS)
+        self._rights_at_s = time.monotonic()
 
     async def _on_binary(self, attempt: Attempt, payload: bytes) -> None:
         self.bytes_up += len(payload)
@@ -338,6 +348,8 @@ class Connection:
         kind, t_ms, rest = split_binary(payload)
         if kind not in BINARY.STAMPED:
             raise InputError("protocol.invalid", "unknown binary kind")
+        if time.monotonic() - self._rights_at_s >= RIGHTS_S:
+            await self._look_at_rights()
         await attempt.run.on_binary(kind, t_ms, rest)
 
 
