@@ -95,7 +95,7 @@ def _case_view(case: WaitingCase, words: Words, zone: ZoneInfo, language: str | 
 
 
 async def _look_up(services: Services, session: Session, typed: str) -> tuple[StoredReport | None, str | None]:
-    """Return the report, or what is wrong with the code. Raises LimitError for who guesses."""
+    """Return the report, or what is wrong with the code. Raises LimitError for anyone guessing."""
     if not typed:
         return None, None
     code = clean_code(typed)
