@@ -27,8 +27,8 @@ KINDS = ("alone", "quiet", "ordinary")
 LONG = ("alone", "browser", "needs_root", "slow")
 STARTERS = frozenset(
     {
-        *("chromium", "coturn", "database_server", "firefox", "live_server", "make_lab", "pool_of", "postgres"),
-        *("served", "server", "serving", "webkit"),
+        *("chromium", "cost_of", "coturn", "database_server", "firefox", "live_server", "make_lab", "own_server"),
+        *("pool_of", "postgres", "served", "server", "serving", "webkit"),
     }
 )
 """Fixtures and helpers that start processes: what has one of them in reach is not quick."""

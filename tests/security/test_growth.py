@@ -16,7 +16,7 @@ from readiness.access.pins import pin_of
 from readiness.errors import InputError, LimitError
 from readiness.server import api
 from readiness.server.protocol import known_client, parse_message
-from tests.cast import SUNNAAS, make_cast
+from tests.cast import SUNNAAS, make_cast, supporter
 from tests.security.support import HELLO, redeem, started
 from tests.server.test_board_actions import ANNA, LARS, Opened, meet, open_board
 
@@ -216,7 +216,7 @@ async def test_LNK_4_delete_takes_every_report_every_run_and_the_number(server, 
     assert (await http.delete(f"/api/v1/sessions/{session}/report", json={})).status == 200
     assert await store.report_for_session(session) is None
     assert await store.phone(cast.anna.id) is None
-    assert await store.newest_reports("sunnaas", 10) == []
+    assert await store.newest_reports(supporter("sunnaas"), 10) == []
     found = await store.session_by_id(session)
     assert await store.recent_self_tests(found, server.services.now() - timedelta(days=1)) == []
     assert (await http.delete(f"/api/v1/sessions/{session}/report", json={})).status == 404

@@ -6,7 +6,7 @@ import asyncio
 from typing import Self
 
 import pytest
-from tests.meetings.test_validity import MORNING
+from tests.reports.test_validity import MORNING
 
 from probes.measurement import Measurement
 from readiness.server.admission import Lines
