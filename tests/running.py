@@ -35,7 +35,8 @@ STARTERS = frozenset(
 NEVER_QUICK = ("browser", "integration")
 """Folders whose tests all start processes: their imports cost a second each."""
 QUICK_EXAMPLES = 20
-"""Of a property, where a whole run tries 100."""
+"""Of a property, where a whole run tries 100 or more."""
+SETTINGS_OF_TEST = "_hypothesis_internal_use_settings"
 
 
 class Turns:
@@ -116,6 +117,13 @@ def is_quick(item: pytest.Item) -> bool:
     return not names & STARTERS and "postgresql" not in parameters.values()
 
 
+def _with_fewer_examples(test: Any) -> None:
+    """Lower what a property asks for itself; Hypothesis has no other way to do so after `settings`."""
+    own = getattr(test, SETTINGS_OF_TEST, None)
+    if own is not None and own.max_examples > QUICK_EXAMPLES:
+        setattr(test, SETTINGS_OF_TEST, settings(own, max_examples=QUICK_EXAMPLES))
+
+
 def _kind(item: pytest.Item) -> str:
     return next((name for name in KINDS if item.get_closest_marker(name)), "ordinary")
 
@@ -131,6 +139,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("quick"):
         config.hook.pytest_deselected(items=[item for item in items if not is_quick(item)])
         items[:] = [item for item in items if is_quick(item)]
+        for item in items:
+            _with_fewer_examples(getattr(item, "obj", None))
     items.sort(key=_rank)
 
 
