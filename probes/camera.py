@@ -36,6 +36,7 @@ _LIGHT_DETAILS: Final = (
     "luma_p50",
     "luma_p95",
     "luma_p99",
+    "luma_p999",
     "luma_std",
     "luma_range",
     "frame_clipped_pct",

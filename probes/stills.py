@@ -83,6 +83,7 @@ class Still:
     luma_p50: float | None = None
     luma_p95: float | None = None
     luma_p99: float | None = None
+    luma_p999: float | None = None
     luma_std: float | None = None
     luma_range: float | None = None
     frame_clipped_pct: float | None = None

@@ -254,7 +254,7 @@ def _key(settings: Settings, options: argparse.Namespace) -> int:
 
 def _meeting(settings: Settings, options: argparse.Namespace) -> int:
     from readiness.meetings.manage import make_meeting  # noqa: PLC0415 - keeps --help quick
-    from readiness.meetings.plan import HostPlan  # noqa: PLC0415
+    from readiness.meetings.wishes import HostPlan  # noqa: PLC0415
 
     people = [
         tuple(one.strip() for one in part.partition(":")[::2]) for part in options.people.split(",") if part.strip()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from readiness import __version__
-from readiness.access.links import hash_token, new_token
+from readiness.access.tokens import hash_token, new_token
 from reports.assembly import Ending, make_report
 from reports.checks import FIGURES
 from reports.kinds import SELF_TEST

@@ -19,10 +19,13 @@ from readiness.media.chores import Chores
 from readiness.media.pool import chores_alone
 from readiness.meetings.confined import read_import
 from readiness.meetings.importing import Imported, import_file
-from readiness.meetings.plan import LONGEST_MIN, ROLES, Change, HostPlan, Invited, MeetingPlan, PersonPlan, Planner, Way
+from readiness.meetings.inviting import Invited
+from readiness.meetings.planner import Planner
 from readiness.meetings.reading import MOST_BYTES
+from readiness.meetings.values import LONGEST_MIN, ROLES
 from readiness.meetings.views import meeting_json
 from readiness.meetings.wanted import Bad, Wanted
+from readiness.meetings.wishes import Change, HostPlan, MeetingPlan, PersonPlan, Way
 from readiness.opening import cannot_use, open_store, refuse_a_folder_of_its_own
 from readiness.settings import Settings, prepare_folder
 from readiness.texts import LANGUAGES, catalogue

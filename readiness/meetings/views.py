@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from readiness.meetings.addresses import open_reach
 from readiness.meetings.kinds import INVITES
-from readiness.meetings.plan import Planner
+from readiness.meetings.planner import Planner
 from reports.model import rfc3339
 from reports.store.records import BoardRow, Host, Meeting, MeetingLine, Outgoing
 from reports.validity import state_of

@@ -11,15 +11,8 @@ from typing import Any
 
 from aiohttp import web
 
-from readiness.access.links import (
-    MOST_COOKIES,
-    cookie_name,
-    held_sessions,
-    redeem,
-    redeem_code,
-    renew_seen,
-    start_drop_in,
-)
+from readiness.access.links import renew_seen
+from readiness.access.sessions import MOST_COOKIES, cookie_name, held_sessions, redeem, redeem_code, start_drop_in
 from readiness.errors import AccessError, InputError, LimitError
 from readiness.server.board import board_json, day_of, organisation_json
 from readiness.server.bodies import json_body

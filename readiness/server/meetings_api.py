@@ -9,27 +9,29 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from readiness.access.links import hash_token
+from readiness.access.tokens import hash_token
 from readiness.errors import InputError, Unauthorized
 from readiness.meetings.confined import print_sheet, read_import
 from readiness.meetings.importing import import_file
 from readiness.meetings.letter import letters_sheet
-from readiness.meetings.plan import Change, HostPlan, MeetingPlan, PersonPlan, Planner, local_moment
+from readiness.meetings.planner import Planner
 from readiness.meetings.reading import MOST_BYTES
 from readiness.meetings.views import line_json, meeting_json
 from readiness.meetings.wanted import Bad
+from readiness.meetings.wishes import Change, HostPlan, MeetingPlan, PersonPlan
 from readiness.server.bodies import json_body, raw_body
+from readiness.server.meeting_bodies import wish_of
 from readiness.server.openapi import checked
 from readiness.server.services import SERVICES, Services, caller, session_of
 from readiness.server.strict import ID, is_id
-from readiness.typed import one_line, read_iso
+from readiness.typed import one_line
 from reports.store.records import Meeting, Organisation
 
 __all__ = ["ORGANISERS", "organiser_of", "planner_of", "routes"]
@@ -117,7 +119,7 @@ async def make_meeting(request: web.Request) -> web.Response:
         raise InputError("request.malformed", field="Idempotency-Key")
     people = tuple(PersonPlan(**one) for one in body["participants"])
     hosts = tuple(HostPlan(**one) for one in body.get("hosts", ()))
-    wish = _wish(planner, body)
+    wish = wish_of(body, planner.organisation)
     starts = wish.pop("starts")
     plan = MeetingPlan(starts=starts, people=people, hosts=hosts, **wish)
     made = await planner.make(replace(plan, key=f"api:{key}", version=_fingerprint(body)) if key else plan)
@@ -158,7 +160,8 @@ async def change_meeting(request: web.Request) -> web.Response:
     """Move or change a meeting."""
     planner = await planner_of(request)
     body = checked("MeetingChange", await json_body(request, MAX_BODY_BYTES))
-    return await _answer(planner, await planner.change(request.match_info["meeting"], Change(**_wish(planner, body))))
+    wish = Change(**wish_of(body, planner.organisation))
+    return await _answer(planner, await planner.change(request.match_info["meeting"], wish))
 
 
 @routes.delete(PLACE)
@@ -256,40 +259,6 @@ async def _meeting(request: web.Request, planner: Planner, *, status: int = 200)
 
 async def _answer(planner: Planner, found: Meeting, *, status: int = 200) -> web.Response:
     return web.json_response(await meeting_json(planner, found), status=status)
-
-
-def _wish(planner: Planner, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a meeting that `body` gives, as `MeetingPlan` and `Change` name them."""
-    wish: dict[str, Any] = {}
-    if "starts_at" in body or "local_start" in body:
-        wish["starts"] = _starts(body, ZoneInfo(planner.organisation.time_zone))
-    for name in ("minutes", "title", "profile", "solution", "join_link", "support_phone", "expected_people"):
-        if name in body:
-            wish[name] = body[name]
-    for name in ("reminders", "practical"):
-        if name in body:
-            wish[name] = tuple(body[name])
-    return wish
-
-
-def _starts(body: Mapping[str, Any], zone: ZoneInfo) -> datetime:
-    """Return when the meeting starts, by ``starts_at`` or ``local_start``; where both are given they must agree."""
-    found = {name: _moment_of(body, name) for name in ("starts_at", "local_start") if name in body}
-    moments = {local_moment(one, zone).astimezone(UTC) for one in found.values()} if len(found) > 1 else set()
-    if len(moments) > 1:
-        raise InputError("meeting.times_differ", field="local_start")
-    return next(iter(found.values()))
-
-
-def _moment_of(body: Mapping[str, Any], name: str) -> datetime:
-    """Return the time that a field names: ``starts_at`` has an offset, ``local_start`` has none."""
-    try:
-        found = read_iso(body[name])
-    except InputError as error:
-        raise InputError(error.code, field=name) from None
-    if (found.tzinfo is not None) != (name == "starts_at"):
-        raise InputError("meeting.no_such_time", field=name)
-    return found
 
 
 def _moment(request: web.Request, name: str, otherwise: datetime) -> datetime:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from readiness.access.links import hash_token
+from readiness.access.tokens import hash_token
 from readiness.server.services import Services
 from reports.kinds import KINDS
 from reports.store import Gone, StoreUnavailable, TakenOver

@@ -1,4 +1,4 @@
-"""What a participant's page knows of its meeting besides the time: the video solution, and if a short check will do.
+"""What a participant's page knows of its meeting besides the time: the video solution, and if a short check suffices.
 
 The way to the solution's own page is tried by a worker whose script comes from here, for this session alone, with a
 policy that names the one host that it may ask. The page itself may talk to nobody but us.

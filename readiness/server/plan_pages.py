@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from readiness.errors import AccessError
-from readiness.meetings.plan import LONGEST_LABEL, LONGEST_PHONE, LONGEST_TITLE, MOST_TOGETHER, ROLES
+from readiness.meetings.values import LONGEST_LABEL, LONGEST_PHONE, LONGEST_TITLE, MOST_TOGETHER, ROLES
 from readiness.reach import LONGEST_MAIL
 from readiness.server.pages import organisation_of_path, render_page
 from readiness.server.services import SERVICES, session_of

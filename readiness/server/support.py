@@ -43,11 +43,12 @@ async def support_page(request: web.Request) -> web.Response:
     asked = asked if asked in organisation.languages else None
     words = _words(language_of(request, organisation), organisation)
     typed = request.query.get("code", "").strip()
+    actor = actor_of(session)
     found, problem = await _look_up(services, session, typed)
-    series = await services.store.series_of(found.id, session.organisation_id) if found else None
-    newest = await services.store.newest_reports(session.organisation_id, NEWEST)
+    series = await services.store.series_of(actor, found.id) if found else None
+    newest = await services.store.newest_reports(actor, NEWEST)
     zone, now = ZoneInfo(organisation.time_zone), services.now()
-    cases = await services.store.waiting_cases(actor_of(session), now)
+    cases = await services.store.waiting_cases(actor, now)
     view = {
         "session": session.id,
         "typed": typed[:20],
@@ -94,13 +95,13 @@ def _case_view(case: WaitingCase, words: Words, zone: ZoneInfo, language: str | 
 
 
 async def _look_up(services: Services, session: Session, typed: str) -> tuple[StoredReport | None, str | None]:
-    """Return the report, or what is wrong with the code. Raises LimitError for who guesses."""
+    """Return the report, or what is wrong with the code. Raises LimitError for anyone guessing."""
     if not typed:
         return None, None
     code = clean_code(typed)
     if code is None:
         return None, "malformed"
-    found = await services.store.report_by_code(session.organisation_id, code)
+    found = await services.store.report_by_code(actor_of(session), code)
     if found is None:
         services.lookups.failed(session.id)
         return None, "unknown"

@@ -1,4 +1,4 @@
-"""Who asks the store, and what each kind of them may do: the one table of it, for support cases so far."""
+"""Who asks the store, and what each kind of them may do: the one table of it, for what support does so far."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ __all__ = ["MAY", "Act", "Actor", "ActorKind"]
 
 ActorKind = Literal["participant", "guest", "leader", "host", "support", "organiser"]
 """``guest``: who tests without an invitation; ``host``: a meeting's technical host."""
-Act = Literal["case.open", "case.read", "case.list", "case.take"]
+Act = Literal["case.open", "case.read", "case.list", "case.take", "report.find"]
 MAY: Final[Mapping[Act, frozenset[ActorKind]]] = {
     "case.open": frozenset({"leader", "host"}),
     "case.read": frozenset({"leader", "host"}),
     "case.list": frozenset({"support"}),
     "case.take": frozenset({"support"}),
+    "report.find": frozenset({"support"}),
 }
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "Channel",
     "Feedback",
     "FeedbackCell",
+    "HeldLink",
     "Host",
     "HostRole",
     "Invitation",
@@ -218,6 +219,14 @@ class Invitation:
     seen_at: datetime | None = None
     """When another link took its place because others may have read its token on the way: from then on it opens only
     for who holds one of its sessions. Its sessions and its typed code go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLink:
+    """A link that is open, with the SHA-256 of its token: what tells whether the token can be made again."""
+
+    link: Invitation
+    token_hash: bytes
 
 
 @dataclass(frozen=True, slots=True)

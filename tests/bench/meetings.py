@@ -16,7 +16,7 @@ import aiohttp
 import sqlalchemy as sa
 from aiohttp import web
 
-from readiness.access.links import hash_token, new_token
+from readiness.access.tokens import hash_token, new_token
 from readiness.server.app import make_app, make_runner, make_services
 from readiness.server.services import Services
 from readiness.settings import load_settings

@@ -15,7 +15,7 @@ from pathlib import Path
 import aiohttp
 
 from readiness.access.limits import FailureLimiter
-from readiness.access.links import new_token
+from readiness.access.tokens import new_token
 from reports.store.migrations import migrate
 from tests.bench.figures import Figure
 from tests.cast import Cast, invite, make_cast

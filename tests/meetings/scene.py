@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from readiness.access.contacts import ContactBox
-from readiness.access.links import leader_link, participant_link
+from readiness.access.links import Links
 from readiness.meetings import importing
 from readiness.meetings.addresses import Reach, person_hash, seal_reach
 from readiness.meetings.importing import Imported
 from readiness.meetings.outbox import OutboxRunner
-from readiness.meetings.plan import Planner
+from readiness.meetings.planner import Planner
 from readiness.meetings.reading import read_file
 from readiness.meetings.wanted import Bad, Wanted
 from readiness.settings import load_settings
@@ -157,7 +157,6 @@ async def make_scene(services: Services, **changes: Any) -> Scene:
     hashed = person_hash(box, LARS)
     lars = Host(new_id(), meeting.id, "leader", "Lars", "nn", seal_reach(box, LARS), hashed)
     await store.add_meeting(meeting, [anna, tolk], [lars])
-    given = {"base_url": services.base_url, "now": services.clock}
-    links = {one.id: (await participant_link(store, box, SUNNAAS, meeting, one, **given)).link for one in (anna, tolk)}
-    links[lars.id] = (await leader_link(store, box, SUNNAAS, meeting, lars, **given)).link
+    made = Links(store, box, SUNNAAS, services.base_url, services.clock)
+    links = {one.id: (await made.of(meeting, one)).link for one in (anna, tolk, lars)}
     return Scene(services, meeting, anna, tolk, lars, links)

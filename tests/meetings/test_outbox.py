@@ -14,14 +14,15 @@ from urllib.parse import parse_qs, urlsplit
 import icalendar
 import pytest
 
-from readiness.access.links import hash_token
+from readiness.access.tokens import hash_token
 from readiness.meetings.delivery import OURS
 from readiness.meetings.gsm import carried, parts
 from readiness.meetings.marks import state_mark
 from readiness.meetings.message_parts import MessageContext
 from readiness.meetings.messages import render_message
 from readiness.meetings.outbox import retry_delay
-from readiness.meetings.plan import Change, Planner
+from readiness.meetings.planner import Planner
+from readiness.meetings.wishes import Change
 from readiness.texts import catalogue
 from reports.store import Store
 from tests.cast import SUNNAAS

@@ -66,7 +66,8 @@ BANDS = {"bands_pct": 3.0, "bands_alike_pct": 30.0}
 
 
 def a_still(t_ms: float = 0, diff: float | None = 1.0, faces: list[FaceFigures] | None = None, **numbers: Any) -> Still:
-    luma = dict.fromkeys(("luma_p1", "luma_p5", "luma_p50", "luma_p95", "luma_p99", "luma_std", "luma_range"), 80.0)
+    percentiles = ("luma_p1", "luma_p5", "luma_p50", "luma_p95", "luma_p99", "luma_p999")
+    luma = dict.fromkeys((*percentiles, "luma_std", "luma_range"), 80.0)
     light = {"luma_mean": 110.0, "frame_clipped_pct": 0.0, "noise_sigma": 1.0, "covered_pct": 0.0, **BANDS, **luma}
     found = Still.from_json({"t_ms": t_ms, "diff_luma": diff, **light, **numbers})
     return found.with_faces([a_face()] if faces is None else faces)
@@ -177,7 +178,7 @@ def test_frame_light_of_a_ramp_is_known() -> None:
     found = frame_light(ramp)
     assert found["luma_mean"] == pytest.approx(127.5)
     assert found["luma_std"] == pytest.approx(73.9, abs=0.01)
-    assert (found["luma_p1"], found["luma_p50"], found["luma_p99"]) == (2, 127, 253)
+    assert (found["luma_p1"], found["luma_p50"], found["luma_p99"], found["luma_p999"]) == (2, 127, 253, 255)
     assert found["luma_range"] == found["luma_p95"] - found["luma_p5"]
     assert found["frame_clipped_pct"] == pytest.approx(100 * 6 / 256)
 
@@ -317,7 +318,8 @@ def test_the_change_between_stills_is_measured(finder: FaceFinder) -> None:
 def test_metrics_have_the_names_of_the_profile() -> None:
     """The profile's rules ask for these and find them."""
     found = by_check([a_still()])
-    light = ("luma_p99", "luma_mean", "luma_std", "luma_p95", "luma_range", "luma_p1", "frame_clipped_pct", "faces")
+    light = ("luma_p99", "luma_p999", "luma_mean", "luma_std", "luma_p95", "luma_range", "luma_p1", "faces")
+    light += ("frame_clipped_pct", "face_bright_luma")
     wanted = {
         "camera.light": light,
         "camera.backlight": (

@@ -21,6 +21,8 @@ from reports.verdict import judge_check
 from tests.browser.faults import MICROPHONE_FAULTS, PICTURE_FAULTS, Fault
 from tests.data.clips import CAMERAS, MICROPHONES, camera_clip, camera_frames, ffmpeg, microphone_clip, microphone_sound
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def finder() -> FaceFinder:

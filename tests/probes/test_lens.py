@@ -103,6 +103,18 @@ def test_light_through_a_finger_is_a_cover() -> None:
     assert (found["covered_side"], found["covered_pct"] > 25) == ("left", True)
 
 
+@pytest.mark.parametrize("side", SIDES)
+def test_light_through_a_finger_is_a_cover_before_a_dark_room_too(side: str) -> None:
+    """What is not covered is darker than the finger: its colour tells. All in that red is a red room, and no cover."""
+    red = (0.012, 0.016, 0.2)
+    dark = np.asarray(255 * (light_of(portrait()) / 12) ** (1 / 2.2), np.uint8)
+    found = lens_cover(covered(dark, side, 0.5, soft=0.05, colour=red))
+    assert (found["covered_side"], found["covered_pct"]) == (side, pytest.approx(48, abs=10))
+    room = np.broadcast_to(np.array(red), dark.shape).copy()
+    room[150:330, 200:440] *= 0.4
+    assert lens_cover(sent(room))["covered_pct"] == 0
+
+
 def before(colour: int, soft: float = 1.0) -> Picture:
     """Return a lit head and shoulders before something of one even colour."""
     picture = np.full((480, 640, 3), colour, np.uint8)

@@ -293,6 +293,52 @@ def test_the_darkest_skin_over_lit_clothes_is_no_backlight(behind_luma: float) -
     assert codes(picture)["camera.backlight"] == "camera.backlit"
 
 
+def test_a_white_wall_that_is_not_burnt_out_is_no_window() -> None:
+    """Dark skin before 247 is before a wall in the same light; the same face before 255 may be before a window."""
+    picture = lit(portrait(), 2.6, 247)
+    seen = PictureAnalyser(FINDER).numbers(picture, 0.0).faces[0]
+    assert 75 < (seen.bright_luma or 0) < 125
+    assert 245 <= (seen.background_luma or 0) < 250
+    assert (seen.ev_stops or 0) > 2
+    assert {codes(picture)[check] for check in ("camera.backlight", "camera.light")} == {None}
+    assert codes(lit(portrait(), 2.6, 255))["camera.backlight"] == "camera.backlit"
+
+
+@pytest.mark.parametrize(("clothes", "advice"), [(40, "camera.face_dark"), (150, None), (255, "camera.face_dark")])
+def test_the_darkest_skin_over_lit_clothes_is_no_dark_face(clothes: int, advice: str | None) -> None:
+    """Before a dim wall too the shirt tells that the light reaches the face; what is burnt out is no shirt."""
+    picture = lit(portrait(), 4.6, 90)
+    (face,) = FINDER.find(portrait())
+    top, left, right = (int(face.y + 1.2 * face.height), int(face.x - face.width), int(face.x + 2 * face.width))
+    picture[top:, left:right] = clothes
+    assert 45 < (PictureAnalyser(FINDER).numbers(picture, 0.0).faces[0].bright_luma or 0) < 55
+    assert codes(picture)["camera.backlight"] == advice
+
+
+def test_a_dim_picture_with_its_highlights_is_not_a_camera_at_its_end() -> None:
+    """A quarter of the light is dark; where a thousandth shines as it should the photograph is only of a dim place."""
+    picture = lit(portrait(), 0, None, 0)
+    dim = np.asarray(255 * ((picture / 255.0) ** 2.2 / 4) ** (1 / 2.2), np.uint8)
+    assert codes(dim)["camera.light"] == "camera.dark"
+    dim[10:30, 10:40] = 190
+    assert 600 / dim[:, :, 0].size < 0.01
+    assert codes(dim)["camera.light"] is None
+
+
+@pytest.mark.parametrize(
+    ("face", "advice"),
+    [
+        ({"clipped_pct": 10.0, "luma": 215.0}, "camera.over_exposed"),
+        ({"clipped_pct": 10.0, "luma": 190.0}, None),
+        ({"clipped_pct": 6.0, "luma": 215.0}, None),
+    ],
+)
+def test_a_face_that_is_mostly_white_needs_less_of_it_burnt_out(face: dict[str, float], advice: str | None) -> None:
+    """Skin burns out in red first and then reads 205 to 225: a tenth at white above and below is enough there."""
+    numbers = PictureAnalyser(FINDER).numbers(portrait(), 0.0)
+    assert codes_of(numbers.with_faces([replace(numbers.faces[0], **face)]))["camera.backlight"] == advice
+
+
 def test_a_dark_mask_before_a_white_wall_is_no_backlight() -> None:
     """Half of the face is black cloth, and its bright parts are as bright as before."""
     picture = lit(portrait(), 0, 225)

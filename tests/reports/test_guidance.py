@@ -70,6 +70,7 @@ def still(
             "luma_p50": mean,
             "luma_p95": p95,
             "luma_p99": p95 + 20,
+            "luma_p999": p95 + 25,
             "luma_std": 45.0 if mean > 5 else 1.0,
             "luma_range": p95 - 15.0,
             "frame_clipped_pct": 0.0,

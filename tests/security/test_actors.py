@@ -8,9 +8,10 @@ import re
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from inspect import signature
+from inspect import getsource, signature
 from itertools import product
 from pathlib import Path
+from textwrap import dedent
 from typing import get_args
 
 import pytest
@@ -20,23 +21,32 @@ from reports.store import Actor, NotAllowed, Store
 from reports.store.actors import MAY, Act, ActorKind
 from reports.store.cases import CasePart
 from reports.store.records import SessionKind
+from reports.store.stored_reports import ReportPart
 from tests.security.test_idor import MATRIX
 from tests.store import cast
 
 ROOT = Path(__file__).resolve().parents[2]
-ROUTES = {
-    ("POST", "/api/v1/boards/{session}/handover"): "case.open",
-    ("GET", "/api/v1/boards/{session}"): "case.read",
-    ("GET", "/support/{session}"): "case.list",
-    ("POST", "/support/{session}/taken"): "case.take",
+ROUTES: dict[Act, tuple[str, str]] = {
+    "case.open": ("POST", "/api/v1/boards/{session}/handover"),
+    "case.read": ("GET", "/api/v1/boards/{session}"),
+    "case.list": ("GET", "/support/{session}"),
+    "case.take": ("POST", "/support/{session}/taken"),
+    "report.find": ("GET", "/support/{session}"),
 }
 WHO: dict[str, ActorKind] = {
     "per": "participant", "kari": "participant", "anna": "participant", "odd": "leader", "lars": "leader",
     "nora": "support", "eve": "organiser", "otto": "organiser",
 }  # fmt: skip
 """The callers of `idor.csv` that have a session of their own."""
+FINDING = ("report_by_code", "newest_reports", "series_of")
+"""What of the reports only support asks for."""
 WITH_CASES = {"tables", "cases", "retention"}
 """Modules of the store that touch the table; retention does by the clock, for nobody."""
+
+
+def public_methods(part: type) -> list[str]:
+    """What others call of a part of the store."""
+    return [name for name in vars(part) if not name.startswith("_")]
 
 
 def test_every_session_has_its_kind_of_actor():
@@ -55,29 +65,29 @@ def test_every_session_has_its_kind_of_actor():
 
 
 def test_the_table_and_the_matrix_of_routes_agree():
-    """Whoever gets through a route of cases is of a kind that may; every kind that may gets through somewhere."""
-    assert set(ROUTES.values()) == set(MAY) == set(get_args(Act))
+    """Through a route that leads to an act gets exactly who may do it."""
+    assert set(ROUTES) == set(MAY) == set(get_args(Act))
     with MATRIX.open(encoding="utf-8", newline="") as file:
         matrix = {(row["method"], row["route"]): row for row in csv.DictReader(file)}
-    for route, act in ROUTES.items():
+    for act, route in ROUTES.items():
         through = {kind for name, kind in WHO.items() if int(matrix[route][name]) < 400}
         assert through == MAY[act] - {"host"}, route
         assert matrix[route]["none"] == "404"
         assert sessions_that_may(act) == through, "a technical host's session is a leader's"
 
 
-def test_no_method_of_cases_goes_without_an_actor():
+def test_no_method_of_support_goes_without_an_actor():
     """Each takes one first and asks the table before anything else; no other module of the store touches a case."""
     asked = set()
-    tree = ast.parse((ROOT / "reports/store/cases.py").read_text(encoding="utf-8"))
-    (part,) = (node for node in tree.body if isinstance(node, ast.ClassDef))
-    for method in (node for node in part.body if isinstance(node, ast.AsyncFunctionDef)):
-        if method.name.startswith("_"):
-            continue
-        assert list(signature(getattr(CasePart, method.name)).parameters)[1] == "actor", method.name
-        first = ast.unparse(method.body[1])
-        assert first.startswith("actor.require("), f"{method.name} begins with {first}"
-        asked.add(ast.literal_eval(first.removeprefix("actor.require(").removesuffix(")")))
+    for part, names in ((CasePart, public_methods(CasePart)), (ReportPart, FINDING)):
+        for name in names:
+            method = getattr(part, name)
+            assert list(signature(method).parameters)[1] == "actor", name
+            (node,) = ast.parse(dedent(getsource(method))).body
+            assert isinstance(node, ast.AsyncFunctionDef)
+            first = ast.unparse(node.body[1])
+            assert first.startswith("actor.require("), f"{name} begins with {first}"
+            asked.add(ast.literal_eval(first.removeprefix("actor.require(").removesuffix(")")))
     assert asked == set(MAY)
     texts = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "reports/store").glob("*.py")}
     assert {name for name, text in texts.items() if re.search(r"\bsupport_case\b", text)} == WITH_CASES
@@ -117,3 +127,5 @@ async def ask(store: Store, actor: Actor, act: Act) -> None:
             await store.waiting_cases(actor, cast.NOW)
         case "case.take":
             await store.take_case(actor, "none", now=cast.NOW)
+        case "report.find":
+            await store.report_by_code(actor, "K7MB2Q")

@@ -12,7 +12,7 @@ import pytest
 
 from probes.measurement import Measurement
 from readiness import __version__
-from readiness.access.links import hash_token
+from readiness.access.tokens import hash_token
 from readiness.server import api
 from readiness.server.ending import keep_report
 from reports.assembly import Ending, make_report
@@ -48,8 +48,8 @@ CALM = {"server_lag_p99_ms": 1.5, "device_lag_p99_ms": 4.0}
 CLEAN = {**CALM, "worst_200ms_pct": 0.0, "events": 0}
 DETAILS = {
     "camera.light": {
-        "luma_p99": 220.0, "luma_mean": 117.31, "luma_std": 50.0, "luma_p95": 200.0, "frame_clipped_pct": 0.0,
-        "luma_range": 190.0, "luma_p1": 10.0, "luma_left": 60.0, "luma_right": 190.0,
+        "luma_p99": 220.0, "luma_p999": 230.0, "luma_mean": 117.31, "luma_std": 50.0, "luma_p95": 200.0,
+        "frame_clipped_pct": 0.0, "luma_range": 190.0, "luma_p1": 10.0, "luma_left": 60.0, "luma_right": 190.0,
     },
     "camera.cover": {"faces": 1},
     "camera.flicker": {"alike_pct": 30.0},

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from readiness.access.links import give_support_link, leader_link
+from readiness.access.links import Links, give_support_link
 from readiness.access.pins import PIN_LIFE, pin_of
 from readiness.meetings.addresses import Reach, person_hash, seal_reach
 from readiness.meetings.guides import GUIDES, guide_html, guide_text
@@ -74,9 +74,7 @@ async def meet(server, starts, *, reach=LARS, title="Kontroll", organisation=SUN
 
 
 async def open_board(server, http, meeting, host) -> str:
-    given = await leader_link(
-        server.store, server.services.contacts, SUNNAAS, meeting, host, base_url="", now=server.services.now()
-    )
+    given = await Links(server.store, server.services.contacts, SUNNAAS, "", server.services.now()).of(meeting, host)
     token = given.link.split("#")[1]
     async with http.post("/api/v1/links/redeem", json={"organisation": "sunnaas", "token": token}) as answer:
         return (await answer.json())["session"]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 
 from readiness.access.limits import FAILURES_PER_PREFIX
-from readiness.access.links import new_token
+from readiness.access.tokens import new_token
 from tests.cast import SUNNAAS, invite, make_cast
 from tests.statements import statements_of
 

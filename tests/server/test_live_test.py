@@ -6,7 +6,6 @@ import asyncio
 from typing import Self
 
 import pytest
-from tests.meetings.test_validity import MORNING
 
 from probes.measurement import Measurement
 from readiness.server.admission import Lines
@@ -18,6 +17,7 @@ from reports.assembly import Ending, finished_phases, left_out, make_report
 from reports.kinds import SELF_TEST, profile_of, questions_of
 from reports.profile import load_profile
 from reports.readers import read_client
+from tests.reports.test_validity import MORNING
 
 ROOM_CHECK = phases.TestKind(
     name="room_check",

@@ -15,7 +15,7 @@ from openapi_spec_validator import validate
 
 from readiness.access.links import api_token, organiser_link
 from readiness.media.pool import WorkerPool
-from readiness.meetings import plan
+from readiness.meetings import values
 from readiness.meetings.outbox import OutboxRunner
 from readiness.server.app import make_app
 from readiness.server.openapi import description
@@ -372,7 +372,7 @@ def plan_source() -> str:
     """Return the source of everything that plans."""
     from pathlib import Path
 
-    folder = Path(plan.__file__).parent
+    folder = Path(values.__file__).parent
     read = [folder.parent / "typed.py", folder.parent / "reach.py"]
     return "".join(path.read_text(encoding="utf-8") for path in (*sorted(folder.glob("*.py")), *read))
 
@@ -513,9 +513,9 @@ async def test_the_description_is_valid_and_names_every_route(server, http):
         named = {one["name"] for one in item.get("parameters", ()) if one["in"] == "path"}
         assert named == set(re.findall(r"\{(\w+)\}", path)), path
     schemas = served["components"]["schemas"]
-    assert schemas["NewParticipant"]["properties"]["role"]["enum"] == list(plan.ROLES)
-    assert schemas["NewHost"]["properties"]["role"]["enum"] == list(plan.HOST_ROLES)
-    assert set(schemas["NewMeeting"]["properties"]["solution"]["enum"]) == set(plan.SOLUTIONS)
+    assert schemas["NewParticipant"]["properties"]["role"]["enum"] == list(values.ROLES)
+    assert schemas["NewHost"]["properties"]["role"]["enum"] == list(values.HOST_ROLES)
+    assert set(schemas["NewMeeting"]["properties"]["solution"]["enum"]) == set(values.SOLUTIONS)
     for name in profile_names():
         assert name in schemas["NewMeeting"]["properties"]["profile"]["description"]
 

@@ -40,10 +40,9 @@ BY_BARE_ID = {"meeting", "board", "latest_report", "report_marks", "participant"
 """Methods of the store that trust the id they are given."""
 CHECKED_BESIDE = {
     ("board_api._participant", "wanted"): "the person has to be in a meeting of the leader's day",
-    ("plan.invite", "meeting_id"): "after `_open`, inside the organisation",
-    ("plan.refuse_too_many", "meeting_id"): "its callers hand on the id of a meeting that they opened",
-    ("plan.change_person", "meeting_id"): "after `_open`, inside the organisation",
-    ("plan.change_host", "meeting_id"): "after `_open`, inside the organisation",
+    ("inviting.refuse_too_many", "meeting_id"): "its callers hand on the id of a meeting that they opened",
+    ("planner.change_person", "meeting_id"): "after `_open`, inside the organisation",
+    ("planner.change_host", "meeting_id"): "after `_open`, inside the organisation",
 }
 """Where the id is a plain name, and why it may be."""
 Function = ast.FunctionDef | ast.AsyncFunctionDef
