@@ -47,8 +47,13 @@ let state = initial();
 let session = null;
 /** A working link to this page for another browser; null after a reload, when the secret is gone. @type {string | null} */
 let ownLink = null;
+const asked = new URLSearchParams(location.search).get("lang");
 /** @type {import("../../shared/i18n.js").Lang} */
-let lang = langOf(document.documentElement.lang);
+let lang = isLang(asked) ? asked : langOf(document.documentElement.lang);
+/** Whether somebody chose it on the page: then it stays, whatever the meeting says. */
+let chosen = isLang(asked);
+/** The language whose words are on their way. */
+let wanted = lang;
 /** @type {Record<string, string>} */
 let catalogue = {};
 let texts = createTexts(lang, catalogue);
@@ -97,9 +102,11 @@ function stop(error) {
 
 /** @param {import("../../shared/i18n.js").Lang} next */
 async function setLanguage(next) {
-  catalogue = await loadCatalogue(base, next);
-  if (inTrouble) Object.assign(catalogue, await loadCatalogue(base, next, "trouble/"));
-  lang = next;
+  wanted = next;
+  const found = await loadCatalogue(base, next);
+  if (inTrouble) Object.assign(found, await loadCatalogue(base, next, "trouble/"));
+  if (wanted !== next) return;
+  [lang, catalogue] = [next, found];
   ready = true;
   speak();
 }
@@ -116,6 +123,7 @@ async function findWords(codes) {
 
 /** @param {import("../../shared/i18n.js").Lang} next */
 async function chooseLanguage(next) {
+  chosen = true;
   await setLanguage(next);
   keepLanguage(next);
 }
@@ -179,7 +187,8 @@ async function look(id) {
     const draw = afterwards(id, found.after, () => texts);
     drawAfter = () => draw(view.after(found.over));
   }
-  if (ready) speak();
+  if (!chosen && isLang(found.locale) && found.locale !== lang) await setLanguage(found.locale);
+  else if (ready) speak();
 }
 
 /** Look again while a test of the same person runs elsewhere: it may end, or have been this very tab before a reload. */
@@ -402,5 +411,4 @@ view.practicalForm().addEventListener("submit", (event) => {
   inputs.press("next", Object.fromEntries(form));
 });
 
-const asked = new URLSearchParams(location.search).get("lang");
-Promise.all([setLanguage(isLang(asked) ? asked : lang), load()]).catch(stop);
+Promise.all([setLanguage(lang), load()]).catch(stop);
