@@ -7,7 +7,7 @@ ARGS ?=
 # Two for each of two cores: a test waits for pages, servers and clocks more than it computes.
 JOBS ?= 4
 
-.PHONY: help run test lint bench fuzz system clean
+.PHONY: help run check quick test lint bench fuzz parts system clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -17,6 +17,12 @@ run: $(VENV)/.server  ## start the server with a demo meeting and print its link
 
 test: system $(VENV)/.test .cache/.node  ## install what the tests need and run them all, once
 	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist load --maxschedchunk 1 --durations 25 $(ARGS)
+
+check: $(VENV)/.test .cache/.node  ## lint, types and all tests without browser, namespace and server process: a minute
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint quick
+
+quick: $(VENV)/.test
+	@$(BIN)/python -m pytest --quick --numprocesses 2 $(ARGS)
 
 lint: $(VENV)/.test .cache/.node  ## ruff, mypy, tsc
 	$(BIN)/ruff check .
@@ -29,6 +35,9 @@ bench: system $(VENV)/.test  ## print measured figures; AREA=selftest, QUICK=1
 
 fuzz: $(VENV)/.test  ## 200,000 broken inputs for each reader; TARGETS="sdp json", COUNT=2000
 	$(BIN)/python -m tests.fuzz $(if $(COUNT),--count $(COUNT)) $(TARGETS)
+
+parts:  ## the parts list (CycloneDX) of what is checked out
+	@.ci/parts
 
 # pip comes last: an environment that was left half made is made again.
 $(VENV)/bin/pip:

@@ -9,7 +9,7 @@ Method and limits are our own (`readiness/docs/sight.md`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,10 @@ SMOOTH: Final = 0.06
 BEND: Final = 0.3
 """Largest difference of that line's ends, share of the way across: a tilted tape, a round finger."""
 BRIGHTER_LUMA: Final = 35.0
-"""What is not covered is at least this much brighter than the cover, in its brighter quarter."""
+BRIGHTER_PCT: Final = 90
+"""What is not covered is at least this much brighter than a black cover, in its brightest tenth."""
+RED_BEYOND: Final = 0.5
+"""Largest share of what is not covered that may have the red of a finger itself."""
 CLOTHES: Final = 0.2
 """Least depth of a cover from below: dark clothes fill the lower border too."""
 
@@ -108,10 +111,23 @@ def _depth(cells: _Cells, *, bottom: bool) -> float:
         return 0.0
     rows = cells.shape[0]
     ends = np.where(blank.all(axis=0), rows, np.argmin(blank, axis=0)) / rows
-    return _smooth_depth(ends, luma, base, BEND * 0.75 if bottom else BEND)
+    depth = _smooth_depth(ends, BEND * 0.75 if bottom else BEND)
+    beyond = slice(int(np.ceil(depth * rows)), None)
+    shows = _is_brighter(luma[beyond], base) if black else _is_no_finger(cells[beyond])
+    return depth if shows else 0.0
 
 
-def _smooth_depth(ends: NDArray[np.float64], luma: _Cells, base: float, bend: float) -> float:
+def _is_brighter(beyond: _Cells, base: float) -> bool:
+    """Return whether there is a picture beyond a black cover; the dark itself has nothing brighter in it."""
+    return bool(beyond.size) and float(np.percentile(beyond, BRIGHTER_PCT)) > base + BRIGHTER_LUMA
+
+
+def _is_no_finger(beyond: _Cells) -> bool:
+    """Return whether what is beyond light through a finger mostly has another colour, however dark it is."""
+    return bool(beyond.size) and float(np.mean(_is_skin_light(*np.moveaxis(beyond, -1, 0)))) < RED_BEYOND
+
+
+def _smooth_depth(ends: NDArray[np.float64], bend: float) -> float:
     """Return the mean depth of the ends where they lie on the smooth line of a cover, else 0.
 
     What is dark behind the line only puts an end further in; nothing may end before it.
@@ -131,10 +147,9 @@ def _smooth_depth(ends: NDArray[np.float64], luma: _Cells, base: float, bend: fl
     before = float(np.mean(ends < line - SMOOTH))
     if on_line < ON_LINE or before > BEFORE_LINE or float(np.ptp(line)) > bend:
         return 0.0
-    depth = float(np.clip(line, 0, 1).mean())
-    beyond = luma[int(np.ceil(depth * len(luma))) :]
-    return depth if beyond.size and float(np.percentile(beyond, 75)) > base + BRIGHTER_LUMA else 0.0
+    return float(np.clip(line, 0, 1).mean())
 
 
-def _is_skin_light(blue: float, green: float, red: float) -> bool:
-    return red > RED_LUMA and red > RED_SHARE * max(green, blue) and blue > GREEN_SHARE * green
+def _is_skin_light(blue: Any, green: Any, red: Any) -> Any:
+    """Return whether a colour, or each of many, is that of light through a finger."""
+    return (red > RED_LUMA) & (red > RED_SHARE * np.maximum(green, blue)) & (blue > GREEN_SHARE * green)

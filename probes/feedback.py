@@ -28,12 +28,8 @@ _NOT_RECEIVED, _LARGE_DELTA = 0, 2
 class Feedback:
     """One feedback message: what it covers, and when each packet arrived by the receiver's clock."""
 
-    base_seq: int
-    """First transport sequence number covered, 16 bits."""
     reference_ms: float
     """Time the deltas count from, in ms of the receiver's clock (signed 24 bits of 64 ms)."""
-    feedback_count: int
-    """The sender's running number of this message, 8 bits: a gap is a lost feedback."""
     arrivals: tuple[tuple[int, float | None], ...]
     """Transport sequence number (16 bits) and arrival in ms of the receiver's clock; None when not received."""
 
@@ -59,7 +55,7 @@ def parse_twcc(fci: bytes) -> Feedback:
         time += int.from_bytes(fci[position : position + size], "big", signed=large) * DELTA_MS
         position += size
         arrivals.append((seq, time))
-    return Feedback(base, reference_ms, fci[7], tuple(arrivals))
+    return Feedback(reference_ms, tuple(arrivals))
 
 
 def _statuses(fci: bytes, count: int) -> tuple[list[int], int]:

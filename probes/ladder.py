@@ -12,7 +12,7 @@ from typing import Final, Literal
 from probes.measurement import Measurement, Number, not_measured
 from probes.trial import CARRIED_S, State, TrialFigures
 
-__all__ = ["Ladder", "Rung", "Tier", "Verdict", "rate_measurement"]
+__all__ = ["Ladder", "RateFinding", "Rung", "Tier", "rate_measurement"]
 
 MAX_RUNGS: Final = 4
 """Trials of one direction, at most: on the thinnest lines a person has waited long enough."""
@@ -46,7 +46,7 @@ class Rung:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RateFinding:
     """What the trials of one direction say."""
 
     value_mbps: float
@@ -91,25 +91,25 @@ class Ladder:
             self._measured = figures
         self._next = self._below(rung, figures) if len(self.results) < MAX_RUNGS else None
 
-    def verdict(self) -> Verdict | None:
+    def finding(self) -> RateFinding | None:
         """Return what is known, or None where not a single packet of any trial arrived."""
         if self._carried is not None:
-            return self._carried_verdict(*self._carried)
+            return self._carried_finding(*self._carried)
         seen = [figures for _, figures, _ in self.results if figures is not None]
         if not seen:
             return None
         last = self._measured or seen[-1]
-        return Verdict(last.carried_mbps, last.low_mbps or 0.0, last.high_mbps, None, "line")
+        return RateFinding(last.carried_mbps, last.low_mbps or 0.0, last.high_mbps, None, "line")
 
-    def _carried_verdict(self, rung: Rung, figures: TrialFigures) -> Verdict:
+    def _carried_finding(self, rung: Rung, figures: TrialFigures) -> RateFinding:
         proven = min(rung.rate_mbps, figures.offered_mbps)
         if self._measured is None:
             if figures.offered_mbps < SENT_ENOUGH * rung.rate_mbps:
-                return Verdict(figures.offered_mbps, figures.offered_mbps, None, self._tier(proven), "sender")
-            return Verdict(rung.rate_mbps, rung.rate_mbps, None, rung.tier, "none")
+                return RateFinding(figures.offered_mbps, figures.offered_mbps, None, self._tier(proven), "sender")
+            return RateFinding(rung.rate_mbps, rung.rate_mbps, None, rung.tier, "none")
         measured = self._measured
         value = max(proven, measured.capacity_mbps or 0.0)
-        return Verdict(
+        return RateFinding(
             value, max(proven, measured.low_mbps or 0.0), max(value, measured.high_mbps or 0.0), rung.tier, "line"
         )
 
@@ -133,13 +133,13 @@ class Ladder:
 def rate_measurement(direction: Literal["up", "down"], ladder: Ladder) -> Measurement:
     """Return network.throughput_up or _down in Mbit/s from the finished `ladder`."""
     check = f"network.throughput_{direction}"
-    verdict = ladder.verdict()
-    if verdict is None:
+    finding = ladder.finding()
+    if finding is None:
         return not_measured(check, "nothing_arrived", "mbps")
     figures = [one for _, one, _ in ladder.results if one is not None]
     details: dict[str, Number | str | bool | None] = {
-        "tier": verdict.tier or "none",
-        "limit": verdict.limit,
+        "tier": finding.tier or "none",
+        "limit": finding.limit,
         "method": "rtp",
         "asked_mbps": ladder.results[0][0].rate_mbps,
         "queue_ms": max(one.queue_ms for one in figures),
@@ -149,10 +149,10 @@ def rate_measurement(direction: Literal["up", "down"], ladder: Ladder) -> Measur
     }
     return Measurement(
         check,
-        verdict.value_mbps,
+        finding.value_mbps,
         "mbps",
-        low=verdict.low_mbps,
-        high=verdict.high_mbps,
+        low=finding.low_mbps,
+        high=finding.high_mbps,
         samples=sum(one.known for one in figures),
         details=details,
     )

@@ -48,7 +48,7 @@ def frame_light(luma: Luma) -> dict[str, float]:
     levels = np.arange(256)
     mean = float(counts @ levels) / total
     spread = float(np.sqrt(max(0.0, float(counts @ levels**2) / total - mean**2)))
-    p1, p5, p50, p95, p99 = (_percentile(counts, share) for share in (0.01, 0.05, 0.5, 0.95, 0.99))
+    p1, p5, p50, p95, p99, p999 = (_percentile(counts, share) for share in (0.01, 0.05, 0.5, 0.95, 0.99, 0.999))
     return {
         "luma_mean": mean,
         "luma_p1": p1,
@@ -56,6 +56,7 @@ def frame_light(luma: Luma) -> dict[str, float]:
         "luma_p50": p50,
         "luma_p95": p95,
         "luma_p99": p99,
+        "luma_p999": p999,
         "luma_std": spread,
         "luma_range": p95 - p5,
         "frame_clipped_pct": 100.0 * float(counts[FRAME_CLIPPED_LUMA:].sum()) / total,

@@ -60,7 +60,7 @@ UNSURE: Final = 0.2
 NEARLY: Final = 0.97
 """Share of the time after which a rate has held: the last packets' fate comes late."""
 LONGEST_SHORT_S: Final = 1.4
-"""A trial that fills a queue ends now, however wide the interval: it is somebody's line."""
+"""Hard stop of a trial that fills a queue, even if the figure is still imprecise: it is a person's line."""
 TOLERATED: Final = ((2800.0, 0.08), (1800.0, 0.1), (1000.0, 0.2))
 """After so many ms, this share of packets lost beyond what the quiet line loses: the rate was not carried, whatever the
 queue looked like. Some queues hold not one packet; a burst of Wi-Fi loss is over by then."""

@@ -217,7 +217,7 @@ def _serve(settings: Settings, options: argparse.Namespace) -> int:
 def _organisation(settings: Settings, options: argparse.Namespace) -> int:
     from readiness.meetings.gsm import carried, foreign  # noqa: PLC0415 - keeps --help quick
     from readiness.meetings.manage import own_texts, set_organisation  # noqa: PLC0415
-    from readiness.meetings.typed import one_line  # noqa: PLC0415
+    from readiness.typed import one_line  # noqa: PLC0415
     from reports.store.records import Organisation  # noqa: PLC0415
 
     languages = tuple(part.strip() for part in options.languages.split(",") if part.strip())
@@ -254,7 +254,7 @@ def _key(settings: Settings, options: argparse.Namespace) -> int:
 
 def _meeting(settings: Settings, options: argparse.Namespace) -> int:
     from readiness.meetings.manage import make_meeting  # noqa: PLC0415 - keeps --help quick
-    from readiness.meetings.plan import HostPlan  # noqa: PLC0415
+    from readiness.meetings.wishes import HostPlan  # noqa: PLC0415
 
     people = [
         tuple(one.strip() for one in part.partition(":")[::2]) for part in options.people.split(",") if part.strip()
@@ -378,7 +378,7 @@ def _import(settings: Settings, options: argparse.Namespace) -> int:
 
 def _starts(typed: str) -> datetime:
     """Read a time with its time of day; a date alone would be midnight, which nobody meant."""
-    from readiness.meetings.typed import read_start  # noqa: PLC0415 - keeps --help quick
+    from readiness.typed import read_start  # noqa: PLC0415 - keeps --help quick
 
     try:
         return read_start(typed)

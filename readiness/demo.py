@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 from readiness.access.contacts import ContactBox
 from readiness.access.links import give_support_link, organiser_link
-from readiness.meetings.plan import HostPlan, MeetingPlan, PersonPlan, Planner
+from readiness.meetings.planner import Planner
+from readiness.meetings.wishes import HostPlan, MeetingPlan, PersonPlan
 from reports.store import Store
 from reports.store.records import Organisation
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from readiness.errors import InputError
-from readiness.meetings.sms_template import body_form, missing_in
+from readiness.sms_template import body_form, missing_in
 
 __all__ = [
     "authorities",
@@ -41,7 +41,7 @@ def mail_from(text: str) -> str:
     """Read the address that mail comes from; a domain with letters beyond ASCII becomes ``xn--``."""
     if not text:
         return ""
-    from readiness.meetings.reach import clean_mail  # noqa: PLC0415 - keeps commands that send nothing quick
+    from readiness.reach import clean_mail  # noqa: PLC0415 - keeps commands that send nothing quick
 
     is_bare = "<" not in text and not text.lower().startswith("mailto:")
     try:

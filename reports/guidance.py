@@ -13,6 +13,7 @@ from typing import Any
 
 from probes.camera import frozen_measurement, picture_measurements
 from probes.measurement import Measurement
+from probes.stills import Still
 from reports.model import CheckResult, Outcome
 from reports.profile import CheckRule, Profile
 from reports.verdict import judge_check
@@ -57,25 +58,25 @@ class Hint:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
-def picture_window(stills: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+def picture_window(stills: Sequence[Still]) -> Sequence[Still]:
     """Return the stills that the picture is judged by: the newest ones, so that a fault that was mended is gone."""
     return stills[-WINDOW_STILLS:]
 
 
 class PictureGuidance:
-    """Turns still numbers into hints. One object per picture step."""
+    """Turns the figures of stills into hints. One object per picture step."""
 
     def __init__(self, profile: Profile, *, expected_people: int) -> None:
         self._profile = profile
         self._expected_people = expected_people
-        self._stills: list[Mapping[str, Any]] = []
+        self._stills: list[Still] = []
         self._looks: deque[Hint] = deque(maxlen=STEADY_LOOKS)
         self._faults: frozenset[str] = frozenset()
         self._judged: frozenset[str] = frozenset()
         self._shown: Hint | None = None
 
-    def add(self, still: Mapping[str, Any]) -> Hint | None:
-        """Take the numbers of one more still; return a hint where the one shown has to change, else None."""
+    def add(self, still: Still) -> Hint | None:
+        """Take the figures of one more still; return a hint where the one shown has to change, else None."""
         self._stills.append(still)
         look = self._look()
         if look is None:

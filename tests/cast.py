@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from readiness.access.links import hash_token, new_token
-from reports.store import Store
+from readiness.access.tokens import hash_token, new_token
+from reports.store import Actor, Store
 from reports.store.records import Invitation, Meeting, Organisation, Participant, new_id
 
 CANARY_LABEL = "CanaryLabel"
@@ -33,6 +33,11 @@ class Cast:
     per_token: str
     lars_token: str
     anna_invitation: Invitation
+
+
+def supporter(organisation_id: str) -> Actor:
+    """Nora, at that organisation's support."""
+    return Actor("support", organisation_id, "link:nora")
 
 
 async def invite(

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from readiness.access.links import hash_token, new_token
-from readiness.server.phases import Ending, make_report
+from readiness import __version__
+from readiness.access.tokens import hash_token, new_token
+from reports.assembly import Ending, make_report
 from reports.checks import FIGURES
+from reports.kinds import SELF_TEST
 from reports.profile import load_profile
 from reports.store import Store, StoredReport, new_code, new_id
 from reports.store.records import Invitation, Session
@@ -44,9 +46,9 @@ async def made_report(
     session = Session(new_id(), "drop_in", organisation_id, None, None, None, now + timedelta(days=1))
     await store.add_session(session, hash_token(session.id))
     ending = Ending(
-        report_id=new_id(), code=new_code(), started_at=now, now=now, duration_s=41.2, kind="self_test",
+        report_id=new_id(), code=new_code(), started_at=now, now=now, duration_s=41.2, kind=SELF_TEST,
         client=dict(client or CLIENT), bytes_up=3_100_000, bytes_down=2_800_000, cause=cause,
-        ended_in="clock" if cause else None,
+        software_version=__version__, ended_in="clock" if cause else None,
     )  # fmt: skip
     measured = {**phases(**found), "events": {"codes": events}}
     for item in measured["devices"]["measurements"]:

@@ -2,7 +2,7 @@
 
 A plugin of pytest, loaded by ``tests/conftest.py``. One session runs every test once, several at a time
 (``make test``): first those marked ``alone``, one after another and with nothing beside them, then the ``quiet`` ones
-beside each other, then the long ones, then the rest.
+beside each other, then the long ones, then the rest. ``--quick`` (``make check``) leaves out what starts a process.
 """
 
 from __future__ import annotations
@@ -20,9 +20,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 KINDS = ("alone", "quiet", "ordinary")
 """What a test wants beside it: nothing, those that wait more than they compute, or anything."""
+LONG = ("alone", "browser", "needs_root", "slow")
+STARTERS = frozenset(
+    {
+        *("chromium", "cost_of", "coturn", "database_server", "firefox", "live_server", "make_lab", "own_server"),
+        *("pool_of", "postgres", "served", "server", "serving", "webkit"),
+    }
+)
+"""Fixtures and helpers that start processes: what has one of them in reach is not quick."""
+NEVER_QUICK = ("browser", "integration")
+"""Folders whose tests all start processes: their imports cost a second each."""
+QUICK_EXAMPLES = 20
+"""Of a property, where a whole run tries 100 or more."""
+SETTINGS_OF_TEST = "_hypothesis_internal_use_settings"
 
 
 class Turns:
@@ -76,9 +90,38 @@ class TakesTurns:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Take turns where there are several processes."""
+    """Take turns where there are several processes, and try less where there is little time."""
+    if config.getoption("quick"):
+        settings.register_profile("quick", settings.get_profile("readiness"), max_examples=QUICK_EXAMPLES)
+        settings.load_profile("quick")
     if hasattr(config, "workerinput"):
         config.pluginmanager.register(TakesTurns(config.rootpath / ".cache" / "turns"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run leave out what takes long."""
+    parser.addoption("--quick", action="store_true", help="only tests without browser, namespace and server process")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even read what a quick run leaves out as a whole."""
+    return True if config.getoption("quick") and collection_path.name in NEVER_QUICK else None
+
+
+def is_quick(item: pytest.Item) -> bool:
+    """Whether a test starts no browser, namespace, database, server or media worker, and is not marked as long."""
+    if any(item.get_closest_marker(name) for name in LONG):
+        return False
+    names = {*getattr(item, "fixturenames", ()), *vars(getattr(item, "module", item))}
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    return not names & STARTERS and "postgresql" not in parameters.values()
+
+
+def _with_fewer_examples(test: Any) -> None:
+    """Lower what a property asks for itself; Hypothesis has no other way to do so after `settings`."""
+    own = getattr(test, SETTINGS_OF_TEST, None)
+    if own is not None and own.max_examples > QUICK_EXAMPLES:
+        setattr(test, SETTINGS_OF_TEST, settings(own, max_examples=QUICK_EXAMPLES))
 
 
 def _kind(item: pytest.Item) -> str:
@@ -91,8 +134,13 @@ def _rank(item: pytest.Item) -> tuple[int, bool]:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """By kind, and long ones first: so the last minute of a run has no long test in it."""
+    if config.getoption("quick"):
+        config.hook.pytest_deselected(items=[item for item in items if not is_quick(item)])
+        items[:] = [item for item in items if is_quick(item)]
+        for item in items:
+            _with_fewer_examples(getattr(item, "obj", None))
     items.sort(key=_rank)
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from tests.running import NEVER_QUICK, STARTERS
 
 ROOT = Path(__file__).parents[1]
 
@@ -65,6 +70,7 @@ def run(folder: Path, source: str, *options: str) -> subprocess.CompletedProcess
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_failure_is_written_down_whatever_the_garbage_collector_does(tmp_path):
     """A finaliser that parses while pytest parses is a SystemError before Python 3.13, and was pytest's end."""
     done = run(tmp_path, PARSES_WHILE_COLLECTING)
@@ -72,7 +78,16 @@ def test_a_failure_is_written_down_whatever_the_garbage_collector_does(tmp_path)
     assert "INTERNALERROR" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_who_runs_alone_or_in_quiet_has_the_right_ones_beside_and_everyone_runs_once(tmp_path):
     """In one session of three processes, with one summary."""
     done = run(tmp_path, TURNS, "--numprocesses", "3", "--dist", "load", "--maxschedchunk", "1")
     assert "40 passed" in done.stdout, done.stdout
+
+
+def test_what_a_quick_run_goes_by_is_there():
+    """A helper that is renamed would be let in unseen."""
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py")]
+    defined = {name for source in sources for name in re.findall(r"^(?:async )?def (\w+)", source, re.MULTILINE)}
+    assert defined >= STARTERS
+    assert all((ROOT / "tests" / folder).is_dir() for folder in NEVER_QUICK)

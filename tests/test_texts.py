@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from readiness.server.phases import BUDGETS, NETWORK_PHASES
 from readiness.server.protocol import schema
 from readiness.texts import LANGUAGES
 from reports.advice import advice_codes, advice_key
+from reports.kinds import KINDS, SELF_TEST
 from reports.model import Outcome, Responsible, SkipReason, Verdict
 from reports.profile import PROFILE_FOLDER, load_profile
 from reports.render.pictures import PICTURES
@@ -33,7 +33,8 @@ MODULES = {
     for package in ("readiness", "reports", "probes")
     for path in sorted((ROOT / package).rglob("*.py"))
 }
-NETWORK_PARTS = {*NETWORK_PHASES, "tcp_down", "tcp_up"}
+PHASES = {phase.name for kind in KINDS for phase in kind.phases}
+NETWORK_PARTS = {*SELF_TEST.whole.together, "tcp_down", "tcp_up"}
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -179,10 +180,10 @@ def wanted_keys() -> dict[str, set[str]]:
         "events": {f"event.{code}" for code in definitions["event.data"]["properties"]["code"]["enum"]},
         "errors": {f"error.{code}" for code in errors_in_code() - PROGRAMS_ONLY - {"http."}},
         "words that rules judge by": {f"value.{word}" for word in words},
-        "phases": {f"phase.{one}" for one in BUDGETS if one in NETWORK_PARTS},
+        "phases": {f"phase.{one}" for one in PHASES if one in NETWORK_PARTS},
         "who can act": {f"who.{one.value}" for one in Responsible},
         "areas of checks": {f"group.{check.split('.')[0]}" for check in checks},
-        "where a test can stop": {f"support.part.{phase}" for phase in BUDGETS},
+        "where a test can stop": {f"support.part.{phase}" for phase in PHASES},
         "limits in pictures": {f"graph.limit.{one}" for one in ("pass", "fail")},
         "rows of pictures": {f"graph.{one}" for one in (*PICTURES, *ROWS)},
         "questions": {f"practical.{question}" for profile in PROFILES for question in profile.practical},

@@ -1,14 +1,39 @@
-"""Who acts, as an id that is stored beside what was done: no name, no address, nothing that outlives the people."""
+"""Who acts through a session: the one function that says so."""
 
 from __future__ import annotations
 
-from reports.store.records import Host, Session
+from collections.abc import Mapping
+from typing import Final
 
-__all__ = ["actor_id"]
+from reports.store.actors import MAY, Act, Actor, ActorKind
+from reports.store.records import Host, Session, SessionKind
+
+__all__ = ["actor_of", "sessions_that_may"]
+
+_KINDS: Final[Mapping[SessionKind, ActorKind]] = {
+    "participant": "participant",
+    "drop_in": "guest",
+    "leader": "leader",
+    "support": "support",
+    "organiser": "organiser",
+}
 
 
-def actor_id(session: Session, host: Host | None = None) -> str:
-    """Return ``host:<id>`` where the session is a known leader's, else the link that opened it, ``link:<id>``."""
+def actor_of(session: Session, host: Host | None = None) -> Actor:
+    """Return who acts through `session`; `host` is whose link opened it, where that is somebody in particular.
+
+    The id names the host, else the participant, else the link: ``host:<id>``, ``participant:<id>``, ``link:<id>``.
+    """
+    kind = _KINDS[session.kind]
     if host is not None:
-        return f"host:{host.id}"
-    return f"link:{session.invitation_id}" if session.invitation_id else f"session:{session.id}"
+        return Actor(kind if host.role == "leader" else "host", session.organisation_id, f"host:{host.id}")
+    if session.participant_id is not None:
+        return Actor(kind, session.organisation_id, f"participant:{session.participant_id}")
+    opened_by = f"link:{session.invitation_id}" if session.invitation_id else f"session:{session.id}"
+    return Actor(kind, session.organisation_id, opened_by)
+
+
+def sessions_that_may(act: Act) -> frozenset[str]:
+    """Return the kinds of sessions through which `act` may be done."""
+    named: dict[ActorKind, SessionKind] = {actor: session for session, actor in _KINDS.items()} | {"host": "leader"}
+    return frozenset(named[kind] for kind in MAY[act])

@@ -28,7 +28,7 @@ MOST_RUNS = 2
 MOST_TRANSFERS = 16
 """Of one caller at a time; speedtest-cli opens eight."""
 IDLE_S = 5.0
-"""A caller who has asked for nothing for so long has ended the run."""
+"""Idle time after which a caller's run is over."""
 WEIGHT = 4
 """Self-tests that a speed test takes the place of: 11 % of a core at the full rate, and a share of the line."""
 CALLER_BYTES = 600e6

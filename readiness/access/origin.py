@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from readiness.errors import AccessError, InputError
+from readiness.errors import Forbidden, InputError, Misdirected
 from readiness.settings import Network
 
 __all__ = ["Caller", "caller_of", "is_trusted", "refuse_cross_site", "refuse_foreign_host", "refuse_foreign_socket"]
@@ -65,7 +65,7 @@ def caller_of(request: web.BaseRequest, trusted: Sequence[Network]) -> Caller:
 
 
 def refuse_foreign_host(request: web.BaseRequest, caller: Caller, public_origin: str) -> None:
-    """Raise AccessError for a host that is not ours, where ours is known: a name that somebody pointed at this machine.
+    """Raise Misdirected for a host that is not ours, where ours is known: a name that somebody pointed at this machine.
 
     An address or ``localhost`` may stand there too: nobody can point those. Nor does it matter where a client asks
     through us as its proxy (the speed test's settings).
@@ -79,40 +79,32 @@ def refuse_foreign_host(request: web.BaseRequest, caller: Caller, public_origin:
     try:
         ipaddress.ip_address(name)
     except ValueError:
-        error = AccessError("host.unknown")
-        error.status = 421
-        raise error from None
+        raise Misdirected("host.unknown") from None
 
 
 def refuse_cross_site(request: web.BaseRequest, caller: Caller, public_origin: str) -> None:
-    """Raise AccessError when another site makes the browser send a request that changes something."""
+    """Raise Forbidden when another site makes the browser send a request that changes something."""
     if request.method in SAFE_METHODS:
         return
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         if site in {"same-origin", "none"}:
             return
-        raise _forbidden()
+        raise Forbidden("origin.foreign")
     origin = request.headers.get("Origin")
     if origin is not None and not _is_own(origin, caller, public_origin):
-        raise _forbidden()
+        raise Forbidden("origin.foreign")
 
 
 def refuse_foreign_socket(request: web.BaseRequest, caller: Caller, public_origin: str) -> None:
-    """Raise AccessError for a WebSocket opened by another site's page. Browsers always send Origin on it."""
+    """Raise Forbidden for a WebSocket opened by another site's page. Browsers always send Origin on it."""
     origin = request.headers.get("Origin")
     if origin is not None and not _is_own(origin, caller, public_origin):
-        raise _forbidden()
+        raise Forbidden("origin.foreign")
 
 
 def _is_own(origin: str, caller: Caller, public_origin: str) -> bool:
     return origin == caller.origin or (bool(public_origin) and origin == public_origin)
-
-
-def _forbidden() -> AccessError:
-    error = AccessError("origin.foreign")
-    error.status = 403
-    return error
 
 
 def is_trusted(address: str, trusted: Sequence[Network]) -> bool:

@@ -28,12 +28,12 @@ from readiness.media.sdp_policy import ABS_SEND_TIME, TRANSPORT_CC
 __all__ = [
     "Meter",
     "NoMediaPort",
-    "RawVideo",
+    "RawMedia",
     "bind_transports",
     "bound_messages",
     "extend_tables",
     "force_close",
-    "raw_video",
+    "raw_media",
     "stamp_arrivals",
     "tap_feedback",
     "tap_media",
@@ -73,8 +73,6 @@ class Meter:
     datagrams_out: int = 0
     strangers: int = 0
     """Datagrams dropped because their sender had not proved the ICE password, or because they were nonsense."""
-    overflowed: int = 0
-    """Datagrams of the peer dropped because too many were waiting."""
     arrived_s: float = 0.0
     """`time.perf_counter` when the datagram that is being handled now came in."""
     alarms: set[str] = field(default_factory=set)
@@ -173,7 +171,6 @@ class GuardedProtocol(ice.StunProtocol):
 
     def _pass_on(self, data: bytes) -> None:
         if self.receiver._queue.qsize() >= MAX_QUEUED_DATAGRAMS:
-            self._meter.overflowed += 1
             return
         self._meter.datagrams_in += 1
         self._meter.count(received=len(data))
@@ -389,25 +386,25 @@ def _has_empty_parameter(packet: bytes) -> bool:
 
 
 @dataclass(slots=True)
-class RawVideo:
-    """A way to send ready-made RTP packets on a video section, past the encoder."""
+class RawMedia:
+    """A way to send ready-made RTP and RTCP packets on one media section, past the encoder."""
 
     ssrc: int
     payload_type: int
     abs_send_time_id: int | None
     transport_cc_id: int | None
     send: Callable[[bytes], Awaitable[None]]
-    """Protect and send one RTP packet. Raises ConnectionError when not connected."""
+    """Protect and send one packet. Raises ConnectionError when not connected."""
 
 
-def raw_video(transceiver: RTCRtpTransceiver) -> RawVideo | None:
-    """Return the raw sender of a negotiated VP8 section, or None."""
+def raw_media(transceiver: RTCRtpTransceiver, codec_name: str) -> RawMedia | None:
+    """Return the raw sender of a section that was negotiated with a codec such as ``video/VP8``, or None."""
     sender = transceiver.sender
-    codec = next((codec for codec in transceiver._codecs if codec.mimeType.lower() == "video/vp8"), None)
+    codec = next((codec for codec in transceiver._codecs if codec.mimeType.lower() == codec_name.lower()), None)
     if codec is None or codec.payloadType is None:
         return None
     numbers = {extension.uri: extension.id for extension in transceiver._headerExtensions}
-    return RawVideo(
+    return RawMedia(
         ssrc=sender._ssrc,
         payload_type=codec.payloadType,
         abs_send_time_id=numbers.get(ABS_SEND_TIME),

@@ -190,14 +190,15 @@ class Analysis:
 
     def _load_picture(self) -> Callable[[bytes, int, int], tuple[dict[str, Any], bool]]:
         if self._picture is None:
-            from probes.camera import PictureAnalyser, decode_still, wants_second_look  # noqa: PLC0415 - heavy
+            from probes.camera import wants_second_look  # noqa: PLC0415 - with the rest
             from probes.faces import FaceFinder  # noqa: PLC0415
+            from probes.picture import PictureAnalyser, decode_still  # noqa: PLC0415 - heavy
 
             analyser = PictureAnalyser(FaceFinder())
 
             def look(jpeg: bytes, t_ms: int, expected_people: int) -> tuple[dict[str, Any], bool]:
-                numbers = analyser.numbers(decode_still(jpeg), t_ms)
-                return numbers, wants_second_look(numbers, expected_people)
+                still = analyser.numbers(decode_still(jpeg), t_ms)
+                return still.to_json(), wants_second_look(still, expected_people)
 
             self._picture = look
         return self._picture  # type: ignore[no-any-return]

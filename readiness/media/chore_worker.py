@@ -11,7 +11,7 @@ import zoneinfo
 from collections.abc import Callable
 
 from readiness.errors import InputError
-from readiness.media.chores import FAULT, RESULT, WRONG
+from readiness.media.frames import FAULT, RESULT, WRONG
 from readiness.media.limits import WorkerLimits
 from readiness.media.sandbox import EXIT_LIMIT, confine, start_deadline
 

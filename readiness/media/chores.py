@@ -21,10 +21,11 @@ from typing import Final
 
 from readiness.errors import InputError, Unavailable
 from readiness.logs import log_event
+from readiness.media.frames import RESULT, WRONG
 from readiness.media.limits import WorkerLimits
 from readiness.media.process import Spawned
 
-__all__ = ["CHORE_LIMITS", "FAULT", "RESULT", "WRONG", "ChoreCostly", "ChoreFailed", "Chores"]
+__all__ = ["CHORE_LIMITS", "ChoreCostly", "ChoreFailed", "Chores"]
 
 CHORE_LIMITS: Final = WorkerLimits(cpu_s=4, memory_mb=256, open_files=64, wall_s=20)
 """Reading the dearest file takes 2.5 CPU-s and 100 MiB; the clock is for a busy machine."""
@@ -34,8 +35,6 @@ MOST_WAITING: Final = 12
 MOST_ANSWER_BYTES: Final = 8 * 1024 * 1024
 WAIT_S: Final = 35.0
 """From the asking to the answer, with the wait for a turn, and for the fork server where ours is the first request."""
-RESULT, WRONG, FAULT = b"+", b"-", b"!"
-"""First byte of an answer: what was asked for, an InputError as JSON, or the name of another error."""
 COSTLY: Final = frozenset({70, -signal.SIGXCPU, -signal.SIGALRM, -signal.SIGKILL, -signal.SIGABRT})
 """How a process ends that used up processor time, the clock or memory; 70 is `sandbox.EXIT_LIMIT`."""
 _REAP_S = 5.0

@@ -50,7 +50,6 @@ class PingRow:
     t2_us: int
     t3_us: int | None
     """When the pong left, or None when none was sent."""
-    server_seq: int | None
 
 
 class ClockEcho:
@@ -78,10 +77,10 @@ class ClockEcho:
             return None
         self._seen.add(seq)
         if not can_send or not self._pongs.take(self._now_us()):
-            self.rows.append(PingRow(seq, tag, t1_us, arrived_us, None, None))
+            self.rows.append(PingRow(seq, tag, t1_us, arrived_us, None))
             return None
         left_us = self._now_us()
-        self.rows.append(PingRow(seq, tag, t1_us, arrived_us, left_us, self._sent))
+        self.rows.append(PingRow(seq, tag, t1_us, arrived_us, left_us))
         pong = PONG.pack(_PONG_KIND, tag, 0, seq, t1_us, arrived_us, left_us, self._sent, 0)
         self._sent += 1
         return pong

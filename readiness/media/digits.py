@@ -1,4 +1,4 @@
-"""The sound of the spoken digits as the page plays it, decoded once: what the echo is looked for by."""
+"""The sound of the spoken digits as the page plays it, decoded once; the reference signal of the echo probe."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 
 from probes.trial import packet_bytes
-from readiness.media.aiortc_private import RawVideo
+from readiness.media.aiortc_private import RawMedia
 from readiness.media.limits import (
     CATCH_UP,
     IP_UDP_BYTES,
@@ -55,7 +55,7 @@ class DownlinkRun:
 class PacedSender:
     """Sends runs of packets over one raw video section."""
 
-    def __init__(self, video: RawVideo) -> None:
+    def __init__(self, video: RawMedia) -> None:
         self.active = False
         self._video = video
         self._next = 0

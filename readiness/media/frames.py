@@ -8,13 +8,15 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["FrameError", "encode_frame", "read_frame"]
+__all__ = ["FAULT", "RESULT", "WRONG", "FrameError", "encode_frame", "read_frame"]
 
 HEAD = struct.Struct("!II")
 MAX_JSON_BYTES = 1024 * 1024
 """The largest message is the clock's rows: 900 rows, about 60 kB."""
 MAX_PAYLOAD_BYTES = 512 * 1024
 """The largest payload is 15 s of 16 kHz sound for the shared helper; a still is at most 64 kB."""
+RESULT, WRONG, FAULT = b"+", b"-", b"!"
+"""First byte of a chore's answer: what was asked for, an InputError as JSON, or the name of another error."""
 
 
 class FrameError(Exception):

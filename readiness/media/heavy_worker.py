@@ -85,15 +85,15 @@ def _cpu_s() -> float:
 
 def _faces(jpeg: bytes) -> list[dict[str, float | None]]:
     """Return the faces of a still as `PictureAnalyser` describes them. Raises ValueError for what is no still."""
-    from probes.camera import decode_still, face_rows  # noqa: PLC0415 - loads numpy
+    from probes.picture import decode_still, face_rows  # noqa: PLC0415 - loads numpy
 
     picture = decode_still(jpeg)
-    return face_rows(picture, _second_finder().find(picture))
+    return [face.to_json() for face in face_rows(picture, _second_finder().find(picture))]
 
 
 @functools.cache
 def _second_finder() -> Any:
-    from probes.second_look import SecondFinder  # noqa: PLC0415 - heavy, and only when asked for
+    from probes.centerface import SecondFinder  # noqa: PLC0415 - heavy, and only when asked for
 
     return SecondFinder()
 

@@ -19,7 +19,6 @@ class LagMonitor:
 
     def __init__(self) -> None:
         self._samples: deque[tuple[float, float]] = deque(maxlen=_KEPT)
-        self._worst_ms = 0.0
 
     async def run(self) -> None:
         """Run for ever; cancel to stop."""
@@ -29,12 +28,6 @@ class LagMonitor:
             now = time.perf_counter()
             lag_ms = max(0.0, (now - began - INTERVAL_S) * 1e3)
             self._samples.append((now, lag_ms))
-            self._worst_ms = max(self._worst_ms, lag_ms)
-
-    def worst_since_last_ms(self) -> float:
-        """Return the worst lag since the last call, ms."""
-        worst, self._worst_ms = self._worst_ms, 0.0
-        return worst
 
     def p99_ms(self, since_s: float = 0.0, until_s: float = float("inf")) -> float | None:
         """Return the 99th percentile of the lag in a window of `time.perf_counter`, ms, or None without samples."""

@@ -146,7 +146,7 @@ class Loopback:
         answer = public_answer(pc.localDescription.sdp, self._addresses)
         if "\r\na=candidate:" not in answer:
             raise NoMediaPort(failures[0] if failures else "address_unavailable")
-        raw = private.raw_video(video) if video else None
+        raw = private.raw_media(video, "video/VP8") if video else None
         self.sender = PacedSender(raw) if raw else None
         return answer
 

@@ -44,7 +44,7 @@ MARK_TIMEOUT_S = 4.0
 REST_S = 0.25
 """Between two runs, at least: what stands in a queue has to drain."""
 DRAIN = 1.2
-"""So many times what was seen of the queue: it went on growing until the sender was told to stop."""
+"""Wait this many times the queue we saw: it went on growing until the sender stopped."""
 LAST_FEEDBACK_S = 2.5
 """How long the fate of the last packets may take to be known."""
 LOSS_RUNS = 3

@@ -29,6 +29,7 @@ for _name in (
     "readiness.meetings.paper",
     "readiness.meetings.wire",
     "probes.camera",
+    "probes.picture",
     "probes.echo",
     "probes.faces",
     "probes.microphone",

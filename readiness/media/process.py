@@ -80,7 +80,6 @@ class MediaWorker:
         """None while it runs and after a proper goodbye; else worker_died, worker_frozen or worker_limit."""
         self.cpu_s = 0.0
         """Processor time of the worker so far, s, as it last said."""
-        self.loop_lag_ms = 0.0
         """The worst delay of the worker's event loop in the last second, ms."""
         self.farewell: Mapping[str, Any] = {}
         """The worker's last message: cpu_s, loop_lag_p99_ms, code."""
@@ -180,7 +179,6 @@ class MediaWorker:
     def _note(self, message: dict[str, Any], payload: bytes) -> None:
         if message["op"] in {"alive", "bye"}:
             self.cpu_s = float(message.get("cpu_s") or 0.0)
-            self.loop_lag_ms = float(message.get("loop_lag_ms") or 0.0)
         if message["op"] == "bye":
             self.farewell = message
         elif message["op"] == "ready":

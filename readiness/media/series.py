@@ -65,7 +65,7 @@ class Series:
         return {name: row for name, row in found.items() if row or name.startswith("lost_")}
 
     def _direction(self, way: Way, start: float) -> dict[str, Any]:
-        """Both clocks meet in the packet that took the least: its delay counts as none."""
+        """Return delays, rates and losses of one direction. The fastest packet aligns the clocks: its delay is 0."""
         runs = self._runs[way]
         delays = [a - s for sent, arrived, _ in runs for s, a in zip(sent, arrived, strict=True) if a is not None]
         if not delays:

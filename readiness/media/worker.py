@@ -4,7 +4,7 @@ To the worker: start{addresses, ports, budget} · offer{sdp, path} · still{t_ms
 ear{t_ms}+s16le · mark{step, t_ms} · net{step: idle|load|mark, ...} ·
 finish{phase: sound|echo|clock|downlink|uplink, data} · stop.
 From it: ready{preloaded, missing_walls} ·
-alive{loop_lag_ms, cpu_s} · answer{sdp, path} or rejected{code, path} · peer{state, code, setup_ms} ·
+alive{cpu_s} · answer{sdp, path} or rejected{code, path} · peer{state, code, setup_ms} ·
 still{t_ms, numbers, look_again}, with its JPEG where people are missing, or still_rejected{t_ms, code}, one for each
 still · sound{t_ms, numbers} ·
 pcm_rejected{t_ms, code} ·
@@ -21,11 +21,13 @@ import resource
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 import aiortc  # noqa: F401  (loaded once, in the fork server)
 
 from probes.ladder import Tier
+from probes.measurement import Measurement
 from probes.path import RELAYS
 from readiness.media import aiortc_private
 from readiness.media.analysis import Analysis
@@ -40,7 +42,9 @@ __all__ = ["Worker", "serve"]
 
 _SWITCH_S = 0.0005
 """How long the analysis thread may hold the interpreter: the clock's stamps wait for it."""
-_PHASES = {"sound", "echo", "clock", "downlink", "uplink"}
+LINE_PHASES = ("clock", "downlink", "uplink")
+Measured = tuple[list[Measurement], dict[str, Any]]
+"""A phase's measurements, and figures of our own."""
 _MAX_UNSENT_BYTES = 4 * 1024 * 1024
 """The web process reads no more: end instead of growing."""
 
@@ -97,6 +101,12 @@ class Worker:
             "net": self._net,
             "finish": self._finish,
         }
+        self._measured: dict[str, Callable[[dict[str, Any]], Awaitable[Measured]]] = {
+            "sound": self._analysis.finish_sound,
+            "echo": self._analysis.finish_echo,
+            **{phase: partial(self._measure_line, phase) for phase in LINE_PHASES},
+        }
+        """How each phase that `finish` may name is measured."""
 
     async def run(self, reader: asyncio.StreamReader) -> int:
         """Serve until stop or the end of the socket; return the exit code."""
@@ -223,18 +233,13 @@ class Worker:
             raise ValueError(step)
 
     def _finish(self, message: dict[str, Any], _payload: bytes) -> None:
-        if message["phase"] not in _PHASES:
+        if message["phase"] not in self._measured:
             raise ValueError(message["phase"])
         self._beside(self._measure(str(message["phase"]), message.get("data") or {}))
 
     async def _measure(self, phase: str, data: dict[str, Any]) -> None:
         try:
-            if phase == "sound":
-                found, numbers = await self._analysis.finish_sound(data)
-            elif phase == "echo":
-                found, numbers = await self._analysis.finish_echo(data)
-            else:
-                found, numbers = self._network.measure(phase, data)
+            found, numbers = await self._measured[phase](data)
         except MemoryError:
             self._out_of_memory()
         except Exception as error:  # noqa: BLE001 - the phase is not measured, the test goes on
@@ -245,6 +250,9 @@ class Worker:
             series = {"series": self._network.series.to_json()} if phase == "uplink" else {}
             self.emit({"op": "measured", "phase": phase, "measurements": rows, "numbers": numbers, **series})
 
+    async def _measure_line(self, phase: str, data: Mapping[str, Any]) -> Measured:
+        return self._network.measure(phase, data)
+
     def _beside(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
@@ -254,7 +262,7 @@ class Worker:
         while True:
             if self._peer:
                 self._peer.tick()
-            self.emit({"op": "alive", "loop_lag_ms": round(self._lag.worst_since_last_ms(), 2), "cpu_s": _cpu_s()})
+            self.emit({"op": "alive", "cpu_s": _cpu_s()})
             await asyncio.sleep(ALIVE_INTERVAL_S)
 
     def _counts(self) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from readiness.access.contacts import ContactBox
-from readiness.meetings.reach import takes_sms
-from reports.store.records import Channel
+from readiness.reach import takes_sms
+from reports.store.records import Channel, Host, Participant
 
-__all__ = ["Reach", "open_reach", "person_hash", "seal_reach"]
+__all__ = ["Person", "Reach", "open_reach", "opened", "person_hash", "seal_reach", "sealed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,28 @@ class Reach:
     def channel(self) -> Channel | None:
         """Return the better way: mail shows the meeting in the calendar, SMS is read sooner."""
         return "mail" if self.mail else "sms" if self.takes_sms else None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody in a meeting whose contact data is open: opened once when read, sealed once when stored."""
+
+    whose: Participant | Host
+    """As it is, or will be, stored; its own `reach` is not looked at."""
+    reach: Reach
+
+
+def opened(contacts: ContactBox, whose: Participant | Host) -> Person:
+    """Open the contact data of a stored participant or host."""
+    return Person(whose, open_reach(contacts, whose.reach))
+
+
+def sealed(contacts: ContactBox, person: Person) -> Participant | Host:
+    """Return the participant or host to store: contact data closed, and a host findable in other meetings by it."""
+    closed = seal_reach(contacts, person.reach)
+    if isinstance(person.whose, Host):
+        return replace(person.whose, reach=closed, person_hash=person_hash(contacts, person.reach))
+    return replace(person.whose, reach=closed)
 
 
 def seal_reach(contacts: ContactBox, reach: Reach) -> bytes | None:

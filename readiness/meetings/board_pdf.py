@@ -1,4 +1,4 @@
-"""A leader's day on one sheet: for the desk, and for the day when the network is away."""
+"""A leader's day on one sheet: for the desk, and for when the network is down."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
-from readiness.meetings.typed import visible
+from readiness.typed import visible
 
 __all__ = ["MOST_PARTS", "carried", "foreign", "parts"]
 

@@ -14,14 +14,16 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from readiness.access.links import hash_token
+from readiness.access.tokens import hash_token
 from readiness.errors import InputError, Unavailable
 from readiness.meetings.addresses import open_reach
-from readiness.meetings.plan import Change, MeetingPlan, PersonPlan, Planner, local_moment
-from readiness.meetings.reach import clean_mail
+from readiness.meetings.planner import Planner
 from readiness.meetings.tables import COLUMNS
-from readiness.meetings.typed import one_line
+from readiness.meetings.values import local_moment
 from readiness.meetings.wanted import LONGEST_FOUND, NAMELESS, Bad, Wanted
+from readiness.meetings.wishes import Change, MeetingPlan, PersonPlan
+from readiness.reach import clean_mail
+from readiness.typed import one_line
 from reports.store import Conflict
 from reports.store.records import Meeting, NewMeeting, Participant
 
@@ -264,7 +266,7 @@ def _is_as(planner: Planner, wished: Mapping[str, Any], one: Participant) -> boo
     """Return whether somebody is as wished already; the wish was checked before."""
     reach = open_reach(planner.contacts, one.reach)
     now = {"phone": reach.phone, "mail": reach.mail}
-    clean = {"phone": planner.clean_phone, "mail": clean_mail, "label": one_line}
+    clean = {"phone": planner.values.clean_phone, "mail": clean_mail, "label": one_line}
     return all(
         clean.get(name, str)(value) == now.get(name, str(getattr(one, name, ""))) for name, value in wished.items()
     )
@@ -299,7 +301,7 @@ def _same(planner: Planner, wish: PersonPlan, people: Sequence[Participant], *, 
         reach = open_reach(planner.contacts, one.reach)
         if wish.mail and clean_mail(wish.mail).casefold() == reach.mail.casefold():
             return one
-        if wish.phone and not wish.mail and planner.clean_phone(wish.phone) == reach.phone:
+        if wish.phone and not wish.mail and planner.values.clean_phone(wish.phone) == reach.phone:
             return one
     alike = [one for one in people if one.label == wish.label and (one.role == wish.role or not by_role)]
     return next(iter(alike), None)

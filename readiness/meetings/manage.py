@@ -19,9 +19,13 @@ from readiness.media.chores import Chores
 from readiness.media.pool import chores_alone
 from readiness.meetings.confined import read_import
 from readiness.meetings.importing import Imported, import_file
-from readiness.meetings.plan import LONGEST_MIN, ROLES, Change, HostPlan, Invited, MeetingPlan, PersonPlan, Planner, Way
+from readiness.meetings.inviting import Invited
+from readiness.meetings.planner import Planner
 from readiness.meetings.reading import MOST_BYTES
+from readiness.meetings.values import LONGEST_MIN, ROLES
+from readiness.meetings.views import meeting_json
 from readiness.meetings.wanted import Bad, Wanted
+from readiness.meetings.wishes import Change, HostPlan, MeetingPlan, PersonPlan, Way
 from readiness.opening import cannot_use, open_store, refuse_a_folder_of_its_own
 from readiness.settings import Settings, prepare_folder
 from readiness.texts import LANGUAGES, catalogue
@@ -141,8 +145,6 @@ async def list_meetings(settings: Settings, *, organisation: str, days: int) -> 
 
 async def show_meeting(settings: Settings, *, organisation: str, meeting: str) -> dict[str, Any]:
     """Return a meeting as the API shows it."""
-    from readiness.server.meetings_api import meeting_json  # noqa: PLC0415 - the server's own view of it
-
     async with _planner(settings, organisation, needs_url=False) as planner:
         return await meeting_json(planner, await planner.meeting(meeting))
 

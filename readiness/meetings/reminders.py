@@ -8,18 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
+from readiness.access.contacts import ContactBox
 from readiness.logs import log_event
 from readiness.meetings.addresses import open_reach
-from readiness.server.services import Services
 from reports.model import READY_VERDICTS
-from reports.store import StoreError
-from reports.store.records import BoardRow, Channel, Host, Meeting, Organisation, Outgoing, ReportMark, new_id
+from reports.store import Store, StoreError
+from reports.store.records import (
+    BoardRow,
+    Channel,
+    Host,
+    Meeting,
+    MessageName,
+    Organisation,
+    Outgoing,
+    ReportMark,
+    new_id,
+)
 
 __all__ = ["Job", "Reminders", "jobs_of", "turned", "wake_nobody"]
 
@@ -89,8 +99,11 @@ def turned(marks: Sequence[ReportMark], since: datetime) -> list[ReportMark]:
 class Reminders:
     """Queues by the clock until it is cancelled. A class because it remembers what it has done already."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, store: Store, contacts: ContactBox, *, now: Callable[[], datetime], can_sms: bool) -> None:
+        self._store = store
+        self._contacts = contacts
+        self._now = now
+        self._can_sms = can_sms
         self._done: dict[tuple[str, Kind, str], datetime] = {}
 
     async def run(self) -> None:
@@ -106,7 +119,7 @@ class Reminders:
 
     async def queue_due(self) -> int:
         """Queue what is due now and return how many messages were new."""
-        store, now = self._services.store, self._services.now()
+        store, now = self._store, self._now()
         organisations: dict[str, Organisation | None] = {}
         added = 0
         for meeting in await store.meetings_starting((now, now + HORIZON)):
@@ -132,7 +145,7 @@ class Reminders:
         return [job for job in wanted if (meeting.id, job.kind, job.name) not in self._done]
 
     async def _messages(self, meeting: Meeting, job: Job, now: datetime) -> list[Outgoing]:
-        store = self._services.store
+        store = self._store
         if job.kind == "summary":
             hosts = [host for host in await store.hosts(meeting.id) if host.role == "leader"]
             return [one for host in hosts if (one := self._to_host(meeting, host, job, now)) is not None]
@@ -144,7 +157,7 @@ class Reminders:
             sent = told.get(person.id)
             if sent is not None and sent[1] >= job.moment:
                 continue  # the invitation itself came later than this reminder would have
-            channel = sent[0] if sent else open_reach(self._services.contacts, person.reach).channel()
+            channel = sent[0] if sent else open_reach(self._contacts, person.reach).channel()
             if (
                 channel is None
                 or await store.invitation_for(participant_id=person.id, kind="participant", now=now) is None
@@ -157,14 +170,14 @@ class Reminders:
     async def _told(self, meeting: Meeting) -> dict[str, tuple[Channel, datetime]]:
         """Return by which way and when each participant was invited last."""
         told: dict[str, tuple[Channel, datetime]] = {}
-        for one in await self._services.store.outgoing_of(meeting.id):
+        for one in await self._store.outgoing_of(meeting.id):
             if one.kind == "invitation" and one.participant_id and one.state in {"waiting", "sending", "sent"}:
                 told[one.participant_id] = (one.channel, one.sent_at or one.created_at)
         return told
 
     def _to_host(self, meeting: Meeting, host: Host, job: Job, now: datetime) -> Outgoing | None:
         """Return a leader's summary; one for all meetings of the day, by mail where there is an address."""
-        channel = open_reach(self._services.contacts, host.reach).channel()
+        channel = open_reach(self._contacts, host.reach).channel()
         if channel is None:
             return None
         whose = host.person_hash.hex() if host.person_hash else host.id
@@ -173,14 +186,13 @@ class Reminders:
 
     async def _alerts(self, meeting: Meeting, now: datetime) -> list[Outgoing]:
         """Return a message to each leader for every participant who turned ready, or not, in the last hour before."""
-        marks = turned(await self._services.store.report_marks(meeting.id), meeting.starts_at - LAST_HOUR)
+        marks = turned(await self._store.report_marks(meeting.id), meeting.starts_at - LAST_HOUR)
         if not marks:
             return []
         messages = []
-        for host in await self._services.store.hosts(meeting.id):
-            reach = open_reach(self._services.contacts, host.reach)
-            can_sms = reach.takes_sms and bool(self._services.settings.sms_url)
-            channel: Channel | None = "sms" if can_sms else reach.channel()
+        for host in await self._store.hosts(meeting.id):
+            reach = open_reach(self._contacts, host.reach)
+            channel: Channel | None = "sms" if reach.takes_sms and self._can_sms else reach.channel()
             if host.role != "leader" or channel is None:
                 continue
             messages += [
@@ -210,7 +222,7 @@ def _concerns(row: BoardRow, job: Job, meeting: Meeting) -> bool:
 
 def _outgoing(
     meeting: Meeting,
-    kind: str,
+    kind: MessageName,
     channel: Channel,
     now: datetime,
     once: str,

@@ -13,10 +13,10 @@ import aiohttp
 
 from readiness.meetings.delivery import DeliveryError
 from readiness.meetings.sms_answers import MOST_BYTES, WRONG_KEY, judge
-from readiness.meetings.sms_template import fill_body, fill_url
 from readiness.meetings.tls import tls_context, tls_trouble
 from readiness.outgoing import headers_of
 from readiness.settings import Settings
+from readiness.sms_template import fill_body, fill_url
 
 __all__ = ["SmsSender", "proxy_for"]
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from readiness.errors import InputError
-from readiness.meetings.typed import read_start, visible
 from readiness.meetings.wanted import NAMELESS, Bad, BadRowError, Wanted
 from readiness.meetings.wishes import HostPlan, MeetingPlan, PersonPlan
+from readiness.typed import read_start, visible
 
 __all__ = ["COLUMNS", "guarded", "read_table"]
 
@@ -94,7 +94,7 @@ def _wrong_heading(at: int, names: Sequence[str], following: Sequence[Sequence[s
 
 
 def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Give each row that says something with the number of the line it begins in."""
+    """Yield each row that is not empty, with the number of its first line."""
     lines = text.splitlines(keepends=True)
     told = _SEPARATOR_LINE.fullmatch(lines[0]) if lines else None
     heading = next((line for line in lines[1 if told else 0 :] if line.strip()), "")

@@ -11,22 +11,15 @@ from typing import Any
 
 from aiohttp import web
 
-from readiness.access.links import (
-    MOST_COOKIES,
-    cookie_name,
-    held_sessions,
-    redeem,
-    redeem_code,
-    renew_seen,
-    start_drop_in,
-)
+from readiness.access.links import renew_seen
+from readiness.access.sessions import MOST_COOKIES, cookie_name, held_sessions, redeem, redeem_code, start_drop_in
 from readiness.errors import AccessError, InputError, LimitError
-from readiness.meetings.validity import profile_of
 from readiness.server.board import board_json, day_of, organisation_json
 from readiness.server.bodies import json_body
 from readiness.server.owner import LIVE_WITHIN, unfinished_of
 from readiness.server.participant import asked_of, session_extras
-from readiness.server.services import SERVICES, TESTERS, Services, caller, session_of
+from readiness.server.services import SERVICES, Services, caller, session_of
+from reports.kinds import TESTERS, profile_of
 from reports.model import rfc3339
 from reports.store import Watcher
 from reports.store.records import Session

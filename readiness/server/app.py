@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
 
 from aiohttp import web
 
@@ -22,7 +23,7 @@ from readiness.server import (
     board_api,
     calendar,
     figures,
-    health,
+    health_routes,
     meetings_api,
     openapi,
     pages,
@@ -34,6 +35,7 @@ from readiness.server import (
 )
 from readiness.server.admission import Admission
 from readiness.server.assets import Assets
+from readiness.server.clock import TimeOfDay
 from readiness.server.ending import end_left_over
 from readiness.server.health import Health
 from readiness.server.middleware import answer_malformed_ourselves, guard, set_security_headers
@@ -74,7 +76,7 @@ PARTS = (
     support,
     socket,
     speedtest,
-    health,
+    health_routes,
 )
 """The modules with routes."""
 
@@ -134,14 +136,25 @@ async def _living(app: web.Application) -> AsyncIterator[None]:
     await pool.start()
     await services.store.purge(services.now())  # before anybody is answered: a restored backup forgets first
     services.health.organisation = await services.store.only_organisation()
-    outbox = OutboxRunner(services)
+
+    def now() -> datetime:
+        return services.now()  # looked up each time: a test may turn the clock
+
+    outbox = OutboxRunner(
+        services.store,
+        services.contacts,
+        services.settings,
+        now=now,
+        base_url=lambda: services.base_url,
+    )
+    reminders = Reminders(services.store, services.contacts, now=now, can_sms=bool(services.settings.sms_url))
     chores = [
         asyncio.create_task(work)
         for work in (
             _chores(services),
             services.health.watch(),
             outbox.run(),
-            Reminders(services).run(),
+            reminders.run(),
         )
     ]
     yield
@@ -156,16 +169,34 @@ async def _living(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _chores(services: Services) -> None:
-    """Once a minute: end tests whose server died, and delete what is past its time. One never keeps the other."""
+    """Do the chores once a minute."""
+
+    def now() -> datetime:
+        return services.now()  # looked up each time: a test may turn the clock
+
+    clock = TimeOfDay(now)
     while True:
-        if services.csp_reports:
-            log_event(log, logging.WARNING, "csp.violation", count=services.csp_reports)
-            services.csp_reports = 0
-        for chore in (lambda: end_left_over(services, services.now()), lambda: services.store.purge(services.now())):
-            try:
-                await chore()
-            except StoreError as error:
-                log_event(log, logging.WARNING, "chores.postponed", cause=type(error).__name__)
-            except Exception:
-                log.exception("chores.failed")
+        await _do_chores(services, clock)
         await asyncio.sleep(CHORES_EVERY_S)
+
+
+async def _do_chores(services: Services, clock: TimeOfDay) -> None:
+    """End tests whose server died, and delete what is past its time. One never keeps the other.
+
+    Right after the clock was set every running test looks left over: none is ended until each has given a sign of life.
+    """
+    if services.csp_reports:
+        log_event(log, logging.WARNING, "csp.violation", count=services.csp_reports)
+        services.csp_reports = 0
+    chores: list[Callable[[], Awaitable[object]]] = [lambda: services.store.purge(services.now())]
+    if jump_s := clock.jumped_s():
+        log_event(log, logging.WARNING, "clock.jumped", seconds=round(jump_s))
+    else:
+        chores.insert(0, lambda: end_left_over(services, services.now()))
+    for chore in chores:
+        try:
+            await chore()
+        except StoreError as error:
+            log_event(log, logging.WARNING, "chores.postponed", cause=type(error).__name__)
+        except Exception:
+            log.exception("chores.failed")

@@ -16,24 +16,27 @@ from datetime import datetime
 from random import Random
 from typing import Any, Protocol
 
+from readiness import __version__
 from readiness.access.limits import prefix_of
 from readiness.errors import AccessError
 from readiness.logs import log_event
 from readiness.media.pool import MediaWorker
 from readiness.media.uplink import tracks_for
-from readiness.meetings.validity import carry_over, is_over, profile_of, recheck_due, solution_of
-from readiness.server.conduct import SelfTestRun, Send, SendBytes
 from readiness.server.digits import digit_tries
 from readiness.server.ending import end_replaced, keep_report, usable_series
+from readiness.server.live_test import LiveTest
 from readiness.server.owner import Owner
-from readiness.server.phases import BUDGETS, CARRIED, RECHECK_PHASES, Ending, finished_phases, make_report
 from readiness.server.protocol import known_client
 from readiness.server.services import Services
+from readiness.server.steps.running import Send, SendBytes, Setup
 from readiness.server.turn import ice_servers
+from reports.assembly import CARRIED, Ending, finished_phases, make_report
+from reports.kinds import kind_of, solution_of
 from reports.model import Report
 from reports.profile import Profile
 from reports.store import StoreUnavailable
 from reports.store.records import SelfTest, Session, new_code, new_id
+from reports.validity import carry_over, is_over, recheck_due
 
 __all__ = ["Attempt"]
 
@@ -53,7 +56,7 @@ class ByteCounter(Protocol):
 class Attempt:
     """From hello to report."""
 
-    run: SelfTestRun
+    run: LiveTest
 
     def __init__(
         self,
@@ -72,6 +75,7 @@ class Attempt:
         self._services, self._session, self._hello = services, session, hello
         self._send, self._send_bytes, self._counter = send, send_bytes, counter
         self._owner = Owner(services, session)
+        self._kind = kind_of(session.kind)
         self._worker: MediaWorker | None = None
         self._cpu_s: float | None = None
         self._began_s = time.monotonic()
@@ -82,8 +86,8 @@ class Attempt:
         if meeting is not None and is_over(meeting, self._services.now()):
             raise AccessError("meeting.over")
         self._meeting = meeting
-        self._profile: Profile = profile_of(meeting)
-        self._asked = tuple(meeting.practical) if meeting else ()
+        self._profile: Profile = self._kind.profile_of(meeting)
+        self._asked = self._kind.questions_of(meeting)
         await self._owner.claim(self._hello.get("resume"))
 
     async def begin(self, local_address: str, *, gone: asyncio.Task[None]) -> None:
@@ -98,7 +102,8 @@ class Attempt:
         self._tries = digit_tries(Random(self._test.id))  # the same after a resume: an answer may be on its way
         organisation = await self._services.store.organisation_by_id(self._session.organisation_id)
         self._voices, folders = self._services.voices.of(organisation.slug if organisation else "")
-        self.run = SelfTestRun(
+        setup = Setup(
+            kind=self._kind,
             profile=self._profile,
             expected_people=expected_people,
             worker=self._worker,
@@ -106,13 +111,13 @@ class Attempt:
             send_bytes=self._send_bytes,
             keep=self._keep_phase,
             keep_phone=self._keep_phone,
-            phases=dict(self._test.phases),
             digits=[spoken for spoken, _ in self._tries],
             lines=self._services.admission.lines,
             heavy=self._services.admission.pool.heavy,
             voices=folders,
             invited=self._guest is None,
         )
+        self.run = LiveTest(setup, dict(self._test.phases))
         await self._send(self._plan(expected_people))
 
     async def end_finished(self) -> None:
@@ -188,7 +193,7 @@ class Attempt:
             return None
         test, others = resumed
         await end_replaced(self._services, others)
-        done = finished_phases(test.phases)
+        done = finished_phases(self._kind, test.phases)
         keep = {*done, "events", "elapsed", CARRIED, *({"series"} if "clock" in done else ())}
         phases = {name: phase for name, phase in test.phases.items() if name in keep}
         log_event(log, logging.INFO, "selftest.resumed", done=len(phases))
@@ -233,11 +238,11 @@ class Attempt:
             "profile": self._profile.name,
             "mode": "recheck" if is_short else "full",
             "phases": [
-                {"name": name, "budget_s": seconds, "budget_bytes": size}
-                for name, (seconds, size) in BUDGETS.items()
-                if not is_short or name in RECHECK_PHASES
+                {"name": phase.name, "budget_s": phase.budget_s, "budget_bytes": phase.budget_bytes}
+                for phase in self._kind.phases
+                if phase.name in self._kind.course(is_short=is_short).phases
             ],
-            "done": finished_phases(self._test.phases),
+            "done": finished_phases(self._kind, self._test.phases),
             "ice_servers": ice_servers(self._services.settings, self._session.id, self._services.now()),
             "ask": {"practical": list(self._asked), "expected_people": expected_people},
             "digits": [spoken for spoken, _ in self._tries],
@@ -274,15 +279,16 @@ class Attempt:
 
     async def _keep_report(self, report_id: str, *, cause: str | None) -> Report:
         ending = Ending(
+            kind=self._kind,
             report_id=report_id,
             code=new_code(),
             started_at=self._test.started_at,
             now=self._services.now(),
             duration_s=self._elapsed_s(),
-            kind="self_test",
             client=dict(self._test.client),
             bytes_up=self._counter.bytes_up,
             bytes_down=self._counter.bytes_down,
+            software_version=__version__,
             server_cpu_s=self._cpu_s,
             ended_in=self.run.phase if cause else None,
             cause=cause,

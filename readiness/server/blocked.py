@@ -11,15 +11,17 @@ from typing import Any
 
 from aiohttp import web
 
+from readiness import __version__
 from readiness.errors import AccessError, InputError
 from readiness.logs import log_event
-from readiness.meetings.validity import is_over, profile_of, solution_of
 from readiness.server.bodies import MAX_BODY_BYTES, raw_body
 from readiness.server.ending import keep_report
-from readiness.server.phases import Ending, make_report
 from readiness.server.protocol import parse_message
-from readiness.server.services import SERVICES, TESTERS, Services, session_of
+from readiness.server.services import SERVICES, Services, session_of
+from reports.assembly import Ending, make_report
+from reports.kinds import TESTERS, kind_of, solution_of
 from reports.store.records import Meeting, SelfTest, Session, new_code, new_id
+from reports.validity import is_over
 
 __all__ = ["routes"]
 
@@ -55,7 +57,8 @@ async def _report(
     if last is not None and last.body.get("cause") == CAUSE and last.created_at > now - ONCE_IN:
         return dict(last.body)
     log_event(log, logging.WARNING, "selftest.blocked")
-    profile = profile_of(meeting)
+    kind = kind_of(session.kind)
+    profile = kind.profile_of(meeting)
     test = SelfTest(
         id=new_id(),
         session_id=session.id,
@@ -69,18 +72,19 @@ async def _report(
     )
     await services.store.start_self_test(test)
     ending = Ending(
+        kind=kind,
         report_id=test.id,
         code=new_code(),
         started_at=now,
         now=now,
         duration_s=0.0,
-        kind="self_test",
         client=dict(test.client),
         bytes_up=0,
         bytes_down=0,
+        software_version=__version__,
         ended_in="connect",
         cause=CAUSE,
         solution=solution_of(meeting),
     )
-    report = make_report({}, profile, meeting.practical if meeting else (), ending)
+    report = make_report({}, profile, kind.questions_of(meeting), ending)
     return (await keep_report(services, session, test, report)).to_json()

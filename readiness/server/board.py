@@ -12,14 +12,16 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from readiness.access.actors import actor_of
 from readiness.errors import AccessError
 from readiness.meetings.addresses import open_reach
 from readiness.meetings.board_pdf import BoardContext, BoardLine, BoardMeeting
-from readiness.meetings.validity import recheck_due, state_of
-from readiness.server.phases import PRACTICAL
+from readiness.meetings.kinds import BRINGS_LINK
 from readiness.server.services import Services
 from reports.advice import leader_area
+from reports.kinds import PRACTICAL
 from reports.model import rfc3339
+from reports.store import Actor
 from reports.store.records import (
     BoardRow,
     Channel,
@@ -31,11 +33,9 @@ from reports.store.records import (
     StoredReport,
     SupportCase,
 )
+from reports.validity import recheck_due, state_of
 
-__all__ = ["Day", "board_json", "day_of", "organisation_json", "pin_channel", "sheet_of", "state_of"]
-
-INVITING = frozenset({"invitation", "reminder", "recheck", "moved"})
-"""Kinds of messages that bring a participant the link."""
+__all__ = ["Day", "board_json", "day_of", "organisation_json", "pin_channel", "sheet_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ class Day:
     others: tuple[Meeting, ...]
     host: Host | None
     """Who opened it; None for a link that was made for nobody in particular."""
+    actor: Actor
 
     @property
     def meetings(self) -> tuple[Meeting, ...]:
@@ -69,7 +70,8 @@ async def day_of(services: Services, session: Session) -> Day:
             starts = (moment, _midnight(moment + timedelta(hours=36), zone))
             found = await store.meetings_of_person(organisation.id, host.person_hash, starts=starts)
             others |= {one.id: one for one in found if one.id != own.id}
-    return Day(organisation, own, tuple(sorted(others.values(), key=lambda one: (one.starts_at, one.id))), host)
+    ordered = tuple(sorted(others.values(), key=lambda one: (one.starts_at, one.id)))
+    return Day(organisation, own, ordered, host, actor_of(session, host))
 
 
 def _midnight(moment: datetime, zone: ZoneInfo) -> datetime:
@@ -136,7 +138,7 @@ async def _part_json(
     store, contacts = services.store, services.contacts
     rows, messages = await store.board(meeting.id), await store.outgoing_of(meeting.id)
     hosts = await store.hosts(meeting.id)
-    cases = {case.participant_id: case for case in await store.cases_of(meeting.id)}  # the newest of each
+    cases = {case.participant_id: case for case in await store.cases_of(day.actor, meeting.id)}  # the newest of each
     phones = {row.participant.id: await _phones(services, row) for row in rows} if unlocked else {}
     return {
         "meeting": {
@@ -178,7 +180,7 @@ def _row_json(
     services: Services, row: BoardRow, messages: Sequence[Outgoing], case: SupportCase | None, now: datetime
 ) -> dict[str, Any]:
     report, person = row.report, row.participant
-    invited = [one for one in messages if one.participant_id == person.id and one.kind in INVITING]
+    invited = [one for one in messages if one.participant_id == person.id and one.kind in BRINGS_LINK]
     shown: dict[str, Any] = {
         "id": person.id,
         "label": person.label,

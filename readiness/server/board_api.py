@@ -7,14 +7,13 @@ from datetime import timedelta
 
 from aiohttp import web
 
-from readiness.access.actors import actor_id
-from readiness.access.links import participant_link
+from readiness.access.links import Links
 from readiness.access.pins import PIN_LIFE, hash_pin, pin_of
 from readiness.errors import AccessError, InputError, LimitError
 from readiness.meetings.addresses import open_reach
 from readiness.meetings.board_pdf import board_sheet
 from readiness.meetings.confined import print_sheet
-from readiness.meetings.plan import refuse_too_many
+from readiness.meetings.inviting import refuse_too_many
 from readiness.server.board import Day, day_of, pin_channel, sheet_of
 from readiness.server.bodies import json_body
 from readiness.server.pages import language_of
@@ -44,10 +43,8 @@ async def resend(request: web.Request) -> web.Response:
     if channel is None:
         raise InputError("resend.no_address")
     now = services.now()
-    await participant_link(
-        services.store, services.contacts, day.organisation, meeting, person,
-        base_url=services.settings.public_url, now=now,
-    )  # fmt: skip
+    links = Links(services.store, services.contacts, day.organisation, services.settings.public_url, now)
+    await links.of(meeting, person)
     bucket = int(now.timestamp() // RESEND_EVERY.total_seconds())
     message = Outgoing(
         id=new_id(), organisation_id=meeting.organisation_id, meeting_id=meeting.id, participant_id=person.id,
@@ -64,10 +61,9 @@ async def resend(request: web.Request) -> web.Response:
 async def hand_over(request: web.Request) -> web.Response:
     """Put a participant on the list of support. Again, while the first waits, changes nothing."""
     services = request.app[SERVICES]
-    session, day, meeting, person = await _participant(request)
-    by = actor_id(session, day.host)
+    _session, day, meeting, person = await _participant(request)
     try:
-        await services.store.open_case(day.organisation.id, meeting.id, person.id, by=by, now=services.now())
+        await services.store.open_case(day.actor, meeting.id, person.id, now=services.now())
     except Gone:
         raise AccessError("person.not_found") from None
     return web.json_response({"state": "waiting"})

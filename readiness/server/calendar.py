@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from aiohttp import web
 
-from readiness.access.links import hash_token
+from readiness.access.tokens import hash_token
 from readiness.errors import AccessError
 from readiness.meetings.calendars import feed_calendar
 from readiness.server.services import SERVICES

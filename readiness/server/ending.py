@@ -13,12 +13,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from readiness import __version__
 from readiness.errors import ReadinessError
 from readiness.logs import log_event
-from readiness.meetings.validity import profile_of, solution_of
 from readiness.server.owner import RESUME_WITHIN
-from readiness.server.phases import Ending, Phase, left_out, make_report
 from readiness.server.services import Services
+from reports.assembly import Ending, Phases, left_out, make_report
+from reports.kinds import kind_of, solution_of
 from reports.model import Report
 from reports.series import check_series, thinned
 from reports.store import CodeTaken, StoreUnavailable, TakenOver
@@ -62,7 +63,7 @@ async def keep_report(
     raise ReadinessError("internal")
 
 
-def usable_series(phases: Mapping[str, Phase]) -> dict[str, Any] | None:
+def usable_series(phases: Phases) -> dict[str, Any] | None:
     """Return the series that the network part left, or None: a fault in them never costs anybody the answer."""
     if "series" not in phases:
         return None
@@ -105,21 +106,23 @@ async def _keep_unfinished(services: Services, test: SelfTest, *, report_id: str
     """Commit a report of what is stored of `test`. Raises TakenOver, StoreUnavailable."""
     session = await services.store.session_by_id(test.session_id)
     meeting = await services.store.meeting(session.meeting_id) if session and session.meeting_id else None
+    kind = kind_of(session.kind if session else None)
     ending = Ending(
+        kind=kind,
         report_id=report_id,
         code=new_code(),
         started_at=test.started_at,
         now=now,
         duration_s=float(test.phases.get("elapsed", {}).get("elapsed_s", 0.0)),
-        kind="self_test",
         client=dict(test.client),
         bytes_up=0,
         bytes_down=0,
-        ended_in=left_out(test.phases),
+        software_version=__version__,
+        ended_in=left_out(kind, test.phases),
         cause=cause,
         solution=solution_of(meeting),
     )
-    report = make_report(test.phases, profile_of(meeting), meeting.practical if meeting else (), ending)
+    report = make_report(test.phases, kind.profile_of(meeting), kind.questions_of(meeting), ending)
     await keep_report(services, session, test, report, ended_at=now, series=usable_series(test.phases))
 
 

@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aiohttp import web
-
 from readiness.logs import log_event
 from readiness.media.health import check_media_port
 from readiness.media.pool import MediaSettings, WorkerPool
@@ -145,30 +143,3 @@ class Health:
         except OSError:
             return False
         return all(100.0 * usage.used / usage.total < DISK_FULL_PCT for usage in usages)
-
-
-routes = web.RouteTableDef()
-
-
-@routes.get("/healthz")
-async def healthz(_request: web.Request) -> web.Response:
-    """The process answers."""
-    return web.json_response({"process": True})
-
-
-@routes.get("/readyz")
-async def readyz(request: web.Request) -> web.Response:
-    """Every part that a self-test needs is well; while draining, say so and take no new tests."""
-    from readiness.server.services import SERVICES  # noqa: PLC0415 - services need Health
-
-    services = request.app[SERVICES]
-    parts = await services.health.look()
-    ready = all(parts.values()) and not services.draining
-    body = {
-        "ready": ready,
-        "draining": services.draining,
-        "live_tests": services.admission.pool.live,
-        "parts": parts,
-        "delivery": await services.health.delivery(),
-    }
-    return web.json_response(body, status=200 if ready else 503)

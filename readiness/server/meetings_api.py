@@ -6,36 +6,35 @@ one organisation, and nothing of any other is ever looked for.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from readiness.access.links import hash_token
-from readiness.errors import AccessError, InputError
-from readiness.meetings.addresses import open_reach
+from readiness.access.tokens import hash_token
+from readiness.errors import InputError, Unauthorized
 from readiness.meetings.confined import print_sheet, read_import
 from readiness.meetings.importing import import_file
 from readiness.meetings.letter import letters_sheet
-from readiness.meetings.plan import Change, HostPlan, MeetingPlan, PersonPlan, Planner, local_moment
+from readiness.meetings.planner import Planner
 from readiness.meetings.reading import MOST_BYTES
-from readiness.meetings.typed import one_line, read_iso
+from readiness.meetings.views import line_json, meeting_json
 from readiness.meetings.wanted import Bad
-from readiness.server.board import state_of
+from readiness.meetings.wishes import Change, HostPlan, MeetingPlan, PersonPlan
 from readiness.server.bodies import json_body, raw_body
+from readiness.server.meeting_bodies import wish_of
 from readiness.server.openapi import checked
 from readiness.server.services import SERVICES, Services, caller, session_of
 from readiness.server.strict import ID, is_id
-from reports.model import rfc3339
-from reports.store.records import BoardRow, Host, Meeting, MeetingLine, Organisation, Outgoing
+from readiness.typed import one_line
+from reports.store.records import Meeting, Organisation
 
-__all__ = ["ORGANISERS", "meeting_json", "organiser_of", "planner_of", "routes"]
+__all__ = ["ORGANISERS", "organiser_of", "planner_of", "routes"]
 
 routes = web.RouteTableDef()
 ORGANISERS = frozenset({"organiser"})
@@ -46,14 +45,13 @@ AHEAD = timedelta(days=366)
 LONGEST_KEY = 200
 FIRST_YEAR, LAST_YEAR = 2000, 2200
 """Of the span that is listed: clear of what a date can't hold in some zone."""
-INVITING = frozenset({"invitation", "leader_link"})
 PLACE = "/api/v1/meetings/{meeting:" + ID + "}"
 
 
 async def organiser_of(request: web.Request) -> Organisation:
     """Return the organisation that this request may plan for.
 
-    Raises AccessError: 401 without a valid token or any session, 404 for a session that is not an organiser's.
+    Raises Unauthorized without a valid token or any session, AccessError for a session that is not an organiser's.
     """
     services = request.app[SERVICES]
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -64,10 +62,10 @@ async def organiser_of(request: web.Request) -> Organisation:
     else:
         organisation_id = await _bearer(request, services, token.strip()) if scheme.lower() == "bearer" else None
     if organisation_id is None:
-        raise _sign_in()
+        raise Unauthorized("auth.required")
     organisation = await services.store.organisation_by_id(organisation_id)
     if organisation is None:
-        raise _sign_in()
+        raise Unauthorized("auth.required")
     return organisation
 
 
@@ -77,12 +75,6 @@ async def _bearer(request: web.Request, services: Services, token: str) -> str |
         services.failures.failed(caller(request).address)
         return None
     return found.organisation_id
-
-
-def _sign_in() -> AccessError:
-    error = AccessError("auth.required")
-    error.status = 401
-    return error
 
 
 async def planner_of(request: web.Request) -> Planner:
@@ -114,7 +106,7 @@ async def list_meetings(request: web.Request) -> web.Response:
         search=search,
     )
     following = lines[-1].meeting.id if len(lines) == int(most) else None
-    return web.json_response({"meetings": [_line_json(line, zone) for line in lines], "next": following})
+    return web.json_response({"meetings": [line_json(line, zone) for line in lines], "next": following})
 
 
 @routes.post("/api/v1/meetings")
@@ -127,7 +119,7 @@ async def make_meeting(request: web.Request) -> web.Response:
         raise InputError("request.malformed", field="Idempotency-Key")
     people = tuple(PersonPlan(**one) for one in body["participants"])
     hosts = tuple(HostPlan(**one) for one in body.get("hosts", ()))
-    wish = _wish(planner, body)
+    wish = wish_of(body, planner.organisation)
     starts = wish.pop("starts")
     plan = MeetingPlan(starts=starts, people=people, hosts=hosts, **wish)
     made = await planner.make(replace(plan, key=f"api:{key}", version=_fingerprint(body)) if key else plan)
@@ -168,7 +160,8 @@ async def change_meeting(request: web.Request) -> web.Response:
     """Move or change a meeting."""
     planner = await planner_of(request)
     body = checked("MeetingChange", await json_body(request, MAX_BODY_BYTES))
-    return await _answer(planner, await planner.change(request.match_info["meeting"], Change(**_wish(planner, body))))
+    wish = Change(**wish_of(body, planner.organisation))
+    return await _answer(planner, await planner.change(request.match_info["meeting"], wish))
 
 
 @routes.delete(PLACE)
@@ -266,136 +259,6 @@ async def _meeting(request: web.Request, planner: Planner, *, status: int = 200)
 
 async def _answer(planner: Planner, found: Meeting, *, status: int = 200) -> web.Response:
     return web.json_response(await meeting_json(planner, found), status=status)
-
-
-async def meeting_json(planner: Planner, found: Meeting) -> dict[str, Any]:
-    """Return a meeting with its people, how ready they are, and how their invitations fare."""
-    store, zone = planner.store, ZoneInfo(planner.organisation.time_zone)
-    rows, hosts = await asyncio.gather(store.board(found.id), store.hosts(found.id))
-    sent = _newest(await store.outgoing_of(found.id))
-    return {
-        **_times(found, zone),
-        "id": found.id,
-        "title": found.title,
-        "time_zone": planner.organisation.time_zone,
-        "profile": found.profile,
-        "solution": found.solution,
-        "join_link": (planner.contacts.open(found.join_link) if found.join_link else None) or "",
-        "support_phone": found.support_phone,
-        "state": found.state,
-        "sequence": found.sequence,
-        "reminders": list(found.reminders),
-        "practical": list(found.practical),
-        "expected_people": found.expected_people,
-        "participants": [_participant_json(planner, row, sent) for row in rows],
-        "hosts": [_host_json(planner, one, sent) for one in hosts],
-    }
-
-
-def _participant_json(planner: Planner, row: BoardRow, sent: Mapping[str, Outgoing]) -> dict[str, Any]:
-    person = row.participant
-    reach = open_reach(planner.contacts, person.reach)
-    return {
-        "id": person.id,
-        "role": person.role,
-        "label": person.label,
-        "locale": person.locale,
-        "together": person.together,
-        "phone": reach.phone,
-        "mail": reach.mail,
-        "state": state_of(row.report, planner.now),
-        "running": row.running,
-        "tested_at": row.report and rfc3339(row.report.created_at),
-        "invitation": _sent_json(sent.get(person.id)),
-    }
-
-
-def _host_json(planner: Planner, one: Host, sent: Mapping[str, Outgoing]) -> dict[str, Any]:
-    reach = open_reach(planner.contacts, one.reach)
-    return {
-        "id": one.id,
-        "role": one.role,
-        "label": one.label,
-        "locale": one.locale,
-        "phone": reach.phone,
-        "mail": reach.mail,
-        "invitation": _sent_json(sent.get(one.id)),
-    }
-
-
-def _newest(messages: list[Outgoing]) -> dict[str, Outgoing]:
-    """Return the newest invitation by participant or host."""
-    inviting = [one for one in messages if one.kind in INVITING]
-    return {str(one.participant_id or one.host_id): one for one in inviting}
-
-
-def _sent_json(message: Outgoing | None) -> dict[str, Any] | None:
-    if message is None:
-        return None
-    return {
-        "channel": message.channel,
-        "state": message.state,
-        "sent_at": message.sent_at and rfc3339(message.sent_at),
-        "error": message.error,
-    }
-
-
-def _line_json(line: MeetingLine, zone: ZoneInfo) -> dict[str, Any]:
-    found = line.meeting
-    return {
-        **_times(found, zone),
-        "id": found.id,
-        "title": found.title,
-        "state": found.state,
-        "profile": found.profile,
-        "solution": found.solution,
-        "counts": dict(line.people),
-        "labels": list(line.labels),
-        "leaders": list(line.leaders),
-    }
-
-
-def _times(found: Meeting, zone: ZoneInfo) -> dict[str, str]:
-    local = found.starts_at.astimezone(zone).replace(tzinfo=None)
-    return {
-        "starts_at": rfc3339(found.starts_at),
-        "ends_at": rfc3339(found.ends_at),
-        "local_start": local.isoformat(timespec="minutes"),
-    }
-
-
-def _wish(planner: Planner, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a meeting that `body` gives, as `MeetingPlan` and `Change` name them."""
-    wish: dict[str, Any] = {}
-    if "starts_at" in body or "local_start" in body:
-        wish["starts"] = _starts(body, ZoneInfo(planner.organisation.time_zone))
-    for name in ("minutes", "title", "profile", "solution", "join_link", "support_phone", "expected_people"):
-        if name in body:
-            wish[name] = body[name]
-    for name in ("reminders", "practical"):
-        if name in body:
-            wish[name] = tuple(body[name])
-    return wish
-
-
-def _starts(body: Mapping[str, Any], zone: ZoneInfo) -> datetime:
-    """Return when the meeting starts, by ``starts_at`` or ``local_start``; where both are given they must agree."""
-    found = {name: _moment_of(body, name) for name in ("starts_at", "local_start") if name in body}
-    moments = {local_moment(one, zone).astimezone(UTC) for one in found.values()} if len(found) > 1 else set()
-    if len(moments) > 1:
-        raise InputError("meeting.times_differ", field="local_start")
-    return next(iter(found.values()))
-
-
-def _moment_of(body: Mapping[str, Any], name: str) -> datetime:
-    """Return the time that a field names: ``starts_at`` has an offset, ``local_start`` has none."""
-    try:
-        found = read_iso(body[name])
-    except InputError as error:
-        raise InputError(error.code, field=name) from None
-    if (found.tzinfo is not None) != (name == "starts_at"):
-        raise InputError("meeting.no_such_time", field=name)
-    return found
 
 
 def _moment(request: web.Request, name: str, otherwise: datetime) -> datetime:

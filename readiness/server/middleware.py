@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
 
 from readiness.access.origin import refuse_cross_site, refuse_foreign_host
-from readiness.errors import AccessError, InputError, LimitError, ReadinessError, Unavailable
+from readiness.errors import AccessError, InputError, LimitError, ReadinessError, RequestTimeout, Unavailable
 from readiness.logs import log_event, request_id
 from readiness.server.services import SERVICES, caller
 from readiness.server.strict import is_id, is_plain
@@ -149,7 +149,7 @@ def _answer_to(request: web.Request, error: Exception) -> web.StreamResponse:
         case ReadinessError():
             return error_response(request, error)
         case TimeoutError():
-            return error_response(request, InputError("request.timeout"), status=408)
+            return error_response(request, RequestTimeout("request.timeout"))
         case NotStorable():
             log_event(log, logging.WARNING, "store.refused_a_value", method=request.method)
             return error_response(request, InputError("request.malformed"))

@@ -15,9 +15,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from readiness.access.links import hash_token
-from readiness.server.phases import PHASES
+from readiness.access.tokens import hash_token
 from readiness.server.services import Services
+from reports.kinds import KINDS
 from reports.store import Gone, StoreUnavailable, TakenOver
 from reports.store.records import SelfTest, Session
 
@@ -108,7 +108,7 @@ async def unfinished_of(services: Services, session: Session, secret_of: Callabl
 
 
 def _has_results(test: SelfTest) -> bool:
-    return not test.phases.keys().isdisjoint(PHASES)
+    return any(name in test.phases for kind in KINDS for name in kind.whole.phases)
 
 
 async def _opens(services: Services, session_id: str, secret: str) -> bool:

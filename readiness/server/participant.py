@@ -1,4 +1,4 @@
-"""What a participant's page knows of its meeting besides the time: the video solution, and if a short check will do.
+"""What a participant's page knows of its meeting besides the time: the video solution, and if a short check suffices.
 
 The way to the solution's own page is tried by a worker whose script comes from here, for this session alone, with a
 policy that names the one host that it may ask. The page itself may talk to nobody but us.
@@ -12,12 +12,13 @@ from typing import Any
 from aiohttp import web
 
 from readiness.errors import AccessError
-from readiness.meetings.validity import carry_over, is_over, profile_of, recheck_due, solution_of
 from readiness.server.middleware import POLICY
-from readiness.server.services import SERVICES, TESTERS, Services, session_of
+from readiness.server.services import SERVICES, Services, session_of
+from reports.kinds import TESTERS, profile_of, solution_of
 from reports.model import rfc3339
 from reports.solution import load_solution
 from reports.store.records import Feedback, Meeting, Organisation, Session, StoredReport
+from reports.validity import carry_over, is_over, recheck_due
 
 __all__ = ["asked_of", "routes", "session_extras"]
 

@@ -10,11 +10,11 @@ from typing import Any
 from aiohttp import web
 
 from readiness.errors import AccessError
-from readiness.meetings.plan import LONGEST_LABEL, LONGEST_PHONE, LONGEST_TITLE, MOST_TOGETHER, ROLES
-from readiness.meetings.reach import LONGEST_MAIL
-from readiness.meetings.typed import LONGEST_LINK
+from readiness.meetings.values import LONGEST_LABEL, LONGEST_PHONE, LONGEST_TITLE, MOST_TOGETHER, ROLES
+from readiness.reach import LONGEST_MAIL
 from readiness.server.pages import organisation_of_path, render_page
 from readiness.server.services import SERVICES, session_of
+from readiness.typed import LONGEST_LINK
 from reports.profile import load_profile, profile_names
 from reports.solution import load_solution, solution_names
 

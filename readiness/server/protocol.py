@@ -14,12 +14,14 @@ from readiness.server.strict import read_json
 from readiness.texts import WEB_FOLDER
 
 __all__ = [
-    "BINARY", "FROM_CLIENT", "VERSION", "check_outgoing", "known_client", "parse_message", "schema", "split_binary",
+    "BINARY", "FINISH", "FROM_CLIENT", "VERSION", "known_client", "parse_message", "schema", "split_binary",
     "strict_json",
 ]  # fmt: skip
 
 VERSION = 1
 FROM_CLIENT = frozenset({"hello", "offer", "samples", "bye"})
+FINISH = "finish"
+"""Stands for a phase in the page's last message, which asks for the report."""
 BROWSERS = frozenset({"App", "Samsung", "Edge", "Opera", "Firefox", "Chrome", "Chromium", "Safari", "WebKit"})
 SYSTEMS = frozenset({"iOS", "Android", "Windows", "ChromeOS", "macOS", "Linux"})
 """Names that a page may say of its browser and its system (`platform.js`)."""
@@ -34,6 +36,8 @@ class BINARY:
     SOUND = 0x02
     HEADROOM_DOWN = 0x10
     HEADROOM_UP = 0x11
+    STAMPED = frozenset({STILL, SOUND})
+    """Those of the page that carry a time stamp."""
 
 
 @cache
@@ -85,11 +89,6 @@ def strict_json(text: str | bytes) -> Any:
         return read_json(text if isinstance(text, str) else text.decode("utf-8"))
     except RecursionError:
         raise ValueError("nested too deep") from None
-
-
-def check_outgoing(message: Mapping[str, Any]) -> None:
-    """Raise InputError where our own message breaks the schema: a fault of ours, found by the tests."""
-    _check(str(message["type"]), message)
 
 
 def split_binary(payload: bytes) -> tuple[int, int, bytes]:

@@ -13,8 +13,9 @@ from aiohttp import web
 from readiness.access.bandwidth import WEIGHT, Load, SpeedGate
 from readiness.access.contacts import ContactBox
 from readiness.access.limits import CODES_GLOBAL, CODES_RESERVE, FailureLimiter, PrefixBuckets
-from readiness.access.links import cookie_name, hash_token
 from readiness.access.origin import Caller, caller_of
+from readiness.access.sessions import cookie_name
+from readiness.access.tokens import hash_token
 from readiness.errors import AccessError
 from readiness.media.chores import Chores
 from readiness.server.admission import Admission
@@ -27,9 +28,8 @@ from readiness.settings import Settings
 from reports.store import Store
 from reports.store.records import Session
 
-__all__ = ["SERVICES", "TESTERS", "Nameless", "Services", "caller", "session_of", "utc_now"]
+__all__ = ["SERVICES", "Nameless", "Services", "caller", "session_of", "utc_now"]
 
-TESTERS = frozenset({"participant", "drop_in"})
 """Kinds of sessions that a self-test belongs to."""
 
 
@@ -135,11 +135,11 @@ async def session_of(request: web.Request, session_id: str, *, kinds: frozenset[
     Raises AccessError("session.not_valid") for everything else, without telling why.
     """
     services = request.app[SERVICES]
+    is_secure, now = caller(request).is_secure, services.now()
     if not is_id(session_id):
         raise AccessError("session.not_valid")
-    name = cookie_name(session_id, secure=caller(request).is_secure)
-    secret = request.cookies.get(name, "")
-    session = await services.store.find_session(session_id, hash_token(secret), services.now())
+    secret = request.cookies.get(cookie_name(session_id, secure=is_secure), "")
+    session = await services.store.find_session(session_id, hash_token(secret), now)
     if session is None or session.kind not in kinds:
         raise AccessError("session.not_valid")
     return session

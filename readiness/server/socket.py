@@ -21,9 +21,10 @@ from readiness.errors import AccessError, InputError, LimitError, ReadinessError
 from readiness.logs import log_event
 from readiness.media.pool import PoolFull
 from readiness.server.attempt import Attempt
-from readiness.server.conduct import WorkerLost
+from readiness.server.live_test import WorkerLost
 from readiness.server.protocol import BINARY, parse_message, split_binary
-from readiness.server.services import SERVICES, TESTERS, Nameless, Services, caller, session_of
+from readiness.server.services import SERVICES, Nameless, Services, caller, session_of
+from reports.kinds import TESTERS
 from reports.store import StoreUnavailable, TakenOver
 
 __all__ = ["routes"]
@@ -55,6 +56,11 @@ LOOK_S = 5.0
 """Between looks at whether a page is still at its test."""
 MAX_FAULTS = 5
 """Malformed messages before the socket is closed."""
+RIGHTS_S = 1.0
+"""Rights are looked at with each JSON message, and with sound or a picture where that was longer ago.
+
+Not with the bytes of the TCP probe: when they arrive is measured.
+"""
 REPLACE_S = 1.0
 """How long a replaced socket may take to close before it is cut off; a page that comes back must not wait for it."""
 ALIVE_S = 4.0
@@ -116,7 +122,7 @@ class Connection:
         self._binary = TokenBucket(rate_per_s=BINARY_BYTES_PER_S, burst=BINARY_BURST_BYTES, clock=time.monotonic)
         self._faults = 0
         self._session_id = ""
-        self._heard_at_s = time.monotonic()
+        self._heard_at_s = self._rights_at_s = time.monotonic()
         self.bytes_up = 0
         self.bytes_down = 0
 
@@ -324,23 +330,27 @@ class Connection:
         if message["type"] == "bye":
             await self._socket.close()
             return False
-        await session_of(self._request, self._session_id, kinds=TESTERS)
+        await self._look_at_rights()
         return await attempt.run.on_message(message)
+
+    async def _look_at_rights(self) -> None:
+        """Raise AccessError where the session or its link was closed meanwhile."""
+        await session_of(self._request, self._session_id, kinds=TESTERS)
+        self._rights_at_s = time.monotonic()
 
     async def _on_binary(self, attempt: Attempt, payload: bytes) -> None:
         self.bytes_up += len(payload)
         if not self._binary.take(len(payload)):
             raise LimitError("rate.limited", retry_after_s=5)
         if payload[:1] == bytes([BINARY.HEADROOM_UP]):
-            await attempt.run.on_headroom(len(payload))
+            await attempt.run.on_binary(BINARY.HEADROOM_UP, 0, payload)
             return
         kind, t_ms, rest = split_binary(payload)
-        if kind == BINARY.STILL:
-            await attempt.run.on_still(t_ms, rest)
-        elif kind == BINARY.SOUND:
-            await attempt.run.on_sound(t_ms, rest)
-        else:
+        if kind not in BINARY.STAMPED:
             raise InputError("protocol.invalid", "unknown binary kind")
+        if time.monotonic() - self._rights_at_s >= RIGHTS_S:
+            await self._look_at_rights()
+        await attempt.run.on_binary(kind, t_ms, rest)
 
 
 def _room_for_nameless(services: Services, prefix: str) -> bool:

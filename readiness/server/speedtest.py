@@ -18,8 +18,9 @@ from xml.sax.saxutils import quoteattr
 from aiohttp import web
 
 from readiness.access.bandwidth import CHUNK_BYTES, Transfer
-from readiness.errors import AccessError, InputError, ReadinessError
-from readiness.server.services import SERVICES, TESTERS, Services, caller, session_of
+from readiness.errors import AccessError, ReadinessError, TooLarge
+from readiness.server.services import SERVICES, Services, caller, session_of
+from reports.kinds import TESTERS
 
 __all__ = ["BODIES", "routes"]
 
@@ -115,7 +116,7 @@ async def download(request: web.Request) -> web.StreamResponse:
 async def upload(request: web.Request) -> web.Response:
     """Take a body and say how much of it came. A body that is cut off is answered with 429 or 413."""
     if (request.content_length or 0) > MAX_UPLOAD_BYTES:
-        raise _too_large()
+        raise TooLarge("request.too_large")
     with _services(request).speed.transfer(**request[WHO]) as transfer:
         async with asyncio.timeout(LONGEST_S):
             total = await _count(request, transfer)
@@ -151,7 +152,7 @@ async def _count(request: web.Request, transfer: Transfer) -> int:
         while piece := await request.content.read(CHUNK_BYTES):
             total += len(piece)
             if total > MAX_UPLOAD_BYTES:
-                raise _too_large()
+                raise TooLarge("request.too_large")
             if not await transfer.may_move(len(piece)):
                 _look_in(request)
                 break
@@ -184,9 +185,3 @@ def _look_in(request: web.Request) -> None:
 
 def _services(request: web.Request) -> Services:
     return request.app[SERVICES]
-
-
-def _too_large() -> InputError:
-    error = InputError("request.too_large")
-    error.status = 413
-    return error

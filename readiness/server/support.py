@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from readiness.access.actors import actor_id
+from readiness.access.actors import actor_of, sessions_that_may
 from readiness.errors import AccessError
 from readiness.meetings.delivery import OURS
 from readiness.server.bodies import form_body
@@ -26,7 +26,7 @@ from reports.store.records import Organisation, Session, StoredReport, WaitingCa
 __all__ = ["routes"]
 
 routes = web.RouteTableDef()
-SUPPORTERS = frozenset({"support"})
+SUPPORTERS = sessions_that_may("case.take")
 NEWEST = 20
 """Reports in the list: those of the last hours on a busy day."""
 
@@ -43,11 +43,12 @@ async def support_page(request: web.Request) -> web.Response:
     asked = asked if asked in organisation.languages else None
     words = _words(language_of(request, organisation), organisation)
     typed = request.query.get("code", "").strip()
+    actor = actor_of(session)
     found, problem = await _look_up(services, session, typed)
-    series = await services.store.series_of(found.id, session.organisation_id) if found else None
-    newest = await services.store.newest_reports(session.organisation_id, NEWEST)
+    series = await services.store.series_of(actor, found.id) if found else None
+    newest = await services.store.newest_reports(actor, NEWEST)
     zone, now = ZoneInfo(organisation.time_zone), services.now()
-    cases = await services.store.waiting_cases(session.organisation_id, now)
+    cases = await services.store.waiting_cases(actor, now)
     view = {
         "session": session.id,
         "typed": typed[:20],
@@ -74,8 +75,7 @@ async def take(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     session = await session_of(request, request.match_info["session"], kinds=SUPPORTERS)
     form = await form_body(request)
-    by = actor_id(session)
-    await services.store.take_case(session.organisation_id, form.get("id", ""), by=by, now=services.now())
+    await services.store.take_case(actor_of(session), form.get("id", ""), now=services.now())
     asked = form.get("lang")
     query = "?" + urlencode({"lang": asked}) if asked in LANGUAGES else ""
     raise web.HTTPSeeOther(f"/support/{session.id}{query}")
@@ -95,13 +95,13 @@ def _case_view(case: WaitingCase, words: Words, zone: ZoneInfo, language: str | 
 
 
 async def _look_up(services: Services, session: Session, typed: str) -> tuple[StoredReport | None, str | None]:
-    """Return the report, or what is wrong with the code. Raises LimitError for who guesses."""
+    """Return the report, or what is wrong with the code. Raises LimitError for anyone guessing."""
     if not typed:
         return None, None
     code = clean_code(typed)
     if code is None:
         return None, "malformed"
-    found = await services.store.report_by_code(session.organisation_id, code)
+    found = await services.store.report_by_code(actor_of(session), code)
     if found is None:
         services.lookups.failed(session.id)
         return None, "unknown"

@@ -1,11 +1,13 @@
 """The only place with SQL: SQLite for one machine, PostgreSQL for several. See `Store`."""
 
+from .actors import Actor
 from .errors import (
     CodeTaken,
     Conflict,
     ForbiddenField,
     Gone,
     MigrationFailed,
+    NotAllowed,
     NotStorable,
     SchemaTooNew,
     SchemaTooOld,
@@ -28,7 +30,6 @@ from .records import (
     Outgoing,
     Participant,
     Purged,
-    ReminderDue,
     SelfTest,
     SelfTestState,
     Session,
@@ -43,6 +44,7 @@ from .records import (
 from .repository import Store
 
 __all__ = [
+    "Actor",
     "BoardRow",
     "CodeTaken",
     "Conflict",
@@ -57,12 +59,12 @@ __all__ = [
     "MeetingLine",
     "MigrationFailed",
     "NewMeeting",
+    "NotAllowed",
     "NotStorable",
     "Organisation",
     "Outgoing",
     "Participant",
     "Purged",
-    "ReminderDue",
     "SchemaTooNew",
     "SchemaTooOld",
     "SelfTest",

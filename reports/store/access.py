@@ -14,7 +14,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from .part import StorePart, checked_hash
-from .records import TESTS_AFTER_END, Host, Invitation, InvitationKind, Session
+from .records import TESTS_AFTER_END, HeldLink, Host, Invitation, InvitationKind, Session
 from .tables import host, invitation, meeting, organisation, participant, session
 
 __all__ = ["MOST_PIN_TRIES", "AccessPart"]
@@ -90,6 +90,13 @@ class AccessPart(StorePart):
         whose = invitation.c.participant_id == participant_id if participant_id else invitation.c.host_id == host_id
         return await self._link(whose, invitation.c.kind == kind, invitation.c.seen_at.is_(None), _open(now))
 
+    async def held_link(
+        self, *, participant_id: str | None = None, host_id: str | None = None, kind: InvitationKind, now: datetime
+    ) -> HeldLink | None:
+        """Return the link of `invitation_for`, with the hash of its token."""
+        whose = invitation.c.participant_id == participant_id if participant_id else invitation.c.host_id == host_id
+        return await self._held(whose, invitation.c.kind == kind, invitation.c.seen_at.is_(None), _open(now))
+
     async def invitation(self, invitation_id: str) -> Invitation | None:
         """Return one link, open or not."""
         return await self._link(invitation.c.id == invitation_id)
@@ -118,17 +125,25 @@ class AccessPart(StorePart):
         )
         return [Invitation(**row._asdict()) for row in rows]
 
-    async def feed_of(self, organisation_id: str, wanted: Host, now: datetime) -> Invitation | None:
-        """Return the open calendar link of this host, or of the same person in another meeting."""
+    async def feed_of(self, organisation_id: str, wanted: Host, now: datetime) -> HeldLink | None:
+        """Return the open calendar link of this host, or of the same person in another meeting, with its hash."""
         same = host.c.id == wanted.id
         if wanted.person_hash is not None:
             same = sa.or_(same, host.c.person_hash == wanted.person_hash)
-        return await self._link(
+        return await self._held(
             invitation.c.organisation_id == organisation_id,
             invitation.c.kind == "feed",
             invitation.c.host_id.in_(sa.select(host.c.id).where(same)),
             _open(now),
         )
+
+    async def _held(self, *conditions: sa.ColumnElement[bool]) -> HeldLink | None:
+        chosen = sa.select(*_LINK, invitation.c.token_hash).where(*conditions)
+        row = await self._first(chosen.order_by(invitation.c.expires_at.desc(), invitation.c.id).limit(1))
+        if row is None:
+            return None
+        link = Invitation(**{name: getattr(row, name) for name in Invitation.__dataclass_fields__})
+        return HeldLink(link, bytes(row.token_hash))
 
     async def _link(self, *conditions: sa.ColumnElement[bool]) -> Invitation | None:
         chosen = sa.select(*_LINK).where(*conditions)

@@ -9,6 +9,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from .actors import Actor
 from .errors import Gone
 from .part import StorePart
 from .records import TESTS_AFTER_END, StoredReport, SupportCase, WaitingCase, new_id
@@ -26,27 +27,28 @@ _NOT_DONE: Final = support_case.c.done_at.is_(None)
 class CasePart(StorePart):
     """The part of the store that knows whom support is to help."""
 
-    async def open_case(
-        self, organisation_id: str, meeting_id: str, participant_id: str, *, by: str, now: datetime
-    ) -> bool:
+    async def open_case(self, actor: Actor, meeting_id: str, participant_id: str, *, now: datetime) -> bool:
         """Open a case for a participant; False where one waits already.
 
-        A case that support has taken is done by it, as ``opened_again``. `Gone`: no such participant in this
-        organisation's meeting.
+        A case that support has taken is done by it, as ``opened_again``. `Gone`: no such participant in a meeting
+        of the actor's organisation.
         """
+        actor.require("case.open")
         mine = sa.select(participant.c.id).join(meeting, meeting.c.id == participant.c.meeting_id)
         mine = mine.where(
-            participant.c.id == participant_id, meeting.c.id == meeting_id, meeting.c.organisation_id == organisation_id
+            participant.c.id == participant_id,
+            meeting.c.id == meeting_id,
+            meeting.c.organisation_id == actor.organisation_id,
         )
         newest = sa.select(report.c.id).where(report.c.participant_id == participant_id)
         added = self._insert(support_case).values(
             id=new_id(),
-            organisation_id=organisation_id,
+            organisation_id=actor.organisation_id,
             meeting_id=meeting_id,
             participant_id=participant_id,
             report_id=newest.order_by(report.c.number.desc()).limit(1).scalar_subquery(),
             opened_at=now,
-            opened_by=by,
+            opened_by=actor.id,
         )
         earlier = sa.update(support_case).where(
             support_case.c.participant_id == participant_id, support_case.c.taken_at.is_not(None), _NOT_DONE
@@ -60,34 +62,39 @@ class CasePart(StorePart):
                 meetings.add(meeting_id)
             return is_new is not None
 
-    async def take_case(self, organisation_id: str, case_id: str, *, by: str, now: datetime) -> bool:
-        """Note who of support takes a case; False where there is no such one, or somebody has it already."""
+    async def take_case(self, actor: Actor, case_id: str, *, now: datetime) -> bool:
+        """Note that the actor takes a case; False where there is no such one, or somebody has it already."""
+        actor.require("case.take")
         waiting = sa.and_(support_case.c.taken_at.is_(None), _NOT_DONE)
-        mine = sa.and_(support_case.c.id == case_id, support_case.c.organisation_id == organisation_id)
-        taken = sa.update(support_case).where(mine, waiting).values(taken_at=now, taken_by=by)
+        mine = sa.and_(support_case.c.id == case_id, support_case.c.organisation_id == actor.organisation_id)
+        taken = sa.update(support_case).where(mine, waiting).values(taken_at=now, taken_by=actor.id)
         async with self._changing_boards() as (connection, meetings):
             row = (await connection.execute(taken.returning(support_case.c.meeting_id))).first()
             if row is not None:
                 meetings.add(row.meeting_id)
             return row is not None
 
-    async def cases_of(self, meeting_id: str) -> list[SupportCase]:
+    async def cases_of(self, actor: Actor, meeting_id: str) -> list[SupportCase]:
         """Return the meeting's cases, the oldest first; of one moment, the one that is not done comes last."""
-        chosen = sa.select(*_COLUMNS).where(support_case.c.meeting_id == meeting_id)
+        actor.require("case.read")
+        chosen = sa.select(*_COLUMNS).where(
+            support_case.c.meeting_id == meeting_id, support_case.c.organisation_id == actor.organisation_id
+        )
         rows = await self._rows(chosen.order_by(support_case.c.opened_at, _NOT_DONE, support_case.c.id))
         return [SupportCase(**row._asdict()) for row in rows]
 
-    async def waiting_cases(self, organisation_id: str, now: datetime) -> list[WaitingCase]:
+    async def waiting_cases(self, actor: Actor, now: datetime) -> list[WaitingCase]:
         """Return the cases that nobody has taken, the oldest first, as long as their meetings' links still test.
 
         Three queries, however many there are.
         """
+        actor.require("case.list")
         waiting = (
             sa.select(support_case, meeting.c.starts_at, participant.c.role)
             .join(meeting, meeting.c.id == support_case.c.meeting_id)
             .join(participant, participant.c.id == support_case.c.participant_id)
             .where(
-                support_case.c.organisation_id == organisation_id,
+                support_case.c.organisation_id == actor.organisation_id,
                 support_case.c.taken_at.is_(None),
                 _NOT_DONE,
                 meeting.c.state == "planned",

@@ -29,6 +29,8 @@ PING_LOCK_S: Final = 2.0
 """How long a look at our own health waits for another program's lock."""
 TIME_LIMIT_S: Final = 10.0
 """How long a whole transaction may take, waiting included, before the caller hears `StoreUnavailable`."""
+GIVE_UP_S: Final = 1.0
+"""How long PostgreSQL's driver may then tell the server; where the network is cut it would try for ten seconds."""
 POOL_SIZE: Final = 5
 """Connections kept open per process; the store's transactions take milliseconds."""
 
@@ -200,15 +202,28 @@ class Database:
     async def read(self) -> AsyncGenerator[AsyncConnection]:
         """Give a connection whose statements all see the same moment on SQLite, and commit nothing."""
         with driver_errors():
-            async with asyncio.timeout(self._time_limit_s), self._engine.connect() as connection:
+            async with self._limit(), self._engine.connect() as connection:
                 yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[AsyncConnection]:
         """Give a transaction; leaving the block normally means it is committed and on disk."""
         with driver_errors():
-            async with asyncio.timeout(self._time_limit_s), self._writers, self._writing_engine.begin() as connection:
+            async with self._limit(), self._writers, self._writing_engine.begin() as connection:
                 yield connection
+
+    @asynccontextmanager
+    async def _limit(self) -> AsyncGenerator[None]:
+        """Interrupt the block at the limit, and on PostgreSQL once more while the driver still waits for an answer.
+
+        SQLite's driver waits for its own thread only, and is not interrupted while it rolls back.
+        """
+        if self.is_sqlite:
+            async with asyncio.timeout(self._time_limit_s):
+                yield
+        else:
+            async with asyncio.timeout(self._time_limit_s + GIVE_UP_S), asyncio.timeout(self._time_limit_s):
+                yield
 
     async def scrub(self) -> None:
         """Take deleted content out of SQLite's write-ahead log too, as far as no reader holds it."""

@@ -9,6 +9,7 @@ StoreError              superclass, never raised itself
 ├── Conflict            the id is in use for something that is not yours, or not the same
 ├── NotStorable         a value that no database keeps, such as a text with NUL: refused, and no fault of ours
 ├── Gone                what the row belongs to was deleted or purged: do not try again
+├── NotAllowed          this kind of actor may not do that: the edge should have refused it
 ├── TakenOver           another page has taken the self-test over: nothing was stored, do not try again
 └── ForbiddenField      a value the privacy table does not allow was about to be stored
 """
@@ -23,6 +24,7 @@ __all__ = [
     "ForbiddenField",
     "Gone",
     "MigrationFailed",
+    "NotAllowed",
     "NotStorable",
     "SchemaTooNew",
     "SchemaTooOld",
@@ -76,6 +78,10 @@ class NotStorable(StoreError):
 
 class Gone(StoreError):
     """The session, self-test, meeting or participant this belongs to is no longer stored."""
+
+
+class NotAllowed(StoreError):
+    """The actor is of a kind that may not do this; nothing was read or stored."""
 
 
 class TakenOver(StoreError):

@@ -1,4 +1,4 @@
-"""Organisations, meetings, their participants and hosts. What changes a meeting names its organisation too (AUT-2)."""
+"""Meetings: made, moved, cancelled, found and listed. What changes a meeting names its organisation too (AUT-2)."""
 
 from __future__ import annotations
 
@@ -13,65 +13,22 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .cases import close_cases
-from .errors import Conflict, Gone
 from .part import StorePart, checked_hash
-from .records import (
-    ANSWERS_AFTER_END,
-    Host,
-    Invitation,
-    Meeting,
-    MeetingLine,
-    NewMeeting,
-    Organisation,
-    Outgoing,
-    Participant,
-)
-from .tables import host, invitation, meeting, organisation, outbox, participant, report, session
+from .records import ANSWERS_AFTER_END, Host, Meeting, MeetingLine, NewMeeting, Outgoing, Participant
+from .rows import carry_feeds, locked, meeting_in, meeting_of, participant_of, values_of
+from .tables import host, invitation, meeting, outbox, participant, report, session
 
-__all__ = ["MeetingPart", "meeting_of", "participant_of"]
+__all__ = ["MeetingPart"]
 
 CHANGEABLE: Final = frozenset(Meeting.__dataclass_fields__) - {"id", "organisation_id", "state", "sequence"}
 MOVES: Final = frozenset({"starts_at", "ends_at", "join_link", "solution"})
 """What a calendar has to be told of."""
 KEYS_AT_ONCE: Final = 500
 """Well below what either database takes as parameters of one statement."""
-OF_PERSON: Final = frozenset({"role", "label", "locale", "together", "reach", "contact"})
-OF_HOST: Final = frozenset({"role", "label", "locale", "reach", "person_hash"})
 
 
 class MeetingPart(StorePart):
     """The part of the store that knows who meets when."""
-
-    async def ensure_organisation(self, wanted: Organisation) -> Organisation:
-        """Store the organisation, or bring the one with this slug up to date; return it with the id it has."""
-        values = {
-            "name": wanted.name,
-            "support_phone": wanted.support_phone,
-            "support_hours": wanted.support_hours,
-            "languages": list(wanted.languages),
-            "time_zone": wanted.time_zone,
-            "drop_in_allowed": wanted.drop_in_allowed,
-            "texts": {name: dict(by_language) for name, by_language in wanted.texts.items()},
-        }
-        insert = self._insert(organisation).values(id=wanted.id, slug=wanted.slug, **values)
-        statement = insert.on_conflict_do_update(index_elements=["slug"], set_=values).returning(*organisation.c)
-        async with self._database.write() as connection:
-            return _organisation_of((await connection.execute(statement)).one())
-
-    async def organisation(self, slug: str) -> Organisation | None:
-        """Return the organisation with this slug."""
-        row = await self._first(sa.select(organisation).where(organisation.c.slug == slug))
-        return None if row is None else _organisation_of(row)
-
-    async def only_organisation(self) -> Organisation | None:
-        """Return the organisation where there is exactly one: whom to call on a page that names none."""
-        rows = await self._rows(sa.select(organisation).limit(2))
-        return _organisation_of(rows[0]) if len(rows) == 1 else None
-
-    async def organisation_by_id(self, organisation_id: str) -> Organisation | None:
-        """Return the organisation with this id."""
-        row = await self._first(sa.select(organisation).where(organisation.c.id == organisation_id))
-        return None if row is None else _organisation_of(row)
 
     async def add_meeting(
         self, added: Meeting, participants: Sequence[Participant], hosts: Sequence[Host] = ()
@@ -105,13 +62,13 @@ class MeetingPart(StorePart):
         if not set(changes) <= CHANGEABLE:
             raise ValueError(f"not to be changed: {sorted(set(changes) - CHANGEABLE)}")
         async with self._changing_boards() as (connection, meetings):
-            found = await _locked(connection, organisation_id, meeting_id)
+            found = await locked(connection, organisation_id, meeting_id)
             changed = replace(found, **changes)
             if any(getattr(changed, name) != getattr(found, name) for name in MOVES):
                 changed = replace(changed, sequence=found.sequence + 1)
             if changed == found:
                 return found
-            await connection.execute(sa.update(meeting).where(meeting.c.id == meeting_id).values(_values(changed)))
+            await connection.execute(sa.update(meeting).where(meeting.c.id == meeting_id).values(values_of(changed)))
             if changed.ends_at != found.ends_at:
                 until = changed.ends_at + ANSWERS_AFTER_END
                 links = invitation.c.meeting_id == meeting_id
@@ -133,11 +90,11 @@ class MeetingPart(StorePart):
         Again changes nothing.
         """
         async with self._changing_boards() as (connection, meetings):
-            found = await _locked(connection, organisation_id, meeting_id)
+            found = await locked(connection, organisation_id, meeting_id)
             if found.state == "cancelled":
                 return found
             changed = replace(found, state="cancelled", sequence=found.sequence + 1)
-            await connection.execute(sa.update(meeting).where(meeting.c.id == meeting_id).values(_values(changed)))
+            await connection.execute(sa.update(meeting).where(meeting.c.id == meeting_id).values(values_of(changed)))
             links = sa.update(invitation).where(
                 invitation.c.meeting_id == meeting_id, invitation.c.kind == "participant"
             )
@@ -159,7 +116,7 @@ class MeetingPart(StorePart):
 
     async def meeting_in(self, organisation_id: str, meeting_id: str) -> Meeting | None:
         """Return the meeting with this id if it is this organisation's."""
-        row = await self._first(_meeting_in(organisation_id, meeting_id))
+        row = await self._first(meeting_in(organisation_id, meeting_id))
         return None if row is None else meeting_of(row)
 
     async def meeting_by_key(self, organisation_id: str, import_key: bytes) -> Meeting | None:
@@ -292,165 +249,12 @@ class MeetingPart(StorePart):
             return None
         return meeting_of(row)
 
-    async def participant(self, participant_id: str) -> Participant | None:
-        """Return the participant with this id."""
-        row = await self._first(sa.select(participant).where(participant.c.id == participant_id))
-        return None if row is None else participant_of(row)
-
-    async def participants(self, meeting_id: str) -> list[Participant]:
-        """Return everybody in the meeting, in order."""
-        chosen = sa.select(participant).where(participant.c.meeting_id == meeting_id).order_by(participant.c.position)
-        return [participant_of(row) for row in await self._rows(chosen)]
-
-    async def add_participant(
-        self, organisation_id: str, meeting_id: str, added: Participant, *, most: int | None = None
-    ) -> Participant:
-        """Store one more participant, after the others, and return it with its position.
-
-        `Gone`: no such meeting. `Conflict`: it has `most` already, however many are added at the same moment.
-        """
-        if added.meeting_id != meeting_id:
-            raise ValueError("the participant names another meeting")
-        async with self._changing_boards() as (connection, meetings):
-            await _locked(connection, organisation_id, meeting_id)
-            last = sa.select(sa.func.max(participant.c.position)).where(participant.c.meeting_id == meeting_id)
-            count = sa.select(sa.func.count()).where(participant.c.meeting_id == meeting_id)
-            if most is not None and ((await connection.execute(count)).scalar() or 0) >= most:
-                raise Conflict("the meeting is full")
-            position = (await connection.execute(last)).scalar()
-            stored = replace(added, position=0 if position is None else position + 1)
-            await connection.execute(sa.insert(participant).values(_values(stored)))
-            meetings.add(meeting_id)
-            return stored
-
-    async def change_participant(
-        self, organisation_id: str, meeting_id: str, participant_id: str, changes: Mapping[str, Any]
-    ) -> Participant:
-        """Change fields of a participant and return it. `Gone`: no such one in this organisation's meeting."""
-        if not set(changes) <= OF_PERSON:
-            raise ValueError(f"not to be changed: {sorted(set(changes) - OF_PERSON)}")
-        async with self._changing_boards() as (connection, meetings):
-            await _locked(connection, organisation_id, meeting_id)
-            mine = sa.and_(participant.c.id == participant_id, participant.c.meeting_id == meeting_id)
-            if changes:
-                await connection.execute(sa.update(participant).where(mine).values(dict(changes)))
-            row = (await connection.execute(sa.select(participant).where(mine))).first()
-            if row is None:
-                raise Gone("no such participant")
-            meetings.add(meeting_id)
-            return participant_of(row)
-
-    async def remove_participant(self, organisation_id: str, meeting_id: str, participant_id: str) -> bool:
-        """Take somebody out, with links, pages, messages and reports; False where there is no such one."""
-        async with self._changing_boards() as (connection, meetings):
-            await _locked(connection, organisation_id, meeting_id)
-            mine = sa.and_(participant.c.id == participant_id, participant.c.meeting_id == meeting_id)
-            meetings.add(meeting_id)
-            return (await connection.execute(sa.delete(participant).where(mine))).rowcount == 1
-
-    async def hosts(self, meeting_id: str) -> list[Host]:
-        """Return the leaders and technical hosts of the meeting, leaders first."""
-        chosen = sa.select(host).where(host.c.meeting_id == meeting_id).order_by(host.c.role, host.c.id)
-        return [_host_of(row) for row in await self._rows(chosen)]
-
-    async def host(self, host_id: str) -> Host | None:
-        """Return the leader or technical host with this id."""
-        row = await self._first(sa.select(host).where(host.c.id == host_id))
-        return None if row is None else _host_of(row)
-
-    async def add_host(self, organisation_id: str, meeting_id: str, added: Host) -> Host:
-        """Store one more leader or technical host. `Gone`: no such meeting."""
-        if added.meeting_id != meeting_id:
-            raise ValueError("the host names another meeting")
-        async with self._changing_boards() as (connection, meetings):
-            found = await _locked(connection, organisation_id, meeting_id)
-            await connection.execute(sa.insert(host).values(_values(added)))
-            await _carry_feeds(connection, found, [added])
-            meetings.add(meeting_id)
-            return added
-
-    async def change_host(
-        self, organisation_id: str, meeting_id: str, host_id: str, changes: Mapping[str, Any]
-    ) -> Host:
-        """Change fields of a host and return it. `Gone`: no such one in this organisation's meeting."""
-        if not set(changes) <= OF_HOST:
-            raise ValueError(f"not to be changed: {sorted(set(changes) - OF_HOST)}")
-        async with self._changing_boards() as (connection, meetings):
-            found = await _locked(connection, organisation_id, meeting_id)
-            mine = sa.and_(host.c.id == host_id, host.c.meeting_id == meeting_id)
-            if changes:
-                await connection.execute(sa.update(host).where(mine).values(dict(changes)))
-            row = (await connection.execute(sa.select(host).where(mine))).first()
-            if row is None:
-                raise Gone("no such host")
-            await _carry_feeds(connection, found, [_host_of(row)])
-            meetings.add(meeting_id)
-            return _host_of(row)
-
-    async def remove_host(self, organisation_id: str, meeting_id: str, host_id: str) -> bool:
-        """Take a host out, with links, pages and messages; False where there is no such one."""
-        async with self._changing_boards() as (connection, meetings):
-            await _locked(connection, organisation_id, meeting_id)
-            mine = sa.and_(host.c.id == host_id, host.c.meeting_id == meeting_id)
-            meetings.add(meeting_id)
-            return (await connection.execute(sa.delete(host).where(mine))).rowcount == 1
-
-    async def set_practical(self, participant_id: str, *, phone_encrypted: bytes | None) -> None:
-        """Keep or take away the number this participant can be reached at; the caller encrypted it."""
-        statement = sa.update(participant).where(participant.c.id == participant_id).values(contact=phone_encrypted)
-        async with self._database.write() as connection:
-            if (await connection.execute(statement)).rowcount == 0:
-                raise Gone("no such participant")
-
-    async def phone(self, participant_id: str) -> bytes | None:
-        """Return the number as `set_practical` got it."""
-        row = await self._first(sa.select(participant.c.contact).where(participant.c.id == participant_id))
-        return None if row is None or row.contact is None else bytes(row.contact)
-
-
-def meeting_of(row: sa.Row[Any]) -> Meeting:
-    """Read a row that has the meeting's columns."""
-    values = {name: getattr(row, name) for name in Meeting.__dataclass_fields__}
-    lists = {name: tuple(values[name]) for name in ("practical", "reminders")}
-    return Meeting(**{**values, **lists})
-
-
-def participant_of(row: sa.Row[Any], prefix: str = "") -> Participant:
-    """Read a row that has the participant's columns, each under `prefix`."""
-    return Participant(**{name: getattr(row, prefix + name) for name in Participant.__dataclass_fields__})
-
-
-def _host_of(row: sa.Row[Any]) -> Host:
-    return Host(**{name: getattr(row, name) for name in Host.__dataclass_fields__})
-
-
-def _organisation_of(row: sa.Row[Any]) -> Organisation:
-    values = {name: getattr(row, name) for name in Organisation.__dataclass_fields__}
-    return Organisation(**{**values, "languages": tuple(values["languages"])})
-
 
 def _labels(rows: Iterable[Any]) -> Mapping[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = defaultdict(tuple)
     for row in rows:
         found[row.meeting_id] += (row.label,) if row.label else ()
     return found
-
-
-def _values(record: Meeting | Participant | Host | Invitation) -> dict[str, Any]:
-    values = {name: getattr(record, name) for name in record.__dataclass_fields__}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
-
-
-def _meeting_in(organisation_id: str, meeting_id: str) -> sa.Select[Any]:
-    return sa.select(meeting).where(meeting.c.id == meeting_id, meeting.c.organisation_id == organisation_id)
-
-
-async def _locked(connection: AsyncConnection, organisation_id: str, meeting_id: str) -> Meeting:
-    """Return the meeting and keep others from changing it until the transaction ends. Raises `Gone`."""
-    row = (await connection.execute(_meeting_in(organisation_id, meeting_id).with_for_update())).first()
-    if row is None:
-        raise Gone("no such meeting")
-    return meeting_of(row)
 
 
 async def _add(connection: AsyncConnection, batch: Sequence[NewMeeting]) -> None:
@@ -461,11 +265,11 @@ async def _add(connection: AsyncConnection, batch: Sequence[NewMeeting]) -> None
         named = {person.meeting_id for person in added.participants} | {one.meeting_id for one in added.hosts}
         if named - {added.meeting.id}:
             raise ValueError("a participant or host names another meeting")
-        rows[meeting].append(_values(added.meeting))
-        rows[participant] += [_values(person) for person in added.participants]
-        rows[host] += [_values(one) for one in added.hosts]
+        rows[meeting].append(values_of(added.meeting))
+        rows[participant] += [values_of(person) for person in added.participants]
+        rows[host] += [values_of(one) for one in added.hosts]
         rows[invitation] += [
-            _values(link) | {"token_hash": checked_hash(token_hash), "code_hash": code_hash}
+            values_of(link) | {"token_hash": checked_hash(token_hash), "code_hash": code_hash}
             for link, token_hash, code_hash in added.links
         ]
         for one in added.hosts:
@@ -475,23 +279,7 @@ async def _add(connection: AsyncConnection, batch: Sequence[NewMeeting]) -> None
         if values:
             await connection.execute(sa.insert(table), values)
     for found, one in latest.values():
-        await _carry_feeds(connection, found, [one])
-
-
-async def _carry_feeds(connection: AsyncConnection, found: Meeting, hosts: Sequence[Host]) -> None:
-    """Let the calendar links of these people hang on this meeting where it ends later than the one they hung on."""
-    until = found.ends_at + ANSWERS_AFTER_END
-    for one in hosts:
-        if one.person_hash is None:
-            continue
-        same = sa.select(host.c.id).where(host.c.person_hash == one.person_hash)
-        feeds = sa.update(invitation).where(
-            invitation.c.kind == "feed",
-            invitation.c.organisation_id == found.organisation_id,
-            invitation.c.host_id.in_(same),
-            invitation.c.expires_at < until,
-        )
-        await connection.execute(feeds.values(host_id=one.id, meeting_id=found.id, expires_at=until))
+        await carry_feeds(connection, found, [one])
 
 
 def _matches(search: str) -> sa.ColumnElement[bool]:

@@ -10,12 +10,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .meetings import meeting_of, participant_of
 from .part import StorePart
-from .records import Meeting, Outgoing, OutgoingState, Participant, ReminderDue, ReportMark
-from .tables import meeting, outbox, participant, report
+from .records import Meeting, Outgoing, OutgoingState, ReportMark
+from .rows import meeting_of
+from .tables import meeting, outbox, report
 
 __all__ = ["OutboxPart"]
 
@@ -87,18 +86,6 @@ class OutboxPart(StorePart):
         chosen = sa.select(*_COLUMNS).where(outbox.c.meeting_id == meeting_id)
         return [_outgoing_of(row) for row in await self._rows(chosen.order_by(outbox.c.created_at, outbox.c.id))]
 
-    async def drop_waiting(
-        self,
-        *,
-        meeting_id: str | None = None,
-        participant_id: str | None = None,
-        host_id: str | None = None,
-        kinds: Collection[str] | None = None,
-    ) -> int:
-        """Drop messages that wait and no longer apply; name at least one of meeting, participant and host."""
-        async with self._database.write() as connection:
-            return await drop(connection, meeting_id, participant_id, host_id, kinds)
-
     async def meetings_starting(self, starts: tuple[datetime, datetime]) -> list[Meeting]:
         """Return every organisation's planned meetings that start in the half-open span: for what the clock does."""
         chosen = sa.select(meeting).where(
@@ -111,51 +98,6 @@ class OutboxPart(StorePart):
         columns = (report.c.participant_id, report.c.id.label("report_id"), report.c.verdict, report.c.created_at)
         chosen = sa.select(*columns).where(report.c.meeting_id == meeting_id, report.c.participant_id.is_not(None))
         return [ReportMark(**row._asdict()) for row in await self._rows(chosen.order_by(report.c.number))]
-
-    async def reminders_due(self, now: datetime, horizon: timedelta) -> list[ReminderDue]:
-        """Return who might be reminded: planned meetings that start within `horizon`, with reminders on."""
-        newest = sa.select(sa.func.max(report.c.number)).where(report.c.participant_id == participant.c.id)
-        tested = sa.exists().where(
-            report.c.number == newest.correlate(participant).scalar_subquery(),
-            report.c.valid_until > now,
-            report.c.verdict != "incomplete",
-        )
-        names = {f"p_{name}": participant.c[name] for name in Participant.__dataclass_fields__}
-        chosen = (
-            sa.select(
-                *(meeting.c[name] for name in Meeting.__dataclass_fields__),
-                *(column.label(name) for name, column in names.items()),
-            )
-            .join(participant, participant.c.meeting_id == meeting.c.id)
-            .where(
-                meeting.c.state == "planned",
-                meeting.c.starts_at > now,
-                meeting.c.starts_at <= now + horizon,
-                participant.c.reach.is_not(None),
-                ~tested,
-            )
-            .order_by(meeting.c.starts_at, meeting.c.id, participant.c.position)
-        )
-        rows = await self._rows(chosen)
-        return [ReminderDue(meeting_of(row), participant_of(row, "p_")) for row in rows if row.reminders]
-
-
-async def drop(
-    connection: AsyncConnection,
-    meeting_id: str | None,
-    participant_id: str | None = None,
-    host_id: str | None = None,
-    kinds: Collection[str] | None = None,
-) -> int:
-    """Drop waiting messages inside a transaction."""
-    wanted = {"meeting_id": meeting_id, "participant_id": participant_id, "host_id": host_id}
-    conditions = [outbox.c[name] == value for name, value in wanted.items() if value is not None]
-    if not conditions:
-        raise ValueError("name a meeting, a participant or a host")
-    if kinds is not None:
-        conditions.append(outbox.c.kind.in_(kinds))
-    statement = sa.update(outbox).where(outbox.c.state == "waiting", *conditions).values(state="dropped")
-    return (await connection.execute(statement)).rowcount
 
 
 def _outgoing_of(row: sa.Row[Any]) -> Outgoing:

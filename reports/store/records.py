@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
+
+from .ids import CODE_ALPHABET, CODE_LENGTH, clean_code, new_code, new_id
 
 __all__ = [
     "ANSWERS_AFTER_END",
@@ -19,6 +19,7 @@ __all__ = [
     "Channel",
     "Feedback",
     "FeedbackCell",
+    "HeldLink",
     "Host",
     "HostRole",
     "Invitation",
@@ -26,13 +27,13 @@ __all__ = [
     "Meeting",
     "MeetingLine",
     "MeetingState",
+    "MessageName",
     "NewMeeting",
     "Organisation",
     "Outgoing",
     "OutgoingState",
     "Participant",
     "Purged",
-    "ReminderDue",
     "ReportMark",
     "SelfTest",
     "SelfTestState",
@@ -51,44 +52,18 @@ SessionKind = Literal["participant", "leader", "drop_in", "support", "organiser"
 HostRole = Literal["leader", "technical_host"]
 MeetingState = Literal["planned", "cancelled"]
 Channel = Literal["mail", "sms"]
+MessageName = Literal[
+    "invitation", "reminder", "recheck", "moved", "cancelled", "leader_link", "summary", "alert", "pin"
+]
 OutgoingState = Literal["waiting", "sending", "sent", "failed", "dropped"]
 SelfTestState = Literal["running", "finished", "incomplete"]
 CaseEnd = Literal["opened_again", "meeting_cancelled"]
 """How a support case was done."""
 
-CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Crockford's base32: no I, L, O, U, so that a code survives being read aloud."""
-CODE_LENGTH = 6
-"""30 bits: names a report to support inside one organisation; it opens nothing, so it need not be unguessable."""
 TESTS_AFTER_END = timedelta(hours=1)
 """A link of a meeting tests until the meeting's end plus this."""
 ANSWERS_AFTER_END = timedelta(days=7)
 """So long after the end the link still opens the one question about how it went."""
-_MISREAD = str.maketrans("OILU", "011V")
-_MOST_TYPED = 40
-"""Characters looked at of what somebody typed as a code."""
-_ID_BYTES = 18
-"""144 bits of randomness, above the 128 a session id needs."""
-
-
-def new_id() -> str:
-    """Return a fresh unguessable id of 24 URL-safe characters."""
-    return secrets.token_urlsafe(_ID_BYTES)
-
-
-def new_code() -> str:
-    """Return a fresh report code, for example ``K7MB2Q``."""
-    return "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH))
-
-
-def clean_code(typed: str, length: int = CODE_LENGTH) -> str | None:
-    """Return the code of `length` characters that somebody meant to type, or None where it can't be one.
-
-    Small letters, spaces and hyphens do not matter; O is 0, I and L are 1, as Crockford has it, and U is heard for V.
-    """
-    plain = unicodedata.normalize("NFKC", typed[:_MOST_TYPED]).upper()
-    code = "".join(letter for letter in plain if letter.isalnum()).translate(_MISREAD)
-    return code if len(code) == length and set(code) <= set(CODE_ALPHABET) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +154,7 @@ class Outgoing:
     meeting_id: str
     participant_id: str | None
     host_id: str | None
-    kind: str
+    kind: MessageName
     channel: Channel
     once: str | None
     """A name that only one message may have, such as one reminder for one person; None: as often as asked."""
@@ -244,6 +219,14 @@ class Invitation:
     seen_at: datetime | None = None
     """When another link took its place because others may have read its token on the way: from then on it opens only
     for who holds one of its sessions. Its sessions and its typed code go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLink:
+    """A link that is open, with the SHA-256 of its token: what tells whether the token can be made again."""
+
+    link: Invitation
+    token_hash: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,18 +317,10 @@ class MeetingLine:
 
 
 @dataclass(frozen=True, slots=True)
-class ReminderDue:
-    """Somebody to remind: invited, reachable, and without a report that is still valid."""
-
-    meeting: Meeting
-    participant: Participant
-
-
-@dataclass(frozen=True, slots=True)
 class SupportCase:
     """A participant whom a leader handed over to support: open, then taken by somebody there, then done.
 
-    `opened_by` and `taken_by` are ids of those who acted (`readiness.access.actors`), None where nobody knows any more.
+    `opened_by` and `taken_by` are ids of those who acted (`Actor.id`), None where nobody knows any more.
     """
 
     id: str

@@ -17,7 +17,9 @@ from .feedback import FeedbackPart
 from .installation import InstallationPart
 from .meetings import MeetingPart
 from .notify import Watcher
+from .organisations import OrganisationPart
 from .outbox import OutboxPart
+from .people import PeoplePart
 from .retention import RetentionPart
 from .self_tests import SelfTestPart
 from .stored_reports import ReportPart
@@ -27,7 +29,9 @@ __all__ = ["Store"]
 
 
 class Store(
+    OrganisationPart,
     MeetingPart,
+    PeoplePart,
     AccessPart,
     OutboxPart,
     CasePart,

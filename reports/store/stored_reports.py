@@ -11,11 +11,12 @@ import sqlalchemy as sa
 
 from reports.series import pack, unpack
 
+from .actors import Actor
 from .errors import CodeTaken, Conflict, StoreUnavailable
 from .guard import guard
-from .meetings import participant_of
 from .part import StorePart
 from .records import CODE_ALPHABET, CODE_LENGTH, BoardRow, SelfTestState, StoredReport
+from .rows import participant_of
 from .self_tests import change_claimed
 from .tables import participant, report, self_test, session
 
@@ -76,19 +77,23 @@ class ReportPart(StorePart):
         """Return the newest report this session may see: its own, or an earlier one of the same participant."""
         return await self._newest(_visible_to(session_id))
 
-    async def report_by_code(self, organisation_id: str, code: str) -> StoredReport | None:
+    async def report_by_code(self, actor: Actor, code: str) -> StoredReport | None:
         """Return the report support was told the code of, inside its own organisation only."""
-        return await self._newest(report.c.organisation_id == organisation_id, report.c.code == code)
+        actor.require("report.find")
+        return await self._newest(report.c.organisation_id == actor.organisation_id, report.c.code == code)
 
-    async def newest_reports(self, organisation_id: str, most: int) -> list[StoredReport]:
-        """Return the newest reports of an organisation, the newest first, at most `most`."""
-        chosen = sa.select(*_COLUMNS).where(report.c.organisation_id == organisation_id)
+    async def newest_reports(self, actor: Actor, most: int) -> list[StoredReport]:
+        """Return the newest reports of the actor's organisation, the newest first, at most `most`."""
+        actor.require("report.find")
+        chosen = sa.select(*_COLUMNS).where(report.c.organisation_id == actor.organisation_id)
         rows = await self._rows(chosen.order_by(report.c.number.desc()).limit(most))
         return [StoredReport(**row._asdict()) for row in rows]
 
-    async def series_of(self, report_id: str, organisation_id: str) -> dict[str, Any] | None:
-        """Return the series of a report of this organisation; None where there are none, or no such report."""
-        chosen = sa.select(report.c.series).where(report.c.id == report_id, report.c.organisation_id == organisation_id)
+    async def series_of(self, actor: Actor, report_id: str) -> dict[str, Any] | None:
+        """Return the series of a report of the actor's organisation; None where there are none, or no such report."""
+        actor.require("report.find")
+        mine = sa.and_(report.c.id == report_id, report.c.organisation_id == actor.organisation_id)
+        chosen = sa.select(report.c.series).where(mine)
         row = await self._first(chosen)
         return None if row is None or row.series is None else unpack(bytes(row.series))
 

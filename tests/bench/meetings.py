@@ -16,7 +16,7 @@ import aiohttp
 import sqlalchemy as sa
 from aiohttp import web
 
-from readiness.access.links import hash_token, new_token
+from readiness.access.tokens import hash_token, new_token
 from readiness.server.app import make_app, make_runner, make_services
 from readiness.server.services import Services
 from readiness.settings import load_settings
@@ -83,8 +83,8 @@ async def run(*, quick: bool) -> list[Figure]:
                 found = [Figure(f"{count} meetings stored", "s", [filled_s])]
                 for name, path in PAGES.items():
                     found += await _timed(name, partial(place.ask, path), tries)
-                due = partial(services.store.reminders_due, services.now(), timedelta(days=3))
-                return found + await _timed("reminders that are due", due, tries)
+                due = partial(services.store.meetings_starting, (services.now(), services.now() + timedelta(days=3)))
+                return found + await _timed("meetings to remind of", due, tries)
 
 
 async def _timed(name: str, what: Callable[[], Awaitable[object]], tries: int) -> list[Figure]:

@@ -21,20 +21,17 @@ import cv2
 import numpy as np
 import skimage.data
 
-from probes.camera import (
-    PictureAnalyser,
-    decode_still,
-    face_rows,
-    noise_measurement,
-    picture_measurements,
-    wants_second_look,
-    with_second_look,
-)
+from probes.camera import noise_measurement, picture_measurements, wants_second_look, with_second_look
+from probes.centerface import SecondFinder
 from probes.light import face_light, noise_sigma
-from probes.second_look import SecondFinder
+from probes.picture import PictureAnalyser, decode_still, face_rows
+from probes.stills import Still
 from readiness.media.pool import MediaSettings, WorkerPool
 from readiness.server.admission import Lines
-from readiness.server.conduct import SelfTestRun
+from readiness.server.live_test import LiveTest
+from readiness.server.protocol import BINARY
+from readiness.server.steps.running import Setup
+from reports.kinds import SELF_TEST
 from reports.model import Outcome
 from reports.profile import load_profile
 from reports.verdict import judge, judge_check
@@ -64,7 +61,7 @@ def share(name: str, answers: list[bool], at_least: float | None, *, at_most: fl
     return Figure(f"{name} (of {len(answers)})", "%", [100 * float(np.mean(answers))], at_most, at_least)
 
 
-def numbers_of(picture: Picture, expected: int = 1) -> Mapping[str, Any]:
+def numbers_of(picture: Picture, expected: int = 1) -> Still:
     """Return the still's numbers as the product gets them: with the second look where it is wanted."""
     numbers = PictureAnalyser(data.finder()).numbers(picture, 0.0)
     if wants_second_look(numbers, expected):
@@ -108,10 +105,10 @@ def people(quick: bool) -> Iterator[Figure]:
                 seen = data.on_frame(make(size), 1280, 720)
                 if kind == "stills":
                     seen = data.still_of(seen, data.ROOM)
-                found = len(numbers_of(seen, count)["faces"])
+                found = len(numbers_of(seen, count).faces)
                 right.append(found == count)
                 more.append(found > count)
-                passed.append(found > count or len(numbers_of(seen, count + 1)["faces"]) > count)
+                passed.append(found > count or len(numbers_of(seen, count + 1).faces) > count)
         answers[kind] = right
         yield share(f"people counted right, faces 80-24 px, {kind}", right, 95)
         yield share(f"one or more too many, {kind}", more, None, at_most=5)
@@ -404,8 +401,8 @@ def _balanced(rows: list[tuple[bool, float]], limit: float) -> float:
 
 
 def _sharpness_of(picture: Picture) -> float | None:
-    faces = PictureAnalyser(data.finder()).numbers(picture, 0.0)["faces"]
-    return faces[0]["sharpness"] if faces else None
+    faces = PictureAnalyser(data.finder()).numbers(picture, 0.0).faces
+    return faces[0].sharpness if faces else None
 
 
 def _soft(picture: Picture, sigma: float) -> Picture:
@@ -463,10 +460,11 @@ async def hint_delay(quick: bool) -> Figure:
     pool = WorkerPool(MediaSettings(), capacity=1, warm=1)
     await pool.start()
     worker = await pool.acquire()
-    run = SelfTestRun(
-        profile=PROFILE, expected_people=1, worker=worker, send=send, send_bytes=keep, keep=keep, keep_phone=keep,
-        phases={}, digits=[], lines=Lines(1), heavy=pool.heavy,
+    setup = Setup(
+        kind=SELF_TEST, profile=PROFILE, expected_people=1, worker=worker, send=send, send_bytes=keep, keep=keep,
+        keep_phone=keep, digits=[], lines=Lines(1), heavy=pool.heavy,
     )  # fmt: skip
+    run = LiveTest(setup, {})
     following = asyncio.create_task(run.follow_worker())
     random = np.random.default_rng(2)
     for number in range(40 if quick else 120):
@@ -474,7 +472,7 @@ async def hint_delay(quick: bool) -> Figure:
         live = np.clip(seen + random.normal(0, 1.5, seen.shape), 0, 255).astype(np.uint8)
         jpeg = cv2.imencode(".jpg", live, [cv2.IMWRITE_JPEG_QUALITY, 65])[1].tobytes()
         sent_s = time.perf_counter()
-        await run.on_still(500 * number, jpeg)
+        await run.on_binary(BINARY.STILL, 500 * number, jpeg)
         await asyncio.sleep(0.5)
     following.cancel()
     await run.close()

@@ -234,6 +234,16 @@ def with_skin(picture: Picture, face: Face, stops: float, shine: float = 0.02) -
     return developed(light * (1 - soft) + dark * soft)
 
 
+def exposed_again(picture: Picture, before: Picture) -> Picture:
+    """Return the picture with so much more light that its brightest hundredth is as bright as that of `before`.
+
+    A camera does that by itself: where a face is what is brightest, a darker one is given more light.
+    """
+    brightest = [float(np.percentile(cv2.cvtColor(one, cv2.COLOR_BGR2GRAY), 99)) for one in (before, picture)]
+    gain = max(1.0, brightest[0] / max(brightest[1], 1.0)) ** GAMMA
+    return developed(light_of(picture) * np.float32(gain))
+
+
 def masked(picture: Picture, face: Face, colour: tuple[int, int, int]) -> Picture:
     """Return the picture with a cloth mask from the nose's bridge to under the chin, folds and shade drawn on it."""
     (_, ly), (_, ry), (nx, ny), *_ = face.landmarks

@@ -16,8 +16,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from probes.camera import PictureAnalyser, picture_measurements
+from probes.camera import picture_measurements
 from probes.faces import Face
+from probes.picture import PictureAnalyser
 from reports.model import Outcome
 from reports.profile import load_profile
 from reports.verdict import judge

@@ -155,6 +155,7 @@ def _darker(person: Person, wide: Picture, face: Face, inside: Mask, random: Ran
     for stops in SKIN_STOPS:
         dark = strangers.with_skin(wide, face, stops)
         yield seen(person, f"made dark {stops}, own place", dark)
+        yield seen(person, f"made dark {stops}, exposed again", strangers.exposed_again(dark, wide))
         for luma in (190, 225):
             yield seen(person, f"made dark {stops}, wall {luma}", strangers.before_wall(dark, inside, luma, random))
 
@@ -184,7 +185,8 @@ def usable(rows: Rows) -> Iterator[Figure]:
         yield rate(f"before a bright wall: not ready, {skin}", (one.failed for one in found), at_most=2)
         yield rate(f"before a bright wall: light warned, {skin}", (one.lit_wrongly for one in found), at_most=5)
     for stops in SKIN_STOPS:
-        for place, kind in (("own place", "own place"), ("bright wall", "wall")):
+        places = {"own place": "own place", "exposed again": "own place, exposed again", "wall": "bright wall"}
+        for kind, place in places.items():
             found = rows.of(f"made dark {stops}, {kind}")
             name = f"skin darker by {stops} stops, {place}"
             yield rate(f"{name}: not ready", (one.failed for one in found), at_most=2)

@@ -2,18 +2,23 @@
 
 A target is handed bytes and answers with the code of what became of them. Whatever else it raises is a finding, as is
 an input that takes more than a second of processor time, a code of no known form, and memory, descriptors or tasks that
-do not come back. Inputs that once crashed are kept in ``tests/data/fuzz/<target>`` and come first in every run.
+do not come back. These are looked at several times in a run, after the target has let go of what it holds and the
+allocator of what is free, so that what is left is a leak; the looks stand in the outcome and tell a step that ends
+from a slope that goes on. Inputs that once crashed are kept in ``tests/data/fuzz/<target>`` and come first in every
+run.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import hashlib
 import random
 import re
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -27,6 +32,12 @@ WARM_UP, WARM_UP_SHARE = 300, 5
 SLOW_CPU_S = 1.0
 HANG_CPU_S = 5.0
 """What uses so much is broken off."""
+LOOKS = 8
+"""How many times in a run it is looked at what is held."""
+LOOKS_AGAIN = 5
+"""A leak stays; a connection that the other side is just closing does not."""
+MOST_GROWTH = 1.05
+"""Of memory, from the end of the warm-up to the end of the run."""
 MOST_FOUND = 20
 """After so many findings a run ends: they are of few kinds."""
 CODE = re.compile(r"(answered|[a-z][a-z0-9_]*(\.[a-z0-9_]+)*)(:\d{3})?")
@@ -110,21 +121,34 @@ class Outcome:
     codes: Counter[str]
     slowest_cpu_s: float
     took_s: float
-    before: dict[str, int]
-    after: dict[str, int]
+    looks: list[dict[str, int]]
+    """What was held at the end of the warm-up, several times after it, and at the end."""
 
     @property
     def grown(self) -> list[str]:
-        """What did not come back: more than 5 % of memory, any descriptor or task."""
-        names = [name for name in ("descriptors", "tasks") if self.after[name] > self.before[name]]
-        return names + (["rss_kb"] if self.after["rss_kb"] > 1.05 * self.before["rss_kb"] else [])
+        """What did not come back: any descriptor or task, more than 5 % of memory, or objects that grow to the end."""
+        before, after = self.looks[0], self.looks[-1]
+        names = [name for name in ("descriptors", "tasks") if after[name] > before[name]]
+        if after["rss_kb"] > MOST_GROWTH * before["rss_kb"]:
+            names.append("rss_kb")
+        return names + [name for name in ("blocks", "heap_kb") if _climbs([look[name] for look in self.looks])]
 
     def to_json(self) -> dict[str, Any]:
         return {
             "target": self.target, "tried": self.tried, "found": self.found, "grown": self.grown,
             "slowest_cpu_s": round(self.slowest_cpu_s, 3), "took_s": round(self.took_s, 1),
-            "codes": dict(self.codes.most_common(40)), "before": self.before, "after": self.after,
+            "codes": dict(self.codes.most_common(40)), "before": self.looks[0], "after": self.looks[-1],
+            "trail": {name: [look[name] for look in self.looks] for name in self.looks[0]},
         }  # fmt: skip
+
+
+def _climbs(values: Sequence[int]) -> bool:
+    """Whether a figure grew by more than 1 % and from each third of the run to the next: a slope, not a step."""
+    third = len(values) // 3
+    if not third:
+        return False
+    first, middle, last = min(values[:third]), min(values[third:-third]), min(values[-third:])
+    return last > 1.01 * first and first < middle < last and last - middle > (last - first) / 4
 
 
 def mutated(rng: random.Random, target: Target) -> bytes:
@@ -184,14 +208,16 @@ async def run(name: str, make: Make, count: int, seed: int = SEED, *, saving: bo
     codes: Counter[str] = Counter()
     slowest = 0.0
     tried = 0
-    before: dict[str, int] = {}
+    looks: list[dict[str, int]] = []
+    places = {count * look // LOOKS for look in range(LOOKS)}
     async with make() as target:
+        gc.collect()
+        gc.freeze()  # what was there before is not gone through at every look
         old = kept(name)
         first = -len(old) - max(WARM_UP, count // WARM_UP_SHARE)
         for number in range(first, count):
-            if number == 0:
-                await target.close()
-                before = await resources()
+            if number in places:
+                looks.append(await _look(target, looks))
             place = number - first
             data = old[place] if place < len(old) else mutated(rng, target)
             started = time.process_time()
@@ -219,24 +245,60 @@ async def run(name: str, make: Make, count: int, seed: int = SEED, *, saving: bo
                 if len(found) >= MOST_FOUND:
                     break
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        looks.append(await _look(target, looks))
+        gc.unfreeze()
+    return Outcome(name, tried, found, codes, slowest, time.monotonic() - began, looks)
+
+
+async def _look(target: Target, before: Sequence[dict[str, int]]) -> dict[str, int]:
+    """Let the target let go and return what is held; what is more than at first is looked at again, for a while."""
+    for _ in range(LOOKS_AGAIN):
         await target.close()
-        after = await resources()
-    return Outcome(name, tried, found, codes, slowest, time.monotonic() - began, before or after, after)
+        found = await resources()
+        if not before or all(found[name] <= before[0][name] for name in ("descriptors", "tasks")):
+            break
+    return found
 
 
 async def resources() -> dict[str, int]:
-    """Return descriptors, asyncio tasks and resident memory in kB, once things have settled."""
-    gc.collect()
+    """Return what is held once things have settled: descriptors, asyncio tasks, Python's blocks, and memory in kB.
+
+    `heap_kb` is what the C library has given out, whatever it keeps besides; `rss_kb` is what the system sees.
+    """
     for _ in range(20):
         await asyncio.sleep(0.02)
         if len(asyncio.all_tasks()) == 1:
             break
+    gc.collect()
+    heap_kb = _trimmed_heap_kb()
     status = Path("/proc/self/status").read_text()
     return {
         "descriptors": len(list(Path("/proc/self/fd").iterdir())),
         "tasks": len(asyncio.all_tasks()),
+        "blocks": sys.getallocatedblocks(),
+        "heap_kb": heap_kb,
         "rss_kb": int(status.split("VmRSS:")[1].split()[0]),
     }
+
+
+_FIELDS = ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost")
+
+
+class _Mallinfo(ctypes.Structure):
+    """``struct mallinfo2`` of the GNU C library."""
+
+    _fields_ = [(name, ctypes.c_size_t) for name in _FIELDS]
+
+
+def _trimmed_heap_kb() -> int:
+    """Give free memory back to the system and return what is in use; 0 where the C library can't say."""
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "mallinfo2"):
+        return 0
+    libc.malloc_trim(0)
+    libc.mallinfo2.restype = _Mallinfo
+    found = libc.mallinfo2()
+    return int(found.uordblks + found.hblkhd) // 1024
 
 
 @contextlib.asynccontextmanager

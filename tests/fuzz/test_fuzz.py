@@ -21,6 +21,7 @@ FEWEST_CODES = {"ice": 3, "stun": 2, "sctp": 2, "messages": 2, "rtp": 2, "frames
 """That the mutations reach in, and are not all turned away at the door."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "group", [["ice", "stun", "sctp", "messages", "rtp", "frames", "ics", "csv"], ["json"]], ids=str
 )

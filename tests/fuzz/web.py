@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from aiohttp import ClientSession, WebSocketError, web
@@ -23,7 +24,10 @@ from readiness.errors import InputError
 from readiness.media.pool import WorkerPool
 from readiness.meetings.outbox import OutboxRunner
 from readiness.meetings.reading import read_file
+from readiness.meetings.reminders import Reminders
+from readiness.server import app
 from readiness.server.app import make_app, make_runner, make_services
+from readiness.server.health import Health
 from readiness.server.protocol import parse_message, schema, split_binary
 from readiness.settings import load_settings
 from reports.store import Store
@@ -340,8 +344,8 @@ class Bodies:
 
     bytes_share = 0.1
 
-    def __init__(self, base: tuple[str, int], token: str, ids: dict[str, str], cookies: str) -> None:
-        self._base, self._token, self._ids, self._cookies = base, token, ids, cookies
+    def __init__(self, store: Store, base: tuple[str, int], token: str, ids: dict[str, str], cookies: str) -> None:
+        self._store, self._base, self._token, self._ids, self._cookies = store, base, token, ids, cookies
         starts = (datetime.now(tz=UTC) + timedelta(days=20)).strftime("%Y-%m-%dT10:00")
         person = {"role": "patient", "label": "A. N.", "mail": "a@b.example", "phone": "90000000"}
         wish = {
@@ -413,14 +417,23 @@ class Bodies:
                 fields = dict(line.lower().split(": ", 1) for line in top.splitlines()[1:] if ": " in line)
                 body = await reader.readexactly(int(fields.get("content-length", 0)))
             except (ConnectionError, asyncio.IncompleteReadError):
-                await self.close()
+                await self._hang_up()
                 continue
             if fields.get("connection") == "close" or len(data) > 3000:
-                await self.close()
+                await self._hang_up()
             return int(top.split()[1]), body
         return 499, b'{"error": {"code": "connection.closed"}}'
 
     async def close(self) -> None:
+        """Hang up, and close the pool's connections to the database.
+
+        SQLite keeps the descriptor of a closed connection for the next one while another of the process is open
+        (closing it would drop that one's locks), and each has pages in memory: so many stay as were ever open at once.
+        """
+        await self._hang_up()
+        await self._store._database._engine.dispose()
+
+    async def _hang_up(self) -> None:
         if self._stream:
             self._stream[1].close()
             with contextlib.suppress(ConnectionError):
@@ -438,6 +451,9 @@ async def bodies() -> AsyncIterator[Target]:
         _replaced(OutboxRunner, "run", rest),
         _replaced(OutboxRunner, "stop", rest),
         _replaced(WorkerPool, "start", rest),
+        _replaced(Health, "watch", rest),
+        _replaced(Reminders, "run", rest),
+        _replaced(app, "_chores", rest),
     ):
         settings = load_settings({"READINESS_DATA_DIR": folder})
         store = await Store.open(settings.database, migrate=True)
@@ -457,7 +473,7 @@ async def bodies() -> AsyncIterator[Target]:
                     ids[name] = (await answer.json())["session"]
                     cookies += [f"{cookie.key}={cookie.value}" for cookie in answer.cookies.values()]
         token = await api_token(store, organisation, datetime.now(tz=UTC))
-        target = Bodies((host, port), token, ids, "; ".join(cookies))
+        target = Bodies(store, (host, port), token, ids, "; ".join(cookies))
         try:
             yield target
         finally:
@@ -466,7 +482,7 @@ async def bodies() -> AsyncIterator[Target]:
 
 
 @contextlib.contextmanager
-def _replaced(owner: type, name: str, value: object) -> Any:
+def _replaced(owner: type | ModuleType, name: str, value: object) -> Any:
     before = getattr(owner, name)
     setattr(owner, name, value)
     try:

@@ -70,8 +70,7 @@ async def test_behind_one_to_one_nat_the_answer_says_the_public_address(tmp_path
     with serving(tmp_path, "--demo", **settings) as running:
         async with participant(running.base) as anna:
             await anna.begin()
-            await anna.socket.send_json({"type": "offer", "sdp": RECORDED_OFFER})
-            ((host, port),) = set(candidates((await anna.get("answer"))["sdp"]))
+            ((host, port),) = set(candidates(await anna.offer(RECORDED_OFFER)))
             bound = {c.laddr.ip for c in psutil.net_connections(kind="udp") if c.laddr.port == port}
     assert host == "198.51.100.7"
     assert low <= port <= high

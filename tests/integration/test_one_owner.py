@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from reports.store import Store, StoredReport
+from tests.cast import supporter
 from tests.integration.participant import Participant, participant
 from tests.integration.relay import Relay, relaying
 from tests.integration.support import ServerProcess, serving
@@ -50,7 +51,7 @@ class Machines:
         """The reports of one test, the newest first."""
         organisation = await self.store.organisation("demo")
         assert organisation is not None
-        found = await self.store.newest_reports(organisation.id, 20)
+        found = await self.store.newest_reports(supporter(organisation.id), 20)
         return [one for one in found if one.self_test_id == test]
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from readiness.access.contacts import ContactBox
-from readiness.access.links import participant_link
+from readiness.access.links import Links
 from readiness.meetings.addresses import Reach, seal_reach
 from reports.store import Store
 from reports.store.records import Meeting, Organisation, Participant, new_id
@@ -66,8 +66,7 @@ async def test_two_servers_on_one_database_remind_once(tmp_path, postgres):
             ]
             await store.add_meeting(meeting, people)
             for one in people:
-                given = {"base_url": "https://ready.example", "now": now}
-                await participant_link(store, box, organisation, meeting, one, **given)
+                await Links(store, box, organisation, "https://ready.example", now).of(meeting, one)
             settings = {"WORKERS": "2", "PORT": str(free_port()), "DATABASE_URL": url, "SECRET_KEY": SECRET}
             settings |= {"SMTP_URL": post.url, "MAIL_FROM": "video@hospital.example", "CAPACITY": "2"}
             with serving(tmp_path, **settings) as server:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-__all__ = ["Bursts", "Channel", "Direction", "Link"]
+__all__ = ["Bursts", "Channel", "Direction", "EmulatedLine", "Link"]
 
 ROUNDING_S = 1e-9
 """Slack when a wait is compared with the depth of the queue: times are sums of binary fractions."""
@@ -163,6 +163,14 @@ class Channel:
             chance = self._loss.random()
             self._bad = chance >= self._out if self._bad else chance < self._into
         return self._loss.random() < (self._bad_loss if self._bad else self._good_loss)
+
+
+class EmulatedLine:
+    """A `readiness.client.media.Line`: both directions of a link at work."""
+
+    def __init__(self, link: Link, seed: int = 1) -> None:
+        self.up = Channel(link.up, seed).offer
+        self.down = Channel(link.down, seed + 1).offer
 
 
 def _between(lowest: float, highest: float, **values: float) -> None:

@@ -44,8 +44,8 @@ class Outcome:
 
     @property
     def tier(self) -> str | None:
-        verdict = self.ladder.verdict()
-        return verdict.tier if verdict else None
+        finding = self.ladder.finding()
+        return finding.tier if finding else None
 
 
 def run_ladder(

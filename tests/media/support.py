@@ -1,17 +1,14 @@
-"""A browser's stand-in for tests of the media side: an aiortc peer in the test's own process."""
+"""A pool of real workers, what one of them says, and a peer connected to it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import struct
-import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-
+from readiness.client.media import MediaPeer
 from readiness.media.pool import MediaSettings, MediaWorker, WorkerPool
 from tests.patience import PATIENCE_S
 
@@ -56,47 +53,6 @@ class Inbox:
             raise TimeoutError(f"no {op!r} within {timeout_s} s, but {self.seen}") from None
 
 
-class Client:
-    """One aiortc peer with a clock channel and a video section to receive on."""
-
-    def __init__(self, *, label: str = "clock", ordered: bool = False) -> None:
-        self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self.pc.addTransceiver("video", direction="recvonly")
-        self.channel = self.pc.createDataChannel(label, ordered=ordered, maxRetransmits=0)
-        self.pongs: list[tuple[tuple[int, ...], int]] = []
-        self.channel.on("message", lambda data: self.pongs.append((struct.unpack("!BBHIQQQII", data), self.now_us())))
-        self._epoch = time.perf_counter()
-        self.sent = 0
-
-    def now_us(self) -> int:
-        return int((time.perf_counter() - self._epoch) * 1e6)
-
-    async def offer(self) -> str:
-        await self.pc.setLocalDescription(await self.pc.createOffer())
-        return self.pc.localDescription.sdp
-
-    async def accept(self, answer: str) -> None:
-        await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-
-    async def opened(self, timeout_s: float = PATIENCE_S) -> None:
-        async with asyncio.timeout(timeout_s):
-            while self.channel.readyState != "open":
-                await asyncio.sleep(0.005)
-
-    async def ping(self, count: int, *, every_s: float = 0.02, tag: int = 0) -> None:
-        for _ in range(count):
-            self.channel.send(struct.pack("!BBHIQQ", 1, tag, 0, self.sent, self.now_us(), 0))
-            self.sent += 1
-            await asyncio.sleep(every_s)
-
-    def rows(self) -> list[list[int]]:
-        """Return the page's clock rows."""
-        return [[pong[3], pong[4], pong[5], pong[6], at] for pong, at in self.pongs]
-
-    async def close(self) -> None:
-        await self.pc.close()
-
-
 @contextlib.asynccontextmanager
 async def pool_of(
     capacity: int = 4, *, warm: int = 1, settings: MediaSettings | None = None
@@ -111,9 +67,9 @@ async def pool_of(
 
 
 @contextlib.asynccontextmanager
-async def connected(worker: MediaWorker, inbox: Inbox) -> AsyncIterator[Client]:
+async def connected(worker: MediaWorker, inbox: Inbox) -> AsyncIterator[MediaPeer]:
     """A client whose clock channel is open."""
-    client = Client()
+    client = MediaPeer(tracks=0)
     try:
         await worker.send({"op": "offer", "sdp": await client.offer()})
         await client.accept((await inbox.get("answer"))["sdp"])

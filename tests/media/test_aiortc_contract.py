@@ -21,11 +21,11 @@ from aiortc.rtcrtpreceiver import RTCRtpReceiver
 from aiortc.rtcrtpsender import RTCRtpSender
 from aiortc.rtcsctptransport import DataChunk, RTCSctpTransport
 
+from readiness.client.media import MediaPeer
 from readiness.media import aiortc_private as private
 from readiness.media.limits import Budget
 from readiness.media.loopback import Loopback
 from readiness.media.sdp_policy import TRANSPORT_CC, check_offer
-from tests.media.page import MediaClient
 from tests.media.support import recorded_offer, until
 
 
@@ -264,7 +264,7 @@ async def test_sound_that_comes_up_starts_no_decoder():
     assert "threading.Thread(" in started
     assert '"-decoder"' in started
     peer = Loopback((("127.0.0.1", "127.0.0.1"),), None, budget=Budget(), on_event=lambda *_: None)
-    client = MediaClient(tracks=5)
+    client = MediaPeer(tracks=5)
     try:
         answer = await peer.answer(await client.offer())
         assert answer.count("m=audio ") == 5
@@ -272,10 +272,10 @@ async def test_sound_that_comes_up_starts_no_decoder():
         await client.opened()
         run = peer.uplink.begin(1)
         for number in range(50):
-            client.frame(1, number % 5, number, 200)
+            await client.send_frame(run=1, track=number % 5, number=number, size_bytes=200)
             await asyncio.sleep(0.002)
         await until(lambda: len(run.arrived) > 40)
-        assert run.wire_bytes == 200 + 12 + 8 + 38
+        assert run.wire_bytes == 200 + 12 + 38
         decoders = [one.name for one in threading.enumerate() if "decoder" in one.name.lower()]
         assert decoders == []
     finally:
@@ -286,7 +286,7 @@ async def test_sound_that_comes_up_starts_no_decoder():
 async def test_raw_packets_need_these_of_the_sender(pc):
     """SSRC, payload type, extension numbers and the protecting send."""
     (transceiver,) = pc.getTransceivers()
-    raw = private.raw_video(transceiver)
+    raw = private.raw_media(transceiver, "video/VP8")
     assert raw is not None
     assert raw.payload_type == 96
     assert raw.abs_send_time_id == 2
@@ -332,7 +332,8 @@ async def test_a_half_made_connection_is_closed_by_force():
 
 async def test_every_peer_of_ours_names_its_servers():
     """No `RTCPeerConnection()` without an explicit, empty list."""
-    assert "RTCConfiguration(iceServers=[])" in inspect.getsource(Loopback)
+    for peer in (Loopback, MediaPeer):
+        assert "RTCConfiguration(iceServers=[])" in inspect.getsource(peer)
 
 
 def test_the_chunks_with_parameters_are_those_we_look_into():

@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from readiness.media import downlink
-from readiness.media.aiortc_private import RawVideo
+from readiness.media.aiortc_private import RawMedia
 from readiness.media.downlink import HEADS_BYTES, DownlinkRun, PacedSender
 
 
@@ -61,7 +61,7 @@ class Line:
 
     def sender(self, *, feedback: bool = True) -> PacedSender:
         return PacedSender(
-            RawVideo(
+            RawMedia(
                 ssrc=7,
                 payload_type=96,
                 abs_send_time_id=2,

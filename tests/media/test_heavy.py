@@ -16,7 +16,9 @@ from readiness.media import heavy as heavy_module
 from readiness.media.heavy import Heavy
 from readiness.media.heavy_worker import OPS
 from readiness.server.admission import Lines
-from readiness.server.conduct import SelfTestRun
+from readiness.server.live_test import LiveTest
+from readiness.server.steps.running import Setup
+from reports.kinds import SELF_TEST
 from reports.profile import load_profile
 from tests.media.support import pool_of, process_exists, until
 from tests.probes.test_camera import a_face, a_still
@@ -42,7 +44,7 @@ async def test_the_helper_looks_again_and_outlives_hostile_pictures(monkeypatch)
         assert pool.heavy.pid is None
         (face,) = await pool.heavy.ask("faces", PORTRAIT)
         assert face["height_pct"] == pytest.approx(100 * 113 / 512, abs=3)
-        assert set(face) == set(a_face())
+        assert set(face) == set(a_face().to_json())
         pid = pool.heavy.pid
         hostile = [b"", b"\xff\xd8\xff\xd9", PORTRAIT[:-200], PORTRAIT[:3000] + PORTRAIT[-3000:], os.urandom(60_000)]
         damaged = bytearray(PORTRAIT)
@@ -123,8 +125,8 @@ class _Worker:
         self._stills = stills
 
     async def messages(self):
-        for numbers, jpeg in self._stills:
-            yield {"op": "still", "numbers": numbers}, jpeg
+        for still, jpeg in self._stills:
+            yield {"op": "still", "numbers": still.to_json()}, jpeg
             await asyncio.sleep(0.05)
         await asyncio.sleep(10)
 
@@ -139,7 +141,7 @@ class _Heavy:
         assert (of, payload) == ("faces", b"jpeg")
         self.asked += 1
         await asyncio.sleep(0.01)
-        return [a_face(), a_face()] if self.asked != 2 else None
+        return [a_face().to_json(), a_face().to_json()] if self.asked != 2 else None
 
 
 async def test_what_the_second_look_saw_joins_the_still_in_its_order():
@@ -149,15 +151,17 @@ async def test_what_the_second_look_saw_joins_the_still_in_its_order():
     async def send(message) -> None:
         sent.append(message)
 
-    stills = [(a_still(500 * n, faces=[a_face()]), b"jpeg" if n != 3 else b"") for n in range(6)]
-    run = SelfTestRun(
-        profile=load_profile("consultation"), expected_people=2, worker=_Worker(stills), send=send, send_bytes=send,
-        keep=send, keep_phone=send, phases={}, digits=[], lines=Lines(1), heavy=heavy,
+    seen = [(a_still(500 * n, faces=[a_face()]), b"jpeg" if n != 3 else b"") for n in range(6)]
+    setup = Setup(
+        kind=SELF_TEST, profile=load_profile("consultation"), expected_people=2, worker=_Worker(seen), send=send,
+        send_bytes=send, keep=send, keep_phone=send, digits=[], lines=Lines(1), heavy=heavy,
     )  # fmt: skip
+    run = LiveTest(setup, {})
+    stills = run._steps["picture"].stills
     following = asyncio.create_task(run.follow_worker())
-    await until(lambda: len(run._stills) == 6)
+    await until(lambda: len(stills) == 6)
     following.cancel()
     await run.close()
-    assert [still["t_ms"] for still in run._stills] == [0, 500, 1000, 1500, 2000, 2500]
-    assert [len(still["faces"]) for still in run._stills] == [2, 1, 2, 1, 2, 2]
+    assert [still.t_ms for still in stills] == [0, 500, 1000, 1500, 2000, 2500]
+    assert [len(still.faces) for still in stills] == [2, 1, 2, 1, 2, 2]
     assert np.all([message["type"] == "hint" for message in sent])

@@ -1,4 +1,4 @@
-"""The network part as a worker runs it, against a peer that sends and counts like a browser's page."""
+"""The network part as a worker runs it, against a client that sends and counts like a browser's page."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ import pytest
 from probes import ladder
 from probes.ladder import Tier
 from probes.measurement import Measurement
+from readiness.client.line_test import LineTest
+from readiness.client.media import MediaPeer
 from readiness.media import network
 from readiness.media.lag import LagMonitor
 from readiness.media.limits import Budget
 from readiness.media.loopback import Loopback
 from readiness.media.network import NetworkTest
-from tests.link.model import Direction, Link
-from tests.media.page import MediaClient, Page
+from tests.link.model import Direction, EmulatedLine, Link
 from tests.media.support import Inbox, pool_of
 from tests.patience import PATIENCE_S
 
 TIERS = (Tier("720p", 1.5), Tier("360p", 0.65), Tier("audio", 0.1))
-WIDE = Link()
 
 
 class Lag(LagMonitor):
@@ -44,7 +44,7 @@ class Trial:
     """Everything of one test."""
 
     run: NetworkTest
-    page: Page
+    page: LineTest
     peer: Loopback
     lag: Lag
 
@@ -59,23 +59,24 @@ class Trial:
         return {one.check: one for one in self.run.measure(phase, data)[0]}
 
     def states(self, phase: str) -> list[str]:
-        return [state for one, state, _ in self.page.told if one == phase]
+        return [message["state"] for message in self.page.messages if message["phase"] == phase]
 
 
 @contextlib.asynccontextmanager
-async def measured(link: Link = WIDE, *, marks: bool = True, feedback: bool = True) -> AsyncIterator[Trial]:
-    """A peer of ours and a page in one process, joined by real sockets."""
+async def measured(link: Link | None = None, *, marks: bool = True, feedback: bool = True) -> AsyncIterator[Trial]:
+    """A peer of ours and a client in one process, joined by real sockets."""
     lag = Lag()
     events: list[tuple[str, str | None]] = []
     peer = Loopback((("127.0.0.1", "127.0.0.1"),), None, budget=Budget(), on_event=lambda *event: events.append(event))
-    client = MediaClient(link, feedback=feedback)
+    client = MediaPeer(tracks=2, feedback=feedback, line=EmulatedLine(link) if link else None)
     test: list[NetworkTest] = []
 
     async def mark(phase: str, data: dict[str, Any]) -> None:
-        test[0].mark({"phase": phase, "data": data})
+        if marks:
+            test[0].mark({"phase": phase, "data": data})
 
-    page = Page(client, mark, marks=marks)
-    test.append(NetworkTest(lambda: peer, lag, page.tell))
+    page = LineTest(client, mark)
+    test.append(NetworkTest(lambda: peer, lag, page.follow))
     try:
         await client.accept(await peer.answer(await client.offer()))
         await client.opened()
@@ -143,7 +144,7 @@ async def test_a_thin_line_is_measured_in_its_direction_only():
         assert 0.8 < float(up.value) < 1.5, "a machine that stands still for a moment reads too much"
         assert (up.metric("tier"), up.metric("limit")) == ("360p", "line")
         assert (down.value, down.metric("tier")) == (1.875, "720p")
-        runs = [values["run"] for phase, state, values in test.page.told if state == "run"]
+        runs = [message["values"]["run"] for message in test.page.messages if message["state"] == "run"]
         assert len(runs) == len(set(runs)) >= 3, "each trial has a number of its own"
 
 
@@ -303,16 +304,16 @@ async def test_a_whole_network_part_in_a_worker_of_its_own(monkeypatch):
     async with pool_of() as pool:
         worker = await pool.acquire()
         inbox = Inbox(worker)
-        client = MediaClient(Link(up=Direction(delay_ms=5)))
+        client = MediaPeer(tracks=2, line=EmulatedLine(Link(up=Direction(delay_ms=5))))
 
         async def mark(phase: str, data: dict[str, Any]) -> None:
             await worker.send({"op": "net", "step": "mark", "phase": phase, "data": data})
 
-        page = Page(client, mark)
+        page = LineTest(client, mark)
 
         async def follow() -> None:
             while True:
-                page.tell(await inbox.get("net", timeout_s=60))
+                page.follow(await inbox.get("net", timeout_s=60))
 
         following = asyncio.create_task(follow())
         try:
@@ -325,7 +326,7 @@ async def test_a_whole_network_part_in_a_worker_of_its_own(monkeypatch):
             load = {"op": "net", "step": "load", "tiers": tiers, "need_mbps": 1.5, "factor": 1.25}
             for way in ("up", "down"):
                 await worker.send({**load, "ways": [way]})
-            pinging = asyncio.create_task(client.ping(600, every_s=0.05, tag=1))
+            pinging = asyncio.create_task(page.ping_under_load())
             await asyncio.gather(page.ended("uplink"), page.ended("downlink"))
             pinging.cancel()
             await asyncio.gather(pinging, return_exceptions=True)

@@ -10,14 +10,15 @@ import struct
 import cv2
 import numpy as np
 import pytest
+from aiortc import RTCDataChannel
 
 from probes.measurement import Measurement
+from readiness.client.media import MediaPeer
 from readiness.media.limits import Budget
 from readiness.media.network import IDLE_MBPS
 from readiness.media.pool import MediaSettings
 from readiness.media.uplink import payload_of
-from tests.media.page import MediaClient
-from tests.media.support import Client, Inbox, connected, pool_of, recorded_offer, until
+from tests.media.support import Inbox, connected, pool_of, recorded_offer, until
 
 
 def jpeg(width: int = 640, height: int = 360) -> bytes:
@@ -25,6 +26,13 @@ def jpeg(width: int = 640, height: int = 360) -> bytes:
     picture = np.full((height, width, 3), 120, np.uint8)
     cv2.circle(picture, (width // 2, height // 2), 80, (180, 180, 200), -1)
     return cv2.imencode(".jpg", picture)[1].tobytes()
+
+
+class Reliable(MediaPeer):
+    """Its "clock" sends again what was lost, and in order."""
+
+    def clock_channel(self) -> RTCDataChannel:
+        return self.pc.createDataChannel("clock", ordered=True)
 
 
 LOAD = {"op": "net", "step": "load", "tiers": [["720p", 1.5]], "need_mbps": 1.5, "factor": 1.25}
@@ -46,7 +54,7 @@ async def test_the_clock_is_echoed_and_the_farewell_tells_the_cost():
             assert started["values"] == {"run": 1, "ms": 1500, "tracks": 1, "bytes": payload_of(IDLE_MBPS, 1)}
             await client.ping(60)
             await until(lambda: len(client.pongs) == 60)
-            assert [pong[7] for pong, _ in client.pongs] == list(range(60))
+            assert [pong.server_seq for pong in client.pongs] == list(range(60))
             mark = {"run": 1, "rows": client.rows(), "sent": 0, "received": 0, "lag_ms": 2.0}
             await worker.send({"op": "net", "step": "mark", "phase": "clock", "data": mark})
             assert "again" in (await net(inbox, "clock", "ended"))["values"]
@@ -69,7 +77,7 @@ async def test_a_peer_without_feedback_leaves_the_way_down_not_measured():
     async with pool_of() as pool:
         worker = await pool.acquire()
         inbox = Inbox(worker)
-        client = MediaClient(feedback=False)
+        client = MediaPeer(tracks=1, feedback=False)
         await worker.send({"op": "offer", "sdp": await client.offer()})
         await client.accept((await inbox.get("answer"))["sdp"])
         await client.opened()
@@ -334,7 +342,7 @@ async def test_too_many_bytes_close_the_peer():
     async with pool_of(settings=MediaSettings(budget=Budget(bytes_each_way=100_000))) as pool:
         worker = await pool.acquire()
         inbox = Inbox(worker)
-        client = MediaClient()
+        client = MediaPeer(tracks=1)
         await worker.send({"op": "offer", "sdp": await client.offer()})
         await client.accept((await inbox.get("answer"))["sdp"])
         await client.opened()
@@ -380,7 +388,7 @@ async def test_messages_off_the_clock_are_ignored():
         assert worker.farewell["pings_ignored"] == 6
         worker = await pool.acquire()
         inbox = Inbox(worker)
-        client = Client(ordered=True)
+        client = Reliable(tracks=0)
         await worker.send({"op": "offer", "sdp": await client.offer()})
         await client.accept((await inbox.get("answer"))["sdp"])
         await client.opened()

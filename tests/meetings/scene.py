@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from readiness.access.contacts import ContactBox
-from readiness.access.links import leader_link, participant_link
+from readiness.access.links import Links
 from readiness.meetings import importing
 from readiness.meetings.addresses import Reach, person_hash, seal_reach
 from readiness.meetings.importing import Imported
-from readiness.meetings.plan import Planner
+from readiness.meetings.outbox import OutboxRunner
+from readiness.meetings.planner import Planner
 from readiness.meetings.reading import read_file
 from readiness.meetings.wanted import Bad, Wanted
 from readiness.settings import load_settings
@@ -64,6 +65,17 @@ async def import_file(planner: Planner, raw: bytes, **options: bool) -> Imported
         return read_file(raw)
 
     return await importing.import_file(planner, raw, read=read_here, **options)
+
+
+def runner_of(services: Services) -> OutboxRunner:
+    """What sends the queued messages, by the services' clock and address as they are at that moment."""
+    return OutboxRunner(
+        services.store,
+        services.contacts,
+        services.settings,
+        now=services.now,
+        base_url=lambda: services.base_url,
+    )
 
 
 def make_services(store: Store, **variables: str) -> Services:
@@ -145,7 +157,6 @@ async def make_scene(services: Services, **changes: Any) -> Scene:
     hashed = person_hash(box, LARS)
     lars = Host(new_id(), meeting.id, "leader", "Lars", "nn", seal_reach(box, LARS), hashed)
     await store.add_meeting(meeting, [anna, tolk], [lars])
-    given = {"base_url": services.base_url, "now": services.clock}
-    links = {one.id: (await participant_link(store, box, SUNNAAS, meeting, one, **given)).link for one in (anna, tolk)}
-    links[lars.id] = (await leader_link(store, box, SUNNAAS, meeting, lars, **given)).link
+    made = Links(store, box, SUNNAAS, services.base_url, services.clock)
+    links = {one.id: (await made.of(meeting, one)).link for one in (anna, tolk, lars)}
     return Scene(services, meeting, anna, tolk, lars, links)

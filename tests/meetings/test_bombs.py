@@ -81,6 +81,7 @@ SHAPES = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [*((part * LONGEST_TEXT) for part in GUIDES), *SHAPES], ids=range(41))
 def test_a_guide_costs_no_more_than_it_may(text):
     """Markdown of the dearest kinds, as long as a guide may be: rendered within a moment, whatever the phone number."""

@@ -23,9 +23,9 @@ from readiness.meetings.mail import MailSender, build_mail
 from readiness.meetings.mail_headers import MAIL_POLICY
 from readiness.meetings.messages import Message
 from readiness.meetings.sms import SmsSender
-from readiness.meetings.sms_template import fill_body
 from readiness.meetings.smtp_answers import judged
 from readiness.settings import load_settings
+from readiness.sms_template import fill_body
 from readiness.texts import LANGUAGES, catalogue
 from tests.meetings.hard import DAY, Authority, forward_proxy, scripted
 from tests.meetings.receivers import gateway

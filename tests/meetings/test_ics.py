@@ -14,9 +14,10 @@ import pytest
 from readiness.errors import InputError
 from readiness.meetings.addresses import open_reach
 from readiness.meetings.importing import Imported
-from readiness.meetings.plan import Change, Planner
+from readiness.meetings.planner import Planner
 from readiness.meetings.reading import read_file
 from readiness.meetings.wanted import Bad
+from readiness.meetings.wishes import Change
 from reports.store.records import Meeting
 from tests.meetings.scene import import_file, planning
 

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from readiness.errors import InputError
 from readiness.meetings.addresses import open_reach
-from readiness.meetings.plan import Change, Planner
+from readiness.meetings.planner import Planner
 from readiness.meetings.reading import MOST_MEETINGS, read_file
 from readiness.meetings.tables import COLUMNS, guarded
 from readiness.meetings.wanted import Bad
+from readiness.meetings.wishes import Change
 from tests.cast import SUNNAAS
 from tests.meetings.files import CALENDAR, CSV
 from tests.meetings.scene import import_file, planning

@@ -14,7 +14,8 @@ import pytest
 from readiness.errors import SettingError
 from readiness.meetings.calendars import feed_calendar
 from readiness.meetings.mail import _client, build_mail
-from readiness.meetings.messages import Message, MessageContext, Tally, render_message
+from readiness.meetings.message_parts import MessageContext, Tally
+from readiness.meetings.messages import Message, render_message
 from readiness.meetings.sms import fill_body
 from readiness.settings import load_settings
 from readiness.texts import LANGUAGES, catalogue

@@ -14,18 +14,20 @@ from urllib.parse import parse_qs, urlsplit
 import icalendar
 import pytest
 
-from readiness.access.links import hash_token
+from readiness.access.tokens import hash_token
 from readiness.meetings.delivery import OURS
 from readiness.meetings.gsm import carried, parts
 from readiness.meetings.marks import state_mark
-from readiness.meetings.messages import MessageContext, render_message
-from readiness.meetings.outbox import OutboxRunner, retry_delay
-from readiness.meetings.plan import Change, Planner
+from readiness.meetings.message_parts import MessageContext
+from readiness.meetings.messages import render_message
+from readiness.meetings.outbox import retry_delay
+from readiness.meetings.planner import Planner
+from readiness.meetings.wishes import Change
 from readiness.texts import catalogue
 from reports.store import Store
 from tests.cast import SUNNAAS
 from tests.meetings.receivers import Gateway, Mailbox, gateway, mailbox
-from tests.meetings.scene import BASE, NOW, STARTS, Scene, make_scene, make_services
+from tests.meetings.scene import BASE, NOW, STARTS, Scene, make_scene, make_services, runner_of
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ async def scene(store: Store, post: Mailbox, sms: Gateway) -> Scene:
 
 async def sent(scene: Scene, *messages) -> None:
     await scene.services.store.queue(messages)
-    runner = OutboxRunner(scene.services)
+    runner = runner_of(scene.services)
     while await runner.send_due():
         pass
 
@@ -97,6 +99,13 @@ async def test_an_invitation_arrives_with_the_link_in_the_persons_language(scene
     assert scene.links[scene.lars.id] in said
     token = re.search(rf"{BASE}/feed/([\w-]{{43}})\.ics", said)[1]
     assert (await scene.services.store.link_by_hash("feed", hash_token(token), NOW)).host_id == scene.lars.id
+
+
+async def test_a_kind_of_a_newer_version_waits_for_it(scene: Scene, post: Mailbox):
+    """Nothing is sent and nothing is lost: it is tried again, by whoever knows what it says."""
+    await sent(scene, scene.outgoing("of_tomorrow", "mail", scene.anna))
+    assert await scene.states() == [("of_tomorrow", "waiting", "fault")]
+    assert post.mails == []
 
 
 async def test_a_reminder_carries_the_same_link_and_a_withdrawn_one_is_not_made_again(scene: Scene, post: Mailbox):
@@ -272,7 +281,7 @@ async def test_a_gateway_is_asked_as_it_wants_and_its_answer_is_believed(
 
 async def test_a_server_that_stops_finishes_one_message_and_gives_back_the_rest(scene: Scene, post: Mailbox):
     """What is in hand is settled, so that it is not sent twice; the rest is free for the next server at once."""
-    runner = OutboxRunner(scene.services)
+    runner = runner_of(scene.services)
     wishes = [scene.outgoing("invitation", "mail", scene.anna) for _ in range(3)]
     await scene.services.store.queue(wishes)
     task = asyncio.create_task(runner.run())
@@ -296,7 +305,7 @@ async def test_what_is_ours_is_tried_again_and_named_as_ours(scene: Scene, post:
     )
     for address in ("anna@post.example", "lars@hospital.example"):
         post.answers[address] = "550 5.7.1 Unable to relay"
-    store, runner = scene.services.store, OutboxRunner(scene.services)
+    store, runner = scene.services.store, runner_of(scene.services)
     wishes = [scene.outgoing("invitation", "mail", scene.anna), scene.outgoing("leader_link", "mail", scene.lars)]
     await store.queue(wishes)
     await runner.send_due()

@@ -30,7 +30,9 @@ async def queued(scene: Scene, at: datetime) -> list[tuple[str, str]]:
     """What is queued at this moment, by kind and whom: p for participant, h for host. A fresh process each time."""
     scene.services.clock = at
     before = {one.id for one in await scene.services.store.outgoing_of(scene.meeting.id)}
-    await Reminders(scene.services).queue_due()
+    services = scene.services
+    clock = Reminders(services.store, services.contacts, now=services.now, can_sms=bool(services.settings.sms_url))
+    await clock.queue_due()
     names = {scene.anna.id: "anna", scene.tolk.id: "tolk", scene.lars.id: "lars"}
     found = await scene.services.store.outgoing_of(scene.meeting.id)
     new = [one for one in found if one.id not in before]

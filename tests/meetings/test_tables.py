@@ -19,12 +19,13 @@ from hypothesis import strategies as st
 from readiness.access.contacts import ContactBox
 from readiness.errors import InputError
 from readiness.meetings.addresses import Reach, open_reach
-from readiness.meetings.plan import ROLES, SOLUTIONS, Planner
-from readiness.meetings.reach import clean_mail, clean_phone, region_of, takes_sms
+from readiness.meetings.planner import Planner
 from readiness.meetings.reading import read_file
 from readiness.meetings.tables import COLUMNS, guarded
 from readiness.meetings.textfile import text_of
-from readiness.meetings.typed import one_line, read_iso, read_start
+from readiness.meetings.values import ROLES, SOLUTIONS
+from readiness.reach import clean_mail, clean_phone, region_of, takes_sms
+from readiness.typed import one_line, read_iso, read_start
 from reports.profile import profile_names
 from tests.cast import SUNNAAS
 

@@ -15,16 +15,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from probes.camera import (
-    PictureAnalyser,
-    decode_still,
-    frame_rate_measurement,
-    frozen_measurement,
-    picture_measurements,
-)
+from probes.camera import frame_rate_measurement, frozen_measurement, picture_measurements
 from probes.faces import Face, FaceFinder
 from probes.light import face_light, frame_light, noise_sigma
 from probes.measurement import Measurement
+from probes.picture import PictureAnalyser, decode_still
+from probes.stills import FaceFigures, Still
 
 Picture = NDArray[np.uint8]
 
@@ -38,41 +34,43 @@ def portrait() -> Picture:
     return np.asarray(bgr, np.uint8)[:480]
 
 
-def by_check(stills: list[dict[str, Any]], expected_people: int = 1) -> dict[str, Measurement]:
+def by_check(stills: list[Still], expected_people: int = 1) -> dict[str, Measurement]:
     return {found.check: found for found in picture_measurements(stills, expected_people)}
 
 
-def a_face(**numbers: Any) -> dict[str, Any]:
-    return {
-        "x_pct": 40.0,
-        "y_pct": 20.0,
-        "width_pct": 20.0,
-        "height_pct": 30.0,
-        "score": 0.9,
-        "luma": 120.0,
-        "bright_luma": 160.0,
-        "clothes_luma": 90.0,
-        "background_luma": 150.0,
-        "ev_stops": 0.7,
-        "clipped_pct": 0.0,
-        "top_margin": 0.66,
-        "eye_line_pct": 32.0,
-        "bottom_margin": 1.6,
-        "side_margin": 2.0,
-        "sharpness": 2.6,
-        **numbers,
-    }
+def a_face(**numbers: Any) -> FaceFigures:
+    return FaceFigures.from_json(
+        {
+            "x_pct": 40.0,
+            "y_pct": 20.0,
+            "width_pct": 20.0,
+            "height_pct": 30.0,
+            "score": 0.9,
+            "luma": 120.0,
+            "bright_luma": 160.0,
+            "clothes_luma": 90.0,
+            "background_luma": 150.0,
+            "ev_stops": 0.7,
+            "clipped_pct": 0.0,
+            "top_margin": 0.66,
+            "eye_line_pct": 32.0,
+            "bottom_margin": 1.6,
+            "side_margin": 2.0,
+            "sharpness": 2.6,
+            **numbers,
+        }
+    )
 
 
 BANDS = {"bands_pct": 3.0, "bands_alike_pct": 30.0}
 
 
-def a_still(
-    t_ms: float = 0, diff: float | None = 1.0, faces: list[Any] | None = None, **numbers: Any
-) -> dict[str, Any]:
-    luma = dict.fromkeys(("luma_p1", "luma_p5", "luma_p50", "luma_p95", "luma_p99", "luma_std", "luma_range"), 80.0)
+def a_still(t_ms: float = 0, diff: float | None = 1.0, faces: list[FaceFigures] | None = None, **numbers: Any) -> Still:
+    percentiles = ("luma_p1", "luma_p5", "luma_p50", "luma_p95", "luma_p99", "luma_p999")
+    luma = dict.fromkeys((*percentiles, "luma_std", "luma_range"), 80.0)
     light = {"luma_mean": 110.0, "frame_clipped_pct": 0.0, "noise_sigma": 1.0, "covered_pct": 0.0, **BANDS, **luma}
-    return {"t_ms": t_ms, "diff_luma": diff, "faces": [a_face()] if faces is None else faces, **light, **numbers}
+    found = Still.from_json({"t_ms": t_ms, "diff_luma": diff, **light, **numbers})
+    return found.with_faces([a_face()] if faces is None else faces)
 
 
 # --- decoding
@@ -180,7 +178,7 @@ def test_frame_light_of_a_ramp_is_known() -> None:
     found = frame_light(ramp)
     assert found["luma_mean"] == pytest.approx(127.5)
     assert found["luma_std"] == pytest.approx(73.9, abs=0.01)
-    assert (found["luma_p1"], found["luma_p50"], found["luma_p99"]) == (2, 127, 253)
+    assert (found["luma_p1"], found["luma_p50"], found["luma_p99"], found["luma_p999"]) == (2, 127, 253, 255)
     assert found["luma_range"] == found["luma_p95"] - found["luma_p5"]
     assert found["frame_clipped_pct"] == pytest.approx(100 * 6 / 256)
 
@@ -297,21 +295,20 @@ def finder() -> FaceFinder:
 def test_numbers_of_a_real_portrait(finder: FaceFinder) -> None:
     """One face with place, light and eye line; the first still has nothing to be compared with."""
     found = PictureAnalyser(finder).numbers(portrait(), 40)
-    assert (found["t_ms"], found["width_px"], found["height_px"], found["diff_luma"]) == (40, 512, 480, None)
-    (face,) = found["faces"]
-    assert face["height_pct"] == pytest.approx(100 * 113 / 480, abs=2)
-    assert face["eye_line_pct"] == pytest.approx(100 * 102 / 480, abs=1)
-    assert face["top_margin"] == pytest.approx(63 / 113, abs=0.05)
-    assert abs(face["ev_stops"]) < 1
+    assert (found.t_ms, found.width_px, found.height_px, found.diff_luma) == (40, 512, 480, None)
+    (face,) = found.faces
+    assert face.height_pct == pytest.approx(100 * 113 / 480, abs=2)
+    assert face.eye_line_pct == pytest.approx(100 * 102 / 480, abs=1)
+    assert face.top_margin == pytest.approx(63 / 113, abs=0.05)
+    assert face.ev_stops is not None
+    assert abs(face.ev_stops) < 1
 
 
 def test_the_change_between_stills_is_measured(finder: FaceFinder) -> None:
     """The same still gives exactly 0, one brightened by 3 gives 3, a turned one cannot be compared."""
     analyser = PictureAnalyser(finder)
     grey = np.full((96, 128, 3), 100, np.uint8)
-    changes = [
-        analyser.numbers(picture, 0)["diff_luma"] for picture in (grey, grey, grey + 3, grey.swapaxes(0, 1).copy())
-    ]
+    changes = [analyser.numbers(picture, 0).diff_luma for picture in (grey, grey, grey + 3, grey.swapaxes(0, 1).copy())]
     assert changes == [None, 0, 3, None]
 
 
@@ -321,7 +318,8 @@ def test_the_change_between_stills_is_measured(finder: FaceFinder) -> None:
 def test_metrics_have_the_names_of_the_profile() -> None:
     """The profile's rules ask for these and find them."""
     found = by_check([a_still()])
-    light = ("luma_p99", "luma_mean", "luma_std", "luma_p95", "luma_range", "luma_p1", "frame_clipped_pct", "faces")
+    light = ("luma_p99", "luma_p999", "luma_mean", "luma_std", "luma_p95", "luma_range", "luma_p1", "faces")
+    light += ("frame_clipped_pct", "face_bright_luma")
     wanted = {
         "camera.light": light,
         "camera.backlight": (
@@ -433,8 +431,9 @@ def test_without_stills_nothing_is_measured() -> None:
 )
 @example([{"t_ms": -1.7e308}, {"t_ms": 1.7e308, "diff_luma": 0.0}] * 4)
 @example([{"faces": [{"height_pct": -1.7e308}, {}]}, {"faces": [{"height_pct": 1.7e308}]}])
-def test_holes_and_nan_in_the_numbers_never_raise(stills: list[dict[str, Any]]) -> None:
+def test_holes_and_nan_in_the_numbers_never_raise(sent: list[dict[str, Any]]) -> None:
     """Figures that are missing or no numbers are left out; no result is NaN."""
+    stills = [Still.from_json(one) for one in sent]
     for found in [*picture_measurements(stills), frozen_measurement(stills)]:
         assert found.metric("value") == found.value
         assert found.value is not None or found.cause
@@ -516,7 +515,7 @@ def test_order_and_repeats_do_not_matter() -> None:
 
 def test_what_the_web_process_needs_loads_no_heavy_library() -> None:
     """Measuring from numbers needs neither numpy, cv2 nor onnxruntime."""
-    modules = "probes.camera, probes.capture, probes.speaker, probes.network, probes.feedback"
+    modules = "probes.camera, probes.devices, probes.speaker, probes.network, probes.feedback"
     code = f"import sys, {modules}; print({{'numpy', 'cv2', 'onnxruntime'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
     assert done.stdout.strip() == "set()"

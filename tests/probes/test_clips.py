@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import wave
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-from probes.camera import PictureAnalyser, decode_still, frozen_measurement, picture_measurements
+from probes.camera import frozen_measurement, picture_measurements
 from probes.faces import FaceFinder
 from probes.measurement import Measurement
 from probes.microphone import SoundAnalyser
+from probes.picture import PictureAnalyser, decode_still
 from probes.speech import SpeechDetector
+from probes.stills import Still
 from reports.profile import load_profile
 from reports.verdict import judge_check
 from tests.browser.faults import MICROPHONE_FAULTS, PICTURE_FAULTS, Fault
 from tests.data.clips import CAMERAS, MICROPHONES, camera_clip, camera_frames, ffmpeg, microphone_clip, microphone_sound
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +32,7 @@ def finder() -> FaceFinder:
 def seen(name: str, finder: FaceFinder) -> dict[str, Measurement]:
     """Four stills as the page would send them, half a second apart."""
     analyser = PictureAnalyser(finder)
-    stills: list[dict[str, Any]] = []
+    stills: list[Still] = []
     for index, frame in enumerate(camera_frames(name, 16)):
         if index % 5 == 0:
             jpeg = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, 70])[1].tobytes()

@@ -32,6 +32,7 @@ def test_the_digits_of_a_locale_keep_the_rules(locale: str) -> None:
 
 
 @pytest.mark.skipif(not STAMPS.is_dir(), reason="tuxpaint-stamps-default is not installed: the rules alone are held")
+@pytest.mark.slow
 @pytest.mark.parametrize("locale", sorted(SOURCES))
 def test_what_is_shipped_is_what_the_recipe_makes(locale: str, tmp_path: Path) -> None:
     """The files are the named recordings and nothing else, each under its own digit, but for the coders' versions.

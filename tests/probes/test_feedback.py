@@ -20,7 +20,7 @@ def fci(base: int, count: int, reference: int, number: int, chunks: list[int], d
 def test_a_run_of_small_deltas() -> None:
     """Three packets received, 250 us units counting on from the reference time of 64 ms units."""
     found = parse_twcc(fci(7, 3, 2, 9, [0x2003], bytes([4, 8, 0])))
-    assert found == Feedback(7, 128.0, 9, ((7, 129.0), (8, 131.0), (9, 131.0)))
+    assert found == Feedback(128.0, ((7, 129.0), (8, 131.0), (9, 131.0)))
 
 
 def test_lost_packets_and_large_and_negative_deltas() -> None:

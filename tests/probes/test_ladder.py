@@ -47,7 +47,7 @@ def test_it_starts_at_the_need_with_room_and_ends_where_that_is_carried() -> Non
     assert (ladder.rung.rate_mbps, ladder.rung.need_mbps, ladder.rung.tier) == (1.875, 1.5, "720p")
     ladder.add(figures(1.875), "carried")
     assert ladder.rung is None
-    found = ladder.verdict()
+    found = ladder.finding()
     assert found is not None
     assert (found.value_mbps, found.low_mbps, found.high_mbps) == (1.875, 1.875, None)
     assert (found.tier, found.limit) == ("720p", "none")
@@ -57,7 +57,7 @@ def test_below_the_room_the_need_itself_is_tried() -> None:
     """1.6 Mbit/s: too little for 1.875, and 1.5 is proven by a trial of its own."""
     ladder = climbed(1.6, 1.5)
     assert [rung.rate_mbps for rung, _, _ in ladder.results] == [1.875, 1.5]
-    found = ladder.verdict()
+    found = ladder.finding()
     assert found is not None
     assert (found.tier, found.limit, found.value_mbps) == ("720p", "line", 1.6)
 
@@ -75,7 +75,7 @@ def test_a_far_too_thin_line_goes_down_to_sound() -> None:
     """0.3 Mbit/s: neither 720p nor 360p is tried, sound is."""
     ladder = climbed(0.3, 1.5)
     assert [rung.tier for rung, _, _ in ladder.results] == ["720p", "audio"]
-    found = ladder.verdict()
+    found = ladder.finding()
     assert found is not None
     assert (found.tier, found.limit) == ("audio", "line")
     assert found.value_mbps == pytest.approx(0.3)
@@ -83,7 +83,7 @@ def test_a_far_too_thin_line_goes_down_to_sound() -> None:
 
 def test_a_line_for_nothing_at_all_has_its_rate_and_no_tier() -> None:
     """50 kbit/s: measured, and good for nothing."""
-    found = climbed(0.05, 1.5).verdict()
+    found = climbed(0.05, 1.5).finding()
     assert found is not None
     assert (found.value_mbps, found.tier, found.limit) == (0.05, None, "line")
 
@@ -92,7 +92,7 @@ def test_a_sender_that_could_not_send_is_not_the_line() -> None:
     """The page offered 1.2 of 1.875 and all of it arrived: at least 1.2, and the sender was the limit."""
     ladder = Ladder(TIERS, need_mbps=1.5, factor=FACTOR)
     ladder.add(figures(1.875, offered=1.2), "carried")
-    found = ladder.verdict()
+    found = ladder.finding()
     assert found is not None
     assert (found.value_mbps, found.low_mbps, found.tier, found.limit) == (1.2, 1.2, "360p", "sender")
 
@@ -101,7 +101,7 @@ def test_a_sender_a_little_slow_is_good_enough() -> None:
     """A browser's frames come at 99 a second, not 100."""
     ladder = Ladder(TIERS, need_mbps=1.5, factor=FACTOR)
     ladder.add(figures(1.875, offered=1.85), "carried")
-    found = ladder.verdict()
+    found = ladder.finding()
     assert found is not None
     assert (found.value_mbps, found.tier, found.limit) == (1.875, "720p", "none")
 
@@ -111,7 +111,7 @@ def test_nothing_arrived_is_not_a_rate_of_nought() -> None:
     ladder = Ladder(TIERS, need_mbps=1.5, factor=FACTOR)
     while ladder.rung is not None:
         ladder.add(None, "short")
-    assert ladder.verdict() is None
+    assert ladder.finding() is None
     found = rate_measurement("up", ladder)
     assert (found.check, found.value, found.cause, found.unit) == (
         "network.throughput_up",
@@ -127,7 +127,7 @@ def test_what_arrived_counts_where_no_queue_was_seen() -> None:
     ladder.add(figures(0.125, arrived=0.08), "short")
     while ladder.rung is not None:
         ladder.add(figures(ladder.rung.rate_mbps, arrived=0.08), "short")
-    found = ladder.verdict()
+    found = ladder.finding()
     assert found is not None
     assert (found.value_mbps, found.tier) == (0.08, None)
 
@@ -158,7 +158,7 @@ def test_the_measurement_says_how_it_was_found() -> None:
 def test_any_line_gets_its_own_tier(line_mbps: float, need_mbps: float) -> None:
     """With trials that tell the truth the tier is exactly the highest that the line carries, in at most four trials."""
     ladder = climbed(line_mbps, need_mbps)
-    found = ladder.verdict()
+    found = ladder.finding()
     assert found is not None
     carried = [tier for tier in TIERS if tier.need_mbps <= min(need_mbps, line_mbps)]
     assert found.tier == (carried[0].name if carried else None)
@@ -199,6 +199,6 @@ def test_without_tiers_the_need_alone_is_tried() -> None:
     ladder = Ladder((Tier("big", 9.0),), need_mbps=1.5, factor=FACTOR)
     ladder.add(figures(1.875, capacity=1.0), "short")
     assert ladder.rung is None
-    found = ladder.verdict()
+    found = ladder.finding()
     assert found is not None
     assert (found.value_mbps, found.tier) == (1.0, None)

@@ -11,10 +11,12 @@ import skimage.data
 from numpy.typing import NDArray
 
 from probes.banding import BandLook
-from probes.camera import PictureAnalyser, picture_measurements
+from probes.camera import picture_measurements
 from probes.cover import lens_cover
 from probes.faces import FaceFinder
 from probes.lens import cover_measurement, flicker_measurement
+from probes.picture import PictureAnalyser
+from probes.stills import Still
 from reports.model import Outcome
 from reports.profile import load_profile
 from reports.verdict import judge_check
@@ -84,13 +86,13 @@ def test_a_covered_side_is_found_with_its_depth(side: str, depth: float, soft: f
     found = lens_cover(covered(portrait(), side, depth, soft=soft))
     assert found["covered_side"] == side
     assert found["covered_pct"] == pytest.approx(100 * depth, abs=6 + 250 * soft)
-    assert outcome_of(cover_measurement([found] * 3, 1)) == (Outcome.WARN, "camera.covered")
+    assert outcome_of(cover_measurement([Still.from_json(found)] * 3, 1)) == (Outcome.WARN, "camera.covered")
 
 
 def test_a_cover_that_leaves_no_face_fails_and_stands_for_nobody() -> None:
     """The face is under the cover: required fail, and `camera.people` is told after it."""
     numbers = PictureAnalyser(FINDER).numbers(covered(portrait(), "top", 0.75), 0.0)
-    assert numbers["faces"] == []
+    assert numbers.faces == ()
     assert outcome_of(cover_measurement([numbers] * 3, 0)) == (Outcome.FAIL, "camera.covered")
     assert "camera.cover" in PROFILE.checks["camera.people"].after
 
@@ -99,6 +101,18 @@ def test_light_through_a_finger_is_a_cover() -> None:
     """Even red with a soft edge, from the left."""
     found = lens_cover(covered(portrait(), "left", 0.5, soft=0.05, colour=(0.012, 0.016, 0.2)))
     assert (found["covered_side"], found["covered_pct"] > 25) == ("left", True)
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_light_through_a_finger_is_a_cover_before_a_dark_room_too(side: str) -> None:
+    """What is not covered is darker than the finger: its colour tells. All in that red is a red room, and no cover."""
+    red = (0.012, 0.016, 0.2)
+    dark = np.asarray(255 * (light_of(portrait()) / 12) ** (1 / 2.2), np.uint8)
+    found = lens_cover(covered(dark, side, 0.5, soft=0.05, colour=red))
+    assert (found["covered_side"], found["covered_pct"]) == (side, pytest.approx(48, abs=10))
+    room = np.broadcast_to(np.array(red), dark.shape).copy()
+    room[150:330, 200:440] *= 0.4
+    assert lens_cover(sent(room))["covered_pct"] == 0
 
 
 def before(colour: int, soft: float = 1.0) -> Picture:
@@ -134,7 +148,7 @@ def test_bands_of_light_are_told_in_one_still(cycles: float, turned: bool) -> No
     """Rows and, on turned phones, columns; a lamp that takes four fifths of the light."""
     picture = sent(bands(portrait(), 0.8, cycles, turned=turned))
     found = BandLook().numbers(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY))
-    assert outcome_of(flicker_measurement([found] * 3)) == (Outcome.WARN, "camera.flicker")
+    assert outcome_of(flicker_measurement([Still.from_json(found)] * 3)) == (Outcome.WARN, "camera.flicker")
     assert found["bands_pct"] == pytest.approx(80, abs=22)
 
 
@@ -145,8 +159,8 @@ def test_weak_bands_that_move_are_told_from_two_stills() -> None:
         moving = sent(bands(portrait(), 0.4, 3.0, phase=2.1 * number), seed=number)
         weak = look.numbers(cv2.cvtColor(moving, cv2.COLOR_BGR2GRAY))
         calm = even.numbers(cv2.cvtColor(sent(light_of(portrait()), seed=number), cv2.COLOR_BGR2GRAY))
-    assert outcome_of(flicker_measurement([weak] * 3)) == (Outcome.WARN, "camera.flicker")
-    assert outcome_of(flicker_measurement([calm] * 3)) == (Outcome.PASS, None)
+    assert outcome_of(flicker_measurement([Still.from_json(weak)] * 3)) == (Outcome.WARN, "camera.flicker")
+    assert outcome_of(flicker_measurement([Still.from_json(calm)] * 3)) == (Outcome.PASS, None)
 
 
 @pytest.mark.parametrize("across", [True, False])
@@ -162,7 +176,7 @@ def test_blinds_and_shelves_behind_somebody_are_no_bands(stripes: int, across: b
     picture = np.where(mask[:, :, None] > 0, room, wall)
     look = BandLook()
     numbers = [look.numbers(cv2.cvtColor(sent(light_of(picture), seed=n), cv2.COLOR_BGR2GRAY)) for n in range(3)]
-    assert outcome_of(flicker_measurement(numbers)) == (Outcome.PASS, None)
+    assert outcome_of(flicker_measurement([Still.from_json(one) for one in numbers])) == (Outcome.PASS, None)
 
 
 def test_a_picture_without_light_or_drawing_has_no_bands() -> None:
@@ -174,7 +188,7 @@ def test_a_picture_without_light_or_drawing_has_no_bands() -> None:
 
 def test_what_was_not_looked_at_is_not_measured() -> None:
     """Stills without the figures are no pass."""
-    for measurement in (cover_measurement([{}], 1), flicker_measurement([{}])):
+    for measurement in (cover_measurement([Still()], 1), flicker_measurement([Still()])):
         assert measurement.value is None
         assert judge_check(measurement, PROFILE.checks[measurement.check]).outcome is Outcome.NOT_MEASURED
 

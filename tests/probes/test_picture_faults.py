@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -11,18 +11,13 @@ import pytest
 import skimage.data
 from numpy.typing import NDArray
 
-from probes.camera import (
-    PictureAnalyser,
-    face_rows,
-    noise_measurement,
-    picture_measurements,
-    wants_second_look,
-    with_second_look,
-)
+from probes.camera import noise_measurement, picture_measurements, wants_second_look, with_second_look
+from probes.centerface import SecondFinder
+from probes.face_search import TURN_EVERY, FaceLook
 from probes.faces import Face, FaceFinder
-from probes.looking import TURN_EVERY, FaceLook
-from probes.second_look import SecondFinder
+from probes.picture import PictureAnalyser, face_rows
 from probes.sharpness import face_sharpness
+from probes.stills import Still
 from reports.model import CheckResult, Outcome
 from reports.profile import load_profile
 from reports.verdict import judge, judge_check
@@ -46,12 +41,12 @@ def codes(picture: Picture, expected: int = 1) -> dict[str, str | None]:
     return codes_of(PictureAnalyser(FINDER).numbers(picture, 0.0), expected)
 
 
-def codes_of(numbers: Mapping[str, Any], expected: int = 1) -> dict[str, str | None]:
+def codes_of(numbers: Still, expected: int = 1) -> dict[str, str | None]:
     found = picture_measurements([numbers] * 3, expected)
     return {one.check: judge_check(one, PROFILE.checks[one.check]).advice for one in found}
 
 
-def judge_all(numbers: Mapping[str, Any]) -> list[CheckResult]:
+def judge_all(numbers: Still) -> list[CheckResult]:
     found = picture_measurements([numbers] * 3)
     return [judge_check(one, PROFILE.checks[one.check]) for one in found]
 
@@ -108,24 +103,24 @@ def test_a_face_in_a_turned_picture_is_seen_and_the_turn_is_advice(turns: int) -
     assert (judged["camera.people"].outcome, judged["camera.people"].advice) == (Outcome.WARN, "camera.rotated")
     assert not {check.outcome for check in judged.values()} & {Outcome.FAIL}
     (there,), (upright,) = (
-        numbers["faces"],
-        PictureAnalyser(FINDER).numbers(portrait(x_pct=38, eye_pct=44), 0.0)["faces"],
+        numbers.faces,
+        PictureAnalyser(FINDER).numbers(portrait(x_pct=38, eye_pct=44), 0.0).faces,
     )
     corners = (
-        there["x_pct"],
-        there["y_pct"],
-        there["x_pct"] + there["width_pct"],
-        there["y_pct"] + there["height_pct"],
+        there.x_pct,
+        there.y_pct,
+        there.x_pct + there.width_pct,
+        there.y_pct + there.height_pct,
     )
-    x0, y0 = upright["x_pct"], upright["y_pct"]
-    x1, y1 = x0 + upright["width_pct"], y0 + upright["height_pct"]
+    x0, y0 = upright.x_pct, upright.y_pct
+    x1, y1 = x0 + upright.width_pct, y0 + upright.height_pct
     wanted = {
         1: (y0, 100 - x1, y1, 100 - x0),
         2: (100 - x1, 100 - y1, 100 - x0, 100 - y0),
         3: (100 - y1, x0, 100 - y0, x1),
     }
     assert corners == pytest.approx(wanted[turns], abs=1.5)
-    assert there["bright_luma"] == pytest.approx(upright["bright_luma"], abs=6)
+    assert there.bright_luma == pytest.approx(upright.bright_luma, abs=6)
     assert len(look.find(portrait())) == 1
     assert look.rotation_deg == 0
 
@@ -151,9 +146,9 @@ def test_a_head_laid_aside_is_seen_where_it_is(degrees: float) -> None:
     look = PictureAnalyser(FINDER)
     for _ in range(TURN_EVERY + 1):
         numbers = look.numbers(picture, 0.0)
-        (face,) = numbers["faces"]
-        assert (face["x_pct"] + face["width_pct"] / 2) * 6.4 == pytest.approx(middle[0], abs=25)
-        assert (face["y_pct"] + face["height_pct"] / 2) * 4.8 == pytest.approx(middle[1], abs=25)
+        (face,) = numbers.faces
+        assert (face.x_pct + face.width_pct / 2) * 6.4 == pytest.approx(middle[0], abs=25)
+        assert (face.y_pct + face.height_pct / 2) * 4.8 == pytest.approx(middle[1], abs=25)
         assert not {check.outcome for check in judge_all(numbers)} & {Outcome.FAIL}
 
 
@@ -210,10 +205,10 @@ def test_the_second_look_finds_what_the_first_loses() -> None:
     small[100:202, 60:196] = face
     small[100:202, 360:496] = face
     first = PictureAnalyser(FINDER).numbers(small, 0.0)
-    assert len(first["faces"]) < 2
+    assert len(first.faces) < 2
     assert wants_second_look(first, 2)
     both = with_second_look(first, face_rows(small, SecondFinder().find(small)))
-    assert sorted(round((one["x_pct"] + one["width_pct"] / 2) * 6.4, -1) for one in both["faces"]) == [130, 430]
+    assert sorted(round((one.x_pct + one.width_pct / 2) * 6.4, -1) for one in both.faces) == [130, 430]
     assert codes_of(both, 2)["camera.people"] is None
 
 
@@ -222,7 +217,7 @@ def test_the_second_look_is_for_pictures_where_somebody_is_missing() -> None:
     seen = PictureAnalyser(FINDER).numbers(portrait(), 0.0)
     assert [wants_second_look(seen, people) for people in (1, 2)] == [False, True]
     for other in ({"luma_p99": 12}, {"rotation_deg": 90}, {"luma_p99": None}):
-        assert not wants_second_look({**seen, "faces": [], **other}, 1)
+        assert not wants_second_look(replace(seen, faces=(), **other), 1)
     assert with_second_look(seen, []) == seen
     with pytest.raises(ValueError, match="height x width x 3"):
         SecondFinder().find(np.zeros((10, 10), np.uint8))
@@ -234,8 +229,8 @@ def test_the_second_look_is_for_pictures_where_somebody_is_missing() -> None:
 )
 def test_light_that_hides_a_face_is_told_instead_of_nobody(light: dict[str, float], advice: str | None) -> None:
     """Nobody in a dim or a dazzling picture is a matter of light; a face in the same light is not failed for it."""
-    seen = {**PictureAnalyser(FINDER).numbers(portrait(), 0.0), **light}
-    found = {m.check: m for m in picture_measurements([{**seen, "faces": []}] * 3)}
+    seen = replace(PictureAnalyser(FINDER).numbers(portrait(), 0.0), **light)
+    found = {m.check: m for m in picture_measurements([seen.with_faces(())] * 3)}
     judged = judge(found, PROFILE)
     assert (advice or "camera.nobody") in judged.advice
     assert ("camera.nobody" in judged.advice) is (advice is None)
@@ -252,7 +247,7 @@ def test_a_dark_face_in_good_light_is_not_failed(gain: float) -> None:
     cv2.ellipse(mask, middle, (int(face.width * 0.55), int(face.height * 0.6)), 0, 0, 360, 1, -1)
     darker = (picture * (1 - mask[:, :, None] * (1 - gain))).astype(np.uint8)
     numbers = PictureAnalyser(FINDER).numbers(darker, 0.0)
-    assert numbers["faces"][0]["luma"] < 1.1 * gain * 187
+    assert numbers.faces[0].luma < 1.1 * gain * 187
     assert not {check.outcome for check in judge_all(numbers)} & {Outcome.FAIL}
 
 
@@ -292,10 +287,56 @@ def test_the_darkest_skin_over_lit_clothes_is_no_backlight(behind_luma: float) -
     (face,) = FINDER.find(portrait())
     top, left, right = (int(face.y + 1.2 * face.height), int(face.x - face.width), int(face.x + 2 * face.width))
     picture[top:, left:right] = 200
-    assert PictureAnalyser(FINDER).numbers(picture, 0.0)["faces"][0]["bright_luma"] < 75
+    assert PictureAnalyser(FINDER).numbers(picture, 0.0).faces[0].bright_luma < 75
     assert {codes(picture)[check] for check in ("camera.backlight", "camera.light")} == {None}
     picture[top:, left:right] = round(200 * 2 ** (-3 / 2.2))
     assert codes(picture)["camera.backlight"] == "camera.backlit"
+
+
+def test_a_white_wall_that_is_not_burnt_out_is_no_window() -> None:
+    """Dark skin before 247 is before a wall in the same light; the same face before 255 may be before a window."""
+    picture = lit(portrait(), 2.6, 247)
+    seen = PictureAnalyser(FINDER).numbers(picture, 0.0).faces[0]
+    assert 75 < (seen.bright_luma or 0) < 125
+    assert 245 <= (seen.background_luma or 0) < 250
+    assert (seen.ev_stops or 0) > 2
+    assert {codes(picture)[check] for check in ("camera.backlight", "camera.light")} == {None}
+    assert codes(lit(portrait(), 2.6, 255))["camera.backlight"] == "camera.backlit"
+
+
+@pytest.mark.parametrize(("clothes", "advice"), [(40, "camera.face_dark"), (150, None), (255, "camera.face_dark")])
+def test_the_darkest_skin_over_lit_clothes_is_no_dark_face(clothes: int, advice: str | None) -> None:
+    """Before a dim wall too the shirt tells that the light reaches the face; what is burnt out is no shirt."""
+    picture = lit(portrait(), 4.6, 90)
+    (face,) = FINDER.find(portrait())
+    top, left, right = (int(face.y + 1.2 * face.height), int(face.x - face.width), int(face.x + 2 * face.width))
+    picture[top:, left:right] = clothes
+    assert 45 < (PictureAnalyser(FINDER).numbers(picture, 0.0).faces[0].bright_luma or 0) < 55
+    assert codes(picture)["camera.backlight"] == advice
+
+
+def test_a_dim_picture_with_its_highlights_is_not_a_camera_at_its_end() -> None:
+    """A quarter of the light is dark; where a thousandth shines as it should the photograph is only of a dim place."""
+    picture = lit(portrait(), 0, None, 0)
+    dim = np.asarray(255 * ((picture / 255.0) ** 2.2 / 4) ** (1 / 2.2), np.uint8)
+    assert codes(dim)["camera.light"] == "camera.dark"
+    dim[10:30, 10:40] = 190
+    assert 600 / dim[:, :, 0].size < 0.01
+    assert codes(dim)["camera.light"] is None
+
+
+@pytest.mark.parametrize(
+    ("face", "advice"),
+    [
+        ({"clipped_pct": 10.0, "luma": 215.0}, "camera.over_exposed"),
+        ({"clipped_pct": 10.0, "luma": 190.0}, None),
+        ({"clipped_pct": 6.0, "luma": 215.0}, None),
+    ],
+)
+def test_a_face_that_is_mostly_white_needs_less_of_it_burnt_out(face: dict[str, float], advice: str | None) -> None:
+    """Skin burns out in red first and then reads 205 to 225: a tenth at white above and below is enough there."""
+    numbers = PictureAnalyser(FINDER).numbers(portrait(), 0.0)
+    assert codes_of(numbers.with_faces([replace(numbers.faces[0], **face)]))["camera.backlight"] == advice
 
 
 def test_a_dark_mask_before_a_white_wall_is_no_backlight() -> None:
@@ -305,8 +346,8 @@ def test_a_dark_mask_before_a_white_wall_is_no_backlight() -> None:
     top = int(face.y + 0.55 * face.height)
     picture[top : int(face.y + 1.05 * face.height), int(face.x) : int(face.x + face.width)] = (35, 28, 26)
     numbers = PictureAnalyser(FINDER).numbers(picture, 0.0)
-    if not numbers["faces"]:
-        numbers = dict(with_second_look(numbers, face_rows(picture, SecondFinder().find(picture))))
+    if not numbers.faces:
+        numbers = with_second_look(numbers, face_rows(picture, SecondFinder().find(picture)))
     assert codes_of(numbers)["camera.backlight"] is None
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from probes.camera import frozen_measurement, picture_measurements
 from probes.measurement import Measurement
+from probes.stills import Still
 from reports.guidance import (
     GOOD,
     HEARD,
@@ -39,8 +40,8 @@ def still(
     p95: float = 190.0,
     mean: float = 100.0,
     diff: float = 1.5,
-) -> dict:
-    """Return the numbers of one still, half a second after the one before."""
+) -> Still:
+    """Return the figures of one still, half a second after the one before."""
     face = {
         "x_pct": x_pct,
         "y_pct": 25.0,
@@ -57,27 +58,30 @@ def still(
         "bottom_margin": 1.4,
         "side_margin": 1.2,
     }
-    return {
-        "t_ms": number * 500,
-        "width_px": 640,
-        "height_px": 360,
-        "luma_mean": mean,
-        "covered_pct": 0.0,
-        "luma_p1": 8.0,
-        "luma_p5": 15.0,
-        "luma_p50": mean,
-        "luma_p95": p95,
-        "luma_p99": p95 + 20,
-        "luma_std": 45.0 if mean > 5 else 1.0,
-        "luma_range": p95 - 15.0,
-        "frame_clipped_pct": 0.0,
-        "noise_sigma": 1.0,
-        "diff_luma": None if number == 0 else diff,
-        "faces": [face] * faces,
-    }
+    return Still.from_json(
+        {
+            "t_ms": number * 500,
+            "width_px": 640,
+            "height_px": 360,
+            "luma_mean": mean,
+            "covered_pct": 0.0,
+            "luma_p1": 8.0,
+            "luma_p5": 15.0,
+            "luma_p50": mean,
+            "luma_p95": p95,
+            "luma_p99": p95 + 20,
+            "luma_p999": p95 + 25,
+            "luma_std": 45.0 if mean > 5 else 1.0,
+            "luma_range": p95 - 15.0,
+            "frame_clipped_pct": 0.0,
+            "noise_sigma": 1.0,
+            "diff_luma": None if number == 0 else diff,
+            "faces": [face] * faces,
+        }
+    )
 
 
-def hints(stills: list[dict]) -> list[str]:
+def hints(stills: list[Still]) -> list[str]:
     """Return the codes that were shown, in order."""
     guidance = PictureGuidance(PROFILE, expected_people=1)
     return [hint.code for one in stills if (hint := guidance.add(one))]
@@ -111,7 +115,7 @@ def test_a_window_behind_the_face_is_told():
 
 def test_a_turned_picture_is_told_and_is_not_called_good():
     """The face is seen; that it does not stand upright is told before anything else."""
-    assert hints([{**still(n), "rotation_deg": 90} for n in range(8)]) == ["camera.rotated"]
+    assert hints([replace(still(n), rotation_deg=90) for n in range(8)]) == ["camera.rotated"]
 
 
 def test_a_bright_face_before_a_window_is_good():
@@ -271,8 +275,7 @@ def test_blur_is_told_last_and_an_unknown_sharpness_does_not_keep_the_picture_fr
     blurred = []
     for n in range(6):
         one = still(n)
-        one["faces"] = [{**one["faces"][0], "sharpness": 0.9}]
-        blurred.append(one)
+        blurred.append(one.with_faces([replace(one.faces[0], sharpness=0.9)]))
     assert hints(blurred) == ["camera.blurred"]
     assert hints([still(n) for n in range(6)]) == [GOOD]
 
@@ -309,7 +312,7 @@ def test_several_people_are_framed_by_the_smallest_and_by_their_middle():
 
     def framing(*faces):
         one = still(0)
-        one["faces"] = [{**still(0)["faces"][0], **face} for face in faces]
+        one = one.with_faces([replace(one.faces[0], **face) for face in faces])
         found = {m.check: m for m in picture_measurements([one] * 3, expected_people=2)}["camera.framing"]
         return judge_check(found, PROFILE.checks["camera.framing"]).advice
 

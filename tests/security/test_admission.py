@@ -167,6 +167,27 @@ async def test_RTC_3_a_queue_full_of_strangers_takes_the_invited(quick):
     await crowd.close()
 
 
+async def test_LOD_1_ten_times_too_many_at_once_are_served_queued_or_told(quick):
+    """Of 500 invited at 50 places fifty begin, two hundred know their place, and the others hear no at once."""
+    crowd = Crowd(50)
+    people = [crowd.comes() for _ in range(50)]
+    await crowd.settle()
+    people += [crowd.comes() for _ in range(450)]
+    await crowd.settle()
+    begun = [task for task in people if task.done() and not task.exception()]
+    told_no = [task for task in people if task.done() and isinstance(task.exception(), PoolFull)]
+    waiting = [task for task in people if not task.done()]
+    assert (len(begun), len(waiting), len(told_no)) == (50, 200, 250)
+    assert sorted(crowd.told[task][-1] for task in waiting) == list(range(1, 201))
+    for task in begun:
+        task.result().ended = True
+    async with asyncio.timeout(PATIENCE_S):
+        while sum(task.done() for task in waiting) < 50:
+            await asyncio.sleep(0.01)
+    assert [task.done() for task in waiting] == [True] * 50 + [False] * 150, "in the order they came"
+    await crowd.close()
+
+
 async def test_RTC_3_many_invited_at_once_start_side_by_side(quick, monkeypatch):
     """Nobody waits for another one's worker to start while there is room."""
     monkeypatch.setattr(door, "POLL_S", PATIENCE_S)

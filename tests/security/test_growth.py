@@ -11,12 +11,12 @@ import aiohttp
 import pytest
 
 from readiness.access.limits import FailureLimiter, PrefixBuckets
-from readiness.access.links import participant_link
+from readiness.access.links import Links
 from readiness.access.pins import pin_of
 from readiness.errors import InputError, LimitError
 from readiness.server import api
 from readiness.server.protocol import known_client, parse_message
-from tests.cast import SUNNAAS, make_cast
+from tests.cast import SUNNAAS, make_cast, supporter
 from tests.security.support import HELLO, redeem, started
 from tests.server.test_board_actions import ANNA, LARS, Opened, meet, open_board
 
@@ -99,10 +99,8 @@ def test_LNK_7_a_few_guessers_do_not_lock_everybody_out():
 async def test_LNK_7_each_organisation_has_a_budget_of_codes_of_its_own(server, http):
     """Wrong codes for one organisation, or for none that there is, cost another's people nothing."""
     cast = await make_cast(server.store)
-    given = await participant_link(
-        server.store, server.services.contacts, SUNNAAS, cast.meeting, cast.anna,
-        base_url="", now=server.services.now(), replace=True,
-    )  # fmt: skip
+    made = Links(server.store, server.services.contacts, SUNNAAS, "", server.services.now())
+    given = await made.of(cast.meeting, cast.anna, renew=True)
     for number in range(80):
         try:
             server.services.codes_of(None).failed(f"192.0.2.{number}")
@@ -216,7 +214,7 @@ async def test_LNK_4_delete_takes_every_report_every_run_and_the_number(server, 
     assert (await http.delete(f"/api/v1/sessions/{session}/report", json={})).status == 200
     assert await store.report_for_session(session) is None
     assert await store.phone(cast.anna.id) is None
-    assert await store.newest_reports("sunnaas", 10) == []
+    assert await store.newest_reports(supporter("sunnaas"), 10) == []
     found = await store.session_by_id(session)
     assert await store.recent_self_tests(found, server.services.now() - timedelta(days=1)) == []
     assert (await http.delete(f"/api/v1/sessions/{session}/report", json={})).status == 404

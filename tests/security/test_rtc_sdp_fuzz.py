@@ -15,6 +15,7 @@ from tests.security.sdp_fuzz import mutate
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("flags", "count"), [((), 2000), (("-O",), 600)], ids=["plain", "optimised"])
 def test_rtc2_mutated_offers_never_crash_hang_or_leak(flags, count):
     """Half past the policy: mapped codes only, each under a CPU second; memory, tasks and descriptors as before."""

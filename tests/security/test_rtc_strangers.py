@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
 import socket
@@ -10,8 +11,12 @@ import struct
 import time
 
 import pytest
+from aioice import ice, stun
 
-from tests.media.support import Client, Inbox, connected, pool_of, recorded_offer, until
+from readiness.client.media import MediaPeer
+from readiness.media.limits import Budget
+from readiness.media.loopback import Loopback
+from tests.media.support import Inbox, connected, pool_of, recorded_offer, until
 from tests.patience import PATIENCE_S
 
 ALERT = bytes([21, 0xFE, 0xFD]) + bytes(8) + struct.pack("!H", 2) + bytes([2, 40])
@@ -32,7 +37,7 @@ def spray(sock: socket.socket, port: int) -> None:
 
 async def connect_under_fire(worker, inbox: Inbox, sock: socket.socket) -> int:
     """Connect while a stranger sprays the port; return how many alerts were sent."""
-    client = Client()
+    client = MediaPeer(tracks=0)
     sprayed = 0
     try:
         await worker.send({"op": "offer", "sdp": await client.offer()})
@@ -71,7 +76,7 @@ async def test_rtc5_a_wrong_fingerprint_never_connects():
     async with pool_of() as pool:
         worker = await pool.acquire()
         inbox = Inbox(worker)
-        client = Client()
+        client = MediaPeer(tracks=0)
         offer = await client.offer()
         digest = offer.split("a=fingerprint:sha-256 ")[1].split("\r\n")[0]
         await worker.send({"op": "offer", "sdp": offer.replace(digest, ":".join(["AB"] * 32))})
@@ -99,6 +104,52 @@ async def test_rtc6_junk_from_a_stranger_does_not_disturb_a_running_test():
                     await asyncio.sleep(0.01)
             await until(lambda: len(client.pongs) >= 149)
         await asyncio.gather(ours.close(), other.close())
+
+
+async def test_rtc6_junk_from_a_peer_itself_does_not_disturb_another_test():
+    """A peer that is connected and sends what is no SRTP, as fast as it can: another test loses nothing."""
+    async with pool_of(warm=2) as pool:
+        ours, theirs = await pool.acquire(), await pool.acquire()
+        inbox, others = Inbox(ours), Inbox(theirs)
+        async with connected(ours, inbox) as client, connected(theirs, others) as hostile:
+            assert hostile.pc.sctp is not None
+            way = hostile.pc.sctp.transport.transport._connection
+            pinging = asyncio.create_task(client.ping(75))
+            sent = 0
+            with contextlib.suppress(ConnectionError):  # it may be sent away for this
+                while not pinging.done():
+                    for _ in range(50):
+                        await way.send(b"\x80\x60" + os.urandom(100))
+                        sent += 1
+                    await asyncio.sleep(0.01)
+            await pinging
+            await until(lambda: len(client.pongs) >= 75)
+        assert sent > 500
+        await asyncio.gather(ours.close(), theirs.close())
+
+
+async def test_rtc9_a_peer_that_vanishes_ends(monkeypatch):
+    """No answer to six checks of consent ends it: within 33 s on average, here in a hundredth of that."""
+    assert ice.CONSENT_FAILURES * (ice.CONSENT_INTERVAL + stun.RETRY_RTO) <= 35
+    monkeypatch.setattr(ice, "CONSENT_INTERVAL", 0.05)
+    monkeypatch.setattr(stun, "RETRY_RTO", 0.02)
+    states: list[str] = []
+    addresses = (("127.0.0.1", "127.0.0.1"),)
+    peer = Loopback(addresses, None, budget=Budget(), on_event=lambda state, _code: states.append(state))
+    client = MediaPeer(tracks=0)
+    try:
+        await client.accept(await peer.answer(await client.offer()))
+        await client.opened()
+        await until(lambda: "connected" in states)
+        assert client.pc.sctp is not None
+        way = client.pc.sctp.transport.transport._connection
+        for protocol in way._protocols:
+            protocol.transport.abort()
+        await until(lambda: not peer.is_connected)
+        assert states[-1] in {"closed", "failed"}
+    finally:
+        await peer.close()
+        await client.close()
 
 
 async def test_rtc9_no_log_line_prints_an_ice_password(capfd, caplog):

@@ -350,6 +350,17 @@ async def test_WEB_3_a_revoked_link_ends_the_socket_at_the_next_message(server, 
     assert (await server.store.self_test(plan["test"], session)).state == "incomplete"
 
 
+async def test_WEB_3_a_revoked_link_ends_a_socket_that_only_sends_sound(server, http, monkeypatch):
+    """Between two JSON messages sound and pictures come; none is taken for longer than a second after a revocation."""
+    monkeypatch.setattr(session_socket, "RIGHTS_S", 0.0)
+    cast = await make_cast(server.store)
+    socket, _ = await started(http, await redeem(http, cast.anna_token))
+    await server.store.revoke_invitation(cast.anna_invitation.id, datetime.now(tz=UTC))
+    await socket.send_bytes(bytes([2, 0, 0, 0, 0]) + bytes(640))
+    messages, _ = await ended(socket)
+    assert (messages[-1]["code"], messages[-1]["fatal"]) == ("session.not_valid", True)
+
+
 async def test_somebody_elses_test_can_not_be_gone_on_with(server, http):
     """A resume with another session's test, or with a finished one, begins a new test."""
     cast = await make_cast(server.store)

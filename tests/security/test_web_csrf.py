@@ -7,7 +7,7 @@ from dataclasses import replace
 from ipaddress import ip_network
 
 from readiness.access.limits import FAILURES_PER_PREFIX
-from readiness.access.links import new_token
+from readiness.access.tokens import new_token
 from readiness.server.app import make_app
 from tests.cast import make_cast
 from tests.security.support import dump_digest, raw_get, redeem

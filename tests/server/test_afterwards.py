@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from readiness.access.links import api_token, leader_link, organiser_link
+from readiness.access.links import Links, api_token, organiser_link
 from readiness.texts import catalogue
 from reports.store.records import Feedback, Host, Participant, new_id
 from tests.cast import SUNNAAS, invite, make_cast
@@ -93,9 +93,8 @@ async def test_the_leaders_answer_follows_the_worst_verdict_of_those_who_took_pa
     host = Host(new_id(), cast.meeting.id, "leader", "Lars", "nb")
     await store.add_host("sunnaas", cast.meeting.id, host)
     organisation = await store.organisation("sunnaas")
-    given = await leader_link(
-        store, server.services.contacts, organisation, cast.meeting, host, base_url="", now=server.services.now()
-    )
+    made = Links(store, server.services.contacts, organisation, "", server.services.now())
+    given = await made.of(cast.meeting, host)
     leader = await redeem(http, given.link.partition("#")[2])
     assert (await said(http, leader, score=3, problem="picture"))[0] == 200
     found = await kept(server, leader)

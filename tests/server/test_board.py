@@ -11,10 +11,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from probes.measurement import Measurement
-from readiness.access.links import hash_token
+from readiness import __version__
+from readiness.access.tokens import hash_token
 from readiness.server import api
 from readiness.server.ending import keep_report
-from readiness.server.phases import Ending, make_report, phase_json
+from reports.assembly import Ending, make_report
+from reports.kinds import SELF_TEST
+from reports.phases import FinishedPhase
 from reports.profile import load_profile
 from reports.store.records import SelfTest, Session, new_code, new_id
 from tests.cast import CANARY_LABEL, SUNNAAS, make_cast
@@ -45,8 +48,8 @@ CALM = {"server_lag_p99_ms": 1.5, "device_lag_p99_ms": 4.0}
 CLEAN = {**CALM, "worst_200ms_pct": 0.0, "events": 0}
 DETAILS = {
     "camera.light": {
-        "luma_p99": 220.0, "luma_mean": 117.31, "luma_std": 50.0, "luma_p95": 200.0, "frame_clipped_pct": 0.0,
-        "luma_range": 190.0, "luma_p1": 10.0, "luma_left": 60.0, "luma_right": 190.0,
+        "luma_p99": 220.0, "luma_p999": 230.0, "luma_mean": 117.31, "luma_std": 50.0, "luma_p95": 200.0,
+        "frame_clipped_pct": 0.0, "luma_range": 190.0, "luma_p1": 10.0, "luma_left": 60.0, "luma_right": 190.0,
     },
     "camera.cover": {"faces": 1},
     "camera.flicker": {"alike_pct": 30.0},
@@ -92,7 +95,7 @@ def phases(**changed: object) -> dict:
         )
         for check, value in values.items()
     ]
-    return {"devices": phase_json(measured)}
+    return {"devices": FinishedPhase(measured).to_json()}
 
 
 async def session_for(store, cast, person) -> Session:
@@ -115,8 +118,8 @@ async def reported(server, cast, person, found: dict, *, cause: str | None = Non
     )  # fmt: skip
     await server.store.start_self_test(test)
     ending = Ending(
-        report_id=test.id, code=new_code(), started_at=now, now=now, duration_s=31.5, kind="self_test",
-        client=dict(test.client), bytes_up=123456, bytes_down=654321, cause=cause,
+        report_id=test.id, code=new_code(), started_at=now, now=now, duration_s=31.5, kind=SELF_TEST,
+        client=dict(test.client), bytes_up=123456, bytes_down=654321, cause=cause, software_version=__version__,
     )  # fmt: skip
     await keep_report(server.services, session, test, make_report(found, PROFILE, (), ending))
 

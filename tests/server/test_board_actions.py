@@ -9,12 +9,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from readiness.access.links import give_support_link, leader_link
+from readiness.access.links import Links, give_support_link
 from readiness.access.pins import PIN_LIFE, pin_of
 from readiness.meetings.addresses import Reach, person_hash, seal_reach
 from readiness.meetings.guides import GUIDES, guide_html, guide_text
 from readiness.settings import Secret
 from readiness.texts import LANGUAGES
+from reports.store import Actor
 from reports.store.records import Host, Meeting, Participant, new_id
 from tests.cast import SUNNAAS, make_cast
 from tests.integration.support import program
@@ -73,9 +74,7 @@ async def meet(server, starts, *, reach=LARS, title="Kontroll", organisation=SUN
 
 
 async def open_board(server, http, meeting, host) -> str:
-    given = await leader_link(
-        server.store, server.services.contacts, SUNNAAS, meeting, host, base_url="", now=server.services.now()
-    )
+    given = await Links(server.store, server.services.contacts, SUNNAAS, "", server.services.now()).of(meeting, host)
     token = given.link.split("#")[1]
     async with http.post("/api/v1/links/redeem", json={"organisation": "sunnaas", "token": token}) as answer:
         return (await answer.json())["session"]
@@ -143,9 +142,10 @@ async def test_one_tap_sends_the_link_again_and_a_second_tap_does_not(server, la
 
 async def test_what_is_handed_over_stands_at_supports_until_it_is_taken(server, http, lars):
     """Support sees whose meeting and which test, takes it, and the board says so; no name, no number."""
+    leads = Actor("leader", SUNNAAS.id, f"host:{lars.host.id}")
     for _ in range(2):
         assert (await lars.post("handover", participant=lars.anna.id))[0] == 200
-    [case] = await server.store.cases_of(lars.meeting.id)
+    [case] = await server.store.cases_of(leads, lars.meeting.id)
     assert (case.participant_id, case.opened_by) == (lars.anna.id, f"host:{lars.host.id}")
     assert await lars.queued("handover") == []
     assert await server.store.claim_outgoing(MORNING + timedelta(minutes=5), 10, 60.0) == [], "nothing to send"
@@ -170,7 +170,7 @@ async def test_what_is_handed_over_stands_at_supports_until_it_is_taken(server, 
     assert (await lars.anna_row())["taken"] is True
     await lars.post("handover", participant=lars.anna.id)
     assert (await lars.anna_row())["taken"] is False, "it can be handed over anew"
-    taken, anew = await server.store.cases_of(lars.meeting.id)
+    taken, anew = await server.store.cases_of(leads, lars.meeting.id)
     opener = await server.store.session_by_id(support)
     assert (taken.id, taken.taken_by) == (case.id, f"link:{opener.invitation_id}")
     assert (anew.taken_at, anew.done_at) == (None, None)

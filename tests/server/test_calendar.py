@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import icalendar
 
-from readiness.access.links import feed_link
+from readiness.access.links import Links
 from tests.meetings.scene import make_scene
 
 
@@ -19,8 +19,8 @@ async def test_a_calendar_shows_what_its_leader_leads(server, http, caplog):
     first = await make_scene_at(services, starts)
     second = await make_scene_at(services, starts + timedelta(days=1))
     organisation = await server.store.organisation_by_id(first.meeting.organisation_id)
-    given = await feed_link(
-        server.store, services.contacts, organisation, second.meeting, second.lars, base_url=server.base, now=now
+    given = await Links(server.store, services.contacts, organisation, server.base, now).feed(
+        second.meeting, second.lars
     )
     path = given.link.removeprefix(server.base)
     async with http.get(path) as answer:

@@ -11,9 +11,9 @@ import pytest
 from readiness.server import app
 from readiness.server.ending import end_left_over
 from readiness.server.owner import RESUME_WITHIN
-from readiness.server.phases import died
+from reports.kinds import SELF_TEST
 from reports.store.records import SelfTest, new_id
-from tests.cast import SUNNAAS, make_cast
+from tests.cast import SUNNAAS, make_cast, supporter
 from tests.patience import PATIENCE_S
 from tests.security.support import next_of, redeem, started
 from tests.security.test_protocol import devices, samples
@@ -42,9 +42,9 @@ async def test_a_drop_in_report_is_gone_after_a_day(server, http):
     report = await finished(http, session)
     made = datetime.now(tz=UTC)
     await server.store.purge(made + timedelta(hours=23, minutes=59))
-    assert (await server.store.report_by_code(SUNNAAS.id, report["code"])).id == report["id"]
+    assert (await server.store.report_by_code(supporter(SUNNAAS.id), report["code"])).id == report["id"]
     await server.store.purge(made + timedelta(hours=24, minutes=1))
-    assert await server.store.report_by_code(SUNNAAS.id, report["code"]) is None
+    assert await server.store.report_by_code(supporter(SUNNAAS.id), report["code"]) is None
     assert await server.store.report_for_session(session) is None
     assert await server.store.self_test(report["id"], session) is None
 
@@ -112,7 +112,7 @@ async def test_series_are_kept_beside_the_report_and_never_in_it(server, http, i
     assert await end_left_over(server.services, now + RESUME_WITHIN + timedelta(seconds=1)) == 1
     report = await server.store.latest_report(cast.anna.id)
     assert report.id == test.id
-    kept = await server.store.series_of(report.id, report.organisation_id)
+    kept = await server.store.series_of(supporter(SUNNAAS.id), report.id)
     assert kept == (series if is_whole else None)
     assert "series" not in report.body
     assert "delay_up_ms" not in json.dumps(report.body)
@@ -126,14 +126,16 @@ async def test_series_survive_a_resumed_test(server, http):
         socket, plan = await started(http, session)
         await server.store.save_phase(plan["test"], "series", made_series(), datetime.now(tz=UTC), claim=1)
         for phase in phases:
-            await server.store.save_phase(plan["test"], phase, died(phase, "step_died"), datetime.now(tz=UTC), claim=1)
+            await server.store.save_phase(
+                plan["test"], phase, SELF_TEST.phase(phase).died("step_died").to_json(), datetime.now(tz=UTC), claim=1
+            )
         socket, plan = await started(http, session, resume=plan["test"])
         assert ("clock" in plan["done"]) == ("clock" in phases)
         await socket.send_json(devices())
         await socket.send_json(samples("finish", "final", {}))
         report = (await next_of(socket, "report"))["report"]
         await socket.close()
-        kept = await server.store.series_of(report["id"], SUNNAAS.id)
+        kept = await server.store.series_of(supporter(SUNNAAS.id), report["id"])
         assert kept == (made_series() if "clock" in phases else None)
         assert "series" not in json.dumps(report)
 

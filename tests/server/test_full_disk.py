@@ -15,7 +15,7 @@ import pytest
 
 from readiness.server import blocked
 from reports.store import Store
-from tests.cast import make_cast
+from tests.cast import make_cast, supporter
 from tests.conftest import served
 from tests.integration.support import ROOT, settings_env
 from tests.patience import PATIENCE_S
@@ -144,7 +144,7 @@ async def test_DUR_3_a_disk_that_fills_is_told_and_nothing_acknowledged_is_lost(
     store = await Store.open(f"sqlite:///{disk.folder / migrated_file.name}")
     try:
         for code, report_id in kept.items():
-            found = await store.report_by_code(cast.meeting.organisation_id, code)
+            found = await store.report_by_code(supporter(cast.meeting.organisation_id), code)
             assert found is not None
             assert found.id == report_id
     finally:

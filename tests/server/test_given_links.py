@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 
-from readiness.access import limits, links
+from readiness.access import limits, links, tokens
 from readiness.access.contacts import ContactBox
 from reports.store.records import CODE_ALPHABET, Host, new_id
 from tests.cast import SUNNAAS, make_cast
@@ -20,10 +20,8 @@ def now() -> datetime:
 
 
 async def anna_link(server, cast, contacts=None, **options):
-    return await links.participant_link(
-        server.store, contacts or server.services.contacts, SUNNAAS, cast.meeting, cast.anna, base_url=BASE, now=now(),
-        **options,
-    )  # fmt: skip
+    contacts = contacts or server.services.contacts
+    return await links.Links(server.store, contacts, SUNNAAS, BASE, now()).of(cast.meeting, cast.anna, **options)
 
 
 async def redeem(http, address="198.51.100.1", **body):
@@ -45,9 +43,9 @@ async def test_LNK_1_the_same_link_each_time_and_none_of_it_stored(server, http,
     assert (await redeem(http, token=token))[0] == 200
     content = b"".join(path.read_bytes() for path in tmp_path.glob("readiness.sqlite3*"))
     assert first.invitation.id.encode() in content
-    for secret in (token, first.code, token.encode().hex(), links.hash_token(first.code).decode("latin-1")):
+    for secret in (token, first.code, token.encode().hex(), tokens.hash_token(first.code).decode("latin-1")):
         assert secret.encode("latin-1") not in content
-    second = await anna_link(server, cast, replace=True)
+    second = await anna_link(server, cast, renew=True)
     assert second.link != first.link
     assert (await redeem(http, token=token))[0] == 404
     assert (await redeem(http, token=second.link.partition("#")[2]))[0] == 200
@@ -66,7 +64,7 @@ async def test_another_key_never_sends_a_link_that_opens_nothing(server, http):
 async def test_LNK_6_the_code_of_a_letter_opens_as_its_link_does(server, http):
     """Typed in small letters, with spaces and hyphens, O for 0; revoked with its link, at its own organisation only."""
     cast = await make_cast(server.store)
-    given = await anna_link(server, cast, replace=True)
+    given = await anna_link(server, cast, renew=True)
     plain = given.code.lower().replace("0", "o").replace("1", "l")
     status, opened = await redeem(http, code=f" {plain[:5]}-{plain[5:]} ")
     assert (status, opened["kind"]) == (200, "participant")
@@ -116,17 +114,17 @@ async def test_offices_programs_and_calendars(server, http):
     key = await links.api_token(store, SUNNAAS, now())
     host = Host(new_id(), cast.meeting.id, "leader", "Lars", "nb", person_hash=b"lars")
     await store.add_host("sunnaas", cast.meeting.id, host)
-    made = {"base_url": BASE, "now": now()}
-    feed = await links.feed_link(store, contacts, SUNNAAS, cast.meeting, host, **made)
-    assert feed == await links.feed_link(store, contacts, SUNNAAS, cast.meeting, host, **made)
+    made = links.Links(store, contacts, SUNNAAS, BASE, now())
+    feed = await made.feed(cast.meeting, host)
+    assert feed == await made.feed(cast.meeting, host)
     assert feed.link.startswith(f"{BASE}/feed/")
     for token in (key, feed.link.removeprefix(f"{BASE}/feed/").removesuffix(".ics")):
         assert (await redeem(http, token=token))[0] == 404
-    board = await links.leader_link(store, contacts, SUNNAAS, cast.meeting, host, **made)
+    board = await made.of(cast.meeting, host)
     status, opened = await redeem(http, token=board.link.partition("#")[2])
     assert (status, opened["kind"], board.code) == (200, "leader", None)
     assert (await store.host_of_session(opened["session"])) == host
-    again = await links.leader_link(store, contacts, SUNNAAS, cast.meeting, host, replace=True, **made)
+    again = await made.of(cast.meeting, host, renew=True)
     assert again.link != board.link
     until = cast.meeting.ends_at + timedelta(days=7)
     assert again.invitation.expires_at == until

@@ -7,15 +7,8 @@ from datetime import timedelta
 import aiohttp
 import pytest
 
-from readiness.access.links import (
-    code_of,
-    give_support_link,
-    hash_code,
-    hash_token,
-    leader_link,
-    new_token,
-    participant_link,
-)
+from readiness.access.links import Links, give_support_link
+from readiness.access.tokens import code_of, hash_code, hash_token, new_token
 from readiness.server.mangled import meant
 from reports.store.records import Host, new_id
 from tests.cast import SUNNAAS, make_cast
@@ -104,16 +97,14 @@ def token_in(link: str) -> str:
 async def given(server, cast, whose: str) -> tuple[str, str]:
     """A link of this kind, and the folder of its page."""
     store, now = server.store, server.services.now()
-    common = {"base_url": server.base, "now": now}
+    made = Links(store, server.services.contacts, SUNNAAS, server.base, now)
     if whose == "support":
         return await give_support_link(store, SUNNAAS, server.base, now), "support"
     if whose == "participant":
-        args = (store, server.services.contacts, SUNNAAS, cast.meeting, cast.anna)
-        return (await participant_link(*args, **common)).link, "t"
+        return (await made.of(cast.meeting, cast.anna)).link, "t"
     host = Host(new_id(), cast.meeting.id, "leader", "Lars", "nb")
     await store.add_host("sunnaas", cast.meeting.id, host)
-    args = (store, server.services.contacts, SUNNAAS, cast.meeting, host)
-    return (await leader_link(*args, **common)).link, "board"
+    return (await made.of(cast.meeting, host)).link, "board"
 
 
 @pytest.mark.parametrize("whose", ["participant", "leader", "support"])

@@ -15,7 +15,7 @@ from openapi_spec_validator import validate
 
 from readiness.access.links import api_token, organiser_link
 from readiness.media.pool import WorkerPool
-from readiness.meetings import plan
+from readiness.meetings import values
 from readiness.meetings.outbox import OutboxRunner
 from readiness.server.app import make_app
 from readiness.server.openapi import description
@@ -372,8 +372,9 @@ def plan_source() -> str:
     """Return the source of everything that plans."""
     from pathlib import Path
 
-    folder = Path(plan.__file__).parent
-    return "".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py")))
+    folder = Path(values.__file__).parent
+    read = [folder.parent / "typed.py", folder.parent / "reach.py"]
+    return "".join(path.read_text(encoding="utf-8") for path in (*sorted(folder.glob("*.py")), *read))
 
 
 async def test_times_when_the_clocks_change(server, program):
@@ -400,6 +401,12 @@ async def test_times_when_the_clocks_change(server, program):
     assert (exact["starts_at"], exact["local_start"]) == ("2027-10-31T01:30:00Z", "2027-10-31T02:30")
     _, other = await program("PATCH", f"/{twice['id']}", {"local_start": "2027-11-01T02:30"})
     assert other["starts_at"] == "2027-11-01T01:30:00Z"
+    services.now = lambda: datetime(2028, 2, 1, tzinfo=UTC)
+    program.headers = {"Authorization": f"Bearer {await api_token(server.store, SUNNAAS, services.now())}"}
+    _, leap = await program("POST", "", wished(local_start="2028-02-29T23:30", minutes=60))
+    assert (leap["starts_at"], leap["ends_at"]) == ("2028-02-29T22:30:00Z", "2028-02-29T23:30:00Z")
+    status, answer = await program("POST", "", wished(local_start="2029-02-29T10:00"))
+    assert (status, answer["error"]["code"]) == (400, "meeting.no_such_time")
 
 
 async def test_nothing_without_the_right_token_or_session(server, program, http):
@@ -506,9 +513,9 @@ async def test_the_description_is_valid_and_names_every_route(server, http):
         named = {one["name"] for one in item.get("parameters", ()) if one["in"] == "path"}
         assert named == set(re.findall(r"\{(\w+)\}", path)), path
     schemas = served["components"]["schemas"]
-    assert schemas["NewParticipant"]["properties"]["role"]["enum"] == list(plan.ROLES)
-    assert schemas["NewHost"]["properties"]["role"]["enum"] == list(plan.HOST_ROLES)
-    assert set(schemas["NewMeeting"]["properties"]["solution"]["enum"]) == set(plan.SOLUTIONS)
+    assert schemas["NewParticipant"]["properties"]["role"]["enum"] == list(values.ROLES)
+    assert schemas["NewHost"]["properties"]["role"]["enum"] == list(values.HOST_ROLES)
+    assert set(schemas["NewMeeting"]["properties"]["solution"]["enum"]) == set(values.SOLUTIONS)
     for name in profile_names():
         assert name in schemas["NewMeeting"]["properties"]["profile"]["description"]
 

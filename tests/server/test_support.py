@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from readiness.access.limits import FAILURES_PER_PREFIX
-from readiness.access.links import SUPPORT_SESSION
+from readiness.access.sessions import SUPPORT_SESSION
 from readiness.texts import LANGUAGES, catalogue
 from reports.store import new_code
 from reports.store.records import Outgoing

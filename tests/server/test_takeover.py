@@ -14,7 +14,7 @@ from aiohttp import web
 from readiness.server import owner
 from readiness.server.app import make_app, make_services
 from reports.store import Store
-from tests.cast import make_cast
+from tests.cast import make_cast, supporter
 from tests.patience import PATIENCE_S, until_kept
 from tests.security.support import HELLO, ended, next_of, redeem, started
 
@@ -147,7 +147,7 @@ async def test_the_database_refuses_what_an_older_page_still_sends(
         if moment == "after":
             await until_refused(older, words, caplog)
         await newer.close()
-    stored = await server.store.newest_reports(cast.meeting.organisation_id, 10)
+    stored = await server.store.newest_reports(supporter(cast.meeting.organisation_id), 10)
     assert [(one.id, one.body) for one in stored] == [(plan["test"], report)]
     test = await server.store.self_test(plan["test"], session)
     assert test.state == "finished"

@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from reports.store import (
+    Actor,
     Feedback,
     Host,
     Invitation,
@@ -100,6 +101,10 @@ def host(**changed: Any) -> Host:
         "person_hash": b"person-lars",
     }
     return Host(**values | changed)
+
+
+LARS = Actor("leader", "org-sunnaas", "host:host-lars")
+NORA = Actor("support", "org-sunnaas", "link:nora")
 
 
 def outgoing(**changed: Any) -> Outgoing:

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import shutil
 import signal
+import subprocess
 import tempfile
 import warnings
 from collections.abc import AsyncIterator, Iterator
@@ -49,6 +50,12 @@ class PostgresServer:
         with psycopg.connect(self.server.get_uri(), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
+
+    def run(self, program: str, *arguments: str) -> None:
+        """Run one of the programs that came with this server, such as ``pg_dump``."""
+        folder = Path(psutil.Process(self.server.get_pid()).exe()).parent
+        done = subprocess.run([folder / program, *arguments], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
 
     def crash(self) -> None:
         """Stop at once, as after ``pg_ctl stop -m immediate``: no checkpoint, connections cut."""

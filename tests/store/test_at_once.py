@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from readiness.access.contacts import ContactBox
-from readiness.access.links import participant_link
+from readiness.access.links import Links
 from reports.store import Conflict, NotStorable, StoreUnavailable
 from reports.store import engine as store_engine
 from reports.store.records import Meeting, Organisation, Participant, new_id
@@ -46,7 +46,7 @@ async def test_ten_at_once_leave_one_link(store, meeting, replace):
     [anna] = await store.participants(meeting.id)
     box = ContactBox("key")
     given = await asyncio.gather(
-        *(participant_link(store, box, HOUSE, meeting, anna, base_url="", now=NOW, replace=replace) for _ in range(10))
+        *(Links(store, box, HOUSE, "", NOW).of(meeting, anna, renew=replace) for _ in range(10))
     )
     [open_one] = await links(store, meeting)
     assert open_one.id in {one.invitation.id for one in given}

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from reports.store import Gone, Store
+from reports.store import Actor, Gone, Store
 from tests.patience import PATIENCE_S
 from tests.store import cast
 
 pytestmark = pytest.mark.asyncio
 
+ELSEWHERE = replace(cast.NORA, organisation_id="org-ahus", id="link:odd")
 SUNNAAS, MEETING, ANNA, KARI = "org-sunnaas", "meeting-anna", "meeting-anna-anna", "meeting-anna-kari"
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
@@ -20,12 +22,12 @@ MINUTE = timedelta(minutes=1)
 
 async def hand_over(store: Store, person: str = ANNA, *, minutes: int = 0) -> bool:
     """Lars hands somebody over."""
-    return await store.open_case(SUNNAAS, MEETING, person, by="host:host-lars", now=cast.NOW + minutes * MINUTE)
+    return await store.open_case(cast.LARS, MEETING, person, now=cast.NOW + minutes * MINUTE)
 
 
-async def waiting(store: Store, *, organisation: str = SUNNAAS, hours: int = 0) -> list[str]:
+async def waiting(store: Store, *, who: Actor = cast.NORA, hours: int = 0) -> list[str]:
     """The ids on support's list."""
-    return [case.id for case in await store.waiting_cases(organisation, cast.NOW + hours * HOUR)]
+    return [case.id for case in await store.waiting_cases(who, cast.NOW + hours * HOUR)]
 
 
 async def test_a_case_says_who_opened_it_with_which_report(store: Store) -> None:
@@ -34,13 +36,13 @@ async def test_a_case_says_who_opened_it_with_which_report(store: Store) -> None
     first = await store.save_report(cast.report(verdict="not_ready"))
     assert await hand_over(store)
     second = await store.save_report(cast.report())
-    (case,) = await store.cases_of(MEETING)
+    (case,) = await store.cases_of(cast.LARS, MEETING)
     assert (case.report_id, case.opened_at, case.opened_by) == (first.id, cast.NOW, "host:host-lars")
-    (shown,) = await store.waiting_cases(SUNNAAS, cast.NOW)
+    (shown,) = await store.waiting_cases(cast.NORA, cast.NOW)
     assert (shown.id, shown.role, shown.leaders, shown.starts_at) == (case.id, "participant", ("Lars",), cast.STARTS)
     assert shown.report == second
     assert await store.delete_report(first.id, "session-anna")
-    assert (await store.cases_of(MEETING))[0].report_id is None
+    assert (await store.cases_of(cast.LARS, MEETING))[0].report_id is None
 
 
 async def test_a_person_has_one_case_at_a_time(store: Store) -> None:
@@ -48,11 +50,11 @@ async def test_a_person_has_one_case_at_a_time(store: Store) -> None:
     assert sorted(await asyncio.gather(*(hand_over(store) for _ in range(4)))) == [False, False, False, True]
     assert await hand_over(store, KARI, minutes=1)
     first, kari = await waiting(store)
-    assert await store.take_case(SUNNAAS, first, by="link:nora", now=cast.NOW)
+    assert await store.take_case(cast.NORA, first, now=cast.NOW)
     assert await waiting(store) == [kari]
     assert await hand_over(store), "of the same moment"
-    again = (await store.cases_of(MEETING))[1]
-    done = (await store.cases_of(MEETING))[0]
+    again = (await store.cases_of(cast.LARS, MEETING))[1]
+    done = (await store.cases_of(cast.LARS, MEETING))[0]
     assert (done.id, done.taken_by, done.done_at, done.how) == (first, "link:nora", cast.NOW, "opened_again")
     assert await waiting(store) == [again.id, kari]
 
@@ -61,12 +63,13 @@ async def test_of_two_at_support_one_takes_it(store: Store, url: str) -> None:
     """Through processes of their own; nobody else's organisation, and nobody once it is taken."""
     await hand_over(store)
     (case,) = await waiting(store)
-    assert not await store.take_case("org-ahus", case, by="link:odd", now=cast.NOW)
-    assert await waiting(store, organisation="org-ahus") == []
+    assert not await store.take_case(ELSEWHERE, case, now=cast.NOW)
+    assert await waiting(store, who=ELSEWHERE) == []
     other = await Store.open(url)
-    hands = [one.take_case(SUNNAAS, case, by=f"link:{n}", now=cast.NOW) for n, one in enumerate((store, other) * 3)]
+    at_support = [replace(cast.NORA, id=f"link:{number}") for number in range(6)]
+    hands = [one.take_case(who, case, now=cast.NOW) for who, one in zip(at_support, (store, other) * 3, strict=True)]
     assert sorted(await asyncio.gather(*hands)) == [False] * 5 + [True]
-    assert not await store.take_case(SUNNAAS, "none", by="link:nora", now=cast.NOW)
+    assert not await store.take_case(cast.NORA, "none", now=cast.NOW)
     await other.close()
 
 
@@ -79,19 +82,20 @@ async def test_a_case_leaves_the_list_with_its_meeting(store: Store) -> None:
     assert await waiting(store, hours=4) == [case]
     await store.cancel_meeting(SUNNAAS, MEETING, cast.NOW + MINUTE)
     assert await waiting(store) == []
-    (closed,) = await store.cases_of(MEETING)
+    (closed,) = await store.cases_of(cast.LARS, MEETING)
     assert (closed.taken_at, closed.done_at, closed.how) == (None, cast.NOW + MINUTE, "meeting_cancelled")
-    assert not await store.take_case(SUNNAAS, case, by="link:nora", now=cast.NOW)
+    assert not await store.take_case(cast.NORA, case, now=cast.NOW)
 
 
 async def test_only_who_is_in_the_meeting_is_handed_over(store: Store) -> None:
     """Somebody unknown, another meeting and another organisation are refused, and a case goes with its person."""
-    for wrong in ((SUNNAAS, MEETING, "nobody"), (SUNNAAS, "none", ANNA), ("org-ahus", MEETING, ANNA)):
+    odd = replace(cast.LARS, organisation_id="org-ahus")
+    for wrong in ((cast.LARS, MEETING, "nobody"), (cast.LARS, "none", ANNA), (odd, MEETING, ANNA)):
         with pytest.raises(Gone):
-            await store.open_case(*wrong, by="host:host-lars", now=cast.NOW)
+            await store.open_case(*wrong, now=cast.NOW)
     await hand_over(store)
     await store.remove_participant(SUNNAAS, MEETING, ANNA)
-    assert await store.cases_of(MEETING) == []
+    assert await store.cases_of(cast.LARS, MEETING) == []
 
 
 async def test_boards_hear_of_a_case(store: Store) -> None:
@@ -100,5 +104,5 @@ async def test_boards_hear_of_a_case(store: Store) -> None:
         await hand_over(store)
         await asyncio.wait_for(anext(changes), PATIENCE_S)
         (case,) = await waiting(store)
-        await store.take_case(SUNNAAS, case, by="link:nora", now=cast.NOW)
+        await store.take_case(cast.NORA, case, now=cast.NOW)
         await asyncio.wait_for(anext(changes), PATIENCE_S)

@@ -51,7 +51,7 @@ async def test_a_finished_report_is_not_overwritten_by_an_older_owner(store: Sto
     assert await store.latest_report("meeting-anna-anna") == ready
     assert (await store.board("meeting-anna"))[1].report == ready
     assert (await found(store)).state == "finished"
-    assert await store.report_by_code("org-sunnaas", late.code) is None, "nothing of it was stored"
+    assert await store.report_by_code(cast.NORA, late.code) is None, "nothing of it was stored"
 
 
 async def test_an_older_owner_does_not_get_the_newer_ones_report_for_its_own(store: Store, other: Store) -> None:

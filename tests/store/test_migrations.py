@@ -10,6 +10,7 @@ import shutil
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -335,10 +336,11 @@ async def test_what_was_handed_over_stays_at_supports(empty_url: str) -> None:
     assert migrate(empty_url) == ["0009"]
     check_whole(empty_url)
     store = await Store.open(empty_url)
-    waiting = await store.waiting_cases("o", opened)
+    leader, support = (replace(one, organisation_id="o") for one in (cast.LARS, cast.NORA))
+    waiting = await store.waiting_cases(support, opened)
     assert [one.id for one in waiting] == ["h-held", "h-waits", "h-anew-3"]
     assert waiting[1].opened_at == opened
-    cases = {one.id: one for one in [*await store.cases_of("m"), *await store.cases_of("n")]}
+    cases = {one.id: one for one in [*await store.cases_of(leader, "m"), *await store.cases_of(leader, "n")]}
     assert set(cases) == {name for name, *_ in HANDED_OVER}
     assert cases["h-waits"].report_id == "r2", "the newest one at 07:02:30; those of later say nothing of it"
     assert {name: (one.taken_at is not None, one.how) for name, one in cases.items()} == {
@@ -351,9 +353,9 @@ async def test_what_was_handed_over_stays_at_supports(empty_url: str) -> None:
         "h-off": (True, "meeting_cancelled"),
     }
     assert [one.id for one in await store.outgoing_of("m")] == ["sent"]
-    assert await store.take_case("o", "h-waits", by="link:l", now=opened)
-    assert await store.open_case("o", "m", "p1", by="host:h", now=opened), "one that was taken can be handed over anew"
-    assert not await store.open_case("o", "m", "p2", by="host:h", now=opened)
+    assert await store.take_case(support, "h-waits", now=opened)
+    assert await store.open_case(leader, "m", "p1", now=opened), "one that was taken can be handed over anew"
+    assert not await store.open_case(leader, "m", "p2", now=opened)
     await store.close()
 
 

@@ -17,6 +17,7 @@ from tests.series import made_series
 from tests.store import cast
 
 MINUTE = timedelta(minutes=1)
+ELSEWHERE = replace(cast.NORA, organisation_id="org-ahus")
 
 
 @pytest.mark.asyncio
@@ -114,8 +115,8 @@ async def test_a_session_sees_its_own_and_the_same_persons_reports(store: Store)
         assert await store.report_for_session(other) is None
         assert not await store.delete_report(anna.id, other)
         assert not await store.delete_report(walk_in.id, other)
-    assert await store.report_by_code("org-sunnaas", anna.code) == anna
-    assert await store.report_by_code("org-ahus", anna.code) is None
+    assert await store.report_by_code(cast.NORA, anna.code) == anna
+    assert await store.report_by_code(ELSEWHERE, anna.code) is None
 
 
 @pytest.mark.asyncio
@@ -129,7 +130,7 @@ async def test_a_deleted_report_is_gone(store: Store, url: str) -> None:
     assert not await store.delete_report(saved.id, "session-anna")
     assert await store.latest_report("meeting-anna-anna") is None
     assert await store.report_for_session("session-anna") is None
-    assert await store.report_by_code("org-sunnaas", saved.code) is None
+    assert await store.report_by_code(cast.NORA, saved.code) is None
     assert await store.self_test("test-anna", "session-anna") is None
     assert [row.report for row in await store.board("meeting-anna")] == [None, None, None]
     with pytest.raises(Gone):
@@ -213,24 +214,24 @@ async def test_series_are_kept_beside_the_report_and_go_with_it(store: Store) ->
     """Read by its own organisation only; saving again changes nothing; deleting the report deletes them."""
     series = made_series(bad=True)
     saved = await store.save_report(cast.report(), series=series)
-    assert await store.series_of(saved.id, "org-sunnaas") == series
-    assert await store.series_of(saved.id, "org-ahus") is None
+    assert await store.series_of(cast.NORA, saved.id) == series
+    assert await store.series_of(ELSEWHERE, saved.id) is None
     await store.save_report(saved, series=made_series(8))
-    assert await store.series_of(saved.id, "org-sunnaas") == series
+    assert await store.series_of(cast.NORA, saved.id) == series
     assert "series" not in saved.body
     assert await store.delete_report(saved.id, "session-anna")
-    assert await store.series_of(saved.id, "org-sunnaas") is None
+    assert await store.series_of(cast.NORA, saved.id) is None
 
 
 @pytest.mark.asyncio
 async def test_a_report_without_series_has_none(store: Store) -> None:
     """None is "not measured"; what is no series is refused and stores nothing."""
     saved = await store.save_report(cast.report())
-    assert await store.series_of(saved.id, "org-sunnaas") is None
+    assert await store.series_of(cast.NORA, saved.id) is None
     broken = cast.report()
     with pytest.raises(ValueError, match="schema"):
         await store.save_report(broken, series={"schema": "x"})
-    assert await store.report_by_code("org-sunnaas", broken.code) is None
+    assert await store.report_by_code(cast.NORA, broken.code) is None
 
 
 @pytest.mark.asyncio
@@ -242,9 +243,9 @@ async def test_support_sees_the_newest_reports_of_its_own_organisation(store: St
         organisation_id="org-ahus", meeting_id=None, participant_id=None, session_id="elsewhere"
     )  # fmt: skip
     await store.save_report(foreign)
-    assert await store.newest_reports("org-sunnaas", 3) == saved[:1:-1]
-    assert await store.newest_reports("org-ahus", 3) == [foreign]
-    assert await store.report_by_code("org-sunnaas", foreign.code) is None
+    assert await store.newest_reports(cast.NORA, 3) == saved[:1:-1]
+    assert await store.newest_reports(ELSEWHERE, 3) == [foreign]
+    assert await store.report_by_code(cast.NORA, foreign.code) is None
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ async def test_a_day_after_the_meeting_the_figures_name_nobody(store: Store, url
     saved = await store.save_report(
         cast.report(self_test_id="test-anna", created_at=cast.ENDS), claim=1, series=made_series()
     )
-    assert await store.series_of(saved.id, saved.organisation_id) is not None
+    assert await store.series_of(cast.NORA, saved.id) is not None
     assert await store.purge(cast.ENDS + DAY) == Purged()
     assert (await store.board("meeting-anna"))[1].report == saved
     purged = await store.purge(cast.ENDS + DAY + HOUR)
@@ -92,7 +92,7 @@ async def test_a_day_after_the_meeting_the_figures_name_nobody(store: Store, url
     for personal in ("Anna", "Hansen", "encrypted-number", saved.id, saved.code, "77.125"):
         assert personal.encode() not in content
     assert pack(made_series())[:40] not in content, "the series too"
-    assert await store.series_of(saved.id, saved.organisation_id) is None
+    assert await store.series_of(cast.NORA, saved.id) is None
 
 
 @pytest.mark.asyncio
@@ -127,18 +127,18 @@ async def test_who_led_and_how_it_went_is_told_without_a_name(store: Store, url:
 async def test_of_a_support_case_nobody_is_named_a_day_after_the_meeting(store: Store) -> None:
     """Who opened and took it, and the report, go with the people; when it was goes with the meeting."""
     await store.save_report(cast.report())
-    await store.open_case("org-sunnaas", "meeting-anna", "meeting-anna-anna", by="host:host-lars", now=cast.NOW)
-    (case,) = await store.cases_of("meeting-anna")
+    await store.open_case(cast.LARS, "meeting-anna", "meeting-anna-anna", now=cast.NOW)
+    (case,) = await store.cases_of(cast.LARS, "meeting-anna")
     assert case.report_id is not None
-    assert await store.take_case("org-sunnaas", case.id, by="link:nora", now=cast.NOW)
+    assert await store.take_case(cast.NORA, case.id, now=cast.NOW)
     assert await store.purge(cast.ENDS + DAY) == Purged()
     assert (await store.purge(cast.ENDS + DAY + HOUR)).cases == 1
-    (kept,) = await store.cases_of("meeting-anna")
+    (kept,) = await store.cases_of(cast.LARS, "meeting-anna")
     assert (kept.opened_by, kept.taken_by, kept.report_id) == (None, None, None)
     assert (kept.opened_at, kept.taken_at) == (cast.NOW, cast.NOW)
     assert await store.purge(cast.ENDS + DAY + HOUR) == Purged()
     assert (await store.purge(cast.ENDS + 7 * DAY + HOUR)).meetings == 1
-    assert await store.cases_of("meeting-anna") == []
+    assert await store.cases_of(cast.LARS, "meeting-anna") == []
 
 
 @pytest.mark.asyncio

@@ -1,6 +1,6 @@
-"""Looking for faces in a picture, and in one turned aside now and then when nobody is surely there.
+"""Face search: in a picture, and now and then in one turned aside, when no face is certain.
 
-The surer but heavier detector that looks again when people are missing is `second_look`, and runs elsewhere.
+The surer but heavier detector that looks again when people are missing is `centerface`, and runs elsewhere.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 from phonenumbers import PhoneNumberType
 
 from readiness.errors import InputError
-from readiness.meetings.typed import visible
+from readiness.typed import visible
 
 __all__ = ["HOME_REGION", "LONGEST_MAIL", "clean_mail", "clean_phone", "region_of", "takes_sms"]
 

@@ -12,36 +12,23 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from readiness.access.links import SESSION_MARGIN
-from readiness.server.phases import PHASE_CHECKS
+from reports.kinds import DEFAULT_SOLUTION, SELF_TEST
 from reports.model import READY_VERDICTS, CheckResult, rfc3339
-from reports.profile import Profile, load_profile, profile_names
-from reports.solution import solution_names
-from reports.store.records import Meeting, StoredReport
+from reports.profile import Profile
+from reports.store.records import TESTS_AFTER_END, Meeting, StoredReport
 from reports.verdict import verdict_of
 
-__all__ = ["carry_over", "device_class", "is_over", "profile_of", "recheck_due", "solution_of", "state_of"]
+__all__ = ["carry_over", "device_class", "is_over", "recheck_due", "state_of"]
 
-DEFAULT_PROFILE: Final = "consultation"
-DEFAULT_SOLUTION: Final = "other"
-LOOKED_AT: Final = frozenset(check for phase in ("devices", "connect", "paths") for check in PHASE_CHECKS[phase])
+LOOKED_AT: Final = frozenset(
+    check for phase in ("devices", "connect", "paths") for check in SELF_TEST.phase(phase).checks
+)
 """Checks that a short check always makes itself."""
-
-
-def solution_of(meeting: Meeting | None) -> str:
-    """Return the name of the meeting's video solution; one that there is no file for (any more) is just another one."""
-    return meeting.solution if meeting and meeting.solution in solution_names() else DEFAULT_SOLUTION
-
-
-def profile_of(meeting: Meeting | None) -> Profile:
-    """Return what this meeting needs: its profile, with the needs of its video solution."""
-    name = meeting.profile if meeting and meeting.profile in profile_names() else DEFAULT_PROFILE
-    return load_profile(name, solution_of(meeting))
 
 
 def is_over(meeting: Meeting, now: datetime) -> bool:
     """Whether its links no longer test: an hour after its end, or once it is cancelled."""
-    return meeting.state == "cancelled" or meeting.ends_at + SESSION_MARGIN <= now
+    return meeting.state == "cancelled" or meeting.ends_at + TESTS_AFTER_END <= now
 
 
 def state_of(report: StoredReport | None, now: datetime) -> str:

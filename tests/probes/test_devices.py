@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.capture import device_measurements
+from probes.devices import device_measurements
 from probes.measurement import Measurement
 
 CHECKS = ["browser.support", "camera.present", "camera.resolution", "microphone.present"]

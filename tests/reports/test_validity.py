@@ -9,20 +9,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from probes.measurement import Measurement
-from readiness.meetings.validity import carry_over, is_over, profile_of, recheck_due, solution_of, state_of
-from readiness.server.phases import (
-    CARRIED,
-    PHASES,
-    RECHECK_PHASES,
-    Ending,
-    finished_phases,
-    left_out,
-    make_report,
-    phase_json,
-)
+from reports.assembly import CARRIED, Ending, finished_phases, left_out, make_report
+from reports.kinds import SELF_TEST, profile_of, solution_of
 from reports.model import rfc3339
+from reports.phases import FinishedPhase
 from reports.profile import load_profile
 from reports.store.records import Meeting, StoredReport
+from reports.validity import carry_over, is_over, recheck_due, state_of
 from tests.made import CLIENT
 from tests.server.test_board import phases
 
@@ -32,14 +25,22 @@ TUESDAY = datetime(2026, 11, 24, 10, 0, tzinfo=ZoneInfo(OSLO))
 EVENING_BEFORE = TUESDAY - timedelta(hours=14)
 MORNING = TUESDAY - timedelta(hours=2)
 MEETING = Meeting("m", "o", "", TUESDAY, TUESDAY + timedelta(minutes=45), "consultation", (), 1)
-HERE = {"devices": phase_json([Measurement("camera.present", "present"), Measurement("microphone.present", "present")])}
+PHASES = SELF_TEST.whole.phases
+
+
+def phase_of(*measured: Measurement) -> dict:
+    """A finished phase as it is stored."""
+    return FinishedPhase(measured).to_json()
+
+
+HERE = {"devices": phase_of(Measurement("camera.present", "present"), Measurement("microphone.present", "present"))}
 
 
 def judged(found: dict, at: datetime, *, client=CLIENT, cause: str | None = None, solution: str = "other"):
     """A report as a test at `at` would make it."""
     ending = Ending(
-        report_id="r", code="ABCDEF", started_at=at, now=at, duration_s=30.0, kind="self_test", client=client,
-        bytes_up=0, bytes_down=0, cause=cause, solution=solution,
+        report_id="r", code="ABCDEF", started_at=at, now=at, duration_s=30.0, kind=SELF_TEST, client=client,
+        bytes_up=0, bytes_down=0, software_version="1", cause=cause, solution=solution,
     )  # fmt: skip
     return make_report(found, PROFILE, ("private_room",), ending)
 
@@ -148,10 +149,8 @@ def short(report: StoredReport) -> dict:
 
 def test_a_short_check_is_judged_with_what_it_took_over():
     """Good devices and path: ready again, at most as long as the whole test was; each figure keeps its age."""
-    path = {"connect": phase_json([Measurement("network.path", "udp"), Measurement("network.setup_time", 200.0)])}
-    devices = {
-        "devices": phase_json([m for m in _measurements(phases()) if m.check.endswith((".present", ".support"))])
-    }
+    path = {"connect": phase_of(Measurement("network.path", "udp"), Measurement("network.setup_time", 200.0))}
+    devices = {"devices": phase_of(*(m for m in _measurements(phases()) if m.check.endswith((".present", ".support"))))}
     devices["devices"]["measurements"].append(Measurement("camera.resolution", 720.0).to_json())
     report = judged({**short(stored(phases(network__rtt=200.0))), **devices, **path}, MORNING)
     assert (report.verdict.value, report.mode, report.complete) == ("ready_with_warnings", "recheck", True)
@@ -174,7 +173,7 @@ def _measurements(found: dict) -> list[Measurement]:
 
 def test_a_short_check_that_stops_or_fails_is_not_ready():
     """What it looks at is never taken over, so a short check that never got there leaves a gap or a failure."""
-    blocked = {"connect": phase_json([Measurement("network.path", "none"), Measurement("network.setup_time", 1.0)])}
+    blocked = {"connect": phase_of(Measurement("network.path", "none"), Measurement("network.setup_time", 1.0))}
     assert judged({**short(stored(phases())), **HERE}, MORNING, cause="disconnected").verdict.value == "incomplete"
     assert judged({**short(stored(phases())), **HERE, **blocked}, MORNING).verdict.value == "not_ready"
 
@@ -182,12 +181,13 @@ def test_a_short_check_that_stops_or_fails_is_not_ready():
 def test_a_short_check_has_only_its_own_phases_to_do():
     """The page is told that all the rest is done; the way is tried as a whole again after a lost line."""
     phases_of = short(stored(phases()))
-    assert set(PHASES) - set(finished_phases(phases_of)) == set(RECHECK_PHASES)
-    assert left_out(phases_of) == "devices"
+    assert SELF_TEST.short is not None
+    assert set(PHASES) - set(finished_phases(SELF_TEST, phases_of)) == set(SELF_TEST.short.phases)
+    assert left_out(SELF_TEST, phases_of) == "devices"
     some = {**phases_of, **HERE, "connect": {}}
-    assert set(PHASES) - set(finished_phases(some)) == {"connect", "paths", "service"}
-    assert set(PHASES) - set(finished_phases({**some, "paths": {}})) == {"service"}
-    assert left_out({}) == "devices"
+    assert set(PHASES) - set(finished_phases(SELF_TEST, some)) == {"connect", "paths", "service"}
+    assert set(PHASES) - set(finished_phases(SELF_TEST, {**some, "paths": {}})) == {"service"}
+    assert left_out(SELF_TEST, {}) == "devices"
 
 
 def test_states_and_ends():

@@ -1,0 +1,75 @@
+"""The kinds of messages, as one table: what each says, whom it follows, and when there is no more use for it. Pure.
+
+A new kind is a row here, a name in `reports.store.records.MessageName`, and words in the catalogues.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from readiness.access.pins import PIN_LIFE
+from readiness.meetings import message_parts as parts
+from readiness.meetings.message_parts import MailParts, MessageContext
+from reports.render.words import Words
+from reports.store.records import Meeting, MeetingState, MessageName, Outgoing, StoredReport
+
+__all__ = ["BRINGS_LINK", "FOLLOWS_UP", "INVITES", "KINDS", "MessageKind"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageKind:
+    """What is true of every message of one kind."""
+
+    parts: Callable[[MessageContext, Words], MailParts]
+    """What its mail says; the words of its SMS are ``sms.<name>``."""
+    until: Literal["start", "end", "code"] = "end"
+    """It is of use until its meeting starts, until that ends, or as long as a one-time code lasts."""
+    of: MeetingState | None = "planned"
+    """It is sent of meetings in this state only; None: of any."""
+    invites: bool = False
+    """The first message somebody gets about a meeting: whoever was sent one is told of changes. Limited per day."""
+    needs_open_link: bool = False
+    """It follows an invitation: dropped where the link was taken back, and where the meeting moves while it waits."""
+    has_link: bool = True
+    """It brings a participant the test, a host the board."""
+    has_calendar: bool = False
+    """Its mail has an entry for the calendar."""
+    asks: Literal["test", "fresh_test"] | None = None
+    """What it asks a participant for: a report that is valid now, or one that will be when the meeting starts."""
+    shows: Literal["feed", "day", "change", "code"] | None = None
+    """What is looked up for it besides: the leader's calendar, the leader's day, whose state changed, the code."""
+
+    def is_over(self, outgoing: Outgoing, meeting: Meeting, now: datetime) -> bool:
+        """Return whether a message of this kind about `meeting` is of no more use, whatever became of its reader."""
+        ends = {"start": meeting.starts_at, "end": meeting.ends_at, "code": outgoing.created_at + PIN_LIFE}
+        return now >= ends[self.until] or (self.of is not None and self.of != meeting.state)
+
+    def is_answered(self, newest: StoredReport | None, meeting: Meeting, now: datetime) -> bool:
+        """Return whether a participant has done already what this kind asks for."""
+        if self.asks is None or newest is None or newest.verdict == "incomplete":
+            return False
+        return newest.valid_until > (now if self.asks == "test" else meeting.starts_at)
+
+
+KINDS: Final[Mapping[MessageName, MessageKind]] = {
+    # To participants.
+    "invitation": MessageKind(parts=parts.invitation, invites=True, has_calendar=True),
+    "reminder": MessageKind(parts=parts.reminder, until="start", needs_open_link=True, asks="test"),
+    "recheck": MessageKind(parts=parts.recheck, until="start", needs_open_link=True, asks="fresh_test"),
+    # To both.
+    "moved": MessageKind(parts=parts.moved, needs_open_link=True, has_calendar=True),
+    "cancelled": MessageKind(parts=parts.cancelled, of="cancelled", has_link=False, has_calendar=True),
+    # To leaders and technical hosts.
+    "leader_link": MessageKind(parts=parts.leader_link, invites=True, has_calendar=True, shows="feed"),
+    "summary": MessageKind(parts=parts.summary, until="start", needs_open_link=True, shows="day"),
+    "alert": MessageKind(parts=parts.alert, until="start", needs_open_link=True, shows="change"),
+    "pin": MessageKind(parts=parts.pin, until="code", of=None, has_link=False, shows="code"),
+}
+
+INVITES: Final = frozenset(name for name, kind in KINDS.items() if kind.invites)
+FOLLOWS_UP: Final = frozenset(name for name, kind in KINDS.items() if kind.needs_open_link)
+"""What a move makes untrue while it waits."""
+BRINGS_LINK: Final = frozenset(name for name, kind in KINDS.items() if kind.has_link)

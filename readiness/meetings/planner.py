@@ -1,0 +1,278 @@
+"""Planning: make, change and cancel meetings. Used by the pages, the API, imports and the command line.
+
+What is wished is read by `values`, who is told is said by `inviting`; here it is stored, all of it or nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from readiness.access.contacts import ContactBox
+from readiness.access.links import GivenLink, Links, new_link
+from readiness.access.tokens import hash_token, hashes_of
+from readiness.errors import AccessError, InputError, Unprocessable
+from readiness.meetings.addresses import Person, opened, sealed
+from readiness.meetings.inviting import Invited, Inviting, invitation
+from readiness.meetings.kinds import FOLLOWS_UP
+from readiness.meetings.letter import LetterContext
+from readiness.meetings.marks import state_mark
+from readiness.meetings.values import MOST_PEOPLE, Values
+from readiness.meetings.wishes import Change, HostPlan, MeetingPlan, PersonPlan, Way
+from reports.model import rfc3339
+from reports.store import Conflict, Gone, Store
+from reports.store.records import Host, Meeting, NewMeeting, Organisation, Outgoing, Participant
+
+__all__ = ["Made", "Planner"]
+
+PERSON_KEPT = timedelta(hours=24)
+"""After the end nothing is known of its people, so nothing can be changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A meeting that is stored, with those in it; `is_new` is False where it had been made before."""
+
+    meeting: Meeting
+    participants: tuple[Participant, ...]
+    hosts: tuple[Host, ...]
+    is_new: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Plans for one organisation at one moment. Every wrong wish is an InputError whose `field` says where."""
+
+    store: Store
+    contacts: ContactBox
+    organisation: Organisation
+    base_url: str
+    now: datetime
+
+    @property
+    def values(self) -> Values:
+        """What reads wishes."""
+        return Values(self.organisation, self.contacts, self.now)
+
+    @property
+    def _links(self) -> Links:
+        return Links(self.store, self.contacts, self.organisation, self.base_url, self.now)
+
+    @property
+    def _inviting(self) -> Inviting:
+        return Inviting(self.store, self.contacts, self._links, self.now)
+
+    # ---- making
+
+    def draft(self, plan: MeetingPlan, *, may_be_past: bool = False) -> NewMeeting:
+        """Check a plan and return what would be stored; nothing is stored. Safe in a thread."""
+        values = self.values
+        meeting = values.meeting(plan, may_be_past=may_be_past)
+        people = values.people(meeting.id, plan)
+        ways = [one.channel for one in plan.people] + [one.channel for one in plan.hosts]
+        messages = [invitation(one, meeting, way, self.now) for one, way in zip(people, ways, strict=True)]
+        stored = [sealed(self.contacts, one) for one in people]
+        links = [new_link(self.organisation.id, meeting, one) for one in stored]
+        return NewMeeting(
+            meeting,
+            tuple(one for one in stored if isinstance(one, Participant)),
+            tuple(one for one in stored if isinstance(one, Host)),
+            tuple((link, *hashes_of(self.contacts, link)) for link in links),
+            tuple(filter(None, messages)),
+        )
+
+    async def make(self, plan: MeetingPlan) -> Made:
+        """Store a meeting with its people and queue its invitations. A plan with a known key gives what is there.
+
+        Raises Unprocessable("request.key_reused") where that was another wish, by its version.
+        """
+        drafted = self.draft(plan)
+        known = await self._known(drafted.meeting) if drafted.meeting.import_key else None
+        if known is not None:
+            return known
+        try:
+            await self.store.add_meetings([drafted])
+        except Conflict:  # somebody else asked for the same at the same moment
+            known = await self._known(drafted.meeting)
+            if known is None:
+                raise
+            return known
+        return Made(drafted.meeting, tuple(drafted.participants), tuple(drafted.hosts))
+
+    async def links(self, made: Made) -> dict[str, GivenLink]:
+        """Return everybody's link by id."""
+        links = self._links
+        everybody: list[Participant | Host] = [*made.participants, *made.hosts]
+        return {one.id: await links.of(made.meeting, one) for one in everybody}
+
+    async def known(self, keys: Sequence[str]) -> dict[str, Meeting]:
+        """Return the meetings that were made under these keys, by key."""
+        hashes = {hash_token(key): key for key in keys if key}
+        found = await self.store.meetings_by_keys(self.organisation.id, list(hashes))
+        return {hashes[key]: one for key, one in found.items()}
+
+    async def in_series(self, names: Sequence[str]) -> dict[str, list[Meeting]]:
+        """Return the planned meetings that were made as occurrences of these series, by series."""
+        hashes = {hash_token(name): name for name in names if name}
+        found: dict[str, list[Meeting]] = {}
+        for one in await self.store.meetings_in_series(self.organisation.id, list(hashes)) if hashes else []:
+            found.setdefault(hashes[one.import_series or b""], []).append(one)
+        return found
+
+    async def _known(self, drafted: Meeting) -> Made | None:
+        key = drafted.import_key
+        found = await self.store.meeting_by_key(self.organisation.id, key) if key else None
+        if found is None:
+            return None
+        if found.import_version and drafted.import_version not in {"", found.import_version}:
+            raise Unprocessable("request.key_reused", field="Idempotency-Key")
+        people, hosts = await self.store.participants(found.id), await self.store.hosts(found.id)
+        return Made(found, tuple(people), tuple(hosts), is_new=False)
+
+    # ---- changing
+
+    async def meeting(self, meeting_id: str) -> Meeting:
+        """Return the organisation's meeting. Raises AccessError("meeting.not_found")."""
+        found = await self.store.meeting_in(self.organisation.id, meeting_id)
+        if found is None:
+            raise AccessError("meeting.not_found")
+        return found
+
+    def check_change(self, found: Meeting, wish: Change) -> None:
+        """Raise InputError where `change` would, for a meeting as it is now. Safe in a thread."""
+        self._refuse_closed(found)
+        self.values.changes(found, wish)
+
+    async def change(self, meeting_id: str, wish: Change) -> Meeting:
+        """Change a meeting; where time, solution or link is another, whoever was told of the old one is told."""
+        found = await self._open(meeting_id)
+        wished = self.values.changes(found, wish)
+        changes = {name: value for name, value in wished.items() if value != getattr(found, name)}
+        if not changes:
+            return found
+        moves = {"starts_at", "ends_at", "join_link", "solution"} & set(changes)
+        messages: list[Outgoing] = []
+        if moves:
+            was = {"moved_from": rfc3339(found.starts_at), "was": state_mark(self.contacts, found)}
+            messages = await self._inviting.told(found, "moved", was)
+        with _not_found("meeting.not_found"):
+            return await self.store.change_meeting(
+                self.organisation.id, meeting_id, changes, messages=messages, drops=FOLLOWS_UP if moves else ()
+            )
+
+    async def cancel(self, meeting_id: str) -> Meeting:
+        """Cancel a meeting and tell whoever was told of it. Twice is the same as once."""
+        found = await self.meeting(meeting_id)
+        if found.state == "cancelled":
+            return found
+        if not self.is_open(found):
+            raise InputError("meeting.ended")
+        messages = await self._inviting.told(found, "cancelled", {})
+        return await self.store.cancel_meeting(self.organisation.id, meeting_id, self.now, messages=messages)
+
+    async def invite(
+        self, meeting_id: str, people: Sequence[str] | None, channel: Way, *, renew: bool = False
+    ) -> list[Invited]:
+        """Invite people of a meeting that is not over, or give their links; as `Inviting.invite`."""
+        return await self._inviting.invite(await self._open(meeting_id), people, channel, renew=renew)
+
+    async def letters(self, meeting: Meeting, people: Sequence[str] | None) -> list[LetterContext]:
+        """Return what the letters of these participants say (None: of all); as `Inviting.letters`."""
+        self._refuse_closed(meeting)
+        return await self._inviting.letters(meeting, people)
+
+    async def add_person(self, meeting_id: str, wish: PersonPlan | HostPlan) -> Participant | Host:
+        """Add a participant or host to a meeting, and invite at once where `channel` says how."""
+        meeting = await self._open(meeting_id)
+        values = self.values
+        person = values.host(meeting_id, wish) if isinstance(wish, HostPlan) else values.person(meeting_id, wish)
+        added = await self._add(meeting_id, sealed(self.contacts, person))
+        await self._links.of(meeting, added)
+        message = invitation(person, meeting, wish.channel, self.now)
+        await self.store.queue([message] if message else [])
+        return added
+
+    async def _add(self, meeting_id: str, added: Participant | Host) -> Participant | Host:
+        with _not_found("meeting.not_found"):
+            if isinstance(added, Host):
+                return await self.store.add_host(self.organisation.id, meeting_id, added)
+            try:
+                return await self.store.add_participant(self.organisation.id, meeting_id, added, most=MOST_PEOPLE)
+            except Conflict:
+                raise InputError("meeting.too_many", field="participants") from None
+
+    async def change_person(self, meeting_id: str, participant_id: str, wish: Mapping[str, Any]) -> Participant:
+        """Change the fields in `wish` (those of `PersonPlan`) of a participant."""
+        await self._open(meeting_id)
+        found = next((one for one in await self.store.participants(meeting_id) if one.id == participant_id), None)
+        if found is None:
+            raise AccessError("person.not_found")
+        known = opened(self.contacts, found)
+        kept = PersonPlan(found.role, found.label, found.locale, known.reach.phone, known.reach.mail, found.together)
+        new = self.values.person(meeting_id, replace(kept, **{**wish, "channel": ""}))
+        changes = self._differing(known, new, ("role", "label", "locale", "together"))
+        if not changes:
+            return found
+        with _not_found("person.not_found"):
+            return await self.store.change_participant(self.organisation.id, meeting_id, participant_id, changes)
+
+    async def change_host(self, meeting_id: str, host_id: str, wish: Mapping[str, Any]) -> Host:
+        """Change the fields in `wish` (those of `HostPlan`) of a leader or technical host."""
+        await self._open(meeting_id)
+        found = next((one for one in await self.store.hosts(meeting_id) if one.id == host_id), None)
+        if found is None:
+            raise AccessError("person.not_found")
+        known = opened(self.contacts, found)
+        kept = HostPlan(found.role, found.label, found.locale, known.reach.phone, known.reach.mail)
+        new = self.values.host(meeting_id, replace(kept, **{**wish, "channel": ""}))
+        changes = self._differing(known, new, ("role", "label", "locale", "person_hash"))
+        if not changes:
+            return found
+        with _not_found("person.not_found"):
+            return await self.store.change_host(self.organisation.id, meeting_id, host_id, changes)
+
+    def _differing(self, known: Person, new: Person, names: Sequence[str]) -> dict[str, Any]:
+        """Return what is another now, as it is stored. The same address looks different each time it is closed."""
+        stored = sealed(self.contacts, new)
+        changes = {name: getattr(stored, name) for name in names if getattr(stored, name) != getattr(known.whose, name)}
+        return changes if new.reach == known.reach else changes | {"reach": stored.reach}
+
+    async def remove_person(self, meeting_id: str, participant_id: str) -> None:
+        """Take a participant out of a meeting, with link, messages and report."""
+        with _not_found("meeting.not_found"):
+            if not await self.store.remove_participant(self.organisation.id, meeting_id, participant_id):
+                raise AccessError("person.not_found")
+
+    async def remove_host(self, meeting_id: str, host_id: str) -> None:
+        """Take a leader or technical host out of a meeting, with link and messages."""
+        with _not_found("meeting.not_found"):
+            if not await self.store.remove_host(self.organisation.id, meeting_id, host_id):
+                raise AccessError("person.not_found")
+
+    # ---- parts
+
+    def is_open(self, found: Meeting) -> bool:
+        """Return whether anything is known of its people still, so that they can be told."""
+        return found.ends_at + PERSON_KEPT >= self.now
+
+    async def _open(self, meeting_id: str) -> Meeting:
+        found = await self.meeting(meeting_id)
+        self._refuse_closed(found)
+        return found
+
+    def _refuse_closed(self, found: Meeting) -> None:
+        if found.state == "cancelled":
+            raise InputError("meeting.cancelled")
+        if not self.is_open(found):
+            raise InputError("meeting.ended")
+
+
+@contextlib.contextmanager
+def _not_found(code: str) -> Iterator[None]:
+    try:
+        yield
+    except Gone:
+        raise AccessError(code) from None

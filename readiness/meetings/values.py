@@ -1,0 +1,261 @@
+"""Values: a wish for a meeting or a person checked and written in one form, or refused with where it is wrong. Pure.
+
+Contact data stays open here: it is sealed once, where it is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from readiness.access.contacts import ContactBox
+from readiness.access.tokens import hash_token
+from readiness.errors import InputError
+from readiness.meetings.addresses import Person, Reach
+from readiness.meetings.join_links import solution_of_link, unwrapped
+from readiness.meetings.wishes import Change, HostPlan, MeetingPlan, PersonPlan
+from readiness.reach import clean_mail, clean_phone, region_of
+from readiness.typed import clean_link, one_line
+from reports.profile import load_profile, profile_names
+from reports.solution import solution_names
+from reports.store.records import Host, HostRole, Meeting, Organisation, Participant, new_id
+
+__all__ = [
+    "HOST_ROLES",
+    "LONGEST_LABEL",
+    "LONGEST_MIN",
+    "LONGEST_PHONE",
+    "LONGEST_TITLE",
+    "MOST_PEOPLE",
+    "MOST_TOGETHER",
+    "ROLES",
+    "SOLUTIONS",
+    "Values",
+    "local_moment",
+]
+
+ROLES = ("patient", "relative", "interpreter", "municipal_partner", "staff", "meeting_room")
+HOST_ROLES: tuple[HostRole, ...] = ("leader", "technical_host")
+SOLUTIONS = solution_names()
+OTHER = "other"
+"""The solution of a meeting of which nothing but the link is known."""
+MOST_REMINDERS = 5
+EARLIEST_REMINDER_MIN = 30 * 24 * 60
+LONGEST_MIN = 720
+MOST_PEOPLE = 60
+MOST_TOGETHER = 50
+LONGEST_TITLE = 120
+LONGEST_LABEL = 60
+LONGEST_PHONE = 30
+MOST_YEARS = 5
+EARLIEST = timedelta(hours=12)
+"""How long ago a meeting that is made now may have begun: it is running, and its people need the link."""
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Reads wishes for one organisation at one moment. Every wrong one is an InputError whose `field` says where."""
+
+    organisation: Organisation
+    contacts: ContactBox
+    now: datetime
+
+    @property
+    def region(self) -> str:
+        """The organisation's country, whose numbers are typed without its code."""
+        return region_of(self.organisation.support_phone, self.organisation.time_zone)
+
+    def clean_phone(self, typed: str) -> str:
+        """Return a phone number as ``+4790000000``, or "" for nothing. Raises InputError("person.phone")."""
+        return clean_phone(typed, self.region)
+
+    def meeting(self, plan: MeetingPlan, *, may_be_past: bool = False) -> Meeting:
+        """Return the meeting that is planned."""
+        starts_at = self._start(plan.starts)
+        ends_at = starts_at + self._length(plan.minutes)
+        if not may_be_past:
+            self._refuse_past(starts_at, ends_at)
+        if not plan.people:
+            raise InputError("meeting.nobody", field="participants")
+        if len(plan.people) > MOST_PEOPLE or len(plan.hosts) > MOST_PEOPLE:
+            raise InputError("meeting.too_many", field="participants")
+        needs = load_profile(_CLEAN["profile"](plan.profile))
+        join_link = _CLEAN["join_link"](plan.join_link)
+        solution = _CLEAN["solution"](plan.solution or OTHER)
+        return Meeting(
+            id=new_id(),
+            organisation_id=self.organisation.id,
+            title=_CLEAN["title"](plan.title),
+            starts_at=starts_at,
+            ends_at=ends_at,
+            profile=needs.name,
+            practical=needs.practical if plan.practical is None else _practical(plan.practical),
+            expected_people=_people(plan.expected_people or needs.expected_people),
+            solution=(solution_of_link(join_link) or solution) if solution == OTHER else solution,
+            join_link=self.contacts.close(join_link) if join_link else None,
+            support_phone=_CLEAN["support_phone"](plan.support_phone),
+            reminders=_reminders(plan.reminders),
+            import_key=hash_token(plan.key) if plan.key else None,
+            import_series=hash_token(plan.series) if plan.series else None,
+            import_version=plan.version,
+        )
+
+    def people(self, meeting_id: str, plan: MeetingPlan) -> list[Person]:
+        """Return those who take part, and then those who lead, in the plan's order."""
+        people = [self.person(meeting_id, one, place) for place, one in enumerate(plan.people)]
+        return people + [self.host(meeting_id, one, place) for place, one in enumerate(plan.hosts)]
+
+    def person(self, meeting_id: str, wish: PersonPlan, place: int | None = None) -> Person:
+        """Return a participant; `place`: its place in a plan, for the error's field."""
+        where = "" if place is None else f"participants.{place}."
+        if not 1 <= wish.together <= MOST_TOGETHER:
+            raise InputError("person.together", field=where + "together")
+        person = Participant(
+            id=new_id(),
+            meeting_id=meeting_id,
+            role=_one_of(wish.role, ROLES, "person.role", where + "role"),
+            label=_text(wish.label, LONGEST_LABEL, where + "label"),
+            locale=self._locale(wish.locale, where),
+            position=place or 0,
+            together=wish.together,
+        )
+        return Person(person, self._reach(wish, where))
+
+    def host(self, meeting_id: str, wish: HostPlan, place: int | None = None) -> Person:
+        """Return a leader or technical host; as `person`."""
+        where = "" if place is None else f"hosts.{place}."
+        reach = self._reach(wish, where)
+        _one_of(wish.role, HOST_ROLES, "person.role", where + "role")
+        host = Host(
+            id=new_id(),
+            meeting_id=meeting_id,
+            role="leader" if wish.role == "leader" else "technical_host",
+            label=_text(wish.label, LONGEST_LABEL, where + "label"),
+            locale=self._locale(wish.locale, where),
+        )
+        return Person(host, reach)
+
+    def changes(self, found: Meeting, wish: Change) -> dict[str, Any]:
+        """Return the wished fields as they are stored. An unchanged link stays the bytes it is."""
+        changes: dict[str, Any] = {}
+        if wish.starts is not None or wish.minutes is not None:
+            starts_at = found.starts_at if wish.starts is None else self._start(wish.starts)
+            lasts = found.ends_at - found.starts_at if wish.minutes is None else self._length(wish.minutes)
+            if (starts_at, starts_at + lasts) != (found.starts_at, found.ends_at):
+                self._refuse_past(starts_at, starts_at + lasts)
+                changes |= {"starts_at": starts_at, "ends_at": starts_at + lasts}
+        for name, clean in _CLEAN.items():
+            if getattr(wish, name) is not None:
+                changes[name] = clean(getattr(wish, name))
+        if "join_link" in changes:
+            link, before = (
+                changes.pop("join_link"),
+                (self.contacts.open(found.join_link) if found.join_link else "") or "",
+            )
+            if link != before:
+                changes["join_link"] = self.contacts.close(link) if link else None
+                changes |= self._told_by(link, before, changes.get("solution"), found)
+        return changes
+
+    @staticmethod
+    def _told_by(link: str, before: str, wished: str | None, found: Meeting) -> dict[str, str]:
+        """Return the solution that a new link tells, where nobody said which it is."""
+        told = solution_of_link(link)
+        if told and wished in {None, OTHER}:
+            return {"solution": told}
+        was_told = wished is None and found.solution == solution_of_link(before)
+        return {"solution": OTHER} if was_told and not told else {}
+
+    def _refuse_past(self, starts_at: datetime, ends_at: datetime) -> None:
+        if starts_at < self.now - EARLIEST or ends_at <= self.now:
+            raise InputError("meeting.past", field="starts_at")
+
+    def _start(self, starts: datetime) -> datetime:
+        if starts.year > self.now.year + MOST_YEARS:
+            raise InputError("meeting.too_far", field="starts_at")
+        if starts.year < self.now.year - 1:
+            raise InputError("meeting.past", field="starts_at")
+        return local_moment(starts, ZoneInfo(self.organisation.time_zone)).astimezone(UTC)
+
+    def _length(self, minutes: int) -> timedelta:
+        if not 1 <= minutes <= LONGEST_MIN:
+            raise InputError("meeting.length", field="minutes")
+        return timedelta(minutes=minutes)
+
+    def _reach(self, wish: PersonPlan | HostPlan, where: str) -> Reach:
+        phone = _at(where + "phone", self.clean_phone, wish.phone)
+        return Reach(phone=phone, mail=_at(where + "mail", clean_mail, wish.mail))
+
+    def _locale(self, asked: str, where: str) -> str:
+        languages = self.organisation.languages
+        return _one_of(asked or languages[0], languages, "person.language", where + "locale")
+
+
+def local_moment(typed: datetime, zone: ZoneInfo) -> datetime:
+    """Return the moment that `typed` names, in `zone` where it names none.
+
+    A time that the clocks jump over in spring is no time: InputError("meeting.no_such_time"). One that comes twice in
+    autumn is the first of the two, unless `fold` says otherwise.
+    """
+    if typed.tzinfo is not None:
+        return typed
+    local = typed.replace(tzinfo=zone)
+    if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != typed:
+        raise InputError("meeting.no_such_time", field="starts_at")
+    return local
+
+
+def _at(where: str, clean: Any, typed: str) -> str:
+    try:
+        return str(clean(typed))
+    except InputError as error:
+        raise InputError(error.code, field=where) from None
+
+
+def _one_of(value: str, known: Sequence[str], code: str, where: str) -> str:
+    if value not in known:
+        raise InputError(code, field=where)
+    return value
+
+
+def _text(typed: str, longest: int, where: str) -> str:
+    """Return a line of text: composed letters, nothing that can't be seen, spaces joined, not too long."""
+    plain = one_line(typed)
+    if len(plain) > longest:
+        raise InputError("text.too_long", field=where)
+    return plain
+
+
+def _reminders(wished: Sequence[int]) -> tuple[int, ...]:
+    if len(wished) > MOST_REMINDERS or any(not 1 <= one <= EARLIEST_REMINDER_MIN for one in wished):
+        raise InputError("meeting.reminders", field="reminders")
+    return tuple(sorted(set(wished), reverse=True))
+
+
+def _practical(wished: Sequence[str]) -> tuple[str, ...]:
+    known = {name.removeprefix("practical.") for one in profile_names() for name in load_profile(one).checks}
+    if not set(wished) <= known:
+        raise InputError("meeting.practical", field="practical")
+    return tuple(dict.fromkeys(wished))
+
+
+def _people(wished: int) -> int:
+    if not 1 <= wished <= MOST_TOGETHER:
+        raise InputError("person.together", field="expected_people")
+    return wished
+
+
+_CLEAN: Mapping[str, Callable[[Any], Any]] = {
+    "title": lambda typed: _text(typed, LONGEST_TITLE, "title"),
+    "support_phone": lambda typed: _text(typed, LONGEST_PHONE, "support_phone"),
+    "profile": lambda name: _one_of(name, profile_names(), "meeting.profile", "profile"),
+    "solution": lambda name: _one_of(name, SOLUTIONS, "meeting.solution", "solution"),
+    "join_link": lambda typed: _at("join_link", clean_link, unwrapped(_at("join_link", clean_link, typed))),
+    "reminders": _reminders,
+    "practical": _practical,
+    "expected_people": _people,
+}
+"""How each field of a meeting is checked and written."""

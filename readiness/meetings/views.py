@@ -1,0 +1,114 @@
+"""A planned meeting as JSON, for the API and the command line; fields are named as in ``web/api/openapi.json``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from readiness.meetings.addresses import open_reach
+from readiness.meetings.kinds import INVITES
+from readiness.meetings.planner import Planner
+from reports.model import rfc3339
+from reports.store.records import BoardRow, Host, Meeting, MeetingLine, Outgoing
+from reports.validity import state_of
+
+__all__ = ["line_json", "meeting_json"]
+
+
+async def meeting_json(planner: Planner, found: Meeting) -> dict[str, Any]:
+    """Return a meeting with its people, how ready they are, and how their invitations fare."""
+    store, zone = planner.store, ZoneInfo(planner.organisation.time_zone)
+    rows, hosts = await asyncio.gather(store.board(found.id), store.hosts(found.id))
+    sent = _newest(await store.outgoing_of(found.id))
+    return {
+        **_times(found, zone),
+        "id": found.id,
+        "title": found.title,
+        "time_zone": planner.organisation.time_zone,
+        "profile": found.profile,
+        "solution": found.solution,
+        "join_link": (planner.contacts.open(found.join_link) if found.join_link else None) or "",
+        "support_phone": found.support_phone,
+        "state": found.state,
+        "sequence": found.sequence,
+        "reminders": list(found.reminders),
+        "practical": list(found.practical),
+        "expected_people": found.expected_people,
+        "participants": [_participant_json(planner, row, sent) for row in rows],
+        "hosts": [_host_json(planner, one, sent) for one in hosts],
+    }
+
+
+def line_json(line: MeetingLine, zone: ZoneInfo) -> dict[str, Any]:
+    """Return one line of a list of meetings: how many of its people are in which state, and who leads it."""
+    found = line.meeting
+    return {
+        **_times(found, zone),
+        "id": found.id,
+        "title": found.title,
+        "state": found.state,
+        "profile": found.profile,
+        "solution": found.solution,
+        "counts": dict(line.people),
+        "labels": list(line.labels),
+        "leaders": list(line.leaders),
+    }
+
+
+def _participant_json(planner: Planner, row: BoardRow, sent: Mapping[str, Outgoing]) -> dict[str, Any]:
+    person = row.participant
+    reach = open_reach(planner.contacts, person.reach)
+    return {
+        "id": person.id,
+        "role": person.role,
+        "label": person.label,
+        "locale": person.locale,
+        "together": person.together,
+        "phone": reach.phone,
+        "mail": reach.mail,
+        "state": state_of(row.report, planner.now),
+        "running": row.running,
+        "tested_at": row.report and rfc3339(row.report.created_at),
+        "invitation": _sent_json(sent.get(person.id)),
+    }
+
+
+def _host_json(planner: Planner, one: Host, sent: Mapping[str, Outgoing]) -> dict[str, Any]:
+    reach = open_reach(planner.contacts, one.reach)
+    return {
+        "id": one.id,
+        "role": one.role,
+        "label": one.label,
+        "locale": one.locale,
+        "phone": reach.phone,
+        "mail": reach.mail,
+        "invitation": _sent_json(sent.get(one.id)),
+    }
+
+
+def _newest(messages: Sequence[Outgoing]) -> dict[str, Outgoing]:
+    """Return the newest invitation by participant or host."""
+    inviting = [one for one in messages if one.kind in INVITES]
+    return {str(one.participant_id or one.host_id): one for one in inviting}
+
+
+def _sent_json(message: Outgoing | None) -> dict[str, Any] | None:
+    if message is None:
+        return None
+    return {
+        "channel": message.channel,
+        "state": message.state,
+        "sent_at": message.sent_at and rfc3339(message.sent_at),
+        "error": message.error,
+    }
+
+
+def _times(found: Meeting, zone: ZoneInfo) -> dict[str, str]:
+    local = found.starts_at.astimezone(zone).replace(tzinfo=None)
+    return {
+        "starts_at": rfc3339(found.starts_at),
+        "ends_at": rfc3339(found.ends_at),
+        "local_start": local.isoformat(timespec="minutes"),
+    }

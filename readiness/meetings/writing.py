@@ -1,0 +1,149 @@
+"""Writing: one message of the outbox from what is true when it is sent, or the reason why it is not sent any more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from readiness.access.contacts import ContactBox
+from readiness.access.links import Links
+from readiness.access.pins import PIN_LIFE, pin_of
+from readiness.meetings.addresses import Person, opened
+from readiness.meetings.delivery import DeliveryError
+from readiness.meetings.kinds import KINDS
+from readiness.meetings.marks import state_mark
+from readiness.meetings.message_parts import MessageContext, Tally
+from readiness.meetings.messages import Message, render_message
+from readiness.settings import Settings
+from reports.store import Store
+from reports.store.records import Host, Meeting, Organisation, Outgoing, Participant
+from reports.validity import state_of
+
+__all__ = ["OverError", "Writer", "Written"]
+
+
+class OverError(Exception):
+    """There is no more use for the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A message ready to be handed over, to whom and from whom."""
+
+    message: Message
+    context: MessageContext
+    person: Person
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What a message is about."""
+
+    organisation: Organisation
+    meeting: Meeting
+    whose: Participant | Host
+    host: Host | None
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writes messages at one moment."""
+
+    store: Store
+    contacts: ContactBox
+    settings: Settings
+    base_url: str
+    now: datetime
+
+    async def write(self, outgoing: Outgoing) -> Written:
+        """Return the message. Raises OverError where it is of no more use, DeliveryError where it can't be sent."""
+        context, person = await self._context(outgoing)
+        return Written(render_message(outgoing, context), context, person)
+
+    async def _context(self, outgoing: Outgoing) -> tuple[MessageContext, Person]:
+        """Return what the message is made of, and who gets it. Each way out is a reason not to send it."""
+        kind = KINDS.get(outgoing.kind)
+        if kind is None:  # queued by a newer process, which may send it
+            raise DeliveryError("fault")
+        about = await self._about(outgoing)
+        person = opened(self.contacts, about.whose)
+        if not (person.reach.mail if outgoing.channel == "mail" else person.reach.phone):
+            raise DeliveryError("no_address", is_final=True)
+        is_as_known = outgoing.data.get("was", "") == state_mark(self.contacts, about.meeting)
+        if is_as_known or kind.is_over(outgoing, about.meeting, self.now):
+            raise OverError
+        if kind.asks and outgoing.participant_id:
+            newest = await self.store.latest_report(outgoing.participant_id)
+            if kind.is_answered(newest, about.meeting, self.now):
+                raise OverError
+        if kind.has_link and not self.base_url:
+            raise DeliveryError("fault")
+        if kind.needs_open_link and not await self._is_open(about.whose):
+            raise OverError
+        links = Links(self.store, self.contacts, about.organisation, self.base_url, self.now)
+        moved_from = outgoing.data.get("moved_from")
+        leads = about.host if kind.shows == "feed" and outgoing.channel == "mail" else None
+        context = MessageContext(
+            organisation=about.organisation,
+            meeting=about.meeting,
+            language=about.whose.locale,
+            now=self.now,
+            person_id=about.whose.id,
+            link=(await links.of(about.meeting, about.whose)).link if kind.has_link else "",
+            feed=(await links.feed(about.meeting, leads)).link if leads else "",
+            host_role=about.host.role if about.host else None,
+            mail=person.reach.mail,
+            sender=self.settings.mail_from,
+            moved_from=datetime.fromisoformat(moved_from) if isinstance(moved_from, str) else None,
+            day=await self._day(about, about.host) if kind.shows == "day" and about.host else (),
+            changed=await self._changed(outgoing) if kind.shows == "change" else None,
+            pin=pin_of(self.contacts, outgoing.id) if kind.shows == "code" else "",
+            pin_minutes=int(PIN_LIFE.total_seconds() // 60),
+        )
+        return context, person
+
+    async def _about(self, outgoing: Outgoing) -> _About:
+        """Look up what the message is about. Raises OverError where it is gone, DeliveryError without a sender."""
+        if outgoing.channel == "mail" and not self.settings.smtp_url:
+            raise DeliveryError("no_mail_server", is_final=True)
+        if outgoing.channel == "sms" and not self.settings.sms_url:
+            raise DeliveryError("no_sms_gateway", is_final=True)
+        meeting = await self.store.meeting(outgoing.meeting_id)
+        organisation = await self.store.organisation_by_id(outgoing.organisation_id)
+        person = await self.store.participant(outgoing.participant_id) if outgoing.participant_id else None
+        host = await self.store.host(outgoing.host_id) if outgoing.host_id and not outgoing.participant_id else None
+        whose = person or host
+        if meeting is None or organisation is None or whose is None:
+            raise OverError
+        return _About(organisation, meeting, whose, host)
+
+    async def _is_open(self, whose: Participant | Host) -> bool:
+        if isinstance(whose, Host):
+            return await self.store.invitation_for(host_id=whose.id, kind="leader", now=self.now) is not None
+        return await self.store.invitation_for(participant_id=whose.id, kind="participant", now=self.now) is not None
+
+    async def _day(self, about: _About, host: Host) -> tuple[Tally, ...]:
+        """Return how the meetings stand that this leader has on the day of the message's meeting."""
+        zone = ZoneInfo(about.organisation.time_zone)
+        midnight = about.meeting.starts_at.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        span = (midnight.astimezone(UTC), (midnight + timedelta(days=1)).astimezone(UTC))
+        meetings = [about.meeting]
+        if host.person_hash is not None:
+            meetings = await self.store.meetings_of_person(about.organisation.id, host.person_hash, starts=span)
+        tallies = []
+        for meeting in meetings:
+            if meeting.state == "planned":
+                rows = await self.store.board(meeting.id)
+                people = tuple((row.participant.role, state_of(row.report, self.now)) for row in rows)
+                tallies.append(Tally(meeting.starts_at, people))
+        return tuple(tallies)
+
+    async def _changed(self, outgoing: Outgoing) -> tuple[str, str]:
+        """Return role and state now of the participant that an alert is about."""
+        rows = await self.store.board(outgoing.meeting_id)
+        about = outgoing.data.get("participant")
+        row = next((row for row in rows if row.participant.id == about), None)
+        if row is None:
+            raise OverError
+        return row.participant.role, state_of(row.report, self.now)

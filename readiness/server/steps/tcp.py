@@ -1,0 +1,82 @@
+"""The steps that prove TCP headroom on the session's own socket (see `headroom`)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from readiness.server.headroom import Downstream, Upstream
+from readiness.server.protocol import BINARY
+from readiness.server.steps.running import Running
+from readiness.server.steps.step import Step
+from reports.phases import FinishedPhase, Phase
+
+__all__ = ["TcpDownStep", "TcpUpStep"]
+
+
+class TcpDownStep(Step):
+    """We send, the page counts."""
+
+    def __init__(self, phase: Phase, running: Running) -> None:
+        super().__init__(phase, running)
+        self._downstream = Downstream(self._setup.send_bytes)
+
+    async def on_start(self) -> None:
+        """Begin to send."""
+        self._running.spawn(self._run())
+
+    async def on_final(self, data: Mapping[str, Any]) -> FinishedPhase:
+        """Stop sending and read the page's counts."""
+        self._downstream.stop()
+        return self._read(data, tcp_mbps=self._downstream.rate_mbps(data["points"]))
+
+    def close(self) -> None:
+        """Stop sending."""
+        self._downstream.stop()
+
+    async def _run(self) -> None:
+        await self._setup.send({"type": "phase", "phase": self.phase.name, "state": "started"})
+        await self._downstream.run(self._setup.profile.probe_mbps)
+        await self._setup.send({"type": "phase", "phase": self.phase.name, "state": "ended"})
+
+
+class TcpUpStep(Step):
+    """The page sends, we count."""
+
+    binary = frozenset({BINARY.HEADROOM_UP})
+
+    def __init__(self, phase: Phase, running: Running) -> None:
+        super().__init__(phase, running)
+        self._upstream: Upstream | None = None
+
+    def takes(self, kind: int) -> bool:
+        """Whether a binary message is for this step: also one that was still on its way at the end."""
+        return kind in self.binary
+
+    async def on_start(self) -> None:
+        """Let the page send, and begin to count."""
+        self._upstream = Upstream(self._setup.profile.probe_mbps)
+        await self._setup.send({"type": "phase", "phase": self.phase.name, "state": "started"})
+        self._running.spawn(self._watch(self._upstream))
+
+    async def on_binary(self, t_ms: int, payload: bytes) -> None:
+        """Count what arrived; say so when enough is proven."""
+        del t_ms
+        if self._upstream is not None and self._upstream.arrived(len(payload), time.monotonic()):
+            await self._end(self._upstream)
+
+    async def on_final(self, data: Mapping[str, Any]) -> FinishedPhase:
+        """Note the rate that arrived."""
+        return self._read(data, tcp_mbps=self._upstream.rate_mbps if self._upstream else None)
+
+    async def _watch(self, upstream: Upstream) -> None:
+        await asyncio.sleep(upstream.LONGEST_S)
+        if not upstream.is_over:
+            await self._end(upstream)
+
+    async def _end(self, upstream: Upstream) -> None:
+        upstream.is_over = True
+        values = {"mbps": upstream.rate_mbps}
+        await self._setup.send({"type": "phase", "phase": self.phase.name, "state": "ended", "values": values})

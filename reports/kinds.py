@@ -1,0 +1,123 @@
+"""The kinds of test, each as a table. A new kind is a new table here, with readers for what it measures differently.
+
+The protocol's names of phases, the media worker's operations and the page's types are held to these tables by
+``tests/reports/test_kinds.py``.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from probes.path import PATHS
+from reports.phases import Course, Occasion, Phase, TestKind
+from reports.profile import Profile, load_profile, profile_names
+from reports.readers import (
+    read_answers,
+    read_connection,
+    read_devices,
+    read_headroom,
+    read_picture,
+    read_relays,
+    read_service,
+    read_speaker,
+    read_worker,
+)
+from reports.solution import solution_names
+
+__all__ = [
+    "DEFAULT_SOLUTION",
+    "KINDS",
+    "PRACTICAL",
+    "SELF_TEST",
+    "TESTERS",
+    "kind_of",
+    "profile_of",
+    "questions_of",
+    "solution_of",
+]
+
+MEGABYTE: Final = 1_000_000
+DEFAULT_PROFILE: Final = "consultation"
+DEFAULT_SOLUTION: Final = "other"
+PRACTICAL: Final = ("private_room", "people", "company", "interpreter", "equipment", "phone")
+"""Questions that a meeting may ask, in the order in which they are asked."""
+
+
+def solution_of(meeting: Occasion | None) -> str:
+    """Return the name of the meeting's video solution; one that there is no file for (any more) is just another one."""
+    return meeting.solution if meeting and meeting.solution in solution_names() else DEFAULT_SOLUTION
+
+
+def profile_of(meeting: Occasion | None) -> Profile:
+    """Return what this meeting needs: its profile, with the needs of its video solution."""
+    name = meeting.profile if meeting and meeting.profile in profile_names() else DEFAULT_PROFILE
+    return load_profile(name, solution_of(meeting))
+
+
+def questions_of(meeting: Occasion | None) -> tuple[str, ...]:
+    """Return the practical questions that this meeting asks."""
+    return tuple(meeting.practical) if meeting else ()
+
+
+_PICTURE: Final = (
+    *("camera.light", "camera.cover", "camera.flicker", "camera.backlight", "camera.people", "camera.framing"),
+    *("camera.sharpness", "camera.noise", "camera.frozen", "camera.frame_rate"),
+)
+_SOUND: Final = (
+    *("microphone.level", "microphone.speech", "microphone.clipping", "microphone.noise", "microphone.dropouts"),
+    *("microphone.hum", "microphone.bandwidth", "microphone.equipment"),
+)
+_IDLE: Final = ("network.rtt", "network.jitter_up", "network.jitter_down", "network.loss_up", "network.loss_down")
+_DOWN: Final = ("network.throughput_down", "network.loss_down")
+_UP: Final = ("network.throughput_up", "network.loss_up", "network.rtt_loaded")
+_QUESTIONS: Final = tuple(f"practical.{question}" for question in PRACTICAL)
+_DEVICES: Final = ("browser.support", "camera.present", "camera.resolution", "microphone.present")
+
+SELF_TEST: Final = TestKind(
+    name="self_test",
+    sessions=frozenset({"participant", "drop_in"}),
+    phases=(
+        Phase("devices", _DEVICES, 120.0, 0, "page", read_devices),
+        Phase("picture", _PICTURE, 60.0, 5 * MEGABYTE, "page", read_picture),
+        Phase("sound", _SOUND, 40.0, 2 * MEGABYTE, "worker", read_worker),
+        Phase("connect", ("network.path", "network.setup_time"), 15.0, MEGABYTE, "page", read_connection),
+        Phase("paths", tuple(PATHS.values()), 12.0, MEGABYTE, "page", read_relays, is_optional=True),
+        Phase("clock", _IDLE, 60.0, MEGABYTE, "worker", read_worker),
+        Phase("downlink", _DOWN, 40.0, 6 * MEGABYTE, "worker", read_worker),
+        Phase("uplink", _UP, 40.0, 6 * MEGABYTE, "worker", read_worker),
+        Phase("tcp_down", ("network.throughput_down",), 5.0, 2 * MEGABYTE, "page", read_headroom),
+        Phase("tcp_up", ("network.throughput_up",), 5.0, 2 * MEGABYTE, "page", read_headroom),
+        Phase("service", ("meeting_service.reachable",), 12.0, 0, "page", read_service, is_optional=True),
+        Phase("speaker", ("speaker.heard",), 120.0, 0, "page", read_speaker),
+        Phase("echo", ("microphone.echo",), 10.0, MEGABYTE, "worker", read_worker),
+        Phase("practical", _QUESTIONS, 300.0, 0, "page", read_answers, is_asked=True),
+    ),
+    whole=Course(
+        phases=(
+            *("devices", "picture", "sound", "connect", "clock", "downlink", "uplink", "paths", "tcp_down", "tcp_up"),
+            *("service", "speaker", "echo", "practical"),
+        ),
+        together=frozenset({"connect", "clock", "downlink", "uplink"}),
+    ),
+    short=Course(phases=("devices", "connect", "paths", "service"), together=frozenset({"connect", "paths"})),
+    profile_of=profile_of,
+    questions_of=questions_of,
+)
+"""One person's test before a meeting, in a browser."""
+
+KINDS: Final = (SELF_TEST,)
+TESTERS: Final = frozenset(session for kind in KINDS for session in kind.sessions)
+"""Kinds of session that take a test at all."""
+
+
+def kind_of(session: str | None) -> TestKind:
+    """Return the kind of test that a session of this kind takes; a self-test where the session is gone.
+
+    Raises KeyError for a session that takes none.
+    """
+    if session is None:
+        return SELF_TEST
+    for kind in KINDS:
+        if session in kind.sessions:
+            return kind
+    raise KeyError(session)

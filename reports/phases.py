@@ -1,0 +1,161 @@
+"""A test is a table: what a kind of test goes through, phase by phase, and what a finished phase leaves.
+
+Plain values and no rules of any one kind of test; `kinds` holds the tables, `readers` reads the figures. A finished
+phase is stored as plain JSON, so that a test can go on through another process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from probes.measurement import Measurement, not_measured
+from probes.stills import Still
+from reports.model import SkipReason
+from reports.profile import Profile
+
+__all__ = ["Course", "Evidence", "Figure", "FinishedPhase", "Measurer", "Occasion", "Phase", "Reader", "TestKind"]
+
+Figure = float | str | bool | None
+"""Something that a phase notes beside its measurements; its name carries the unit."""
+Measurer = Literal["page", "worker", "client"]
+"""Who has the figures when a phase ends: the page that shows it, the media worker, or a client that measures itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedPhase:
+    """What one phase found."""
+
+    measurements: Sequence[Measurement] = ()
+    skipped: Mapping[str, SkipReason] = field(default_factory=dict)
+    """Checks that were left out on purpose, and why."""
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    """What else the report needs of this phase, for example ``connection`` or ``tcp_mbps``."""
+    seconds: float = 0.0
+    """Machine time, s; 0 where the time is the person's."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the phase as it is stored; `from_json` reads it back."""
+        return {
+            "measurements": [measurement.to_json() for measurement in self.measurements],
+            "skipped": {check: reason.value for check, reason in self.skipped.items()},
+            "figures": dict(self.figures),
+            "seconds": round(self.seconds, 2),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> FinishedPhase:
+        """Read back a stored phase; what an older version did not store is empty."""
+        return cls(
+            measurements=tuple(Measurement.from_json(item) for item in data.get("measurements", ())),
+            skipped={check: SkipReason(reason) for check, reason in data.get("skipped", {}).items()},
+            figures=dict(data.get("figures", {})),
+            seconds=float(data.get("seconds") or 0.0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a phase is read from, besides the last message of whoever measured it."""
+
+    seconds: float = 0.0
+    """Machine time that the phase took, s."""
+    expected_people: int = 1
+    digits: Sequence[Sequence[int]] = ()
+    """Series of digits that the page was asked to play."""
+    stills: Sequence[Still] = ()
+    """Figures of all stills, in the order in which they were taken."""
+    tcp_mbps: float | None = None
+    """Rate that the session's own socket proved, Mbit/s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One row of the table."""
+
+    name: str
+    """As the protocol, the store and the report's ``ended_in`` spell it."""
+    checks: tuple[str, ...]
+    """Ids of the checks that it measures; none of them has a value when it dies."""
+    budget_s: float
+    """Longest machine time, s."""
+    budget_bytes: int
+    """Most bytes on the socket."""
+    by: Measurer
+    read: Reader
+    """Turns the last message of whoever measured into the finished phase."""
+    is_optional: bool = False
+    """Whether a check that was not tried is skipped, rather than missing from the report."""
+    is_asked: bool = False
+    """Whether its checks are questions, of which each occasion asks its own."""
+
+    def finish(self, data: Mapping[str, Any], evidence: Evidence) -> FinishedPhase:
+        """Return what the phase found, read from the last message `data`."""
+        return self.read(self, data, evidence)
+
+    def died(self, cause: str, *, seconds: float = 0.0) -> FinishedPhase:
+        """Return the phase whose step died: none of its checks has a value, and `cause` says why."""
+        return FinishedPhase([not_measured(check, cause) for check in self.checks], seconds=seconds)
+
+
+Reader = Callable[[Phase, Mapping[str, Any], Evidence], FinishedPhase]
+
+
+class Occasion(Protocol):
+    """What a test is made for: for a self-test, its meeting."""
+
+    @property
+    def profile(self) -> str:
+        """Name of the profile that it is judged by."""
+
+    @property
+    def solution(self) -> str:
+        """Name of the video solution."""
+
+    @property
+    def practical(self) -> Sequence[str]:
+        """Practical questions that are asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One way through a test."""
+
+    phases: tuple[str, ...]
+    """In the order in which they usually end."""
+    together: frozenset[str]
+    """Phases of one connection: a resumed test that lacks one of them has to run all of them again."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestKind:
+    """One kind of test."""
+
+    name: str
+    """As reports spell it."""
+    sessions: frozenset[str]
+    """Kinds of session that take this test; a session takes one kind."""
+    phases: tuple[Phase, ...]
+    """In the order in which a client is told of them."""
+    whole: Course
+    short: Course | None
+    """The check of the meeting's morning, where there is one; the rest is carried over from the last whole test."""
+    profile_of: Callable[[Occasion | None], Profile]
+    questions_of: Callable[[Occasion | None], tuple[str, ...]]
+    """Names of the questions that are asked."""
+
+    def phase(self, name: str) -> Phase:
+        """Return the phase called `name`. Raises KeyError where there is none."""
+        for phase in self.phases:
+            if phase.name == name:
+                return phase
+        raise KeyError(name)
+
+    def course(self, *, is_short: bool) -> Course:
+        """Return the way through the test. Raises ValueError where a kind without a short check is asked for one."""
+        if not is_short:
+            return self.whole
+        if self.short is None:
+            raise ValueError(f"{self.name} has no short check")
+        return self.short

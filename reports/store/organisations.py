@@ -1,0 +1,53 @@
+"""Organisations: whose meetings they are, and whom to call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from .part import StorePart
+from .records import Organisation
+from .tables import organisation
+
+__all__ = ["OrganisationPart"]
+
+
+class OrganisationPart(StorePart):
+    """The part of the store that knows the organisations."""
+
+    async def ensure_organisation(self, wanted: Organisation) -> Organisation:
+        """Store the organisation, or bring the one with this slug up to date; return it with the id it has."""
+        values = {
+            "name": wanted.name,
+            "support_phone": wanted.support_phone,
+            "support_hours": wanted.support_hours,
+            "languages": list(wanted.languages),
+            "time_zone": wanted.time_zone,
+            "drop_in_allowed": wanted.drop_in_allowed,
+            "texts": {name: dict(by_language) for name, by_language in wanted.texts.items()},
+        }
+        insert = self._insert(organisation).values(id=wanted.id, slug=wanted.slug, **values)
+        statement = insert.on_conflict_do_update(index_elements=["slug"], set_=values).returning(*organisation.c)
+        async with self._database.write() as connection:
+            return _organisation_of((await connection.execute(statement)).one())
+
+    async def organisation(self, slug: str) -> Organisation | None:
+        """Return the organisation with this slug."""
+        row = await self._first(sa.select(organisation).where(organisation.c.slug == slug))
+        return None if row is None else _organisation_of(row)
+
+    async def only_organisation(self) -> Organisation | None:
+        """Return the organisation where there is exactly one: whom to call on a page that names none."""
+        rows = await self._rows(sa.select(organisation).limit(2))
+        return _organisation_of(rows[0]) if len(rows) == 1 else None
+
+    async def organisation_by_id(self, organisation_id: str) -> Organisation | None:
+        """Return the organisation with this id."""
+        row = await self._first(sa.select(organisation).where(organisation.c.id == organisation_id))
+        return None if row is None else _organisation_of(row)
+
+
+def _organisation_of(row: sa.Row[Any]) -> Organisation:
+    values = {name: getattr(row, name) for name in Organisation.__dataclass_fields__}
+    return Organisation(**{**values, "languages": tuple(values["languages"])})

@@ -1,0 +1,139 @@
+"""Participants and hosts of a meeting. What changes one of them names the organisation and the meeting too (AUT-2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from .errors import Conflict, Gone
+from .part import StorePart
+from .records import Host, Participant
+from .rows import carry_feeds, host_of, locked, participant_of, values_of
+from .tables import host, participant
+
+__all__ = ["PeoplePart"]
+
+OF_PERSON: Final = frozenset({"role", "label", "locale", "together", "reach", "contact"})
+OF_HOST: Final = frozenset({"role", "label", "locale", "reach", "person_hash"})
+
+
+class PeoplePart(StorePart):
+    """The part of the store that knows who takes part and who leads."""
+
+    async def participant(self, participant_id: str) -> Participant | None:
+        """Return the participant with this id."""
+        row = await self._first(sa.select(participant).where(participant.c.id == participant_id))
+        return None if row is None else participant_of(row)
+
+    async def participants(self, meeting_id: str) -> list[Participant]:
+        """Return everybody in the meeting, in order."""
+        chosen = sa.select(participant).where(participant.c.meeting_id == meeting_id).order_by(participant.c.position)
+        return [participant_of(row) for row in await self._rows(chosen)]
+
+    async def add_participant(
+        self, organisation_id: str, meeting_id: str, added: Participant, *, most: int | None = None
+    ) -> Participant:
+        """Store one more participant, after the others, and return it with its position.
+
+        `Gone`: no such meeting. `Conflict`: it has `most` already, however many are added at the same moment.
+        """
+        if added.meeting_id != meeting_id:
+            raise ValueError("the participant names another meeting")
+        async with self._changing_boards() as (connection, meetings):
+            await locked(connection, organisation_id, meeting_id)
+            last = sa.select(sa.func.max(participant.c.position)).where(participant.c.meeting_id == meeting_id)
+            count = sa.select(sa.func.count()).where(participant.c.meeting_id == meeting_id)
+            if most is not None and ((await connection.execute(count)).scalar() or 0) >= most:
+                raise Conflict("the meeting is full")
+            position = (await connection.execute(last)).scalar()
+            stored = replace(added, position=0 if position is None else position + 1)
+            await connection.execute(sa.insert(participant).values(values_of(stored)))
+            meetings.add(meeting_id)
+            return stored
+
+    async def change_participant(
+        self, organisation_id: str, meeting_id: str, participant_id: str, changes: Mapping[str, Any]
+    ) -> Participant:
+        """Change fields of a participant and return it. `Gone`: no such one in this organisation's meeting."""
+        if not set(changes) <= OF_PERSON:
+            raise ValueError(f"not to be changed: {sorted(set(changes) - OF_PERSON)}")
+        async with self._changing_boards() as (connection, meetings):
+            await locked(connection, organisation_id, meeting_id)
+            mine = sa.and_(participant.c.id == participant_id, participant.c.meeting_id == meeting_id)
+            if changes:
+                await connection.execute(sa.update(participant).where(mine).values(dict(changes)))
+            row = (await connection.execute(sa.select(participant).where(mine))).first()
+            if row is None:
+                raise Gone("no such participant")
+            meetings.add(meeting_id)
+            return participant_of(row)
+
+    async def remove_participant(self, organisation_id: str, meeting_id: str, participant_id: str) -> bool:
+        """Take somebody out, with links, pages, messages and reports; False where there is no such one."""
+        async with self._changing_boards() as (connection, meetings):
+            await locked(connection, organisation_id, meeting_id)
+            mine = sa.and_(participant.c.id == participant_id, participant.c.meeting_id == meeting_id)
+            meetings.add(meeting_id)
+            return (await connection.execute(sa.delete(participant).where(mine))).rowcount == 1
+
+    async def hosts(self, meeting_id: str) -> list[Host]:
+        """Return the leaders and technical hosts of the meeting, leaders first."""
+        chosen = sa.select(host).where(host.c.meeting_id == meeting_id).order_by(host.c.role, host.c.id)
+        return [host_of(row) for row in await self._rows(chosen)]
+
+    async def host(self, host_id: str) -> Host | None:
+        """Return the leader or technical host with this id."""
+        row = await self._first(sa.select(host).where(host.c.id == host_id))
+        return None if row is None else host_of(row)
+
+    async def add_host(self, organisation_id: str, meeting_id: str, added: Host) -> Host:
+        """Store one more leader or technical host. `Gone`: no such meeting."""
+        if added.meeting_id != meeting_id:
+            raise ValueError("the host names another meeting")
+        async with self._changing_boards() as (connection, meetings):
+            found = await locked(connection, organisation_id, meeting_id)
+            await connection.execute(sa.insert(host).values(values_of(added)))
+            await carry_feeds(connection, found, [added])
+            meetings.add(meeting_id)
+            return added
+
+    async def change_host(
+        self, organisation_id: str, meeting_id: str, host_id: str, changes: Mapping[str, Any]
+    ) -> Host:
+        """Change fields of a host and return it. `Gone`: no such one in this organisation's meeting."""
+        if not set(changes) <= OF_HOST:
+            raise ValueError(f"not to be changed: {sorted(set(changes) - OF_HOST)}")
+        async with self._changing_boards() as (connection, meetings):
+            found = await locked(connection, organisation_id, meeting_id)
+            mine = sa.and_(host.c.id == host_id, host.c.meeting_id == meeting_id)
+            if changes:
+                await connection.execute(sa.update(host).where(mine).values(dict(changes)))
+            row = (await connection.execute(sa.select(host).where(mine))).first()
+            if row is None:
+                raise Gone("no such host")
+            await carry_feeds(connection, found, [host_of(row)])
+            meetings.add(meeting_id)
+            return host_of(row)
+
+    async def remove_host(self, organisation_id: str, meeting_id: str, host_id: str) -> bool:
+        """Take a host out, with links, pages and messages; False where there is no such one."""
+        async with self._changing_boards() as (connection, meetings):
+            await locked(connection, organisation_id, meeting_id)
+            mine = sa.and_(host.c.id == host_id, host.c.meeting_id == meeting_id)
+            meetings.add(meeting_id)
+            return (await connection.execute(sa.delete(host).where(mine))).rowcount == 1
+
+    async def set_practical(self, participant_id: str, *, phone_encrypted: bytes | None) -> None:
+        """Keep or take away the number this participant can be reached at; the caller encrypted it."""
+        statement = sa.update(participant).where(participant.c.id == participant_id).values(contact=phone_encrypted)
+        async with self._database.write() as connection:
+            if (await connection.execute(statement)).rowcount == 0:
+                raise Gone("no such participant")
+
+    async def phone(self, participant_id: str) -> bytes | None:
+        """Return the number as `set_practical` got it."""
+        row = await self._first(sa.select(participant.c.contact).where(participant.c.id == participant_id))
+        return None if row is None or row.contact is None else bytes(row.contact)

@@ -1,0 +1,67 @@
+"""Rows of meetings and their people as records and back, and what every change of a meeting does alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from .errors import Gone
+from .records import ANSWERS_AFTER_END, Host, Invitation, Meeting, Participant
+from .tables import host, invitation, meeting
+
+__all__ = ["carry_feeds", "host_of", "locked", "meeting_in", "meeting_of", "participant_of", "values_of"]
+
+
+def meeting_of(row: sa.Row[Any]) -> Meeting:
+    """Read a row that has the meeting's columns."""
+    values = {name: getattr(row, name) for name in Meeting.__dataclass_fields__}
+    lists = {name: tuple(values[name]) for name in ("practical", "reminders")}
+    return Meeting(**{**values, **lists})
+
+
+def participant_of(row: sa.Row[Any], prefix: str = "") -> Participant:
+    """Read a row that has the participant's columns, each under `prefix`."""
+    return Participant(**{name: getattr(row, prefix + name) for name in Participant.__dataclass_fields__})
+
+
+def host_of(row: sa.Row[Any]) -> Host:
+    """Read a row that has the host's columns."""
+    return Host(**{name: getattr(row, name) for name in Host.__dataclass_fields__})
+
+
+def values_of(record: Meeting | Participant | Host | Invitation) -> dict[str, Any]:
+    """Return the columns of a record."""
+    values = {name: getattr(record, name) for name in record.__dataclass_fields__}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def meeting_in(organisation_id: str, meeting_id: str) -> sa.Select[Any]:
+    """Select the meeting with this id if it is this organisation's."""
+    return sa.select(meeting).where(meeting.c.id == meeting_id, meeting.c.organisation_id == organisation_id)
+
+
+async def locked(connection: AsyncConnection, organisation_id: str, meeting_id: str) -> Meeting:
+    """Return the meeting and keep others from changing it until the transaction ends. Raises `Gone`."""
+    row = (await connection.execute(meeting_in(organisation_id, meeting_id).with_for_update())).first()
+    if row is None:
+        raise Gone("no such meeting")
+    return meeting_of(row)
+
+
+async def carry_feeds(connection: AsyncConnection, found: Meeting, hosts: Sequence[Host]) -> None:
+    """Let the calendar links of these people hang on this meeting where it ends later than the one they hung on."""
+    until = found.ends_at + ANSWERS_AFTER_END
+    for one in hosts:
+        if one.person_hash is None:
+            continue
+        same = sa.select(host.c.id).where(host.c.person_hash == one.person_hash)
+        feeds = sa.update(invitation).where(
+            invitation.c.kind == "feed",
+            invitation.c.organisation_id == found.organisation_id,
+            invitation.c.host_id.in_(same),
+            invitation.c.expires_at < until,
+        )
+        await connection.execute(feeds.values(host_id=one.id, meeting_id=found.id, expires_at=until))

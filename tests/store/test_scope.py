@@ -1,0 +1,110 @@
+"""AUT-2: no query reaches meetings or reports by an id alone that somebody outside may have made up.
+
+Each names the organisation, or stands in a table here that says whose right it goes by; and the few methods that take
+a bare id are given one out of a row that was authorised before, never one out of a request.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+STORE = sorted((ROOT / "reports" / "store").glob("*.py"))
+CALLERS = sorted((ROOT / "readiness").rglob("*.py"))
+TABLES = {"meeting", "report"}
+BY_ANOTHER_RIGHT = {
+    "access._sessions": "a session, found by its secret; the end of its own meeting",
+    "cases._newest_of": "participants of cases that were selected inside an organisation",
+    "meetings._add": "rows that carry their organisation",
+    "meetings._lines": "lines of meetings that were just selected inside an organisation",
+    "meetings._matches": "a condition beside the organisation's",
+    "meetings.meeting": "id out of an authorised row",
+    "outbox.meetings_starting": "the clock's, for everybody",
+    "outbox.report_marks": "id out of an authorised row",
+    "retention.purge": "the clock's, for everybody",
+    "retention._forget_meetings": "the clock's, for everybody",
+    "retention._unlink": "the clock's, for everybody",
+    "stored_reports._visible_to": "a session's own reports and those of its participant",
+    "stored_reports.save_report": "the row's whole owner is compared before anything is given back",
+    "stored_reports.latest_report": "id out of an authorised row",
+    "stored_reports.delete_report": "a session's own reports",
+    "stored_reports.delete_everything_of": "a session's own reports",
+    "stored_reports.board": "id out of an authorised row",
+    "stored_reports._newest": "the caller's conditions",
+}
+BY_BARE_ID = {"meeting", "board", "latest_report", "report_marks", "participant", "participants", "host", "hosts",
+              "outgoing_of", "invitations", "phone"}  # fmt: skip
+"""Methods of the store that trust the id they are given."""
+CHECKED_BESIDE = {
+    ("board_api._participant", "wanted"): "the person has to be in a meeting of the leader's day",
+    ("inviting.refuse_too_many", "meeting_id"): "its callers hand on the id of a meeting that they opened",
+    ("planner.change_person", "meeting_id"): "after `_open`, inside the organisation",
+    ("planner.change_host", "meeting_id"): "after `_open`, inside the organisation",
+}
+"""Where the id is a plain name, and why it may be."""
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@cache
+def functions(path: Path) -> list[Function]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [node for node in ast.walk(tree) if isinstance(node, Function)]
+
+
+def touches(function: Function) -> bool:
+    """Whether a function builds a statement on a meeting or a report: uses a table, or columns of one."""
+    names = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+    return any(
+        isinstance(node, ast.Attribute)
+        and node.attr == "c"
+        and isinstance(node.value, ast.Name)
+        and node.value.id in TABLES
+        for node in ast.walk(function)
+    ) or bool({"sa"} <= names and TABLES & names)
+
+
+def is_scoped(function: Function) -> bool:
+    """Whether the organisation, or an actor of it, is given to it and is compared, or handed on to what selects."""
+    asked = {one.arg for one in (*function.args.args, *function.args.kwonlyargs)}
+    used = {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    return bool({"organisation_id", "actor"} & asked & used)
+
+
+def bare_ids(function: Function) -> Iterator[ast.expr]:
+    """The id in each call of a method that trusts it; ``str(...)`` around it says nothing."""
+    for call in (node for node in ast.walk(function) if isinstance(node, ast.Call)):
+        if not (isinstance(call.func, ast.Attribute) and call.func.attr in BY_BARE_ID and call.args):
+            continue
+        owner = call.func.value
+        if (owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")) in {"store", "_store"}:
+            given = call.args[0]
+            is_str = isinstance(given, ast.Call) and ast.unparse(given.func) == "str"
+            yield given.args[0] if isinstance(given, ast.Call) and is_str else given
+
+
+def queries() -> Iterator[tuple[str, Function]]:
+    for path in STORE:
+        if path.stem != "tables":
+            yield from ((f"{path.stem}.{one.name}", one) for one in functions(path) if touches(one))
+
+
+def test_AUT_2_every_query_on_meetings_and_reports_names_the_organisation_or_whose_right_it_is():
+    """A new query without an organisation fails here; so does a line of the table that nothing needs any more."""
+    found = dict(queries())
+    assert {"meetings.change_meeting", "stored_reports.report_by_code"} <= set(found), "the lint sees queries"
+    assert {name for name, function in found.items() if not is_scoped(function)} == set(BY_ANOTHER_RIGHT)
+
+
+def test_AUT_2_bare_ids_come_out_of_authorised_rows():
+    """The argument is a field of a row (`session.meeting_id`), or stands in the table above."""
+    plain = {
+        (f"{path.stem}.{function.name}", ast.unparse(given))
+        for path in CALLERS
+        for function in functions(path)
+        for given in bare_ids(function)
+        if not isinstance(given, ast.Attribute)
+    }
+    assert plain == set(CHECKED_BESIDE)
