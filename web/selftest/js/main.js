@@ -47,13 +47,8 @@ let state = initial();
 let session = null;
 /** A working link to this page for another browser; null after a reload, when the secret is gone. @type {string | null} */
 let ownLink = null;
-const asked = new URLSearchParams(location.search).get("lang");
 /** @type {import("../../shared/i18n.js").Lang} */
-let lang = isLang(asked) ? asked : langOf(document.documentElement.lang);
-/** Whether somebody chose it on the page: then it stays, whatever the meeting says. */
-let chosen = isLang(asked);
-/** The language whose words are on their way. */
-let wanted = lang;
+let lang = langOf(document.documentElement.lang);
 /** @type {Record<string, string>} */
 let catalogue = {};
 let texts = createTexts(lang, catalogue);
@@ -102,11 +97,9 @@ function stop(error) {
 
 /** @param {import("../../shared/i18n.js").Lang} next */
 async function setLanguage(next) {
-  wanted = next;
-  const found = await loadCatalogue(base, next);
-  if (inTrouble) Object.assign(found, await loadCatalogue(base, next, "trouble/"));
-  if (wanted !== next) return;
-  [lang, catalogue] = [next, found];
+  catalogue = await loadCatalogue(base, next);
+  if (inTrouble) Object.assign(catalogue, await loadCatalogue(base, next, "trouble/"));
+  lang = next;
   ready = true;
   speak();
 }
@@ -119,13 +112,6 @@ async function findWords(codes) {
   inTrouble = found !== undefined;
   Object.assign(catalogue, found);
   speak();
-}
-
-/** @param {import("../../shared/i18n.js").Lang} next */
-async function chooseLanguage(next) {
-  chosen = true;
-  await setLanguage(next);
-  keepLanguage(next);
 }
 
 /** Put the catalogue's words on the page, with the phone number of whoever this test belongs to. */
@@ -187,8 +173,10 @@ async function look(id) {
     const draw = afterwards(id, found.after, () => texts);
     drawAfter = () => draw(view.after(found.over));
   }
-  if (!chosen && isLang(found.locale) && found.locale !== lang) await setLanguage(found.locale);
-  else if (ready) speak();
+  if (ready) speak();
+  if (location.search || !isLang(found.locale) || found.locale === lang) return; // chosen here, or right already
+  await words;
+  await setLanguage(found.locale);
 }
 
 /** Look again while a test of the same person runs elsewhere: it may end, or have been this very tab before a reload. */
@@ -387,7 +375,10 @@ function measureSpeed(button) {
 function act(action, button) {
   if (action === "start") return void start("full");
   if (action === "start-short") return void start("recheck");
-  if (action === "language" && isLang(button.dataset.lang)) return void chooseLanguage(button.dataset.lang);
+  if (action === "language" && isLang(button.dataset.lang)) {
+    keepLanguage(button.dataset.lang);
+    return void setLanguage(button.dataset.lang);
+  }
   if (action === "copy-link") return void copyLink(button);
   if (action === "delete-report") return void deleteReport();
   if (action === "speed") return measureSpeed(button);
@@ -411,4 +402,5 @@ view.practicalForm().addEventListener("submit", (event) => {
   inputs.press("next", Object.fromEntries(form));
 });
 
-Promise.all([setLanguage(lang), load()]).catch(stop);
+const words = setLanguage(lang);
+Promise.all([words, load()]).catch(stop);
