@@ -26,7 +26,7 @@ import aiohttp
 import pytest
 
 from readiness.access.limits import FailureLimiter
-from readiness.access.links import api_token, give_support_link, leader_link, organiser_link
+from readiness.access.links import Links, api_token, give_support_link, organiser_link
 from readiness.meetings.addresses import Reach, seal_reach
 from readiness.server.app import make_app
 from reports.store.records import Host, new_id
@@ -185,7 +185,7 @@ async def world(server: Server):
     await store.add_host("sunnaas", other.id, odd)
     tokens = {"anna": cast.anna_token, "per": cast.per_token, "kari": (await invite(store, other, kari))[0]}
     for name, host, meeting in (("lars", lars, cast.meeting), ("odd", odd, other)):
-        given = await leader_link(store, contacts, sunnaas, meeting, host, base_url="", now=now)
+        given = await Links(store, contacts, sunnaas, "", now).of(meeting, host)
         tokens[name] = given.link
     tokens["nora"] = await give_support_link(store, sunnaas, "", now)
     tokens["otto"] = await organiser_link(store, sunnaas, "", now)
