@@ -20,18 +20,24 @@ from reports.store.migrations import migrate
 from tests.bench.figures import Figure
 from tests.cast import Cast, invite, make_cast
 from tests.conftest import Server, served
+from tests.fuzz.engine import resources
 from tests.media.support import Inbox, connected, pool_of
+from tests.security.support import ended, next_of, redeem, started
 from tests.security.test_rtc_strangers import connect_under_fire
 from tests.store.conftest import PostgresServer
 from tests.store.test_kill import fill, read_back, run_and_kill
 
 __all__ = ["run"]
 
-TRIES, OPENINGS, SUBMISSIONS, CONNECTS, JUNK = 1000, 2000, 1000, 50, 100_000
+TRIES, OPENINGS, SUBMISSIONS, CONNECTS, JUNK, TESTS = 1000, 2000, 1000, 50, 100_000, 400
 QUICK = 10
 """A quick run does this part of each."""
 MOST_APART_MS = 5.0
 MOST_LOSS_PCT = 1.0
+MOST_GROWTH_PCT = 5.0
+WARM_UP_TESTS = 20
+HELD = ("descriptors", "tasks")
+DEVICES = {"camera": {"status": "present"}, "microphone": {"status": "present"}, "browser": {"missing": []}}
 LONGEST_LIFE_S = 0.4
 PER_ADDRESS = 5
 """Tries of each kind from one address: its limit of failures is twenty a minute."""
@@ -49,6 +55,7 @@ async def run(*, quick: bool) -> list[Figure]:
         async with served(folder / "served", migrated) as server:
             cast = await make_cast(server.store)
             figures = [*await _dead_links(server, cast, TRIES // part), await _openings(server, cast, OPENINGS // part)]
+            figures += await _soak(server, cast, TESTS // part)
         figures += await asyncio.to_thread(_kills, f"sqlite:///{migrated}", "SQLite", SUBMISSIONS // part)
         postgres = await asyncio.to_thread(PostgresServer)
         try:
@@ -100,6 +107,41 @@ async def _openings(server: Server, cast: Cast, count: int) -> Figure:
         ):
             told_to_wait += answer.status != 200
     return Figure(f"{count} openings from 3 addresses: not opened", "", [told_to_wait], at_most=0)
+
+
+async def _soak(server: Server, cast: Cast, count: int) -> list[Figure]:
+    """LOD-3 in small: tests one after another, a fifth broken off, some with nonsense; what is left of them."""
+    before: dict[str, int] = {}
+    reports = 0
+    async with aiohttp.ClientSession(server.base, cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
+        session = await redeem(http, cast.anna_token)
+        for number in range(WARM_UP_TESTS + count):
+            if number == WARM_UP_TESTS:
+                before = await resources()
+            socket, _ = await started(http, session)
+            if number % 20 == 0:
+                await socket.send_str("{nonsense")
+            await socket.send_json(_final("devices", DEVICES))
+            if number % 5 == 0:
+                await socket.close()
+                continue
+            await socket.send_json(_final("finish", {}))
+            reports += (await next_of(socket, "report"))["report"]["cause"] is None
+            await ended(socket)
+    after = await resources()
+    stuck = len(await server.store.stale_self_tests(datetime.max.replace(tzinfo=UTC)))
+    grown = 100 * (after["rss_kb"] / before["rss_kb"] - 1)
+    return [
+        Figure(
+            f"{count} tests one after another, {reports} finished: memory grew", "%", [grown], at_most=MOST_GROWTH_PCT
+        ),
+        Figure("descriptors and tasks more than before", "", [after[name] - before[name] for name in HELD], at_most=2),
+        Figure("runs that are stuck", "", [stuck], at_most=0),
+    ]
+
+
+def _final(phase: str, data: dict[str, object]) -> dict[str, object]:
+    return {"type": "samples", "phase": phase, "kind": "final", "data": data, "final": True}
 
 
 def _kills(url: str, name: str, count: int) -> list[Figure]:
@@ -161,8 +203,8 @@ async def _junk(count: int) -> list[Figure]:
                 pinging.cancel()
                 await asyncio.gather(pinging, return_exceptions=True)
                 await asyncio.sleep(1.0)
-                lost = 100 * (1 - len(client.pongs) / client.sent)
+                lost = 100 * (1 - len(client.pongs) / client.pings_sent)
             await asyncio.gather(ours.close(), theirs.close())
-        name = f"{sent} packets of junk from {whose}: loss of another test's {client.sent} pings"
+        name = f"{sent} packets of junk from {whose}: loss of another test's {client.pings_sent} pings"
         figures.append(Figure(name, "%", [lost], at_most=MOST_LOSS_PCT))
     return figures

@@ -111,7 +111,8 @@ def is_sql(part: ast.expr) -> bool:
 
 def test_INJ_3_only_gateways_that_are_configured_are_asked_and_none_leads_elsewhere():
     """Two modules open a way out, each to what one setting names; a redirect is never followed."""
-    ways = {path.relative_to(ROOT).as_posix() for path in MODULES for name, _ in calls(path) if name in OUT}
+    near = [path for path in MODULES if any(name in path.read_text(encoding="utf-8") for name in OUT)]
+    ways = {path.relative_to(ROOT).as_posix() for path in near for name, _ in calls(path) if name in OUT}
     assert ways == set(MAY_GO_OUT)
     asked = [call for name, call in calls(ROOT / "readiness/meetings/sms.py") if name == "request"]
     (redirects,) = [word.value for call in asked for word in call.keywords if word.arg == "allow_redirects"]
