@@ -36,7 +36,6 @@ __all__ = [
     "Links",
     "api_token",
     "give_support_link",
-    "leader_link",
     "new_link",
     "organiser_link",
     "renew_seen",
@@ -141,20 +140,6 @@ class Links:
             given = await self.store.give_invitation(wanted, hashes, self.now, replace=renew, hash_of=hash_of)
         code = code_of(self.contacts, given.id) if given.kind == "participant" else None
         return GivenLink(given, link_of(self.contacts, given, self.organisation.slug, self.base_url), code)
-
-
-async def leader_link(
-    store: Store,
-    contacts: ContactBox,
-    organisation: Organisation,
-    meeting: Meeting,
-    host: Host,
-    *,
-    base_url: str,
-    now: datetime,
-) -> GivenLink:
-    """Return the link of a host to the board, as `Links.of`; only `tests/security/test_idor.py` still asks this way."""
-    return await Links(store, contacts, organisation, base_url, now).of(meeting, host)
 
 
 async def give_support_link(

@@ -69,7 +69,7 @@ async def test_two_links_in_one_browser_give_two_reports(live_server: LiveServer
     browser = await chromium()
     context = await browser.new_context(viewport=DESKTOP, locale="nb-NO")
     anna = await Person.at(context, link(live_server, cast.anna_token))
-    per = await Person.at(context, link(live_server, cast.per_token))
+    per = await Person.at(context, link(live_server, cast.per_token), lang="nn")
     await anna.start()
     await anna.wait_step("picture")
     await per.start()
@@ -92,6 +92,17 @@ async def test_two_links_in_one_browser_give_two_reports(live_server: LiveServer
     rows_shown = "rows => rows.map(row => [row.querySelector('h3').textContent, row.dataset.state])"
     states = await board.eval_on_selector_all("#participants > li", rows_shown)
     assert dict(states) == {CANARY_LABEL: "not_ready", "Per": reports[1]["verdict"]}
+
+
+async def test_a_page_speaks_the_language_of_the_invitation(live_server: LiveServer, cast: Cast, chromium: Launch):
+    """Whatever the browser's is; what somebody chooses on the page stays."""
+    person = await Person.at(await chromium(), link(live_server, cast.per_token), lang="en")
+    await person.page.wait_for_selector("html[lang=nn]", state="attached")
+    await person.page.click("[data-action=language][data-lang=en]")
+    await person.page.wait_for_selector("html[lang=en]", state="attached")
+    await person.page.reload()
+    await person.page.wait_for_selector("[data-action=start]:enabled")
+    assert await person.page.get_attribute("html", "lang") == "en"
 
 
 async def _session(person: Person) -> dict[str, Any]:

@@ -342,6 +342,25 @@ def test_lateness_of_a_machine_is_never_the_lines_failure(late, cause):
     assert judge_check(Measurement("network.rtt", 500.0, "ms", details=ON_TIME), check).outcome is Outcome.FAIL
 
 
+@pytest.mark.parametrize(
+    "check_id", ["network.loss_up", "network.loss_down", "network.throughput_up", "network.throughput_down"]
+)
+def test_a_device_that_stands_still_says_nothing_of_its_line(check_id):
+    """Losses and a low rate beside a device that was 0.2 s late are not measured; at 0.1 s they count."""
+    check = PROFILE.checks[check_id]
+    details: dict[str, float | str | bool] = {
+        "limit": "line",
+        "method": "rtp",
+        "connection": "wifi",
+        "worst_200ms_pct": 50.0,
+    }
+    value = 9.0 if check_id.startswith("network.loss") else 0.1
+    for late_ms, outcome in ((200.0, Outcome.NOT_MEASURED), (100.0, Outcome.FAIL)):
+        lateness = {"server_lag_p99_ms": 1.0, "device_lag_p99_ms": late_ms}
+        found = judge_check(Measurement(check_id, value, details=details | lateness), check)
+        assert found.outcome is outcome, late_ms
+
+
 def test_both_late_is_our_fault_first():
     """What we can mend is told before what the participant can."""
     details = dict.fromkeys(ON_TIME, 80.0)

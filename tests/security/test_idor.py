@@ -15,7 +15,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -25,7 +26,7 @@ import aiohttp
 import pytest
 
 from readiness.access.limits import FailureLimiter
-from readiness.access.links import api_token, give_support_link, leader_link, organiser_link
+from readiness.access.links import Links, api_token, give_support_link, organiser_link
 from readiness.meetings.addresses import Reach, seal_reach
 from readiness.server.app import make_app
 from reports.store.records import Host, new_id
@@ -116,8 +117,8 @@ class World:
 class Database:
     """The embedded database, seen from outside: whether anything was written since the last look."""
 
-    def __init__(self, folder: Path) -> None:
-        self._connection = sqlite3.connect(f"file:{folder / 'readiness.sqlite3'}?mode=ro", uri=True)
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
         self._version, self._digest = self._read(), self._dumped()
 
     def _dumped(self) -> str:
@@ -136,6 +137,13 @@ class Database:
             return False
         self._version, self._digest = version, self._dumped()
         return self._digest != digest
+
+
+@pytest.fixture
+def database(world: World, tmp_path: Path) -> Iterator[Database]:
+    """What the server has stored, read only."""
+    with closing(sqlite3.connect(f"file:{tmp_path / 'readiness.sqlite3'}?mode=ro", uri=True)) as connection:
+        yield Database(connection)
 
 
 def routes_of(server: Server) -> set[tuple[str, str]]:
@@ -177,7 +185,7 @@ async def world(server: Server):
     await store.add_host("sunnaas", other.id, odd)
     tokens = {"anna": cast.anna_token, "per": cast.per_token, "kari": (await invite(store, other, kari))[0]}
     for name, host, meeting in (("lars", lars, cast.meeting), ("odd", odd, other)):
-        given = await leader_link(store, contacts, sunnaas, meeting, host, base_url="", now=now)
+        given = await Links(store, contacts, sunnaas, "", now).of(meeting, host)
         tokens[name] = given.link
     tokens["nora"] = await give_support_link(store, sunnaas, "", now)
     tokens["otto"] = await organiser_link(store, sunnaas, "", now)
@@ -200,12 +208,11 @@ async def world(server: Server):
 
 
 @pytest.mark.timeout(300)
-async def test_AUT_1_every_route_answers_every_caller_as_the_table_says(server, world, tmp_path):
+async def test_AUT_1_every_route_answers_every_caller_as_the_table_says(server, world, database):
     """Nobody gets at what is somebody else's; who is refused has changed nothing, nor has a scanner's GET or HEAD."""
     table = matrix()
     assert routes_of(server) == set(table), "the table and the routes differ"
     found: dict[tuple[str, str], dict[str, int]] = {}
-    database = Database(tmp_path)
     for method, route in table:
         found[method, route] = {}
         for caller in CALLERS:

@@ -18,6 +18,8 @@ export interface Meeting { title?: string; starts_at: string; ends_at: string; t
 export interface Session {
   session: string;
   kind: "participant" | "leader" | "drop_in";
+  /** the language the person has in the meeting */
+  locale?: string | null;
   organisation: Organisation;
   meeting?: Meeting;
   practical?: string[];

@@ -114,12 +114,6 @@ async function findWords(codes) {
   speak();
 }
 
-/** @param {import("../../shared/i18n.js").Lang} next */
-async function chooseLanguage(next) {
-  await setLanguage(next);
-  keepLanguage(next);
-}
-
 /** Put the catalogue's words on the page, with the phone number of whoever this test belongs to. */
 function speak() {
   const phone = (state.session?.organisation.support_phone ?? view.printedPhone()).replaceAll(" ", "\u00a0");
@@ -180,6 +174,9 @@ async function look(id) {
     drawAfter = () => draw(view.after(found.over));
   }
   if (ready) speak();
+  if (location.search || !isLang(found.locale) || found.locale === lang) return; // chosen here, or right already
+  await words;
+  await setLanguage(found.locale);
 }
 
 /** Look again while a test of the same person runs elsewhere: it may end, or have been this very tab before a reload. */
@@ -378,7 +375,10 @@ function measureSpeed(button) {
 function act(action, button) {
   if (action === "start") return void start("full");
   if (action === "start-short") return void start("recheck");
-  if (action === "language" && isLang(button.dataset.lang)) return void chooseLanguage(button.dataset.lang);
+  if (action === "language" && isLang(button.dataset.lang)) {
+    keepLanguage(button.dataset.lang);
+    return void setLanguage(button.dataset.lang);
+  }
   if (action === "copy-link") return void copyLink(button);
   if (action === "delete-report") return void deleteReport();
   if (action === "speed") return measureSpeed(button);
@@ -402,5 +402,5 @@ view.practicalForm().addEventListener("submit", (event) => {
   inputs.press("next", Object.fromEntries(form));
 });
 
-const asked = new URLSearchParams(location.search).get("lang");
-Promise.all([setLanguage(isLang(asked) ? asked : lang), load()]).catch(stop);
+const words = setLanguage(lang);
+Promise.all([words, load()]).catch(stop);
