@@ -183,16 +183,19 @@ async def _chores(services: Services) -> None:
 async def _do_chores(services: Services, clock: TimeOfDay) -> None:
     """End tests whose server died, and delete what is past its time. One never keeps the other.
 
-    Right after the clock was set every running test looks left over: none is ended until each has given a sign of life.
+    Right after the clock was set every running test looks left over: nothing is ended or deleted until each has given a
+    sign of life.
     """
     if services.csp_reports:
         log_event(log, logging.WARNING, "csp.violation", count=services.csp_reports)
         services.csp_reports = 0
-    chores: list[Callable[[], Awaitable[object]]] = [lambda: services.store.purge(services.now())]
     if jump_s := clock.jumped_s():
         log_event(log, logging.WARNING, "clock.jumped", seconds=round(jump_s))
-    else:
-        chores.insert(0, lambda: end_left_over(services, services.now()))
+        return
+    chores: list[Callable[[], Awaitable[object]]] = [
+        lambda: end_left_over(services, services.now()),
+        lambda: services.store.purge(services.now()),
+    ]
     for chore in chores:
         try:
             await chore()

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 from readiness.meetings.messages import render_message
+from reports.store.actors import Actor
 from tests.cast import SUNNAAS, make_cast
 from tests.integration.support import ROOT
 from tests.made import made_report, support_link
@@ -63,7 +64,7 @@ async def pages(server, http, slug: str, text: str) -> dict[str, Reader]:
     made = await made_report(server.store, slug, series=made_series(), client=client, cause=text, events=(text,))
     tokens = (cast.lars_token, await support_link(server.store, slug))
     board, support = [(await (await redeem(http, token, slug))[2].json())["session"] for token in tokens]
-    await server.store.open_case(slug, cast.meeting.id, cast.anna.id, by=text, now=datetime.now(tz=UTC))
+    await server.store.open_case(Actor("leader", slug, text), cast.meeting.id, cast.anna.id, now=datetime.now(tz=UTC))
     server.services.health.organisation = await server.store.organisation(slug)
     found = {}
     for name, path, query in (
