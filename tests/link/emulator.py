@@ -228,13 +228,32 @@ class Emulator:
 
 
 def end_namespace(name: str) -> None:
-    """End what runs in a namespace of ours, and remove it. Silent where it is gone already."""
-    found = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, check=False)
-    for pid in map(int, found.stdout.split()):
-        if pid != os.getpid():
+    """Remove a namespace of ours and end what runs in it. Silent where it is gone already.
+
+    The name goes first, so that a program which is just being started gets in no more.
+    """
+    try:
+        held = os.open(f"/run/netns/{name}", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+        for pid in _running_in(os.fstat(held).st_ino):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-    subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+    finally:
+        os.close(held)
+
+
+def _running_in(inode: int) -> list[int]:
+    """Return the processes in the network namespace with this inode, but this one."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and entry.name != str(os.getpid()):
+            with contextlib.suppress(OSError):  # it has ended, or is not ours to look into
+                if (entry / "ns" / "net").stat().st_ino == inode:
+                    found.append(int(entry.name))
+    return found
 
 
 @contextlib.contextmanager

@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psutil
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from tests.patience import PATIENCE_S
 
 DAY = timedelta(days=1)
 
@@ -73,15 +76,24 @@ async def listening(handle: Handler, *, tls: ssl.SSLContext | None = None) -> As
         await shut(writer)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    port = server.sockets[0].getsockname()[1]
     try:
-        yield server.sockets[0].getsockname()[1]
+        yield port
     finally:
         server.close()
-        for task in running:
-            task.cancel()
+        async with asyncio.timeout(PATIENCE_S):
+            while _connections(port):  # also one that was let in a moment ago, and whose handshake is not over
+                for task in running:
+                    task.cancel()
+                await asyncio.sleep(0.005)
         await asyncio.gather(*running, return_exceptions=True)
         await server.wait_closed()
-        await asyncio.sleep(0)  # a socket is closed a turn of the loop after its transport
+
+
+def _connections(port: int) -> list[object]:
+    """Return this process's connections from others to a port of its own."""
+    found = psutil.Process().net_connections("tcp4")
+    return [one for one in found if one.laddr.port == port and one.status != psutil.CONN_LISTEN]
 
 
 async def shut(writer: asyncio.StreamWriter) -> None:

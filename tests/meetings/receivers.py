@@ -41,10 +41,22 @@ async def mailbox() -> AsyncIterator[Mailbox]:
     """A running SMTP server on a free port, in this loop."""
     kept = Mailbox()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: SMTP(kept, enable_SMTPUTF8=True, loop=loop), "127.0.0.1", 0)
+    sessions: list[SMTP] = []
+
+    def session() -> SMTP:
+        sessions.append(SMTP(kept, enable_SMTPUTF8=True, loop=loop))
+        return sessions[-1]
+
+    server = await loop.create_server(session, "127.0.0.1", 0)
     kept.url = f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    yield kept
-    server.close()
+    try:
+        yield kept
+    finally:
+        server.close()
+        for one in sessions:
+            if one.transport is not None:
+                one.transport.abort()
+        await asyncio.sleep(0)  # a socket is closed a turn of the loop after its transport
 
 
 @dataclass
