@@ -45,7 +45,7 @@ media.getUserMedia = async (wanted) => {
 """
 
 
-@pytest.mark.quiet
+@pytest.mark.alone
 async def test_digits_that_come_back_are_an_echo_and_a_witness(live_server: LiveServer, chromium: Launch) -> None:
     """A loudspeaker 20 dB into the microphone after 120 ms: found as that, and "heard nothing" is told otherwise."""
     browser = await chromium()
