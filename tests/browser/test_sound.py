@@ -72,7 +72,7 @@ async def test_digits_that_come_back_are_an_echo_and_a_witness(live_server: Live
     print(f"picture and sound {took_s:.1f} s; echo {echo['value']:.1f} dB, {echo['details']}")
 
 
-@pytest.mark.quiet
+@pytest.mark.alone
 async def test_an_organisations_own_digits_are_played_and_found_again(own_server: LiveServer, chromium: Launch) -> None:
     """Recordings of its own: the page plays them, and the server looks for the echo of those and no others."""
     own_server.stop()
