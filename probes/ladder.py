@@ -12,7 +12,7 @@ from typing import Final, Literal
 from probes.measurement import Measurement, Number, not_measured
 from probes.trial import CARRIED_S, State, TrialFigures
 
-__all__ = ["Ladder", "RateFinding", "Rung", "Tier", "rate_measurement"]
+__all__ = ["SENT_ENOUGH", "Ladder", "RateFinding", "Rung", "Tier", "rate_measurement"]
 
 MAX_RUNGS: Final = 4
 """Trials of one direction, at most: on the thinnest lines a person has waited long enough."""

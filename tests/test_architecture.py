@@ -21,7 +21,6 @@ MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 
 NOT_YET_SPLIT = {
     "readiness/media/aiortc_private.py": 438,
-    "readiness/media/network.py": 429,
     "web/selftest/js/checks/network.js": 404,
     "web/selftest/js/main.js": 406,
     "web/selftest/js/render.js": 458,

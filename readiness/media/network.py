@@ -12,8 +12,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 from probes.ladder import Ladder, Rung, Tier, rate_measurement
 from probes.loss import LossRun, decide_loss, loss_measurement
@@ -21,15 +21,15 @@ from probes.measurement import Measurement, not_measured
 from probes.network import ClockRow, PingLog, clock_rows, jitter_measurement, loaded_measurement, rtt_measurement
 from probes.trial import Quiet, State, TrialFigures, decide, examine, quiet_line
 from readiness.media.downlink import DownlinkRun
-from readiness.media.lag import LagMonitor, run_wait_s
+from readiness.media.lag import LagMonitor
 from readiness.media.limits import MAX_RUNS
 from readiness.media.loopback import Loopback, now_us
 from readiness.media.series import Series
+from readiness.media.trials import Direction, Late, Trial, Way
 from readiness.media.uplink import payload_of, tracks_for
 
 __all__ = ["NetworkTest"]
 
-Way = Literal["up", "down"]
 Tell = Callable[[Mapping[str, Any]], None]
 PHASE: Mapping[Way, str] = {"up": "uplink", "down": "downlink"}
 
@@ -55,8 +55,6 @@ LATE_LOAD_MS = 60.0
 """Above it a trial says nothing bad of the line; a rate is read over half a second and more."""
 SLIPPED = 0.05
 """Share of the schedule we may miss."""
-WAITED = 0.2
-"""Share of the time our main thread may wait for a processor."""
 MS_PER_S = 1e3
 HIDDEN_LAG_MS = 1000.0
 """Browsers run the timers of a hidden page once a second."""
@@ -64,53 +62,12 @@ _Rows = tuple[Sequence[float], Sequence[float | None], Sequence[int], float]
 """Send and arrival times, ms, how many unheard of before each, and the size that each packet stands for, bytes."""
 
 
-@dataclass(slots=True)
-class _Late:
-    """Watches how late this process is while a run lasts."""
-
-    lag: LagMonitor
-    began_s: float = field(default_factory=time.perf_counter)
-    waited_s: float = field(default_factory=run_wait_s)
-
-    def figures(self, limit_ms: float) -> tuple[float, bool]:
-        """Return (99th percentile of the lag in ms, whether we were late)."""
-        now = time.perf_counter()
-        p99 = self.lag.p99_ms(self.began_s, now) or 0.0
-        waited = (run_wait_s() - self.waited_s) / max(now - self.began_s, 0.001)
-        return round(p99, 2), p99 > limit_ms or waited > WAITED
-
-
-@dataclass(slots=True)
-class _Trial:
-    """One finished trial."""
-
-    figures: TrialFigures | None
-    state: State
-    loss: LossRun
-    late: bool
-    window_us: tuple[float, float]
-
-
-@dataclass(slots=True)
-class _Direction:
-    """What is known of one direction so far."""
-
-    quiet: Quiet = field(default_factory=Quiet)
-    idle: tuple[list[float], list[float | None]] = field(default_factory=lambda: ([], []))
-    ladder: Ladder | None = None
-    losses: list[LossRun] = field(default_factory=list)
-    busy: bool = False
-    lag_p99_ms: float = 0.0
-    cause: str = "not_reached"
-    """Why there is no rate, where there is none."""
-
-
 class NetworkTest:
     """Runs the phases and keeps what they found, until `measure` makes measurements of it."""
 
     def __init__(self, peer: Callable[[], Loopback | None], lag: LagMonitor, tell: Tell) -> None:
         self._peer, self._lag, self._tell = peer, lag, tell
-        self._ways: dict[Way, _Direction] = {"up": _Direction(), "down": _Direction()}
+        self._ways: dict[Way, Direction] = {"up": Direction(), "down": Direction()}
         self._runs = 0
         self._marks: dict[tuple[str, int], asyncio.Future[Mapping[str, Any]]] = {}
         self._received = 0
@@ -137,7 +94,7 @@ class NetworkTest:
         if peer is None or not peer.is_connected or run is None:
             self._say("clock", "failed", code="disconnected")
             return
-        late = _Late(self._lag)
+        late = Late(self._lag)
         uplink = peer.uplink.begin(run)
         self.series.begin("clock")
         values = {"run": run, "ms": IDLE_S * MS_PER_S, "tracks": 1, "bytes": payload_of(IDLE_MBPS, 1)}
@@ -179,7 +136,7 @@ class NetworkTest:
                     break
                 queue_ms = trial.figures.queue_ms if trial.figures else 0.0
                 await asyncio.sleep(max(REST_S, queue_ms * DRAIN / MS_PER_S))
-                if trial.late and trial.state != "carried":
+                if trial.is_ours(way, rung):
                     known.busy = tried_again
                     if tried_again:
                         break
@@ -209,12 +166,12 @@ class NetworkTest:
             if not trial.late:
                 known.losses.append(trial.loss)
 
-    async def _trial(self, way: Way, rate_mbps: float, rung: Rung | None) -> _Trial | None:
+    async def _trial(self, way: Way, rate_mbps: float, rung: Rung | None) -> Trial | None:
         """Run at `rate_mbps` until it is decided, or for as long as an idle run where nothing is to be decided."""
         peer, run = self._peer(), self._new_run()
         if peer is None or not peer.is_connected or run is None:
             return None
-        late = _Late(self._lag)
+        late = Late(self._lag)
         began_us = now_us()
         self.series.begin(PHASE[way])
         trial = await (self._up if way == "up" else self._down)(peer, run, rate_mbps, rung)
@@ -228,7 +185,7 @@ class NetworkTest:
             trial.window_us = (began_us, now_us())
         return trial
 
-    async def _down(self, peer: Loopback, run: int, rate_mbps: float, rung: Rung | None) -> _Trial | None:
+    async def _down(self, peer: Loopback, run: int, rate_mbps: float, rung: Rung | None) -> Trial | None:
         down = DownlinkRun(rate_mbps, rung.carried_s if rung else IDLE_S)
         if peer.sender is None:
             return None
@@ -253,9 +210,9 @@ class NetworkTest:
         self.series.add_run("down", *found, down.wire_bytes)
         loss = _loss(len(down.sent), self._received_since(mark), found)
         slipped = down.slipped_ms > SLIPPED * down.longest_s * MS_PER_S
-        return _Trial(figures, state, loss, slipped, (0.0, 0.0))
+        return Trial(figures, state, loss, slipped, (0.0, 0.0))
 
-    async def _up(self, peer: Loopback, run: int, rate_mbps: float, rung: Rung | None) -> _Trial | None:
+    async def _up(self, peer: Loopback, run: int, rate_mbps: float, rung: Rung | None) -> Trial | None:
         log = peer.uplink.begin(run)
         longest_s = rung.carried_s if rung else IDLE_S
         tracks = tracks_for(rate_mbps)
@@ -273,7 +230,7 @@ class NetworkTest:
             return None
         found = log.rows(_count(mark, "sent"))
         self.series.add_run("up", *found, log.wire_bytes)
-        return _Trial(figures, state, _loss(_count(mark, "sent"), len(log.arrived), found), False, (0.0, 0.0))
+        return Trial(figures, state, _loss(_count(mark, "sent"), len(log.arrived), found), False, (0.0, 0.0))
 
     async def _watch(
         self,

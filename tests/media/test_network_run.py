@@ -15,7 +15,7 @@ from probes.ladder import Tier
 from probes.measurement import Measurement
 from readiness.client.line_test import LineTest
 from readiness.client.media import MediaPeer
-from readiness.media import network
+from readiness.media import network, trials
 from readiness.media.lag import LagMonitor
 from readiness.media.limits import Budget
 from readiness.media.loopback import Loopback
@@ -100,7 +100,7 @@ def short_and_calm(monkeypatch):
     monkeypatch.setattr(ladder, "CONFIRM_S", 0.7)
     monkeypatch.setattr(network, "IDLE_S", 1.2)
     monkeypatch.setattr(network, "MARK_TIMEOUT_S", 2.0)
-    monkeypatch.setattr(network, "run_wait_s", lambda: 0.0)
+    monkeypatch.setattr(trials, "run_wait_s", lambda: 0.0)
 
 
 async def test_a_good_line_is_measured_both_ways_at_once():
@@ -143,9 +143,20 @@ async def test_a_thin_line_is_measured_in_its_direction_only():
         )
         assert 0.8 < float(up.value) < 1.5, "a machine that stands still for a moment reads too much"
         assert (up.metric("tier"), up.metric("limit")) == ("360p", "line")
-        assert (down.value, down.metric("tier")) == (1.875, "720p")
+        assert (down.value, down.metric("tier")) == (1.875, "720p"), (down, test.page.messages)
         runs = [message["values"]["run"] for message in test.page.messages if message["state"] == "run"]
         assert len(runs) == len(set(runs)) >= 3, "each trial has a number of its own"
+
+
+async def test_what_we_could_not_send_ourselves_is_never_the_devices_fault(monkeypatch):
+    """Downwards we are the sender: too little sent is tried once more, and then it is our machine that was busy."""
+    monkeypatch.setattr(trials, "SENT_ENOUGH", 2.0)
+    async with measured(Link()) as test:
+        await test.idle()
+        await test.load("down")
+        found = test.found("downlink")["network.throughput_down"]
+        assert (found.value, found.cause) == (None, "server_busy")
+        assert (await test.page.ended("downlink")) == {"measured": True}
 
 
 async def test_a_thin_line_down_is_seen_by_the_browsers_feedback():
@@ -250,7 +261,7 @@ async def test_a_late_server_repeats_a_bad_trial_once():
         assert 0.8 < float(found.value) < 1.5
         assert found.metric("server_lag_p99_ms") == 90.0
         await test.page.ended("uplink")
-        test.run._ways["up"] = network._Direction()
+        test.run._ways["up"] = trials.Direction()
         test.lag.late = 99
         await test.load("up")
         found = test.found("uplink", rows=[])["network.throughput_up"]

@@ -1,0 +1,65 @@
+"""What the network part of one test keeps: one trial, one direction, and how late we were ourselves meanwhile."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from probes.ladder import SENT_ENOUGH, Ladder, Rung
+from probes.loss import LossRun
+from probes.trial import Quiet, State, TrialFigures
+from readiness.media.lag import LagMonitor, run_wait_s
+
+__all__ = ["Direction", "Late", "Trial", "Way"]
+
+Way = Literal["up", "down"]
+WAITED: Final = 0.2
+"""Share of the time our main thread may wait for a processor."""
+
+
+@dataclass(slots=True)
+class Late:
+    """Watches how late this process is while a run lasts."""
+
+    lag: LagMonitor
+    began_s: float = field(default_factory=time.perf_counter)
+    waited_s: float = field(default_factory=run_wait_s)
+
+    def figures(self, limit_ms: float) -> tuple[float, bool]:
+        """Return (99th percentile of the lag in ms, whether we were late)."""
+        now = time.perf_counter()
+        p99 = self.lag.p99_ms(self.began_s, now) or 0.0
+        waited = (run_wait_s() - self.waited_s) / max(now - self.began_s, 0.001)
+        return round(p99, 2), p99 > limit_ms or waited > WAITED
+
+
+@dataclass(slots=True)
+class Trial:
+    """One finished trial."""
+
+    figures: TrialFigures | None
+    state: State
+    loss: LossRun
+    late: bool
+    window_us: tuple[float, float]
+
+    def is_ours(self, way: Way, rung: Rung) -> bool:
+        """Whether our own lateness explains it: a line that fell short, or downwards too little sent by us."""
+        if self.state != "carried":
+            return self.late
+        return way == "down" and self.figures is not None and self.figures.offered_mbps < SENT_ENOUGH * rung.rate_mbps
+
+
+@dataclass(slots=True)
+class Direction:
+    """What is known of one direction so far."""
+
+    quiet: Quiet = field(default_factory=Quiet)
+    idle: tuple[list[float], list[float | None]] = field(default_factory=lambda: ([], []))
+    ladder: Ladder | None = None
+    losses: list[LossRun] = field(default_factory=list)
+    busy: bool = False
+    lag_p99_ms: float = 0.0
+    cause: str = "not_reached"
+    """Why there is no rate, where there is none."""
