@@ -3,8 +3,8 @@
 The worker decides when a trial is over and what comes next; the page sends, counts and pings as it is told. To the page
 (through the web process): clock started{run, ms, tracks, bytes} and ended{again}; downlink run{run}, stop{run} and
 ended; uplink run{run, tracks, bytes, ms}, stop{run} and ended. From it: a mark after each run with its own counts.
-Where our own process was late while a trial ran, the trial is run once more; if it was late again it counts as
-``server_busy``, unless the line carried the rate all the same.
+Where our own process was late while a trial ran, or sent too little downwards, the trial is run once more; if it was so
+again it counts as ``server_busy``, unless the line carried all the same what was asked of it.
 """
 
 from __future__ import annotations
