@@ -71,9 +71,11 @@ async def listening(handle: Handler, *, tls: ssl.SSLContext | None = None) -> As
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         running.add(asyncio.current_task())
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            await handle(reader, writer)
-        await shut(writer)
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+                await handle(reader, writer)
+        finally:
+            await shut(writer)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     port = server.sockets[0].getsockname()[1]
@@ -126,7 +128,7 @@ class Scripted:
         offers = [*self.offers, *(["STARTTLS"] if self.tls else [])]
         await say(self.says.get("BANNER", "220 here"))
         while line := await reader.readline():
-            command = line.split()[0].decode().upper()
+            command = line.partition(b" ")[0].strip().decode(errors="replace").upper()  # or the beginning of TLS
             if command == "EHLO":
                 for one in ["here", *offers][:-1]:
                     await say(f"250-{one}")
