@@ -47,7 +47,7 @@ async def test_the_full_speed_is_measured_on_demand(live_server: LiveServer, chr
 
     await page.evaluate(LIMIT, most_mb)
     await person.press("speed")
-    await person.until(SAID, "speed.down")
+    await person.until(SAID, "speed.down", "speed.up")  # whichever is seen first on a busy machine
     await person.press("speed")
     await person.until(SAID, "speed.stopped")
     await person.until("[data-action=speed]", "speed.start")
