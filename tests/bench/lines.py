@@ -16,6 +16,7 @@ from tests.link.drive import check, network_page, network_part
 from tests.link.lab import UDP, Lab, PacketLog, lab_unavailable
 from tests.link.model import Bursts, Direction, Link
 from tests.link.starve import busy_loops
+from tests.patience import BUSY
 
 __all__ = ["run"]
 
@@ -113,7 +114,7 @@ class _Bench:
         network = [one for one in found["report"]["checks"] if one["id"].startswith("network.")]
         failed = [(one["id"], one["value"]) for one in network if one["outcome"] == "fail"]
         self._note("starved: wrong failures", float(len(failed)), str(failed) if failed else "")
-        busy = any(one["cause"] in {"server_busy", "device_busy"} for one in network)
+        busy = any(one["cause"] in BUSY for one in network)
         whole = all(one["outcome"] in {"pass", "skipped"} for one in network)
         self._note("starved: busy said, or all passed", float(busy or whole))
         self._note("starved: busy said", float(busy))

@@ -12,7 +12,7 @@ from playwright.async_api import Browser, BrowserContext, CDPSession, Page
 
 from readiness.texts import catalogue
 from reports.advice import advice_key
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, was_busy
 
 PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1280, "height": 800}
@@ -192,12 +192,12 @@ class Person:
         return await self.report(timeout_s=timeout_s)
 
     async def finish_undisturbed(self, *, most: int = 3, **steps: Any) -> dict[str, Any]:
-        """As `finish`; where the answer is that our machine had too much to do, do as it says: test again."""
+        """As `finish`; where the answer is that the machine had too much to do, do as it says: test again."""
         for _ in range(most - 1):
             report = await self.finish(**steps)
             if not was_busy(report):
                 return report
-            print("our own machine was too busy; the person tests again")
+            print("the machine was too busy; the person tests again")
             await self.again()
         return await self.finish(**steps)
 
@@ -261,11 +261,6 @@ class Person:
 def plain(text: str) -> str:
     """Words as they are read: a phone number's spaces do not break, which nobody sees."""
     return text.replace("\N{NO-BREAK SPACE}", " ").strip()
-
-
-def was_busy(report: Mapping[str, Any]) -> bool:
-    """Whether something was not measured because our own machine was late: tests share it with others."""
-    return any(one["cause"] == "server_busy" for one in report["checks"])
 
 
 def check(report: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.browser.conftest import Launch, LiveServer
 from tests.browser.person import PHONE, Person, check
+from tests.patience import was_busy
 
 NO_FRAMES = """
 const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
@@ -66,7 +67,8 @@ async def test_a_hidden_picture_is_the_browsers_doing_and_not_the_cameras(live_s
     assert check(report, "camera.present")["outcome"] == "pass"
     assert check(report, "camera.light")["cause"] == "picture_hidden"
     assert set(report["advice"]) >= {"camera.picture_hidden", "microphone.sound_refused"}
-    assert not {code for code in report["advice"] if code.endswith("not_measured")}
+    again = {code for code in report["advice"] if code.endswith("not_measured")}
+    assert again <= ({"network.not_measured"} if was_busy(report) else set()), report["advice"]
 
 
 SILENT_LINE = "window.WebSocket = class { readyState = 0; bufferedAmount = 0; send() {} close() {} };"

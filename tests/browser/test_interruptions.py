@@ -9,7 +9,8 @@ import signal
 import psutil
 
 from tests.browser.conftest import Launch, LiveServer
-from tests.browser.person import Person, check, was_busy
+from tests.browser.person import Person, check
+from tests.patience import was_busy
 
 SET_HIDDEN = """
 hidden => {

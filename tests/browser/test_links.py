@@ -8,8 +8,9 @@ from typing import Any
 import pytest_asyncio
 
 from tests.browser.conftest import Launch, LiveServer
-from tests.browser.person import DESKTOP, Person, was_busy
+from tests.browser.person import DESKTOP, Person
 from tests.cast import CANARY_LABEL, Cast, make_cast
+from tests.patience import was_busy
 
 PLACES = """
 () => JSON.stringify([

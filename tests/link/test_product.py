@@ -14,6 +14,7 @@ from tests.link.drive import SCRIPT, check, network_page, network_part
 from tests.link.lab import UDP, Lab, PacketLog
 from tests.link.model import Direction, Link
 from tests.link.starve import busy_loops
+from tests.patience import BUSY, was_busy
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 GOOD = Link(up=Direction(rate_mbps=10, delay_ms=10), down=Direction(rate_mbps=20, delay_ms=10))
@@ -33,7 +34,7 @@ async def measured(lab: Lab, page, link: Link) -> tuple[dict, PacketLog, PacketL
     for _ in range(TRIES):
         since = time.monotonic()
         found = await network_part(page)
-        if not any(one["cause"] in {"server_busy", "device_busy"} for one in found["report"]["checks"]):
+        if not was_busy(found["report"]):
             break
     return found, lab.log("up").select(since=since), lab.log("down").select(since=since)
 
@@ -102,7 +103,7 @@ async def test_a_starved_machine_blames_nobody(make_lab, tmp_path):
     network = [one for one in found["report"]["checks"] if one["id"].startswith("network.")]
     assert [one for one in network if one["outcome"] == "fail"] == []
     open_causes = {one["cause"] for one in network if one["outcome"] == "not_measured"}
-    assert open_causes <= {"server_busy", "device_busy", "too_few_samples", "step_died"}
+    assert open_causes <= BUSY | {"too_few_samples", "step_died"}
 
 
 @pytest.mark.alone
@@ -114,7 +115,7 @@ async def test_firefox_finds_the_same(make_lab, tmp_path):
         await page.goto(server.links["dropin_url"])
         for _ in range(TRIES):
             found = await page.evaluate(SCRIPT)
-            if not any(one["cause"] in {"server_busy", "device_busy"} for one in found["report"]["checks"]):
+            if not was_busy(found["report"]):
                 break
     assert check(found, "path")["value"] == "udp"
     thin, wide = check(found, "throughput_up"), check(found, "throughput_down")
