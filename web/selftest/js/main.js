@@ -78,7 +78,7 @@ const patience = createPatience({ clock: wall, tell: (level) => dispatch({ type:
 function dispatch(action) {
   state = reduce(state, action);
   patience(waitOf(state), state.silent ? 1000 * DEAD_S : 0);
-  // In the history of this tab alone, and no secret: the id opens nothing without the session's cookie.
+  /** In the history of this tab alone, and no secret: the id opens nothing without the session's cookie. */
   if (action.type === "plan") history.replaceState({ ...history.state, test: action.plan.test }, "");
   if (ready) view.render(state);
   view.slow(waitOf(state) === "loading" && state.patience > 0);
@@ -174,7 +174,8 @@ async function look(id) {
     drawAfter = () => draw(view.after(found.over));
   }
   if (ready) speak();
-  if (location.search || !isLang(found.locale) || found.locale === lang) return; // chosen here, or right already
+  /** Chosen here, or right already. */
+  if (location.search || !isLang(found.locale) || found.locale === lang) return;
   await words;
   await setLanguage(found.locale);
 }
