@@ -149,7 +149,7 @@ async def test_a_fault_would_be_seen(server: ServerProcess, page: WebKitPage, br
     """A script that fails later or for want of a part is told, as are pale words and a line too wide."""
     for name, message in {"later": "later", "half": "missing"}.items():
         await page.goto(f"{broken}/{name}")
-        await page.until(f"async () => (await ({REPLAY})()).some((text) => text.includes('{message}'))", timeout_s=10)
+        await page.until(f"async () => (await ({REPLAY})()).some((text) => text.includes('{message}'))")
     await page.size(*PHONE)
     await page.goto(server.links["dropin_url"])
     await page.evaluate(SPOIL)
