@@ -161,7 +161,7 @@ function loadNetwork() {
   return network;
 }
 
-/** @param {string} id */
+/** @param {string} id; a language that was chosen here stays */
 async function look(id) {
   const found = await call(`/api/v1/sessions/${encodeURIComponent(id)}`);
   dispatch({ type: "session", session: found });
@@ -174,7 +174,6 @@ async function look(id) {
     drawAfter = () => draw(view.after(found.over));
   }
   if (ready) speak();
-  /** Chosen here, or right already. */
   if (location.search || !isLang(found.locale) || found.locale === lang) return;
   await words;
   await setLanguage(found.locale);
