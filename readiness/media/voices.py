@@ -1,9 +1,9 @@
 """Rules for recordings of the spoken digits, our own and an organisation's alike.
 
-A set is a folder named after a language (``nb``, ``nn``, ``en``) that holds ``0.mp3`` to ``9.mp3``. It lies directly in
-a voices folder, for every organisation, or there in a folder named after one organisation's slug. Decoding needs a
-media library that the web process never loads, so the server runs this module as a program:
-``python -m readiness.media.voices FOLDER`` prints the faults of each set as JSON.
+A set is a folder named as a language (``nb``, ``nn``, ``en``) that holds ``0.mp3`` to ``9.mp3``. Below a voices folder
+it stands directly, for every organisation, or in a folder named as an organisation's slug, for that one. Decoding needs
+a media library that the web process never loads, so the server runs this module: ``python -m readiness.media.voices
+FOLDER`` prints what is wrong with each set as JSON.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def active_power(sound: Sound, rate_hz: int) -> float:
 
 
 def sets_below(folder: Path) -> list[Path]:
-    """Return the sets in a voices folder, or the folder itself if it is a set."""
+    """Return the sets in a voices folder, or the folder itself where it is one."""
     if folder.name in LANGUAGES and not any((folder / language).is_dir() for language in LANGUAGES):
         return [folder]
     below = [path for path in sorted(folder.iterdir()) if path.is_dir()] if folder.is_dir() else []

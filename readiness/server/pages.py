@@ -22,7 +22,7 @@ A_DAY = "public, max-age=86400"
 SELFTEST, BOARD, ERROR = "selftest/index.html", "board/index.html", "shared/error.html"
 SUPPORT, CODE, PLAN = "support/index.html", "code/index.html", "plan/index.html"
 TEMPLATES = {"t": SELFTEST, "try": SELFTEST, "support": SUPPORT, "plan": PLAN, "code": CODE}
-"""Template by the last part of a link's path; the board is rendered with its guides."""
+"""By the last part of a link's path; the board is made with its guides."""
 LEADERS = frozenset({"leader"})
 
 
