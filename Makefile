@@ -23,8 +23,6 @@ test: system $(VENV)/.test .cache/.node  ## install what the tests need and run 
 	@-$(BIN)/python -m compileall -q -j 0 probes readiness reports
 	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist load --maxschedchunk 1 --durations 25 $(ARGS)
 
-# What was read once is not compiled again: else each of two processes rewrites the asserts of 150 files every time.
-check quick: export PYTHONDONTWRITEBYTECODE :=
 check: $(VENV)/.test .cache/.node  ## lint, types and all tests without browser, namespace and server process: a minute
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint quick
 
