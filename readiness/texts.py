@@ -8,9 +8,12 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+from reports.render.languages import TABLE
+
 __all__ = [
     "DEFAULT_LANGUAGE",
     "LANGUAGES",
+    "VOICES",
     "WEB_FOLDER",
     "catalogue",
     "negotiate",
@@ -19,8 +22,11 @@ __all__ = [
 ]
 
 WEB_FOLDER = Path(__file__).resolve().parent.parent / "web"
-LANGUAGES = ("nb", "nn", "en")
-DEFAULT_LANGUAGE = "nb"
+LANGUAGES = tuple(TABLE)
+"""Codes of the languages that people can choose; what is true of each stands in `TABLE`."""
+DEFAULT_LANGUAGE = LANGUAGES[0]
+VOICES = tuple(dict.fromkeys(one.voice for one in TABLE.values()))
+"""The languages that the digits are spoken in: the rest hear one of these."""
 STAFF_AREAS = frozenset(
     {
         "api",
@@ -72,8 +78,8 @@ SELDOM = re.compile(
 advice that few get: loaded then, and not before."""
 FOR_ALL = frozenset({"error.meeting.over", "error.meeting.over.title", "error.request.malformed"})
 """Keys below them that participants meet too."""
-_ALIASES = {"no": "nb", "nb": "nb", "nn": "nn", "en": "en", "da": "nb", "sv": "nb"}
-"""What a browser may ask for, and what it gets: Danish and Swedish readers read bokmål better than English."""
+_ALIASES = {asked: code for code, one in TABLE.items() for asked in one.asked_as}
+"""What else a browser may ask for, and what it gets: Danish and Swedish readers read bokmål better than English."""
 
 
 @cache
@@ -104,9 +110,10 @@ def negotiate(asked: str | None, accept_language: str, offered: Sequence[str] = 
     if asked in offered:
         return str(asked)
     for tag in _by_preference(accept_language[:200]):
-        found = _ALIASES.get(tag.split("-")[0].lower())
-        if found in offered:
-            return str(found)
+        asked_for = tag.split("-")[0].lower()
+        for found in (asked_for, _ALIASES.get(asked_for)):
+            if found in offered:
+                return str(found)
     return offered[0] if offered else DEFAULT_LANGUAGE
 
 

@@ -25,7 +25,9 @@ from reports.verdict import EXPLAINED, OUR_FAULT
 ROOT = Path(__file__).resolve().parent.parent
 LOCALES = ROOT / "web" / "locales"
 CATALOGUES: dict[str, dict[str, str]] = {
-    path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(LOCALES.glob("*.json"))
+    path.stem: json.loads(path.read_text(encoding="utf-8"))
+    for path in sorted(LOCALES.glob("*.json"))
+    if path.name != "languages.json"
 }
 PROFILES = [load_profile(path.stem) for path in sorted(PROFILE_FOLDER.glob("*.toml"))]
 MODULES = {
@@ -362,14 +364,14 @@ def test_no_words_stand_in_scripts():
 
 
 def test_no_words_stand_in_pages():
-    """A page's own text is only the names of the languages, each in itself."""
+    """A page has no text of its own: the names of the languages, each in itself, are data."""
     for path in (ROOT / "web").rglob("*.html"):
         text = re.sub(r"<!--.*?-->|<(script|style)\b.*?</\1>", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
         text = re.sub(r"\{%.*?%\}|\{\{.*?\}\}", " ", text, flags=re.DOTALL)
         visible = re.findall(r">([^<]*)<", text)
         shown = re.findall(r'(?:aria-label|title|alt|placeholder)="([^"]*)"', text)
         words = {word for part in (*visible, *shown) for word in re.findall(r"[^\W\d_]{2,}", part)}
-        assert words <= {"Bokmål", "Nynorsk", "English"}, path.name
+        assert words == set(), path.name
 
 
 ON_A_PHONE = {

@@ -15,6 +15,7 @@ import jinja2
 
 from readiness.texts import WEB_FOLDER, texts_for_participants, texts_for_trouble
 from reports.checks import figures_json
+from reports.render.languages import LANGUAGES_PATH, TABLE, for_pages
 
 __all__ = ["Asset", "Assets"]
 
@@ -29,8 +30,13 @@ _TYPES = {".js": "text/javascript", ".json": "application/json", ".svg": "image/
 
 FIGURES_PATH = "selftest/js/figures.js"
 """The script that gets the server's table of figures: which way each is worse, and how many decimals it has."""
-_NO_FIGURES = b"FIGURES = {};"
-"""How the script stands in the tree: an empty table, filled as it is read."""
+LANGUAGES_SCRIPT = "shared/i18n.js"
+"""The script that gets the table of languages."""
+_FILLED: Mapping[str, tuple[bytes, Callable[[], object]]] = {
+    FIGURES_PATH: (b"FIGURES = {};", figures_json),
+    LANGUAGES_SCRIPT: (b"LANGUAGES = {};", for_pages),
+}
+"""How a script stands in the tree, with an empty table that is filled as it is read, and what with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,7 @@ class Assets:
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(folder), autoescape=True, undefined=jinja2.StrictUndefined
         )
+        self._templates.globals["language"] = TABLE
 
     def get(self, name: str) -> Asset | None:
         """Return the file called `name`, a path below ``web/``, or None."""
@@ -70,14 +77,17 @@ class Assets:
 def _read(folder: Path) -> list[tuple[str, Asset]]:
     """Read every file. A catalogue is served for participants, for their trouble, and whole for staff.
 
-    The table of figures is the server's own, so that there is no second one.
+    The tables of figures and of languages are the server's own, so that there are no second ones.
     """
     files = [
         (path.relative_to(folder).as_posix(), _asset(path))
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.suffix in SERVED and not path.name.startswith(".")
+        if path.is_file()
+        and path.suffix in SERVED
+        and not path.name.startswith(".")
+        and path.name != LANGUAGES_PATH.name
     ]
-    files = [(name, _with_figures(asset) if name == FIGURES_PATH else asset) for name, asset in files]
+    files = [(name, _with_table(name, asset) if name in _FILLED else asset) for name, asset in files]
     catalogues = [(name, asset) for name, asset in files if name.startswith("locales/")]
     staff = [(name.replace("locales/", "locales/staff/"), asset) for name, asset in catalogues]
     start = [(name, _part_of(asset, texts_for_participants)) for name, asset in catalogues]
@@ -87,9 +97,9 @@ def _read(folder: Path) -> list[tuple[str, Asset]]:
     return [*files, *staff, *start, *trouble]
 
 
-def _with_figures(script: Asset) -> Asset:
-    table = _NO_FIGURES.replace(b"{}", _compact(figures_json()))
-    return _changed(script, script.plain.replace(_NO_FIGURES, table))
+def _with_table(name: str, script: Asset) -> Asset:
+    empty, table = _FILLED[name]
+    return _changed(script, script.plain.replace(empty, empty.replace(b"{}", _compact(table()))))
 
 
 def _part_of(whole: Asset, part: Callable[[Mapping[str, str]], Mapping[str, str]]) -> Asset:

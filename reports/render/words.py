@@ -14,6 +14,7 @@ from typing import Any, Final, TypeGuard
 
 from reports.checks import FIGURES, JUDGED
 from reports.model import Outcome
+from reports.render.languages import TABLE
 
 __all__ = ["Words"]
 
@@ -57,8 +58,8 @@ class Words:
         text = f"{abs(value):,.{decimals}f}"
         if "." in text:
             text = text.rstrip("0").rstrip(".")
-        if self.language != "en":
-            text = text.replace(",", _NO_BREAK).replace(".", ",")
+        language = TABLE[self.language]
+        text = text.translate({ord(","): language.group, ord("."): language.decimal})
         return f"{_MINUS}{text}" if value < 0 and text != "0" else text
 
     def amount(self, value: float, unit: str | None, decimals: int | None = None) -> str:

@@ -3,14 +3,16 @@ import { readFileSync, readdirSync } from "node:fs";
 import { webcrypto } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
+import { LANGUAGES } from "../../web/shared/i18n.js";
 
 globalThis.crypto ??= webcrypto; // every browser has it; Node from version 20 on
 
 export const WEB = fileURLToPath(new URL("../../web/", import.meta.url));
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-export const LANGS = ["nb", "nn", "en"];
 
 export const readJson = (path) => JSON.parse(readFileSync(join(WEB, path), "utf8"));
+Object.assign(LANGUAGES, readJson("locales/languages.json")); // as the server does when it serves the script
+export const LANGS = Object.keys(LANGUAGES);
 export const catalogue = (lang) => readJson(`locales/${lang}.json`);
 export const protocol = readJson("shared/protocol.json");
 /** Every check's figure near its limits, in the words of each language; pytest reads the same file. */

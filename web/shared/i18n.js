@@ -3,24 +3,31 @@
  * @typedef {import("./types").Lang} Lang
  */
 
-export const LANGS = /** @type {const} */ (["nb", "nn", "en"]);
-
-/** How numbers are written; few browsers know nynorsk, which writes them as bokmål does. @type {Record<Lang, string>} */
-const NUMBERS = { nb: "nb-NO", nn: "nb-NO", en: "en-GB" };
+/**
+ * The languages there are, the first one the default. The server puts its own table here when it serves this file.
+ * @type {Record<Lang, { tag: string, dir: string, voice: Lang, asked_as: string[] }>}
+ */
+export const LANGUAGES = {};
 
 /** @param {unknown} value @returns {value is Lang} */
 export function isLang(value) {
-  return LANGS.some((lang) => lang === value);
+  return typeof value === "string" && Object.hasOwn(LANGUAGES, value);
+}
+
+/** Tell the browser what the page is written in, and which way. @param {Lang} lang */
+export function writtenIn(lang) {
+  document.documentElement.lang = lang;
+  document.documentElement.dir = LANGUAGES[lang].dir;
 }
 
 /**
- * The catalogue language for a browser's or a page's language tag; Norwegian bokmål where nothing fits.
+ * The catalogue language for a browser's or a page's language tag; the default where nothing fits.
  * @param {string | null | undefined} tag @returns {Lang}
  */
 export function langOf(tag) {
   const primary = (tag ?? "").toLowerCase().split("-")[0];
-  if (primary === "no") return "nb";
-  return isLang(primary) ? primary : "nb";
+  const codes = Object.keys(LANGUAGES);
+  return isLang(primary) ? primary : (codes.find((code) => LANGUAGES[code].asked_as.includes(primary)) ?? codes[0]);
 }
 
 /**
@@ -66,7 +73,7 @@ export function createTexts(lang, catalogue, common = {}) {
       return key ? fill(catalogue[key], { ...common, ...values }) : "";
     },
     /** @param {number} value @param {number} [digits] most decimals */
-    number: (value, digits = 1) => new Intl.NumberFormat(NUMBERS[lang], { maximumFractionDigits: digits }).format(value),
+    number: (value, digits = 1) => new Intl.NumberFormat(LANGUAGES[lang].tag, { maximumFractionDigits: digits }).format(value),
     /** Day and time in a zone, in the catalogue's own words: browsers seldom know nynorsk.
      * @param {string} when RFC 3339 @param {string} timeZone */
     at(when, timeZone) {

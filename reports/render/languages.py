@@ -1,0 +1,64 @@
+"""The languages there are, as ``web/locales/languages.json`` lists them; the first one is the default.
+
+Everything that knows languages reads this table: pages, mail, print, numbers, the spoken digits. A language is added by
+an entry there and a folder of texts, not by code.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+__all__ = ["LANGUAGES_PATH", "TABLE", "Language", "for_pages", "preferred", "read_languages"]
+
+LANGUAGES_PATH: Final = Path(__file__).resolve().parents[2] / "web" / "locales" / "languages.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """What is true of one language, whatever is written in it."""
+
+    name: str
+    """Its own name for itself, as the choice of language shows it."""
+    dir: str
+    """Which way it is written: ``ltr`` or ``rtl``."""
+    tag: str
+    """The locale by which browsers write its numbers; few know nynorsk, which writes them as bokmål does."""
+    group: str
+    """What stands between thousands."""
+    decimal: str
+    """What stands before decimals."""
+    voice: str
+    """The language whose recordings of the digits are played: its own where it has any."""
+    fallback: str | None
+    """The language whose texts stand in for those that it has none of. None for the first one, which has them all."""
+    asked_as: tuple[str, ...]
+    """Other languages that a browser may ask for whose readers read this one better than what else there is."""
+    reviewed_by: str | None
+    """The native reader who read every text of it, and when. None until somebody did."""
+
+
+def read_languages(path: Path = LANGUAGES_PATH) -> dict[str, Language]:
+    """Return the languages by their codes. Raises TypeError for an entry with a field missing or unknown."""
+    entries: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return {code: Language(**{**entry, "asked_as": tuple(entry["asked_as"])}) for code, entry in entries.items()}
+
+
+TABLE: Final[Mapping[str, Language]] = read_languages()
+
+
+def preferred(code: str) -> tuple[str, ...]:
+    """Return the languages to look for a text in, best first: `code`, what it falls back to, and so on."""
+    fallback = TABLE[code].fallback
+    return (code, *(preferred(fallback) if fallback else ()))
+
+
+def for_pages() -> dict[str, dict[str, object]]:
+    """Return what a page's script needs of the table."""
+    return {
+        code: {"tag": one.tag, "dir": one.dir, "voice": one.voice, "asked_as": one.asked_as}
+        for code, one in TABLE.items()
+    }
