@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from readiness.server.protocol import schema
-from readiness.texts import LANGUAGES
+from readiness.texts import LANGUAGES, catalogue
 from reports.advice import advice_codes, advice_key
 from reports.kinds import KINDS, SELF_TEST
 from reports.model import Outcome, Responsible, SkipReason, Verdict
@@ -24,11 +24,12 @@ from reports.verdict import EXPLAINED, OUR_FAULT
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCALES = ROOT / "web" / "locales"
-CATALOGUES: dict[str, dict[str, str]] = {
-    path.stem: json.loads(path.read_text(encoding="utf-8"))
-    for path in sorted(LOCALES.glob("*.json"))
-    if path.name != "languages.json"
+PARTS = {
+    path.relative_to(LOCALES).with_suffix("").as_posix(): path.read_text(encoding="utf-8")
+    for path in sorted(LOCALES.glob("*/*.json"))
 }
+"""The files of all languages by names such as ``nb/staff``."""
+CATALOGUES: dict[str, dict[str, str]] = {language: dict(catalogue(language)) for language in LANGUAGES}
 PROFILES = [load_profile(path.stem) for path in sorted(PROFILE_FOLDER.glob("*.toml"))]
 MODULES = {
     path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
@@ -40,20 +41,41 @@ NETWORK_PARTS = {*SELF_TEST.whole.together, "tcp_down", "tcp_up"}
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
-def test_there_is_a_file_for_each_language_and_no_other():
-    """Three catalogues with the same keys, none of them empty."""
-    assert set(CATALOGUES) == set(LANGUAGES)
-    for language, texts in CATALOGUES.items():
-        assert set(texts) == set(CATALOGUES["nb"]), language
-        assert not [key for key, text in texts.items() if not text.strip() or text != text.strip()], language
+def test_there_is_a_folder_for_each_language_and_no_other():
+    """With the texts for participants and of messages, and those for staff or none: the same keys, none empty."""
+    assert {name.partition("/")[0] for name in PARTS} == set(LANGUAGES)
+    for name, source in PARTS.items():
+        language, _, part = name.partition("/")
+        texts, first = json.loads(source), json.loads(PARTS[f"{LANGUAGES[0]}/{part}"])
+        assert list(texts) == sorted(first), name
+        assert not [key for key, text in texts.items() if not text.strip() or text != text.strip()], name
+        assert {f"{language}/participant", f"{language}/messages"} <= set(PARTS), language
 
 
 def test_no_key_stands_twice():
-    """JSON lets the last one win, so that the other would be mended in vain."""
+    """JSON lets the last one win, so that the other would be mended in vain; nor does a key stand in two files."""
     for language in LANGUAGES:
-        source = (LOCALES / f"{language}.json").read_text(encoding="utf-8")
-        keys = [key for key, _ in json.loads(source, object_pairs_hook=list)]
+        sources = [source for name, source in PARTS.items() if name.startswith(f"{language}/")]
+        keys = [key for source in sources for key, _ in json.loads(source, object_pairs_hook=list)]
         assert len(keys) == len(set(keys)), [key for key in set(keys) if keys.count(key) > 1]
+
+
+FOR_STAFF = re.compile(r"web/(?:board|plan|support|figures|api)/")
+"""Pages that only staff open. What these and the server name may stand in any file, the rest for participants alone."""
+
+
+def test_what_participants_read_stands_in_their_file():
+    """No page of theirs names a text that a language may do without."""
+    staff = set(json.loads(PARTS[f"{LANGUAGES[0]}/staff"]))
+    quoted = re.compile(r"""["'`]([a-z_]+(?:\.[a-z0-9_]+)+)["'`]""")
+    named: dict[str, set[str]] = {}
+    for path in [*(ROOT / "web").rglob("*.html"), *(ROOT / "web").rglob("*.js")]:
+        name = path.relative_to(ROOT).as_posix()
+        if not FOR_STAFF.match(name):
+            named[name] = set(quoted.findall(path.read_text(encoding="utf-8")))
+    assert len(named) > 20
+    assert "code.title" in named["web/code/index.html"]
+    assert {name: found & staff for name, found in named.items() if found & staff} == {}
 
 
 def test_placeholders_are_the_same_in_every_language():

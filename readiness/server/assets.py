@@ -13,9 +13,9 @@ from pathlib import Path
 
 import jinja2
 
-from readiness.texts import WEB_FOLDER, texts_for_participants, texts_for_trouble
+from readiness.texts import LANGUAGES, LOCALES, WEB_FOLDER, catalogue, texts_for_participants, texts_for_trouble
 from reports.checks import figures_json
-from reports.render.languages import LANGUAGES_PATH, TABLE, for_pages
+from reports.render.languages import TABLE, for_pages
 
 __all__ = ["Asset", "Assets"]
 
@@ -37,6 +37,12 @@ _FILLED: Mapping[str, tuple[bytes, Callable[[], object]]] = {
     LANGUAGES_SCRIPT: (b"LANGUAGES = {};", for_pages),
 }
 """How a script stands in the tree, with an empty table that is filled as it is read, and what with."""
+_CATALOGUES: Mapping[str, Callable[[str], Mapping[str, str]]] = {
+    "": texts_for_participants,
+    "trouble/": texts_for_trouble,
+    "staff/": catalogue,
+}
+"""The parts of a language's texts that pages load, by the folder that they are served in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,32 +88,24 @@ def _read(folder: Path) -> list[tuple[str, Asset]]:
     files = [
         (path.relative_to(folder).as_posix(), _asset(path))
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
-        and path.suffix in SERVED
-        and not path.name.startswith(".")
-        and path.name != LANGUAGES_PATH.name
+        if path.is_file() and path.suffix in SERVED and not path.name.startswith(".") and LOCALES not in path.parents
     ]
     files = [(name, _with_table(name, asset) if name in _FILLED else asset) for name, asset in files]
-    catalogues = [(name, asset) for name, asset in files if name.startswith("locales/")]
-    staff = [(name.replace("locales/", "locales/staff/"), asset) for name, asset in catalogues]
-    start = [(name, _part_of(asset, texts_for_participants)) for name, asset in catalogues]
-    trouble = [
-        (name.replace("locales/", "locales/trouble/"), _part_of(asset, texts_for_trouble)) for name, asset in catalogues
+    texts = [
+        (f"locales/{part}{language}.json", _changed("application/json", _compact(texts_of(language))))
+        for part, texts_of in _CATALOGUES.items()
+        for language in LANGUAGES
     ]
-    return [*files, *staff, *start, *trouble]
+    return [*files, *texts]
 
 
 def _with_table(name: str, script: Asset) -> Asset:
     empty, table = _FILLED[name]
-    return _changed(script, script.plain.replace(empty, empty.replace(b"{}", _compact(table()))))
+    return _changed(script.content_type, script.plain.replace(empty, empty.replace(b"{}", _compact(table()))))
 
 
-def _part_of(whole: Asset, part: Callable[[Mapping[str, str]], Mapping[str, str]]) -> Asset:
-    return _changed(whole, _compact(part(json.loads(whole.plain))))
-
-
-def _changed(asset: Asset, plain: bytes) -> Asset:
-    return Asset(asset.content_type, plain, gzip.compress(plain, 9, mtime=0))
+def _changed(content_type: str, plain: bytes) -> Asset:
+    return Asset(content_type, plain, gzip.compress(plain, 9, mtime=0))
 
 
 def _compact(value: object) -> bytes:

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { createTexts, fill, langOf } from "../../web/shared/i18n.js";
 import { adviceWords, remedyKeys, statusAdvice } from "../../web/selftest/js/advice.js";
-import { catalogue, filesBelow, LANGS, protocol, readJson, ROOT, WEB } from "./support.mjs";
+import { catalogue, filesBelow, LANGS, protocol, ROOT, WEB } from "./support.mjs";
 
 const catalogues = Object.fromEntries(LANGS.map((lang) => [lang, catalogue(lang)]));
 const keys = Object.keys(catalogues.nb);
@@ -95,7 +95,7 @@ test("a page's language tag finds its catalogue", () => {
 });
 
 test("ages are told in whole units", () => {
-  const { ago } = createTexts("en", readJson("locales/en.json"));
+  const { ago } = createTexts("en", catalogues.en);
   assert.equal(ago(10), "just now");
   assert.equal(ago(61), "1 minute ago");
   assert.equal(ago(7300), "2 hours ago");
