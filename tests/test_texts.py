@@ -18,6 +18,7 @@ from reports.advice import advice_codes, advice_key
 from reports.kinds import KINDS, SELF_TEST
 from reports.model import Outcome, Responsible, SkipReason, Verdict
 from reports.profile import PROFILE_FOLDER, load_profile
+from reports.render.languages import TABLE
 from reports.render.pictures import PICTURES
 from reports.series import ROWS
 from reports.verdict import EXPLAINED, OUR_FAULT
@@ -41,13 +42,19 @@ NETWORK_PARTS = {*SELF_TEST.whole.together, "tcp_down", "tcp_up"}
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
+def said(key: str) -> str:
+    """The key that code asks for: without the plural form, of which languages have different ones."""
+    return key.partition("#")[0]
+
+
 def test_there_is_a_folder_for_each_language_and_no_other():
     """With the texts for participants and of messages, and those for staff or none: the same keys, none empty."""
     assert {name.partition("/")[0] for name in PARTS} == set(LANGUAGES)
     for name, source in PARTS.items():
         language, _, part = name.partition("/")
         texts, first = json.loads(source), json.loads(PARTS[f"{LANGUAGES[0]}/{part}"])
-        assert list(texts) == sorted(first), name
+        assert list(texts) == sorted(texts), name
+        assert {said(key) for key in texts} == {said(key) for key in first}, name
         assert not [key for key, text in texts.items() if not text.strip() or text != text.strip()], name
         assert {f"{language}/participant", f"{language}/messages"} <= set(PARTS), language
 
@@ -62,6 +69,34 @@ def test_no_key_stands_twice():
 
 FOR_STAFF = re.compile(r"web/(?:board|plan|support|figures|api)/")
 """Pages that only staff open. What these and the server name may stand in any file, the rest for participants alone."""
+
+
+def test_a_text_has_all_plural_forms_of_its_language_or_one_for_all():
+    """As CLDR names them; where one form fits every number, the key has none."""
+    for language, texts in CATALOGUES.items():
+        forms: dict[str, list[str]] = {}
+        for key in texts:
+            forms.setdefault(said(key), []).append(key.partition("#")[2])
+        assert len({key: found for key, found in forms.items() if found != [""]}) >= 4
+        wanted = sorted(TABLE[language].plural.categories)
+        assert {key: found for key, found in forms.items() if found not in ([""], wanted)} == {}, language
+
+
+ASKED_BY_NUMBER = re.compile(r"""\bplural\("([a-z_.]+)\"|\bplural\(\w+ \? "([a-z_.]+)" : "([a-z_.]+)\"""")
+
+
+def test_texts_for_numbers_are_asked_for_by_their_number():
+    """Whatever has plural forms is asked for with `plural`, so that each language has those it needs."""
+    paths = [*(ROOT / "web").rglob("*.html"), *(ROOT / "web").rglob("*.js")]
+    paths += [path for folder in ("readiness", "reports") for path in (ROOT / folder).rglob("*.py")]
+    sources = [path.read_text(encoding="utf-8") for path in paths]
+    asked = {key for source in sources for found in ASKED_BY_NUMBER.findall(source) for key in found if key}
+    assert asked <= {said(key) for key in CATALOGUES["nb"]}
+    assert len(asked) > 8
+    formed = {said(key) for key in CATALOGUES["nb"] if "#" in key}
+    assert {key for key in formed - asked if not key.startswith("time.")} == set(), "`ago` asks for those of time"
+    plain = re.compile(r"""\bt(?:exts|\.t)?(?:\.t)?(?:\(|\[)"([a-z_.]+)[#"]""")
+    assert {key for source in sources for key in plain.findall(source)} & (formed | asked) == set()
 
 
 def test_what_participants_read_stands_in_their_file():
@@ -79,18 +114,20 @@ def test_what_participants_read_stands_in_their_file():
 
 
 def test_placeholders_are_the_same_in_every_language():
-    """A text asks for the same values whatever its language, and has no brace beside them."""
+    """A text asks for the same values in each, with no brace beside them; a plural form may know its number."""
+    wanted: dict[str, set[str]] = {}
     for key, text in CATALOGUES["nb"].items():
-        wanted = set(PLACEHOLDER.findall(text))
-        for language in LANGUAGES:
-            found = CATALOGUES[language][key]
-            assert set(PLACEHOLDER.findall(found)) == wanted, (language, key)
-            assert not set("{}<>") & set(PLACEHOLDER.sub("", found)), (language, key)
+        wanted.setdefault(said(key), set()).update(PLACEHOLDER.findall(text))
+    for language, texts in CATALOGUES.items():
+        for key, text in texts.items():
+            found, left = set(PLACEHOLDER.findall(text)), {"count"} if "#" in key else set()
+            assert wanted[said(key)] - left <= found <= wanted[said(key)], (language, key)
+            assert not set("{}<>") & set(PLACEHOLDER.sub("", text)), (language, key)
 
 
 def test_languages_are_not_copies_of_each_other():
     """English is English, and most of nynorsk differs from bokmål wherever a text is longer than some words."""
-    long = [key for key, text in CATALOGUES["nb"].items() if len(text.split()) >= 8]
+    long = [key for key, text in CATALOGUES["nb"].items() if len(text.split()) >= 8 and "#" not in key]
     assert [key for key in long if CATALOGUES["en"][key] == CATALOGUES["nb"][key]] == []
     same = [key for key in long if CATALOGUES["nn"][key] == CATALOGUES["nb"][key]]
     assert len(same) < len(long) / 4, same

@@ -113,7 +113,7 @@ def _row(line: BoardLine, words: Words, zone: ZoneInfo) -> dict[str, str]:
     role = words.first(f"role.{line.role}", otherwise=line.role)
     notes = [role if line.label and line.label != role else ""]
     if line.together > 1:
-        notes.append(words.t("print.together", count=line.together))
+        notes.append(words.plural("print.together", line.together))
     todo = [leader_words(words, line)]
     todo += [words.t("board.other_device")] if line.other_device else []
     todo += [words.t("board.without_sound")] if line.without_sound else []

@@ -16,6 +16,7 @@ import jinja2
 from readiness.texts import LANGUAGES, LOCALES, WEB_FOLDER, catalogue, texts_for_participants, texts_for_trouble
 from reports.checks import figures_json
 from reports.render.languages import TABLE, for_pages
+from reports.render.words import Words
 
 __all__ = ["Asset", "Assets"]
 
@@ -69,7 +70,7 @@ class Assets:
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(folder), autoescape=True, undefined=jinja2.StrictUndefined
         )
-        self._templates.globals["language"] = TABLE
+        self._templates.globals |= {"language": TABLE, "plural": _plural}
 
     def get(self, name: str) -> Asset | None:
         """Return the file called `name`, a path below ``web/``, or None."""
@@ -78,6 +79,11 @@ class Assets:
     def render(self, template: str, values: Mapping[str, object]) -> str:
         """Return the page made of `template`."""
         return self._templates.get_template(template).render(values)
+
+
+def _plural(key: str, count: int, texts: Mapping[str, str], language: str) -> str:
+    """The page's own twin of `Words.plural`, for templates."""
+    return Words(texts, language).plural(key, count)
 
 
 def _read(folder: Path) -> list[tuple[str, Asset]]:

@@ -46,6 +46,14 @@ class Words:
         text = self.catalogue.get(key, key)
         return _PLACEHOLDER.sub(lambda match: str(filled.get(match[1], match[0])), text)
 
+    def plural(self, key: str, number: int, /, **values: object) -> str:
+        """Return the text of `key` for so many: the form of the number's plural category, else for others, else one.
+
+        ``{count}`` is the number, where `values` don't say how it is written.
+        """
+        forms = (f"{key}#{TABLE[self.language].category(number)}", f"{key}#other")
+        return self.t(next((form for form in forms if form in self.catalogue), key), **{"count": number, **values})
+
     def first(self, *keys: str, otherwise: str = "", **values: object) -> str:
         """Return the text of the first of `keys` that there is."""
         key = next((key for key in keys if key in self.catalogue), None)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
 from readiness.server.assets import LANGUAGES_SCRIPT, Assets
 from readiness.texts import DEFAULT_LANGUAGE, LANGUAGES, VOICES, WEB_FOLDER, catalogue, negotiate
-from reports.render.languages import LANGUAGES_PATH, TABLE, Language, for_pages, preferred, read_languages
+from reports.render.languages import LANGUAGES_PATH, TABLE, Language, Plural, for_pages, preferred, read_languages
 from reports.render.words import Words
 
 SOURCE = json.loads(LANGUAGES_PATH.read_text(encoding="utf-8"))
@@ -71,6 +71,34 @@ def test_the_page_loads_the_same_table():
     assert list(json.loads(served)) == list(LANGUAGES)
     assert "LANGUAGES = {};" in (WEB_FOLDER / LANGUAGES_SCRIPT).read_text(encoding="utf-8")
     assert assets.get("locales/languages.json") is None
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "0 cows"), (1, "1 cow"), (2, "2 cows"), (1001, "1,001 cows")])
+def test_a_count_has_the_form_of_its_category(count, said):
+    """By the table's rule; that it is CLDR's, `tests/web/i18n.test.mjs` shows. What has one form only keeps it."""
+    words = Words({"a#one": "{count} cow", "a#other": "{count} cows", "b#other": "{count} sheep", "c": "{count}"}, "en")
+    assert words.plural("a", count, count=words.number(count)) == said
+    assert words.plural("b", count) == f"{count} sheep"
+    assert words.plural("c", count) == str(count)
+
+
+@pytest.mark.parametrize("which", ["n = 1", "__import__('os')", "n; n", ""])
+def test_a_plural_rule_is_arithmetic_and_nothing_else(which):
+    """The reader takes no names but n."""
+    with pytest.raises(ValueError):
+        replace(TABLE["nb"], plural=Plural(("one", "other"), which)).category(2)
+
+
+@pytest.mark.parametrize(
+    ("n", "category"), [(0, "zero"), (1, "one"), (2, "two"), (7, "few"), (11, "many"), (100, "other")]
+)
+def test_languages_with_more_forms_need_no_code(n, category):
+    """Arabic has six."""
+    arabic = Plural(
+        ("zero", "one", "two", "few", "many", "other"),
+        "n==0 ? 0 : n==1 ? 1 : n==2 ? 2 : n%100>=3 && n%100<=10 ? 3 : n%100>=11 ? 4 : 5",
+    )
+    assert replace(TABLE["nb"], plural=arabic).category(n) == category
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

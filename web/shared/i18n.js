@@ -39,7 +39,7 @@ export function fill(text, values = {}) {
 }
 
 /** Units of an age, seconds. */
-const AGES = /** @type {const} */ ([["day", 86400], ["hour", 3600], ["minute", 60]]);
+const AGES = /** @type {const} */ ([["days", 86400], ["hours", 3600], ["minutes", 60]]);
 const WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
 /** @param {string} when @param {string} timeZone @returns {{ weekday: number, day: number, month: number }} weekday 1 is Monday */
@@ -62,9 +62,16 @@ export function createTexts(lang, catalogue, common = {}) {
   /** The text of a key; the key itself where it is missing, so that nothing is ever blank.
    * @param {string} key @param {Record<string, string | number>} [values] */
   const t = (key, values) => fill(catalogue[key] ?? key, { ...common, ...values });
+  /** The text of a key for so many: the form of the count's plural category (CLDR), else that for others, else the only one.
+   * @param {string} key @param {number} count @param {Record<string, string | number>} [values] */
+  const plural = (key, count, values) => {
+    const forms = [`${key}#${new Intl.PluralRules(LANGUAGES[lang].tag).select(count)}`, `${key}#other`];
+    return t(forms.find((form) => Object.hasOwn(catalogue, form)) ?? key, { count, ...values });
+  };
   return {
     lang,
     t,
+    plural,
     /** @param {string} key */
     has: (key) => Object.hasOwn(catalogue, key),
     /** The first of these keys that exists, or "". @param {string[]} keys @param {Record<string, string | number>} [values] */
@@ -84,8 +91,7 @@ export function createTexts(lang, catalogue, common = {}) {
     ago(seconds) {
       const found = AGES.find(([, size]) => seconds >= size);
       if (!found) return t("time.just_now");
-      const count = Math.floor(seconds / found[1]);
-      return t(count === 1 ? `time.${found[0]}` : `time.${found[0]}s`, { count });
+      return plural(`time.${found[0]}`, Math.floor(seconds / found[1]));
     },
   };
 }
