@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from readiness.meetings.paper import Sheet
 from readiness.texts import catalogue
+from reports.render.languages import TABLE
 from reports.render.tones import TONES
 from reports.render.words import Words
 from reports.store.records import Meeting, Organisation
@@ -75,6 +76,7 @@ def board_sheet(context: BoardContext) -> Sheet:
         "board",
         {
             "lang": context.language,
+            "dir": TABLE[context.language].dir,
             "organisation": organisation.name,
             "title": words.t("print.title", day=words.day(context.day, zone)),
             "at": words.t("print.at", when=words.moment(context.now, zone)),

@@ -170,7 +170,7 @@ def render_page(
         "offered": offered,
         "static": services.assets.base,
         "t": catalogue(language),
-        "texts": {code: catalogue(code) for code in offered},
+        "texts": {code: catalogue(code) for code in (*offered, *choices)},
         "organisation": _shown(organisation),
         "speedtest": services.settings.speedtest != "off",
         **(values or {}),
