@@ -87,7 +87,4 @@ def preferred(code: str) -> tuple[str, ...]:
 
 def for_pages() -> dict[str, dict[str, object]]:
     """Return what a page's script needs of the table."""
-    return {
-        code: {"tag": one.tag, "dir": one.dir, "voice": one.voice, "asked_as": one.asked_as}
-        for code, one in TABLE.items()
-    }
+    return {code: {"tag": one.tag, "dir": one.dir, "voice": one.voice} for code, one in TABLE.items()}

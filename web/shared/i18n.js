@@ -5,7 +5,7 @@
 
 /**
  * The languages there are, the first one the default. The server puts its own table here when it serves this file.
- * @type {Record<Lang, { tag: string, dir: string, voice: Lang, asked_as: string[] }>}
+ * @type {Record<Lang, { tag: string, dir: string, voice: Lang }>}
  */
 export const LANGUAGES = {};
 
@@ -26,8 +26,7 @@ export function writtenIn(lang) {
  */
 export function langOf(tag) {
   const primary = (tag ?? "").toLowerCase().split("-")[0];
-  const codes = Object.keys(LANGUAGES);
-  return isLang(primary) ? primary : (codes.find((code) => LANGUAGES[code].asked_as.includes(primary)) ?? codes[0]);
+  return isLang(primary) ? primary : Object.keys(LANGUAGES)[0];
 }
 
 /**
