@@ -47,10 +47,17 @@ def disguised(text: str, language: str) -> str:
     return said
 
 
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)
+
+
 def project_with_pseudo_languages(folder: Path) -> Path:
     """Make a copy of the project in `folder` that has both, by links to its files, and return it."""
     for package in ("probes", "reports", "readiness", "web"):
-        shutil.copytree(ROOT / package, folder / package, copy_function=os.link)
+        shutil.copytree(ROOT / package, folder / package, copy_function=_link)
     locales = folder / LANGUAGES_PATH.parent.relative_to(ROOT)
     table = json.loads(LANGUAGES_PATH.read_text(encoding="utf-8"))
     for language in PSEUDO:
