@@ -83,7 +83,7 @@ class Assets:
 
 
 def _plural(key: str, count: int, texts: Mapping[str, str], language: str) -> str:
-    """The page's own twin of `Words.plural`, for templates."""
+    """Return the text of `key` for so many, as `Words.plural` does: for templates, which have a catalogue only."""
     return Words(texts, language).plural(key, count)
 
 

@@ -189,8 +189,8 @@ def _board_page(request: web.Request, organisation: Organisation | None) -> web.
 
 
 def _guide(organisation: Organisation, name: str) -> dict[str, str]:
-    read = {for_staff(language) for language in organisation.languages}
-    return {language: guide_html(organisation, name, language) for language in sorted(read)}
+    read = dict.fromkeys(for_staff(language) for language in organisation.languages)
+    return {language: guide_html(organisation, name, language) for language in read}
 
 
 def _shown(organisation: Organisation | None) -> dict[str, str]:
