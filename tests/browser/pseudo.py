@@ -15,7 +15,7 @@ from pathlib import Path
 
 from reports.render.languages import LANGUAGES_PATH
 
-__all__ = ["LONGER", "MIRRORED", "PSEUDO", "disguised", "project_with_pseudo_languages"]
+__all__ = ["LONGER", "MIRRORED", "PSEUDO", "SLOTS", "disguised", "project_with_pseudo_languages"]
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGER, MIRRORED = "qaa", "qar"
@@ -27,6 +27,7 @@ ALPHABETS = {
     MIRRORED: "אבגדהוזחטיכלמנסעפצקרשתםןףץאבג",
 }
 SLOTS = re.compile(r"(\{\w+\})")
+"""What is filled in later."""
 LONGER_BY = 0.35
 """Of a text's length: what German and Finnish need beside English."""
 SHORT = 4

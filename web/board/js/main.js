@@ -192,5 +192,4 @@ find("#copy").addEventListener("click", () => {
   navigator.clipboard.writeText(link).then(() => "board.copied", () => "board.not_copied").then((key) => say(find("#copied"), texts().t(key)));
 });
 makeTickable();
-const asked = new URLSearchParams(location.search).get("lang");
-setLanguage(isLang(asked) ? asked : lang).then(load).catch(fail);
+setLanguage(lang).then(load).catch(fail);
