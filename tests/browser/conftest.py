@@ -53,6 +53,8 @@ class LiveServer:
     settings: dict[str, str] = field(default_factory=dict)
     """More settings, by variable."""
     flags: tuple[str, ...] = ()
+    root: Path = ROOT
+    """The project that serves: this one, or a copy of it."""
 
     @property
     def base(self) -> str:
@@ -84,7 +86,7 @@ class LiveServer:
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "readiness", "serve", "--demo", "--json", *self.flags],
-                cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=log, start_new_session=True,
+                cwd=self.root, env=environment, stdout=subprocess.PIPE, stderr=log, start_new_session=True,
             )  # fmt: skip
         assert self.process.stdout
         ready, _, _ = select.select([self.process.stdout], [], [], START_S)
