@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from readiness.access.actors import clock_of
 from readiness.access.contacts import ContactBox
 from readiness.access.links import Links
 from readiness.access.pins import PIN_LIFE, pin_of
@@ -130,7 +131,8 @@ class Writer:
         span = (midnight.astimezone(UTC), (midnight + timedelta(days=1)).astimezone(UTC))
         meetings = [about.meeting]
         if host.person_hash is not None:
-            meetings = await self.store.meetings_of_person(about.organisation.id, host.person_hash, starts=span)
+            clock = clock_of(about.organisation.id)
+            meetings = await self.store.meetings_of_person(clock, host.person_hash, starts=span)
         tallies = []
         for meeting in meetings:
             if meeting.state == "planned":

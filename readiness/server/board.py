@@ -63,15 +63,16 @@ async def day_of(services: Services, session: Session) -> Day:
     if own is None or organisation is None:
         raise AccessError("session.not_valid")
     host = await store.host_of_session(session.id)
+    actor = actor_of(session, host)
     others: dict[str, Meeting] = {}
     if host is not None and host.person_hash is not None:
         zone = ZoneInfo(organisation.time_zone)
         for moment in {_midnight(services.now(), zone), _midnight(own.starts_at, zone)}:
             starts = (moment, _midnight(moment + timedelta(hours=36), zone))
-            found = await store.meetings_of_person(organisation.id, host.person_hash, starts=starts)
+            found = await store.meetings_of_person(actor, host.person_hash, starts=starts)
             others |= {one.id: one for one in found if one.id != own.id}
     ordered = tuple(sorted(others.values(), key=lambda one: (one.starts_at, one.id)))
-    return Day(organisation, own, ordered, host, actor_of(session, host))
+    return Day(organisation, own, ordered, host, actor)
 
 
 def _midnight(moment: datetime, zone: ZoneInfo) -> datetime:

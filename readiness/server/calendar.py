@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from aiohttp import web
 
+from readiness.access.actors import actor_of
 from readiness.access.tokens import hash_token
 from readiness.errors import AccessError
 from readiness.meetings.calendars import feed_calendar
@@ -35,7 +36,7 @@ async def get_feed(request: web.Request) -> web.Response:
         raise AccessError("link.not_valid")
     if host.person_hash is not None:
         span = (now - BACK, now + AHEAD)
-        meetings = await store.meetings_of_person(link.organisation_id, host.person_hash, starts=span)
+        meetings = await store.meetings_of_person(actor_of(link), host.person_hash, starts=span)
     else:
         only = await store.meeting(host.meeting_id)
         meetings = [only] if only else []

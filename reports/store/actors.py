@@ -1,4 +1,4 @@
-"""Who asks the store, and what each kind of them may do: the one table of it, for what support does so far."""
+"""Who asks the store, and what each kind of them may do: the one table of it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,27 @@ from .errors import NotAllowed
 
 __all__ = ["MAY", "Act", "Actor", "ActorKind"]
 
-ActorKind = Literal["participant", "guest", "leader", "host", "support", "organiser"]
-"""``guest``: who tests without an invitation; ``host``: a meeting's technical host."""
-Act = Literal["case.open", "case.read", "case.list", "case.take", "report.find"]
+ActorKind = Literal[
+    "participant", "guest", "leader", "host", "support", "organiser", "program", "calendar", "operator", "clock"
+]
+"""``guest``: who tests without an invitation; ``host``: a meeting's technical host; ``program``: who shows a token;
+``calendar``: a leader's feed; ``operator``: who types commands on the server; ``clock``: the service by itself."""
+Act = Literal[
+    "case.open", "case.read", "case.list", "case.take", "report.find", "meeting.find", "meeting.change", "day.read"
+]
+_PLANS: Final = frozenset[ActorKind]({"organiser", "program", "operator"})
 MAY: Final[Mapping[Act, frozenset[ActorKind]]] = {
     "case.open": frozenset({"leader", "host"}),
     "case.read": frozenset({"leader", "host"}),
     "case.list": frozenset({"support"}),
     "case.take": frozenset({"support"}),
     "report.find": frozenset({"support"}),
+    "meeting.find": _PLANS,
+    "meeting.change": _PLANS,
+    "day.read": frozenset({"leader", "host", "calendar", "clock"}),
 }
+"""``meeting.find``: any meeting of the organisation, with the people in it; ``meeting.change``: it, and who is in it;
+``day.read``: the meetings that one person leads or runs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Participants and hosts of a meeting. What changes one of them names the organisation and the meeting too (AUT-2)."""
+"""Participants and hosts of a meeting. What changes one takes an actor and names the meeting (AUT-2)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from .actors import Actor
 from .errors import Conflict, Gone
 from .part import StorePart
 from .records import Host, Participant
@@ -34,16 +35,17 @@ class PeoplePart(StorePart):
         return [participant_of(row) for row in await self._rows(chosen)]
 
     async def add_participant(
-        self, organisation_id: str, meeting_id: str, added: Participant, *, most: int | None = None
+        self, actor: Actor, meeting_id: str, added: Participant, *, most: int | None = None
     ) -> Participant:
         """Store one more participant, after the others, and return it with its position.
 
         `Gone`: no such meeting. `Conflict`: it has `most` already, however many are added at the same moment.
         """
+        actor.require("meeting.change")
         if added.meeting_id != meeting_id:
             raise ValueError("the participant names another meeting")
         async with self._changing_boards() as (connection, meetings):
-            await locked(connection, organisation_id, meeting_id)
+            await locked(connection, actor.organisation_id, meeting_id)
             last = sa.select(sa.func.max(participant.c.position)).where(participant.c.meeting_id == meeting_id)
             count = sa.select(sa.func.count()).where(participant.c.meeting_id == meeting_id)
             if most is not None and ((await connection.execute(count)).scalar() or 0) >= most:
@@ -55,13 +57,14 @@ class PeoplePart(StorePart):
             return stored
 
     async def change_participant(
-        self, organisation_id: str, meeting_id: str, participant_id: str, changes: Mapping[str, Any]
+        self, actor: Actor, meeting_id: str, participant_id: str, changes: Mapping[str, Any]
     ) -> Participant:
         """Change fields of a participant and return it. `Gone`: no such one in this organisation's meeting."""
+        actor.require("meeting.change")
         if not set(changes) <= OF_PERSON:
             raise ValueError(f"not to be changed: {sorted(set(changes) - OF_PERSON)}")
         async with self._changing_boards() as (connection, meetings):
-            await locked(connection, organisation_id, meeting_id)
+            await locked(connection, actor.organisation_id, meeting_id)
             mine = sa.and_(participant.c.id == participant_id, participant.c.meeting_id == meeting_id)
             if changes:
                 await connection.execute(sa.update(participant).where(mine).values(dict(changes)))
@@ -71,10 +74,11 @@ class PeoplePart(StorePart):
             meetings.add(meeting_id)
             return participant_of(row)
 
-    async def remove_participant(self, organisation_id: str, meeting_id: str, participant_id: str) -> bool:
+    async def remove_participant(self, actor: Actor, meeting_id: str, participant_id: str) -> bool:
         """Take somebody out, with links, pages, messages and reports; False where there is no such one."""
+        actor.require("meeting.change")
         async with self._changing_boards() as (connection, meetings):
-            await locked(connection, organisation_id, meeting_id)
+            await locked(connection, actor.organisation_id, meeting_id)
             mine = sa.and_(participant.c.id == participant_id, participant.c.meeting_id == meeting_id)
             meetings.add(meeting_id)
             return (await connection.execute(sa.delete(participant).where(mine))).rowcount == 1
@@ -89,25 +93,25 @@ class PeoplePart(StorePart):
         row = await self._first(sa.select(host).where(host.c.id == host_id))
         return None if row is None else host_of(row)
 
-    async def add_host(self, organisation_id: str, meeting_id: str, added: Host) -> Host:
+    async def add_host(self, actor: Actor, meeting_id: str, added: Host) -> Host:
         """Store one more leader or technical host. `Gone`: no such meeting."""
+        actor.require("meeting.change")
         if added.meeting_id != meeting_id:
             raise ValueError("the host names another meeting")
         async with self._changing_boards() as (connection, meetings):
-            found = await locked(connection, organisation_id, meeting_id)
+            found = await locked(connection, actor.organisation_id, meeting_id)
             await connection.execute(sa.insert(host).values(values_of(added)))
             await carry_feeds(connection, found, [added])
             meetings.add(meeting_id)
             return added
 
-    async def change_host(
-        self, organisation_id: str, meeting_id: str, host_id: str, changes: Mapping[str, Any]
-    ) -> Host:
+    async def change_host(self, actor: Actor, meeting_id: str, host_id: str, changes: Mapping[str, Any]) -> Host:
         """Change fields of a host and return it. `Gone`: no such one in this organisation's meeting."""
+        actor.require("meeting.change")
         if not set(changes) <= OF_HOST:
             raise ValueError(f"not to be changed: {sorted(set(changes) - OF_HOST)}")
         async with self._changing_boards() as (connection, meetings):
-            found = await locked(connection, organisation_id, meeting_id)
+            found = await locked(connection, actor.organisation_id, meeting_id)
             mine = sa.and_(host.c.id == host_id, host.c.meeting_id == meeting_id)
             if changes:
                 await connection.execute(sa.update(host).where(mine).values(dict(changes)))
@@ -118,10 +122,11 @@ class PeoplePart(StorePart):
             meetings.add(meeting_id)
             return host_of(row)
 
-    async def remove_host(self, organisation_id: str, meeting_id: str, host_id: str) -> bool:
+    async def remove_host(self, actor: Actor, meeting_id: str, host_id: str) -> bool:
         """Take a host out, with links, pages and messages; False where there is no such one."""
+        actor.require("meeting.change")
         async with self._changing_boards() as (connection, meetings):
-            await locked(connection, organisation_id, meeting_id)
+            await locked(connection, actor.organisation_id, meeting_id)
             mine = sa.and_(host.c.id == host_id, host.c.meeting_id == meeting_id)
             meetings.add(meeting_id)
             return (await connection.execute(sa.delete(host).where(mine))).rowcount == 1

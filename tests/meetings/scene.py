@@ -22,6 +22,7 @@ from readiness.meetings.wanted import Bad, Wanted
 from readiness.settings import load_settings
 from reports.store import Store
 from reports.store.records import Host, Meeting, Outgoing, Participant, StoredReport, new_code, new_id
+from tests.actors import add_meeting, otto
 from tests.cast import SUNNAAS
 
 NOW = datetime(2026, 11, 30, 8, 0, tzinfo=UTC)
@@ -53,7 +54,8 @@ async def planning(migrated_file: Path, folder: Path, now: datetime) -> AsyncIte
     shutil.copy(migrated_file, folder / "r.db")
     store = await Store.open(f"sqlite:///{folder / 'r.db'}")
     try:
-        yield Planner(store, ContactBox("key"), await store.ensure_organisation(SUNNAAS), "https://ready.example", now)
+        sunnaas = await store.ensure_organisation(SUNNAAS)
+        yield Planner(store, ContactBox("key"), sunnaas, "https://ready.example", now, otto(sunnaas.id))
     finally:
         await store.close()
 
@@ -156,7 +158,7 @@ async def make_scene(services: Services, **changes: Any) -> Scene:
     tolk = Participant(new_id(), meeting.id, "interpreter", "T. K.", "en", 1, reach=seal_reach(box, TOLK))
     hashed = person_hash(box, LARS)
     lars = Host(new_id(), meeting.id, "leader", "Lars", "nn", seal_reach(box, LARS), hashed)
-    await store.add_meeting(meeting, [anna, tolk], [lars])
+    await add_meeting(store, meeting, [anna, tolk], [lars])
     made = Links(store, box, SUNNAAS, services.base_url, services.clock)
     links = {one.id: (await made.of(meeting, one)).link for one in (anna, tolk, lars)}
     return Scene(services, meeting, anna, tolk, lars, links)

@@ -55,7 +55,7 @@ async def people_of(planner: Planner, meeting_id: str) -> list[tuple[str, str, s
 
 async def meetings_of(planner: Planner) -> list[Meeting]:
     span = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2031, 1, 1, tzinfo=UTC))
-    return [one.meeting for one in await planner.store.meetings(planner.organisation.id, starts=span, now=NOW)]
+    return [one.meeting for one in await planner.store.meetings(planner.actor, starts=span, now=NOW)]
 
 
 @dataclass(frozen=True)

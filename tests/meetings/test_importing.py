@@ -35,7 +35,7 @@ async def planner(migrated_file: Path, tmp_path: Path) -> AsyncIterator[Planner]
 
 async def titles(planner: Planner) -> list[tuple[str, str, tuple[str, ...], tuple[str, ...]]]:
     """Every meeting as start, title, participants and leaders."""
-    lines = await planner.store.meetings(planner.organisation.id, starts=SPAN, now=NOW)
+    lines = await planner.store.meetings(planner.actor, starts=SPAN, now=NOW)
     return [(one.meeting.starts_at.isoformat(), one.meeting.title, one.labels, one.leaders) for one in lines]
 
 
@@ -54,7 +54,7 @@ async def test_a_spreadsheet_as_it_is_saved(planner, spelling):
     done = await import_file(planner, text.get(spelling, CSV).encode())
     assert (len(done.made), done.changed, done.bad) == (3, [], [])
     assert await titles(planner) == EXPECTED
-    first = (await planner.store.meetings(planner.organisation.id, starts=SPAN, now=NOW))[0].meeting
+    first = (await planner.store.meetings(planner.actor, starts=SPAN, now=NOW))[0].meeting
     anna, tolk = await planner.store.participants(first.id)
     assert open_reach(planner.contacts, anna.reach).mail == "anna@post.example"
     assert (open_reach(planner.contacts, tolk.reach).phone, tolk.locale) == ("+4791111111", "en")
@@ -65,7 +65,7 @@ async def test_the_same_file_again_changes_and_does_not_add(planner):
     """Moved, renamed and joined by somebody: the meeting is the same; nobody is taken out."""
     await import_file(planner, CSV.encode())
     assert (await import_file(planner, CSV.encode())).changed == []
-    before = await planner.store.meetings(planner.organisation.id, starts=SPAN, now=NOW)
+    before = await planner.store.meetings(planner.actor, starts=SPAN, now=NOW)
     again = CSV.replace("2027-03-29 10:00", "2027-03-29 12:00").replace("A. H.", "Anna")
     again = again.replace("A2;30.03", "A1;;;;;;relative;Per;;;;\nA2;30.03")
     done = await import_file(planner, again.encode())

@@ -25,6 +25,7 @@ from readiness.meetings.planner import Planner
 from readiness.meetings.wishes import Change
 from readiness.texts import catalogue
 from reports.store import Store
+from tests.actors import otto
 from tests.cast import SUNNAAS
 from tests.meetings.receivers import Gateway, Mailbox, gateway, mailbox
 from tests.meetings.scene import BASE, NOW, STARTS, Scene, make_scene, make_services, runner_of
@@ -126,7 +127,7 @@ async def test_a_reminder_carries_the_same_link_and_a_withdrawn_one_is_not_made_
 async def test_a_new_link_alone_is_told_and_one_that_is_back_is_not(scene: Scene, post: Mailbox):
     """The time is the same: said so, with a higher SEQUENCE; taken back before it was sent, nobody hears of it."""
     services = scene.services
-    planner = Planner(services.store, services.contacts, SUNNAAS, "https://ready.example", NOW)
+    planner = Planner(services.store, services.contacts, SUNNAAS, "https://ready.example", NOW, otto(SUNNAAS.id))
     await sent(scene, scene.outgoing("invitation", "mail", scene.anna))
     for link in ("https://teams.microsoft.com/meet/222333444", "", "https://teams.microsoft.com/meet/555666777"):
         await planner.change(scene.meeting.id, Change(join_link=link))
@@ -148,13 +149,13 @@ async def test_what_was_moved_or_cancelled_counts_up_in_the_calendar(scene: Scen
     store = scene.services.store
     later = STARTS + timedelta(days=1)
     changes = {"starts_at": later, "ends_at": later + timedelta(minutes=45)}
-    await store.change_meeting("sunnaas", scene.meeting.id, changes)
+    await store.change_meeting(otto("sunnaas"), scene.meeting.id, changes)
     told = {"moved_from": STARTS.isoformat()}
     await sent(scene, scene.outgoing("moved", "mail", scene.anna, data=told))
     await sent(scene, scene.outgoing("moved", "mail", scene.tolk, data=told))
     back = {"was": state_mark(scene.services.contacts, await scene.services.store.meeting(scene.meeting.id))}
     await sent(scene, scene.outgoing("moved", "mail", scene.anna, data={"moved_from": later.isoformat(), **back}))
-    await store.cancel_meeting("sunnaas", scene.meeting.id, NOW)
+    await store.cancel_meeting(otto("sunnaas"), scene.meeting.id, NOW)
     await sent(scene, scene.outgoing("cancelled", "mail", scene.anna), scene.outgoing("invitation", "mail", scene.anna))
     assert await scene.states() == [
         ("cancelled", "sent", None),

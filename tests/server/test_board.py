@@ -20,6 +20,7 @@ from reports.kinds import SELF_TEST
 from reports.phases import FinishedPhase
 from reports.profile import load_profile
 from reports.store.records import SelfTest, Session, new_code, new_id
+from tests.actors import add_meeting
 from tests.cast import CANARY_LABEL, SUNNAAS, make_cast
 from tests.patience import PATIENCE_S
 
@@ -170,7 +171,7 @@ async def test_an_answer_goes_stale(server, http, cast):
         ends_at=cast.meeting.ends_at + timedelta(days=60),
     )
     people = [replace(one, id=new_id(), meeting_id=long.id) for one in (cast.anna, cast.per)]
-    await server.store.add_meeting(long, people)
+    await add_meeting(server.store, long, people)
     cast = replace(cast, meeting=long, anna=people[0], per=people[1])
     from tests.cast import invite
 

@@ -17,6 +17,7 @@ from readiness.settings import Secret
 from readiness.texts import LANGUAGES
 from reports.store import Actor
 from reports.store.records import Host, Meeting, Participant, new_id
+from tests.actors import add_meeting, otto
 from tests.cast import SUNNAAS, make_cast
 from tests.integration.support import program
 
@@ -69,7 +70,7 @@ async def meet(server, starts, *, reach=LARS, title="Kontroll", organisation=SUN
         id=new_id(), meeting_id=meeting.id, role="leader", label="Lars", locale="nb",
         reach=seal_reach(contacts, reach), person_hash=person_hash(contacts, reach),
     )  # fmt: skip
-    await server.store.add_meeting(meeting, [anna], [host])
+    await add_meeting(server.store, meeting, [anna], [host])
     return meeting, anna, host
 
 
@@ -134,7 +135,7 @@ async def test_one_tap_sends_the_link_again_and_a_second_tap_does_not(server, la
     for stranger in (odds.id, "nobody", lars.host.id):
         status, answer = await lars.post("resend", participant=stranger)
         assert (status, answer["error"]["code"]) == (404, "person.not_found")
-    await server.store.change_participant("sunnaas", lars.meeting.id, lars.anna.id, {"reach": None})
+    await server.store.change_participant(otto("sunnaas"), lars.meeting.id, lars.anna.id, {"reach": None})
     assert (await lars.post("resend", participant=lars.anna.id))[1]["error"]["code"] == "resend.no_address"
     server.services.now = lambda: lars.meeting.ends_at
     assert (await lars.post("resend", participant=lars.anna.id))[1]["error"]["code"] == "meeting.not_open"

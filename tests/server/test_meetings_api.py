@@ -22,6 +22,7 @@ from readiness.server.openapi import description
 from readiness.texts import LANGUAGES, catalogue
 from reports.profile import profile_names
 from reports.store.records import Host, new_id
+from tests.actors import otto
 from tests.cast import SUNNAAS, invite, make_cast
 
 OSLO = ZoneInfo("Europe/Oslo")
@@ -435,7 +436,7 @@ async def test_nothing_without_the_right_token_or_session(server, program, http)
         assert (status, answer["error"]["code"]) == (404, "meeting.not_found"), call
     assert (await foreign("GET"))[1] == {"meetings": [], "next": None}
     organiser = (await organiser_link(server.store, SUNNAAS, "", now)).partition("#")[2]
-    await server.store.add_host("sunnaas", cast.meeting.id, Host(new_id(), cast.meeting.id, "leader", "L", "nb"))
+    await server.store.add_host(otto("sunnaas"), cast.meeting.id, Host(new_id(), cast.meeting.id, "leader", "L", "nb"))
     expired = await api_token(server.store, SUNNAAS, now - timedelta(days=2), timedelta(days=1))
     for headers in (
         {}, {"Authorization": "Basic x"}, {"Authorization": "Bearer "}, {"Authorization": f"Bearer {expired}"},

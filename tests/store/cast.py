@@ -27,6 +27,7 @@ from reports.store import (
     new_id,
 )
 from reports.store.migrations import migrate
+from tests.actors import add_meeting, otto
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 """A Monday in ISO week 48."""
@@ -105,6 +106,7 @@ def host(**changed: Any) -> Host:
 
 LARS = Actor("leader", "org-sunnaas", "host:host-lars")
 NORA = Actor("support", "org-sunnaas", "link:nora")
+OTTO, EVE = otto("org-sunnaas"), otto("org-ahus")
 
 
 def outgoing(**changed: Any) -> Outgoing:
@@ -217,7 +219,7 @@ async def fill(store: Store) -> None:
     await store.ensure_organisation(organisation())
     await store.ensure_organisation(organisation("ahus"))
     people = [participant("lars", 0, role="leader"), participant("anna", 1), participant("kari", 2)]
-    await store.add_meeting(meeting(), people)
+    await add_meeting(store, meeting(), people)
     await store.add_session(session(), digest("cookie-anna"))
     await store.add_session(drop_in(), digest("cookie-drop-in"))
 

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from reports.store import Store, Watcher, notify
+from tests.actors import add_meeting
 from tests.patience import PATIENCE_S
 from tests.store import cast
 
@@ -26,7 +27,7 @@ async def woken(watcher: Watcher, limit_s: float = PATIENCE_S) -> bool:
 
 async def test_every_change_of_a_board_wakes_its_watchers_only(store: Store) -> None:
     """A run that starts or ends, a report that comes or goes, a link that is revoked; another meeting sleeps on."""
-    await store.add_meeting(cast.meeting(id="m2"), [])
+    await add_meeting(store, cast.meeting(id="m2"), [])
     await store.add_invitation(cast.invitation(), cast.digest("token"))
     async with store.watch("meeting-anna") as watcher, store.watch("m2") as other:
         assert not await woken(watcher, 0.05)

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reports.store import CodeTaken, Conflict, Gone, Store, StoredReport, clean_code, new_code, new_id
+from tests.actors import add_meeting
 from tests.series import made_series
 from tests.store import cast
 
@@ -159,7 +160,7 @@ async def test_the_board_has_everybody_in_order_with_the_newest_report(store: St
 async def test_the_board_costs_two_queries_however_many_take_part(store: Store) -> None:
     """No query for each participant."""
     people = [cast.participant(f"p{number}", number, "big") for number in range(20)]
-    await store.add_meeting(cast.meeting(id="big"), people)
+    await add_meeting(store, cast.meeting(id="big"), people)
     for person in people:
         await store.save_report(cast.report(meeting_id="big", participant_id=person.id))
     statements: list[str] = []
@@ -186,7 +187,7 @@ def test_the_board_is_always_the_newest_report_that_was_not_deleted(
         await store.ensure_organisation(cast.organisation())
         board = new_id()
         people = [cast.participant(f"p{number}", number, board) for number in range(3)]
-        await store.add_meeting(cast.meeting(id=board), people)
+        await add_meeting(store, cast.meeting(id=board), people)
         for person in people:
             made = cast.session(id=f"s-{person.id}", meeting_id=board, participant_id=person.id)
             await store.add_session(made, cast.digest(made.id))

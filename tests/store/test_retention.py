@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from reports.series import pack
 from reports.store import Purged, Store, new_id
 from reports.store.tables import unlinked_report
+from tests.actors import add_meeting
 from tests.series import made_series
 from tests.store import cast
 from tests.store.test_access import dump
@@ -98,9 +99,9 @@ async def test_a_day_after_the_meeting_the_figures_name_nobody(store: Store, url
 @pytest.mark.asyncio
 async def test_who_led_and_how_it_went_is_told_without_a_name(store: Store, url: str) -> None:
     """Hosts, addresses, the meeting's link and its key go after 24 h; the answer goes with the figures, once."""
-    await store.change_meeting("org-sunnaas", "meeting-anna", {"join_link": b"secret-room", "import_key": b"uid-hash"})
-    await store.add_host("org-sunnaas", "meeting-anna", cast.host(label="Overlege Lien", reach=b"lien-reach"))
-    await store.change_participant("org-sunnaas", "meeting-anna", "meeting-anna-anna", {"reach": b"anna-reach"})
+    await store.change_meeting(cast.OTTO, "meeting-anna", {"join_link": b"secret-room", "import_key": b"uid-hash"})
+    await store.add_host(cast.OTTO, "meeting-anna", cast.host(label="Overlege Lien", reach=b"lien-reach"))
+    await store.change_participant(cast.OTTO, "meeting-anna", "meeting-anna-anna", {"reach": b"anna-reach"})
     first = await store.save_report(cast.report(verdict="not_ready"))
     saved = await store.save_report(cast.report(verdict="ready_with_warnings", body={**cast.BODY, "id": first.id}))
     await store.add_feedback(cast.answer(report_id=saved.id, score=2, problem="sound"))
@@ -158,7 +159,7 @@ async def test_a_link_lives_a_week_longer_than_its_meeting(store: Store) -> None
 async def test_an_expired_session_is_deleted_a_day_later_and_its_report_stays(store: Store) -> None:
     """Meetings are booked weeks ahead: the report must outlive the page it was made on."""
     await store.add_session(cast.session(id="early", expires_at=cast.NOW), cast.digest("early"))
-    await store.add_meeting(cast.meeting(id="far", ends_at=cast.NOW + 30 * DAY), [cast.participant("anna", 0, "far")])
+    await add_meeting(store, cast.meeting(id="far", ends_at=cast.NOW + 30 * DAY), [cast.participant("anna", 0, "far")])
     early = cast.report(meeting_id="far", participant_id="far-anna", session_id="early")
     await store.save_report(early)
     assert (await store.purge(cast.NOW + DAY)).sessions == 0
@@ -221,7 +222,7 @@ def test_exactly_what_is_due_is_forgotten(url: str, ended_h: int, made_h: int, d
         await store.ensure_organisation(cast.organisation())
         made = new_id()
         ends = cast.NOW + ended_h * HOUR
-        await store.add_meeting(cast.meeting(id=made, ends_at=ends), [cast.participant("anna", 0, made)])
+        await add_meeting(store, cast.meeting(id=made, ends_at=ends), [cast.participant("anna", 0, made)])
         person = None if drops else f"{made}-anna"
         opened = cast.drop_in(id=made) if drops else cast.session(id=made, meeting_id=made, participant_id=person)
         await store.add_session(opened, cast.digest(made))
