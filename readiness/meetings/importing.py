@@ -235,7 +235,7 @@ async def _apply(planner: Planner, one: Wanted, found: Meeting) -> bool:
         await planner.cancel(found.id)
         await _note_version(planner, one, found)
         return found.state != "cancelled"
-    before = list(await planner.store.participants(found.id))
+    before = list(await planner.store.participants(planner.actor, found.id))
     after = await planner.change(found.id, _change_of(one))
     is_changed = after != found
     for wish, same in _pairs(planner, one.plan.people, before, by_role=one.names("role")):
@@ -247,7 +247,7 @@ async def _apply(planner: Planner, one: Wanted, found: Meeting) -> bool:
         wished |= {name: getattr(wish, name) for name in ("role", "together") if one.names(name)}
         if not _is_as(planner, wished, same):
             is_changed |= await planner.change_person(found.id, same.id, wished) != same
-    hosts = await planner.store.hosts(found.id)
+    hosts = await planner.store.hosts(planner.actor, found.id)
     known = {name for host in hosts for name in (host.label, open_reach(planner.contacts, host.reach).mail)}
     for leader in one.plan.hosts:
         if (leader.mail or leader.label) not in known:

@@ -65,7 +65,7 @@ class Planner:
 
     @property
     def _inviting(self) -> Inviting:
-        return Inviting(self.store, self.contacts, self._links, self.now)
+        return Inviting(self.store, self.contacts, self._links, self.now, self.actor)
 
     # ---- making
 
@@ -131,14 +131,15 @@ class Planner:
             return None
         if found.import_version and drafted.import_version not in {"", found.import_version}:
             raise Unprocessable("request.key_reused", field="Idempotency-Key")
-        people, hosts = await self.store.participants(found.id), await self.store.hosts(found.id)
+        people = await self.store.participants(self.actor, found.id)
+        hosts = await self.store.hosts(self.actor, found.id)
         return Made(found, tuple(people), tuple(hosts), is_new=False)
 
     # ---- changing
 
     async def meeting(self, meeting_id: str) -> Meeting:
         """Return the organisation's meeting. Raises AccessError("meeting.not_found")."""
-        found = await self.store.meeting_in(self.actor, meeting_id)
+        found = await self.store.meeting(self.actor, meeting_id)
         if found is None:
             raise AccessError("meeting.not_found")
         return found
@@ -209,7 +210,8 @@ class Planner:
     async def change_person(self, meeting_id: str, participant_id: str, wish: Mapping[str, Any]) -> Participant:
         """Change the fields in `wish` (those of `PersonPlan`) of a participant."""
         await self._open(meeting_id)
-        found = next((one for one in await self.store.participants(meeting_id) if one.id == participant_id), None)
+        people = await self.store.participants(self.actor, meeting_id)
+        found = next((one for one in people if one.id == participant_id), None)
         if found is None:
             raise AccessError("person.not_found")
         known = opened(self.contacts, found)
@@ -224,7 +226,7 @@ class Planner:
     async def change_host(self, meeting_id: str, host_id: str, wish: Mapping[str, Any]) -> Host:
         """Change the fields in `wish` (those of `HostPlan`) of a leader or technical host."""
         await self._open(meeting_id)
-        found = next((one for one in await self.store.hosts(meeting_id) if one.id == host_id), None)
+        found = next((one for one in await self.store.hosts(self.actor, meeting_id) if one.id == host_id), None)
         if found is None:
             raise AccessError("person.not_found")
         known = opened(self.contacts, found)

@@ -11,6 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
+from readiness.access.actors import actor_of
 from readiness.access.links import renew_seen
 from readiness.access.sessions import MOST_COOKIES, cookie_name, held_sessions, redeem, redeem_code, start_drop_in
 from readiness.errors import AccessError, InputError, LimitError
@@ -225,10 +226,10 @@ def _opened(
 
 
 async def _session_json(services: Services, session: Session) -> dict[str, Any]:
-    store = services.store
+    store, actor = services.store, actor_of(session)
     organisation = await store.organisation_by_id(session.organisation_id)
-    meeting = await store.meeting(session.meeting_id) if session.meeting_id else None
-    participant = await store.participant(session.participant_id) if session.participant_id else None
+    meeting = await store.meeting(actor, session.meeting_id) if session.meeting_id else None
+    participant = await store.participant(actor, session.participant_id) if session.participant_id else None
     report = await store.report_for_session(session.id)
     return {
         "session": session.id,

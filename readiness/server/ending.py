@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from readiness import __version__
+from readiness.access.actors import clock_of
 from readiness.errors import ReadinessError
 from readiness.logs import log_event
 from readiness.server.owner import RESUME_WITHIN
@@ -105,7 +106,8 @@ async def end_replaced(services: Services, others: list[SelfTest]) -> None:
 async def _keep_unfinished(services: Services, test: SelfTest, *, report_id: str, cause: str, now: datetime) -> None:
     """Commit a report of what is stored of `test`. Raises TakenOver, StoreUnavailable."""
     session = await services.store.session_by_id(test.session_id)
-    meeting = await services.store.meeting(session.meeting_id) if session and session.meeting_id else None
+    clock = clock_of(test.organisation_id)
+    meeting = await services.store.meeting(clock, session.meeting_id) if session and session.meeting_id else None
     kind = kind_of(session.kind if session else None)
     ending = Ending(
         kind=kind,
@@ -130,7 +132,7 @@ async def _is_answered(services: Services, test: SelfTest) -> bool:
     """Whether the person has a report, of whatever test, that is younger than the last sign of life of `test`."""
     newest = await services.store.report_for_session(test.session_id)
     if test.participant_id:
-        newest = await services.store.latest_report(test.participant_id)
+        newest = await services.store.latest_report(clock_of(test.organisation_id), test.participant_id)
     return newest is not None and newest.created_at >= test.updated_at
 
 

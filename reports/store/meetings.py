@@ -117,9 +117,9 @@ class MeetingPart(StorePart):
             waiting = waiting.where(outbox.c.kind.in_(kinds))
         await connection.execute(waiting.values(state="dropped"))
 
-    async def meeting_in(self, actor: Actor, meeting_id: str) -> Meeting | None:
-        """Return the meeting with this id if it is this organisation's."""
-        actor.require("meeting.find")
+    async def meeting(self, actor: Actor, meeting_id: str) -> Meeting | None:
+        """Return the meeting with this id if it is of the actor's organisation."""
+        actor.require("meeting.read")
         row = await self._first(meeting_in(actor.organisation_id, meeting_id))
         return None if row is None else meeting_of(row)
 
@@ -252,13 +252,6 @@ class MeetingPart(StorePart):
             counts[person.meeting_id][states.get(person.id, "not_tested")] += 1
         labels, names = _labels(listed), _labels(leaders)
         return [MeetingLine(one, dict(counts[one.id]), labels[one.id], names[one.id]) for one in found]
-
-    async def meeting(self, meeting_id: str) -> Meeting | None:
-        """Return the meeting with this id."""
-        row = await self._first(sa.select(meeting).where(meeting.c.id == meeting_id))
-        if row is None:
-            return None
-        return meeting_of(row)
 
 
 def _labels(rows: Iterable[Any]) -> Mapping[str, tuple[str, ...]]:

@@ -12,7 +12,7 @@ from .actors import Actor
 from .errors import Conflict, Gone
 from .part import StorePart
 from .records import Host, Participant
-from .rows import carry_feeds, host_of, locked, participant_of, values_of
+from .rows import carry_feeds, host_of, locked, participant_of, values_of, within
 from .tables import host, participant
 
 __all__ = ["PeoplePart"]
@@ -24,14 +24,17 @@ OF_HOST: Final = frozenset({"role", "label", "locale", "reach", "person_hash"})
 class PeoplePart(StorePart):
     """The part of the store that knows who takes part and who leads."""
 
-    async def participant(self, participant_id: str) -> Participant | None:
-        """Return the participant with this id."""
-        row = await self._first(sa.select(participant).where(participant.c.id == participant_id))
+    async def participant(self, actor: Actor, participant_id: str) -> Participant | None:
+        """Return the participant with this id, in a meeting of the actor's organisation."""
+        actor.require("person.read", participant_id)
+        row = await self._first(sa.select(participant).where(_person(actor, participant_id)))
         return None if row is None else participant_of(row)
 
-    async def participants(self, meeting_id: str) -> list[Participant]:
-        """Return everybody in the meeting, in order."""
-        chosen = sa.select(participant).where(participant.c.meeting_id == meeting_id).order_by(participant.c.position)
+    async def participants(self, actor: Actor, meeting_id: str) -> list[Participant]:
+        """Return everybody in the meeting, in order; nobody where it is another organisation's."""
+        actor.require("people.read")
+        mine = sa.and_(participant.c.meeting_id == meeting_id, within(actor.organisation_id, meeting_id))
+        chosen = sa.select(participant).where(mine).order_by(participant.c.position)
         return [participant_of(row) for row in await self._rows(chosen)]
 
     async def add_participant(
@@ -83,14 +86,18 @@ class PeoplePart(StorePart):
             meetings.add(meeting_id)
             return (await connection.execute(sa.delete(participant).where(mine))).rowcount == 1
 
-    async def hosts(self, meeting_id: str) -> list[Host]:
-        """Return the leaders and technical hosts of the meeting, leaders first."""
-        chosen = sa.select(host).where(host.c.meeting_id == meeting_id).order_by(host.c.role, host.c.id)
+    async def hosts(self, actor: Actor, meeting_id: str) -> list[Host]:
+        """Return the leaders and technical hosts of the meeting, leaders first; none of another organisation's."""
+        actor.require("people.read")
+        mine = sa.and_(host.c.meeting_id == meeting_id, within(actor.organisation_id, meeting_id))
+        chosen = sa.select(host).where(mine).order_by(host.c.role, host.c.id)
         return [host_of(row) for row in await self._rows(chosen)]
 
-    async def host(self, host_id: str) -> Host | None:
-        """Return the leader or technical host with this id."""
-        row = await self._first(sa.select(host).where(host.c.id == host_id))
+    async def host(self, actor: Actor, host_id: str) -> Host | None:
+        """Return the leader or technical host with this id, of a meeting of the actor's organisation."""
+        actor.require("host.read")
+        mine = sa.and_(host.c.id == host_id, within(actor.organisation_id, host.c.meeting_id))
+        row = await self._first(sa.select(host).where(mine))
         return None if row is None else host_of(row)
 
     async def add_host(self, actor: Actor, meeting_id: str, added: Host) -> Host:
@@ -131,14 +138,22 @@ class PeoplePart(StorePart):
             meetings.add(meeting_id)
             return (await connection.execute(sa.delete(host).where(mine))).rowcount == 1
 
-    async def set_practical(self, participant_id: str, *, phone_encrypted: bytes | None) -> None:
+    async def set_practical(self, actor: Actor, participant_id: str, *, phone_encrypted: bytes | None) -> None:
         """Keep or take away the number this participant can be reached at; the caller encrypted it."""
-        statement = sa.update(participant).where(participant.c.id == participant_id).values(contact=phone_encrypted)
+        actor.require("phone.give", participant_id)
+        statement = sa.update(participant).where(_person(actor, participant_id)).values(contact=phone_encrypted)
         async with self._database.write() as connection:
             if (await connection.execute(statement)).rowcount == 0:
                 raise Gone("no such participant")
 
-    async def phone(self, participant_id: str) -> bytes | None:
+    async def phone(self, actor: Actor, participant_id: str) -> bytes | None:
         """Return the number as `set_practical` got it."""
-        row = await self._first(sa.select(participant.c.contact).where(participant.c.id == participant_id))
+        actor.require("phone.read", participant_id)
+        row = await self._first(sa.select(participant.c.contact).where(_person(actor, participant_id)))
         return None if row is None or row.contact is None else bytes(row.contact)
+
+
+def _person(actor: Actor, participant_id: str) -> sa.ColumnElement[bool]:
+    """Return the condition for the participant with this id, in a meeting of the actor's organisation."""
+    mine = within(actor.organisation_id, participant.c.meeting_id)
+    return sa.and_(participant.c.id == participant_id, mine)

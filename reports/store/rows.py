@@ -12,7 +12,7 @@ from .errors import Gone
 from .records import ANSWERS_AFTER_END, Host, Invitation, Meeting, Participant
 from .tables import host, invitation, meeting
 
-__all__ = ["carry_feeds", "host_of", "locked", "meeting_in", "meeting_of", "participant_of", "values_of"]
+__all__ = ["carry_feeds", "host_of", "locked", "meeting_in", "meeting_of", "participant_of", "values_of", "within"]
 
 
 def meeting_of(row: sa.Row[Any]) -> Meeting:
@@ -41,6 +41,11 @@ def values_of(record: Meeting | Participant | Host | Invitation) -> dict[str, An
 def meeting_in(organisation_id: str, meeting_id: str) -> sa.Select[Any]:
     """Select the meeting with this id if it is this organisation's."""
     return sa.select(meeting).where(meeting.c.id == meeting_id, meeting.c.organisation_id == organisation_id)
+
+
+def within(organisation_id: str, meeting_id: str | sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Return the condition that the meeting with this id, or of this column, is this organisation's."""
+    return sa.exists().where(meeting.c.id == meeting_id, meeting.c.organisation_id == organisation_id)
 
 
 async def locked(connection: AsyncConnection, organisation_id: str, meeting_id: str) -> Meeting:

@@ -16,7 +16,7 @@ from .errors import CodeTaken, Conflict, StoreUnavailable
 from .guard import guard
 from .part import StorePart
 from .records import CODE_ALPHABET, CODE_LENGTH, BoardRow, SelfTestState, StoredReport
-from .rows import participant_of
+from .rows import participant_of, within
 from .self_tests import change_claimed
 from .tables import participant, report, self_test, session
 
@@ -69,9 +69,11 @@ class ReportPart(StorePart):
                 meetings.add(stored.meeting_id)
             return stored
 
-    async def latest_report(self, participant_id: str) -> StoredReport | None:
-        """Return the participant's newest report."""
-        return await self._newest(report.c.participant_id == participant_id)
+    async def latest_report(self, actor: Actor, participant_id: str) -> StoredReport | None:
+        """Return the participant's newest report, inside the actor's organisation."""
+        actor.require("report.last", participant_id)
+        mine = report.c.organisation_id == actor.organisation_id
+        return await self._newest(mine, report.c.participant_id == participant_id)
 
     async def report_for_session(self, session_id: str) -> StoredReport | None:
         """Return the newest report this session may see: its own, or an earlier one of the same participant."""
@@ -139,11 +141,19 @@ class ReportPart(StorePart):
             await self._database.scrub()
         return bool(gone or runs or numbers)
 
-    async def board(self, meeting_id: str) -> list[BoardRow]:
-        """Return everybody in the meeting in order, each with the newest report; two queries, however many they are."""
+    async def board(self, actor: Actor, meeting_id: str) -> list[BoardRow]:
+        """Return everybody in the meeting in order, each with the newest report; two queries, however many they are.
+
+        Nobody where the meeting is another organisation's.
+        """
+        actor.require("people.read")
         running = sa.exists().where(self_test.c.participant_id == participant.c.id, self_test.c.state == "running")
-        people = sa.select(participant, running.label("running")).where(participant.c.meeting_id == meeting_id)
-        newest = sa.select(sa.func.max(report.c.number)).where(report.c.meeting_id == meeting_id)
+        people = sa.select(participant, running.label("running")).where(
+            participant.c.meeting_id == meeting_id, within(actor.organisation_id, meeting_id)
+        )
+        newest = sa.select(sa.func.max(report.c.number)).where(
+            report.c.meeting_id == meeting_id, report.c.organisation_id == actor.organisation_id
+        )
         newest = newest.group_by(report.c.participant_id)
         async with self._database.read() as connection:
             rows = (await connection.execute(people.order_by(participant.c.position))).all()

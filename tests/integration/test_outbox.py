@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from readiness.access.actors import clock_of
 from readiness.access.contacts import ContactBox
 from readiness.access.links import Links
 from readiness.meetings.addresses import Reach, seal_reach
@@ -76,7 +77,7 @@ async def test_two_servers_on_one_database_remind_once(tmp_path, postgres):
                     while len(post.mails) < PEOPLE:
                         await asyncio.sleep(0.1)
                 await asyncio.sleep(2)
-            found = await store.outgoing_of(meeting.id)
+            found = await store.outgoing_of(clock_of("o"), meeting.id)
         finally:
             await store.close()
     assert Counter(mail["To"] for mail in post.mails) == Counter(f"p{at}@b.example" for at in range(PEOPLE))

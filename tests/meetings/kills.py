@@ -19,7 +19,7 @@ from readiness.meetings.addresses import Reach, seal_reach
 from readiness.settings import load_settings
 from reports.store import Store
 from reports.store.records import Participant, new_id
-from tests.actors import otto
+from tests.actors import CLOCK, otto
 from tests.cast import SUNNAAS
 from tests.meetings.receivers import Mailbox, mailbox
 from tests.meetings.scene import Services, make_scene
@@ -119,7 +119,7 @@ async def _run(
                 await asyncio.sleep(0.01)
                 if len(post.mails) < count:
                     continue
-                states = Counter(one.state for one in await store.outgoing_of(meeting_id))
+                states = Counter(one.state for one in await store.outgoing_of(CLOCK, meeting_id))
                 if states.keys() <= {"sent"}:
                     break
                 await asyncio.sleep(0.2)

@@ -22,7 +22,7 @@ from readiness.meetings.wanted import Bad, Wanted
 from readiness.settings import load_settings
 from reports.store import Store
 from reports.store.records import Host, Meeting, Outgoing, Participant, StoredReport, new_code, new_id
-from tests.actors import add_meeting, otto
+from tests.actors import CLOCK, add_meeting, otto
 from tests.cast import SUNNAAS
 
 NOW = datetime(2026, 11, 30, 8, 0, tzinfo=UTC)
@@ -128,7 +128,7 @@ class Scene:
         return replace(made, **changes)
 
     async def states(self) -> list[tuple[str, str, str | None]]:
-        found = await self.services.store.outgoing_of(self.meeting.id)
+        found = await self.services.store.outgoing_of(CLOCK, self.meeting.id)
         return sorted((one.kind, one.state, one.error) for one in found)
 
     async def report(self, whose: Participant, verdict: str, created_at: datetime, valid_until: datetime) -> None:

@@ -10,7 +10,7 @@ import pytest
 from readiness.access.links import Links, api_token, organiser_link
 from readiness.texts import catalogue
 from reports.store.records import Feedback, Host, Participant, new_id
-from tests.actors import add_meeting, otto
+from tests.actors import CLOCK, add_meeting, otto
 from tests.cast import SUNNAAS, invite, make_cast
 from tests.security.support import redeem
 from tests.server.test_board import phases, reported
@@ -47,7 +47,7 @@ async def test_an_answer_is_kept_with_the_verdict_it_followed_and_may_be_changed
     assert await said(http, session, score=5) == (200, {"score": 5, "problem": ""})
     first = await kept(server, session)
     assert (first.verdict, first.role, first.profile, first.host_id) == ("ready", "patient", "consultation", None)
-    report = await server.store.latest_report(cast.anna.id)
+    report = await server.store.latest_report(CLOCK, cast.anna.id)
     assert first.report_id == report.id
     year, week, _ = cast.meeting.ends_at.isocalendar()
     assert first.week == f"{year:04d}-W{week:02d}"

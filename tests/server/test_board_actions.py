@@ -17,7 +17,7 @@ from readiness.settings import Secret
 from readiness.texts import LANGUAGES
 from reports.store import Actor
 from reports.store.records import Host, Meeting, Participant, new_id
-from tests.actors import add_meeting, otto
+from tests.actors import CLOCK, add_meeting, otto, participant
 from tests.cast import SUNNAAS, make_cast
 from tests.integration.support import program
 
@@ -51,7 +51,7 @@ class Opened:
             return answer.status, await answer.json()
 
     async def queued(self, kind: str) -> list:
-        return [one for one in await self.server.store.outgoing_of(self.meeting.id) if one.kind == kind]
+        return [one for one in await self.server.store.outgoing_of(CLOCK, self.meeting.id) if one.kind == kind]
 
 
 async def meet(server, starts, *, reach=LARS, title="Kontroll", organisation=SUNNAAS, state="planned"):
@@ -194,7 +194,8 @@ async def test_phone_numbers_only_with_the_code_sent_to_the_leader(server, lars)
     assert (await lars.post("pin/check", pin=pin))[0] == 200
     row = await lars.anna_row()
     assert row["phones"] == ["+4790000002"]
-    await server.store.set_practical(lars.anna.id, phone_encrypted=server.services.contacts.close("+4790000009"))
+    number = server.services.contacts.close("+4790000009")
+    await server.store.set_practical(participant(lars.anna.id), lars.anna.id, phone_encrypted=number)
     assert (await lars.anna_row())["phones"] == ["+4790000009", "+4790000002"], "the one for the day first"
     again = await open_board(server, lars.http, lars.meeting, lars.host)
     assert "90000002" not in json.dumps(await replace(lars, session=again).board()), "another page is still closed"

@@ -13,6 +13,7 @@ from readiness.server.ending import end_left_over
 from readiness.server.owner import RESUME_WITHIN
 from reports.kinds import SELF_TEST
 from reports.store.records import SelfTest, new_id
+from tests.actors import CLOCK
 from tests.cast import SUNNAAS, make_cast, supporter
 from tests.patience import PATIENCE_S
 from tests.security.support import next_of, redeem, started
@@ -110,7 +111,7 @@ async def test_series_are_kept_beside_the_report_and_never_in_it(server, http, i
     series = made_series(bad=True) if is_whole else made_series() | {"rtt_ms": [["x"]]}
     test = await left_over(server, cast, await redeem(http, cast.anna_token), now, series=series)
     assert await end_left_over(server.services, now + RESUME_WITHIN + timedelta(seconds=1)) == 1
-    report = await server.store.latest_report(cast.anna.id)
+    report = await server.store.latest_report(CLOCK, cast.anna.id)
     assert report.id == test.id
     kept = await server.store.series_of(supporter(SUNNAAS.id), report.id)
     assert kept == (series if is_whole else None)
@@ -148,7 +149,7 @@ async def test_a_newer_answer_stands(server, http):
     test = await left_over(server, cast, session, now - timedelta(minutes=1))
     report = await finished(http, await redeem(http, cast.anna_token))
     await end_left_over(server.services, now + RESUME_WITHIN)
-    assert (await server.store.latest_report(cast.anna.id)).id == report["id"]
+    assert (await server.store.latest_report(CLOCK, cast.anna.id)).id == report["id"]
     assert (await server.store.self_test(test.id, session)).state == "incomplete"
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
 from typing import Any
 
+from readiness.access.actors import clock_of
 from reports.store import (
     Actor,
     Feedback,
@@ -107,6 +108,8 @@ def host(**changed: Any) -> Host:
 LARS = Actor("leader", "org-sunnaas", "host:host-lars")
 NORA = Actor("support", "org-sunnaas", "link:nora")
 OTTO, EVE = otto("org-sunnaas"), otto("org-ahus")
+ANNA = Actor("participant", "org-sunnaas", "participant:meeting-anna-anna")
+CLOCK = clock_of("org-sunnaas")
 
 
 def outgoing(**changed: Any) -> Outgoing:

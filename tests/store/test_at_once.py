@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from readiness.access.actors import clock_of
 from readiness.access.contacts import ContactBox
 from readiness.access.links import Links
 from reports.store import Conflict, NotStorable, StoreUnavailable
@@ -44,7 +45,7 @@ async def links(store, meeting: Meeting) -> list:
 @pytest.mark.parametrize("replace", [True, False])
 async def test_ten_at_once_leave_one_link(store, meeting, replace):
     """A double click, with or without "replace": one link is open, and without it all ten were given that one."""
-    [anna] = await store.participants(meeting.id)
+    [anna] = await store.participants(clock_of("house"), meeting.id)
     box = ContactBox("key")
     given = await asyncio.gather(
         *(Links(store, box, HOUSE, "", NOW).of(meeting, anna, renew=replace) for _ in range(10))
@@ -60,7 +61,7 @@ async def test_seventy_added_at_once_are_sixty(store, meeting):
         *(store.add_participant(otto("house"), meeting.id, person(meeting, 0), most=60) for _ in range(70)),
         return_exceptions=True,
     )
-    people = await store.participants(meeting.id)
+    people = await store.participants(clock_of("house"), meeting.id)
     assert len(people) == 60
     assert sorted(one.position for one in people) == list(range(60))
     assert {type(one) for one in added} == {Participant, Conflict}

@@ -48,8 +48,8 @@ async def test_a_finished_report_is_not_overwritten_by_an_older_owner(store: Sto
     late = cast.report(self_test_id="test-anna", verdict="incomplete", complete=False)
     with pytest.raises(TakenOver, match="report"):
         await store.save_report(late, claim=1, self_test_state="incomplete")
-    assert await store.latest_report("meeting-anna-anna") == ready
-    assert (await store.board("meeting-anna"))[1].report == ready
+    assert await store.latest_report(cast.CLOCK, "meeting-anna-anna") == ready
+    assert (await store.board(cast.CLOCK, "meeting-anna"))[1].report == ready
     assert (await found(store)).state == "finished"
     assert await store.report_by_code(cast.NORA, late.code) is None, "nothing of it was stored"
 

@@ -128,7 +128,7 @@ async def test_DUR_4_a_pool_that_is_used_up_is_unavailable_and_passes(store: Sto
             await asyncio.sleep(0.01)
         async with asyncio.timeout(PATIENCE_S):
             with pytest.raises(StoreUnavailable):
-                await busy.latest_report("meeting-anna-anna")
+                await busy.latest_report(cast.CLOCK, "meeting-anna-anna")
             done.set()
             await asyncio.gather(*held)
             assert await until_stored(busy, made) == made

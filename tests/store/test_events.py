@@ -78,7 +78,7 @@ async def test_a_change_crosses_processes_at_once(store: Store, url: str, monkey
         for _ in range(20):
             saved = await store.save_report(cast.report())
             assert await woken(watcher)
-            assert (await other.board("meeting-anna"))[1].report == saved
+            assert (await other.board(cast.CLOCK, "meeting-anna"))[1].report == saved
     await other.close()
 
 

@@ -129,7 +129,7 @@ async def test_a_database_that_crashes_is_unavailable_and_then_itself_again(own_
                 refused += 1
         await crash
         with pytest.raises(StoreUnavailable):
-            await store.board("meeting-anna")
+            await store.board(cast.CLOCK, "meeting-anna")
         await asyncio.to_thread(own_server.start)
         while True:
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -17,10 +18,10 @@ pytestmark = pytest.mark.asyncio
 
 async def test_a_meeting_comes_back_as_it_was_stored(store: Store) -> None:
     """Every field of a meeting and a participant survives the store."""
-    assert await store.meeting("meeting-anna") == cast.meeting()
-    assert await store.participant("meeting-anna-anna") == cast.participant("anna", 1)
-    assert await store.meeting("none") is None
-    assert await store.participant("none") is None
+    assert await store.meeting(cast.CLOCK, "meeting-anna") == cast.meeting()
+    assert await store.participant(cast.CLOCK, "meeting-anna-anna") == cast.participant("anna", 1)
+    assert await store.meeting(cast.CLOCK, "none") is None
+    assert await store.participant(cast.CLOCK, "none") is None
 
 
 async def test_the_organisation_follows_its_settings(store: Store) -> None:
@@ -47,7 +48,7 @@ async def test_a_meeting_is_stored_whole_or_not_at_all(store: Store) -> None:
     added = cast.meeting(id="m2")
     with pytest.raises(Conflict):
         await add_meeting(store, added, [cast.participant("anna", 0, "m2"), cast.participant("kari", 0, "m2")])
-    assert await store.meeting("m2") is None
+    assert await store.meeting(cast.CLOCK, "m2") is None
     with pytest.raises(ValueError, match="another meeting"):
         await add_meeting(store, added, [cast.participant("anna", 0)])
     with pytest.raises(Gone):
@@ -60,7 +61,7 @@ async def test_moments_are_utc_whatever_zone_they_came_in(store: Store) -> None:
     first = datetime(2027, 10, 31, 2, 30, tzinfo=oslo)
     second = first.replace(fold=1)
     await add_meeting(store, cast.meeting(id="m2", starts_at=first, ends_at=second), [])
-    found = await store.meeting("m2")
+    found = await store.meeting(cast.CLOCK, "m2")
     assert found is not None
     assert found.starts_at.tzinfo is UTC
     assert found.ends_at - found.starts_at == timedelta(hours=1)
@@ -71,9 +72,9 @@ async def test_moments_are_utc_whatever_zone_they_came_in(store: Store) -> None:
 async def test_the_phone_number_is_kept_as_the_caller_encrypted_it(store: Store) -> None:
     """A contact goes in as bytes, comes out as bytes and can be taken away."""
     secret = bytes(range(256))
-    await store.set_practical("meeting-anna-anna", phone_encrypted=secret)
-    assert await store.phone("meeting-anna-anna") == secret
-    await store.set_practical("meeting-anna-anna", phone_encrypted=None)
-    assert await store.phone("meeting-anna-anna") is None
+    await store.set_practical(cast.ANNA, "meeting-anna-anna", phone_encrypted=secret)
+    assert await store.phone(cast.LARS, "meeting-anna-anna") == secret
+    await store.set_practical(cast.ANNA, "meeting-anna-anna", phone_encrypted=None)
+    assert await store.phone(cast.LARS, "meeting-anna-anna") is None
     with pytest.raises(Gone):
-        await store.set_practical("none", phone_encrypted=secret)
+        await store.set_practical(replace(cast.ANNA, id="participant:none"), "none", phone_encrypted=secret)

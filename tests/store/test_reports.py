@@ -32,7 +32,7 @@ async def test_saving_again_changes_nothing(store: Store, url: str) -> None:
     assert await other.save_report(again, claim=1) == first
     saved = await asyncio.gather(*(s.save_report(again, claim=1) for s in [store, other] * 5))
     assert set(map(id_and_code, saved)) == {(first.id, first.code)}
-    assert await store.latest_report("meeting-anna-anna") == first
+    assert await store.latest_report(cast.CLOCK, "meeting-anna-anna") == first
     await other.close()
 
 
@@ -55,7 +55,7 @@ async def test_a_report_ends_its_run(store: Store) -> None:
     found = await store.self_test("test-anna", "session-anna")
     assert found is not None
     assert found.state == "finished"
-    assert await store.latest_report("meeting-anna-anna") == last
+    assert await store.latest_report(cast.CLOCK, "meeting-anna-anna") == last
 
 
 @pytest.mark.asyncio
@@ -69,7 +69,7 @@ async def test_a_taken_code_is_told_and_nothing_stored(store: Store) -> None:
     found = await store.self_test("test-anna", "session-anna")
     assert found is not None
     assert found.state == "running"
-    assert await store.latest_report("meeting-anna-anna") == first
+    assert await store.latest_report(cast.CLOCK, "meeting-anna-anna") == first
     assert (await store.save_report(replace(second, code=new_code()), claim=1)).id == second.id
 
 
@@ -80,7 +80,7 @@ async def test_another_session_cannot_take_over_a_report(store: Store) -> None:
     stranger = replace(first, session_id="session-drop-in", meeting_id=None, participant_id=None)
     with pytest.raises(Conflict):
         await store.save_report(stranger)
-    assert await store.latest_report("meeting-anna-anna") == first
+    assert await store.latest_report(cast.CLOCK, "meeting-anna-anna") == first
 
 
 @pytest.mark.asyncio
@@ -98,7 +98,7 @@ async def test_what_is_no_verdict_is_refused(store: Store) -> None:
         await store.save_report(cast.report(verdict="fine"))
     with pytest.raises((ValueError, sa.exc.StatementError)):
         await store.save_report(cast.report(body={"value": float("nan")}))
-    assert await store.latest_report("meeting-anna-anna") is None
+    assert await store.latest_report(cast.CLOCK, "meeting-anna-anna") is None
 
 
 @pytest.mark.asyncio
@@ -129,11 +129,11 @@ async def test_a_deleted_report_is_gone(store: Store, url: str) -> None:
     saved = await store.save_report(cast.report(self_test_id="test-anna", body={"marker": marker}), claim=1)
     assert await store.delete_report(saved.id, "session-anna")
     assert not await store.delete_report(saved.id, "session-anna")
-    assert await store.latest_report("meeting-anna-anna") is None
+    assert await store.latest_report(cast.CLOCK, "meeting-anna-anna") is None
     assert await store.report_for_session("session-anna") is None
     assert await store.report_by_code(cast.NORA, saved.code) is None
     assert await store.self_test("test-anna", "session-anna") is None
-    assert [row.report for row in await store.board("meeting-anna")] == [None, None, None]
+    assert [row.report for row in await store.board(cast.CLOCK, "meeting-anna")] == [None, None, None]
     with pytest.raises(Gone):
         await store.save_report(saved, claim=1)
     if url.startswith("sqlite"):
@@ -147,13 +147,13 @@ async def test_the_board_has_everybody_in_order_with_the_newest_report(store: St
     await store.save_report(cast.report(created_at=cast.NOW + 30 * MINUTE))
     newest = await store.save_report(cast.report(created_at=cast.NOW, verdict="not_ready", other_device=True))
     await store.start_self_test(cast.self_test(id="t2", participant_id="meeting-anna-kari"))
-    board = await store.board("meeting-anna")
+    board = await store.board(cast.CLOCK, "meeting-anna")
     assert [(row.participant.label, row.report, row.running) for row in board] == [
         ("Lars", None, False),
         ("Anna", newest, False),
         ("Kari", None, True),
     ]
-    assert await store.board("none") == []
+    assert await store.board(cast.CLOCK, "none") == []
 
 
 @pytest.mark.asyncio
@@ -166,7 +166,7 @@ async def test_the_board_costs_two_queries_however_many_take_part(store: Store) 
     statements: list[str] = []
     engine = store._database._engine.sync_engine
     sa.event.listen(engine, "before_cursor_execute", lambda *call: statements.append(call[2]))
-    assert len(await store.board("big")) == 20
+    assert len(await store.board(cast.CLOCK, "big")) == 20
     assert len([statement for statement in statements if statement.startswith("SELECT")]) == 2
 
 
@@ -204,7 +204,7 @@ def test_the_board_is_always_the_newest_report_that_was_not_deleted(
             elif mine:
                 assert await store.delete_report(mine.pop(which % len(mine)).id, f"s-{person_id}")
         expected = [(person, kept[person.id][-1] if kept[person.id] else None) for person in people]
-        assert [(row.participant, row.report) for row in await store.board(board)] == expected
+        assert [(row.participant, row.report) for row in await store.board(cast.CLOCK, board)] == expected
         await store.close()
 
     asyncio.run(check())

@@ -43,7 +43,7 @@ async def test_a_drop_in_report_lives_24_hours(store: Store) -> None:
 @pytest.mark.asyncio
 async def test_a_day_after_the_meeting_the_figures_name_nobody(store: Store, url: str) -> None:
     """Label, contact, code, title and the link to the person are gone from the whole database; the figures stay."""
-    await store.set_practical("meeting-anna-anna", phone_encrypted=b"encrypted-number")
+    await store.set_practical(cast.ANNA, "meeting-anna-anna", phone_encrypted=b"encrypted-number")
     await store.start_self_test(cast.self_test())
     await store.save_phase("test-anna", "clock", {"rtt_ms": 77.125}, cast.STARTS, claim=1)
     saved = await store.save_report(
@@ -51,7 +51,7 @@ async def test_a_day_after_the_meeting_the_figures_name_nobody(store: Store, url
     )
     assert await store.series_of(cast.NORA, saved.id) is not None
     assert await store.purge(cast.ENDS + DAY) == Purged()
-    assert (await store.board("meeting-anna"))[1].report == saved
+    assert (await store.board(cast.CLOCK, "meeting-anna"))[1].report == saved
     purged = await store.purge(cast.ENDS + DAY + HOUR)
     assert (purged.unlinked_reports, purged.people, purged.self_tests) == (1, 3, 1)
     assert await store.purge(cast.ENDS + DAY + HOUR) == Purged()
@@ -88,7 +88,8 @@ async def test_a_day_after_the_meeting_the_figures_name_nobody(store: Store, url
         "score": None,
         "problem": None,
     }
-    assert [(row.participant.label, row.report) for row in await store.board("meeting-anna")] == [("", None)] * 3
+    board = await store.board(cast.CLOCK, "meeting-anna")
+    assert [(row.participant.label, row.report) for row in board] == [("", None)] * 3
     content = dump(url)
     for personal in ("Anna", "Hansen", "encrypted-number", saved.id, saved.code, "77.125"):
         assert personal.encode() not in content
@@ -111,15 +112,15 @@ async def test_who_led_and_how_it_went_is_told_without_a_name(store: Store, url:
     assert (purged.unlinked_reports, purged.people, purged.hosts, purged.answers) == (2, 3, 1, 0)
     kept = {(one["score"], one["problem"]) for one in await figures(store)}
     assert kept == {(None, None), (2, "sound")}
-    anna = await store.participant("meeting-anna-anna")
+    anna = await store.participant(cast.CLOCK, "meeting-anna-anna")
     assert anna is not None
     assert (anna.last_verdict, anna.reach) == ("ready_with_warnings", None)
     content = dump(url)
     for personal in ("Lien", "lien-reach", "anna-reach", "secret-room", "uid-hash", "person-lars", saved.id):
         assert personal.encode() not in content
-    assert await store.outgoing_of("meeting-anna") != []
+    assert await store.outgoing_of(cast.CLOCK, "meeting-anna") != []
     assert (await store.purge(cast.ENDS + 7 * DAY + HOUR)).meetings == 1
-    assert await store.outgoing_of("meeting-anna") == []
+    assert await store.outgoing_of(cast.CLOCK, "meeting-anna") == []
     assert (await store.purge(cast.NOW + 390 * DAY)).answers == 0
     assert (await store.purge(cast.NOW + 410 * DAY)).answers == 1
 
@@ -150,8 +151,8 @@ async def test_a_link_lives_a_week_longer_than_its_meeting(store: Store) -> None
     await store.purge(cast.ENDS + 6 * DAY)
     assert await store.find_invitation("sunnaas", cast.digest("token"), cast.ENDS + 6 * DAY) == link
     assert (await store.purge(cast.ENDS + 7 * DAY + HOUR)).meetings == 1
-    assert await store.meeting("meeting-anna") is None
-    assert await store.participant("meeting-anna-anna") is None
+    assert await store.meeting(cast.CLOCK, "meeting-anna") is None
+    assert await store.participant(cast.CLOCK, "meeting-anna-anna") is None
     assert await store.find_invitation("sunnaas", cast.digest("token"), cast.NOW) is None
 
 
@@ -164,7 +165,7 @@ async def test_an_expired_session_is_deleted_a_day_later_and_its_report_stays(st
     await store.save_report(early)
     assert (await store.purge(cast.NOW + DAY)).sessions == 0
     assert (await store.purge(cast.NOW + DAY + HOUR)).sessions == 1
-    found = await store.latest_report("far-anna")
+    found = await store.latest_report(cast.CLOCK, "far-anna")
     assert found is not None
     assert (found.id, found.session_id) == (early.id, None)
 
@@ -236,7 +237,7 @@ def test_exactly_what_is_due_is_forgotten(url: str, ended_h: int, made_h: int, d
         await store.purge(cast.NOW)
         due = made_h < -24 if drops else ended_h < -24
         assert (await store.report_for_session(made) is None) == due
-        assert (await store.meeting(made) is None) == (ended_h < -7 * 24)
+        assert (await store.meeting(cast.CLOCK, made) is None) == (ended_h < -7 * 24)
         await store.close()
 
     asyncio.run(check())

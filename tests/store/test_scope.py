@@ -1,7 +1,7 @@
 """AUT-2: no query reaches meetings or reports by an id alone that somebody outside may have made up.
 
-Each names the organisation, or stands in a table here that says whose right it goes by; and the few methods that take
-a bare id are given one out of a row that was authorised before, never one out of a request.
+Each names the organisation, or stands in a table here that says whose right it goes by. Inside the organisation the
+methods that take the id of a row get it out of a row that was authorised before, never out of a request.
 """
 
 from __future__ import annotations
@@ -21,26 +21,23 @@ BY_ANOTHER_RIGHT = {
     "meetings._add": "rows that carry their organisation",
     "meetings._lines": "lines of meetings that were just selected inside an organisation",
     "meetings._matches": "a condition beside the organisation's",
-    "meetings.meeting": "id out of an authorised row",
     "outbox.meetings_starting": "the clock's, for everybody",
-    "outbox.report_marks": "id out of an authorised row",
     "retention.purge": "the clock's, for everybody",
     "retention._forget_meetings": "the clock's, for everybody",
     "retention._unlink": "the clock's, for everybody",
     "stored_reports._visible_to": "a session's own reports and those of its participant",
     "stored_reports.save_report": "the row's whole owner is compared before anything is given back",
-    "stored_reports.latest_report": "id out of an authorised row",
     "stored_reports.delete_report": "a session's own reports",
     "stored_reports.delete_everything_of": "a session's own reports",
-    "stored_reports.board": "id out of an authorised row",
     "stored_reports._newest": "the caller's conditions",
 }
 BY_BARE_ID = {"meeting", "board", "latest_report", "report_marks", "participant", "participants", "host", "hosts",
-              "outgoing_of", "invitations", "phone"}  # fmt: skip
-"""Methods of the store that trust the id they are given."""
+              "outgoing_of", "invitations", "phone", "set_practical"}  # fmt: skip
+"""Methods of the store that trust the id they are given: the first argument, or the one after the actor."""
 CHECKED_BESIDE = {
     ("board_api._participant", "wanted"): "the person has to be in a meeting of the leader's day",
     ("inviting.refuse_too_many", "meeting_id"): "its callers hand on the id of a meeting that they opened",
+    ("planner.meeting", "meeting_id"): "who plans may open any meeting of the organisation",
     ("planner.change_person", "meeting_id"): "after `_open`, inside the organisation",
     ("planner.change_host", "meeting_id"): "after `_open`, inside the organisation",
 }
@@ -80,7 +77,7 @@ def bare_ids(function: Function) -> Iterator[ast.expr]:
             continue
         owner = call.func.value
         if (owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")) in {"store", "_store"}:
-            given = call.args[0]
+            given = call.args[0 if call.func.attr == "invitations" else 1]
             is_str = isinstance(given, ast.Call) and ast.unparse(given.func) == "str"
             yield given.args[0] if isinstance(given, ast.Call) and is_str else given
 

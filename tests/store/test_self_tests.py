@@ -106,4 +106,4 @@ async def test_a_field_that_identifies_is_refused(store: Store) -> None:
     found = await store.self_test("test-anna", "session-anna")
     assert found is not None
     assert found.phases == {}
-    assert await store.latest_report("meeting-anna-anna") is None
+    assert await store.latest_report(cast.CLOCK, "meeting-anna-anna") is None

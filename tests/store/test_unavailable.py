@@ -54,7 +54,7 @@ async def test_a_full_disk_is_unavailable_and_leaves_no_part_of_a_report(store: 
     sa.event.listen(engine, "begin", no_space)
     with pytest.raises(StoreUnavailable):
         await store.save_report(big, claim=1)
-    assert await store.latest_report("meeting-anna-anna") is None
+    assert await store.latest_report(cast.CLOCK, "meeting-anna-anna") is None
     found = await store.self_test("test-anna", "session-anna")
     assert found is not None
     assert found.state == "running"
@@ -126,7 +126,7 @@ async def test_writers_that_read_first_wait_for_each_other(store: Store, url: st
                 )
 
     await asyncio.gather(count_up(store), count_up(other))
-    kari = await store.participant("meeting-anna-kari")
+    kari = await store.participant(cast.CLOCK, "meeting-anna-kari")
     assert kari is not None
     assert kari.position == 22
     await other.close()
