@@ -124,7 +124,8 @@ async def delete_own_report(request: web.Request) -> web.Response:
     """Delete all that the session may see of its person's tests, and the number: the person's right, at once."""
     services = request.app[SERVICES]
     session = await session_of(request, request.match_info["session"], kinds=TESTERS)
-    if not await services.store.delete_everything_of(session.id, services.now() - LIVE_WITHIN):
+    actor, idle_since = actor_of(session), services.now() - LIVE_WITHIN
+    if not await services.store.delete_everything_of(actor, session.id, idle_since):
         raise AccessError("report.not_found")
     return web.json_response({"deleted": True})
 
@@ -230,7 +231,7 @@ async def _session_json(services: Services, session: Session) -> dict[str, Any]:
     organisation = await store.organisation_by_id(session.organisation_id)
     meeting = await store.meeting(actor, session.meeting_id) if session.meeting_id else None
     participant = await store.participant(actor, session.participant_id) if session.participant_id else None
-    report = await store.report_for_session(session.id)
+    report = await store.report_for_session(actor, session.id)
     return {
         "session": session.id,
         "kind": session.kind,

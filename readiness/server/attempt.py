@@ -301,7 +301,8 @@ class Attempt:
             await self._remember_elapsed()
         report = make_report(self.run.phases, self._profile, self._asked, ending)
         series = usable_series(self.run.phases)
-        return await keep_report(self._services, self._session, self._test, report, series=series)
+        actor = actor_of(self._session)
+        return await keep_report(self._services, actor, self._session, self._test, report, series=series)
 
     def _elapsed_s(self) -> float:
         """Seconds of this attempt and those before it, by the monotonic clock."""

@@ -54,7 +54,7 @@ async def _report(
     services: Services, session: Session, meeting: Meeting | None, client: dict[str, Any]
 ) -> dict[str, Any]:
     now = services.now()
-    last = await services.store.report_for_session(session.id)
+    last = await services.store.report_for_session(actor_of(session), session.id)
     if last is not None and last.body.get("cause") == CAUSE and last.created_at > now - ONCE_IN:
         return dict(last.body)
     log_event(log, logging.WARNING, "selftest.blocked")
@@ -88,4 +88,4 @@ async def _report(
         solution=solution_of(meeting),
     )
     report = make_report({}, profile, kind.questions_of(meeting), ending)
-    return (await keep_report(services, session, test, report)).to_json()
+    return (await keep_report(services, actor_of(session), session, test, report)).to_json()

@@ -23,7 +23,7 @@ from reports.assembly import Ending, Phases, left_out, make_report
 from reports.kinds import kind_of, solution_of
 from reports.model import Report
 from reports.series import check_series, thinned
-from reports.store import CodeTaken, StoreUnavailable, TakenOver
+from reports.store import Actor, CodeTaken, StoreUnavailable, TakenOver
 from reports.store.records import SelfTest, SelfTestState, Session, StoredReport, new_code, new_id
 
 __all__ = ["end_left_over", "end_replaced", "keep_report", "usable_series"]
@@ -36,6 +36,7 @@ KEEP_TRIES_S = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0)
 
 async def keep_report(
     services: Services,
+    actor: Actor,
     session: Session | None,
     test: SelfTest,
     report: Report,
@@ -52,7 +53,7 @@ async def keep_report(
             state: SelfTestState = "incomplete" if report.cause else "finished"
             row = _stored(session, test, report, services.now())
             stored = await services.store.save_report(
-                row, claim=test.claim, self_test_state=state, ended_at=ended_at, series=series
+                actor, row, claim=test.claim, self_test_state=state, ended_at=ended_at, series=series
             )
             return _with_code(report, stored.code)
         except CodeTaken:
@@ -125,14 +126,15 @@ async def _keep_unfinished(services: Services, test: SelfTest, *, report_id: str
         solution=solution_of(meeting),
     )
     report = make_report(test.phases, kind.profile_of(meeting), kind.questions_of(meeting), ending)
-    await keep_report(services, session, test, report, ended_at=now, series=usable_series(test.phases))
+    await keep_report(services, clock, session, test, report, ended_at=now, series=usable_series(test.phases))
 
 
 async def _is_answered(services: Services, test: SelfTest) -> bool:
     """Whether the person has a report, of whatever test, that is younger than the last sign of life of `test`."""
-    newest = await services.store.report_for_session(test.session_id)
+    clock = clock_of(test.organisation_id)
+    newest = await services.store.report_for_session(clock, test.session_id)
     if test.participant_id:
-        newest = await services.store.latest_report(clock_of(test.organisation_id), test.participant_id)
+        newest = await services.store.latest_report(clock, test.participant_id)
     return newest is not None and newest.created_at >= test.updated_at
 
 

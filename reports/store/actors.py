@@ -16,9 +16,12 @@ ActorKind = Literal[
 """``guest``: who tests without an invitation; ``host``: a meeting's technical host; ``program``: who shows a token;
 ``calendar``: a leader's feed; ``operator``: who types commands on the server; ``clock``: the service by itself."""
 Act = Literal[
-    "case.open", "case.read", "case.list", "case.take", "report.find", "report.last", "meeting.read", "meeting.find",
-    "meeting.change", "day.read", "people.read", "person.read", "host.read", "phone.read", "phone.give",
+    "case.open", "case.read", "case.list", "case.take", "report.find", "report.last", "report.own", "report.save",
+    "report.delete", "meeting.read", "meeting.find", "meeting.change", "day.read", "people.read", "person.read",
+    "host.read", "phone.read", "phone.give",
 ]  # fmt: skip
+OWN_ONLY: Final = frozenset[ActorKind]({"participant", "guest"})
+"""Who tests, and does nothing about anybody else."""
 _PLANS: Final = frozenset[ActorKind]({"organiser", "program", "operator"})
 _LEADS: Final = frozenset[ActorKind]({"leader", "host"})
 MAY: Final[Mapping[Act, frozenset[ActorKind]]] = {
@@ -28,6 +31,9 @@ MAY: Final[Mapping[Act, frozenset[ActorKind]]] = {
     "case.take": frozenset({"support"}),
     "report.find": frozenset({"support"}),
     "report.last": frozenset({"participant", "clock"}),
+    "report.own": OWN_ONLY | {"clock"},
+    "report.save": OWN_ONLY | {"clock"},
+    "report.delete": OWN_ONLY,
     "meeting.read": _LEADS | _PLANS | {"participant", "calendar", "clock"},
     "meeting.find": _PLANS,
     "meeting.change": _PLANS,
@@ -40,9 +46,8 @@ MAY: Final[Mapping[Act, frozenset[ActorKind]]] = {
 }
 """``meeting.read``: one meeting, by its id; ``meeting.find``: any of the organisation, with the people in it;
 ``meeting.change``: it, and who is in it; ``day.read``: the meetings that one person leads or runs; ``people.read``: all
-who are in a meeting, how ready they are and what was sent to them; ``phone``: the number that was typed in."""
-OWN_ONLY: Final = frozenset[ActorKind]({"participant", "guest"})
-"""Who does things about nobody but themselves."""
+who are in a meeting, how ready they are and what was sent to them; ``phone``: the number that was typed in;
+``report.last``: a participant's newest; ``report.own``: that of a session; ``report.find``: by code, or all of them."""
 
 
 @dataclass(frozen=True, slots=True)

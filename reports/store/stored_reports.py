@@ -30,6 +30,7 @@ class ReportPart(StorePart):
 
     async def save_report(
         self,
+        actor: Actor,
         added: StoredReport,
         *,
         claim: int | None = None,
@@ -44,8 +45,12 @@ class ReportPart(StorePart):
         `series` are kept beside it and go when it goes; ValueError where they are not of the schema.
 
         Saving an id again gives the row that is there, unchanged, so a client may try until it hears an answer.
-        `CodeTaken`: make another code. `Conflict`: the id is another session's. `Gone`: deleted meanwhile.
+        `CodeTaken`: make another code. `Conflict`: the id is another session's. `Gone`: deleted meanwhile. ValueError
+        for a report of another organisation than the actor's.
         """
+        actor.require("report.save", added.participant_id)
+        if added.organisation_id != actor.organisation_id:
+            raise ValueError("the report is of another organisation")
         if (added.self_test_id is None) != (claim is None):
             raise ValueError("the report of a self-test needs the claim to it, and no other report has one")
         if len(added.code) != CODE_LENGTH or not set(added.code) <= set(CODE_ALPHABET):
@@ -75,9 +80,10 @@ class ReportPart(StorePart):
         mine = report.c.organisation_id == actor.organisation_id
         return await self._newest(mine, report.c.participant_id == participant_id)
 
-    async def report_for_session(self, session_id: str) -> StoredReport | None:
+    async def report_for_session(self, actor: Actor, session_id: str) -> StoredReport | None:
         """Return the newest report this session may see: its own, or an earlier one of the same participant."""
-        return await self._newest(_visible_to(session_id))
+        actor.require("report.own")
+        return await self._newest(_visible_to(actor, session_id))
 
     async def report_by_code(self, actor: Actor, code: str) -> StoredReport | None:
         """Return the report support was told the code of, inside its own organisation only."""
@@ -99,14 +105,15 @@ class ReportPart(StorePart):
         row = await self._first(chosen)
         return None if row is None or row.series is None else unpack(bytes(row.series))
 
-    async def delete_report(self, report_id: str, session_id: str) -> bool:
+    async def delete_report(self, actor: Actor, report_id: str, session_id: str) -> bool:
         """Delete a report this session may see, with the run it came from; False where there is none.
 
         On SQLite the content is overwritten and taken out of the write-ahead log before this returns.
         """
+        actor.require("report.delete")
         statement = (
             sa.delete(report)
-            .where(report.c.id == report_id, _visible_to(session_id))
+            .where(report.c.id == report_id, _visible_to(actor, session_id))
             .returning(report.c.self_test_id, report.c.meeting_id)
         )
         async with self._changing_boards() as (connection, meetings):
@@ -120,15 +127,19 @@ class ReportPart(StorePart):
             await self._database.scrub()
         return True
 
-    async def delete_everything_of(self, session_id: str, idle_since: datetime) -> bool:
+    async def delete_everything_of(self, actor: Actor, session_id: str, idle_since: datetime) -> bool:
         """Delete all reports that this session may see, the runs behind them, and the number that was typed in.
 
         A run that gave a sign of life since `idle_since` goes on: somebody is at it. False where there was nothing.
         """
-        person = sa.select(session.c.participant_id).where(session.c.id == session_id, session.c.kind == "participant")
-        own = sa.or_(self_test.c.session_id == session_id, self_test.c.participant_id == person.scalar_subquery())
+        actor.require("report.delete")
+        person = _person_of(actor, session_id)
+        own = sa.and_(
+            sa.or_(self_test.c.session_id == session_id, self_test.c.participant_id == person.scalar_subquery()),
+            self_test.c.organisation_id == actor.organisation_id,
+        )
         ended = sa.or_(self_test.c.state != "running", self_test.c.updated_at < idle_since)
-        reports = sa.delete(report).where(_visible_to(session_id)).returning(report.c.meeting_id)
+        reports = sa.delete(report).where(_visible_to(actor, session_id)).returning(report.c.meeting_id)
         number = sa.update(participant).where(
             participant.c.id == person.scalar_subquery(), participant.c.contact.is_not(None)
         )
@@ -171,7 +182,14 @@ def _owner(stored: StoredReport) -> tuple[str | None, ...]:
     return (stored.organisation_id, stored.meeting_id, stored.participant_id, stored.session_id)
 
 
-def _visible_to(session_id: str) -> sa.ColumnElement[Any]:
+def _person_of(actor: Actor, session_id: str) -> sa.Select[tuple[str | None]]:
+    """Select whose session it is, of a participant's session in the actor's organisation."""
+    mine = sa.and_(session.c.id == session_id, session.c.organisation_id == actor.organisation_id)
+    return sa.select(session.c.participant_id).where(mine, session.c.kind == "participant")
+
+
+def _visible_to(actor: Actor, session_id: str) -> sa.ColumnElement[bool]:
     """A session sees its own reports; a participant's session those of the same participant too. A leader sees none."""
-    person = sa.select(session.c.participant_id).where(session.c.id == session_id, session.c.kind == "participant")
-    return sa.or_(report.c.session_id == session_id, report.c.participant_id == person.scalar_subquery())
+    person = _person_of(actor, session_id).scalar_subquery()
+    own = sa.or_(report.c.session_id == session_id, report.c.participant_id == person)
+    return sa.and_(report.c.organisation_id == actor.organisation_id, own)

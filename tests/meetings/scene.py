@@ -147,7 +147,7 @@ class Scene:
             valid_until=valid_until,
             body={"advice": [], "checks": []},
         )
-        await self.services.store.save_report(report)
+        await self.services.store.save_report(CLOCK, report)
 
 
 async def make_scene(services: Services, **changes: Any) -> Scene:

@@ -18,6 +18,7 @@ from typing import get_args
 import pytest
 
 from readiness.access.actors import actor_of, clock_of, operator_of, sessions_that_may
+from reports.kinds import TESTERS
 from reports.store import Actor, Gone, NotAllowed, Store
 from reports.store.actors import MAY, OWN_ONLY, Act, ActorKind
 from reports.store.cases import CasePart
@@ -39,6 +40,9 @@ ROUTES: dict[Act, tuple[tuple[str, str], ...]] = {
     "case.take": (("POST", "/support/{session}/taken"),),
     "report.find": (("GET", "/support/{session}"),),
     "report.last": (OWN_PAGE,),
+    "report.own": (OWN_PAGE,),
+    "report.save": (OWN_PAGE,),
+    "report.delete": (("DELETE", "/api/v1/sessions/{session}/report"),),
     "meeting.read": (BOARD, OWN_PAGE, NEW_MEETING),
     "meeting.find": (("GET", "/api/v1/meetings"),),
     "meeting.change": (NEW_MEETING,),
@@ -49,24 +53,22 @@ ROUTES: dict[Act, tuple[tuple[str, str], ...]] = {
     "phone.read": (BOARD,),
     "phone.give": (OWN_PAGE,),
 }
-"""The routes that lead to an act; a number is given, and the last report carried over, through the page's socket."""
+"""The routes that lead to an act. Through the page's socket a report is saved, and a number is given."""
 BY_CLOCK = "what is sent, of every organisation at once"
-BY_SESSION = "the session that it was made in"
 WHO: dict[str, ActorKind] = {
     "per": "participant", "kari": "participant", "anna": "participant", "odd": "leader", "lars": "leader",
     "nora": "support", "eve": "organiser", "otto": "organiser", "bot": "program",
 }  # fmt: skip
 """The callers of `idor.csv`, but for nobody."""
-NO_CALLER: frozenset[ActorKind] = frozenset({"host", "calendar", "operator", "clock"})
-"""A technical host has a leader's session, a calendar's token stands in the path, the others come by no route."""
+NO_CALLER: frozenset[ActorKind] = frozenset({"guest", "host", "calendar", "operator", "clock"})
+"""A guest tests as a participant does, a technical host has a leader's session, a calendar's token stands in the path,
+the others come by no route."""
 PARTS = (MeetingPart, PeoplePart, CasePart, ReportPart, OutboxPart)
 WITHOUT = {
     "queue": BY_CLOCK, "claim_outgoing": BY_CLOCK, "settle_outgoing": BY_CLOCK, "stuck": BY_CLOCK,
     "meetings_starting": BY_CLOCK,
-    "save_report": BY_SESSION, "report_for_session": BY_SESSION, "delete_report": BY_SESSION,
-    "delete_everything_of": BY_SESSION,
 }  # fmt: skip
-"""What goes by another right so far."""
+"""What goes by another right."""
 ANNA, PEOPLE = "meeting-anna-anna", ("lars", "anna", "kari")
 WITH_CASES = {"tables", "cases", "retention"}
 """Modules of the store that touch the table; retention does by the clock, for nobody."""
@@ -127,7 +129,9 @@ def test_the_table_and_the_matrix_of_routes_agree():
         through = {kind for row in rows for name, kind in WHO.items() if int(row[name]) < 400}
         assert through == MAY[act] - NO_CALLER, act
         assert {row["none"] for row in rows} <= {"401", "404"}
-        assert sessions_that_may(act) == through - {"program"}, "a technical host's session is a leader's"
+        guest = {"drop_in"} if "guest" in MAY[act] else set()
+        assert sessions_that_may(act) == through - {"program"} | guest, "a technical host's session is a leader's"
+    assert sessions_that_may("report.save") == sessions_that_may("report.own") == TESTERS, "whom the socket lets in"
 
 
 def test_no_method_goes_without_an_actor():
@@ -178,7 +182,7 @@ async def test_the_store_refuses_who_may_not(store: Store):
 async def test_nobody_reaches_another_organisation_or_anothers_own(store: Store):
     """AUT-2: by the right ids, whoever asks; and a participant gets at nobody else's in the same meeting either."""
     await store.add_host(cast.OTTO, "meeting-anna", cast.host())
-    await store.save_report(cast.report())
+    saved = await store.save_report(cast.CLOCK, cast.report())
     await store.set_practical(cast.ANNA, ANNA, phone_encrypted=b"number")
     await store.queue([cast.outgoing()])
     clock, lars = clock_of("org-ahus"), replace(cast.LARS, organisation_id="org-ahus")
@@ -189,6 +193,7 @@ async def test_nobody_reaches_another_organisation_or_anothers_own(store: Store)
     assert await store.hosts(clock, "meeting-anna") == []
     assert await store.board(clock, "meeting-anna") == []
     assert await store.latest_report(clock, ANNA) is None
+    assert await store.report_for_session(clock, "session-anna") is None
     assert await store.report_marks(clock, "meeting-anna") == []
     assert await store.outgoing_of(clock, "meeting-anna") == []
     assert await store.phone(lars, ANNA) is None
@@ -198,6 +203,18 @@ async def test_nobody_reaches_another_organisation_or_anothers_own(store: Store)
     for asked in (store.participant, store.latest_report, partial(store.set_practical, phone_encrypted=None)):
         with pytest.raises(NotAllowed, match="of another one"):
             await asked(replace(cast.ANNA, id="participant:meeting-anna-kari"), ANNA)
+    for actor in (
+        replace(cast.ANNA, organisation_id="org-ahus"),
+        replace(cast.ANNA, kind="guest", organisation_id="x"),
+    ):
+        assert not await store.delete_everything_of(actor, "session-anna", cast.NOW)
+        assert not await store.delete_report(actor, saved.id, "session-anna")
+    with pytest.raises(ValueError, match="another organisation"):
+        await store.save_report(clock, cast.report())
+    with pytest.raises(NotAllowed, match="of another one"):
+        await store.save_report(replace(cast.ANNA, id="participant:meeting-anna-kari"), cast.report())
+    with pytest.raises(NotAllowed, match="of another one"):
+        await store.save_report(replace(cast.ANNA, kind="guest", id="session:session-drop-in"), cast.report())
     assert len(await store.report_marks(cast.CLOCK, "meeting-anna")) == 1
 
 
@@ -228,6 +245,15 @@ async def ask(store: Store, actor: Actor, act: Act) -> None:
             assert await store.host(actor, "none") is None
         case "report.last":
             assert await store.latest_report(actor, ANNA) is None
+        case "report.own":
+            assert await store.report_for_session(actor, "session-anna") is None
+        case "report.save":
+            added = cast.report() if actor.kind != "guest" else cast.report(meeting_id=None, participant_id=None)
+            with pytest.raises(ValueError, match="needs the claim"):
+                await store.save_report(actor, replace(added, self_test_id="test-anna"))
+        case "report.delete":
+            assert not await store.delete_report(actor, "none", "session-anna")
+            assert not await store.delete_everything_of(actor, "none", cast.NOW)
         case "phone.give":
             await store.set_practical(actor, ANNA, phone_encrypted=b"number")
         case "phone.read":

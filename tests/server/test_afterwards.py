@@ -10,7 +10,7 @@ import pytest
 from readiness.access.links import Links, api_token, organiser_link
 from readiness.texts import catalogue
 from reports.store.records import Feedback, Host, Participant, new_id
-from tests.actors import CLOCK, add_meeting, otto
+from tests.actors import CLOCK, add_meeting, otto, participant
 from tests.cast import SUNNAAS, invite, make_cast
 from tests.security.support import redeem
 from tests.server.test_board import phases, reported
@@ -51,7 +51,7 @@ async def test_an_answer_is_kept_with_the_verdict_it_followed_and_may_be_changed
     assert first.report_id == report.id
     year, week, _ = cast.meeting.ends_at.isocalendar()
     assert first.week == f"{year:04d}-W{week:02d}"
-    await server.store.delete_report(report.id, session)
+    await server.store.delete_report(participant(cast.anna.id), report.id, session)
     assert (await said(http, session, score=2, problem="sound"))[0] == 200
     second = await kept(server, session)
     assert (second.score, second.problem, second.verdict) == (2, "sound", "ready")

@@ -12,6 +12,7 @@ import pytest
 
 from probes.measurement import Measurement
 from readiness import __version__
+from readiness.access.actors import clock_of
 from readiness.access.tokens import hash_token
 from readiness.server import api
 from readiness.server.ending import keep_report
@@ -122,7 +123,9 @@ async def reported(server, cast, person, found: dict, *, cause: str | None = Non
         report_id=test.id, code=new_code(), started_at=now, now=now, duration_s=31.5, kind=SELF_TEST,
         client=dict(test.client), bytes_up=123456, bytes_down=654321, cause=cause, software_version=__version__,
     )  # fmt: skip
-    await keep_report(server.services, session, test, make_report(found, PROFILE, (), ending))
+    await keep_report(
+        server.services, clock_of(session.organisation_id), session, test, make_report(found, PROFILE, (), ending)
+    )
 
 
 @pytest.fixture

@@ -487,6 +487,7 @@ async def test_the_board_is_told_of_the_newest_state(server, program):
 
     now = datetime.now(tz=UTC)
     await server.store.save_report(
+        CLOCK,
         report(
             organisation_id="sunnaas", meeting_id=cast.meeting.id, participant_id=cast.anna.id, session_id=None,
             created_at=now, valid_until=now + timedelta(days=1), verdict="ready_with_warnings",

@@ -236,7 +236,7 @@ async def _submit(url: str, child: int, again: list[str], acknowledged: Connecti
     store = await Store.open(url)
     acknowledged.send(None)
     for report_id in again:
-        saved = await store.save_report(made_report(report_id), claim=1)
+        saved = await store.save_report(CLOCK, made_report(report_id), claim=1)
         acknowledged.send((saved.id, body_digest(saved.body)))
     number = 0
     while True:
@@ -244,7 +244,7 @@ async def _submit(url: str, child: int, again: list[str], acknowledged: Connecti
         made = made_report(f"child-{child}-{number}")
         await store.start_self_test(self_test(id=made.self_test_id))
         acknowledged.send((made.id, None))
-        saved = await store.save_report(made, claim=1)
+        saved = await store.save_report(CLOCK, made, claim=1)
         acknowledged.send((saved.id, body_digest(saved.body)))
 
 

@@ -33,15 +33,15 @@ async def waiting(store: Store, *, who: Actor = cast.NORA, hours: int = 0) -> li
 async def test_a_case_says_who_opened_it_with_which_report(store: Store) -> None:
     """The report is the newest of that moment; the page shows the newest there is, and who leads."""
     await store.add_host(cast.OTTO, MEETING, cast.host())
-    first = await store.save_report(cast.report(verdict="not_ready"))
+    first = await store.save_report(cast.CLOCK, cast.report(verdict="not_ready"))
     assert await hand_over(store)
-    second = await store.save_report(cast.report())
+    second = await store.save_report(cast.CLOCK, cast.report())
     (case,) = await store.cases_of(cast.LARS, MEETING)
     assert (case.report_id, case.opened_at, case.opened_by) == (first.id, cast.NOW, "host:host-lars")
     (shown,) = await store.waiting_cases(cast.NORA, cast.NOW)
     assert (shown.id, shown.role, shown.leaders, shown.starts_at) == (case.id, "participant", ("Lars",), cast.STARTS)
     assert shown.report == second
-    assert await store.delete_report(first.id, "session-anna")
+    assert await store.delete_report(cast.ANNA, first.id, "session-anna")
     assert (await store.cases_of(cast.LARS, MEETING))[0].report_id is None
 
 

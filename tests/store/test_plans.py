@@ -84,7 +84,7 @@ async def test_people_come_change_and_go(store: Store) -> None:
     assert await store.participant(cast.CLOCK, ANNA) == changed
     await store.add_invitation(cast.invitation(), cast.digest("token"))
     await store.queue([cast.outgoing()])
-    await store.save_report(cast.report())
+    await store.save_report(cast.CLOCK, cast.report())
     assert await store.remove_participant(cast.OTTO, "meeting-anna", ANNA)
     assert not await store.remove_participant(cast.OTTO, "meeting-anna", ANNA)
     assert await store.find_invitation("sunnaas", cast.digest("token"), cast.NOW) is None
@@ -173,8 +173,8 @@ async def test_the_list_of_meetings(store: Store) -> None:
             store, made, [cast.participant("per", 0, made.id)], [cast.host(id=made.id, meeting_id=made.id)]
         )
     await add_meeting(store, cast.meeting(id="foreign", organisation_id="org-ahus"), [])
-    await store.save_report(cast.report())
-    await store.save_report(cast.report(participant_id="meeting-anna-kari", valid_until=cast.NOW))
+    await store.save_report(cast.CLOCK, cast.report())
+    await store.save_report(cast.CLOCK, cast.report(participant_id="meeting-anna-kari", valid_until=cast.NOW))
     span = (cast.NOW, cast.NOW + 7 * DAY)
     lines = await store.meetings(cast.OTTO, starts=span, now=cast.NOW)
     assert [line.meeting.id for line in lines] == ["m0", "m1", "meeting-anna", "m2", "m3", "m4"]

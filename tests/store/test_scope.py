@@ -25,10 +25,6 @@ BY_ANOTHER_RIGHT = {
     "retention.purge": "the clock's, for everybody",
     "retention._forget_meetings": "the clock's, for everybody",
     "retention._unlink": "the clock's, for everybody",
-    "stored_reports._visible_to": "a session's own reports and those of its participant",
-    "stored_reports.save_report": "the row's whole owner is compared before anything is given back",
-    "stored_reports.delete_report": "a session's own reports",
-    "stored_reports.delete_everything_of": "a session's own reports",
     "stored_reports._newest": "the caller's conditions",
 }
 BY_BARE_ID = {"meeting", "board", "latest_report", "report_marks", "participant", "participants", "host", "hosts",
