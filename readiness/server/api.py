@@ -15,7 +15,7 @@ from readiness.access.actors import actor_of
 from readiness.access.links import renew_seen
 from readiness.access.sessions import MOST_COOKIES, cookie_name, held_sessions, redeem, redeem_code, start_drop_in
 from readiness.errors import AccessError, InputError, LimitError
-from readiness.server.board import board_json, day_of, organisation_json
+from readiness.server.board import LEADERS, board_json, day_of, organisation_json
 from readiness.server.bodies import json_body
 from readiness.server.owner import LIVE_WITHIN, unfinished_of
 from readiness.server.participant import asked_of, session_extras
@@ -33,7 +33,6 @@ EVENT_KEEPALIVE_S = 4.0
 """Between looks at whether the session still holds: a revoked link goes dark within 5 s."""
 STREAMS_OF_SESSION, MOST_STREAMS = 5, 200
 """Event streams: of one session's pages, and of a process. A board without one looks again every few seconds."""
-LEADERS = frozenset({"leader"})
 LINKED = frozenset({"participant", "leader", "support", "organiser"})
 """Kinds of sessions that a link opened."""
 FOLDERS = {"leader": "board", "support": "support", "organiser": "plan"}

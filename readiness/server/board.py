@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from readiness.access.actors import actor_of
+from readiness.access.actors import actor_of, sessions_that_may
 from readiness.errors import AccessError
 from readiness.meetings.addresses import open_reach
 from readiness.meetings.board_pdf import BoardContext, BoardLine, BoardMeeting
@@ -35,7 +35,10 @@ from reports.store.records import (
 )
 from reports.validity import recheck_due, state_of
 
-__all__ = ["Day", "board_json", "day_of", "organisation_json", "pin_channel", "sheet_of"]
+__all__ = ["LEADERS", "Day", "board_json", "day_of", "organisation_json", "pin_channel", "sheet_of"]
+
+LEADERS: Final = sessions_that_may("day.read")
+"""The kinds of sessions that open a board."""
 
 
 @dataclass(frozen=True, slots=True)

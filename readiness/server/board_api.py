@@ -14,17 +14,16 @@ from readiness.meetings.addresses import open_reach
 from readiness.meetings.board_pdf import board_sheet
 from readiness.meetings.confined import print_sheet
 from readiness.meetings.inviting import refuse_too_many
-from readiness.server.board import Day, day_of, pin_channel, sheet_of
+from readiness.server.board import LEADERS, Day, day_of, pin_channel, sheet_of
 from readiness.server.bodies import json_body
 from readiness.server.pages import language_of
 from readiness.server.services import SERVICES, session_of
 from reports.store import Gone
 from reports.store.records import Meeting, Outgoing, Participant, Session, new_id
 
-__all__ = ["LEADERS", "routes"]
+__all__ = ["routes"]
 
 routes = web.RouteTableDef()
-LEADERS = frozenset({"leader"})
 RESEND_EVERY = timedelta(minutes=2)
 """A second tap within it sends nothing: one message is on its way."""
 UNLOCKED_FOR = timedelta(hours=12)

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from readiness.errors import AccessError, ReadinessError
 from readiness.meetings.guides import GUIDES, guide_html
+from readiness.server.board import LEADERS
 from readiness.server.mangled import meant
 from readiness.server.services import SERVICES, Services, session_of
 from readiness.texts import LANGUAGES, catalogue, negotiate
@@ -23,7 +24,6 @@ SELFTEST, BOARD, ERROR = "selftest/index.html", "board/index.html", "shared/erro
 SUPPORT, CODE, PLAN = "support/index.html", "code/index.html", "plan/index.html"
 TEMPLATES = {"t": SELFTEST, "try": SELFTEST, "support": SUPPORT, "plan": PLAN, "code": CODE}
 """By the last part of a link's path; the board is made with its guides."""
-LEADERS = frozenset({"leader"})
 
 
 @routes.get("/")
