@@ -54,6 +54,10 @@ class Planner:
     actor: Actor
     """Who plans, of that organisation."""
 
+    def __post_init__(self) -> None:
+        if self.actor.organisation_id != self.organisation.id:
+            raise ValueError("who plans is of another organisation")
+
     @property
     def values(self) -> Values:
         """What reads wishes."""

@@ -18,6 +18,7 @@ from readiness.meetings.reading import MOST_MEETINGS, read_file
 from readiness.meetings.tables import COLUMNS, guarded
 from readiness.meetings.wanted import Bad
 from readiness.meetings.wishes import Change
+from tests.actors import otto
 from tests.cast import SUNNAAS
 from tests.meetings.files import CALENDAR, CSV
 from tests.meetings.scene import import_file, planning
@@ -240,7 +241,10 @@ async def test_two_organisations_may_import_the_same_file(planner):
     """Keys are an organisation's own."""
     await import_file(planner, CSV.encode())
     ahus = await planner.store.ensure_organisation(replace(SUNNAAS, id="ahus", slug="ahus"))
-    assert len((await import_file(replace(planner, organisation=ahus), CSV.encode())).made) == 3
+    with pytest.raises(ValueError, match="of another organisation"):
+        replace(planner, organisation=ahus)
+    elsewhere = replace(planner, organisation=ahus, actor=otto("ahus"))
+    assert len((await import_file(elsewhere, CSV.encode())).made) == 3
 
 
 def saved(name: str) -> bytes:
