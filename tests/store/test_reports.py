@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from readiness.access.actors import clock_of
 from reports.store import CodeTaken, Conflict, Gone, Store, StoredReport, clean_code, new_code, new_id
 from tests.actors import add_meeting
 from tests.series import made_series
@@ -249,7 +250,7 @@ async def test_support_sees_the_newest_reports_of_its_own_organisation(store: St
     foreign = cast.report(
         organisation_id="org-ahus", meeting_id=None, participant_id=None, session_id="elsewhere"
     )  # fmt: skip
-    await store.save_report(cast.CLOCK, foreign)
+    await store.save_report(clock_of("org-ahus"), foreign)
     assert await store.newest_reports(cast.NORA, 3) == saved[:1:-1]
     assert await store.newest_reports(ELSEWHERE, 3) == [foreign]
     assert await store.report_by_code(cast.NORA, foreign.code) is None
