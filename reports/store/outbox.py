@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from .actors import Actor
 from .part import StorePart
 from .records import Meeting, Outgoing, OutgoingState, ReportMark
-from .rows import meeting_of
+from .rows import meeting_of, within
 from .tables import meeting, outbox, report
 
 __all__ = ["OutboxPart"]
@@ -100,7 +100,7 @@ class OutboxPart(StorePart):
         """Return what every report of the meeting's participants said, the oldest first."""
         actor.require("people.read")
         columns = (report.c.participant_id, report.c.id.label("report_id"), report.c.verdict, report.c.created_at)
-        mine = sa.and_(report.c.meeting_id == meeting_id, report.c.organisation_id == actor.organisation_id)
+        mine = sa.and_(report.c.meeting_id == meeting_id, within(actor.organisation_id, meeting_id))
         chosen = sa.select(*columns).where(mine, report.c.participant_id.is_not(None))
         return [ReportMark(**row._asdict()) for row in await self._rows(chosen.order_by(report.c.number))]
 

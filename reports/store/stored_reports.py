@@ -16,7 +16,7 @@ from .errors import CodeTaken, Conflict, StoreUnavailable
 from .guard import guard
 from .part import StorePart
 from .records import CODE_ALPHABET, CODE_LENGTH, BoardRow, SelfTestState, StoredReport
-from .rows import participant_of, within
+from .rows import participant_of, person_within, within
 from .self_tests import change_claimed
 from .tables import participant, report, self_test, session
 
@@ -77,7 +77,7 @@ class ReportPart(StorePart):
     async def latest_report(self, actor: Actor, participant_id: str) -> StoredReport | None:
         """Return the participant's newest report, inside the actor's organisation."""
         actor.require("report.last", participant_id)
-        mine = report.c.organisation_id == actor.organisation_id
+        mine = person_within(actor.organisation_id, participant_id)
         return await self._newest(mine, report.c.participant_id == participant_id)
 
     async def report_for_session(self, actor: Actor, session_id: str) -> StoredReport | None:
@@ -133,19 +133,14 @@ class ReportPart(StorePart):
         A run that gave a sign of life since `idle_since` goes on: somebody is at it. False where there was nothing.
         """
         actor.require("report.delete")
-        person = _person_of(actor, session_id)
-        own = sa.and_(
-            sa.or_(self_test.c.session_id == session_id, self_test.c.participant_id == person.scalar_subquery()),
-            self_test.c.organisation_id == actor.organisation_id,
-        )
+        person, ours = _person_of(session_id), _is_ours(actor, session_id)
+        own = sa.or_(self_test.c.session_id == session_id, self_test.c.participant_id == person)
         ended = sa.or_(self_test.c.state != "running", self_test.c.updated_at < idle_since)
         reports = sa.delete(report).where(_visible_to(actor, session_id)).returning(report.c.meeting_id)
-        number = sa.update(participant).where(
-            participant.c.id == person.scalar_subquery(), participant.c.contact.is_not(None)
-        )
+        number = sa.update(participant).where(ours, participant.c.id == person, participant.c.contact.is_not(None))
         async with self._changing_boards() as (connection, meetings):
             gone = list((await connection.execute(reports)).scalars())
-            runs = (await connection.execute(sa.delete(self_test).where(own, ended))).rowcount
+            runs = (await connection.execute(sa.delete(self_test).where(ours, own, ended))).rowcount
             numbers = (await connection.execute(number.values(contact=None))).rowcount
             meetings.update(meeting_id for meeting_id in gone if meeting_id is not None)
         with contextlib.suppress(StoreUnavailable):  # deleted and committed; the log is cleared by the next purge
@@ -159,12 +154,9 @@ class ReportPart(StorePart):
         """
         actor.require("people.read")
         running = sa.exists().where(self_test.c.participant_id == participant.c.id, self_test.c.state == "running")
-        people = sa.select(participant, running.label("running")).where(
-            participant.c.meeting_id == meeting_id, within(actor.organisation_id, meeting_id)
-        )
-        newest = sa.select(sa.func.max(report.c.number)).where(
-            report.c.meeting_id == meeting_id, report.c.organisation_id == actor.organisation_id
-        )
+        mine = within(actor.organisation_id, meeting_id)
+        people = sa.select(participant, running.label("running")).where(participant.c.meeting_id == meeting_id, mine)
+        newest = sa.select(sa.func.max(report.c.number)).where(report.c.meeting_id == meeting_id, mine)
         newest = newest.group_by(report.c.participant_id)
         async with self._database.read() as connection:
             rows = (await connection.execute(people.order_by(participant.c.position))).all()
@@ -182,14 +174,21 @@ def _owner(stored: StoredReport) -> tuple[str | None, ...]:
     return (stored.organisation_id, stored.meeting_id, stored.participant_id, stored.session_id)
 
 
-def _person_of(actor: Actor, session_id: str) -> sa.Select[tuple[str | None]]:
-    """Select whose session it is, of a participant's session in the actor's organisation."""
-    mine = sa.and_(session.c.id == session_id, session.c.organisation_id == actor.organisation_id)
-    return sa.select(session.c.participant_id).where(mine, session.c.kind == "participant")
+def _person_of(session_id: str) -> sa.ScalarSelect[str | None]:
+    """Select whose session it is, of a participant's session."""
+    mine = sa.and_(session.c.id == session_id, session.c.kind == "participant")
+    return sa.select(session.c.participant_id).where(mine).scalar_subquery()
+
+
+def _is_ours(actor: Actor, session_id: str) -> sa.ColumnElement[bool]:
+    """Return the condition that the session is of the actor's organisation.
+
+    Asked of the session: a report's own organisation would have SQLite read all reports of it.
+    """
+    return sa.exists().where(session.c.id == session_id, session.c.organisation_id == actor.organisation_id)
 
 
 def _visible_to(actor: Actor, session_id: str) -> sa.ColumnElement[bool]:
     """A session sees its own reports; a participant's session those of the same participant too. A leader sees none."""
-    person = _person_of(actor, session_id).scalar_subquery()
-    own = sa.or_(report.c.session_id == session_id, report.c.participant_id == person)
-    return sa.and_(report.c.organisation_id == actor.organisation_id, own)
+    own = sa.or_(report.c.session_id == session_id, report.c.participant_id == _person_of(session_id))
+    return sa.and_(_is_ours(actor, session_id), own)

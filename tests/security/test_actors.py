@@ -6,7 +6,9 @@ import ast
 import csv
 import re
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from inspect import getsource, signature
@@ -28,6 +30,7 @@ from reports.store.people import PeoplePart
 from reports.store.records import InvitationKind, SessionKind
 from reports.store.stored_reports import ReportPart
 from tests.security.test_idor import MATRIX
+from tests.statements import statements_of
 from tests.store import cast
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -216,6 +219,25 @@ async def test_nobody_reaches_another_organisation_or_anothers_own(store: Store)
     with pytest.raises(NotAllowed, match="of another one"):
         await store.save_report(replace(cast.ANNA, kind="guest", id="session:session-drop-in"), cast.report())
     assert len(await store.report_marks(cast.CLOCK, "meeting-anna")) == 1
+
+
+async def test_nobody_has_all_reports_of_the_organisation_read(store: Store, tmp_path: Path):
+    """Whose it is, is asked beside what is wanted: SQLite takes the index of the person, meeting or session still."""
+    await store.save_report(cast.CLOCK, cast.report())
+    with statements_of(store) as asked:
+        await store.latest_report(cast.ANNA, ANNA)
+        await store.report_for_session(cast.ANNA, "session-anna")
+        await store.board(cast.LARS, "meeting-anna")
+        await store.report_marks(cast.CLOCK, "meeting-anna")
+        await store.outgoing_of(cast.LARS, "meeting-anna")
+        await store.delete_everything_of(cast.ANNA, "session-anna", cast.NOW)
+    used = ""
+    with closing(sqlite3.connect(tmp_path / "r.db")) as database:
+        for statement in asked:
+            plan = database.execute(f"EXPLAIN QUERY PLAN {statement}", [None] * statement.count("?"))
+            used += "\n".join(str(step[3]) for step in plan) + "\n"
+    assert {"ix_report_participant_id", "ix_report_meeting_id", "ix_report_session_id"} <= set(used.split())
+    assert not re.search(r"^SCAN|organisation_id", used, re.MULTILINE), used
 
 
 async def ask(store: Store, actor: Actor, act: Act) -> None:
