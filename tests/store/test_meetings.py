@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from reports.store import Conflict, Gone, Store
+from reports.store import Conflict, Gone, Store, new_id
 from tests.actors import add_meeting
 from tests.store import cast
 
@@ -41,6 +42,13 @@ async def test_two_processes_may_state_the_same_organisation_at_once(url: str) -
     assert len({organisation.id for organisation in found}) == 1
     for opened in stores:
         await opened.close()
+
+
+async def test_an_id_is_never_taken_for_an_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of 64 would begin with a hyphen, and no command could name that meeting or person."""
+    made = iter(["-b-c", "-d", "b-c-"])
+    monkeypatch.setattr(secrets, "token_urlsafe", lambda _count: next(made))
+    assert new_id() == "b-c-"
 
 
 async def test_a_meeting_is_stored_whole_or_not_at_all(store: Store) -> None:
