@@ -1,4 +1,4 @@
-"""Who acts: made here and nowhere else, of the session or link that was authorised, or of the service itself."""
+"""Identifies who acts: the only module that makes actors, from an authorised session or link, or for the service."""
 
 from __future__ import annotations
 
@@ -52,6 +52,6 @@ def clock_of(organisation_id: str) -> Actor:
 
 
 def sessions_that_may(act: Act) -> frozenset[str]:
-    """Return the kinds of sessions through which `act` may be done; tokens and the service itself need none."""
+    """Return the kinds of session that allow `act`; tokens and the service itself need none."""
     named: dict[ActorKind, SessionKind] = {actor: session for session, actor in _KINDS.items()} | {"host": "leader"}
     return frozenset(named[kind] for kind in MAY[act] if kind in named)
