@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from readiness.access.actors import operator_of
 from readiness.access.contacts import ContactBox
 from readiness.access.links import give_support_link, organiser_link
 from readiness.meetings.planner import Planner
@@ -38,7 +39,7 @@ async def prepare_demo(store: Store, contacts: ContactBox, base_url: str, now: d
         )
     )
     tomorrow = now.astimezone(ZoneInfo(TIME_ZONE)).date() + timedelta(days=1)
-    planner = Planner(store, contacts, organisation, base_url, now)
+    planner = Planner(store, contacts, organisation, base_url, now, operator_of(organisation))
     made = await planner.make(
         MeetingPlan(
             starts=datetime.combine(tomorrow, STARTS),

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from readiness.access.tokens import hash_token, new_token
 from reports.store import Actor, Store
 from reports.store.records import Invitation, Meeting, Organisation, Participant, new_id
+from tests.actors import add_meeting
 
 CANARY_LABEL = "CanaryLabel"
 SUNNAAS = Organisation(
@@ -74,7 +75,7 @@ async def make_cast(store: Store, *, practical=(), organisation: Organisation = 
     )
     anna = Participant(id=new_id(), meeting_id=meeting.id, role="patient", label=CANARY_LABEL, locale="nb", position=0)
     per = Participant(id=new_id(), meeting_id=meeting.id, role="relative", label="Per", locale="nn", position=1)
-    await store.add_meeting(meeting, [anna, per])
+    await add_meeting(store, meeting, [anna, per])
     anna_token, anna_invitation = await invite(store, meeting, anna)
     per_token, _ = await invite(store, meeting, per)
     lars_token, _ = await invite(store, meeting, None)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from readiness import __version__
+from readiness.access.actors import clock_of
 from readiness.access.tokens import hash_token, new_token
 from reports.assembly import Ending, make_report
 from reports.checks import FIGURES
@@ -59,4 +60,4 @@ async def made_report(
         self_test_id=None, session_id=session.id, verdict=report.verdict.value, complete=report.complete,
         other_device=False, created_at=now, valid_until=report.valid_until, body=report.to_json(),
     )  # fmt: skip
-    return await store.save_report(stored, series=series)
+    return await store.save_report(clock_of(organisation_id), stored, series=series)

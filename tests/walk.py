@@ -22,6 +22,7 @@ TOOLS = frozenset(
         "readiness/meetings/mail_headers",
         "readiness/meetings/reach",
         "readiness/meetings/typed",
+        "reports/store/actors",
         "reports/store/columns",
         "reports/store/engine",
         "reports/store/guard",
@@ -33,7 +34,8 @@ TOOLS = frozenset(
         "reports/store/rows",
     }
 )
-"""Taken for what they are called (encrypt, clean, insert a row): nobody goes in there to follow a meeting."""
+"""Taken for what they are called (encrypt, clean, require a right, insert a row): nobody goes in there to follow a
+meeting."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Identifies who acts through a session, in one function."""
+"""Identifies who acts: the only module that makes actors, from an authorised session or link, or for the service."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from reports.store.actors import MAY, Act, Actor, ActorKind
-from reports.store.records import Host, Session, SessionKind
+from reports.store.records import Host, Invitation, Organisation, Session, SessionKind
 
-__all__ = ["actor_of", "sessions_that_may"]
+__all__ = ["actor_of", "clock_of", "operator_of", "sessions_that_may"]
 
 _KINDS: Final[Mapping[SessionKind, ActorKind]] = {
     "participant": "participant",
@@ -17,23 +17,41 @@ _KINDS: Final[Mapping[SessionKind, ActorKind]] = {
     "support": "support",
     "organiser": "organiser",
 }
+_WITHOUT_SESSION: Final[Mapping[str, ActorKind]] = {"api": "program", "feed": "calendar"}
+"""Links that are not swapped for a session: whoever shows one acts at once."""
 
 
-def actor_of(session: Session, host: Host | None = None) -> Actor:
-    """Return the actor of `session`; `host` is the person whose link opened it, if it belongs to one.
+def actor_of(shown: Session | Invitation, host: Host | None = None) -> Actor:
+    """Return who acts through a session, a program's token or a calendar's link; ValueError for any other link.
 
-    The id names the host, else the participant, else the link: ``host:<id>``, ``participant:<id>``, ``link:<id>``.
+    `host` is whose link opened the session, where that is somebody in particular. The id names the host, else the
+    participant, else the link: ``host:<id>``, ``participant:<id>``, ``link:<id>``.
     """
-    kind = _KINDS[session.kind]
+    if isinstance(shown, Invitation):
+        if shown.kind not in _WITHOUT_SESSION:
+            raise ValueError(f"a link of kind {shown.kind!r} is swapped for a session first")
+        named = f"host:{shown.host_id}" if shown.host_id else f"link:{shown.id}"
+        return Actor(_WITHOUT_SESSION[shown.kind], shown.organisation_id, named)
+    kind = _KINDS[shown.kind]
     if host is not None:
-        return Actor(kind if host.role == "leader" else "host", session.organisation_id, f"host:{host.id}")
-    if session.participant_id is not None:
-        return Actor(kind, session.organisation_id, f"participant:{session.participant_id}")
-    opened_by = f"link:{session.invitation_id}" if session.invitation_id else f"session:{session.id}"
-    return Actor(kind, session.organisation_id, opened_by)
+        return Actor(kind if host.role == "leader" else "host", shown.organisation_id, f"host:{host.id}")
+    if shown.participant_id is not None:
+        return Actor(kind, shown.organisation_id, f"participant:{shown.participant_id}")
+    opened_by = f"link:{shown.invitation_id}" if shown.invitation_id else f"session:{shown.id}"
+    return Actor(kind, shown.organisation_id, opened_by)
+
+
+def operator_of(organisation: Organisation) -> Actor:
+    """Return who types commands on the server itself, for the organisation that they named."""
+    return Actor("operator", organisation.id, "operator")
+
+
+def clock_of(organisation_id: str) -> Actor:
+    """Return the service itself, which does for an organisation what is due: reminders, messages, left-overs."""
+    return Actor("clock", organisation_id, "clock")
 
 
 def sessions_that_may(act: Act) -> frozenset[str]:
-    """Return the kinds of session that allow `act`."""
+    """Return the kinds of session that allow `act`; tokens and the service itself need none."""
     named: dict[ActorKind, SessionKind] = {actor: session for session, actor in _KINDS.items()} | {"host": "leader"}
-    return frozenset(named[kind] for kind in MAY[act])
+    return frozenset(named[kind] for kind in MAY[act] if kind in named)

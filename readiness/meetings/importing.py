@@ -90,7 +90,7 @@ async def import_file(
     new = await _marked(planner, todo, invite=invite)
     done.notes = _in_order(todo.notes)
     try:
-        await planner.store.add_meetings(new)
+        await planner.store.add_meetings(planner.actor, new)
     except Conflict:
         raise Unavailable("store.unavailable", "the same file is being imported", retry_after_s=2.0) from None
     done.made = [one.meeting.id for one in new]
@@ -159,7 +159,7 @@ async def _marked(planner: Planner, todo: _Todo, *, invite: bool) -> list[NewMee
     """Note which new meetings have the time and the people of another, and invite nobody to those."""
     starts = sorted({new.meeting.starts_at for _, new in todo.new})
     there: dict[str, tuple[Meeting, list[Participant]]] = {}
-    for meeting, person in await planner.store.people_at(planner.organisation.id, starts):
+    for meeting, person in await planner.store.people_at(planner.actor, starts):
         there.setdefault(meeting.id, (meeting, []))[1].append(person)
     seen = {(meeting.starts_at, _who(planner, people)) for meeting, people in there.values()}
     moved = await _perhaps_moved(planner, todo)
@@ -188,7 +188,7 @@ async def _perhaps_moved(planner: Planner, todo: _Todo) -> set[str]:
     named = {found.id for _, found in todo.changed}
     span = (planner.now, planner.now + MOVED_WITHIN)
     there: dict[str, list[Participant]] = {}
-    for meeting, person in await planner.store.people_of_version(planner.organisation.id, NAMELESS, span):
+    for meeting, person in await planner.store.people_of_version(planner.actor, NAMELESS, span):
         if meeting.id not in named:
             there.setdefault(meeting.id, []).append(person)
     others = {_who(planner, people) for people in there.values()}
@@ -235,7 +235,7 @@ async def _apply(planner: Planner, one: Wanted, found: Meeting) -> bool:
         await planner.cancel(found.id)
         await _note_version(planner, one, found)
         return found.state != "cancelled"
-    before = list(await planner.store.participants(found.id))
+    before = list(await planner.store.participants(planner.actor, found.id))
     after = await planner.change(found.id, _change_of(one))
     is_changed = after != found
     for wish, same in _pairs(planner, one.plan.people, before, by_role=one.names("role")):
@@ -247,7 +247,7 @@ async def _apply(planner: Planner, one: Wanted, found: Meeting) -> bool:
         wished |= {name: getattr(wish, name) for name in ("role", "together") if one.names(name)}
         if not _is_as(planner, wished, same):
             is_changed |= await planner.change_person(found.id, same.id, wished) != same
-    hosts = await planner.store.hosts(found.id)
+    hosts = await planner.store.hosts(planner.actor, found.id)
     known = {name for host in hosts for name in (host.label, open_reach(planner.contacts, host.reach).mail)}
     for leader in one.plan.hosts:
         if (leader.mail or leader.label) not in known:
@@ -259,7 +259,7 @@ async def _apply(planner: Planner, one: Wanted, found: Meeting) -> bool:
 
 async def _note_version(planner: Planner, one: Wanted, found: Meeting) -> None:
     if one.plan.version and one.plan.version != found.import_version:
-        await planner.store.change_meeting(found.organisation_id, found.id, {"import_version": one.plan.version})
+        await planner.store.change_meeting(planner.actor, found.id, {"import_version": one.plan.version})
 
 
 def _is_as(planner: Planner, wished: Mapping[str, Any], one: Participant) -> bool:

@@ -19,7 +19,7 @@ from readiness.meetings.addresses import Person, Reach, opened
 from readiness.meetings.kinds import INVITES
 from readiness.meetings.letter import LetterContext
 from readiness.meetings.wishes import Way
-from reports.store import Store
+from reports.store import Actor, Store
 from reports.store.records import Channel, Host, Meeting, MessageName, Outgoing, Participant, new_id
 
 __all__ = ["Invited", "Inviting", "invitation", "refuse_too_many"]
@@ -47,6 +47,7 @@ class Inviting:
     contacts: ContactBox
     links: Links
     now: datetime
+    actor: Actor
 
     async def invite(
         self, meeting: Meeting, people: Sequence[str] | None, channel: Way, *, renew: bool = False
@@ -55,13 +56,14 @@ class Inviting:
 
         With `renew` earlier links are closed. AccessError("person.not_found") for an id that is not in the meeting.
         """
-        everybody: dict[str, Participant | Host] = {one.id: one for one in await self.store.participants(meeting.id)}
+        participants = await self.store.participants(self.actor, meeting.id)
+        everybody: dict[str, Participant | Host] = {one.id: one for one in participants}
         chosen = list(everybody) if people is None else list(dict.fromkeys(people))
-        everybody |= {one.id: one for one in await self.store.hosts(meeting.id)}
+        everybody |= {one.id: one for one in await self.store.hosts(self.actor, meeting.id)}
         if not set(chosen) <= set(everybody):
             raise AccessError("person.not_found")
         if channel not in {"link", "letter"}:
-            await refuse_too_many(self.store, meeting.id, chosen, self.now)
+            await refuse_too_many(self.store, self.actor, meeting.id, chosen, self.now)
         answers, messages = [], []
         for person in (opened(self.contacts, everybody[person_id]) for person_id in chosen):
             missing = _missing(person.reach, channel)
@@ -80,7 +82,7 @@ class Inviting:
 
     async def letters(self, meeting: Meeting, people: Sequence[str] | None) -> list[LetterContext]:
         """Return what the letters of these participants say (None: of all). AccessError for who is not in it."""
-        everybody = {one.id: one for one in await self.store.participants(meeting.id)}
+        everybody = {one.id: one for one in await self.store.participants(self.actor, meeting.id)}
         chosen = list(everybody) if people is None else list(dict.fromkeys(people))
         if not chosen or not set(chosen) <= set(everybody):
             raise AccessError("person.not_found")
@@ -108,7 +110,7 @@ class Inviting:
         as one.
         """
         told: dict[tuple[str | None, str | None], tuple[Channel, Mapping[str, Any]]] = {}
-        queued = await self.store.outgoing_of(meeting.id)
+        queued = await self.store.outgoing_of(self.actor, meeting.id)
         for one in sorted(queued, key=lambda one: (one.created_at, one.kind == kind)):  # of one moment: invited first
             whose = (one.participant_id, one.host_id)
             if one.kind in INVITES and one.state in {"sending", "sent"}:
@@ -173,12 +175,12 @@ def _missing(reach: Reach, way: Way) -> Missing | None:
     return "no_address" if way == "auto" and reach.channel() is None else None
 
 
-async def refuse_too_many(store: Store, meeting_id: str, people: Sequence[str], now: datetime) -> None:
+async def refuse_too_many(store: Store, actor: Actor, meeting_id: str, people: Sequence[str], now: datetime) -> None:
     """Raise LimitError where somebody of `people` has been written to too often within a day."""
     since = now - timedelta(days=1)
     sent = Counter(
         one.participant_id or one.host_id
-        for one in await store.outgoing_of(meeting_id)
+        for one in await store.outgoing_of(actor, meeting_id)
         if one.kind in INVITES and one.created_at > since
     )
     if any(sent[person_id] >= MOST_INVITATIONS_A_DAY for person_id in people):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from readiness.access.actors import operator_of
 from readiness.access.contacts import contact_box
 from readiness.access.links import api_token, give_support_link, organiser_link
 from readiness.errors import InputError, ReadinessError, SettingError, Unavailable
@@ -137,7 +138,7 @@ async def list_meetings(settings: Settings, *, organisation: str, days: int) -> 
         span = (today, today + timedelta(days=days))
         lines: list[MeetingLine] = []
         while page := await planner.store.meetings(
-            planner.organisation.id, starts=span, now=planner.now, after=lines[-1].meeting.id if lines else None
+            planner.actor, starts=span, now=planner.now, after=lines[-1].meeting.id if lines else None
         ):
             lines += page
         return [(line, line.meeting.starts_at.astimezone(zone)) for line in lines]
@@ -247,7 +248,8 @@ async def _planner(settings: Settings, slug: str, *, needs_url: bool = True) -> 
         if found is None:
             raise SettingError(f"--organisation: there is no {slug!r}; make it with `readiness organisation`")
         with _one_line():
-            yield Planner(store, contact_box(settings), found, settings.public_url, datetime.now(tz=UTC))
+            now, actor = datetime.now(tz=UTC), operator_of(found)
+            yield Planner(store, contact_box(settings), found, settings.public_url, now, actor)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from readiness.meetings.marks import state_mark
 from readiness.meetings.values import MOST_PEOPLE, Values
 from readiness.meetings.wishes import Change, HostPlan, MeetingPlan, PersonPlan, Way
 from reports.model import rfc3339
-from reports.store import Conflict, Gone, Store
+from reports.store import Actor, Conflict, Gone, Store
 from reports.store.records import Host, Meeting, NewMeeting, Organisation, Outgoing, Participant
 
 __all__ = ["Made", "Planner"]
@@ -51,6 +51,12 @@ class Planner:
     organisation: Organisation
     base_url: str
     now: datetime
+    actor: Actor
+    """Who plans, of that organisation."""
+
+    def __post_init__(self) -> None:
+        if self.actor.organisation_id != self.organisation.id:
+            raise ValueError("who plans is of another organisation")
 
     @property
     def values(self) -> Values:
@@ -63,7 +69,7 @@ class Planner:
 
     @property
     def _inviting(self) -> Inviting:
-        return Inviting(self.store, self.contacts, self._links, self.now)
+        return Inviting(self.store, self.contacts, self._links, self.now, self.actor)
 
     # ---- making
 
@@ -94,7 +100,7 @@ class Planner:
         if known is not None:
             return known
         try:
-            await self.store.add_meetings([drafted])
+            await self.store.add_meetings(self.actor, [drafted])
         except Conflict:  # somebody else asked for the same at the same moment
             known = await self._known(drafted.meeting)
             if known is None:
@@ -111,32 +117,33 @@ class Planner:
     async def known(self, keys: Sequence[str]) -> dict[str, Meeting]:
         """Return the meetings that were made under these keys, by key."""
         hashes = {hash_token(key): key for key in keys if key}
-        found = await self.store.meetings_by_keys(self.organisation.id, list(hashes))
+        found = await self.store.meetings_by_keys(self.actor, list(hashes))
         return {hashes[key]: one for key, one in found.items()}
 
     async def in_series(self, names: Sequence[str]) -> dict[str, list[Meeting]]:
         """Return the planned meetings that were made as occurrences of these series, by series."""
         hashes = {hash_token(name): name for name in names if name}
         found: dict[str, list[Meeting]] = {}
-        for one in await self.store.meetings_in_series(self.organisation.id, list(hashes)) if hashes else []:
+        for one in await self.store.meetings_in_series(self.actor, list(hashes)) if hashes else []:
             found.setdefault(hashes[one.import_series or b""], []).append(one)
         return found
 
     async def _known(self, drafted: Meeting) -> Made | None:
         key = drafted.import_key
-        found = await self.store.meeting_by_key(self.organisation.id, key) if key else None
+        found = await self.store.meeting_by_key(self.actor, key) if key else None
         if found is None:
             return None
         if found.import_version and drafted.import_version not in {"", found.import_version}:
             raise Unprocessable("request.key_reused", field="Idempotency-Key")
-        people, hosts = await self.store.participants(found.id), await self.store.hosts(found.id)
+        people = await self.store.participants(self.actor, found.id)
+        hosts = await self.store.hosts(self.actor, found.id)
         return Made(found, tuple(people), tuple(hosts), is_new=False)
 
     # ---- changing
 
     async def meeting(self, meeting_id: str) -> Meeting:
         """Return the organisation's meeting. Raises AccessError("meeting.not_found")."""
-        found = await self.store.meeting_in(self.organisation.id, meeting_id)
+        found = await self.store.meeting(self.actor, meeting_id)
         if found is None:
             raise AccessError("meeting.not_found")
         return found
@@ -160,7 +167,7 @@ class Planner:
             messages = await self._inviting.told(found, "moved", was)
         with _not_found("meeting.not_found"):
             return await self.store.change_meeting(
-                self.organisation.id, meeting_id, changes, messages=messages, drops=FOLLOWS_UP if moves else ()
+                self.actor, meeting_id, changes, messages=messages, drops=FOLLOWS_UP if moves else ()
             )
 
     async def cancel(self, meeting_id: str) -> Meeting:
@@ -171,7 +178,7 @@ class Planner:
         if not self.is_open(found):
             raise InputError("meeting.ended")
         messages = await self._inviting.told(found, "cancelled", {})
-        return await self.store.cancel_meeting(self.organisation.id, meeting_id, self.now, messages=messages)
+        return await self.store.cancel_meeting(self.actor, meeting_id, self.now, messages=messages)
 
     async def invite(
         self, meeting_id: str, people: Sequence[str] | None, channel: Way, *, renew: bool = False
@@ -198,16 +205,17 @@ class Planner:
     async def _add(self, meeting_id: str, added: Participant | Host) -> Participant | Host:
         with _not_found("meeting.not_found"):
             if isinstance(added, Host):
-                return await self.store.add_host(self.organisation.id, meeting_id, added)
+                return await self.store.add_host(self.actor, meeting_id, added)
             try:
-                return await self.store.add_participant(self.organisation.id, meeting_id, added, most=MOST_PEOPLE)
+                return await self.store.add_participant(self.actor, meeting_id, added, most=MOST_PEOPLE)
             except Conflict:
                 raise InputError("meeting.too_many", field="participants") from None
 
     async def change_person(self, meeting_id: str, participant_id: str, wish: Mapping[str, Any]) -> Participant:
         """Change the fields in `wish` (those of `PersonPlan`) of a participant."""
         await self._open(meeting_id)
-        found = next((one for one in await self.store.participants(meeting_id) if one.id == participant_id), None)
+        people = await self.store.participants(self.actor, meeting_id)
+        found = next((one for one in people if one.id == participant_id), None)
         if found is None:
             raise AccessError("person.not_found")
         known = opened(self.contacts, found)
@@ -217,12 +225,12 @@ class Planner:
         if not changes:
             return found
         with _not_found("person.not_found"):
-            return await self.store.change_participant(self.organisation.id, meeting_id, participant_id, changes)
+            return await self.store.change_participant(self.actor, meeting_id, participant_id, changes)
 
     async def change_host(self, meeting_id: str, host_id: str, wish: Mapping[str, Any]) -> Host:
         """Change the fields in `wish` (those of `HostPlan`) of a leader or technical host."""
         await self._open(meeting_id)
-        found = next((one for one in await self.store.hosts(meeting_id) if one.id == host_id), None)
+        found = next((one for one in await self.store.hosts(self.actor, meeting_id) if one.id == host_id), None)
         if found is None:
             raise AccessError("person.not_found")
         known = opened(self.contacts, found)
@@ -232,7 +240,7 @@ class Planner:
         if not changes:
             return found
         with _not_found("person.not_found"):
-            return await self.store.change_host(self.organisation.id, meeting_id, host_id, changes)
+            return await self.store.change_host(self.actor, meeting_id, host_id, changes)
 
     def _differing(self, known: Person, new: Person, names: Sequence[str]) -> dict[str, Any]:
         """Return what is another now, as it is stored. The same address looks different each time it is closed."""
@@ -243,13 +251,13 @@ class Planner:
     async def remove_person(self, meeting_id: str, participant_id: str) -> None:
         """Take a participant out of a meeting, with link, messages and report."""
         with _not_found("meeting.not_found"):
-            if not await self.store.remove_participant(self.organisation.id, meeting_id, participant_id):
+            if not await self.store.remove_participant(self.actor, meeting_id, participant_id):
                 raise AccessError("person.not_found")
 
     async def remove_host(self, meeting_id: str, host_id: str) -> None:
         """Take a leader or technical host out of a meeting, with link and messages."""
         with _not_found("meeting.not_found"):
-            if not await self.store.remove_host(self.organisation.id, meeting_id, host_id):
+            if not await self.store.remove_host(self.actor, meeting_id, host_id):
                 raise AccessError("person.not_found")
 
     # ---- parts

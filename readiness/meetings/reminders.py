@@ -14,6 +14,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
+from readiness.access.actors import clock_of
 from readiness.access.contacts import ContactBox
 from readiness.logs import log_event
 from readiness.meetings.addresses import open_reach
@@ -145,12 +146,12 @@ class Reminders:
         return [job for job in wanted if (meeting.id, job.kind, job.name) not in self._done]
 
     async def _messages(self, meeting: Meeting, job: Job, now: datetime) -> list[Outgoing]:
-        store = self._store
+        store, clock = self._store, clock_of(meeting.organisation_id)
         if job.kind == "summary":
-            hosts = [host for host in await store.hosts(meeting.id) if host.role == "leader"]
+            hosts = [host for host in await store.hosts(clock, meeting.id) if host.role == "leader"]
             return [one for host in hosts if (one := self._to_host(meeting, host, job, now)) is not None]
         told = await self._told(meeting)
-        rows = [row for row in await store.board(meeting.id) if _concerns(row, job, meeting)]
+        rows = [row for row in await store.board(clock, meeting.id) if _concerns(row, job, meeting)]
         messages = []
         for row in rows:
             person = row.participant
@@ -170,7 +171,7 @@ class Reminders:
     async def _told(self, meeting: Meeting) -> dict[str, tuple[Channel, datetime]]:
         """Return by which way and when each participant was invited last."""
         told: dict[str, tuple[Channel, datetime]] = {}
-        for one in await self._store.outgoing_of(meeting.id):
+        for one in await self._store.outgoing_of(clock_of(meeting.organisation_id), meeting.id):
             if one.kind == "invitation" and one.participant_id and one.state in {"waiting", "sending", "sent"}:
                 told[one.participant_id] = (one.channel, one.sent_at or one.created_at)
         return told
@@ -186,11 +187,12 @@ class Reminders:
 
     async def _alerts(self, meeting: Meeting, now: datetime) -> list[Outgoing]:
         """Return a message to each leader for every participant who turned ready, or not, in the last hour before."""
-        marks = turned(await self._store.report_marks(meeting.id), meeting.starts_at - LAST_HOUR)
+        clock = clock_of(meeting.organisation_id)
+        marks = turned(await self._store.report_marks(clock, meeting.id), meeting.starts_at - LAST_HOUR)
         if not marks:
             return []
         messages = []
-        for host in await self._store.hosts(meeting.id):
+        for host in await self._store.hosts(clock, meeting.id):
             reach = open_reach(self._contacts, host.reach)
             channel: Channel | None = "sms" if reach.takes_sms and self._can_sms else reach.channel()
             if host.role != "leader" or channel is None:

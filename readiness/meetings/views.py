@@ -19,9 +19,9 @@ __all__ = ["line_json", "meeting_json"]
 
 async def meeting_json(planner: Planner, found: Meeting) -> dict[str, Any]:
     """Return a meeting with its people, how ready they are, and how their invitations fare."""
-    store, zone = planner.store, ZoneInfo(planner.organisation.time_zone)
-    rows, hosts = await asyncio.gather(store.board(found.id), store.hosts(found.id))
-    sent = _newest(await store.outgoing_of(found.id))
+    store, actor, zone = planner.store, planner.actor, ZoneInfo(planner.organisation.time_zone)
+    rows, hosts = await asyncio.gather(store.board(actor, found.id), store.hosts(actor, found.id))
+    sent = _newest(await store.outgoing_of(actor, found.id))
     return {
         **_times(found, zone),
         "id": found.id,

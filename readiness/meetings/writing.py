@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from readiness.access.actors import clock_of
 from readiness.access.contacts import ContactBox
 from readiness.access.links import Links
 from readiness.access.pins import PIN_LIFE, pin_of
@@ -74,7 +75,8 @@ class Writer:
         if is_as_known or kind.is_over(outgoing, about.meeting, self.now):
             raise OverError
         if kind.asks and outgoing.participant_id:
-            newest = await self.store.latest_report(outgoing.participant_id)
+            clock = clock_of(outgoing.organisation_id)
+            newest = await self.store.latest_report(clock, outgoing.participant_id)
             if kind.is_answered(newest, about.meeting, self.now):
                 raise OverError
         if kind.has_link and not self.base_url:
@@ -109,10 +111,14 @@ class Writer:
             raise DeliveryError("no_mail_server", is_final=True)
         if outgoing.channel == "sms" and not self.settings.sms_url:
             raise DeliveryError("no_sms_gateway", is_final=True)
-        meeting = await self.store.meeting(outgoing.meeting_id)
+        clock = clock_of(outgoing.organisation_id)
+        meeting = await self.store.meeting(clock, outgoing.meeting_id)
         organisation = await self.store.organisation_by_id(outgoing.organisation_id)
-        person = await self.store.participant(outgoing.participant_id) if outgoing.participant_id else None
-        host = await self.store.host(outgoing.host_id) if outgoing.host_id and not outgoing.participant_id else None
+        person, host = None, None
+        if outgoing.participant_id:
+            person = await self.store.participant(clock, outgoing.participant_id)
+        elif outgoing.host_id:
+            host = await self.store.host(clock, outgoing.host_id)
         whose = person or host
         if meeting is None or organisation is None or whose is None:
             raise OverError
@@ -128,20 +134,20 @@ class Writer:
         zone = ZoneInfo(about.organisation.time_zone)
         midnight = about.meeting.starts_at.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
         span = (midnight.astimezone(UTC), (midnight + timedelta(days=1)).astimezone(UTC))
-        meetings = [about.meeting]
+        meetings, clock = [about.meeting], clock_of(about.organisation.id)
         if host.person_hash is not None:
-            meetings = await self.store.meetings_of_person(about.organisation.id, host.person_hash, starts=span)
+            meetings = await self.store.meetings_of_person(clock, host.person_hash, starts=span)
         tallies = []
         for meeting in meetings:
             if meeting.state == "planned":
-                rows = await self.store.board(meeting.id)
+                rows = await self.store.board(clock, meeting.id)
                 people = tuple((row.participant.role, state_of(row.report, self.now)) for row in rows)
                 tallies.append(Tally(meeting.starts_at, people))
         return tuple(tallies)
 
     async def _changed(self, outgoing: Outgoing) -> tuple[str, str]:
         """Return role and state now of the participant that an alert is about."""
-        rows = await self.store.board(outgoing.meeting_id)
+        rows = await self.store.board(clock_of(outgoing.organisation_id), outgoing.meeting_id)
         about = outgoing.data.get("participant")
         row = next((row for row in rows if row.participant.id == about), None)
         if row is None:

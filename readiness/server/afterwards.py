@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from readiness.access.actors import actor_of
 from readiness.errors import AccessError, InputError
 from readiness.server.bodies import json_body
 from readiness.server.services import SERVICES, Services, session_of
+from reports.store import Actor
 from reports.store.records import Feedback, Meeting, Participant, Session, StoredReport, new_id
 from reports.verdict import worst_verdict
 
@@ -33,7 +35,7 @@ async def answer(request: web.Request) -> web.Response:
         raise InputError("feedback.malformed")
     if not isinstance(problem, str) or problem not in {"", *PROBLEMS}:
         raise InputError("feedback.malformed")
-    meeting = await services.store.meeting(session.meeting_id) if session.meeting_id else None
+    meeting = await services.store.meeting(actor_of(session), session.meeting_id) if session.meeting_id else None
     if meeting is None or meeting.state == "cancelled":
         raise AccessError("session.not_valid")
     if services.now() < meeting.starts_at:
@@ -46,14 +48,15 @@ async def answer(request: web.Request) -> web.Response:
 async def _answer(services: Services, session: Session, meeting: Meeting, *, score: int, problem: str) -> Feedback:
     """Return the answer as it is stored. Raises AccessError for a link that belongs to no particular person."""
     store, before = services.store, await services.store.feedback_for(session)
-    person = await store.participant(session.participant_id) if session.participant_id else None
-    host = None if person else await store.host_of_session(session.id)
+    host = None if session.participant_id else await store.host_of_session(session.id)
+    actor = actor_of(session, host)
+    person = await store.participant(actor, session.participant_id) if session.participant_id else None
     if person is None and host is None:
         raise AccessError("session.not_valid")
-    report = await store.latest_report(person.id) if person else None
+    report = await store.latest_report(actor, person.id) if person else None
     if report is not None and report.created_at > meeting.ends_at:
         report = None  # a test after the meeting is not the verdict that the answer follows
-    verdict = _verdict_before(person, report) if person else await _verdict_of_all(services, meeting)
+    verdict = _verdict_before(person, report) if person else await _verdict_of_all(services, actor, meeting)
     return Feedback(
         id=new_id(),
         organisation_id=session.organisation_id,
@@ -75,9 +78,9 @@ def _verdict_before(person: Participant, report: StoredReport | None) -> str | N
     return report.verdict if report else person.last_verdict
 
 
-async def _verdict_of_all(services: Services, meeting: Meeting) -> str | None:
+async def _verdict_of_all(services: Services, actor: Actor, meeting: Meeting) -> str | None:
     """Return the worst verdict among the participants; None if any of them had not tested."""
-    rows = await services.store.board(meeting.id)
+    rows = await services.store.board(actor, meeting.id)
     return worst_verdict(_verdict_before(row.participant, row.report) for row in rows)
 
 

@@ -11,10 +11,11 @@ from typing import Any
 
 from aiohttp import web
 
+from readiness.access.actors import actor_of
 from readiness.access.links import renew_seen
 from readiness.access.sessions import MOST_COOKIES, cookie_name, held_sessions, redeem, redeem_code, start_drop_in
 from readiness.errors import AccessError, InputError, LimitError
-from readiness.server.board import board_json, day_of, organisation_json
+from readiness.server.board import LEADERS, board_json, day_of, organisation_json
 from readiness.server.bodies import json_body
 from readiness.server.owner import LIVE_WITHIN, unfinished_of
 from readiness.server.participant import asked_of, session_extras
@@ -32,7 +33,6 @@ EVENT_KEEPALIVE_S = 4.0
 """Interval at which a stream rechecks its session: a revoked link goes dark within 5 s."""
 STREAMS_OF_SESSION, MOST_STREAMS = 5, 200
 """Most event streams of one session, and of a process. A board without one polls every few seconds."""
-LEADERS = frozenset({"leader"})
 LINKED = frozenset({"participant", "leader", "support", "organiser"})
 """Kinds of session that a link opens."""
 FOLDERS = {"leader": "board", "support": "support", "organiser": "plan"}
@@ -123,7 +123,8 @@ async def delete_own_report(request: web.Request) -> web.Response:
     """Delete at once the tests that the session may see of its person, and the phone number: the person's right."""
     services = request.app[SERVICES]
     session = await session_of(request, request.match_info["session"], kinds=TESTERS)
-    if not await services.store.delete_everything_of(session.id, services.now() - LIVE_WITHIN):
+    actor, idle_since = actor_of(session), services.now() - LIVE_WITHIN
+    if not await services.store.delete_everything_of(actor, session.id, idle_since):
         raise AccessError("report.not_found")
     return web.json_response({"deleted": True})
 
@@ -225,11 +226,11 @@ def _opened(
 
 
 async def _session_json(services: Services, session: Session) -> dict[str, Any]:
-    store = services.store
+    store, actor = services.store, actor_of(session)
     organisation = await store.organisation_by_id(session.organisation_id)
-    meeting = await store.meeting(session.meeting_id) if session.meeting_id else None
-    participant = await store.participant(session.participant_id) if session.participant_id else None
-    report = await store.report_for_session(session.id)
+    meeting = await store.meeting(actor, session.meeting_id) if session.meeting_id else None
+    participant = await store.participant(actor, session.participant_id) if session.participant_id else None
+    report = await store.report_for_session(actor, session.id)
     return {
         "session": session.id,
         "kind": session.kind,

@@ -17,6 +17,7 @@ from random import Random
 from typing import Any, Protocol
 
 from readiness import __version__
+from readiness.access.actors import actor_of
 from readiness.access.limits import prefix_of
 from readiness.errors import AccessError
 from readiness.logs import log_event
@@ -82,7 +83,8 @@ class Attempt:
 
     async def claim(self) -> None:
         """Take over the person's tests that run on other pages. Raises AccessError, StoreUnavailable."""
-        meeting = await self._services.store.meeting(self._session.meeting_id) if self._session.meeting_id else None
+        store, session, actor = self._services.store, self._session, actor_of(self._session)
+        meeting = await store.meeting(actor, session.meeting_id) if session.meeting_id else None
         if meeting is not None and is_over(meeting, self._services.now()):
             raise AccessError("meeting.over")
         self._meeting = meeting
@@ -224,7 +226,7 @@ class Attempt:
         if self._hello.get("mode") != "recheck" or meeting is None or session.participant_id is None:
             return None
         organisation = await self._services.store.organisation_by_id(session.organisation_id)
-        last = await self._services.store.latest_report(session.participant_id)
+        last = await self._services.store.latest_report(actor_of(session), session.participant_id)
         zone = organisation.time_zone if organisation else "UTC"
         if last is None or not recheck_due(last, meeting, zone, now):
             return None
@@ -263,9 +265,10 @@ class Attempt:
         await self._services.store.save_phase(test.id, phase, dict(data), self._services.now(), claim=test.claim)
 
     async def _keep_phone(self, phone: str) -> None:
-        if self._session.participant_id:
+        store, session = self._services.store, self._session
+        if session.participant_id:
             sealed = self._services.contacts.close(phone)
-            await self._services.store.set_practical(self._session.participant_id, phone_encrypted=sealed)
+            await store.set_practical(actor_of(session), session.participant_id, phone_encrypted=sealed)
 
     async def _stop_worker(self) -> None:
         """End the media worker and store its cost; a second call does nothing."""
@@ -298,7 +301,8 @@ class Attempt:
             await self._remember_elapsed()
         report = make_report(self.run.phases, self._profile, self._asked, ending)
         series = usable_series(self.run.phases)
-        return await keep_report(self._services, self._session, self._test, report, series=series)
+        actor = actor_of(self._session)
+        return await keep_report(self._services, actor, self._session, self._test, report, series=series)
 
     def _elapsed_s(self) -> float:
         """Return the seconds of this attempt and earlier ones, by the monotonic clock."""

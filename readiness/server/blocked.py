@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from readiness import __version__
+from readiness.access.actors import actor_of
 from readiness.errors import AccessError, InputError
 from readiness.logs import log_event
 from readiness.server.bodies import MAX_BODY_BYTES, raw_body
@@ -43,7 +44,7 @@ async def line_is_blocked(request: web.Request) -> web.Response:
     hello = parse_message(raw.decode("utf-8", "replace"))
     if hello["type"] != "hello" or hello["session"] != session.id:
         raise InputError("request.malformed")
-    meeting = await services.store.meeting(session.meeting_id) if session.meeting_id else None
+    meeting = await services.store.meeting(actor_of(session), session.meeting_id) if session.meeting_id else None
     if meeting is not None and is_over(meeting, services.now()):
         raise AccessError("meeting.over")
     return web.json_response({"report": await _report(services, session, meeting, hello["client"])})
@@ -53,7 +54,7 @@ async def _report(
     services: Services, session: Session, meeting: Meeting | None, client: dict[str, Any]
 ) -> dict[str, Any]:
     now = services.now()
-    last = await services.store.report_for_session(session.id)
+    last = await services.store.report_for_session(actor_of(session), session.id)
     if last is not None and last.body.get("cause") == CAUSE and last.created_at > now - ONCE_IN:
         return dict(last.body)
     log_event(log, logging.WARNING, "selftest.blocked")
@@ -87,4 +88,4 @@ async def _report(
         solution=solution_of(meeting),
     )
     report = make_report({}, profile, kind.questions_of(meeting), ending)
-    return (await keep_report(services, session, test, report)).to_json()
+    return (await keep_report(services, actor_of(session), session, test, report)).to_json()

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from readiness.access.actors import actor_of
+from readiness.access.actors import actor_of, sessions_that_may
 from readiness.errors import AccessError
 from readiness.meetings.addresses import open_reach
 from readiness.meetings.board_pdf import BoardContext, BoardLine, BoardMeeting
@@ -35,7 +35,10 @@ from reports.store.records import (
 )
 from reports.validity import recheck_due, state_of
 
-__all__ = ["Day", "board_json", "day_of", "organisation_json", "pin_channel", "sheet_of"]
+__all__ = ["LEADERS", "Day", "board_json", "day_of", "organisation_json", "pin_channel", "sheet_of"]
+
+LEADERS: Final = sessions_that_may("day.read")
+"""The kinds of sessions that open a board."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +61,21 @@ class Day:
 async def day_of(services: Services, session: Session) -> Day:
     """Return the meetings that the leader's `session` opens. Raises AccessError when its own is gone."""
     store = services.store
-    own = await store.meeting(str(session.meeting_id))
+    host = await store.host_of_session(session.id)
+    actor = actor_of(session, host)
+    own = await store.meeting(actor, str(session.meeting_id))
     organisation = await store.organisation_by_id(session.organisation_id)
     if own is None or organisation is None:
         raise AccessError("session.not_valid")
-    host = await store.host_of_session(session.id)
     others: dict[str, Meeting] = {}
     if host is not None and host.person_hash is not None:
         zone = ZoneInfo(organisation.time_zone)
         for moment in {_midnight(services.now(), zone), _midnight(own.starts_at, zone)}:
             starts = (moment, _midnight(moment + timedelta(hours=36), zone))
-            found = await store.meetings_of_person(organisation.id, host.person_hash, starts=starts)
+            found = await store.meetings_of_person(actor, host.person_hash, starts=starts)
             others |= {one.id: one for one in found if one.id != own.id}
     ordered = tuple(sorted(others.values(), key=lambda one: (one.starts_at, one.id)))
-    return Day(organisation, own, ordered, host, actor_of(session, host))
+    return Day(organisation, own, ordered, host, actor)
 
 
 def _midnight(moment: datetime, zone: ZoneInfo) -> datetime:
@@ -103,14 +107,15 @@ async def sheet_of(services: Services, session: Session, day: Day, shown: Meetin
     meetings = []
     for meeting in day.meetings:
         if _midnight(meeting.starts_at, zone) == _midnight(shown.starts_at, zone):
-            lines = [await _line(services, row, now, unlocked=unlocked) for row in await store.board(meeting.id)]
+            rows = await store.board(day.actor, meeting.id)
+            lines = [await _line(services, day.actor, row, now, unlocked=unlocked) for row in rows]
             meetings.append(BoardMeeting(meeting, lines))
     return BoardContext(day.organisation, language, shown.starts_at, now, meetings)
 
 
-async def _line(services: Services, row: BoardRow, now: datetime, *, unlocked: bool) -> BoardLine:
+async def _line(services: Services, actor: Actor, row: BoardRow, now: datetime, *, unlocked: bool) -> BoardLine:
     told = _row_json(services, row, (), None, now)
-    phones = await _phones(services, row) if unlocked else []
+    phones = await _phones(services, actor, row) if unlocked else []
     return BoardLine(
         role=row.participant.role,
         label=row.participant.label,
@@ -136,10 +141,10 @@ async def _part_json(
     services: Services, day: Day, meeting: Meeting, now: datetime, *, unlocked: bool
 ) -> dict[str, dict[str, Any] | list[dict[str, Any]]]:
     store, contacts = services.store, services.contacts
-    rows, messages = await store.board(meeting.id), await store.outgoing_of(meeting.id)
-    hosts = await store.hosts(meeting.id)
+    rows, messages = await store.board(day.actor, meeting.id), await store.outgoing_of(day.actor, meeting.id)
+    hosts = await store.hosts(day.actor, meeting.id)
     cases = {case.participant_id: case for case in await store.cases_of(day.actor, meeting.id)}  # the newest of each
-    phones = {row.participant.id: await _phones(services, row) for row in rows} if unlocked else {}
+    phones = {row.participant.id: await _phones(services, day.actor, row) for row in rows} if unlocked else {}
     return {
         "meeting": {
             "id": meeting.id,
@@ -168,9 +173,9 @@ def _host_json(services: Services, host: Host, *, unlocked: bool) -> dict[str, A
     return shown | ({"phones": [phone] if phone else []} if unlocked else {})
 
 
-async def _phones(services: Services, row: BoardRow) -> list[str]:
+async def _phones(services: Services, actor: Actor, row: BoardRow) -> list[str]:
     """Return the numbers of a participant: the one given for the day first, then the one that was invited."""
-    sealed = await services.store.phone(row.participant.id)
+    sealed = await services.store.phone(actor, row.participant.id)
     given = services.contacts.open(sealed) if sealed else None
     known = open_reach(services.contacts, row.participant.reach).phone
     return list(dict.fromkeys(one for one in (given, known) if one))

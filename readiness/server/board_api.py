@@ -14,17 +14,16 @@ from readiness.meetings.addresses import open_reach
 from readiness.meetings.board_pdf import board_sheet
 from readiness.meetings.confined import print_sheet
 from readiness.meetings.inviting import refuse_too_many
-from readiness.server.board import Day, day_of, pin_channel, sheet_of
+from readiness.server.board import LEADERS, Day, day_of, pin_channel, sheet_of
 from readiness.server.bodies import json_body
 from readiness.server.pages import staff_language_of
 from readiness.server.services import SERVICES, session_of
 from reports.store import Gone
 from reports.store.records import Meeting, Outgoing, Participant, Session, new_id
 
-__all__ = ["LEADERS", "routes"]
+__all__ = ["routes"]
 
 routes = web.RouteTableDef()
-LEADERS = frozenset({"leader"})
 RESEND_EVERY = timedelta(minutes=2)
 """A second tap within this time sends nothing: a message is on its way."""
 UNLOCKED_FOR = timedelta(hours=12)
@@ -51,7 +50,7 @@ async def resend(request: web.Request) -> web.Response:
         host_id=None, kind="invitation", channel=channel, once=f"resend:{person.id}:{bucket}",
         created_at=now, due_at=now,
     )  # fmt: skip
-    await refuse_too_many(services.store, meeting.id, [person.id], now)
+    await refuse_too_many(services.store, day.actor, meeting.id, [person.id], now)
     if not await services.store.queue([message]):
         raise LimitError("resend.too_soon", retry_after_s=RESEND_EVERY.total_seconds())
     return web.json_response({"state": "waiting", "channel": channel})
@@ -81,7 +80,7 @@ async def send_pin(request: web.Request) -> web.Response:
         raise InputError("pin.no_address")
     now = services.now()
     codes = [
-        one for one in await services.store.outgoing_of(day.own.id)
+        one for one in await services.store.outgoing_of(day.actor, day.own.id)
         if one.kind == "pin" and one.host_id == day.host.id and one.created_at > now - PIN_DAY
     ]  # fmt: skip
     if len(codes) >= MOST_PINS:
@@ -138,7 +137,7 @@ async def _participant(request: web.Request) -> tuple[Session, Day, Meeting, Par
     if not isinstance(wanted, str):
         raise InputError("request.malformed")
     day = await day_of(services, session)
-    person = await services.store.participant(wanted)
+    person = await services.store.participant(day.actor, wanted)
     meeting = next((one for one in day.meetings if person is not None and one.id == person.meeting_id), None)
     if person is None or meeting is None:
         raise AccessError("person.not_found")

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from aiohttp import web
 
+from readiness.access.actors import actor_of
 from readiness.access.tokens import hash_token
 from readiness.errors import AccessError
 from readiness.meetings.calendars import feed_calendar
@@ -30,14 +31,17 @@ async def get_feed(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     store, now = services.store, services.now()
     link = await store.link_by_hash("feed", hash_token(request.match_info["token"]), now)
-    host = await store.host(link.host_id) if link and link.host_id else None
-    if link is None or host is None:
+    if link is None or link.host_id is None:
+        raise AccessError("link.not_valid")
+    actor = actor_of(link)
+    host = await store.host(actor, link.host_id)
+    if host is None:
         raise AccessError("link.not_valid")
     if host.person_hash is not None:
         span = (now - BACK, now + AHEAD)
-        meetings = await store.meetings_of_person(link.organisation_id, host.person_hash, starts=span)
+        meetings = await store.meetings_of_person(actor, host.person_hash, starts=span)
     else:
-        only = await store.meeting(host.meeting_id)
+        only = await store.meeting(actor, host.meeting_id)
         meetings = [only] if only else []
     content = feed_calendar(meetings, Words(catalogue(host.locale), host.locale), now)
     return web.Response(body=content, content_type="text/calendar", charset="utf-8")

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from readiness import __version__
+from readiness.access.actors import clock_of
 from readiness.errors import ReadinessError
 from readiness.logs import log_event
 from readiness.server.owner import RESUME_WITHIN
@@ -22,7 +23,7 @@ from reports.assembly import Ending, Phases, left_out, make_report
 from reports.kinds import kind_of, solution_of
 from reports.model import Report
 from reports.series import check_series, thinned
-from reports.store import CodeTaken, StoreUnavailable, TakenOver
+from reports.store import Actor, CodeTaken, StoreUnavailable, TakenOver
 from reports.store.records import SelfTest, SelfTestState, Session, StoredReport, new_code, new_id
 
 __all__ = ["end_left_over", "end_replaced", "keep_report", "usable_series"]
@@ -35,6 +36,7 @@ KEEP_TRIES_S = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0)
 
 async def keep_report(
     services: Services,
+    actor: Actor,
     session: Session | None,
     test: SelfTest,
     report: Report,
@@ -51,7 +53,7 @@ async def keep_report(
             state: SelfTestState = "incomplete" if report.cause else "finished"
             row = _stored(session, test, report, services.now())
             stored = await services.store.save_report(
-                row, claim=test.claim, self_test_state=state, ended_at=ended_at, series=series
+                actor, row, claim=test.claim, self_test_state=state, ended_at=ended_at, series=series
             )
             return _with_code(report, stored.code)
         except CodeTaken:
@@ -105,7 +107,8 @@ async def end_replaced(services: Services, others: list[SelfTest]) -> None:
 async def _keep_unfinished(services: Services, test: SelfTest, *, report_id: str, cause: str, now: datetime) -> None:
     """Commit a report of the stored phases of `test`. Raises TakenOver, StoreUnavailable."""
     session = await services.store.session_by_id(test.session_id)
-    meeting = await services.store.meeting(session.meeting_id) if session and session.meeting_id else None
+    clock = clock_of(test.organisation_id)
+    meeting = await services.store.meeting(clock, session.meeting_id) if session and session.meeting_id else None
     kind = kind_of(session.kind if session else None)
     ending = Ending(
         kind=kind,
@@ -123,14 +126,15 @@ async def _keep_unfinished(services: Services, test: SelfTest, *, report_id: str
         solution=solution_of(meeting),
     )
     report = make_report(test.phases, kind.profile_of(meeting), kind.questions_of(meeting), ending)
-    await keep_report(services, session, test, report, ended_at=now, series=usable_series(test.phases))
+    await keep_report(services, clock, session, test, report, ended_at=now, series=usable_series(test.phases))
 
 
 async def _is_answered(services: Services, test: SelfTest) -> bool:
     """Whether the person has a report, of any test, that is newer than the last sign of life of `test`."""
-    newest = await services.store.report_for_session(test.session_id)
+    clock = clock_of(test.organisation_id)
+    newest = await services.store.report_for_session(clock, test.session_id)
     if test.participant_id:
-        newest = await services.store.latest_report(test.participant_id)
+        newest = await services.store.latest_report(clock, test.participant_id)
     return newest is not None and newest.created_at >= test.updated_at
 
 

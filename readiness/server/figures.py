@@ -36,7 +36,7 @@ _WEEK = re.compile(r"^2\d{3}-W(?:0[1-9]|[1-4]\d|5[0-3])$")
 async def summary(request: web.Request) -> web.Response:
     """Return the sums of the weeks ``?from=`` and ``?to=`` (such as ``2026-W48``), the last quarter by default."""
     services = request.app[SERVICES]
-    organisation = await organiser_of(request)
+    organisation, _ = await organiser_of(request)
     weeks = _weeks(request, services.now())
     cells = await services.store.feedback_summary(organisation.id, weeks)
     told_ready = [cell for cell in cells if cell.verdict in READY_VERDICTS]

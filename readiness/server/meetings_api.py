@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
+from readiness.access.actors import actor_of, sessions_that_may
 from readiness.access.tokens import hash_token
 from readiness.errors import InputError, Unauthorized
 from readiness.meetings.confined import print_sheet, read_import
@@ -32,12 +33,13 @@ from readiness.server.openapi import checked
 from readiness.server.services import SERVICES, Services, caller, session_of
 from readiness.server.strict import ID, is_id
 from readiness.typed import one_line
+from reports.store import Actor
 from reports.store.records import Meeting, Organisation
 
 __all__ = ["ORGANISERS", "organiser_of", "planner_of", "routes"]
 
 routes = web.RouteTableDef()
-ORGANISERS = frozenset({"organiser"})
+ORGANISERS = sessions_that_may("meeting.change")
 MAX_BODY_BYTES = 128 * 1024
 MOST_LINES = 500
 LINES = 200
@@ -48,8 +50,8 @@ FIRST_YEAR, LAST_YEAR = 2000, 2200
 PLACE = "/api/v1/meetings/{meeting:" + ID + "}"
 
 
-async def organiser_of(request: web.Request) -> Organisation:
-    """Return the organisation that this request may plan for.
+async def organiser_of(request: web.Request) -> tuple[Organisation, Actor]:
+    """Return the organisation that this request may plan for, and who asks.
 
     Raises Unauthorized without a valid token or any session, AccessError for a session that is not an organiser's.
     """
@@ -58,31 +60,31 @@ async def organiser_of(request: web.Request) -> Organisation:
     session_id = request.headers.get("Readiness-Session", "")
     if session_id and not scheme:
         session = await session_of(request, session_id, kinds=ORGANISERS)
-        organisation_id: str | None = session.organisation_id
+        actor: Actor | None = actor_of(session)
     else:
-        organisation_id = await _bearer(request, services, token.strip()) if scheme.lower() == "bearer" else None
-    if organisation_id is None:
+        actor = await _bearer(request, services, token.strip()) if scheme.lower() == "bearer" else None
+    if actor is None:
         raise Unauthorized("auth.required")
-    organisation = await services.store.organisation_by_id(organisation_id)
+    organisation = await services.store.organisation_by_id(actor.organisation_id)
     if organisation is None:
         raise Unauthorized("auth.required")
-    return organisation
+    return organisation, actor
 
 
-async def _bearer(request: web.Request, services: Services, token: str) -> str | None:
+async def _bearer(request: web.Request, services: Services, token: str) -> Actor | None:
     found = await services.store.link_by_hash("api", hash_token(token), services.now())
     if found is None:
         services.failures.failed(caller(request).address)
         return None
-    return found.organisation_id
+    return actor_of(found)
 
 
 async def planner_of(request: web.Request) -> Planner:
     """Return what plans for the one who asks."""
     services = request.app[SERVICES]
-    organisation = await organiser_of(request)
+    organisation, actor = await organiser_of(request)
     base_url = services.settings.public_url or caller(request).origin
-    return Planner(services.store, services.contacts, organisation, base_url, services.now())
+    return Planner(services.store, services.contacts, organisation, base_url, services.now(), actor)
 
 
 @routes.get("/api/v1/meetings")
@@ -98,7 +100,7 @@ async def list_meetings(request: web.Request) -> web.Response:
         raise InputError("request.malformed", field="after" if most.isdecimal() else "most")
     search = one_line(request.query.get("search", "")[:100])
     lines = await planner.store.meetings(
-        planner.organisation.id,
+        planner.actor,
         starts=(starts, _moment(request, "to", starts + AHEAD)),
         now=planner.now,
         after=after,

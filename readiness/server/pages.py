@@ -9,6 +9,7 @@ from aiohttp import web
 
 from readiness.errors import AccessError, ReadinessError
 from readiness.meetings.guides import GUIDES, guide_html
+from readiness.server.board import LEADERS
 from readiness.server.mangled import meant
 from readiness.server.services import SERVICES, Services, session_of
 from readiness.texts import LANGUAGES, catalogue, for_staff, negotiate
@@ -33,7 +34,6 @@ TEMPLATES = {"t": SELFTEST, "try": SELFTEST, "support": SUPPORT, "plan": PLAN, "
 """By the last part of a link's path; the board is made with its guides."""
 FOR_STAFF = frozenset({BOARD, SUPPORT, PLAN, "figures/index.html", "api/index.html"})
 """Pages in the languages that have texts for staff."""
-LEADERS = frozenset({"leader"})
 
 
 @routes.get("/")

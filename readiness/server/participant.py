@@ -11,6 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
+from readiness.access.actors import actor_of
 from readiness.errors import AccessError
 from readiness.server.middleware import POLICY
 from readiness.server.services import SERVICES, Services, session_of
@@ -31,7 +32,7 @@ async def reach_worker(request: web.Request) -> web.Response:
     """Return the web worker's script; it may contact the host of this session's meeting only."""
     services = request.app[SERVICES]
     session = await session_of(request, request.match_info["session"], kinds=TESTERS)
-    meeting = await services.store.meeting(session.meeting_id) if session.meeting_id else None
+    meeting = await services.store.meeting(actor_of(session), session.meeting_id) if session.meeting_id else None
     host, asset = _host(services, meeting), services.assets.get(WORKER)
     if host is None or asset is None:
         raise AccessError("page.not_found")

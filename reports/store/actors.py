@@ -1,4 +1,4 @@
-"""Who asks the store, and what each kind of them may do: the one table of it, for what support does so far."""
+"""Who asks the store, and what each kind of them may do: the one table of it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,46 @@ from typing import Final, Literal
 
 from .errors import NotAllowed
 
-__all__ = ["MAY", "Act", "Actor", "ActorKind"]
+__all__ = ["MAY", "OWN_ONLY", "Act", "Actor", "ActorKind"]
 
-ActorKind = Literal["participant", "guest", "leader", "host", "support", "organiser"]
-"""``guest``: who tests without an invitation; ``host``: a meeting's technical host."""
-Act = Literal["case.open", "case.read", "case.list", "case.take", "report.find"]
+ActorKind = Literal[
+    "participant", "guest", "leader", "host", "support", "organiser", "program", "calendar", "operator", "clock"
+]
+"""``guest``: who tests without an invitation; ``host``: a meeting's technical host; ``program``: who shows a token;
+``calendar``: a leader's feed; ``operator``: who types commands on the server; ``clock``: the service by itself."""
+Act = Literal[
+    "case.open", "case.read", "case.list", "case.take", "report.find", "report.last", "report.own", "report.save",
+    "report.delete", "meeting.read", "meeting.find", "meeting.change", "day.read", "people.read", "person.read",
+    "host.read", "phone.read", "phone.give",
+]  # fmt: skip
+OWN_ONLY: Final = frozenset[ActorKind]({"participant", "guest"})
+"""Who tests, and does nothing about anybody else."""
+_PLANS: Final = frozenset[ActorKind]({"organiser", "program", "operator"})
+_LEADS: Final = frozenset[ActorKind]({"leader", "host"})
 MAY: Final[Mapping[Act, frozenset[ActorKind]]] = {
-    "case.open": frozenset({"leader", "host"}),
-    "case.read": frozenset({"leader", "host"}),
+    "case.open": _LEADS,
+    "case.read": _LEADS,
     "case.list": frozenset({"support"}),
     "case.take": frozenset({"support"}),
     "report.find": frozenset({"support"}),
+    "report.last": frozenset({"participant", "clock"}),
+    "report.own": OWN_ONLY | {"clock"},
+    "report.save": OWN_ONLY | {"clock"},
+    "report.delete": OWN_ONLY,
+    "meeting.read": _LEADS | _PLANS | {"participant", "calendar", "clock"},
+    "meeting.find": _PLANS,
+    "meeting.change": _PLANS,
+    "day.read": _LEADS | {"calendar", "clock"},
+    "people.read": _LEADS | _PLANS | {"clock"},
+    "person.read": _LEADS | {"participant", "clock"},
+    "host.read": frozenset({"calendar", "clock"}),
+    "phone.read": _LEADS,
+    "phone.give": frozenset({"participant"}),
 }
+"""``meeting.read``: one meeting, by its id; ``meeting.find``: any of the organisation, with the people in it;
+``meeting.change``: it, and who is in it; ``day.read``: the meetings that one person leads or runs; ``people.read``: all
+who are in a meeting, how ready they are and what was sent to them; ``phone``: the number that was typed in;
+``report.last``: a participant's newest; ``report.own``: that of a session; ``report.find``: by code, or all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +62,12 @@ class Actor:
         """Return whether this kind of actor may do `act` at all; on which rows is the query's to say."""
         return self.kind in MAY[act]
 
-    def require(self, act: Act) -> None:
-        """Raise `NotAllowed` where `may` says no: the edge should have refused, so it is a fault of ours."""
+    def require(self, act: Act, about: str | None = None) -> None:
+        """Raise `NotAllowed` where `may` says no: the edge should have refused, so it is a fault of ours.
+
+        `about` is the participant whose data it is, where it is somebody's: a participant gets at nobody else's.
+        """
         if not self.may(act):
             raise NotAllowed(f"{self.kind} may not {act}")
+        if about is not None and self.kind in OWN_ONLY and self.id != f"participant:{about}":
+            raise NotAllowed(f"{self.kind} may not {act} of another one")

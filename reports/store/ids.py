@@ -19,8 +19,13 @@ _ID_BYTES = 18
 
 
 def new_id() -> str:
-    """Return a fresh unguessable id of 24 URL-safe characters."""
-    return secrets.token_urlsafe(_ID_BYTES)
+    """Return a fresh unguessable id of 24 URL-safe characters.
+
+    It begins with no hyphen: a command that is given the id would take it for an option.
+    """
+    while (made := secrets.token_urlsafe(_ID_BYTES)).startswith("-"):
+        pass
+    return made
 
 
 def new_code() -> str:

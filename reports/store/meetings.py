@@ -1,10 +1,10 @@
-"""Meetings: made, moved, cancelled, found and listed. What changes a meeting names its organisation too (AUT-2)."""
+"""Meetings: made, moved, cancelled, found and listed, each by an actor inside its own organisation (AUT-2)."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -12,6 +12,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from .actors import Actor
 from .cases import close_cases
 from .part import StorePart, checked_hash
 from .records import ANSWERS_AFTER_END, Host, Meeting, MeetingLine, NewMeeting, Outgoing, Participant
@@ -30,14 +31,14 @@ KEYS_AT_ONCE: Final = 500
 class MeetingPart(StorePart):
     """The part of the store that knows who meets when."""
 
-    async def add_meeting(
-        self, added: Meeting, participants: Sequence[Participant], hosts: Sequence[Host] = ()
-    ) -> None:
-        """Store a meeting and all who take part and lead it, or nothing at all."""
-        await self.add_meetings([NewMeeting(added, participants, hosts)])
+    async def add_meetings(self, actor: Actor, batch: Sequence[NewMeeting]) -> None:
+        """Store many meetings, each with its people, links and what is to be sent to them: all of it, or nothing.
 
-    async def add_meetings(self, batch: Sequence[NewMeeting]) -> None:
-        """Store many meetings, each with its people, links and what is to be sent to them: all of it, or nothing."""
+        ValueError where one of them, a link or a message is not of the actor's organisation.
+        """
+        actor.require("meeting.change")
+        if {owner for added in batch for owner in _owners(added)} - {actor.organisation_id}:
+            raise ValueError("a meeting, link or message of another organisation")
         async with self._database.write() as connection:
             await _add(connection, batch)
             for added in batch:
@@ -47,7 +48,7 @@ class MeetingPart(StorePart):
 
     async def change_meeting(
         self,
-        organisation_id: str,
+        actor: Actor,
         meeting_id: str,
         changes: Mapping[str, Any],
         *,
@@ -59,10 +60,11 @@ class MeetingPart(StorePart):
         `sequence` counts up where the time or the link changed. Give only what is really another: an encrypted link
         looks different each time. Waiting messages of the kinds `drops` are dropped, then `messages` queued.
         """
+        actor.require("meeting.change")
         if not set(changes) <= CHANGEABLE:
             raise ValueError(f"not to be changed: {sorted(set(changes) - CHANGEABLE)}")
         async with self._changing_boards() as (connection, meetings):
-            found = await locked(connection, organisation_id, meeting_id)
+            found = await locked(connection, actor.organisation_id, meeting_id)
             changed = replace(found, **changes)
             if any(getattr(changed, name) != getattr(found, name) for name in MOVES):
                 changed = replace(changed, sequence=found.sequence + 1)
@@ -83,14 +85,15 @@ class MeetingPart(StorePart):
         return changed
 
     async def cancel_meeting(
-        self, organisation_id: str, meeting_id: str, now: datetime, *, messages: Sequence[Outgoing] = ()
+        self, actor: Actor, meeting_id: str, now: datetime, *, messages: Sequence[Outgoing] = ()
     ) -> Meeting:
         """Cancel the meeting: close its participants' links and support cases, drop what waits, then queue `messages`.
 
         Again changes nothing.
         """
+        actor.require("meeting.change")
         async with self._changing_boards() as (connection, meetings):
-            found = await locked(connection, organisation_id, meeting_id)
+            found = await locked(connection, actor.organisation_id, meeting_id)
             if found.state == "cancelled":
                 return found
             changed = replace(found, state="cancelled", sequence=found.sequence + 1)
@@ -114,35 +117,39 @@ class MeetingPart(StorePart):
             waiting = waiting.where(outbox.c.kind.in_(kinds))
         await connection.execute(waiting.values(state="dropped"))
 
-    async def meeting_in(self, organisation_id: str, meeting_id: str) -> Meeting | None:
-        """Return the meeting with this id if it is this organisation's."""
-        row = await self._first(meeting_in(organisation_id, meeting_id))
+    async def meeting(self, actor: Actor, meeting_id: str) -> Meeting | None:
+        """Return the meeting with this id if it is of the actor's organisation."""
+        actor.require("meeting.read")
+        row = await self._first(meeting_in(actor.organisation_id, meeting_id))
         return None if row is None else meeting_of(row)
 
-    async def meeting_by_key(self, organisation_id: str, import_key: bytes) -> Meeting | None:
+    async def meeting_by_key(self, actor: Actor, import_key: bytes) -> Meeting | None:
         """Return the meeting that was imported, or asked for, under this key."""
+        actor.require("meeting.find")
         chosen = sa.select(meeting).where(
-            meeting.c.organisation_id == organisation_id, meeting.c.import_key == import_key
+            meeting.c.organisation_id == actor.organisation_id, meeting.c.import_key == import_key
         )
         row = await self._first(chosen)
         return None if row is None else meeting_of(row)
 
-    async def meetings_by_keys(self, organisation_id: str, import_keys: Sequence[bytes]) -> dict[bytes, Meeting]:
+    async def meetings_by_keys(self, actor: Actor, import_keys: Sequence[bytes]) -> dict[bytes, Meeting]:
         """Return the meetings that were imported under these keys, by key."""
+        actor.require("meeting.find")
         found: dict[bytes, Meeting] = {}
         for at in range(0, len(import_keys), KEYS_AT_ONCE):
             some = import_keys[at : at + KEYS_AT_ONCE]
-            chosen = sa.select(meeting).where(meeting.c.organisation_id == organisation_id)
+            chosen = sa.select(meeting).where(meeting.c.organisation_id == actor.organisation_id)
             rows = await self._rows(chosen.where(meeting.c.import_key.in_(some)))
             found |= {bytes(row.import_key): meeting_of(row) for row in rows}
         return found
 
-    async def meetings_in_series(self, organisation_id: str, series: Sequence[bytes]) -> list[Meeting]:
+    async def meetings_in_series(self, actor: Actor, series: Sequence[bytes]) -> list[Meeting]:
         """Return the planned meetings that were imported as occurrences of these series."""
+        actor.require("meeting.find")
         found: list[Meeting] = []
         for at in range(0, len(series), KEYS_AT_ONCE):
             chosen = sa.select(meeting).where(
-                meeting.c.organisation_id == organisation_id,
+                meeting.c.organisation_id == actor.organisation_id,
                 meeting.c.import_series.in_(series[at : at + KEYS_AT_ONCE]),
                 meeting.c.state == "planned",
             )
@@ -150,13 +157,14 @@ class MeetingPart(StorePart):
         return found
 
     async def people_of_version(
-        self, organisation_id: str, version: str, starts: tuple[datetime, datetime]
+        self, actor: Actor, version: str, starts: tuple[datetime, datetime]
     ) -> list[tuple[Meeting, Participant]]:
         """Return everybody in planned meetings of this import version that start in the half-open span."""
+        actor.require("meeting.find")
         columns = [participant.c[name].label(f"p_{name}") for name in Participant.__dataclass_fields__]
         chosen = sa.select(meeting, *columns).join(participant, participant.c.meeting_id == meeting.c.id)
         chosen = chosen.where(
-            meeting.c.organisation_id == organisation_id,
+            meeting.c.organisation_id == actor.organisation_id,
             meeting.c.import_version == version,
             meeting.c.starts_at >= starts[0],
             meeting.c.starts_at < starts[1],
@@ -164,14 +172,15 @@ class MeetingPart(StorePart):
         )
         return [(meeting_of(row), participant_of(row, "p_")) for row in await self._rows(chosen)]
 
-    async def people_at(self, organisation_id: str, starts: Sequence[datetime]) -> list[tuple[Meeting, Participant]]:
+    async def people_at(self, actor: Actor, starts: Sequence[datetime]) -> list[tuple[Meeting, Participant]]:
         """Return everybody in a planned meeting that starts at one of these moments, with the meeting."""
+        actor.require("meeting.find")
         found: list[tuple[Meeting, Participant]] = []
         columns = [participant.c[name].label(f"p_{name}") for name in Participant.__dataclass_fields__]
         for at in range(0, len(starts), KEYS_AT_ONCE):
             chosen = sa.select(meeting, *columns).join(participant, participant.c.meeting_id == meeting.c.id)
             chosen = chosen.where(
-                meeting.c.organisation_id == organisation_id,
+                meeting.c.organisation_id == actor.organisation_id,
                 meeting.c.starts_at.in_(starts[at : at + KEYS_AT_ONCE]),
                 meeting.c.state == "planned",
             )
@@ -180,7 +189,7 @@ class MeetingPart(StorePart):
 
     async def meetings(
         self,
-        organisation_id: str,
+        actor: Actor,
         *,
         starts: tuple[datetime, datetime],
         now: datetime,
@@ -193,14 +202,15 @@ class MeetingPart(StorePart):
         `after`: the id of the last one seen. `search`: a part of a title or of a participant's or leader's label. Four
         queries, however many there are.
         """
+        actor.require("meeting.find")
         chosen = sa.select(meeting).where(
-            meeting.c.organisation_id == organisation_id,
+            meeting.c.organisation_id == actor.organisation_id,
             meeting.c.starts_at >= starts[0],
             meeting.c.starts_at < starts[1],
         )
         if after is not None:
             last = sa.select(meeting.c.starts_at).where(
-                meeting.c.id == after, meeting.c.organisation_id == organisation_id
+                meeting.c.id == after, meeting.c.organisation_id == actor.organisation_id
             )
             chosen = chosen.where(
                 sa.tuple_(meeting.c.starts_at, meeting.c.id) > sa.tuple_(last.scalar_subquery(), after)
@@ -211,12 +221,13 @@ class MeetingPart(StorePart):
         return await self._lines([meeting_of(row) for row in rows], now) if rows else []
 
     async def meetings_of_person(
-        self, organisation_id: str, person_hash: bytes, *, starts: tuple[datetime, datetime]
+        self, actor: Actor, person_hash: bytes, *, starts: tuple[datetime, datetime]
     ) -> list[Meeting]:
         """Return the meetings that this person leads or runs and that start in the half-open span, earliest first."""
+        actor.require("day.read")
         mine = sa.select(host.c.meeting_id).where(host.c.person_hash == person_hash)
         chosen = sa.select(meeting).where(
-            meeting.c.organisation_id == organisation_id,
+            meeting.c.organisation_id == actor.organisation_id,
             meeting.c.id.in_(mine),
             meeting.c.starts_at >= starts[0],
             meeting.c.starts_at < starts[1],
@@ -242,19 +253,19 @@ class MeetingPart(StorePart):
         labels, names = _labels(listed), _labels(leaders)
         return [MeetingLine(one, dict(counts[one.id]), labels[one.id], names[one.id]) for one in found]
 
-    async def meeting(self, meeting_id: str) -> Meeting | None:
-        """Return the meeting with this id."""
-        row = await self._first(sa.select(meeting).where(meeting.c.id == meeting_id))
-        if row is None:
-            return None
-        return meeting_of(row)
-
 
 def _labels(rows: Iterable[Any]) -> Mapping[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = defaultdict(tuple)
     for row in rows:
         found[row.meeting_id] += (row.label,) if row.label else ()
     return found
+
+
+def _owners(added: NewMeeting) -> Iterator[str]:
+    """Yield the organisation of a meeting, of its links and of its messages."""
+    yield added.meeting.organisation_id
+    yield from (link.organisation_id for link, *_ in added.links)
+    yield from (message.organisation_id for message in added.messages)
 
 
 async def _add(connection: AsyncConnection, batch: Sequence[NewMeeting]) -> None:

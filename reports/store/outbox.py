@@ -11,9 +11,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from .actors import Actor
 from .part import StorePart
 from .records import Meeting, Outgoing, OutgoingState, ReportMark
-from .rows import meeting_of
+from .rows import meeting_of, within
 from .tables import meeting, outbox, report
 
 __all__ = ["OutboxPart"]
@@ -81,9 +82,11 @@ class OutboxPart(StorePart):
             chosen = chosen.where(outbox.c.organisation_id == organisation_id)
         return {row.channel: row.error for row in await self._rows(chosen)}
 
-    async def outgoing_of(self, meeting_id: str) -> list[Outgoing]:
-        """Return every message about the meeting, the oldest first."""
-        chosen = sa.select(*_COLUMNS).where(outbox.c.meeting_id == meeting_id)
+    async def outgoing_of(self, actor: Actor, meeting_id: str) -> list[Outgoing]:
+        """Return every message about the meeting, the oldest first; none of another organisation's."""
+        actor.require("people.read")
+        mine = sa.and_(outbox.c.meeting_id == meeting_id, outbox.c.organisation_id == actor.organisation_id)
+        chosen = sa.select(*_COLUMNS).where(mine)
         return [_outgoing_of(row) for row in await self._rows(chosen.order_by(outbox.c.created_at, outbox.c.id))]
 
     async def meetings_starting(self, starts: tuple[datetime, datetime]) -> list[Meeting]:
@@ -93,10 +96,12 @@ class OutboxPart(StorePart):
         )
         return [meeting_of(row) for row in await self._rows(chosen.order_by(meeting.c.starts_at, meeting.c.id))]
 
-    async def report_marks(self, meeting_id: str) -> list[ReportMark]:
+    async def report_marks(self, actor: Actor, meeting_id: str) -> list[ReportMark]:
         """Return what every report of the meeting's participants said, the oldest first."""
+        actor.require("people.read")
         columns = (report.c.participant_id, report.c.id.label("report_id"), report.c.verdict, report.c.created_at)
-        chosen = sa.select(*columns).where(report.c.meeting_id == meeting_id, report.c.participant_id.is_not(None))
+        mine = sa.and_(report.c.meeting_id == meeting_id, within(actor.organisation_id, meeting_id))
+        chosen = sa.select(*columns).where(mine, report.c.participant_id.is_not(None))
         return [ReportMark(**row._asdict()) for row in await self._rows(chosen.order_by(report.c.number))]
 
 

@@ -1,4 +1,4 @@
-"""Participants and hosts of a meeting. What changes one of them names the organisation and the meeting too (AUT-2)."""
+"""Participants and hosts of a meeting. What changes one takes an actor and names the meeting (AUT-2)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from .actors import Actor
 from .errors import Conflict, Gone
 from .part import StorePart
 from .records import Host, Participant
-from .rows import carry_feeds, host_of, locked, participant_of, values_of
+from .rows import carry_feeds, host_of, locked, participant_of, values_of, within
 from .tables import host, participant
 
 __all__ = ["PeoplePart"]
@@ -23,27 +24,31 @@ OF_HOST: Final = frozenset({"role", "label", "locale", "reach", "person_hash"})
 class PeoplePart(StorePart):
     """The part of the store that knows who takes part and who leads."""
 
-    async def participant(self, participant_id: str) -> Participant | None:
-        """Return the participant with this id."""
-        row = await self._first(sa.select(participant).where(participant.c.id == participant_id))
+    async def participant(self, actor: Actor, participant_id: str) -> Participant | None:
+        """Return the participant with this id, in a meeting of the actor's organisation."""
+        actor.require("person.read", participant_id)
+        row = await self._first(sa.select(participant).where(_person(actor, participant_id)))
         return None if row is None else participant_of(row)
 
-    async def participants(self, meeting_id: str) -> list[Participant]:
-        """Return everybody in the meeting, in order."""
-        chosen = sa.select(participant).where(participant.c.meeting_id == meeting_id).order_by(participant.c.position)
+    async def participants(self, actor: Actor, meeting_id: str) -> list[Participant]:
+        """Return everybody in the meeting, in order; nobody where it is another organisation's."""
+        actor.require("people.read")
+        mine = sa.and_(participant.c.meeting_id == meeting_id, within(actor.organisation_id, meeting_id))
+        chosen = sa.select(participant).where(mine).order_by(participant.c.position)
         return [participant_of(row) for row in await self._rows(chosen)]
 
     async def add_participant(
-        self, organisation_id: str, meeting_id: str, added: Participant, *, most: int | None = None
+        self, actor: Actor, meeting_id: str, added: Participant, *, most: int | None = None
     ) -> Participant:
         """Store one more participant, after the others, and return it with its position.
 
         `Gone`: no such meeting. `Conflict`: it has `most` already, however many are added at the same moment.
         """
+        actor.require("meeting.change")
         if added.meeting_id != meeting_id:
             raise ValueError("the participant names another meeting")
         async with self._changing_boards() as (connection, meetings):
-            await locked(connection, organisation_id, meeting_id)
+            await locked(connection, actor.organisation_id, meeting_id)
             last = sa.select(sa.func.max(participant.c.position)).where(participant.c.meeting_id == meeting_id)
             count = sa.select(sa.func.count()).where(participant.c.meeting_id == meeting_id)
             if most is not None and ((await connection.execute(count)).scalar() or 0) >= most:
@@ -55,13 +60,14 @@ class PeoplePart(StorePart):
             return stored
 
     async def change_participant(
-        self, organisation_id: str, meeting_id: str, participant_id: str, changes: Mapping[str, Any]
+        self, actor: Actor, meeting_id: str, participant_id: str, changes: Mapping[str, Any]
     ) -> Participant:
         """Change fields of a participant and return it. `Gone`: no such one in this organisation's meeting."""
+        actor.require("meeting.change")
         if not set(changes) <= OF_PERSON:
             raise ValueError(f"not to be changed: {sorted(set(changes) - OF_PERSON)}")
         async with self._changing_boards() as (connection, meetings):
-            await locked(connection, organisation_id, meeting_id)
+            await locked(connection, actor.organisation_id, meeting_id)
             mine = sa.and_(participant.c.id == participant_id, participant.c.meeting_id == meeting_id)
             if changes:
                 await connection.execute(sa.update(participant).where(mine).values(dict(changes)))
@@ -71,43 +77,48 @@ class PeoplePart(StorePart):
             meetings.add(meeting_id)
             return participant_of(row)
 
-    async def remove_participant(self, organisation_id: str, meeting_id: str, participant_id: str) -> bool:
+    async def remove_participant(self, actor: Actor, meeting_id: str, participant_id: str) -> bool:
         """Take somebody out, with links, pages, messages and reports; False where there is no such one."""
+        actor.require("meeting.change")
         async with self._changing_boards() as (connection, meetings):
-            await locked(connection, organisation_id, meeting_id)
+            await locked(connection, actor.organisation_id, meeting_id)
             mine = sa.and_(participant.c.id == participant_id, participant.c.meeting_id == meeting_id)
             meetings.add(meeting_id)
             return (await connection.execute(sa.delete(participant).where(mine))).rowcount == 1
 
-    async def hosts(self, meeting_id: str) -> list[Host]:
-        """Return the leaders and technical hosts of the meeting, leaders first."""
-        chosen = sa.select(host).where(host.c.meeting_id == meeting_id).order_by(host.c.role, host.c.id)
+    async def hosts(self, actor: Actor, meeting_id: str) -> list[Host]:
+        """Return the leaders and technical hosts of the meeting, leaders first; none of another organisation's."""
+        actor.require("people.read")
+        mine = sa.and_(host.c.meeting_id == meeting_id, within(actor.organisation_id, meeting_id))
+        chosen = sa.select(host).where(mine).order_by(host.c.role, host.c.id)
         return [host_of(row) for row in await self._rows(chosen)]
 
-    async def host(self, host_id: str) -> Host | None:
-        """Return the leader or technical host with this id."""
-        row = await self._first(sa.select(host).where(host.c.id == host_id))
+    async def host(self, actor: Actor, host_id: str) -> Host | None:
+        """Return the leader or technical host with this id, of a meeting of the actor's organisation."""
+        actor.require("host.read")
+        mine = sa.and_(host.c.id == host_id, within(actor.organisation_id, host.c.meeting_id))
+        row = await self._first(sa.select(host).where(mine))
         return None if row is None else host_of(row)
 
-    async def add_host(self, organisation_id: str, meeting_id: str, added: Host) -> Host:
+    async def add_host(self, actor: Actor, meeting_id: str, added: Host) -> Host:
         """Store one more leader or technical host. `Gone`: no such meeting."""
+        actor.require("meeting.change")
         if added.meeting_id != meeting_id:
             raise ValueError("the host names another meeting")
         async with self._changing_boards() as (connection, meetings):
-            found = await locked(connection, organisation_id, meeting_id)
+            found = await locked(connection, actor.organisation_id, meeting_id)
             await connection.execute(sa.insert(host).values(values_of(added)))
             await carry_feeds(connection, found, [added])
             meetings.add(meeting_id)
             return added
 
-    async def change_host(
-        self, organisation_id: str, meeting_id: str, host_id: str, changes: Mapping[str, Any]
-    ) -> Host:
+    async def change_host(self, actor: Actor, meeting_id: str, host_id: str, changes: Mapping[str, Any]) -> Host:
         """Change fields of a host and return it. `Gone`: no such one in this organisation's meeting."""
+        actor.require("meeting.change")
         if not set(changes) <= OF_HOST:
             raise ValueError(f"not to be changed: {sorted(set(changes) - OF_HOST)}")
         async with self._changing_boards() as (connection, meetings):
-            found = await locked(connection, organisation_id, meeting_id)
+            found = await locked(connection, actor.organisation_id, meeting_id)
             mine = sa.and_(host.c.id == host_id, host.c.meeting_id == meeting_id)
             if changes:
                 await connection.execute(sa.update(host).where(mine).values(dict(changes)))
@@ -118,22 +129,31 @@ class PeoplePart(StorePart):
             meetings.add(meeting_id)
             return host_of(row)
 
-    async def remove_host(self, organisation_id: str, meeting_id: str, host_id: str) -> bool:
+    async def remove_host(self, actor: Actor, meeting_id: str, host_id: str) -> bool:
         """Take a host out, with links, pages and messages; False where there is no such one."""
+        actor.require("meeting.change")
         async with self._changing_boards() as (connection, meetings):
-            await locked(connection, organisation_id, meeting_id)
+            await locked(connection, actor.organisation_id, meeting_id)
             mine = sa.and_(host.c.id == host_id, host.c.meeting_id == meeting_id)
             meetings.add(meeting_id)
             return (await connection.execute(sa.delete(host).where(mine))).rowcount == 1
 
-    async def set_practical(self, participant_id: str, *, phone_encrypted: bytes | None) -> None:
+    async def set_practical(self, actor: Actor, participant_id: str, *, phone_encrypted: bytes | None) -> None:
         """Keep or take away the number this participant can be reached at; the caller encrypted it."""
-        statement = sa.update(participant).where(participant.c.id == participant_id).values(contact=phone_encrypted)
+        actor.require("phone.give", participant_id)
+        statement = sa.update(participant).where(_person(actor, participant_id)).values(contact=phone_encrypted)
         async with self._database.write() as connection:
             if (await connection.execute(statement)).rowcount == 0:
                 raise Gone("no such participant")
 
-    async def phone(self, participant_id: str) -> bytes | None:
+    async def phone(self, actor: Actor, participant_id: str) -> bytes | None:
         """Return the number as `set_practical` got it."""
-        row = await self._first(sa.select(participant.c.contact).where(participant.c.id == participant_id))
+        actor.require("phone.read", participant_id)
+        row = await self._first(sa.select(participant.c.contact).where(_person(actor, participant_id)))
         return None if row is None or row.contact is None else bytes(row.contact)
+
+
+def _person(actor: Actor, participant_id: str) -> sa.ColumnElement[bool]:
+    """Return the condition for the participant with this id, in a meeting of the actor's organisation."""
+    mine = within(actor.organisation_id, participant.c.meeting_id)
+    return sa.and_(participant.c.id == participant_id, mine)

@@ -10,9 +10,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .errors import Gone
 from .records import ANSWERS_AFTER_END, Host, Invitation, Meeting, Participant
-from .tables import host, invitation, meeting
+from .tables import host, invitation, meeting, participant
 
-__all__ = ["carry_feeds", "host_of", "locked", "meeting_in", "meeting_of", "participant_of", "values_of"]
+__all__ = [
+    "carry_feeds",
+    "host_of",
+    "locked",
+    "meeting_in",
+    "meeting_of",
+    "participant_of",
+    "person_within",
+    "values_of",
+    "within",
+]
 
 
 def meeting_of(row: sa.Row[Any]) -> Meeting:
@@ -41,6 +51,17 @@ def values_of(record: Meeting | Participant | Host | Invitation) -> dict[str, An
 def meeting_in(organisation_id: str, meeting_id: str) -> sa.Select[Any]:
     """Select the meeting with this id if it is this organisation's."""
     return sa.select(meeting).where(meeting.c.id == meeting_id, meeting.c.organisation_id == organisation_id)
+
+
+def within(organisation_id: str, meeting_id: str | sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Return the condition that the meeting with this id, or of this column, is this organisation's."""
+    return sa.exists().where(meeting.c.id == meeting_id, meeting.c.organisation_id == organisation_id)
+
+
+def person_within(organisation_id: str, participant_id: str) -> sa.ColumnElement[bool]:
+    """Return the condition that the participant with this id is in a meeting of this organisation."""
+    theirs = sa.and_(participant.c.meeting_id == meeting.c.id, meeting.c.organisation_id == organisation_id)
+    return sa.exists().where(participant.c.id == participant_id, theirs)
 
 
 async def locked(connection: AsyncConnection, organisation_id: str, meeting_id: str) -> Meeting:

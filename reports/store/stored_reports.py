@@ -16,7 +16,7 @@ from .errors import CodeTaken, Conflict, StoreUnavailable
 from .guard import guard
 from .part import StorePart
 from .records import CODE_ALPHABET, CODE_LENGTH, BoardRow, SelfTestState, StoredReport
-from .rows import participant_of
+from .rows import participant_of, person_within, within
 from .self_tests import change_claimed
 from .tables import participant, report, self_test, session
 
@@ -30,6 +30,7 @@ class ReportPart(StorePart):
 
     async def save_report(
         self,
+        actor: Actor,
         added: StoredReport,
         *,
         claim: int | None = None,
@@ -44,8 +45,12 @@ class ReportPart(StorePart):
         `series` are kept beside it and go when it goes; ValueError where they are not of the schema.
 
         Saving an id again gives the row that is there, unchanged, so a client may try until it hears an answer.
-        `CodeTaken`: make another code. `Conflict`: the id is another session's. `Gone`: deleted meanwhile.
+        `CodeTaken`: make another code. `Conflict`: the id is another session's. `Gone`: deleted meanwhile. ValueError
+        for a report of another organisation than the actor's.
         """
+        actor.require("report.save", added.participant_id)
+        if added.organisation_id != actor.organisation_id:
+            raise ValueError("the report is of another organisation")
         if (added.self_test_id is None) != (claim is None):
             raise ValueError("the report of a self-test needs the claim to it, and no other report has one")
         if len(added.code) != CODE_LENGTH or not set(added.code) <= set(CODE_ALPHABET):
@@ -69,13 +74,16 @@ class ReportPart(StorePart):
                 meetings.add(stored.meeting_id)
             return stored
 
-    async def latest_report(self, participant_id: str) -> StoredReport | None:
-        """Return the participant's newest report."""
-        return await self._newest(report.c.participant_id == participant_id)
+    async def latest_report(self, actor: Actor, participant_id: str) -> StoredReport | None:
+        """Return the participant's newest report, inside the actor's organisation."""
+        actor.require("report.last", participant_id)
+        mine = person_within(actor.organisation_id, participant_id)
+        return await self._newest(mine, report.c.participant_id == participant_id)
 
-    async def report_for_session(self, session_id: str) -> StoredReport | None:
+    async def report_for_session(self, actor: Actor, session_id: str) -> StoredReport | None:
         """Return the newest report this session may see: its own, or an earlier one of the same participant."""
-        return await self._newest(_visible_to(session_id))
+        actor.require("report.own")
+        return await self._newest(_visible_to(actor, session_id))
 
     async def report_by_code(self, actor: Actor, code: str) -> StoredReport | None:
         """Return the report support was told the code of, inside its own organisation only."""
@@ -97,14 +105,15 @@ class ReportPart(StorePart):
         row = await self._first(chosen)
         return None if row is None or row.series is None else unpack(bytes(row.series))
 
-    async def delete_report(self, report_id: str, session_id: str) -> bool:
+    async def delete_report(self, actor: Actor, report_id: str, session_id: str) -> bool:
         """Delete a report this session may see, with the run it came from; False where there is none.
 
         On SQLite the content is overwritten and taken out of the write-ahead log before this returns.
         """
+        actor.require("report.delete")
         statement = (
             sa.delete(report)
-            .where(report.c.id == report_id, _visible_to(session_id))
+            .where(report.c.id == report_id, _visible_to(actor, session_id))
             .returning(report.c.self_test_id, report.c.meeting_id)
         )
         async with self._changing_boards() as (connection, meetings):
@@ -118,32 +127,36 @@ class ReportPart(StorePart):
             await self._database.scrub()
         return True
 
-    async def delete_everything_of(self, session_id: str, idle_since: datetime) -> bool:
+    async def delete_everything_of(self, actor: Actor, session_id: str, idle_since: datetime) -> bool:
         """Delete all reports that this session may see, the runs behind them, and the number that was typed in.
 
         A run that gave a sign of life since `idle_since` goes on: somebody is at it. False where there was nothing.
         """
-        person = sa.select(session.c.participant_id).where(session.c.id == session_id, session.c.kind == "participant")
-        own = sa.or_(self_test.c.session_id == session_id, self_test.c.participant_id == person.scalar_subquery())
+        actor.require("report.delete")
+        person, ours = _person_of(session_id), _is_ours(actor, session_id)
+        own = sa.or_(self_test.c.session_id == session_id, self_test.c.participant_id == person)
         ended = sa.or_(self_test.c.state != "running", self_test.c.updated_at < idle_since)
-        reports = sa.delete(report).where(_visible_to(session_id)).returning(report.c.meeting_id)
-        number = sa.update(participant).where(
-            participant.c.id == person.scalar_subquery(), participant.c.contact.is_not(None)
-        )
+        reports = sa.delete(report).where(_visible_to(actor, session_id)).returning(report.c.meeting_id)
+        number = sa.update(participant).where(ours, participant.c.id == person, participant.c.contact.is_not(None))
         async with self._changing_boards() as (connection, meetings):
             gone = list((await connection.execute(reports)).scalars())
-            runs = (await connection.execute(sa.delete(self_test).where(own, ended))).rowcount
+            runs = (await connection.execute(sa.delete(self_test).where(ours, own, ended))).rowcount
             numbers = (await connection.execute(number.values(contact=None))).rowcount
             meetings.update(meeting_id for meeting_id in gone if meeting_id is not None)
         with contextlib.suppress(StoreUnavailable):  # deleted and committed; the log is cleared by the next purge
             await self._database.scrub()
         return bool(gone or runs or numbers)
 
-    async def board(self, meeting_id: str) -> list[BoardRow]:
-        """Return everybody in the meeting in order, each with the newest report; two queries, however many they are."""
+    async def board(self, actor: Actor, meeting_id: str) -> list[BoardRow]:
+        """Return everybody in the meeting in order, each with the newest report; two queries, however many they are.
+
+        Nobody where the meeting is another organisation's.
+        """
+        actor.require("people.read")
         running = sa.exists().where(self_test.c.participant_id == participant.c.id, self_test.c.state == "running")
-        people = sa.select(participant, running.label("running")).where(participant.c.meeting_id == meeting_id)
-        newest = sa.select(sa.func.max(report.c.number)).where(report.c.meeting_id == meeting_id)
+        mine = within(actor.organisation_id, meeting_id)
+        people = sa.select(participant, running.label("running")).where(participant.c.meeting_id == meeting_id, mine)
+        newest = sa.select(sa.func.max(report.c.number)).where(report.c.meeting_id == meeting_id, mine)
         newest = newest.group_by(report.c.participant_id)
         async with self._database.read() as connection:
             rows = (await connection.execute(people.order_by(participant.c.position))).all()
@@ -161,7 +174,21 @@ def _owner(stored: StoredReport) -> tuple[str | None, ...]:
     return (stored.organisation_id, stored.meeting_id, stored.participant_id, stored.session_id)
 
 
-def _visible_to(session_id: str) -> sa.ColumnElement[Any]:
+def _person_of(session_id: str) -> sa.ScalarSelect[str | None]:
+    """Select whose session it is, of a participant's session."""
+    mine = sa.and_(session.c.id == session_id, session.c.kind == "participant")
+    return sa.select(session.c.participant_id).where(mine).scalar_subquery()
+
+
+def _is_ours(actor: Actor, session_id: str) -> sa.ColumnElement[bool]:
+    """Return the condition that the session is of the actor's organisation.
+
+    Asked of the session: a report's own organisation would have SQLite read all reports of it.
+    """
+    return sa.exists().where(session.c.id == session_id, session.c.organisation_id == actor.organisation_id)
+
+
+def _visible_to(actor: Actor, session_id: str) -> sa.ColumnElement[bool]:
     """A session sees its own reports; a participant's session those of the same participant too. A leader sees none."""
-    person = sa.select(session.c.participant_id).where(session.c.id == session_id, session.c.kind == "participant")
-    return sa.or_(report.c.session_id == session_id, report.c.participant_id == person.scalar_subquery())
+    own = sa.or_(report.c.session_id == session_id, report.c.participant_id == _person_of(session_id))
+    return sa.and_(_is_ours(actor, session_id), own)

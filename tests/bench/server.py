@@ -16,7 +16,7 @@ from reports.store import Store
 from tests.bench.figures import Figure
 from tests.browser.conftest import CLIP_FOLDER, LiveServer
 from tests.data.clips import camera_clip
-from tests.store.cast import fill, made_report, self_test
+from tests.store.cast import CLOCK, fill, made_report, self_test
 
 __all__ = ["run"]
 
@@ -145,7 +145,7 @@ async def _rate(store: Store, name: str, writers: int, seconds: float) -> float:
         while time.monotonic() < deadline:
             made = made_report(f"{name}-{writer}-{counts[writer]}")
             await store.start_self_test(self_test(id=made.self_test_id))
-            await store.save_report(made, claim=1)
+            await store.save_report(CLOCK, made, claim=1)
             counts[writer] += 1
 
     await asyncio.gather(*(write(writer) for writer in range(writers)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from readiness.access.actors import clock_of
 from tests.browser.conftest import Launch, LiveServer
 from tests.browser.person import PHONE, Person, check
 from tests.patience import was_busy
@@ -97,7 +98,7 @@ async def test_a_line_that_is_blocked_is_told_and_support_can_see_it(live_server
         store = await live_server.open_store()
         try:
             session = await store.session_by_id((await person.page.evaluate("location.pathname")).split("/")[2])
-            found = await store.report_for_session(session.id)
+            found = await store.report_for_session(clock_of(session.organisation_id), session.id)
         finally:
             await store.close()
         assert (found.code, found.body["cause"]) == (code, "socket_blocked")

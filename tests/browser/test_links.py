@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest_asyncio
 
+from tests.actors import CLOCK
 from tests.browser.conftest import Launch, LiveServer
 from tests.browser.person import DESKTOP, Person
 from tests.cast import CANARY_LABEL, Cast, make_cast
@@ -82,7 +83,7 @@ async def test_two_links_in_one_browser_give_two_reports(live_server: LiveServer
         assert (await _session(person))["last_report"]["id"] == report["id"]
     store = await live_server.open_store()
     try:
-        rows = {row.participant.id: row.report.id for row in await store.board(cast.meeting.id) if row.report}
+        rows = {row.participant.id: row.report.id for row in await store.board(CLOCK, cast.meeting.id) if row.report}
     finally:
         await store.close()
     assert rows == {cast.anna.id: reports[0]["id"], cast.per.id: reports[1]["id"]}

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from reports.store.records import new_id
+from tests.actors import add_meeting
 from tests.browser.conftest import Launch
 from tests.browser.person import PHONE, Person, check
 from tests.browser.test_accessibility import AXE, RULES, RUN_AXE, TOO_WIDE
@@ -101,7 +102,7 @@ async def test_the_meetings_morning_and_the_hour_after_it(
     link = server.services.contacts.close(f"https://127.0.0.1:{video.port}/room")
     meeting = replace(made.meeting, id=new_id(), join_link=link)
     anna = replace(made.anna, id=new_id(), meeting_id=meeting.id)
-    await server.store.add_meeting(meeting, [anna])
+    await add_meeting(server.store, meeting, [anna])
     cast = replace(made, meeting=meeting, anna=anna)
     token, _ = await invite(server.store, meeting, anna, expires_at=meeting.ends_at + dt.timedelta(days=7))
     browser = await chromium()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
+from readiness.access.actors import clock_of
 from reports.store import Store, StoredReport
 from tests.cast import supporter
 from tests.integration.participant import Participant, participant
@@ -133,7 +134,8 @@ async def assert_stands(on: Machines, anna: Participant, report: dict) -> None:
     assert test is not None
     assert test.state == "finished"
     assert newest.meeting_id is not None
-    (row,) = [one for one in await on.store.board(newest.meeting_id) if one.participant.id == newest.participant_id]
+    board = await on.store.board(clock_of(newest.organisation_id), newest.meeting_id)
+    (row,) = [one for one in board if one.participant.id == newest.participant_id]
     assert (row.report, row.running) == (newest, False)
 
 

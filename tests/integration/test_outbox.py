@@ -8,11 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from readiness.access.actors import clock_of
 from readiness.access.contacts import ContactBox
 from readiness.access.links import Links
 from readiness.meetings.addresses import Reach, seal_reach
 from reports.store import Store
 from reports.store.records import Meeting, Organisation, Participant, new_id
+from tests.actors import add_meeting
 from tests.integration.support import free_port, serving
 from tests.meetings.kills import send_through_kills
 from tests.meetings.receivers import mailbox
@@ -64,7 +66,7 @@ async def test_two_servers_on_one_database_remind_once(tmp_path, postgres):
                 )
                 for at in range(PEOPLE)
             ]
-            await store.add_meeting(meeting, people)
+            await add_meeting(store, meeting, people)
             for one in people:
                 await Links(store, box, organisation, "https://ready.example", now).of(meeting, one)
             settings = {"WORKERS": "2", "PORT": str(free_port()), "DATABASE_URL": url, "SECRET_KEY": SECRET}
@@ -75,7 +77,7 @@ async def test_two_servers_on_one_database_remind_once(tmp_path, postgres):
                     while len(post.mails) < PEOPLE:
                         await asyncio.sleep(0.1)
                 await asyncio.sleep(2)
-            found = await store.outgoing_of(meeting.id)
+            found = await store.outgoing_of(clock_of("o"), meeting.id)
         finally:
             await store.close()
     assert Counter(mail["To"] for mail in post.mails) == Counter(f"p{at}@b.example" for at in range(PEOPLE))

@@ -19,6 +19,7 @@ from readiness.meetings.addresses import Reach, seal_reach
 from readiness.settings import load_settings
 from reports.store import Store
 from reports.store.records import Participant, new_id
+from tests.actors import CLOCK, otto
 from tests.cast import SUNNAAS
 from tests.meetings.receivers import Mailbox, mailbox
 from tests.meetings.scene import Services, make_scene
@@ -76,7 +77,7 @@ async def _queue(store: Store, services: Services, count: int) -> str:
     for number in range(count):
         reach = seal_reach(services.contacts, Reach(mail=f"person{number}@post.example"))
         person = Participant(new_id(), scene.meeting.id, "relative", f"P{number}", "nb", number + 2, reach=reach)
-        people.append(await store.add_participant(SUNNAAS.id, scene.meeting.id, person))
+        people.append(await store.add_participant(otto(SUNNAAS.id), scene.meeting.id, person))
     await store.queue([scene.outgoing("invitation", "mail", person) for person in people])
     return scene.meeting.id
 
@@ -118,7 +119,7 @@ async def _run(
                 await asyncio.sleep(0.01)
                 if len(post.mails) < count:
                     continue
-                states = Counter(one.state for one in await store.outgoing_of(meeting_id))
+                states = Counter(one.state for one in await store.outgoing_of(CLOCK, meeting_id))
                 if states.keys() <= {"sent"}:
                     break
                 await asyncio.sleep(0.2)

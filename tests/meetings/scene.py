@@ -22,6 +22,7 @@ from readiness.meetings.wanted import Bad, Wanted
 from readiness.settings import load_settings
 from reports.store import Store
 from reports.store.records import Host, Meeting, Outgoing, Participant, StoredReport, new_code, new_id
+from tests.actors import CLOCK, add_meeting, otto
 from tests.cast import SUNNAAS
 
 NOW = datetime(2026, 11, 30, 8, 0, tzinfo=UTC)
@@ -53,7 +54,8 @@ async def planning(migrated_file: Path, folder: Path, now: datetime) -> AsyncIte
     shutil.copy(migrated_file, folder / "r.db")
     store = await Store.open(f"sqlite:///{folder / 'r.db'}")
     try:
-        yield Planner(store, ContactBox("key"), await store.ensure_organisation(SUNNAAS), "https://ready.example", now)
+        sunnaas = await store.ensure_organisation(SUNNAAS)
+        yield Planner(store, ContactBox("key"), sunnaas, "https://ready.example", now, otto(sunnaas.id))
     finally:
         await store.close()
 
@@ -126,7 +128,7 @@ class Scene:
         return replace(made, **changes)
 
     async def states(self) -> list[tuple[str, str, str | None]]:
-        found = await self.services.store.outgoing_of(self.meeting.id)
+        found = await self.services.store.outgoing_of(CLOCK, self.meeting.id)
         return sorted((one.kind, one.state, one.error) for one in found)
 
     async def report(self, whose: Participant, verdict: str, created_at: datetime, valid_until: datetime) -> None:
@@ -145,7 +147,7 @@ class Scene:
             valid_until=valid_until,
             body={"advice": [], "checks": []},
         )
-        await self.services.store.save_report(report)
+        await self.services.store.save_report(CLOCK, report)
 
 
 async def make_scene(services: Services, **changes: Any) -> Scene:
@@ -156,7 +158,7 @@ async def make_scene(services: Services, **changes: Any) -> Scene:
     tolk = Participant(new_id(), meeting.id, "interpreter", "T. K.", "en", 1, reach=seal_reach(box, TOLK))
     hashed = person_hash(box, LARS)
     lars = Host(new_id(), meeting.id, "leader", "Lars", "nn", seal_reach(box, LARS), hashed)
-    await store.add_meeting(meeting, [anna, tolk], [lars])
+    await add_meeting(store, meeting, [anna, tolk], [lars])
     made = Links(store, box, SUNNAAS, services.base_url, services.clock)
     links = {one.id: (await made.of(meeting, one)).link for one in (anna, tolk, lars)}
     return Scene(services, meeting, anna, tolk, lars, links)

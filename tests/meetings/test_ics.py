@@ -49,13 +49,13 @@ async def brought(planner: Planner, *names: str, **options: bool) -> Imported:
 
 async def people_of(planner: Planner, meeting_id: str) -> list[tuple[str, str, str]]:
     """Role, label and mail address of everybody who takes part."""
-    found = await planner.store.participants(meeting_id)
+    found = await planner.store.participants(planner.actor, meeting_id)
     return [(one.role, one.label, open_reach(planner.contacts, one.reach).mail) for one in found]
 
 
 async def meetings_of(planner: Planner) -> list[Meeting]:
     span = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2031, 1, 1, tzinfo=UTC))
-    return [one.meeting for one in await planner.store.meetings(planner.organisation.id, starts=span, now=NOW)]
+    return [one.meeting for one in await planner.store.meetings(planner.actor, starts=span, now=NOW)]
 
 
 @dataclass(frozen=True)
@@ -290,7 +290,7 @@ async def test_new_names_for_the_same_meeting_are_told(planner):
     await brought(planner, "uid_changes_1.ics", invite=True)
     done = await brought(planner, "uid_changes_2.ics", invite=True)
     assert (len(done.made), done.bad, done.notes) == (1, [], [Bad(1, "import.double_not_invited")])
-    assert await planner.store.outgoing_of(done.made[0]) == []
+    assert await planner.store.outgoing_of(planner.actor, done.made[0]) == []
 
 
 async def test_told_to_skip_the_exception_of_a_series_is_made(planner):
@@ -648,25 +648,25 @@ async def test_what_a_file_does_not_name_stays(planner):
     """baserow/baserow#3746: title, solution, link, telephone, roles set on the page; nobody is told of nothing."""
     raw = calendar(event("DURATION:PT30M"))
     (meeting,) = (await import_file(planner, raw, invite=True)).made
-    person = (await planner.store.participants(meeting))[0]
+    person = (await planner.store.participants(planner.actor, meeting))[0]
     set_by_hand = Change(title="Kontroll", profile="group", solution="skype_for_business", support_phone="22110099",
                          join_link="https://sfb.hospital.example/meet/1")  # fmt: skip
     before = await planner.change(meeting, set_by_hand)
     await planner.change_person(meeting, person.id, {"role": "interpreter", "phone": "90000000", "together": 3})
-    told = len(await planner.store.outgoing_of(meeting))
+    told = len(await planner.store.outgoing_of(planner.actor, meeting))
     done = await import_file(planner, raw.replace(b"END:VEVENT", b"DTSTAMP:20270101T080000Z\r\nEND:VEVENT"))
     assert (done.changed, done.bad, done.notes) == ([], [], [])
     after = await planner.meeting(meeting)
     assert (after.title, after.profile, after.solution, after.support_phone, after.join_link) == (
         before.title, before.profile, before.solution, before.support_phone, before.join_link,
     )  # fmt: skip
-    (kept,) = await planner.store.participants(meeting)
+    (kept,) = await planner.store.participants(planner.actor, meeting)
     assert (kept.role, kept.together, open_reach(planner.contacts, kept.reach).phone) == (
         "interpreter",
         3,
         "+4790000000",
     )
-    assert len(await planner.store.outgoing_of(meeting)) == told
+    assert len(await planner.store.outgoing_of(planner.actor, meeting)) == told
 
 
 async def test_the_solution_is_told_by_a_new_link(planner):

@@ -18,6 +18,7 @@ from readiness.meetings.reading import MOST_MEETINGS, read_file
 from readiness.meetings.tables import COLUMNS, guarded
 from readiness.meetings.wanted import Bad
 from readiness.meetings.wishes import Change
+from tests.actors import otto
 from tests.cast import SUNNAAS
 from tests.meetings.files import CALENDAR, CSV
 from tests.meetings.scene import import_file, planning
@@ -35,7 +36,7 @@ async def planner(migrated_file: Path, tmp_path: Path) -> AsyncIterator[Planner]
 
 async def titles(planner: Planner) -> list[tuple[str, str, tuple[str, ...], tuple[str, ...]]]:
     """Every meeting as start, title, participants and leaders."""
-    lines = await planner.store.meetings(planner.organisation.id, starts=SPAN, now=NOW)
+    lines = await planner.store.meetings(planner.actor, starts=SPAN, now=NOW)
     return [(one.meeting.starts_at.isoformat(), one.meeting.title, one.labels, one.leaders) for one in lines]
 
 
@@ -54,18 +55,18 @@ async def test_a_spreadsheet_as_it_is_saved(planner, spelling):
     done = await import_file(planner, text.get(spelling, CSV).encode())
     assert (len(done.made), done.changed, done.bad) == (3, [], [])
     assert await titles(planner) == EXPECTED
-    first = (await planner.store.meetings(planner.organisation.id, starts=SPAN, now=NOW))[0].meeting
-    anna, tolk = await planner.store.participants(first.id)
+    first = (await planner.store.meetings(planner.actor, starts=SPAN, now=NOW))[0].meeting
+    anna, tolk = await planner.store.participants(planner.actor, first.id)
     assert open_reach(planner.contacts, anna.reach).mail == "anna@post.example"
     assert (open_reach(planner.contacts, tolk.reach).phone, tolk.locale) == ("+4791111111", "en")
-    assert await planner.store.outgoing_of(first.id) == []
+    assert await planner.store.outgoing_of(planner.actor, first.id) == []
 
 
 async def test_the_same_file_again_changes_and_does_not_add(planner):
     """Moved, renamed and joined by somebody: the meeting is the same; nobody is taken out."""
     await import_file(planner, CSV.encode())
     assert (await import_file(planner, CSV.encode())).changed == []
-    before = await planner.store.meetings(planner.organisation.id, starts=SPAN, now=NOW)
+    before = await planner.store.meetings(planner.actor, starts=SPAN, now=NOW)
     again = CSV.replace("2027-03-29 10:00", "2027-03-29 12:00").replace("A. H.", "Anna")
     again = again.replace("A2;30.03", "A1;;;;;;relative;Per;;;;\nA2;30.03")
     done = await import_file(planner, again.encode())
@@ -78,7 +79,7 @@ async def test_the_same_file_again_changes_and_does_not_add(planner):
 async def test_everybody_is_invited_if_asked(planner):
     """By mail, else SMS; whoever has neither is left to be handed a letter."""
     done = await import_file(planner, CSV.encode(), invite=True)
-    sent = [one for meeting in done.made for one in await planner.store.outgoing_of(meeting)]
+    sent = [one for meeting in done.made for one in await planner.store.outgoing_of(planner.actor, meeting)]
     assert sorted((one.kind, one.channel) for one in sent) == [
         ("invitation", "mail"), ("invitation", "sms"), ("invitation", "sms"), ("leader_link", "mail"),
         ("leader_link", "mail"),
@@ -174,7 +175,7 @@ async def test_a_calendar(planner):
     assert (first.ends_at - first.starts_at).total_seconds() == 3600, "an hour was jumped over"
     assert (second.ends_at - second.starts_at).total_seconds() == 20 * 60
     assert planner.contacts.open(first.join_link) == "https://whereby.com/rom-12"
-    roles = [one.role for one in await planner.store.participants(first.id)]
+    roles = [one.role for one in await planner.store.participants(planner.actor, first.id)]
     assert roles == ["patient", "staff", "meeting_room"]
     again = CALENDAR.replace("20270401T080000Z", "20270402T080000Z")
     moved = await import_file(planner, again.encode())
@@ -240,7 +241,10 @@ async def test_two_organisations_may_import_the_same_file(planner):
     """Keys are an organisation's own."""
     await import_file(planner, CSV.encode())
     ahus = await planner.store.ensure_organisation(replace(SUNNAAS, id="ahus", slug="ahus"))
-    assert len((await import_file(replace(planner, organisation=ahus), CSV.encode())).made) == 3
+    with pytest.raises(ValueError, match="of another organisation"):
+        replace(planner, organisation=ahus)
+    elsewhere = replace(planner, organisation=ahus, actor=otto("ahus"))
+    assert len((await import_file(elsewhere, CSV.encode())).made) == 3
 
 
 def saved(name: str) -> bytes:
@@ -249,7 +253,7 @@ def saved(name: str) -> bytes:
 
 
 async def invitations(planner: Planner, made: list[str]) -> int:
-    return len([sent for one in made for sent in await planner.store.outgoing_of(one)])
+    return len([sent for one in made for sent in await planner.store.outgoing_of(planner.actor, one)])
 
 
 @pytest.mark.parametrize("invite", [False, True])
@@ -283,9 +287,9 @@ async def test_what_is_no_move_is_not_called_one(planner, second):
 async def test_two_with_one_number_stay_who_they_are(planner):
     """A child and its mother, in another order: the same two, each with the link that was theirs."""
     done = await import_file(planner, saved("same_phone_two"))
-    before = {one.label: (one.id, one.role) for one in await planner.store.participants(done.made[0])}
+    before = {one.label: (one.id, one.role) for one in await planner.store.participants(planner.actor, done.made[0])}
     again = await import_file(planner, saved("same_phone_two_swapped"))
-    after = {one.label: (one.id, one.role) for one in await planner.store.participants(done.made[0])}
+    after = {one.label: (one.id, one.role) for one in await planner.store.participants(planner.actor, done.made[0])}
     assert (again.made, again.changed, again.bad, after) == ([], [], [], before)
     assert set(before) == {"Barn", "Mor"}
 
@@ -295,12 +299,12 @@ async def test_a_file_changes_only_what_it_names(planner):
     rows = "meeting;starts;role;label\nA1;2027-03-02 10:00;patient;P. P.\n"
     (made,) = (await import_file(planner, rows.encode())).made
     await planner.change(made, Change(title="Kontroll", solution="teams", support_phone="66 96 90 00", minutes=20))
-    (person,) = await planner.store.participants(made)
+    (person,) = await planner.store.participants(planner.actor, made)
     await planner.change_person(made, person.id, {"phone": "900 00 000", "role": "relative"})
     empty = "meeting;starts;minutes;title;role;label;phone\nA1;2027-03-02 12:00;;;relative;P. P.;\n"
     done = await import_file(planner, empty.encode())
     found = await planner.meeting(made)
-    (person,) = await planner.store.participants(made)
+    (person,) = await planner.store.participants(planner.actor, made)
     assert (done.changed, done.bad) == ([made], [])
     assert (found.title, found.solution, found.support_phone) == ("Kontroll", "teams", "66 96 90 00")
     assert found.starts_at.hour == 11

@@ -25,6 +25,7 @@ from readiness.meetings.planner import Planner
 from readiness.meetings.wishes import Change
 from readiness.texts import catalogue
 from reports.store import Store
+from tests.actors import CLOCK, otto
 from tests.cast import SUNNAAS
 from tests.meetings.receivers import Gateway, Mailbox, gateway, mailbox
 from tests.meetings.scene import BASE, NOW, STARTS, Scene, make_scene, make_services, runner_of
@@ -126,21 +127,21 @@ async def test_a_reminder_carries_the_same_link_and_a_withdrawn_one_is_not_made_
 async def test_a_new_link_alone_is_told_and_one_that_is_back_is_not(scene: Scene, post: Mailbox):
     """The time is the same: said so, with a higher SEQUENCE; taken back before it was sent, nobody hears of it."""
     services = scene.services
-    planner = Planner(services.store, services.contacts, SUNNAAS, "https://ready.example", NOW)
+    planner = Planner(services.store, services.contacts, SUNNAAS, "https://ready.example", NOW, otto(SUNNAAS.id))
     await sent(scene, scene.outgoing("invitation", "mail", scene.anna))
     for link in ("https://teams.microsoft.com/meet/222333444", "", "https://teams.microsoft.com/meet/555666777"):
         await planner.change(scene.meeting.id, Change(join_link=link))
         if not link:
             await sent(scene)
     await sent(scene)
-    told = [one for one in await services.store.outgoing_of(scene.meeting.id) if one.kind == "moved"]
+    told = [one for one in await services.store.outgoing_of(CLOCK, scene.meeting.id) if one.kind == "moved"]
     assert sorted((one.state, one.error or "") for one in told) == [("dropped", ""), ("dropped", "over"), ("sent", "")]
     _, changed = post.to("anna@post.example")
     words = catalogue("nb")["mail.changed.subject"]
     assert changed["Subject"].startswith(words.partition("{")[0])
     event = icalendar.Calendar.from_ical(next(changed.iter_attachments()).get_content()).walk("VEVENT")[0]
     assert int(event["SEQUENCE"]) > 0
-    assert (await services.store.meeting(scene.meeting.id)).solution == "teams"
+    assert (await services.store.meeting(CLOCK, scene.meeting.id)).solution == "teams"
 
 
 async def test_what_was_moved_or_cancelled_counts_up_in_the_calendar(scene: Scene, post: Mailbox):
@@ -148,13 +149,13 @@ async def test_what_was_moved_or_cancelled_counts_up_in_the_calendar(scene: Scen
     store = scene.services.store
     later = STARTS + timedelta(days=1)
     changes = {"starts_at": later, "ends_at": later + timedelta(minutes=45)}
-    await store.change_meeting("sunnaas", scene.meeting.id, changes)
+    await store.change_meeting(otto("sunnaas"), scene.meeting.id, changes)
     told = {"moved_from": STARTS.isoformat()}
     await sent(scene, scene.outgoing("moved", "mail", scene.anna, data=told))
     await sent(scene, scene.outgoing("moved", "mail", scene.tolk, data=told))
-    back = {"was": state_mark(scene.services.contacts, await scene.services.store.meeting(scene.meeting.id))}
+    back = {"was": state_mark(scene.services.contacts, await scene.services.store.meeting(CLOCK, scene.meeting.id))}
     await sent(scene, scene.outgoing("moved", "mail", scene.anna, data={"moved_from": later.isoformat(), **back}))
-    await store.cancel_meeting("sunnaas", scene.meeting.id, NOW)
+    await store.cancel_meeting(otto("sunnaas"), scene.meeting.id, NOW)
     await sent(scene, scene.outgoing("cancelled", "mail", scene.anna), scene.outgoing("invitation", "mail", scene.anna))
     assert await scene.states() == [
         ("cancelled", "sent", None),
@@ -199,7 +200,7 @@ async def test_without_a_server_it_is_tried_for_a_day(store: Store, sms: Gateway
     assert await scene.states() == [("invitation", "waiting", "unreachable")] * 2
     tries = 1
     while tries < 60 and ("invitation", "waiting", "unreachable") in await scene.states():
-        services.clock = max(one.due_at for one in await store.outgoing_of(scene.meeting.id))
+        services.clock = max(one.due_at for one in await store.outgoing_of(CLOCK, scene.meeting.id))
         await sent(scene)
         tries += 1
     assert await scene.states() == [("invitation", "failed", "gave_up")] * 2
@@ -326,7 +327,7 @@ async def test_after_a_day_the_reason_is_kept(scene: Scene, post: Mailbox):
         post.answers["anna@post.example"] = answer
         late = scene.outgoing("invitation", "mail", scene.anna, created_at=NOW - timedelta(hours=24))
         await sent(scene, late)
-        found = await scene.services.store.outgoing_of(scene.meeting.id)
+        found = await scene.services.store.outgoing_of(CLOCK, scene.meeting.id)
         assert [(one.state, one.error) for one in found if one.id == late.id] == [("failed", code)]
 
 

@@ -13,6 +13,7 @@ import pytest
 from readiness.meetings.reminders import Reminders, jobs_of, turned, wake_nobody
 from reports.store import Store
 from reports.store.records import ReportMark
+from tests.actors import CLOCK, otto
 from tests.meetings.scene import NOW, STARTS, Scene, a_meeting, make_scene, make_services
 
 OSLO = ZoneInfo("Europe/Oslo")
@@ -29,12 +30,12 @@ async def scene(migrated_file: Path, tmp_path: Path) -> AsyncIterator[Scene]:
 async def queued(scene: Scene, at: datetime) -> list[tuple[str, str]]:
     """What is queued at this moment, by kind and whom: p for participant, h for host. A fresh process each time."""
     scene.services.clock = at
-    before = {one.id for one in await scene.services.store.outgoing_of(scene.meeting.id)}
+    before = {one.id for one in await scene.services.store.outgoing_of(CLOCK, scene.meeting.id)}
     services = scene.services
     clock = Reminders(services.store, services.contacts, now=services.now, can_sms=bool(services.settings.sms_url))
     await clock.queue_due()
     names = {scene.anna.id: "anna", scene.tolk.id: "tolk", scene.lars.id: "lars"}
-    found = await scene.services.store.outgoing_of(scene.meeting.id)
+    found = await scene.services.store.outgoing_of(CLOCK, scene.meeting.id)
     new = [one for one in found if one.id not in before]
     return sorted((one.kind, names[one.participant_id or one.host_id or ""]) for one in new)
 
@@ -86,12 +87,12 @@ async def test_switched_off_withdrawn_cancelled_and_too_late_are_left_alone(scen
     """No reminder without reminders, without an open link, for a cancelled meeting, or long after its moment."""
     store, due = scene.services.store, STARTS - timedelta(hours=3)
     await store.revoke_of(NOW, participant_id=scene.anna.id)
-    await store.change_meeting("sunnaas", scene.meeting.id, {"reminders": ()})
+    await store.change_meeting(otto("sunnaas"), scene.meeting.id, {"reminders": ()})
     assert await queued(scene, due) == []
-    await store.change_meeting("sunnaas", scene.meeting.id, {"reminders": (2880,)})
+    await store.change_meeting(otto("sunnaas"), scene.meeting.id, {"reminders": (2880,)})
     assert await queued(scene, STARTS - timedelta(days=1, hours=20)) == []
     assert await queued(scene, STARTS - timedelta(days=2)) == [("reminder", "tolk")]
-    await store.cancel_meeting("sunnaas", scene.meeting.id, NOW)
+    await store.cancel_meeting(otto("sunnaas"), scene.meeting.id, NOW)
     assert await queued(scene, datetime(2026, 11, 30, 17, 0, tzinfo=UTC)) == []
 
 

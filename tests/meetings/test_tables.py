@@ -27,11 +27,12 @@ from readiness.meetings.values import ROLES, SOLUTIONS
 from readiness.reach import clean_mail, clean_phone, region_of, takes_sms
 from readiness.typed import one_line, read_iso, read_start
 from reports.profile import profile_names
+from tests.actors import otto
 from tests.cast import SUNNAAS
 
 FILES = Path(__file__).resolve().parent.parent / "data" / "csv"
 NOW = datetime(2027, 1, 4, 8, 0, tzinfo=UTC)
-PLANNER = Planner(None, ContactBox("key"), SUNNAAS, "https://ready.example", NOW)  # type: ignore[arg-type]
+PLANNER = Planner(None, ContactBox("key"), SUNNAAS, "https://ready.example", NOW, otto(SUNNAAS.id))  # type: ignore[arg-type]
 TEN = "2027-03-02T09:00"
 """Ten o'clock in Oslo, in UTC."""
 

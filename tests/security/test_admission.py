@@ -13,6 +13,7 @@ from readiness.media.pool import PoolFull
 from readiness.server import admission as door
 from readiness.server import socket as session_socket
 from readiness.server.admission import Admission, Lines
+from tests.actors import CLOCK
 from tests.cast import make_cast
 from tests.patience import PATIENCE_S
 from tests.security.support import HELLO, ended, next_of, redeem, started
@@ -284,7 +285,7 @@ async def test_RTC_3_who_is_away_gives_the_worker_back_and_goes_on_with_the_same
     again, resumed = await started(http, session, resume=plan["test"])
     assert resumed["test"] == plan["test"]
     assert pool.live == 1
-    assert await server.store.report_for_session(session) is None
+    assert await server.store.report_for_session(CLOCK, session) is None
     await again.close()
 
 
@@ -300,7 +301,7 @@ async def test_RTC_3_who_leaves_after_a_rest_has_left(server, http, monkeypatch,
         while server.services.admission.pool.live:
             await asyncio.sleep(0.02)
         await (socket.send_json({"type": "bye"}) if goodbye == "bye" else socket.close())
-        while (report := await server.store.report_for_session(session)) is None:
+        while (report := await server.store.report_for_session(CLOCK, session)) is None:
             await asyncio.sleep(0.02)
     assert report.body["cause"] == "disconnected"
     await socket.close()

@@ -14,6 +14,7 @@ from html.parser import HTMLParser
 
 from readiness.meetings.messages import render_message
 from reports.store.actors import Actor
+from tests.actors import otto
 from tests.cast import SUNNAAS, make_cast
 from tests.integration.support import ROOT
 from tests.made import made_report, support_link
@@ -57,9 +58,9 @@ async def pages(server, http, slug: str, text: str) -> dict[str, Reader]:
     """Every page with `text` in each field of the organisation, the meeting, its people and a report."""
     organisation = replace(SUNNAAS, id=slug, slug=slug, name=text, support_hours=text, support_phone=text)
     cast = await make_cast(server.store, organisation=organisation)
-    await server.store.change_meeting(slug, cast.meeting.id, {"title": text, "support_phone": text})
+    await server.store.change_meeting(otto(slug), cast.meeting.id, {"title": text, "support_phone": text})
     for person in (cast.anna, cast.per):
-        await server.store.change_participant(slug, cast.meeting.id, person.id, {"label": text})
+        await server.store.change_participant(otto(slug), cast.meeting.id, person.id, {"label": text})
     client = {"kind": "browser", "browser": text, "os": text, "form": "phone"}
     made = await made_report(server.store, slug, series=made_series(), client=client, cause=text, events=(text,))
     tokens = (cast.lars_token, await support_link(server.store, slug))

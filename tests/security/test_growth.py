@@ -16,6 +16,7 @@ from readiness.access.pins import pin_of
 from readiness.errors import InputError, LimitError
 from readiness.server import api
 from readiness.server.protocol import known_client, parse_message
+from tests.actors import CLOCK, leader, participant
 from tests.cast import SUNNAAS, make_cast, supporter
 from tests.patience import PATIENCE_S
 from tests.security.support import HELLO, redeem, started
@@ -211,10 +212,10 @@ async def test_LNK_4_delete_takes_every_report_every_run_and_the_number(server, 
         async with asyncio.timeout(PATIENCE_S):
             while (test := await store.self_test(plan["test"], session)) is None or test.state == "running":
                 await asyncio.sleep(0.02)
-    await store.set_practical(cast.anna.id, phone_encrypted=b"number")
+    await store.set_practical(participant(cast.anna.id), cast.anna.id, phone_encrypted=b"number")
     assert (await http.delete(f"/api/v1/sessions/{session}/report", json={})).status == 200
-    assert await store.report_for_session(session) is None
-    assert await store.phone(cast.anna.id) is None
+    assert await store.report_for_session(CLOCK, session) is None
+    assert await store.phone(leader("sunnaas"), cast.anna.id) is None
     assert await store.newest_reports(supporter("sunnaas"), 10) == []
     found = await store.session_by_id(session)
     assert await store.recent_self_tests(found, server.services.now() - timedelta(days=1)) == []

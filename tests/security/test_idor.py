@@ -30,6 +30,7 @@ from readiness.access.links import Links, api_token, give_support_link, organise
 from readiness.meetings.addresses import Reach, seal_reach
 from readiness.server.app import make_app
 from reports.store.records import Host, new_id
+from tests.actors import add_meeting, otto
 from tests.cast import SUNNAAS, invite, make_cast
 from tests.conftest import Server
 from tests.security.support import redeem
@@ -174,15 +175,15 @@ async def world(server: Server):
     east = await store.ensure_organisation(replace(SUNNAAS, id="east", slug="east"))
     assert sunnaas is not None
     reach = seal_reach(contacts, Reach(phone="+4790000000", mail="anna@post.example"))
-    await store.change_meeting("sunnaas", cast.meeting.id, {"solution": "whereby"})
-    await store.change_participant("sunnaas", cast.meeting.id, cast.anna.id, {"reach": reach})
+    await store.change_meeting(otto("sunnaas"), cast.meeting.id, {"solution": "whereby"})
+    await store.change_participant(otto("sunnaas"), cast.meeting.id, cast.anna.id, {"reach": reach})
     other = replace(cast.meeting, id=new_id(), import_key=None)
     kari = replace(cast.anna, id=new_id(), meeting_id=other.id)
-    await store.add_meeting(other, [kari])
+    await add_meeting(store, other, [kari])
     lars = Host(new_id(), cast.meeting.id, "leader", "Lars", "nb", reach=reach)
     odd = Host(new_id(), other.id, "leader", "Odd", "nb")
-    await store.add_host("sunnaas", cast.meeting.id, lars)
-    await store.add_host("sunnaas", other.id, odd)
+    await store.add_host(otto("sunnaas"), cast.meeting.id, lars)
+    await store.add_host(otto("sunnaas"), other.id, odd)
     tokens = {"anna": cast.anna_token, "per": cast.per_token, "kari": (await invite(store, other, kari))[0]}
     for name, host, meeting in (("lars", lars, cast.meeting), ("odd", odd, other)):
         given = await Links(store, contacts, sunnaas, "", now).of(meeting, host)

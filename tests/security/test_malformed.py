@@ -19,6 +19,7 @@ from readiness.server.strict import is_id, is_plain, read_json
 from readiness.settings import load_settings
 from reports.store import Store
 from reports.store.records import Host, new_id
+from tests.actors import otto
 from tests.cast import SUNNAAS, make_cast
 from tests.conftest import Server
 from tests.security.support import raw_get
@@ -102,7 +103,7 @@ async def house(request, tmp_path, migrated_file) -> AsyncIterator[tuple[Server,
     base = f"http://127.0.0.1:{runner.addresses[0][1]}"
     cast = await make_cast(store)
     host = Host(new_id(), cast.meeting.id, "leader", "Lars", "nb")
-    await store.add_host("sunnaas", cast.meeting.id, host)
+    await store.add_host(otto("sunnaas"), cast.meeting.id, host)
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as client:
         people = People(client, await api_token(store, SUNNAAS, services.now()))
         links = {

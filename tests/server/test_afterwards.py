@@ -10,6 +10,7 @@ import pytest
 from readiness.access.links import Links, api_token, organiser_link
 from readiness.texts import catalogue
 from reports.store.records import Feedback, Host, Participant, new_id
+from tests.actors import CLOCK, add_meeting, otto, participant
 from tests.cast import SUNNAAS, invite, make_cast
 from tests.security.support import redeem
 from tests.server.test_board import phases, reported
@@ -46,11 +47,11 @@ async def test_an_answer_is_kept_with_the_verdict_it_followed_and_may_be_changed
     assert await said(http, session, score=5) == (200, {"score": 5, "problem": ""})
     first = await kept(server, session)
     assert (first.verdict, first.role, first.profile, first.host_id) == ("ready", "patient", "consultation", None)
-    report = await server.store.latest_report(cast.anna.id)
+    report = await server.store.latest_report(CLOCK, cast.anna.id)
     assert first.report_id == report.id
     year, week, _ = cast.meeting.ends_at.isocalendar()
     assert first.week == f"{year:04d}-W{week:02d}"
-    await server.store.delete_report(report.id, session)
+    await server.store.delete_report(participant(cast.anna.id), report.id, session)
     assert (await said(http, session, score=2, problem="sound"))[0] == 200
     second = await kept(server, session)
     assert (second.score, second.problem, second.verdict) == (2, "sound", "ready")
@@ -91,7 +92,7 @@ async def test_the_leaders_answer_follows_the_worst_verdict_of_those_who_took_pa
     """No verdict while somebody had not tested; a leader's link of nobody in particular can't answer."""
     store = server.store
     host = Host(new_id(), cast.meeting.id, "leader", "Lars", "nb")
-    await store.add_host("sunnaas", cast.meeting.id, host)
+    await store.add_host(otto("sunnaas"), cast.meeting.id, host)
     organisation = await store.organisation("sunnaas")
     made = Links(store, server.services.contacts, organisation, "", server.services.now())
     given = await made.of(cast.meeting, host)
@@ -113,7 +114,7 @@ async def made_answers(server, meeting, organisation_id: str, verdict: str | Non
     store = server.store
     crowd = replace(meeting, id=new_id(), organisation_id=organisation_id, import_key=None)
     people = [Participant(new_id(), crowd.id, "patient", "", "nb", place) for place in range(len(scores))]
-    await store.add_meeting(crowd, people)
+    await add_meeting(store, crowd, people)
     for person, score in zip(people, scores, strict=True):
         problem = "" if score > 3 else "sound"
         answer = Feedback(

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from tests.actors import CLOCK
 from tests.cast import invite, make_cast
 from tests.security.support import HELLO, redeem
 
@@ -38,7 +39,7 @@ async def test_support_finds_the_report_by_its_code_and_nothing_is_blamed_on_the
         "connect",
     )
     assert report["advice"] == ["network.socket_blocked"]
-    kept = await server.store.latest_report(cast.anna.id)
+    kept = await server.store.latest_report(CLOCK, cast.anna.id)
     assert (kept.code, kept.verdict) == (report["code"], "incomplete")
     assert (await told(http, session))[1]["report"]["code"] == report["code"]
     now = server.services.now()
@@ -55,7 +56,7 @@ async def test_what_is_no_hello_of_this_session_is_refused(server, http, cast, c
     """Nothing is kept of it."""
     session = await opened(server, http, cast)
     assert (await told(http, session, change))[0] in {400, 404}
-    assert await server.store.latest_report(cast.anna.id) is None
+    assert await server.store.latest_report(CLOCK, cast.anna.id) is None
 
 
 async def test_after_the_meeting_nothing_is_tested(server, http, cast):

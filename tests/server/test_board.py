@@ -12,6 +12,7 @@ import pytest
 
 from probes.measurement import Measurement
 from readiness import __version__
+from readiness.access.actors import clock_of
 from readiness.access.tokens import hash_token
 from readiness.server import api
 from readiness.server.ending import keep_report
@@ -20,6 +21,7 @@ from reports.kinds import SELF_TEST
 from reports.phases import FinishedPhase
 from reports.profile import load_profile
 from reports.store.records import SelfTest, Session, new_code, new_id
+from tests.actors import add_meeting
 from tests.cast import CANARY_LABEL, SUNNAAS, make_cast
 from tests.patience import PATIENCE_S
 
@@ -121,7 +123,9 @@ async def reported(server, cast, person, found: dict, *, cause: str | None = Non
         report_id=test.id, code=new_code(), started_at=now, now=now, duration_s=31.5, kind=SELF_TEST,
         client=dict(test.client), bytes_up=123456, bytes_down=654321, cause=cause, software_version=__version__,
     )  # fmt: skip
-    await keep_report(server.services, session, test, make_report(found, PROFILE, (), ending))
+    await keep_report(
+        server.services, clock_of(session.organisation_id), session, test, make_report(found, PROFILE, (), ending)
+    )
 
 
 @pytest.fixture
@@ -170,7 +174,7 @@ async def test_an_answer_goes_stale(server, http, cast):
         ends_at=cast.meeting.ends_at + timedelta(days=60),
     )
     people = [replace(one, id=new_id(), meeting_id=long.id) for one in (cast.anna, cast.per)]
-    await server.store.add_meeting(long, people)
+    await add_meeting(server.store, long, people)
     cast = replace(cast, meeting=long, anna=people[0], per=people[1])
     from tests.cast import invite
 

@@ -17,6 +17,7 @@ from readiness.settings import Secret
 from readiness.texts import LANGUAGES
 from reports.store import Actor
 from reports.store.records import Host, Meeting, Participant, new_id
+from tests.actors import CLOCK, add_meeting, otto, participant
 from tests.cast import SUNNAAS, make_cast
 from tests.integration.support import program
 
@@ -50,7 +51,7 @@ class Opened:
             return answer.status, await answer.json()
 
     async def queued(self, kind: str) -> list:
-        return [one for one in await self.server.store.outgoing_of(self.meeting.id) if one.kind == kind]
+        return [one for one in await self.server.store.outgoing_of(CLOCK, self.meeting.id) if one.kind == kind]
 
 
 async def meet(server, starts, *, reach=LARS, title="Kontroll", organisation=SUNNAAS, state="planned"):
@@ -69,7 +70,7 @@ async def meet(server, starts, *, reach=LARS, title="Kontroll", organisation=SUN
         id=new_id(), meeting_id=meeting.id, role="leader", label="Lars", locale="nb",
         reach=seal_reach(contacts, reach), person_hash=person_hash(contacts, reach),
     )  # fmt: skip
-    await server.store.add_meeting(meeting, [anna], [host])
+    await add_meeting(server.store, meeting, [anna], [host])
     return meeting, anna, host
 
 
@@ -134,7 +135,7 @@ async def test_one_tap_sends_the_link_again_and_a_second_tap_does_not(server, la
     for stranger in (odds.id, "nobody", lars.host.id):
         status, answer = await lars.post("resend", participant=stranger)
         assert (status, answer["error"]["code"]) == (404, "person.not_found")
-    await server.store.change_participant("sunnaas", lars.meeting.id, lars.anna.id, {"reach": None})
+    await server.store.change_participant(otto("sunnaas"), lars.meeting.id, lars.anna.id, {"reach": None})
     assert (await lars.post("resend", participant=lars.anna.id))[1]["error"]["code"] == "resend.no_address"
     server.services.now = lambda: lars.meeting.ends_at
     assert (await lars.post("resend", participant=lars.anna.id))[1]["error"]["code"] == "meeting.not_open"
@@ -193,7 +194,8 @@ async def test_phone_numbers_only_with_the_code_sent_to_the_leader(server, lars)
     assert (await lars.post("pin/check", pin=pin))[0] == 200
     row = await lars.anna_row()
     assert row["phones"] == ["+4790000002"]
-    await server.store.set_practical(lars.anna.id, phone_encrypted=server.services.contacts.close("+4790000009"))
+    number = server.services.contacts.close("+4790000009")
+    await server.store.set_practical(participant(lars.anna.id), lars.anna.id, phone_encrypted=number)
     assert (await lars.anna_row())["phones"] == ["+4790000009", "+4790000002"], "the one for the day first"
     again = await open_board(server, lars.http, lars.meeting, lars.host)
     assert "90000002" not in json.dumps(await replace(lars, session=again).board()), "another page is still closed"

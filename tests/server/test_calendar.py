@@ -7,6 +7,7 @@ from datetime import timedelta
 import icalendar
 
 from readiness.access.links import Links
+from tests.actors import otto
 from tests.meetings.scene import make_scene
 
 
@@ -31,7 +32,7 @@ async def test_a_calendar_shows_what_its_leader_leads(server, http, caplog):
     events = icalendar.Calendar.from_ical(content).walk("VEVENT")
     assert [event["DTSTART"].dt for event in events] == [starts, starts + timedelta(days=1)]
     assert not [one for one in ("http", "Canary", "T. K.", "Lars") if one in content]
-    await server.store.cancel_meeting("sunnaas", first.meeting.id, now)
+    await server.store.cancel_meeting(otto("sunnaas"), first.meeting.id, now)
     async with http.get(path) as answer:
         events = icalendar.Calendar.from_ical(await answer.text()).walk("VEVENT")
     assert [event["STATUS"] for event in events] == ["CANCELLED", "CONFIRMED"]

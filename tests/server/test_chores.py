@@ -13,6 +13,7 @@ from readiness.server.ending import end_left_over
 from readiness.server.owner import RESUME_WITHIN
 from reports.kinds import SELF_TEST
 from reports.store.records import SelfTest, new_id
+from tests.actors import CLOCK
 from tests.cast import SUNNAAS, make_cast, supporter
 from tests.patience import PATIENCE_S
 from tests.security.support import next_of, redeem, started
@@ -45,7 +46,7 @@ async def test_a_drop_in_report_is_gone_after_a_day(server, http):
     assert (await server.store.report_by_code(supporter(SUNNAAS.id), report["code"])).id == report["id"]
     await server.store.purge(made + timedelta(hours=24, minutes=1))
     assert await server.store.report_by_code(supporter(SUNNAAS.id), report["code"]) is None
-    assert await server.store.report_for_session(session) is None
+    assert await server.store.report_for_session(CLOCK, session) is None
     assert await server.store.self_test(report["id"], session) is None
 
 
@@ -56,7 +57,7 @@ async def test_the_person_deletes_it_at_once(server, http):
     await finished(http, anna)
     async with http.delete(f"/api/v1/sessions/{per}/report") as answer:
         assert answer.status == 404
-    assert await server.store.report_for_session(anna) is not None
+    assert await server.store.report_for_session(CLOCK, anna) is not None
     for status in (200, 404):
         async with http.delete(f"/api/v1/sessions/{anna}/report") as answer:
             assert answer.status == status
@@ -83,11 +84,11 @@ async def test_a_test_whose_server_died_is_ended_once(server, http):
     now = datetime.now(tz=UTC)
     test = await left_over(server, cast, session, now)
     assert await end_left_over(server.services, now + RESUME_WITHIN - timedelta(seconds=1)) == 0
-    assert await server.store.report_for_session(session) is None
+    assert await server.store.report_for_session(CLOCK, session) is None
     late = now + RESUME_WITHIN + timedelta(seconds=1)
     server.services.now = lambda: late
     assert sum(await asyncio.gather(*(end_left_over(server.services, late) for _ in range(3)))) == 1
-    report = await server.store.report_for_session(session)
+    report = await server.store.report_for_session(CLOCK, session)
     body = report.body
     assert (report.id, body["cause"], body["verdict"], body["complete"]) == (
         test.id,
@@ -110,7 +111,7 @@ async def test_series_are_kept_beside_the_report_and_never_in_it(server, http, i
     series = made_series(bad=True) if is_whole else made_series() | {"rtt_ms": [["x"]]}
     test = await left_over(server, cast, await redeem(http, cast.anna_token), now, series=series)
     assert await end_left_over(server.services, now + RESUME_WITHIN + timedelta(seconds=1)) == 1
-    report = await server.store.latest_report(cast.anna.id)
+    report = await server.store.latest_report(CLOCK, cast.anna.id)
     assert report.id == test.id
     kept = await server.store.series_of(supporter(SUNNAAS.id), report.id)
     assert kept == (series if is_whole else None)
@@ -148,7 +149,7 @@ async def test_a_newer_answer_stands(server, http):
     test = await left_over(server, cast, session, now - timedelta(minutes=1))
     report = await finished(http, await redeem(http, cast.anna_token))
     await end_left_over(server.services, now + RESUME_WITHIN)
-    assert (await server.store.latest_report(cast.anna.id)).id == report["id"]
+    assert (await server.store.latest_report(CLOCK, cast.anna.id)).id == report["id"]
     assert (await server.store.self_test(test.id, session)).state == "incomplete"
 
 

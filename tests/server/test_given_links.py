@@ -10,6 +10,7 @@ from ipaddress import ip_network
 from readiness.access import limits, links, tokens
 from readiness.access.contacts import ContactBox
 from reports.store.records import CODE_ALPHABET, Host, new_id
+from tests.actors import otto
 from tests.cast import SUNNAAS, make_cast
 
 BASE = "https://ready.example"
@@ -113,7 +114,7 @@ async def test_offices_programs_and_calendars(server, http):
     assert (opened["kind"], opened["path"]) == ("organiser", f"/plan/{opened['session']}")
     key = await links.api_token(store, SUNNAAS, now())
     host = Host(new_id(), cast.meeting.id, "leader", "Lars", "nb", person_hash=b"lars")
-    await store.add_host("sunnaas", cast.meeting.id, host)
+    await store.add_host(otto("sunnaas"), cast.meeting.id, host)
     made = links.Links(store, contacts, SUNNAAS, BASE, now())
     feed = await made.feed(cast.meeting, host)
     assert feed == await made.feed(cast.meeting, host)

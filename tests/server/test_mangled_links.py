@@ -11,6 +11,7 @@ from readiness.access.links import Links, give_support_link
 from readiness.access.tokens import code_of, hash_code, hash_token, new_token
 from readiness.server.mangled import meant
 from reports.store.records import Host, new_id
+from tests.actors import otto
 from tests.cast import SUNNAAS, make_cast
 from tests.security.support import dump_digest, raw_get
 
@@ -103,7 +104,7 @@ async def given(server, cast, whose: str) -> tuple[str, str]:
     if whose == "participant":
         return (await made.of(cast.meeting, cast.anna)).link, "t"
     host = Host(new_id(), cast.meeting.id, "leader", "Lars", "nb")
-    await store.add_host("sunnaas", cast.meeting.id, host)
+    await store.add_host(otto("sunnaas"), cast.meeting.id, host)
     return (await made.of(cast.meeting, host)).link, "board"
 
 

@@ -22,6 +22,7 @@ from readiness.server.openapi import description
 from readiness.texts import LANGUAGES, catalogue
 from reports.profile import profile_names
 from reports.store.records import Host, new_id
+from tests.actors import CLOCK, otto
 from tests.cast import SUNNAAS, invite, make_cast
 
 OSLO = ZoneInfo("Europe/Oslo")
@@ -83,7 +84,7 @@ async def program(server, http) -> Program:
 
 async def sent(server, meeting: str, **only) -> list[tuple[str, str, str]]:
     """Return kind, channel and state of what is to be sent about a meeting."""
-    found = await server.store.outgoing_of(meeting)
+    found = await server.store.outgoing_of(CLOCK, meeting)
     kept = [one for one in found if all(getattr(one, name) == value for name, value in only.items())]
     return sorted((one.kind, one.channel, one.state) for one in kept)
 
@@ -131,7 +132,7 @@ async def test_a_meeting_is_made_read_moved_and_cancelled(server, program):
     assert changed["participants"][0]["invitation"]["state"] == "sent"
     told = await sent(server, made["id"], state="waiting")
     assert told == [("moved", "mail", "waiting"), ("moved", "mail", "waiting"), ("moved", "sms", "waiting")]
-    waiting = [one for one in await server.store.outgoing_of(made["id"]) if one.state == "waiting"]
+    waiting = [one for one in await server.store.outgoing_of(CLOCK, made["id"]) if one.state == "waiting"]
     assert {datetime.fromisoformat(one.data["moved_from"]) for one in waiting} == {starts}
     assert (await program("DELETE", place))[1]["state"] == "cancelled"
     status, cancelled = await program("DELETE", place)
@@ -191,7 +192,7 @@ async def test_people_are_added_changed_and_taken_out(server, program):
     lars = seen["hosts"][0]["id"]
     status, seen = await program("PATCH", f"{place}/hosts/{lars}", {"role": "technical_host", "phone": "22000000"})
     assert (seen["hosts"][0]["role"], seen["hosts"][0]["phone"]) == ("technical_host", "+4722000000")
-    stored = await server.store.host(lars)
+    stored = await server.store.host(CLOCK, lars)
     assert b"hospital" not in (stored.reach or b"") + (stored.person_hash or b"")
     _, seen = await program("DELETE", f"{place}/hosts/{lars}")
     _, seen = await program("DELETE", f"{place}/participants/{tolk['id']}")
@@ -435,7 +436,7 @@ async def test_nothing_without_the_right_token_or_session(server, program, http)
         assert (status, answer["error"]["code"]) == (404, "meeting.not_found"), call
     assert (await foreign("GET"))[1] == {"meetings": [], "next": None}
     organiser = (await organiser_link(server.store, SUNNAAS, "", now)).partition("#")[2]
-    await server.store.add_host("sunnaas", cast.meeting.id, Host(new_id(), cast.meeting.id, "leader", "L", "nb"))
+    await server.store.add_host(otto("sunnaas"), cast.meeting.id, Host(new_id(), cast.meeting.id, "leader", "L", "nb"))
     expired = await api_token(server.store, SUNNAAS, now - timedelta(days=2), timedelta(days=1))
     for headers in (
         {}, {"Authorization": "Basic x"}, {"Authorization": "Bearer "}, {"Authorization": f"Bearer {expired}"},
@@ -486,6 +487,7 @@ async def test_the_board_is_told_of_the_newest_state(server, program):
 
     now = datetime.now(tz=UTC)
     await server.store.save_report(
+        CLOCK,
         report(
             organisation_id="sunnaas", meeting_id=cast.meeting.id, participant_id=cast.anna.id, session_id=None,
             created_at=now, valid_until=now + timedelta(days=1), verdict="ready_with_warnings",

@@ -9,6 +9,7 @@ import pytest
 
 from reports.store import StoreUnavailable
 from reports.store.engine import Database
+from tests.actors import CLOCK
 from tests.cast import make_cast
 from tests.patience import until_kept
 from tests.security.support import ended, next_of, redeem, started
@@ -66,4 +67,4 @@ async def test_DEG_1_without_the_database_nobody_loses_what_was_finished(server,
     report = (await next_of(socket, "report"))["report"]
     assert report["cause"] is None
     await socket.close()
-    assert (await server.store.latest_report(cast.anna.id)).id == report["id"]
+    assert (await server.store.latest_report(CLOCK, cast.anna.id)).id == report["id"]

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from reports.store.records import new_id
+from tests.actors import add_meeting
 from tests.cast import SUNNAAS, invite, make_cast
 from tests.security.support import next_of, redeem, started
 from tests.server.test_board import opened, phases, reported, row_of
@@ -130,7 +131,7 @@ async def test_the_meetings_own_page_is_asked_by_a_worker_of_this_session_alone(
     link = server.services.contacts.close("https://sunnaas.whereby.com/anna?token=secret")
     whereby = replace(made.meeting, id=new_id(), solution="whereby", join_link=link)
     anna = replace(made.anna, id=new_id(), meeting_id=whereby.id)
-    await server.store.add_meeting(whereby, [anna])
+    await add_meeting(server.store, whereby, [anna])
     token, _ = await invite(server.store, whereby, anna)
     session, plain = await redeem(http, token), await redeem(http, made.anna_token)
     seen = await looked_at(http, session)
@@ -178,7 +179,7 @@ async def test_a_meeting_in_a_program_says_what_was_not_tried(server, http):
     made = await make_cast(server.store, organisation=SUNNAAS)
     teams = replace(made.meeting, id=new_id(), solution="teams", practical=("company", "equipment"))
     anna = replace(made.anna, id=new_id(), meeting_id=teams.id)
-    await server.store.add_meeting(teams, [anna])
+    await add_meeting(server.store, teams, [anna])
     token, _ = await invite(server.store, teams, anna)
     session = await redeem(http, token)
     for client, missing in ((PHONE, ["meeting_program"]), (LAPTOP, [])):

@@ -14,6 +14,7 @@ from readiness.access.sessions import SUPPORT_SESSION
 from readiness.texts import LANGUAGES, catalogue
 from reports.store import new_code
 from reports.store.records import Outgoing
+from tests.actors import participant
 from tests.cast import CANARY_LABEL, SUNNAAS, make_cast
 from tests.made import BLOCKED, made_report, support_link
 from tests.security.support import dump_digest
@@ -226,7 +227,7 @@ async def test_IT_reads_exactly_what_to_open(server, http, session):
 async def test_a_report_deleted_by_its_participant_is_gone_here_too(server, http, session):
     """The person's right comes first."""
     made = await made_report(server.store, series=made_series())
-    assert await server.store.delete_report(made.id, made.session_id)
+    assert await server.store.delete_report(participant("anna"), made.id, made.session_id)
     status, text = await page(http, session, made.code)
     assert status == 404
     assert f"code={made.code}#report" not in text

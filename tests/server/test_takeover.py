@@ -14,6 +14,7 @@ from aiohttp import web
 from readiness.server import owner
 from readiness.server.app import make_app, make_services
 from reports.store import Store
+from tests.actors import CLOCK
 from tests.cast import make_cast, supporter
 from tests.patience import PATIENCE_S, until_kept
 from tests.security.support import HELLO, ended, next_of, redeem, started
@@ -98,7 +99,8 @@ async def test_a_second_window_of_the_same_link_goes_on_with_the_same_test(serve
     report = (await next_of(newer, "report"))["report"]
     assert report["id"] == plan["test"]
     await newer.close()
-    assert (await server.store.latest_report(cast.anna.id)).id == plan["test"], "the older page stored nothing over it"
+    last = await server.store.latest_report(CLOCK, cast.anna.id)
+    assert last.id == plan["test"], "the older page stored nothing over it"
 
 
 async def test_it_is_taken_over_through_another_process_too(server, http, cast, elsewhere, monkeypatch):
@@ -112,7 +114,7 @@ async def test_it_is_taken_over_through_another_process_too(server, http, cast, 
         newer, again = await started(other, session, resume=plan["test"])
         assert again["done"] == ["devices"]
         assert (await told(socket))["code"] == "replaced"
-        assert await server.store.latest_report(cast.anna.id) is None
+        assert await server.store.latest_report(CLOCK, cast.anna.id) is None
         await final(newer, "finish", {})
         assert (await next_of(newer, "report"))["report"]["id"] == plan["test"]
         await newer.close()
@@ -203,7 +205,7 @@ async def test_a_test_whose_worker_died_can_be_finished(server, http, cast):
     await final(newer, "finish", {})
     report = (await next_of(newer, "report"))["report"]
     await newer.close()
-    last = await server.store.latest_report(cast.anna.id)
+    last = await server.store.latest_report(CLOCK, cast.anna.id)
     assert (last.body, report["cause"]) == (report, None)
     assert (await server.store.self_test(plan["test"], session)).state == "finished"
 
@@ -217,13 +219,13 @@ async def test_a_test_whose_place_is_taken_is_kept_as_incomplete(server, http, c
     async with aiohttp.ClientSession(elsewhere, cookie_jar=http.cookie_jar) as other:
         newer, own = await started(other, session)
         assert own["test"] != plan["test"]
-        kept = await server.store.latest_report(cast.anna.id)
+        kept = await server.store.latest_report(CLOCK, cast.anna.id)
         assert (kept.self_test_id, kept.verdict) == (plan["test"], "incomplete")
         assert (kept.body["cause"], kept.body["ended_in"]) == ("disconnected", "picture")
         await final(newer, "finish", {})
         await next_of(newer, "report")
         await newer.close()
-    assert (await server.store.latest_report(cast.anna.id)).id == own["test"]
+    assert (await server.store.latest_report(CLOCK, cast.anna.id)).id == own["test"]
 
 
 async def test_another_device_is_told_and_begins_anew(server, http, cast, monkeypatch):

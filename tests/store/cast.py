@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
 from typing import Any
 
+from readiness.access.actors import clock_of
 from reports.store import (
     Actor,
     Feedback,
@@ -27,6 +28,7 @@ from reports.store import (
     new_id,
 )
 from reports.store.migrations import migrate
+from tests.actors import add_meeting, otto
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 """A Monday in ISO week 48."""
@@ -105,6 +107,9 @@ def host(**changed: Any) -> Host:
 
 LARS = Actor("leader", "org-sunnaas", "host:host-lars")
 NORA = Actor("support", "org-sunnaas", "link:nora")
+OTTO, EVE = otto("org-sunnaas"), otto("org-ahus")
+ANNA = Actor("participant", "org-sunnaas", "participant:meeting-anna-anna")
+CLOCK = clock_of("org-sunnaas")
 
 
 def outgoing(**changed: Any) -> Outgoing:
@@ -217,7 +222,7 @@ async def fill(store: Store) -> None:
     await store.ensure_organisation(organisation())
     await store.ensure_organisation(organisation("ahus"))
     people = [participant("lars", 0, role="leader"), participant("anna", 1), participant("kari", 2)]
-    await store.add_meeting(meeting(), people)
+    await add_meeting(store, meeting(), people)
     await store.add_session(session(), digest("cookie-anna"))
     await store.add_session(drop_in(), digest("cookie-drop-in"))
 
@@ -231,7 +236,7 @@ async def _submit(url: str, child: int, again: list[str], acknowledged: Connecti
     store = await Store.open(url)
     acknowledged.send(None)
     for report_id in again:
-        saved = await store.save_report(made_report(report_id), claim=1)
+        saved = await store.save_report(CLOCK, made_report(report_id), claim=1)
         acknowledged.send((saved.id, body_digest(saved.body)))
     number = 0
     while True:
@@ -239,7 +244,7 @@ async def _submit(url: str, child: int, again: list[str], acknowledged: Connecti
         made = made_report(f"child-{child}-{number}")
         await store.start_self_test(self_test(id=made.self_test_id))
         acknowledged.send((made.id, None))
-        saved = await store.save_report(made, claim=1)
+        saved = await store.save_report(CLOCK, made, claim=1)
         acknowledged.send((saved.id, body_digest(saved.body)))
 
 

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from readiness.access.actors import clock_of
 from readiness.access.contacts import ContactBox
 from readiness.access.links import Links
 from reports.store import Conflict, NotStorable, StoreUnavailable
 from reports.store import engine as store_engine
 from reports.store.records import Meeting, Organisation, Participant, new_id
+from tests.actors import add_meeting, otto
 
 NOW = datetime.now(tz=UTC)
 HOUSE = Organisation("house", "house", "House", "+47 1", "", ("nb",), "Europe/Oslo", drop_in_allowed=False)
@@ -26,7 +28,7 @@ async def meeting(store) -> Meeting:
         id=new_id(), organisation_id="house", title="", starts_at=NOW + timedelta(days=1),
         ends_at=NOW + timedelta(days=1, hours=1), profile="consultation", practical=(), expected_people=1,
     )  # fmt: skip
-    await store.add_meeting(made, [person(made, 0)])
+    await add_meeting(store, made, [person(made, 0)])
     return made
 
 
@@ -43,7 +45,7 @@ async def links(store, meeting: Meeting) -> list:
 @pytest.mark.parametrize("replace", [True, False])
 async def test_ten_at_once_leave_one_link(store, meeting, replace):
     """A double click, with or without "replace": one link is open, and without it all ten were given that one."""
-    [anna] = await store.participants(meeting.id)
+    [anna] = await store.participants(clock_of("house"), meeting.id)
     box = ContactBox("key")
     given = await asyncio.gather(
         *(Links(store, box, HOUSE, "", NOW).of(meeting, anna, renew=replace) for _ in range(10))
@@ -56,10 +58,10 @@ async def test_ten_at_once_leave_one_link(store, meeting, replace):
 async def test_seventy_added_at_once_are_sixty(store, meeting):
     """The limit holds however many are added at the same moment."""
     added = await asyncio.gather(
-        *(store.add_participant("house", meeting.id, person(meeting, 0), most=60) for _ in range(70)),
+        *(store.add_participant(otto("house"), meeting.id, person(meeting, 0), most=60) for _ in range(70)),
         return_exceptions=True,
     )
-    people = await store.participants(meeting.id)
+    people = await store.participants(clock_of("house"), meeting.id)
     assert len(people) == 60
     assert sorted(one.position for one in people) == list(range(60))
     assert {type(one) for one in added} == {Participant, Conflict}

@@ -32,16 +32,16 @@ async def waiting(store: Store, *, who: Actor = cast.NORA, hours: int = 0) -> li
 
 async def test_a_case_says_who_opened_it_with_which_report(store: Store) -> None:
     """The report is the newest of that moment; the page shows the newest there is, and who leads."""
-    await store.add_host(SUNNAAS, MEETING, cast.host())
-    first = await store.save_report(cast.report(verdict="not_ready"))
+    await store.add_host(cast.OTTO, MEETING, cast.host())
+    first = await store.save_report(cast.CLOCK, cast.report(verdict="not_ready"))
     assert await hand_over(store)
-    second = await store.save_report(cast.report())
+    second = await store.save_report(cast.CLOCK, cast.report())
     (case,) = await store.cases_of(cast.LARS, MEETING)
     assert (case.report_id, case.opened_at, case.opened_by) == (first.id, cast.NOW, "host:host-lars")
     (shown,) = await store.waiting_cases(cast.NORA, cast.NOW)
     assert (shown.id, shown.role, shown.leaders, shown.starts_at) == (case.id, "participant", ("Lars",), cast.STARTS)
     assert shown.report == second
-    assert await store.delete_report(first.id, "session-anna")
+    assert await store.delete_report(cast.ANNA, first.id, "session-anna")
     assert (await store.cases_of(cast.LARS, MEETING))[0].report_id is None
 
 
@@ -78,9 +78,9 @@ async def test_a_case_leaves_the_list_with_its_meeting(store: Store) -> None:
     await hand_over(store)
     (case,) = await waiting(store, hours=3)
     assert await waiting(store, hours=4) == []
-    await store.change_meeting(SUNNAAS, MEETING, {"ends_at": cast.ENDS + HOUR})
+    await store.change_meeting(cast.OTTO, MEETING, {"ends_at": cast.ENDS + HOUR})
     assert await waiting(store, hours=4) == [case]
-    await store.cancel_meeting(SUNNAAS, MEETING, cast.NOW + MINUTE)
+    await store.cancel_meeting(cast.OTTO, MEETING, cast.NOW + MINUTE)
     assert await waiting(store) == []
     (closed,) = await store.cases_of(cast.LARS, MEETING)
     assert (closed.taken_at, closed.done_at, closed.how) == (None, cast.NOW + MINUTE, "meeting_cancelled")
@@ -94,7 +94,7 @@ async def test_only_who_is_in_the_meeting_is_handed_over(store: Store) -> None:
         with pytest.raises(Gone):
             await store.open_case(*wrong, now=cast.NOW)
     await hand_over(store)
-    await store.remove_participant(SUNNAAS, MEETING, ANNA)
+    await store.remove_participant(cast.OTTO, MEETING, ANNA)
     assert await store.cases_of(cast.LARS, MEETING) == []
 
 

@@ -44,12 +44,12 @@ async def test_a_finished_report_is_not_overwritten_by_an_older_owner(store: Sto
     """The page went on through another process and finished; the first one notices its dead socket after that."""
     await store.start_self_test(cast.self_test())
     claim = await resumed(other)
-    ready = await other.save_report(cast.report(id="test-anna", self_test_id="test-anna"), claim=claim)
+    ready = await other.save_report(cast.CLOCK, cast.report(id="test-anna", self_test_id="test-anna"), claim=claim)
     late = cast.report(self_test_id="test-anna", verdict="incomplete", complete=False)
     with pytest.raises(TakenOver, match="report"):
-        await store.save_report(late, claim=1, self_test_state="incomplete")
-    assert await store.latest_report("meeting-anna-anna") == ready
-    assert (await store.board("meeting-anna"))[1].report == ready
+        await store.save_report(cast.CLOCK, late, claim=1, self_test_state="incomplete")
+    assert await store.latest_report(cast.CLOCK, "meeting-anna-anna") == ready
+    assert (await store.board(cast.CLOCK, "meeting-anna"))[1].report == ready
     assert (await found(store)).state == "finished"
     assert await store.report_by_code(cast.NORA, late.code) is None, "nothing of it was stored"
 
@@ -58,10 +58,12 @@ async def test_an_older_owner_does_not_get_the_newer_ones_report_for_its_own(sto
     """Both finish under the test's own id: the older one is refused, and told no code that is not its report's."""
     await store.start_self_test(cast.self_test())
     claim = await resumed(other)
-    ready = await other.save_report(cast.report(id="test-anna", self_test_id="test-anna"), claim=claim)
+    ready = await other.save_report(cast.CLOCK, cast.report(id="test-anna", self_test_id="test-anna"), claim=claim)
     with pytest.raises(TakenOver):
-        await store.save_report(cast.report(id="test-anna", self_test_id="test-anna", verdict="not_ready"), claim=1)
-    assert await other.save_report(ready, claim=claim) == ready
+        await store.save_report(
+            cast.CLOCK, cast.report(id="test-anna", self_test_id="test-anna", verdict="not_ready"), claim=1
+        )
+    assert await other.save_report(cast.CLOCK, ready, claim=claim) == ready
 
 
 WRITES: dict[str, Callable[[Store, int], Awaitable[None]]] = {
@@ -107,7 +109,7 @@ async def test_what_cannot_be_gone_on_with_is_not_claimed(store: Store) -> None:
     await store.end_self_test("test-anna", claim=1)
     assert await store.claim_self_tests(cast.session(), SINCE, cast.NOW) == {}
     assert await store.claim_self_tests(cast.session(), SINCE, cast.NOW, resume="test-anna") == {"test-anna": 2}
-    await store.save_report(cast.report(self_test_id="test-anna"), claim=2)
+    await store.save_report(cast.CLOCK, cast.report(self_test_id="test-anna"), claim=2)
     assert await store.claim_self_tests(cast.session(), SINCE, cast.NOW, resume="test-anna") == {}
     with pytest.raises(Gone):
         await store.resume_self_test("none", cast.session(), SINCE, cast.NOW, claim=1)
@@ -153,9 +155,12 @@ async def test_a_page_that_comes_back_is_not_ended_by_who_tidies_up(store: Store
     claim = await resumed(other)
     with pytest.raises(TakenOver):
         await store.save_report(
-            cast.report(self_test_id="test-anna", verdict="incomplete"), claim=tidying, self_test_state="incomplete"
+            cast.CLOCK,
+            cast.report(self_test_id="test-anna", verdict="incomplete"),
+            claim=tidying,
+            self_test_state="incomplete",
         )
-    await other.save_report(cast.report(self_test_id="test-anna"), claim=claim)
+    await other.save_report(cast.CLOCK, cast.report(self_test_id="test-anna"), claim=claim)
     assert (await found(store)).state == "finished"
 
 
@@ -164,7 +169,7 @@ async def test_a_report_needs_the_claim_to_its_test(store: Store) -> None:
     await store.start_self_test(cast.self_test())
     for report, claim in ((cast.report(self_test_id="test-anna"), None), (cast.report(), 1)):
         with pytest.raises(ValueError, match="claim"):
-            await store.save_report(report, claim=claim)
+            await store.save_report(cast.CLOCK, report, claim=claim)
 
 
 async def test_saving_and_taking_over_at_once_leaves_one_of_two_stories(store: Store, other: Store) -> None:
@@ -172,7 +177,7 @@ async def test_saving_and_taking_over_at_once_leaves_one_of_two_stories(store: S
     for number in range(20):
         test = f"t{number}"
         await store.start_self_test(cast.self_test(id=test))
-        saving = store.save_report(cast.report(id=test, self_test_id=test), claim=1)
+        saving = store.save_report(cast.CLOCK, cast.report(id=test, self_test_id=test), claim=1)
         claiming = other.claim_self_tests(cast.session(), SINCE, cast.NOW, resume=test)
         saved, claims = await asyncio.gather(saving, claiming, return_exceptions=True)
         assert not isinstance(claims, BaseException)

@@ -84,11 +84,11 @@ async def test_DUR_4_a_network_that_is_cut_loses_nothing_acknowledged(
         url.split("?", maxsplit=1)[0] + f"?host={tmp_path}", lock_timeout_s=LIMIT_S, time_limit_s=LIMIT_S
     )
     try:
-        acknowledged = [await away.save_report(cast.report()) for _ in range(CALLERS)]
+        acknowledged = [await away.save_report(cast.CLOCK, cast.report()) for _ in range(CALLERS)]
         cable.pull()
         made = [cast.report() for _ in range(CALLERS)]
         async with asyncio.timeout(PATIENCE_S):
-            said = await asyncio.gather(*(away.save_report(one) for one in made), return_exceptions=True)
+            said = await asyncio.gather(*(away.save_report(cast.CLOCK, one) for one in made), return_exceptions=True)
         assert {type(one) for one in said} == {StoreUnavailable}
         told = [record.getMessage() for record in caplog.records if record.name.startswith("psycopg")]
         assert told, "a statement was under way"
@@ -107,7 +107,7 @@ async def until_stored(store: Store, made: cast.StoredReport) -> cast.StoredRepo
     """Try until it is acknowledged, as a page does."""
     while True:
         with contextlib.suppress(StoreUnavailable):
-            return await store.save_report(made)
+            return await store.save_report(cast.CLOCK, made)
         await asyncio.sleep(0.05)
 
 
@@ -128,7 +128,7 @@ async def test_DUR_4_a_pool_that_is_used_up_is_unavailable_and_passes(store: Sto
             await asyncio.sleep(0.01)
         async with asyncio.timeout(PATIENCE_S):
             with pytest.raises(StoreUnavailable):
-                await busy.latest_report("meeting-anna-anna")
+                await busy.latest_report(cast.CLOCK, "meeting-anna-anna")
             done.set()
             await asyncio.gather(*held)
             assert await until_stored(busy, made) == made

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from reports.store import Store, Watcher, notify
+from tests.actors import add_meeting
 from tests.patience import PATIENCE_S
 from tests.store import cast
 
@@ -26,7 +27,7 @@ async def woken(watcher: Watcher, limit_s: float = PATIENCE_S) -> bool:
 
 async def test_every_change_of_a_board_wakes_its_watchers_only(store: Store) -> None:
     """A run that starts or ends, a report that comes or goes, a link that is revoked; another meeting sleeps on."""
-    await store.add_meeting(cast.meeting(id="m2"), [])
+    await add_meeting(store, cast.meeting(id="m2"), [])
     await store.add_invitation(cast.invitation(), cast.digest("token"))
     async with store.watch("meeting-anna") as watcher, store.watch("m2") as other:
         assert not await woken(watcher, 0.05)
@@ -34,11 +35,11 @@ async def test_every_change_of_a_board_wakes_its_watchers_only(store: Store) -> 
         assert await woken(watcher)
         await store.end_self_test("test-anna", claim=1)
         assert await woken(watcher)
-        saved = await store.save_report(cast.report())
+        saved = await store.save_report(cast.CLOCK, cast.report())
         assert await woken(watcher)
-        await store.save_report(saved)
+        await store.save_report(cast.CLOCK, saved)
         assert not await woken(watcher, 0.05)
-        await store.delete_report(saved.id, "session-anna")
+        await store.delete_report(cast.ANNA, saved.id, "session-anna")
         assert await woken(watcher)
         await store.revoke_invitation("link-anna", cast.NOW)
         assert await woken(watcher)
@@ -49,7 +50,7 @@ async def test_a_burst_is_one_look(store: Store) -> None:
     """Ten reports between two looks are one event."""
     async with store.watch("meeting-anna") as watcher:
         for _ in range(10):
-            await store.save_report(cast.report())
+            await store.save_report(cast.CLOCK, cast.report())
         assert await woken(watcher)
         assert not await woken(watcher, 0.05)
 
@@ -75,9 +76,9 @@ async def test_a_change_crosses_processes_at_once(store: Store, url: str, monkey
     other = await Store.open(url)
     async with other.watch("meeting-anna") as watcher:
         for _ in range(20):
-            saved = await store.save_report(cast.report())
+            saved = await store.save_report(cast.CLOCK, cast.report())
             assert await woken(watcher)
-            assert (await other.board("meeting-anna"))[1].report == saved
+            assert (await other.board(cast.CLOCK, "meeting-anna"))[1].report == saved
     await other.close()
 
 
@@ -92,11 +93,11 @@ async def test_nothing_is_lost_with_the_listening_connection(store: Store, url: 
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
-        await store.save_report(cast.report())
+        await store.save_report(cast.CLOCK, cast.report())
         assert await woken(watcher)
         while await woken(watcher, 1.0):
             pass
-        await store.save_report(cast.report())
+        await store.save_report(cast.CLOCK, cast.report())
         assert await woken(watcher)
     await other.close()
 

@@ -11,6 +11,7 @@ from readiness.errors import SettingError
 from readiness.opening import open_store
 from readiness.settings import Settings, load_settings
 from reports.store import Store
+from tests.actors import add_meeting
 from tests.store import cast
 
 
@@ -58,7 +59,7 @@ async def test_a_machine_with_another_key_refuses_to_start(url, tmp_path):
 async def test_what_was_sealed_before_fingerprints_were_kept_decides(store, url, tmp_path):
     """A database from before belongs to the key that opens its contacts, not to whoever starts first."""
     box = ContactBox("the first machine's")
-    await store.add_meeting(cast.meeting(id="meeting-b", join_link=box.close("https://meet.example/1")), [])
+    await add_meeting(store, cast.meeting(id="meeting-b", join_link=box.close("https://meet.example/1")), [])
     with pytest.raises(SettingError, match="another key"):
         await opened(settings(tmp_path / "b", url))
     assert await store.key_fingerprint() is None, "nothing was written"

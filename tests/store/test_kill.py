@@ -124,16 +124,16 @@ async def test_a_database_that_crashes_is_unavailable_and_then_itself_again(own_
         while not (crash.done() and refused >= 3):
             await asyncio.sleep(0)  # a refused connection fails without waiting for anything
             try:
-                acknowledged.append((await store.save_report(cast.report())).id)
+                acknowledged.append((await store.save_report(cast.CLOCK, cast.report())).id)
             except StoreUnavailable:
                 refused += 1
         await crash
         with pytest.raises(StoreUnavailable):
-            await store.board("meeting-anna")
+            await store.board(cast.CLOCK, "meeting-anna")
         await asyncio.to_thread(own_server.start)
         while True:
             try:
-                acknowledged.append((await store.save_report(cast.report())).id)
+                acknowledged.append((await store.save_report(cast.CLOCK, cast.report())).id)
                 break
             except StoreUnavailable:
                 await asyncio.sleep(0.1)

@@ -21,6 +21,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.engine import make_url
 
+from readiness.access.actors import clock_of
 from reports.store import SchemaTooNew, SchemaTooOld, Store
 from reports.store.migrations import check_schema, head, migrate
 from reports.store.tables import metadata
@@ -352,7 +353,7 @@ async def test_what_was_handed_over_stays_at_supports(empty_url: str) -> None:
         "h-held": (False, None),
         "h-off": (True, "meeting_cancelled"),
     }
-    assert [one.id for one in await store.outgoing_of("m")] == ["sent"]
+    assert [one.id for one in await store.outgoing_of(clock_of("o"), "m")] == ["sent"]
     assert await store.take_case(support, "h-waits", now=opened)
     assert await store.open_case(leader, "m", "p1", now=opened), "one that was taken can be handed over anew"
     assert not await store.open_case(leader, "m", "p2", now=opened)

@@ -25,7 +25,7 @@ async def test_what_happens_once_is_queued_once(store: Store) -> None:
     again = cast.outgoing(kind="reminder", once="reminder:anna:180:0")
     assert await store.queue([again, cast.outgoing()]) == 1
     assert await store.queue([]) == 0
-    assert [one.once for one in await store.outgoing_of("meeting-anna")].count("reminder:anna:180:0") == 1
+    assert [one.once for one in await store.outgoing_of(cast.CLOCK, "meeting-anna")].count("reminder:anna:180:0") == 1
     with pytest.raises(ForbiddenField):
         await store.queue([cast.outgoing(data={"phone": "+47 900 00 000"})])
     with pytest.raises(Gone):
@@ -56,7 +56,7 @@ async def test_a_message_is_settled_once(store: Store) -> None:
         await store.settle_outgoing("two", state="waiting", now=cast.NOW)
     later = cast.NOW + 5 * MINUTE
     assert await store.settle_outgoing("two", state="waiting", now=cast.NOW, error="mail.away", due_at=later)
-    found = {one.id: one for one in await store.outgoing_of("meeting-anna")}
+    found = {one.id: one for one in await store.outgoing_of(cast.CLOCK, "meeting-anna")}
     assert (found["one"].state, found["one"].sent_at, found["one"].error) == ("sent", cast.NOW, None)
     assert (found["two"].state, found["two"].due_at, found["two"].error) == ("waiting", later, "mail.away")
     assert await store.claim_outgoing(cast.NOW + MINUTE * 4, 10, claim_s=60) == []

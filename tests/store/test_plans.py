@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from reports.store import Conflict, Gone, Store
+from reports.store import Conflict, Gone, NewMeeting, Store
+from tests.actors import add_meeting
 from tests.store import cast
 
 pytestmark = pytest.mark.asyncio
@@ -29,113 +30,138 @@ async def test_moving_moves_what_hangs_on_the_meeting(store: Store) -> None:
     assert found is not None
     assert found.testing_until == cast.ENDS + HOUR
     moved = await store.change_meeting(
-        "org-sunnaas", "meeting-anna", {"starts_at": cast.STARTS + 14 * DAY, "ends_at": cast.ENDS + 14 * DAY}
+        cast.OTTO, "meeting-anna", {"starts_at": cast.STARTS + 14 * DAY, "ends_at": cast.ENDS + 14 * DAY}
     )
     assert moved == replace(cast.meeting(), starts_at=cast.STARTS + 14 * DAY, ends_at=cast.ENDS + 14 * DAY, sequence=1)
-    assert await store.meeting("meeting-anna") == moved
+    assert await store.meeting(cast.CLOCK, "meeting-anna") == moved
     late = cast.ENDS + 20 * DAY
     found = await store.find_session("s2", cast.digest("cookie"), late)
     assert found is not None
     assert (found.testing_until, found.expires_at) == (moved.ends_at + HOUR, moved.ends_at + 7 * DAY)
     assert await store.find_invitation("sunnaas", cast.digest("token"), late) is not None
-    titled = await store.change_meeting("org-sunnaas", "meeting-anna", {"title": "Kontroll"})
+    titled = await store.change_meeting(cast.OTTO, "meeting-anna", {"title": "Kontroll"})
     assert (titled.sequence, titled.title) == (1, "Kontroll")
     asked, follows = cast.outgoing(kind="reminder"), cast.outgoing(kind="moved")
     await store.queue([asked, cast.outgoing(id="invites")])
-    await store.change_meeting("org-sunnaas", "meeting-anna", {"title": "K"}, messages=[follows], drops={"reminder"})
-    states = {one.kind: one.state for one in await store.outgoing_of("meeting-anna")}
+    await store.change_meeting(cast.OTTO, "meeting-anna", {"title": "K"}, messages=[follows], drops={"reminder"})
+    states = {one.kind: one.state for one in await store.outgoing_of(cast.CLOCK, "meeting-anna")}
     assert states == {"reminder": "dropped", "invitation": "waiting", "moved": "waiting"}
     with pytest.raises(ValueError, match="state"):
-        await store.change_meeting("org-sunnaas", "meeting-anna", {"state": "cancelled"})
+        await store.change_meeting(cast.OTTO, "meeting-anna", {"state": "cancelled"})
 
 
 async def test_cancelling_closes_links_and_drops_messages(store: Store) -> None:
     """The participants' links are closed, the leader's board stays open; twice is the same as once."""
-    await store.add_host("org-sunnaas", "meeting-anna", cast.host())
+    await store.add_host(cast.OTTO, "meeting-anna", cast.host())
     await store.add_invitation(cast.invitation(), cast.digest("token"))
     leads = cast.invitation(id="link-lars", kind="leader", participant_id=None, host_id="host-lars")
     await store.add_invitation(leads, cast.digest("lars"))
     await store.queue([cast.outgoing()])
     store.queued.clear()
     tells = cast.outgoing(kind="cancelled")
-    cancelled = await store.cancel_meeting("org-sunnaas", "meeting-anna", cast.NOW, messages=[tells])
+    cancelled = await store.cancel_meeting(cast.OTTO, "meeting-anna", cast.NOW, messages=[tells])
     assert store.queued.is_set()
     assert (cancelled.state, cancelled.sequence) == ("cancelled", 1)
-    assert await store.cancel_meeting("org-sunnaas", "meeting-anna", cast.NOW) == cancelled
+    assert await store.cancel_meeting(cast.OTTO, "meeting-anna", cast.NOW) == cancelled
     assert await store.find_invitation("sunnaas", cast.digest("token"), cast.NOW) is None
     assert await store.find_invitation("sunnaas", cast.digest("lars"), cast.NOW) == leads
-    states = {one.kind: one.state for one in await store.outgoing_of("meeting-anna")}
+    states = {one.kind: one.state for one in await store.outgoing_of(cast.CLOCK, "meeting-anna")}
     assert states == {"invitation": "dropped", "cancelled": "waiting"}
 
 
 async def test_people_come_change_and_go(store: Store) -> None:
     """In order after the others; who goes takes links, messages and reports along."""
-    came = await store.add_participant("org-sunnaas", "meeting-anna", cast.participant("tolk", 0, role="interpreter"))
+    came = await store.add_participant(cast.OTTO, "meeting-anna", cast.participant("tolk", 0, role="interpreter"))
     assert came.position == 3
-    assert [one.label for one in await store.participants("meeting-anna")] == ["Lars", "Anna", "Kari", "Tolk"]
-    changed = await store.change_participant("org-sunnaas", "meeting-anna", ANNA, {"label": "A. H.", "together": 2})
+    assert [one.label for one in await store.participants(cast.CLOCK, "meeting-anna")] == [
+        "Lars",
+        "Anna",
+        "Kari",
+        "Tolk",
+    ]
+    changed = await store.change_participant(cast.OTTO, "meeting-anna", ANNA, {"label": "A. H.", "together": 2})
     assert changed == replace(cast.participant("anna", 1), label="A. H.", together=2)
-    assert await store.participant(ANNA) == changed
+    assert await store.participant(cast.CLOCK, ANNA) == changed
     await store.add_invitation(cast.invitation(), cast.digest("token"))
     await store.queue([cast.outgoing()])
-    await store.save_report(cast.report())
-    assert await store.remove_participant("org-sunnaas", "meeting-anna", ANNA)
-    assert not await store.remove_participant("org-sunnaas", "meeting-anna", ANNA)
+    await store.save_report(cast.CLOCK, cast.report())
+    assert await store.remove_participant(cast.OTTO, "meeting-anna", ANNA)
+    assert not await store.remove_participant(cast.OTTO, "meeting-anna", ANNA)
     assert await store.find_invitation("sunnaas", cast.digest("token"), cast.NOW) is None
-    assert await store.outgoing_of("meeting-anna") == []
-    assert await store.latest_report(ANNA) is None
+    assert await store.outgoing_of(cast.CLOCK, "meeting-anna") == []
+    assert await store.latest_report(cast.CLOCK, ANNA) is None
     with pytest.raises(ValueError, match="position"):
-        await store.change_participant("org-sunnaas", "meeting-anna", ANNA, {"position": 0})
+        await store.change_participant(cast.OTTO, "meeting-anna", ANNA, {"position": 0})
 
 
 async def test_hosts_come_change_and_go(store: Store) -> None:
     """A meeting may have a leader and a technical host; both are stored with it or added later."""
     hosts = [cast.host(meeting_id="m2", id="h1"), cast.host(meeting_id="m2", id="h2", role="technical_host")]
-    await store.add_meeting(cast.meeting(id="m2"), [], hosts)
-    assert await store.hosts("m2") == hosts
-    changed = await store.change_host("org-sunnaas", "m2", "h1", {"label": "Lege", "person_hash": None})
-    assert await store.host("h1") == changed == replace(hosts[0], label="Lege", person_hash=None)
-    added = await store.add_host("org-sunnaas", "m2", cast.host(meeting_id="m2", id="h3"))
-    assert {one.id for one in await store.hosts("m2")} == {"h1", "h2", added.id}
-    assert await store.remove_host("org-sunnaas", "m2", "h2")
-    assert not await store.remove_host("org-sunnaas", "m2", "h2")
-    assert await store.host("h2") is None
+    await add_meeting(store, cast.meeting(id="m2"), [], hosts)
+    assert await store.hosts(cast.CLOCK, "m2") == hosts
+    changed = await store.change_host(cast.OTTO, "m2", "h1", {"label": "Lege", "person_hash": None})
+    assert await store.host(cast.CLOCK, "h1") == changed == replace(hosts[0], label="Lege", person_hash=None)
+    added = await store.add_host(cast.OTTO, "m2", cast.host(meeting_id="m2", id="h3"))
+    assert {one.id for one in await store.hosts(cast.CLOCK, "m2")} == {"h1", "h2", added.id}
+    assert await store.remove_host(cast.OTTO, "m2", "h2")
+    assert not await store.remove_host(cast.OTTO, "m2", "h2")
+    assert await store.host(cast.CLOCK, "h2") is None
     with pytest.raises(ValueError, match="another meeting"):
-        await store.add_meeting(cast.meeting(id="m3"), [], hosts)
+        await add_meeting(store, cast.meeting(id="m3"), [], hosts)
     with pytest.raises(ValueError, match="another meeting"):
-        await store.add_host("org-sunnaas", "meeting-anna", hosts[0])
+        await store.add_host(cast.OTTO, "meeting-anna", hosts[0])
 
 
 @pytest.mark.parametrize(
     "act",
     [
-        lambda store: store.change_meeting("org-ahus", "meeting-anna", {"title": "Stolen"}),
-        lambda store: store.cancel_meeting("org-ahus", "meeting-anna", cast.NOW),
-        lambda store: store.add_participant("org-ahus", "meeting-anna", cast.participant("eve", 9)),
-        lambda store: store.change_participant("org-ahus", "meeting-anna", ANNA, {"label": "Stolen"}),
-        lambda store: store.change_participant("org-sunnaas", "meeting-odd", ANNA, {"label": "Stolen"}),
-        lambda store: store.remove_participant("org-ahus", "meeting-anna", ANNA),
-        lambda store: store.add_host("org-ahus", "meeting-anna", cast.host(id="eve")),
-        lambda store: store.change_host("org-ahus", "meeting-anna", "host-lars", {"label": "Stolen"}),
-        lambda store: store.remove_host("org-ahus", "meeting-anna", "host-lars"),
+        lambda store: store.change_meeting(cast.EVE, "meeting-anna", {"title": "Stolen"}),
+        lambda store: store.cancel_meeting(cast.EVE, "meeting-anna", cast.NOW),
+        lambda store: store.add_participant(cast.EVE, "meeting-anna", cast.participant("eve", 9)),
+        lambda store: store.change_participant(cast.EVE, "meeting-anna", ANNA, {"label": "Stolen"}),
+        lambda store: store.change_participant(cast.OTTO, "meeting-odd", ANNA, {"label": "Stolen"}),
+        lambda store: store.remove_participant(cast.EVE, "meeting-anna", ANNA),
+        lambda store: store.add_host(cast.EVE, "meeting-anna", cast.host(id="eve")),
+        lambda store: store.change_host(cast.EVE, "meeting-anna", "host-lars", {"label": "Stolen"}),
+        lambda store: store.remove_host(cast.EVE, "meeting-anna", "host-lars"),
     ],
 )
 async def test_nothing_is_changed_from_another_organisation(store: Store, act: Any) -> None:
     """AUT-2: the id of somebody else's meeting opens nothing."""
-    await store.add_meeting(cast.meeting(id="meeting-odd"), [])
-    await store.add_host("org-sunnaas", "meeting-anna", cast.host())
+    await add_meeting(store, cast.meeting(id="meeting-odd"), [])
+    await store.add_host(cast.OTTO, "meeting-anna", cast.host())
     before = await state_of(store)
     with pytest.raises(Gone):
         await act(store)
     assert await state_of(store) == before
-    assert await store.meeting_in("org-ahus", "meeting-anna") is None
-    assert await store.meeting_in("org-sunnaas", "meeting-anna") == cast.meeting()
+    assert await store.meeting(cast.EVE, "meeting-anna") is None
+    assert await store.meeting(cast.OTTO, "meeting-anna") == cast.meeting()
+
+
+async def test_nothing_is_made_in_another_organisation(store: Store) -> None:
+    """AUT-2: neither a meeting, nor a link or a message of one beside one's own."""
+    own, foreign = cast.meeting(id="m2"), cast.meeting(id="m3", organisation_id="org-ahus")
+    link = cast.invitation(meeting_id="m2", participant_id=None, organisation_id="org-ahus")
+    message = cast.outgoing(meeting_id="m2", participant_id=None, organisation_id="org-ahus")
+    for batch in (
+        [NewMeeting(own, []), NewMeeting(foreign, [])],
+        [NewMeeting(own, [], links=[(link, cast.digest("token"), None)])],
+        [NewMeeting(own, [], messages=[message])],
+    ):
+        with pytest.raises(ValueError, match="of another organisation"):
+            await store.add_meetings(cast.OTTO, batch)
+    assert await store.meeting(cast.CLOCK, "m2") is None
+    assert await store.meeting(cast.EVE, "m3") is None
 
 
 async def state_of(store: Store) -> tuple[object, ...]:
     """Everything about Anna's meeting."""
     meeting_id = "meeting-anna"
-    return await store.meeting(meeting_id), await store.participants(meeting_id), await store.hosts(meeting_id)
+    return (
+        await store.meeting(cast.CLOCK, meeting_id),
+        await store.participants(cast.CLOCK, meeting_id),
+        await store.hosts(cast.CLOCK, meeting_id),
+    )
 
 
 async def test_the_list_of_meetings(store: Store) -> None:
@@ -143,26 +169,24 @@ async def test_the_list_of_meetings(store: Store) -> None:
     for number in range(5):
         starts = cast.STARTS + (number // 2) * DAY
         made = cast.meeting(id=f"m{number}", title=f"Møte {number}", starts_at=starts, ends_at=starts + HOUR)
-        await store.add_meeting(
-            made, [cast.participant("per", 0, made.id)], [cast.host(id=made.id, meeting_id=made.id)]
+        await add_meeting(
+            store, made, [cast.participant("per", 0, made.id)], [cast.host(id=made.id, meeting_id=made.id)]
         )
-    await store.add_meeting(cast.meeting(id="foreign", organisation_id="org-ahus"), [])
-    await store.save_report(cast.report())
-    await store.save_report(cast.report(participant_id="meeting-anna-kari", valid_until=cast.NOW))
+    await add_meeting(store, cast.meeting(id="foreign", organisation_id="org-ahus"), [])
+    await store.save_report(cast.CLOCK, cast.report())
+    await store.save_report(cast.CLOCK, cast.report(participant_id="meeting-anna-kari", valid_until=cast.NOW))
     span = (cast.NOW, cast.NOW + 7 * DAY)
-    lines = await store.meetings("org-sunnaas", starts=span, now=cast.NOW)
+    lines = await store.meetings(cast.OTTO, starts=span, now=cast.NOW)
     assert [line.meeting.id for line in lines] == ["m0", "m1", "meeting-anna", "m2", "m3", "m4"]
     assert lines[2].people == {"not_tested": 1, "ready": 1, "stale": 1}
     assert lines[2].labels == ("Lars", "Anna", "Kari")
     assert (lines[0].people, lines[0].labels, lines[0].leaders) == ({"not_tested": 1}, ("Per",), ("Lars",))
     seen: list[str] = []
-    while page := await store.meetings(
-        "org-sunnaas", starts=span, now=cast.NOW, after=seen[-1] if seen else None, most=2
-    ):
+    while page := await store.meetings(cast.OTTO, starts=span, now=cast.NOW, after=seen[-1] if seen else None, most=2):
         seen += [line.meeting.id for line in page]
     assert seen == [line.meeting.id for line in lines]
-    assert await store.meetings("org-sunnaas", starts=(cast.NOW + 3 * DAY, cast.NOW + 4 * DAY), now=cast.NOW) == []
-    await store.add_meeting(cast.meeting(id="m5"), [cast.participant("A\u030ase", 0, "m5")])  # as a Mac writes it
+    assert await store.meetings(cast.OTTO, starts=(cast.NOW + 3 * DAY, cast.NOW + 4 * DAY), now=cast.NOW) == []
+    await add_meeting(store, cast.meeting(id="m5"), [cast.participant("A\u030ase", 0, "m5")])  # as a Mac writes it
     for typed, expected in (
         ("\u00e5se", {"m5"}),
         ("A\u030aSE", {"m5"}),
@@ -171,7 +195,7 @@ async def test_the_list_of_meetings(store: Store) -> None:
         ("lars", {*seen}),
         ("%", set()),
     ):
-        found = await store.meetings("org-sunnaas", starts=span, now=cast.NOW, search=typed)
+        found = await store.meetings(cast.OTTO, starts=span, now=cast.NOW, search=typed)
         assert {line.meeting.id for line in found} == expected, typed
 
 
@@ -184,9 +208,9 @@ async def test_the_number_of_statements_does_not_grow(store: Store) -> None:
     for most in (2, 30):
         for number in range(most):
             made = cast.meeting(id=f"m{most}-{number}")
-            await store.add_meeting(made, [cast.participant("per", 0, made.id)])
+            await add_meeting(store, made, [cast.participant("per", 0, made.id)])
         counted.clear()
-        await store.meetings("org-sunnaas", starts=(cast.NOW, cast.NOW + DAY), now=cast.NOW, most=most)
+        await store.meetings(cast.OTTO, starts=(cast.NOW, cast.NOW + DAY), now=cast.NOW, most=most)
         numbers.append(len([one for one in counted if one.startswith("SELECT")]))
     assert numbers == [4, 4]
 
@@ -195,28 +219,28 @@ async def test_one_leaders_meetings(store: Store) -> None:
     """Found by the keyed hash of the person, in one organisation, on one day."""
     for number, organisation in enumerate(("org-sunnaas", "org-sunnaas", "org-ahus")):
         made = cast.meeting(id=f"m{number}", organisation_id=organisation, starts_at=cast.STARTS + number * HOUR)
-        await store.add_meeting(made, [], [cast.host(id=f"h{number}", meeting_id=made.id)])
+        await add_meeting(store, made, [], [cast.host(id=f"h{number}", meeting_id=made.id)])
     today = (cast.NOW, cast.NOW + DAY)
-    found = await store.meetings_of_person("org-sunnaas", b"person-lars", starts=today)
+    found = await store.meetings_of_person(cast.LARS, b"person-lars", starts=today)
     assert [one.id for one in found] == ["m0", "m1"]
-    assert await store.meetings_of_person("org-sunnaas", b"person-odd", starts=today) == []
-    assert await store.meetings_of_person("org-sunnaas", b"person-lars", starts=(cast.NOW + DAY, cast.NOW + DAY)) == []
+    assert await store.meetings_of_person(cast.LARS, b"person-odd", starts=today) == []
+    assert await store.meetings_of_person(cast.LARS, b"person-lars", starts=(cast.NOW + DAY, cast.NOW + DAY)) == []
 
 
 async def test_an_import_key_names_one_meeting(store: Store) -> None:
     """A second meeting under the same key is refused; another organisation may have the same one."""
     key = cast.digest("uid")
-    await store.add_meeting(cast.meeting(id="m2", import_key=key), [])
+    await add_meeting(store, cast.meeting(id="m2", import_key=key), [])
     with pytest.raises(Conflict):
-        await store.add_meeting(cast.meeting(id="m3", import_key=key), [])
-    await store.add_meeting(cast.meeting(id="m4", import_key=key, organisation_id="org-ahus"), [])
-    found = await store.meeting_by_key("org-sunnaas", key)
+        await add_meeting(store, cast.meeting(id="m3", import_key=key), [])
+    await add_meeting(store, cast.meeting(id="m4", import_key=key, organisation_id="org-ahus"), [])
+    found = await store.meeting_by_key(cast.OTTO, key)
     assert found is not None
     assert found.id == "m2"
-    assert await store.meeting_by_key("org-sunnaas", cast.digest("other")) is None
+    assert await store.meeting_by_key(cast.OTTO, cast.digest("other")) is None
     keys = [cast.digest(str(number)) for number in range(1200)]
-    assert await store.meetings_by_keys("org-sunnaas", [*keys, key]) == {key: found}
-    assert await store.meetings_by_keys("org-sunnaas", []) == {}
+    assert await store.meetings_by_keys(cast.OTTO, [*keys, key]) == {key: found}
+    assert await store.meetings_by_keys(cast.OTTO, []) == {}
 
 
 async def test_links_are_found_by_whose_they_are(store: Store) -> None:
@@ -241,12 +265,12 @@ async def test_links_are_found_by_whose_they_are(store: Store) -> None:
 
 async def test_a_calendar_link_goes_on_to_the_next_meeting(store: Store) -> None:
     """It hangs on one meeting of its leader, and on a later one as soon as there is one."""
-    await store.add_host("org-sunnaas", "meeting-anna", cast.host())
+    await store.add_host(cast.OTTO, "meeting-anna", cast.host())
     feed = cast.invitation(id="feed", kind="feed", participant_id=None, host_id="host-lars")
     await store.add_invitation(feed, cast.digest("feed"))
     later = cast.meeting(id="m2", starts_at=cast.STARTS + 30 * DAY, ends_at=cast.ENDS + 30 * DAY)
-    await store.add_meeting(later, [], [cast.host(id="h2", meeting_id="m2")])
-    await store.add_meeting(cast.meeting(id="m3"), [], [cast.host(id="h3", meeting_id="m3")])
+    await add_meeting(store, later, [], [cast.host(id="h2", meeting_id="m2")])
+    await add_meeting(store, cast.meeting(id="m3"), [], [cast.host(id="h3", meeting_id="m3")])
     await store.purge(cast.ENDS + 8 * DAY)
     found = await store.link_by_hash("feed", cast.digest("feed"), cast.ENDS + 8 * DAY)
     assert found is not None
@@ -278,7 +302,7 @@ async def test_a_one_time_code_opens_once_and_is_tried_five_times(store: Store, 
 
 async def test_one_answer_each_and_sums_of_five_at_least(store: Store) -> None:
     """An answer may be changed; what fewer than five said is not told, nor which word fewer than five chose."""
-    await store.add_host("org-sunnaas", "meeting-anna", cast.host())
+    await store.add_host(cast.OTTO, "meeting-anna", cast.host())
     await store.add_invitation(
         cast.invitation(id="link-lars", kind="leader", participant_id=None, host_id="host-lars"), cast.digest("lars")
     )
@@ -300,7 +324,7 @@ async def test_one_answer_each_and_sums_of_five_at_least(store: Store) -> None:
         await store.add_feedback(cast.answer(host_id="host-lars"))
     people = [cast.participant(f"p{number}", 10 + number) for number in range(5)]
     for number, person in enumerate(people):
-        await store.add_participant("org-sunnaas", "meeting-anna", person)
+        await store.add_participant(cast.OTTO, "meeting-anna", person)
         if number == 3:
             assert await store.feedback_summary("org-sunnaas", ("2026-W01", "2026-W52")) == []
         said = {"score": 2, "problem": "sound"} if number < 2 else {}

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from reports.series import pack
 from reports.store import Purged, Store, new_id
 from reports.store.tables import unlinked_report
+from tests.actors import add_meeting
 from tests.series import made_series
 from tests.store import cast
 from tests.store.test_access import dump
@@ -31,26 +32,26 @@ async def figures(store: Store) -> list[dict[str, Any]]:
 async def test_a_drop_in_report_lives_24_hours(store: Store) -> None:
     """Nothing of it is left then, figures neither."""
     saved = cast.report(session_id="session-drop-in", meeting_id=None, participant_id=None, created_at=cast.NOW)
-    await store.save_report(saved)
+    await store.save_report(cast.CLOCK, saved)
     assert (await store.purge(cast.NOW + DAY)).drop_in_reports == 0
-    assert await store.report_for_session("session-drop-in") == saved
+    assert await store.report_for_session(cast.CLOCK, "session-drop-in") == saved
     assert (await store.purge(cast.NOW + DAY + HOUR)).drop_in_reports == 1
-    assert await store.report_for_session("session-drop-in") is None
+    assert await store.report_for_session(cast.CLOCK, "session-drop-in") is None
     assert await figures(store) == []
 
 
 @pytest.mark.asyncio
 async def test_a_day_after_the_meeting_the_figures_name_nobody(store: Store, url: str) -> None:
     """Label, contact, code, title and the link to the person are gone from the whole database; the figures stay."""
-    await store.set_practical("meeting-anna-anna", phone_encrypted=b"encrypted-number")
+    await store.set_practical(cast.ANNA, "meeting-anna-anna", phone_encrypted=b"encrypted-number")
     await store.start_self_test(cast.self_test())
     await store.save_phase("test-anna", "clock", {"rtt_ms": 77.125}, cast.STARTS, claim=1)
     saved = await store.save_report(
-        cast.report(self_test_id="test-anna", created_at=cast.ENDS), claim=1, series=made_series()
+        cast.CLOCK, cast.report(self_test_id="test-anna", created_at=cast.ENDS), claim=1, series=made_series()
     )
     assert await store.series_of(cast.NORA, saved.id) is not None
     assert await store.purge(cast.ENDS + DAY) == Purged()
-    assert (await store.board("meeting-anna"))[1].report == saved
+    assert (await store.board(cast.CLOCK, "meeting-anna"))[1].report == saved
     purged = await store.purge(cast.ENDS + DAY + HOUR)
     assert (purged.unlinked_reports, purged.people, purged.self_tests) == (1, 3, 1)
     assert await store.purge(cast.ENDS + DAY + HOUR) == Purged()
@@ -87,7 +88,8 @@ async def test_a_day_after_the_meeting_the_figures_name_nobody(store: Store, url
         "score": None,
         "problem": None,
     }
-    assert [(row.participant.label, row.report) for row in await store.board("meeting-anna")] == [("", None)] * 3
+    board = await store.board(cast.CLOCK, "meeting-anna")
+    assert [(row.participant.label, row.report) for row in board] == [("", None)] * 3
     content = dump(url)
     for personal in ("Anna", "Hansen", "encrypted-number", saved.id, saved.code, "77.125"):
         assert personal.encode() not in content
@@ -98,11 +100,13 @@ async def test_a_day_after_the_meeting_the_figures_name_nobody(store: Store, url
 @pytest.mark.asyncio
 async def test_who_led_and_how_it_went_is_told_without_a_name(store: Store, url: str) -> None:
     """Hosts, addresses, the meeting's link and its key go after 24 h; the answer goes with the figures, once."""
-    await store.change_meeting("org-sunnaas", "meeting-anna", {"join_link": b"secret-room", "import_key": b"uid-hash"})
-    await store.add_host("org-sunnaas", "meeting-anna", cast.host(label="Overlege Lien", reach=b"lien-reach"))
-    await store.change_participant("org-sunnaas", "meeting-anna", "meeting-anna-anna", {"reach": b"anna-reach"})
-    first = await store.save_report(cast.report(verdict="not_ready"))
-    saved = await store.save_report(cast.report(verdict="ready_with_warnings", body={**cast.BODY, "id": first.id}))
+    await store.change_meeting(cast.OTTO, "meeting-anna", {"join_link": b"secret-room", "import_key": b"uid-hash"})
+    await store.add_host(cast.OTTO, "meeting-anna", cast.host(label="Overlege Lien", reach=b"lien-reach"))
+    await store.change_participant(cast.OTTO, "meeting-anna", "meeting-anna-anna", {"reach": b"anna-reach"})
+    first = await store.save_report(cast.CLOCK, cast.report(verdict="not_ready"))
+    saved = await store.save_report(
+        cast.CLOCK, cast.report(verdict="ready_with_warnings", body={**cast.BODY, "id": first.id})
+    )
     await store.add_feedback(cast.answer(report_id=saved.id, score=2, problem="sound"))
     await store.queue([cast.outgoing()])
     assert await store.purge(cast.ENDS + DAY) == Purged()
@@ -110,15 +114,15 @@ async def test_who_led_and_how_it_went_is_told_without_a_name(store: Store, url:
     assert (purged.unlinked_reports, purged.people, purged.hosts, purged.answers) == (2, 3, 1, 0)
     kept = {(one["score"], one["problem"]) for one in await figures(store)}
     assert kept == {(None, None), (2, "sound")}
-    anna = await store.participant("meeting-anna-anna")
+    anna = await store.participant(cast.CLOCK, "meeting-anna-anna")
     assert anna is not None
     assert (anna.last_verdict, anna.reach) == ("ready_with_warnings", None)
     content = dump(url)
     for personal in ("Lien", "lien-reach", "anna-reach", "secret-room", "uid-hash", "person-lars", saved.id):
         assert personal.encode() not in content
-    assert await store.outgoing_of("meeting-anna") != []
+    assert await store.outgoing_of(cast.CLOCK, "meeting-anna") != []
     assert (await store.purge(cast.ENDS + 7 * DAY + HOUR)).meetings == 1
-    assert await store.outgoing_of("meeting-anna") == []
+    assert await store.outgoing_of(cast.CLOCK, "meeting-anna") == []
     assert (await store.purge(cast.NOW + 390 * DAY)).answers == 0
     assert (await store.purge(cast.NOW + 410 * DAY)).answers == 1
 
@@ -126,7 +130,7 @@ async def test_who_led_and_how_it_went_is_told_without_a_name(store: Store, url:
 @pytest.mark.asyncio
 async def test_of_a_support_case_nobody_is_named_a_day_after_the_meeting(store: Store) -> None:
     """Who opened and took it, and the report, go with the people; when it was goes with the meeting."""
-    await store.save_report(cast.report())
+    await store.save_report(cast.CLOCK, cast.report())
     await store.open_case(cast.LARS, "meeting-anna", "meeting-anna-anna", now=cast.NOW)
     (case,) = await store.cases_of(cast.LARS, "meeting-anna")
     assert case.report_id is not None
@@ -149,8 +153,8 @@ async def test_a_link_lives_a_week_longer_than_its_meeting(store: Store) -> None
     await store.purge(cast.ENDS + 6 * DAY)
     assert await store.find_invitation("sunnaas", cast.digest("token"), cast.ENDS + 6 * DAY) == link
     assert (await store.purge(cast.ENDS + 7 * DAY + HOUR)).meetings == 1
-    assert await store.meeting("meeting-anna") is None
-    assert await store.participant("meeting-anna-anna") is None
+    assert await store.meeting(cast.CLOCK, "meeting-anna") is None
+    assert await store.participant(cast.CLOCK, "meeting-anna-anna") is None
     assert await store.find_invitation("sunnaas", cast.digest("token"), cast.NOW) is None
 
 
@@ -158,12 +162,12 @@ async def test_a_link_lives_a_week_longer_than_its_meeting(store: Store) -> None
 async def test_an_expired_session_is_deleted_a_day_later_and_its_report_stays(store: Store) -> None:
     """Meetings are booked weeks ahead: the report must outlive the page it was made on."""
     await store.add_session(cast.session(id="early", expires_at=cast.NOW), cast.digest("early"))
-    await store.add_meeting(cast.meeting(id="far", ends_at=cast.NOW + 30 * DAY), [cast.participant("anna", 0, "far")])
+    await add_meeting(store, cast.meeting(id="far", ends_at=cast.NOW + 30 * DAY), [cast.participant("anna", 0, "far")])
     early = cast.report(meeting_id="far", participant_id="far-anna", session_id="early")
-    await store.save_report(early)
+    await store.save_report(cast.CLOCK, early)
     assert (await store.purge(cast.NOW + DAY)).sessions == 0
     assert (await store.purge(cast.NOW + DAY + HOUR)).sessions == 1
-    found = await store.latest_report("far-anna")
+    found = await store.latest_report(cast.CLOCK, "far-anna")
     assert found is not None
     assert (found.id, found.session_id) == (early.id, None)
 
@@ -188,7 +192,7 @@ async def test_a_link_of_support_goes_a_day_after_it_expired(store: Store) -> No
 @pytest.mark.asyncio
 async def test_figures_are_kept_13_months(store: Store) -> None:
     """A month can be compared with the same month of the year before, and no longer."""
-    await store.save_report(cast.report())
+    await store.save_report(cast.CLOCK, cast.report())
     await store.purge(cast.ENDS + 2 * DAY)
     await store.purge(cast.NOW + 390 * DAY)
     assert len(await figures(store)) == 1
@@ -203,7 +207,7 @@ async def test_two_processes_that_purge_at_once_unlink_each_report_once(
     """Statistics count nobody twice and forget nobody, however many batches it takes."""
     monkeypatch.setattr("reports.store.retention.BATCH", 7)
     for _ in range(30):
-        await store.save_report(cast.report())
+        await store.save_report(cast.CLOCK, cast.report())
     other = await Store.open(url)
     done = await asyncio.gather(*(s.purge(cast.ENDS + 2 * DAY) for s in (store, other)))
     assert sum(purged.unlinked_reports for purged in done) == 30
@@ -221,7 +225,7 @@ def test_exactly_what_is_due_is_forgotten(url: str, ended_h: int, made_h: int, d
         await store.ensure_organisation(cast.organisation())
         made = new_id()
         ends = cast.NOW + ended_h * HOUR
-        await store.add_meeting(cast.meeting(id=made, ends_at=ends), [cast.participant("anna", 0, made)])
+        await add_meeting(store, cast.meeting(id=made, ends_at=ends), [cast.participant("anna", 0, made)])
         person = None if drops else f"{made}-anna"
         opened = cast.drop_in(id=made) if drops else cast.session(id=made, meeting_id=made, participant_id=person)
         await store.add_session(opened, cast.digest(made))
@@ -231,11 +235,11 @@ def test_exactly_what_is_due_is_forgotten(url: str, ended_h: int, made_h: int, d
             session_id=made,
             created_at=cast.NOW + made_h * HOUR,
         )
-        await store.save_report(saved)
+        await store.save_report(cast.CLOCK, saved)
         await store.purge(cast.NOW)
         due = made_h < -24 if drops else ended_h < -24
-        assert (await store.report_for_session(made) is None) == due
-        assert (await store.meeting(made) is None) == (ended_h < -7 * 24)
+        assert (await store.report_for_session(cast.CLOCK, made) is None) == due
+        assert (await store.meeting(cast.CLOCK, made) is None) == (ended_h < -7 * 24)
         await store.close()
 
     asyncio.run(check())

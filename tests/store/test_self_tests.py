@@ -102,8 +102,8 @@ async def test_a_field_that_identifies_is_refused(store: Store) -> None:
         with pytest.raises(ForbiddenField, match=name):
             await store.save_phase("test-anna", "devices", {"cameras": [{"a": {name: "x"}}]}, cast.NOW, claim=1)
         with pytest.raises(ForbiddenField, match=name):
-            await store.save_report(cast.report(body={"client": {name: "x"}}))
+            await store.save_report(cast.CLOCK, cast.report(body={"client": {name: "x"}}))
     found = await store.self_test("test-anna", "session-anna")
     assert found is not None
     assert found.phases == {}
-    assert await store.latest_report("meeting-anna-anna") is None
+    assert await store.latest_report(cast.CLOCK, "meeting-anna-anna") is None

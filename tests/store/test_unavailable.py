@@ -53,15 +53,15 @@ async def test_a_full_disk_is_unavailable_and_leaves_no_part_of_a_report(store: 
 
     sa.event.listen(engine, "begin", no_space)
     with pytest.raises(StoreUnavailable):
-        await store.save_report(big, claim=1)
-    assert await store.latest_report("meeting-anna-anna") is None
+        await store.save_report(cast.CLOCK, big, claim=1)
+    assert await store.latest_report(cast.CLOCK, "meeting-anna-anna") is None
     found = await store.self_test("test-anna", "session-anna")
     assert found is not None
     assert found.state == "running"
     sa.event.remove(engine, "begin", no_space)
     await store.close()
     again = await Store.open(str(store._database.url))
-    assert await again.save_report(big, claim=1) == big
+    assert await again.save_report(cast.CLOCK, big, claim=1) == big
     await again.close()
 
 
@@ -72,8 +72,8 @@ async def test_a_lock_held_too_long_is_unavailable_and_passes(store: Store, url:
     with locked(url):
         async with asyncio.timeout(PATIENCE_S):
             with pytest.raises(StoreUnavailable):
-                await impatient.save_report(made)
-    assert await impatient.save_report(made) == made
+                await impatient.save_report(cast.CLOCK, made)
+    assert await impatient.save_report(cast.CLOCK, made) == made
     await impatient.close()
 
 
@@ -82,11 +82,13 @@ async def test_a_transaction_that_takes_too_long_is_given_up(store: Store, url: 
     impatient = await Store.open(url, lock_timeout_s=2.0, time_limit_s=0.3)
     made = cast.report()
     with locked(url):
-        results = await asyncio.gather(*(impatient.save_report(made) for _ in range(8)), return_exceptions=True)
+        results = await asyncio.gather(
+            *(impatient.save_report(cast.CLOCK, made) for _ in range(8)), return_exceptions=True
+        )
         assert {type(result) for result in results} == {StoreUnavailable}
     await asyncio.sleep(0.1)
     patient = await Store.open(url)
-    assert await patient.save_report(made) == made
+    assert await patient.save_report(cast.CLOCK, made) == made
     await patient.close()
     await impatient.close()
 
@@ -126,7 +128,7 @@ async def test_writers_that_read_first_wait_for_each_other(store: Store, url: st
                 )
 
     await asyncio.gather(count_up(store), count_up(other))
-    kari = await store.participant("meeting-anna-kari")
+    kari = await store.participant(cast.CLOCK, "meeting-anna-kari")
     assert kari is not None
     assert kari.position == 22
     await other.close()
@@ -136,13 +138,13 @@ async def test_writers_that_read_first_wait_for_each_other(store: Store, url: st
 async def test_a_cancelled_save_holds_no_lock(store: Store, url: str) -> None:
     """A page that goes away in the middle of its request leaves the database to the others."""
     for delay_ms in range(12):
-        task = asyncio.create_task(store.save_report(cast.report()))
+        task = asyncio.create_task(store.save_report(cast.CLOCK, cast.report()))
         await asyncio.sleep(delay_ms / 1000)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     async with asyncio.timeout(PATIENCE_S):  # twelve saves may still be on their way to a busy disk
         made = cast.report()
-        assert await store.save_report(made) == made
+        assert await store.save_report(cast.CLOCK, made) == made
 
 
 @SQLITE_ONLY
@@ -153,7 +155,7 @@ async def test_a_save_cancelled_while_it_opens_its_connection_leaves_none_open(
     opened = await Store.open(url)
     await opened._database._engine.dispose()
     counted = Counted(monkeypatch)
-    task = asyncio.create_task(opened.save_report(cast.report()))
+    task = asyncio.create_task(opened.save_report(cast.CLOCK, cast.report()))
     assert await asyncio.to_thread(counted.opening.wait, PATIENCE_S)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -172,7 +174,7 @@ async def test_every_connection_is_closed_whenever_its_save_is_cancelled(
     counted.may_open.set()
     for moments in range(40):
         opened = await Store.open(url)
-        task = asyncio.create_task(opened.save_report(cast.report()))
+        task = asyncio.create_task(opened.save_report(cast.CLOCK, cast.report()))
         for _ in range(moments):
             if not task.done():
                 await asyncio.wait({task}, timeout=0.0003)
