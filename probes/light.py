@@ -3,7 +3,8 @@
 The limits live in the profiles. A face's own brightness is no fault; a face too dark to be seen before a bright
 background is. So backlight rests on two figures: how much brighter the background is, and how dark even the bright
 parts of the face are. Hair, beard, a cloth mask and the shadow side darken the middle of a face, not its bright parts.
-Dark skin does, and there the clothes tell: the light that misses a face misses what is below it too.
+Dark skin does, and there the clothes tell: the light that misses a face misses what is below it too. Skin burns out in
+red first, so that a face can be lost to too much light while its luma is still under white.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from probes.faces import Face
 
-__all__ = ["Luma", "face_light", "frame_light", "noise_sigma"]
+__all__ = ["Luma", "face_light", "frame_light", "noise_sigma", "red_clipped_pct"]
 
 Luma = NDArray[np.uint8]
 """Luma of a picture, height x width."""
@@ -24,6 +25,10 @@ FRAME_CLIPPED_LUMA: Final = 250
 """From this luma on a pixel of the frame counts as burnt out."""
 FACE_CLIPPED_LUMA: Final = 245
 """From this luma on a pixel of skin counts as burnt out; skin loses its drawing a little earlier than a wall."""
+RED_CLIPPED: Final = 250
+"""From this value on, 0 to 255, the red of a pixel counts as burnt out."""
+SKIN: Final = (0.20, 0.15, 0.80, 0.85)
+"""What of a face box is taken for skin, in widths and heights of it."""
 GAMMA: Final = 2.2
 """Display gamma that takes luma to light, for exposure stops."""
 MIN_SKIN_PX: Final = 30
@@ -74,7 +79,7 @@ def face_light(luma: Luma, face: Face) -> dict[str, float | None]:
     clipped_pct is the burnt-out share of the upper or the lower half, the lesser: a white mask or cap burns out one.
     clothes_luma is what is bright below the neck, and None where that is not in the picture.
     """
-    skin = _part(luma, face, (0.20, 0.15, 0.80, 0.85))
+    skin = _part(luma, face, SKIN)
     if skin.size < MIN_SKIN_PX:
         return dict.fromkeys(("luma", "bright_luma", "clothes_luma", "background_luma", "ev_stops", "clipped_pct"))
     counts = np.bincount(skin.ravel(), minlength=256)
@@ -86,8 +91,17 @@ def face_light(luma: Luma, face: Face) -> dict[str, float | None]:
         "clothes_luma": _clothes_luma(luma, face),
         "background_luma": background,
         "ev_stops": float(np.log2(_light(background) / _light(skin_luma))),
-        "clipped_pct": 100.0 * min(float(np.mean(half >= FACE_CLIPPED_LUMA)) for half in np.array_split(skin, 2)),
+        "clipped_pct": _burnt_pct(skin, FACE_CLIPPED_LUMA),
     }
+
+
+def red_clipped_pct(red: Luma, face: Face) -> float | None:
+    """Return the share of the skin whose red is burnt out, percent, of the upper or the lower half the lesser.
+
+    `red` is the picture's red alone. None where the face is too small.
+    """
+    skin = _part(red, face, SKIN)
+    return _burnt_pct(skin, RED_CLIPPED) if skin.size >= MIN_SKIN_PX else None
 
 
 def noise_sigma(luma: Luma) -> float | None:
@@ -116,6 +130,11 @@ def _background_luma(luma: Luma, face: Face) -> float:
     if around.size < MIN_BACKGROUND_PX:
         return _percentile(np.bincount(luma.ravel(), minlength=256), REST_SHARE)
     return _percentile(np.bincount(around, minlength=256), 0.75)
+
+
+def _burnt_pct(skin: Luma, level: int) -> float:
+    """Return the share from `level` on, percent, of the upper or the lower half, the lesser."""
+    return 100.0 * min(float(np.mean(half >= level)) for half in np.array_split(skin, 2))
 
 
 def _clothes_luma(luma: Luma, face: Face) -> float | None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from probes.camera import frame_rate_measurement, frozen_measurement, picture_measurements
 from probes.faces import Face, FaceFinder
-from probes.light import face_light, frame_light, noise_sigma
+from probes.light import face_light, frame_light, noise_sigma, red_clipped_pct
 from probes.measurement import Measurement
 from probes.picture import PictureAnalyser, decode_still
 from probes.stills import FaceFigures, Still
@@ -52,6 +52,7 @@ def a_face(**numbers: Any) -> FaceFigures:
             "background_luma": 150.0,
             "ev_stops": 0.7,
             "clipped_pct": 0.0,
+            "red_clipped_pct": 0.0,
             "top_margin": 0.66,
             "eye_line_pct": 32.0,
             "bottom_margin": 1.6,
@@ -62,7 +63,7 @@ def a_face(**numbers: Any) -> FaceFigures:
     )
 
 
-BANDS = {"bands_pct": 3.0, "bands_alike_pct": 30.0}
+BANDS = {"bands_pct": 3.0, "bands_evener_pct": 1.0}
 
 
 def a_still(t_ms: float = 0, diff: float | None = 1.0, faces: list[FaceFigures] | None = None, **numbers: Any) -> Still:
@@ -237,6 +238,18 @@ def test_a_burnt_mask_is_no_burnt_skin() -> None:
     assert face_light(picture, FACE)["clipped_pct"] == pytest.approx(50, abs=4)
 
 
+def test_red_that_is_burnt_out_is_counted_above_and_below() -> None:
+    """From 250 on, of the half that has less of it; a face of a few pixels says nothing."""
+    red = lit(249, 120, FACE)
+    x, y, width, height = (int(side) for side in (FACE.x, FACE.y, FACE.width, FACE.height))
+    assert red_clipped_pct(red, FACE) == 0
+    red[y : y + height // 2, x : x + width] = 250
+    assert red_clipped_pct(red, FACE) == pytest.approx(0, abs=4)
+    red[y : y + height, x : x + width // 2] = 250
+    assert red_clipped_pct(red, FACE) == pytest.approx(50, abs=4)
+    assert red_clipped_pct(red, Face(x, y, 4.0, 4.0, 0.9, ())) is None
+
+
 def test_a_black_face_does_not_divide_by_zero() -> None:
     """Luma 0 counts as 1: many stops, but a number."""
     stops = face_light(lit(0, 255, FACE), FACE)["ev_stops"]
@@ -329,6 +342,7 @@ def test_metrics_have_the_names_of_the_profile() -> None:
             "face_bright_luma",
             "clothes_luma",
             "face_clipped_pct",
+            "face_red_clipped_pct",
             "frame_clipped_pct",
         ),
         "camera.people": ("value", "missing_people", "edge_people", "rotation_deg"),
@@ -343,7 +357,7 @@ def test_metrics_have_the_names_of_the_profile() -> None:
         ),
         "camera.sharpness": ("value",),
         "camera.cover": ("value", "faces"),
-        "camera.flicker": ("value", "alike_pct"),
+        "camera.flicker": ("value", "evener_pct"),
     }
     assert list(found) == list(wanted)
     assert all(found[check].metric(name) is not None for check, names in wanted.items() for name in names)
