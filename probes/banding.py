@@ -132,7 +132,7 @@ def _likely(change: _Numbers, usable: NDArray[np.bool_]) -> tuple[NDArray[np.int
     products = middle @ weighted
     ways = np.linalg.solve(weighted.swapaxes(1, 2) @ _WAVES, products[:, :, None])[:, :, 0]
     tried = np.argsort(-np.sum(ways * products, axis=1))[:TRIED]
-    return tried, ways[tried]
+    return tried, np.asarray(ways[tried], dtype=np.float64)
 
 
 def _cost(left: _Numbers, usable: NDArray[np.bool_]) -> _Numbers:
