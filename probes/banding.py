@@ -1,13 +1,13 @@
-"""Light bands: lamps that flicker, drawn across the picture by a shutter that reads one row after the other.
+"""Light bands: flickering lamps, drawn across the picture by a rolling shutter, which reads one row after another.
 
-Such a lamp gives every row of the sensor its own share of light, the same over wall and face. So the logarithm of the
-light gets a wave that is common to all columns, and taking it away makes the picture evener everywhere. Of anything
-else that is not so: blinds and shelves end where somebody sits before them, and between their edges they are flat, so
-that a wave taken away puts shade there. The wave is sought in the change from row to row: first in the middle column
-(median), then over all cells by a cost that grows with the logarithm of what is left (Cauchy's), so that edges, hair
-and folds, however sharp, weigh little and smooth places decide. Rows and columns both, because phones are turned.
-Between two stills the room cancels out, and bands that moved are left. Method and limits are our own; that lamps on
-50 Hz flicker at 100 Hz and how a rolling shutter draws it: Sheinin et al., CVPR 2017.
+Such a lamp gives every row of the sensor its own share of light, on wall and face alike, so the logarithm of the light
+has a wave common to all columns, and without that wave the picture is more even everywhere. Nothing else in a picture
+does that: blinds and shelves end behind the person and are flat between their edges, where removing a wave adds shade.
+We look for the wave in the change from row to row, first of the median column, then of all cells with Cauchy's cost,
+which grows with the logarithm of what remains: sharp edges, hair and folds weigh little, and smooth places decide. We
+do the same across columns, because phones are turned. Between two stills the room cancels out and bands that moved
+remain. Method and limits are our own; for the 100 Hz flicker of lamps on 50 Hz, and how a rolling shutter draws it, see
+Sheinin et al., CVPR 2017.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ if TYPE_CHECKING:
 __all__ = ["BandLook"]
 
 CELLS: Final = (64, 32)
-"""Cells along and across the bands: fine enough for ten of them, coarse enough to take noise away."""
+"""Cells along and across the bands: fine enough for ten bands, coarse enough to average noise away."""
 SHRINK: Final = 2
-"""First step down to the cells: a whole number is quickest."""
+"""Factor of the first downscaling step; a whole number is fastest."""
 USABLE_LUMA: Final = (14.0, 245.0)
-"""Cells outside are too dark or burnt out: they carry no wave."""
+"""Cells outside this range are too dark or burnt out to carry a wave."""
 GAMMA: Final = 2.2
 FEWEST_CELLS: Final = 8
-"""Cells of a row that must be usable before its change counts."""
+"""Fewest usable cells for a row's change to count."""
 CYCLES: Final = np.arange(1.5, 10.01, 0.25)
-"""Waves per picture: 100 Hz read out in 10 to 33 ms gives 1 to 3.3, 120 Hz and slow sensors more."""
+"""Cycles per picture: 100 Hz read out in 10 to 33 ms gives 1 to 3.3; 120 Hz and slow sensors give more."""
 TRIED: Final = 4
-"""Waves, of those that explain most of the middle column, that are tried on all cells."""
+"""How many of the waves that explain most of the median column are tried on all cells."""
 ROUNDS: Final = 4
-"""Times that a wave is fitted again, each cell weighted by what the wave before left of it."""
+"""How often a wave is fitted again, with each cell weighted by what the last fit left of it."""
 SMALL: Final = 0.03
-"""Change from cell to cell that even walls have, log2 of light: what is much more weighs only by its logarithm."""
+"""Change from cell to cell on an even wall, log2 of light; much larger changes weigh only by their logarithm."""
 FEW: Final = 0.2
-"""Share of the columns that need not get evener without the wave: hair, edges and folds drown it."""
+"""Share of the columns that need not become more even: hair, edges and folds hide the wave there."""
 SURE_CYCLES: Final = 2.0
-"""From so many bands on nothing else looks like them; of fewer a picture's own shade has something."""
+"""From this many bands on nothing else looks like them; fewer can be a picture's own shade."""
 SHADE_CYCLES: Final = 0.5
-"""A wave of so few would be shade alone; between the two what it evens out counts in proportion."""
+"""So few cycles are shade alone; between the two, what a wave evens out counts in proportion."""
 EVENLY: Final = 0.03
-"""Added to the spread of a row's columns, so that an empty wall does not weigh without limit; log2 of light."""
+"""Added to the spread of a row's columns, log2 of light, to bound the weight of an empty wall."""
 
 _Numbers = NDArray[np.float64]
 
@@ -65,17 +65,17 @@ _TINY: Final = _LEAST * np.eye(2)
 
 
 class BandLook:
-    """Looks for light bands in one still after the other; remembers 2 x 2048 cells of the one before."""
+    """Looks for light bands in each still; remembers 2 x 2048 cells of the previous one."""
 
     def __init__(self) -> None:
         self._before: list[tuple[_Numbers, NDArray[np.bool_]]] | None = None
         self._shape = (0, 0)
 
     def numbers(self, luma: Luma) -> dict[str, float]:
-        """Return bands_pct, how much of the light the bands take, and bands_evener_pct, how surely they are bands.
+        """Return bands_pct, the share of the light that bands take, and bands_evener_pct, how certain that result is.
 
-        That is by how much the picture gets evener without them, or 0 where more than a fifth of it does not. The
-        surest of four looks counts: along and across, in this still and in what changed since the one before.
+        That is by how much the picture is more even without them, or 0 if more than a fifth of it is not. The most
+        certain of four results counts: along and across, in this still and in the change since the previous one.
         """
         grids = _grids(luma)
         looks = [_wave(light, usable) for light, usable in grids]
@@ -88,7 +88,7 @@ class BandLook:
 
 
 def _grids(luma: Luma) -> list[tuple[_Numbers, NDArray[np.bool_]]]:
-    """Return log2 of each cell's light, and which cells are usable: for bands that lie, and for those that stand."""
+    """Return log2 of each cell's light and which cells are usable, for horizontal and for vertical bands."""
     import cv2  # noqa: PLC0415 - lazy: never to be loaded by the web process
 
     along, across = CELLS
@@ -99,7 +99,7 @@ def _grids(luma: Luma) -> list[tuple[_Numbers, NDArray[np.bool_]]]:
 
 
 def _wave(light: _Numbers, usable: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return the strength of the surest wave, percent of the light, and how much evener all is without it, percent."""
+    """Return the strength of the most certain wave, percent of the light, and how much more even all is without it."""
     change = np.diff(light, axis=0)
     both = usable[1:] & usable[:-1]
     seen = both.sum(axis=0) >= FEWEST_CELLS
@@ -125,7 +125,7 @@ def _wave(light: _Numbers, usable: NDArray[np.bool_]) -> tuple[float, float]:
 
 
 def _likely(change: _Numbers, usable: NDArray[np.bool_]) -> tuple[NDArray[np.intp], _Numbers]:
-    """Return the waves that explain most of the middle column's change, by number, and how much of each is in it."""
+    """Return which waves explain most of the median column's change, and how much of each is in it."""
     middle = np.convolve(_middle(change, usable), _SMOOTH, "same")
     weight = 1 / (_middle(np.abs(change - middle[:, None]), usable) + EVENLY)
     weighted = _WAVES * weight[:, None]
@@ -136,7 +136,7 @@ def _likely(change: _Numbers, usable: NDArray[np.bool_]) -> tuple[NDArray[np.int
 
 
 def _cost(left: _Numbers, usable: NDArray[np.bool_]) -> _Numbers:
-    """Return for each column the sum of what its cells cost that changed by so much."""
+    """Return for each column the cost of what is left in its usable cells."""
     return np.asarray((np.log1p((left / SMALL) ** 2) * usable).sum(axis=-2))
 
 
