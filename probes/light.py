@@ -37,6 +37,8 @@ BRIGHT_PART: Final = 0.9
 """Share of the face that is darker than its bright parts; shine on forehead or glasses takes less than the rest."""
 CLOTHES: Final = (0.15, 1.40, 0.85, 2.20)
 """Region of the clothes: below the neck and within the shoulders, in widths and heights of the face box."""
+MOST_SHINE: Final = 0.03
+"""Burnt-out share of that region from which it holds the window behind, whose soft edge would pass for lit cloth."""
 MIN_BACKGROUND_PX: Final = 50
 """Fewest pixels of background for a comparison with the face."""
 REST_SHARE: Final = 0.95
@@ -138,10 +140,12 @@ def _burnt_pct(skin: Luma, level: int) -> float:
 
 
 def _clothes_luma(luma: Luma, face: Face) -> float | None:
+    """Return the luma of the bright parts of the clothes, or that of burnt-out pixels if a window is among them."""
     clothes = _part(luma, face, CLOTHES)
     if clothes.size < MIN_SKIN_PX:
         return None
-    return _percentile(np.bincount(clothes.ravel(), minlength=256), BRIGHT_PART)
+    bright = _percentile(np.bincount(clothes.ravel(), minlength=256), BRIGHT_PART)
+    return max(bright, FACE_CLIPPED_LUMA) if np.mean(clothes >= FACE_CLIPPED_LUMA) > MOST_SHINE else bright
 
 
 def _part(luma: Luma, face: Face, box: tuple[float, float, float, float]) -> Luma:

@@ -279,6 +279,17 @@ def test_clothes_are_what_is_bright_below_the_neck() -> None:
     assert face_light(picture[: bottom + 20], FACE)["clothes_luma"] is None
 
 
+@pytest.mark.parametrize(("width_px", "clothes"), [(1, 170), (4, 245)])
+def test_a_window_beside_narrow_shoulders_is_no_cloth(width_px: int, clothes: float) -> None:
+    """A fourteenth of the region burnt out is the window behind: the clothes are not known then. A line is none."""
+    picture = lit(60, 200, FACE)
+    bottom = int(FACE.y + FACE.height)
+    picture[bottom:, 100:300] = 20
+    picture[bottom:, 180:220] = 170
+    picture[bottom:, 172 : 172 + width_px] = 255
+    assert face_light(picture, FACE)["clothes_luma"] == clothes
+
+
 def test_a_face_that_fills_the_frame_is_compared_with_the_brightest_of_the_frame() -> None:
     """No background beside it: an even frame is 0 stops, and a strip of window in a corner is seen all the same."""
     close = Face(-10, -10, 420, 420, 0.9, ((100.0, 100.0), (300.0, 100.0)))
