@@ -1,11 +1,13 @@
 """Light bands: flickering lamps, drawn across the picture by a rolling shutter, which reads one row after another.
 
 Such a lamp gives every row of the sensor its own share of light, on wall and face alike, so the logarithm of the light
-has a wave common to all columns. Nothing else in the picture has: blinds and shelves end behind the person, and their
-edges do not form a wave. We look for the wave in the change from row to row of the median column, weighted by how
-similar the columns are, and do the same across columns, because phones are turned. Between two stills the room cancels
-out and bands that moved remain. Method and limits are our own; for the 100 Hz flicker of lamps on 50 Hz, and how a
-rolling shutter draws it, see Sheinin et al., CVPR 2017.
+has a wave common to all columns, and without that wave the picture is more even everywhere. Nothing else in a picture
+does that: blinds and shelves end behind the person and are flat between their edges, where removing a wave adds shade.
+We look for the wave in the change from row to row, first of the median column, then of all cells with Cauchy's cost,
+which grows with the logarithm of what remains: sharp edges, hair and folds weigh little, and smooth places decide. We
+do the same across columns, because phones are turned. Between two stills the room cancels out and bands that moved
+remain. Method and limits are our own; for the 100 Hz flicker of lamps on 50 Hz, and how a rolling shutter draws it, see
+Sheinin et al., CVPR 2017.
 """
 
 from __future__ import annotations
@@ -31,10 +33,18 @@ FEWEST_CELLS: Final = 8
 """Fewest usable cells for a row's change to count."""
 CYCLES: Final = np.arange(1.5, 10.01, 0.25)
 """Cycles per picture: 100 Hz read out in 10 to 33 ms gives 1 to 3.3; 120 Hz and slow sensors give more."""
-LEAST_EXPLAINED: Final = 0.25
-"""Share of the median column's change that a wave must explain before single columns are examined."""
-FEW: Final = 0.15
-"""Share of the columns that need not follow the wave."""
+TRIED: Final = 4
+"""How many of the waves that explain most of the median column are tried on all cells."""
+ROUNDS: Final = 4
+"""How often a wave is fitted again, with each cell weighted by what the last fit left of it."""
+SMALL: Final = 0.03
+"""Change from cell to cell on an even wall, log2 of light; much larger changes weigh only by their logarithm."""
+FEW: Final = 0.2
+"""Share of the columns that need not become more even: hair, edges and folds hide the wave there."""
+SURE_CYCLES: Final = 2.0
+"""From this many bands on nothing else looks like them; fewer can be a picture's own shade."""
+SHADE_CYCLES: Final = 0.5
+"""So few cycles are shade alone; between the two, what a wave evens out counts in proportion."""
 EVENLY: Final = 0.03
 """Added to the spread of a row's columns, log2 of light, to bound the weight of an empty wall."""
 
@@ -49,6 +59,9 @@ def _waves() -> _Numbers:
 
 _WAVES: Final = _waves()
 _SMOOTH: Final = np.array([0.25, 0.5, 0.25])
+_LEAST: Final = 1e-9
+_TINY: Final = _LEAST * np.eye(2)
+"""What keeps an even picture from dividing by nothing."""
 
 
 class BandLook:
@@ -59,10 +72,10 @@ class BandLook:
         self._shape = (0, 0)
 
     def numbers(self, luma: Luma) -> dict[str, float]:
-        """Return bands_pct, the share of the light that bands take, and bands_alike_pct, how certain that result is.
+        """Return bands_pct, the share of the light that bands take, and bands_evener_pct, how certain that result is.
 
-        The most certain of four results counts: along and across, in this still and in the change since the previous
-        one.
+        That is by how much the picture is more even without them, or 0 if more than a fifth of it is not. The most
+        certain of four results counts: along and across, in this still and in the change since the previous one.
         """
         grids = _grids(luma)
         looks = [_wave(light, usable) for light, usable in grids]
@@ -70,8 +83,8 @@ class BandLook:
             for (light, usable), (old, old_usable) in zip(grids, self._before, strict=True):
                 looks.append(_wave(light - old, usable & old_usable))
         self._before, self._shape = grids, luma.shape
-        strength, alike = max(looks, key=lambda look: look[1])
-        return {"bands_pct": strength, "bands_alike_pct": alike}
+        strength, evener = max(looks, key=lambda look: look[1])
+        return {"bands_pct": strength, "bands_evener_pct": evener}
 
 
 def _grids(luma: Luma) -> list[tuple[_Numbers, NDArray[np.bool_]]]:
@@ -86,25 +99,45 @@ def _grids(luma: Luma) -> list[tuple[_Numbers, NDArray[np.bool_]]]:
 
 
 def _wave(light: _Numbers, usable: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return the strength of the best wave, percent of the light, and its similarity over the columns, percent."""
+    """Return the strength of the most certain wave, percent of the light, and how much more even all is without it."""
     change = np.diff(light, axis=0)
     both = usable[1:] & usable[:-1]
-    middle = np.convolve(_middle(change, both), _SMOOTH, "same")
-    spread = _middle(np.abs(change - middle[:, None]), both)
-    weight = 1 / (spread + EVENLY)
-    total = float(weight @ middle**2)
-    if total <= 0:
+    seen = both.sum(axis=0) >= FEWEST_CELLS
+    if int(seen.sum()) < FEWEST_CELLS:
         return 0.0, 0.0
+    change, both = change[:, seen], both[:, seen]
+    tried, ways = _likely(change, both)
+    waves = _WAVES[tried]
+    for _ in range(ROUNDS):
+        left = change - waves @ ways[:, :, None]
+        weight = both / (1 + (left / SMALL) ** 2)
+        squares = (waves * weight.sum(axis=2)[:, :, None]).swapaxes(1, 2) @ waves + _TINY
+        products = waves.swapaxes(1, 2) @ (weight * change).sum(axis=2)[:, :, None]
+        ways = np.linalg.solve(squares, products)[:, :, 0]
+    before = _cost(change, both)
+    after = _cost(change - waves @ ways[:, :, None], both)
+    evener = 1 - after.sum(axis=1) / max(float(before.sum()), _LEAST)
+    least = np.sort(1 - after / np.maximum(before, _LEAST), axis=1)[:, int(FEW * len(before))]
+    trust = np.clip((CYCLES[tried] - SHADE_CYCLES) / (SURE_CYCLES - SHADE_CYCLES), 0, 1)
+    sure = np.where(least > 0, np.maximum(evener, 0) * trust, 0.0)
+    best = int(np.argmax(sure))
+    return 100.0 * (1 - 2 ** (-2 * float(np.hypot(*ways[best])))), 100.0 * float(sure[best])
+
+
+def _likely(change: _Numbers, usable: NDArray[np.bool_]) -> tuple[NDArray[np.intp], _Numbers]:
+    """Return which waves explain most of the median column's change, and how much of each is in it."""
+    middle = np.convolve(_middle(change, usable), _SMOOTH, "same")
+    weight = 1 / (_middle(np.abs(change - middle[:, None]), usable) + EVENLY)
     weighted = _WAVES * weight[:, None]
-    squares = weighted.swapaxes(1, 2) @ _WAVES
     products = middle @ weighted
-    ways = np.linalg.solve(squares, products[:, :, None])[:, :, 0]
-    explained = np.sum(ways * products, axis=1) / total
-    best = int(np.argmax(explained))
-    wave = _WAVES[best] @ ways[best]
-    share = float(explained[best])
-    strength = 100.0 * (1 - 2 ** (-2 * float(np.hypot(*ways[best]))))
-    return strength, 50.0 * (share + (_followed(change, both, wave) if share > LEAST_EXPLAINED else 0.0))
+    ways = np.linalg.solve(weighted.swapaxes(1, 2) @ _WAVES, products[:, :, None])[:, :, 0]
+    tried = np.argsort(-np.sum(ways * products, axis=1))[:TRIED]
+    return tried, np.asarray(ways[tried], dtype=np.float64)
+
+
+def _cost(left: _Numbers, usable: NDArray[np.bool_]) -> _Numbers:
+    """Return for each column the cost of what is left in its usable cells."""
+    return np.asarray((np.log1p((left / SMALL) ** 2) * usable).sum(axis=-2))
 
 
 def _middle(values: _Numbers, usable: NDArray[np.bool_]) -> _Numbers:
@@ -113,16 +146,3 @@ def _middle(values: _Numbers, usable: NDArray[np.bool_]) -> _Numbers:
     ordered = np.sort(np.where(usable, values, np.inf), axis=1)
     middle = ordered[np.arange(len(ordered)), np.maximum(counts - 1, 0) // 2]
     return np.asarray(np.where(counts >= FEWEST_CELLS, middle, 0.0), dtype=np.float64)
-
-
-def _followed(change: _Numbers, usable: NDArray[np.bool_], wave: _Numbers) -> float:
-    """Return the share of its steep cells in which a column follows the wave, as the 15th percentile of the columns."""
-    height = np.abs(wave)
-    steep = usable & (height > np.sort(height)[len(height) // 2])[:, None]
-    near = steep & (np.abs(change - wave[:, None]) < np.abs(change))
-    counts = steep.sum(axis=0)
-    seen = counts >= FEWEST_CELLS
-    if int(seen.sum()) < FEWEST_CELLS:
-        return 0.0
-    shares = np.sort(near.sum(axis=0)[seen] / counts[seen])
-    return float(shares[int(FEW * len(shares))])

@@ -167,6 +167,7 @@ def _backlight(stills: Sequence[Still], expected: int) -> Measurement:
         "clothes_luma": _over_faces(seen, expected, "clothes_luma") or 0.0,
         "background_luma": _over_faces(seen, expected, "background_luma"),
         "face_clipped_pct": _over_faces(seen, expected, "clipped_pct"),
+        "face_red_clipped_pct": _over_faces(seen, expected, "red_clipped_pct"),
         "frame_clipped_pct": _median_of(seen, "frame_clipped_pct"),
     }
     return Measurement("camera.backlight", value, "stops", samples=len(seen), details=details)

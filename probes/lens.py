@@ -33,10 +33,11 @@ def cover_measurement(stills: Sequence[Still], faces: int) -> Measurement:
 def flicker_measurement(stills: Sequence[Still]) -> Measurement:
     """Return camera.flicker: the share of the light that bands take, percent, median over the stills.
 
-    alike_pct says how certain it is that they are bands. Not measured if no still was analysed.
+    evener_pct says how certain it is that they are bands, by how much more even the picture is without them. Not
+    measured if no still was analysed.
     """
     value = median(finite(still.bands_pct for still in stills))
-    alike = median(finite(still.bands_alike_pct for still in stills))
-    if value is None or alike is None:
+    evener = median(finite(still.bands_evener_pct for still in stills))
+    if value is None or evener is None:
         return not_measured("camera.flicker", "too_few_samples", "pct")
-    return Measurement("camera.flicker", value, "pct", samples=len(stills), details={"alike_pct": alike})
+    return Measurement("camera.flicker", value, "pct", samples=len(stills), details={"evener_pct": evener})

@@ -3,7 +3,8 @@
 The limits are in the profiles. A face's own brightness is not a fault; a face too dark to be seen before a bright
 background is. So backlight rests on two figures: how much brighter the background is, and how dark even the bright
 parts of the face are. Hair, a beard, a cloth mask and shadow darken the middle of a face, not its bright parts. Dark
-skin does darken them, and then the clothes decide: light that misses a face misses the clothes below it too.
+skin does darken them, and then the clothes decide: light that misses a face misses the clothes below it too. Skin burns
+out in red first, so that a face can be lost to too much light while its luma is still below white.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from probes.faces import Face
 
-__all__ = ["Luma", "face_light", "frame_light", "noise_sigma"]
+__all__ = ["Luma", "face_light", "frame_light", "noise_sigma", "red_clipped_pct"]
 
 Luma = NDArray[np.uint8]
 """Luma of a picture, height x width."""
@@ -24,6 +25,10 @@ FRAME_CLIPPED_LUMA: Final = 250
 """Luma from which a pixel of the frame counts as burnt out."""
 FACE_CLIPPED_LUMA: Final = 245
 """Luma from which a pixel of skin counts as burnt out; skin loses detail a little earlier than a wall."""
+RED_CLIPPED: Final = 250
+"""Red, 0 to 255, from which a pixel counts as burnt out in red."""
+SKIN: Final = (0.20, 0.15, 0.80, 0.85)
+"""The part of a face box that is taken for skin, in widths and heights of the box."""
 GAMMA: Final = 2.2
 """Display gamma that converts luma to light, for exposure stops."""
 MIN_SKIN_PX: Final = 30
@@ -32,6 +37,8 @@ BRIGHT_PART: Final = 0.9
 """Share of the face that is darker than its bright parts; shine on forehead or glasses takes less than the rest."""
 CLOTHES: Final = (0.15, 1.40, 0.85, 2.20)
 """Region of the clothes: below the neck and within the shoulders, in widths and heights of the face box."""
+MOST_SHINE: Final = 0.03
+"""Burnt-out share of that region from which it holds the window behind, whose soft edge would pass for lit cloth."""
 MIN_BACKGROUND_PX: Final = 50
 """Fewest pixels of background for a comparison with the face."""
 REST_SHARE: Final = 0.95
@@ -74,7 +81,7 @@ def face_light(luma: Luma, face: Face) -> dict[str, float | None]:
     burnt-out share of the upper or lower half, whichever is smaller, because a white mask or cap burns out one half.
     clothes_luma is that of bright parts below the neck, and None if these are not in the picture.
     """
-    skin = _part(luma, face, (0.20, 0.15, 0.80, 0.85))
+    skin = _part(luma, face, SKIN)
     if skin.size < MIN_SKIN_PX:
         return dict.fromkeys(("luma", "bright_luma", "clothes_luma", "background_luma", "ev_stops", "clipped_pct"))
     counts = np.bincount(skin.ravel(), minlength=256)
@@ -86,8 +93,17 @@ def face_light(luma: Luma, face: Face) -> dict[str, float | None]:
         "clothes_luma": _clothes_luma(luma, face),
         "background_luma": background,
         "ev_stops": float(np.log2(_light(background) / _light(skin_luma))),
-        "clipped_pct": 100.0 * min(float(np.mean(half >= FACE_CLIPPED_LUMA)) for half in np.array_split(skin, 2)),
+        "clipped_pct": _burnt_pct(skin, FACE_CLIPPED_LUMA),
     }
+
+
+def red_clipped_pct(red: Luma, face: Face) -> float | None:
+    """Return the share of the skin whose red is burnt out, percent, in the upper or lower half, whichever is smaller.
+
+    `red` is the red of the picture alone. None if the face is too small.
+    """
+    skin = _part(red, face, SKIN)
+    return _burnt_pct(skin, RED_CLIPPED) if skin.size >= MIN_SKIN_PX else None
 
 
 def noise_sigma(luma: Luma) -> float | None:
@@ -118,11 +134,18 @@ def _background_luma(luma: Luma, face: Face) -> float:
     return _percentile(np.bincount(around, minlength=256), 0.75)
 
 
+def _burnt_pct(skin: Luma, level: int) -> float:
+    """Return the share from `level` on, percent, in the upper or lower half, whichever is smaller."""
+    return 100.0 * min(float(np.mean(half >= level)) for half in np.array_split(skin, 2))
+
+
 def _clothes_luma(luma: Luma, face: Face) -> float | None:
+    """Return the luma of the bright parts of the clothes, or that of burnt-out pixels if a window is among them."""
     clothes = _part(luma, face, CLOTHES)
     if clothes.size < MIN_SKIN_PX:
         return None
-    return _percentile(np.bincount(clothes.ravel(), minlength=256), BRIGHT_PART)
+    bright = _percentile(np.bincount(clothes.ravel(), minlength=256), BRIGHT_PART)
+    return max(bright, FACE_CLIPPED_LUMA) if np.mean(clothes >= FACE_CLIPPED_LUMA) > MOST_SHINE else bright
 
 
 def _part(luma: Luma, face: Face, box: tuple[float, float, float, float]) -> Luma:

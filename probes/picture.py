@@ -99,11 +99,11 @@ class PictureAnalyser:
         height, width = luma.shape
         faces = self._look.find(bgr)
         rotation_deg = self._look.rotation_deg
-        upright = turned(luma, rotation_deg)
+        upright, red = turned(luma, rotation_deg), turned(np.asarray(bgr[:, :, 2], np.uint8), rotation_deg)
         whole = {**frame_light(luma), **lens_cover(bgr), **self._bands.numbers(luma)}
         own = {"t_ms": t_ms, "width_px": width, "height_px": height, "rotation_deg": rotation_deg}
         found = Still.from_json({**own, **whole, "noise_sigma": noise_sigma(luma), "diff_luma": self._change(luma)})
-        return found.with_faces([_face_numbers(upright, face, rotation_deg) for face in faces])
+        return found.with_faces([_face_numbers(upright, red, face, rotation_deg) for face in faces])
 
     def _change(self, luma: NDArray[np.uint8]) -> float | None:
         """Return the mean absolute luma change since the previous still; None for the first and after the phone turned.
@@ -127,13 +127,14 @@ def face_rows(bgr: NDArray[np.uint8], faces: Sequence[Face]) -> list[FaceFigures
     from probes.face_search import MIN_FACE_PX  # noqa: PLC0415 - loads numpy
 
     luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
-    return [_face_numbers(luma, face) for face in faces if face.height >= MIN_FACE_PX]
+    red = np.asarray(bgr[:, :, 2], dtype=np.uint8)
+    return [_face_numbers(luma, red, face) for face in faces if face.height >= MIN_FACE_PX]
 
 
-def _face_numbers(luma: NDArray[np.uint8], face: Face, rotation_deg: int = 0) -> FaceFigures:
+def _face_numbers(luma: NDArray[np.uint8], red: NDArray[np.uint8], face: Face, rotation_deg: int = 0) -> FaceFigures:
     """Return the figures of a face in a picture that was rotated upright, with its position before the rotation."""
     from probes.face_search import place_before_turn  # noqa: PLC0415 - loads numpy
-    from probes.light import face_light  # noqa: PLC0415 - loads numpy
+    from probes.light import face_light, red_clipped_pct  # noqa: PLC0415 - loads numpy
     from probes.sharpness import face_sharpness  # noqa: PLC0415 - loads numpy
 
     height, width = luma.shape
@@ -147,6 +148,7 @@ def _face_numbers(luma: NDArray[np.uint8], face: Face, rotation_deg: int = 0) ->
         height_pct=100.0 * down / seen[1],
         score=face.score,
         **face_light(luma, face),
+        red_clipped_pct=red_clipped_pct(red, face),
         top_margin=face.y / face.height,
         eye_line_pct=100.0 * eye_y / height,
         bottom_margin=(height - face.y - face.height) / face.height,

@@ -36,6 +36,8 @@ class FaceFigures:
     ev_stops: float | None = None
     """By how many stops the background is brighter than the skin."""
     clipped_pct: float | None = None
+    red_clipped_pct: float | None = None
+    """Share of the skin that is burnt out, in luma and in red alone."""
     top_margin: float | None = None
     bottom_margin: float | None = None
     side_margin: float | None = None
@@ -95,8 +97,8 @@ class Still:
     """``top``, ``bottom``, ``left`` or ``right``; empty if nothing is covered."""
     bands_pct: float | None = None
     """Share of the light that light bands take."""
-    bands_alike_pct: float | None = None
-    """How certain it is that they are bands."""
+    bands_evener_pct: float | None = None
+    """How certain it is that they are bands: how much more even the picture is without them."""
     noise_sigma: float | None = None
     diff_luma: float | None = None
     """Mean luma change per pixel since the previous still; None if they cannot be compared."""

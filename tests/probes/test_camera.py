@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from probes.camera import frame_rate_measurement, frozen_measurement, picture_measurements
 from probes.faces import Face, FaceFinder
-from probes.light import face_light, frame_light, noise_sigma
+from probes.light import face_light, frame_light, noise_sigma, red_clipped_pct
 from probes.measurement import Measurement
 from probes.picture import PictureAnalyser, decode_still
 from probes.stills import FaceFigures, Still
@@ -53,6 +53,7 @@ def a_face(**numbers: Any) -> FaceFigures:
             "background_luma": 150.0,
             "ev_stops": 0.7,
             "clipped_pct": 0.0,
+            "red_clipped_pct": 0.0,
             "top_margin": 0.66,
             "eye_line_pct": 32.0,
             "bottom_margin": 1.6,
@@ -63,7 +64,7 @@ def a_face(**numbers: Any) -> FaceFigures:
     )
 
 
-BANDS = {"bands_pct": 3.0, "bands_alike_pct": 30.0}
+BANDS = {"bands_pct": 3.0, "bands_evener_pct": 1.0}
 
 
 def a_still(t_ms: float = 0, diff: float | None = 1.0, faces: list[FaceFigures] | None = None, **numbers: Any) -> Still:
@@ -241,6 +242,18 @@ def test_a_burnt_mask_is_no_burnt_skin() -> None:
     assert face_light(picture, FACE)["clipped_pct"] == pytest.approx(50, abs=4)
 
 
+def test_red_that_is_burnt_out_is_counted_above_and_below() -> None:
+    """From 250 on, of the half that has less of it; a face of a few pixels says nothing."""
+    red = lit(249, 120, FACE)
+    x, y, width, height = (int(side) for side in (FACE.x, FACE.y, FACE.width, FACE.height))
+    assert red_clipped_pct(red, FACE) == 0
+    red[y : y + height // 2, x : x + width] = 250
+    assert red_clipped_pct(red, FACE) == pytest.approx(0, abs=4)
+    red[y : y + height, x : x + width // 2] = 250
+    assert red_clipped_pct(red, FACE) == pytest.approx(50, abs=4)
+    assert red_clipped_pct(red, Face(x, y, 4.0, 4.0, 0.9, ())) is None
+
+
 def test_a_black_face_does_not_divide_by_zero() -> None:
     """Luma 0 counts as 1: many stops, but a number."""
     stops = face_light(lit(0, 255, FACE), FACE)["ev_stops"]
@@ -268,6 +281,17 @@ def test_clothes_are_what_is_bright_below_the_neck() -> None:
     picture[bottom:, 180:220] = 170
     assert face_light(picture, FACE)["clothes_luma"] == 170
     assert face_light(picture[: bottom + 20], FACE)["clothes_luma"] is None
+
+
+@pytest.mark.parametrize(("width_px", "clothes"), [(1, 170), (4, 245)])
+def test_a_window_beside_narrow_shoulders_is_no_cloth(width_px: int, clothes: float) -> None:
+    """A fourteenth of the region burnt out is the window behind: the clothes are not known then. A line is none."""
+    picture = lit(60, 200, FACE)
+    bottom = int(FACE.y + FACE.height)
+    picture[bottom:, 100:300] = 20
+    picture[bottom:, 180:220] = 170
+    picture[bottom:, 172 : 172 + width_px] = 255
+    assert face_light(picture, FACE)["clothes_luma"] == clothes
 
 
 def test_a_face_that_fills_the_frame_is_compared_with_the_brightest_of_the_frame() -> None:
@@ -333,6 +357,7 @@ def test_metrics_have_the_names_of_the_profile() -> None:
             "face_bright_luma",
             "clothes_luma",
             "face_clipped_pct",
+            "face_red_clipped_pct",
             "frame_clipped_pct",
         ),
         "camera.people": ("value", "missing_people", "edge_people", "rotation_deg"),
@@ -347,7 +372,7 @@ def test_metrics_have_the_names_of_the_profile() -> None:
         ),
         "camera.sharpness": ("value",),
         "camera.cover": ("value", "faces"),
-        "camera.flicker": ("value", "alike_pct"),
+        "camera.flicker": ("value", "evener_pct"),
     }
     assert list(found) == list(wanted)
     assert all(found[check].metric(name) is not None for check, names in wanted.items() for name in names)

@@ -152,6 +152,25 @@ def test_bands_of_light_are_told_in_one_still(cycles: float, turned: bool) -> No
     assert found["bands_pct"] == pytest.approx(80, abs=22)
 
 
+@pytest.mark.parametrize(("cycles", "turned"), [(2.5, False), (4.0, False), (6.0, False), (4.0, True), (6.0, True)])
+def test_bands_of_two_fifths_of_the_light_are_told_in_one_still(cycles: float, turned: bool) -> None:
+    """Weaker than the drawing of face, hair and flag, but the same over all of them."""
+    picture = sent(bands(portrait(), 0.4, cycles, turned=turned))
+    found = BandLook().numbers(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY))
+    assert outcome_of(flicker_measurement([Still.from_json(found)] * 3)) == (Outcome.WARN, "camera.flicker")
+    assert found["bands_pct"] == pytest.approx(40, abs=15)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_shade_that_rises_and_falls_once_is_no_band(turned: bool) -> None:
+    """A lamp above, a dark corner below: light that changes slowly over the whole picture is a room's own."""
+    way = np.linspace(0, 1, 640 if turned else 480)
+    for shade in (0.4 + 0.6 * way, 0.4 + 0.6 * np.sin(np.pi * way), 1 - 0.6 * np.sin(np.pi * way)):
+        lamp = shade[None, :, None] if turned else shade[:, None, None]
+        found = BandLook().numbers(cv2.cvtColor(sent(light_of(portrait()) * lamp), cv2.COLOR_BGR2GRAY))
+        assert outcome_of(flicker_measurement([Still.from_json(found)] * 3)) == (Outcome.PASS, None)
+
+
 def test_weak_bands_that_move_are_told_from_two_stills() -> None:
     """What the room shows cancels out; the same room lit evenly says nothing."""
     look, even = BandLook(), BandLook()
@@ -164,9 +183,9 @@ def test_weak_bands_that_move_are_told_from_two_stills() -> None:
 
 
 @pytest.mark.parametrize("across", [True, False])
-@pytest.mark.parametrize("stripes", [5, 9])
+@pytest.mark.parametrize("stripes", [5, 7, 9, 11, 15])
 def test_blinds_and_shelves_behind_somebody_are_no_bands(stripes: int, across: bool) -> None:
-    """Stripes of the room end where somebody sits before them, and do not move."""
+    """Stripes of the room end where somebody sits before them, are flat in between, and do not move."""
     room = portrait()
     rows = (np.arange(480)[:, None] if across else np.arange(640)[None, :]) * stripes // (480 if across else 640)
     wall = np.broadcast_to(np.where(rows % 2, 70, 190)[:, :, None], room.shape).astype(np.uint8)
@@ -183,7 +202,7 @@ def test_a_picture_without_light_or_drawing_has_no_bands() -> None:
     """Black, white and even grey: nothing to follow, no division by nothing."""
     for luma in (0, 255, 120):
         found = BandLook().numbers(np.full((360, 640), luma, np.uint8))
-        assert found["bands_alike_pct"] < 52 or found["bands_pct"] < 15
+        assert found["bands_evener_pct"] < 3 or found["bands_pct"] < 20
 
 
 def test_what_was_not_looked_at_is_not_measured() -> None:

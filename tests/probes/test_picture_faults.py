@@ -293,15 +293,51 @@ def test_the_darkest_skin_over_lit_clothes_is_no_backlight(behind_luma: float) -
     assert codes(picture)["camera.backlight"] == "camera.backlit"
 
 
+@pytest.mark.parametrize(
+    ("clothes", "advice"), [(180, None), (round(255 * 2 ** (-2 / 2.2)), "camera.backlit"), (255, "camera.backlit")]
+)
+@pytest.mark.parametrize("skin_stops", [2.6, 4.2])
+def test_dark_skin_over_lit_clothes_before_a_burnt_out_wall_is_no_backlight(
+    skin_stops: float, clothes: int, advice: str | None
+) -> None:
+    """In luma it is a face before a window. But the window leaves even a white shirt two stops under in the shade.
+
+    What is burnt out below the face is no shirt: the window beside narrow shoulders.
+    """
+    picture = lit(portrait(), skin_stops, 255)
+    (face,) = FINDER.find(portrait())
+    top, left, right = (int(face.y + 1.2 * face.height), int(face.x - face.width), int(face.x + 2 * face.width))
+    picture[top:, left:right] = clothes
+    assert codes(picture)["camera.backlight"] == advice
+
+
+def test_skin_that_burns_out_in_red_alone_is_burnt() -> None:
+    """Warm skin: all over the face red is at its end, luma is still under white. The same skin in its light is fine."""
+    picture = lit(portrait(), 0, 120).astype(np.float64)
+    (face,) = FINDER.find(portrait())
+    skin = np.zeros(picture.shape[:2], np.float32)
+    middle = (int(face.x + face.width / 2), int(face.y + face.height / 2))
+    cv2.ellipse(skin, middle, (int(face.width * 0.55), int(face.height * 0.6)), 0, 0, 360, 1, -1)
+    luma = cv2.cvtColor(picture.astype(np.uint8), cv2.COLOR_BGR2GRAY)[:, :, None] / 255.0
+    for white, advice in ((np.array([150, 215, 330]), "camera.over_exposed"), (np.array([110, 160, 245]), None)):
+        warm = np.where(skin[:, :, None] > 0, np.clip(luma**0.3 * white, 0, 255), picture).astype(np.uint8)
+        numbers = PictureAnalyser(FINDER).numbers(warm, 0.0).faces[0]
+        assert (numbers.clipped_pct or 0) < 8
+        assert codes(warm)["camera.backlight"] == advice
+
+
 def test_a_white_wall_that_is_not_burnt_out_is_no_window() -> None:
     """Dark skin before 247 is before a wall in the same light; the same face before 255 may be before a window."""
     picture = lit(portrait(), 2.6, 247)
+    (face,) = FINDER.find(portrait())
     seen = PictureAnalyser(FINDER).numbers(picture, 0.0).faces[0]
     assert 75 < (seen.bright_luma or 0) < 125
     assert 245 <= (seen.background_luma or 0) < 250
     assert (seen.ev_stops or 0) > 2
     assert {codes(picture)[check] for check in ("camera.backlight", "camera.light")} == {None}
-    assert codes(lit(portrait(), 2.6, 255))["camera.backlight"] == "camera.backlit"
+    window = lit(portrait(), 2.6, 255)
+    window[int(face.y + 1.2 * face.height) :, int(face.x - face.width) : int(face.x + 2 * face.width)] = 90
+    assert codes(window)["camera.backlight"] == "camera.backlit"
 
 
 @pytest.mark.parametrize(("clothes", "advice"), [(40, "camera.face_dark"), (150, None), (255, "camera.face_dark")])
@@ -331,10 +367,16 @@ def test_a_dim_picture_with_its_highlights_is_not_a_camera_at_its_end() -> None:
         ({"clipped_pct": 10.0, "luma": 215.0}, "camera.over_exposed"),
         ({"clipped_pct": 10.0, "luma": 190.0}, None),
         ({"clipped_pct": 6.0, "luma": 215.0}, None),
+        ({"red_clipped_pct": 60.0, "luma": 200.0}, "camera.over_exposed"),
+        ({"red_clipped_pct": 60.0, "luma": 160.0}, None),
+        ({"red_clipped_pct": 30.0, "luma": 200.0}, None),
     ],
 )
 def test_a_face_that_is_mostly_white_needs_less_of_it_burnt_out(face: dict[str, float], advice: str | None) -> None:
-    """Skin burns out in red first and then reads 205 to 225: a tenth at white above and below is enough there."""
+    """Skin burns out in red first and then reads 205 to 225: a tenth at white above and below is enough there.
+
+    Most of it burnt out in red is enough by itself, but for a face in red light, which stays darker.
+    """
     numbers = PictureAnalyser(FINDER).numbers(portrait(), 0.0)
     assert codes_of(numbers.with_faces([replace(numbers.faces[0], **face)]))["camera.backlight"] == advice
 

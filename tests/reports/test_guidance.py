@@ -53,6 +53,7 @@ def still(
         "background_luma": background,
         "ev_stops": 0.2 if background < 150 else 3.5,
         "clipped_pct": 0.0,
+        "red_clipped_pct": 0.0,
         "top_margin": 0.6,
         "eye_line_pct": 38.0,
         "bottom_margin": 1.4,

@@ -54,10 +54,10 @@ DETAILS = {
         "frame_clipped_pct": 0.0, "luma_range": 190.0, "luma_p1": 10.0, "luma_left": 60.0, "luma_right": 190.0,
     },
     "camera.cover": {"faces": 1},
-    "camera.flicker": {"alike_pct": 30.0},
+    "camera.flicker": {"evener_pct": 1.0},
     "camera.backlight": {
         "background_luma": 100.0, "face_luma": 120.0, "face_bright_luma": 150.0, "face_clipped_pct": 0.0,
-        "frame_clipped_pct": 0.0,
+        "face_red_clipped_pct": 0.0, "frame_clipped_pct": 0.0,
     },
     "camera.people": {"missing_people": 0, "edge_people": 0, "rotation_deg": 0, "places": "30 20 24 32"},
     "camera.resolution": {"width_px": 1280, "height_px": 720},
