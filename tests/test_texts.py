@@ -6,67 +6,139 @@ import ast
 import json
 import re
 import statistics
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 from readiness.server.protocol import schema
-from readiness.texts import LANGUAGES
+from readiness.texts import LANGUAGES, catalogue
 from reports.advice import advice_codes, advice_key
 from reports.kinds import KINDS, SELF_TEST
 from reports.model import Outcome, Responsible, SkipReason, Verdict
 from reports.profile import PROFILE_FOLDER, load_profile
+from reports.render.languages import TABLE
 from reports.render.pictures import PICTURES
 from reports.series import ROWS
 from reports.verdict import EXPLAINED, OUR_FAULT
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCALES = ROOT / "web" / "locales"
-CATALOGUES: dict[str, dict[str, str]] = {
-    path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(LOCALES.glob("*.json"))
+PARTS = {
+    path.relative_to(LOCALES).with_suffix("").as_posix(): path.read_text(encoding="utf-8")
+    for path in sorted(LOCALES.glob("*/*.json"))
 }
+"""The files of all languages by names such as ``nb/staff``."""
+CATALOGUES: dict[str, dict[str, str]] = {language: dict(catalogue(language)) for language in LANGUAGES}
 PROFILES = [load_profile(path.stem) for path in sorted(PROFILE_FOLDER.glob("*.toml"))]
-MODULES = {
-    path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
-    for package in ("readiness", "reports", "probes")
-    for path in sorted((ROOT / package).rglob("*.py"))
-}
 PHASES = {phase.name for kind in KINDS for phase in kind.phases}
 NETWORK_PARTS = {*SELF_TEST.whole.together, "tcp_down", "tcp_up"}
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
-def test_there_is_a_file_for_each_language_and_no_other():
-    """Three catalogues with the same keys, none of them empty."""
-    assert set(CATALOGUES) == set(LANGUAGES)
-    for language, texts in CATALOGUES.items():
-        assert set(texts) == set(CATALOGUES["nb"]), language
-        assert not [key for key, text in texts.items() if not text.strip() or text != text.strip()], language
+@cache
+def modules() -> dict[str, ast.Module]:
+    """Every module of the product. Read by the tests that ask, not by every process of a run that collects them."""
+    return {
+        path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+        for package in ("readiness", "reports", "probes")
+        for path in sorted((ROOT / package).rglob("*.py"))
+    }
+
+
+@cache
+def nodes() -> list[ast.AST]:
+    """Every node of every module: walking them once takes as long as all that is looked for in them."""
+    return [node for tree in modules().values() for node in ast.walk(tree)]
+
+
+def said(key: str) -> str:
+    """The key that code asks for: without the plural form, of which languages have different ones."""
+    return key.partition("#")[0]
+
+
+def test_there_is_a_folder_for_each_language_and_no_other():
+    """With the texts for participants and of messages, and those for staff or none: the same keys, none empty."""
+    assert {name.partition("/")[0] for name in PARTS} == set(LANGUAGES)
+    for name, source in PARTS.items():
+        language, _, part = name.partition("/")
+        texts, first = json.loads(source), json.loads(PARTS[f"{LANGUAGES[0]}/{part}"])
+        assert list(texts) == sorted(texts), name
+        assert {said(key) for key in texts} == {said(key) for key in first}, name
+        assert not [key for key, text in texts.items() if not text.strip() or text != text.strip()], name
+        assert {f"{language}/participant", f"{language}/messages"} <= set(PARTS), language
 
 
 def test_no_key_stands_twice():
-    """JSON lets the last one win, so that the other would be mended in vain."""
+    """JSON lets the last one win, so that the other would be mended in vain; nor does a key stand in two files."""
     for language in LANGUAGES:
-        source = (LOCALES / f"{language}.json").read_text(encoding="utf-8")
-        keys = [key for key, _ in json.loads(source, object_pairs_hook=list)]
+        sources = [source for name, source in PARTS.items() if name.startswith(f"{language}/")]
+        keys = [key for source in sources for key, _ in json.loads(source, object_pairs_hook=list)]
         assert len(keys) == len(set(keys)), [key for key in set(keys) if keys.count(key) > 1]
 
 
+FOR_STAFF = re.compile(r"web/(?:board|plan|support|figures|api)/")
+"""Pages that only staff open. What these and the server name may stand in any file, the rest for participants alone."""
+
+
+def test_a_text_has_all_plural_forms_of_its_language_or_one_for_all():
+    """As CLDR names them; where one form fits every number, the key has none."""
+    for language, texts in CATALOGUES.items():
+        forms: dict[str, list[str]] = {}
+        for key in texts:
+            forms.setdefault(said(key), []).append(key.partition("#")[2])
+        assert len({key: found for key, found in forms.items() if found != [""]}) >= 4
+        wanted = sorted(TABLE[language].plural.categories)
+        assert {key: found for key, found in forms.items() if found not in ([""], wanted)} == {}, language
+
+
+ASKED_BY_NUMBER = re.compile(r"""\bplural\("([a-z_.]+)\"|\bplural\(\w+ \? "([a-z_.]+)" : "([a-z_.]+)\"""")
+
+
+def test_texts_for_numbers_are_asked_for_by_their_number():
+    """Whatever has plural forms is asked for with `plural`, so that each language has those it needs."""
+    paths = [*(ROOT / "web").rglob("*.html"), *(ROOT / "web").rglob("*.js")]
+    paths += [path for folder in ("readiness", "reports") for path in (ROOT / folder).rglob("*.py")]
+    sources = [path.read_text(encoding="utf-8") for path in paths]
+    asked = {key for source in sources for found in ASKED_BY_NUMBER.findall(source) for key in found if key}
+    assert asked <= {said(key) for key in CATALOGUES["nb"]}
+    assert len(asked) > 8
+    formed = {said(key) for key in CATALOGUES["nb"] if "#" in key}
+    assert {key for key in formed - asked if not key.startswith("time.")} == set(), "`ago` asks for those of time"
+    plain = re.compile(r"""\bt(?:exts|\.t)?(?:\.t)?(?:\(|\[)"([a-z_.]+)[#"]""")
+    assert {key for source in sources for key in plain.findall(source)} & (formed | asked) == set()
+
+
+def test_what_participants_read_stands_in_their_file():
+    """No page of theirs names a text that a language may do without."""
+    staff = set(json.loads(PARTS[f"{LANGUAGES[0]}/staff"]))
+    quoted = re.compile(r"""["'`]([a-z_]+(?:\.[a-z0-9_]+)+)["'`]""")
+    named: dict[str, set[str]] = {}
+    for path in [*(ROOT / "web").rglob("*.html"), *(ROOT / "web").rglob("*.js")]:
+        name = path.relative_to(ROOT).as_posix()
+        if not FOR_STAFF.match(name):
+            named[name] = set(quoted.findall(path.read_text(encoding="utf-8")))
+    assert len(named) > 20
+    assert "code.title" in named["web/code/index.html"]
+    assert {name: found & staff for name, found in named.items() if found & staff} == {}
+
+
 def test_placeholders_are_the_same_in_every_language():
-    """A text asks for the same values whatever its language, and has no brace beside them."""
+    """A text asks for the same values in each, with no brace beside them; a plural form may know its number."""
+    wanted: dict[str, set[str]] = {}
     for key, text in CATALOGUES["nb"].items():
-        wanted = set(PLACEHOLDER.findall(text))
-        for language in LANGUAGES:
-            found = CATALOGUES[language][key]
-            assert set(PLACEHOLDER.findall(found)) == wanted, (language, key)
-            assert not set("{}<>") & set(PLACEHOLDER.sub("", found)), (language, key)
+        wanted.setdefault(said(key), set()).update(PLACEHOLDER.findall(text))
+    for language, texts in CATALOGUES.items():
+        for key, text in texts.items():
+            found, left = set(PLACEHOLDER.findall(text)), {"count"} if "#" in key else set()
+            assert wanted[said(key)] - left <= found <= wanted[said(key)], (language, key)
+            assert not set("{}<>") & set(PLACEHOLDER.sub("", text)), (language, key)
 
 
 def test_languages_are_not_copies_of_each_other():
     """English is English, and most of nynorsk differs from bokmål wherever a text is longer than some words."""
-    long = [key for key, text in CATALOGUES["nb"].items() if len(text.split()) >= 8]
+    long = [key for key, text in CATALOGUES["nb"].items() if len(text.split()) >= 8 and "#" not in key]
     assert [key for key in long if CATALOGUES["en"][key] == CATALOGUES["nb"][key]] == []
     same = [key for key in long if CATALOGUES["nn"][key] == CATALOGUES["nb"][key]]
     assert len(same) < len(long) / 4, same
@@ -75,15 +147,17 @@ def test_languages_are_not_copies_of_each_other():
 # ---- every code has words
 
 
-CONSTANTS = {
-    target.id: {node.value.value}
-    for tree in MODULES.values()
-    for node in tree.body
-    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-    for target in node.targets
-    if isinstance(target, ast.Name)
-}
-"""Names of strings on the top level of a module, such as LINK_NOT_VALID."""
+@cache
+def constants() -> dict[str, set[str]]:
+    """Names of strings on the top level of a module, such as LINK_NOT_VALID."""
+    return {
+        target.id: {node.value.value}
+        for tree in modules().values()
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
 
 
 def strings_in(node: ast.AST | None) -> set[str]:
@@ -93,7 +167,7 @@ def strings_in(node: ast.AST | None) -> set[str]:
     if isinstance(node, ast.IfExp):
         return strings_in(node.body) | strings_in(node.orelse)
     if isinstance(node, ast.Name):
-        return CONSTANTS.get(node.id, set())
+        return constants().get(node.id, set())
     if isinstance(node, ast.Constant):
         return {node.value} if isinstance(node.value, str) else set()
     return set().union(*(strings_in(one) for one in getattr(node, "values", [])))
@@ -101,10 +175,9 @@ def strings_in(node: ast.AST | None) -> set[str]:
 
 def calls() -> Iterator[tuple[str, ast.Call]]:
     """Every call in the product, with the last part of the name of what is called."""
-    for tree in MODULES.values():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call):
-                yield getattr(node.func, "id", getattr(node.func, "attr", "")), node
+    for node in nodes():
+        if isinstance(node, ast.Call):
+            yield getattr(node.func, "id", getattr(node.func, "attr", "")), node
 
 
 def argument(call: ast.Call, position: int, name: str) -> ast.expr | None:
@@ -121,13 +194,12 @@ def causes_in_code() -> set[str]:
         if name in {"not_measured", "died", "end_broken"}:
             found |= strings_in(argument(call, 0 if name == "end_broken" else 1, "cause"))
         found |= set().union(*(strings_in(one.value) for one in call.keywords if one.arg == "cause"))
-    for tree in MODULES.values():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Assign | ast.AnnAssign):
-                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                names = {getattr(target, "id", getattr(target, "attr", "")) for target in targets}
-                if any(name.endswith("cause") for name in names):
-                    found |= strings_in(node.value)
+    for node in nodes():
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = {getattr(target, "id", getattr(target, "attr", "")) for target in targets}
+            if any(name.endswith("cause") for name in names):
+                found |= strings_in(node.value)
     return {cause for cause in found if re.fullmatch(r"[a-z_]+", cause)}
 
 
@@ -157,37 +229,46 @@ PROGRAMS_ONLY = {
 """Our pages never meet these; should one, it says error.internal: that it is our fault, and whom to call."""
 
 
-@cache
-def wanted_keys() -> dict[str, set[str]]:
-    """Every key that code can ask for, by what asks."""
-    checks = {check for profile in PROFILES for check in profile.checks}
-    advice = advice_codes(PROFILES)
-    definitions = schema()["$defs"]
+def words_of_rules() -> set[str]:
+    """What a rule judges by where it is a word and no number."""
     words = {
         str(rule.when[0].limit) for profile in PROFILES for check in profile.checks.values() for rule in check.rules
     }
-    words = {word for word in words if re.fullmatch(r"[A-Za-z_-]+", word) and word not in {"True", "False"}}
-    return {
-        "advice": {f"advice.{code}.{part}" for code in advice for part in ("title", "do")},
-        "checks": {f"check.{check}" for check in checks},
-        "outcomes": {f"outcome.{outcome.value}" for outcome in Outcome},
-        "verdicts": {f"verdict.{verdict.value}.{part}" for verdict in Verdict for part in ("title", "text", "short")},
-        "states of the board": {f"state.{one}" for one in [*(v.value for v in Verdict), "not_tested", "stale"]},
-        "leader's sentences": {f"leader.{one}" for one in [*(v.value for v in Verdict), "not_tested", "stale"]},
-        "leader's areas": {f"leader.do.{code.split('.')[0]}" for code in advice},
-        "causes": {f"cause.{cause}" for cause in causes_in_code()},
-        "units": {f"unit.{unit}" for unit in units_in_code() - WITHOUT_UNIT},
-        "events": {f"event.{code}" for code in definitions["event.data"]["properties"]["code"]["enum"]},
-        "errors": {f"error.{code}" for code in errors_in_code() - PROGRAMS_ONLY - {"http."}},
-        "words that rules judge by": {f"value.{word}" for word in words},
-        "phases": {f"phase.{one}" for one in PHASES if one in NETWORK_PARTS},
-        "who can act": {f"who.{one.value}" for one in Responsible},
-        "areas of checks": {f"group.{check.split('.')[0]}" for check in checks},
-        "where a test can stop": {f"support.part.{phase}" for phase in PHASES},
-        "limits in pictures": {f"graph.limit.{one}" for one in ("pass", "fail")},
-        "rows of pictures": {f"graph.{one}" for one in (*PICTURES, *ROWS)},
-        "questions": {f"practical.{question}" for profile in PROFILES for question in profile.practical},
-    }
+    return {word for word in words if re.fullmatch(r"[A-Za-z_-]+", word) and word not in {"True", "False"}}
+
+
+def codes_of_events() -> list[str]:
+    """Events that the server may send."""
+    codes: list[str] = schema()["$defs"]["event.data"]["properties"]["code"]["enum"]
+    return codes
+
+
+CHECKS = {check for profile in PROFILES for check in profile.checks}
+ADVICE = advice_codes(PROFILES)
+WANTED: dict[str, Callable[[], set[str]]] = {
+    "advice": lambda: {f"advice.{code}.{part}" for code in ADVICE for part in ("title", "do")},
+    "checks": lambda: {f"check.{check}" for check in CHECKS},
+    "outcomes": lambda: {f"outcome.{outcome.value}" for outcome in Outcome},
+    "verdicts": lambda: {
+        f"verdict.{verdict.value}.{part}" for verdict in Verdict for part in ("title", "text", "short")
+    },
+    "states of the board": lambda: {f"state.{one}" for one in [*(v.value for v in Verdict), "not_tested", "stale"]},
+    "leader's sentences": lambda: {f"leader.{one}" for one in [*(v.value for v in Verdict), "not_tested", "stale"]},
+    "leader's areas": lambda: {f"leader.do.{code.split('.')[0]}" for code in ADVICE},
+    "causes": lambda: {f"cause.{cause}" for cause in causes_in_code()},
+    "units": lambda: {f"unit.{unit}" for unit in units_in_code() - WITHOUT_UNIT},
+    "events": lambda: {f"event.{code}" for code in codes_of_events()},
+    "errors": lambda: {f"error.{code}" for code in errors_in_code() - PROGRAMS_ONLY - {"http."}},
+    "words that rules judge by": lambda: {f"value.{word}" for word in words_of_rules()},
+    "phases": lambda: {f"phase.{one}" for one in PHASES if one in NETWORK_PARTS},
+    "who can act": lambda: {f"who.{one.value}" for one in Responsible},
+    "areas of checks": lambda: {f"group.{check.split('.')[0]}" for check in CHECKS},
+    "where a test can stop": lambda: {f"support.part.{phase}" for phase in PHASES},
+    "limits in pictures": lambda: {f"graph.limit.{one}" for one in ("pass", "fail")},
+    "rows of pictures": lambda: {f"graph.{one}" for one in (*PICTURES, *ROWS)},
+    "questions": lambda: {f"practical.{question}" for profile in PROFILES for question in profile.practical},
+}
+"""Every key that code can ask for, by what asks."""
 
 
 def test_the_collectors_find_what_is_there():
@@ -211,11 +292,13 @@ def test_the_collectors_find_what_is_there():
     } <= errors_in_code()
 
 
-@pytest.mark.parametrize("kind", wanted_keys())
+@pytest.mark.parametrize("kind", WANTED)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_code_has_words(kind, language):
     """No code that the product can show is without words in any language."""
-    assert sorted(wanted_keys()[kind] - set(CATALOGUES[language])) == []
+    wanted = WANTED[kind]()
+    assert wanted, "nothing is looked for"
+    assert sorted(wanted - set(CATALOGUES[language])) == []
 
 
 def test_every_hint_of_the_picture_has_words():
@@ -326,7 +409,7 @@ def test_no_words_stand_in_python():
     """No module holds a sentence or a Norwegian letter outside docstrings, logs, errors and the command line."""
     found = [
         f"{name}:{line} {text[:60]!r}"
-        for name, tree in MODULES.items()
+        for name, tree in modules().items()
         if name not in FOR_OPERATORS and not name.startswith(STORE)
         for line, text in words_in(tree)
     ]
@@ -362,14 +445,14 @@ def test_no_words_stand_in_scripts():
 
 
 def test_no_words_stand_in_pages():
-    """A page's own text is only the names of the languages, each in itself."""
+    """A page has no text of its own: the names of the languages, each in itself, are data."""
     for path in (ROOT / "web").rglob("*.html"):
         text = re.sub(r"<!--.*?-->|<(script|style)\b.*?</\1>", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
         text = re.sub(r"\{%.*?%\}|\{\{.*?\}\}", " ", text, flags=re.DOTALL)
         visible = re.findall(r">([^<]*)<", text)
         shown = re.findall(r'(?:aria-label|title|alt|placeholder)="([^"]*)"', text)
         words = {word for part in (*visible, *shown) for word in re.findall(r"[^\W\d_]{2,}", part)}
-        assert words <= {"Bokmål", "Nynorsk", "English"}, path.name
+        assert words == set(), path.name
 
 
 ON_A_PHONE = {

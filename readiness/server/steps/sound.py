@@ -1,4 +1,4 @@
-"""The steps that listen: to the person who speaks, and to what comes back of the digits."""
+"""The steps that listen: to the person speaking, and to the echo of the digits."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from probes.measurement import Measurement
+from readiness.errors import InputError
 from readiness.server.protocol import BINARY
 from readiness.server.steps.running import Running
 from readiness.server.steps.step import WorkerStep
+from readiness.texts import VOICES
 from reports.guidance import SoundGuidance
 from reports.phases import FinishedPhase, Phase
 from reports.readers import unheard
@@ -17,7 +19,7 @@ __all__ = ["EchoStep", "SoundStep"]
 
 
 class SoundStep(WorkerStep):
-    """Passes sound on to the worker; the live figures come back as hints."""
+    """Forwards sound to the worker and turns the live figures into hints."""
 
     messages = frozenset({"sound"})
     binary = frozenset({BINARY.SOUND})
@@ -32,7 +34,7 @@ class SoundStep(WorkerStep):
         await self._setup.worker.send({"op": "pcm", "t_ms": t_ms}, payload)
 
     async def on_mark(self, data: Mapping[str, Any]) -> None:
-        """Note that a part of the step, silence or speech, began or ended."""
+        """Note the beginning or end of a part of the step, silence or speech."""
         if data["step"] == "speech_start":
             self._guidance.speech_asked()
         await self._setup.worker.send({"op": "mark", "step": data["step"], "t_ms": data["t_ms"]})
@@ -46,12 +48,12 @@ class SoundStep(WorkerStep):
         await self._running.hint(self._guidance.add(message["numbers"], so_far))
 
     async def on_final(self, data: Mapping[str, Any]) -> FinishedPhase:
-        """Return what the worker heard; without a microphone nothing."""
+        """Return the worker's measurements; none without a microphone."""
         return unheard(self.phase, data) or await super().on_final(data)
 
 
 class EchoStep(WorkerStep):
-    """Passes on what the microphone heard of the digits, once the sound step is finished."""
+    """Forwards the microphone's sound while the digits play, once the sound step is finished."""
 
     binary = frozenset({BINARY.SOUND})
 
@@ -61,6 +63,12 @@ class EchoStep(WorkerStep):
         await self._setup.worker.send({"op": "ear", "t_ms": t_ms}, payload)
 
     async def on_final(self, data: Mapping[str, Any]) -> FinishedPhase:
-        """Return how much of the digits came back; where none were played nothing can."""
-        recordings = self._setup.voices.get(data.get("lang", ""), "")
+        """Return how much of the digits came back; where none were played nothing can.
+
+        Raises InputError("protocol.invalid") for a language that has no recordings.
+        """
+        spoken = data.get("lang")
+        if spoken is not None and spoken not in VOICES:
+            raise InputError("protocol.invalid", "no digits in that language")
+        recordings = self._setup.voices.get(spoken or "", "")
         return unheard(self.phase, data) or await super().on_final({**data, "voice": recordings})

@@ -6,7 +6,7 @@
  * @typedef {import("./socket.js").SessionLink} SessionLink
  */
 import { ApiError, call, keepLanguage, meta, redeem, sessionOf } from "../../shared/api.js";
-import { createTexts, isLang, langOf, loadCatalogue } from "../../shared/i18n.js";
+import { createTexts, isLang, LANGUAGES, langOf, loadCatalogue } from "../../shared/i18n.js";
 import { silentTrack } from "./audio.js";
 import { watchFrames } from "./checks/picture.js";
 import { pausableClock, systemClock, within } from "./clock.js";
@@ -78,7 +78,7 @@ const patience = createPatience({ clock: wall, tell: (level) => dispatch({ type:
 function dispatch(action) {
   state = reduce(state, action);
   patience(waitOf(state), state.silent ? 1000 * DEAD_S : 0);
-  // In the history of this tab alone, and no secret: the id opens nothing without the session's cookie.
+  /** In the history of this tab alone, and no secret: the id opens nothing without the session's cookie. */
   if (action.type === "plan") history.replaceState({ ...history.state, test: action.plan.test }, "");
   if (ready) view.render(state);
   view.slow(waitOf(state) === "loading" && state.patience > 0);
@@ -161,7 +161,7 @@ function loadNetwork() {
   return network;
 }
 
-/** @param {string} id */
+/** @param {string} id; a language that was chosen here stays */
 async function look(id) {
   const found = await call(`/api/v1/sessions/${encodeURIComponent(id)}`);
   dispatch({ type: "session", session: found });
@@ -174,7 +174,7 @@ async function look(id) {
     drawAfter = () => draw(view.after(found.over));
   }
   if (ready) speak();
-  if (location.search || !isLang(found.locale) || found.locale === lang) return; // chosen here, or right already
+  if (location.search || !isLang(found.locale) || found.locale === lang) return;
   await words;
   await setLanguage(found.locale);
 }
@@ -211,7 +211,7 @@ function toolsOf(open, settled) {
     play: async (voices, digits, gain_db) => {
       const { player } = equipment;
       if (!player) throw new Error("no player");
-      const spoken = lang;
+      const spoken = LANGUAGES[lang].voice;
       return { ...(await player.play(voices, spoken, digits, gain_db)), lang: spoken };
     },
     offerOutputs: async () => view.offerOutputs(await equipment.otherOutputs()),
@@ -303,7 +303,7 @@ async function start(asked = mode, resume) {
     const open = await connect(controller.signal, resume);
     if (test !== controller) return open.close("left");
     link = open;
-    open.ready(controller.signal).then(({ plan }) => equipment.player?.preload(plan.voices, lang, plan.digits[0] ?? [])).catch(() => undefined);
+    open.ready(controller.signal).then(({ plan }) => equipment.player?.preload(plan.voices, LANGUAGES[lang].voice, plan.digits[0] ?? [])).catch(() => undefined);
     settled.then((found) => watchOver(found, open, controller.signal), () => undefined);
     const report = await run(toolsOf(open, settled), controller.signal);
     open.close("done");
