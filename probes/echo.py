@@ -72,7 +72,10 @@ SIDE_LOBE: Final = 1.5
 OVER_CHANCE: Final = 3.0
 """... and this far over chance."""
 CLEAR: Final = 4.0
-"""When the delay is known, an echo counts as heard from this many times the energy of chance."""
+"""An echo is heard that has this many times the energy of chance ..."""
+KNOWN: Final = 1.5
+"""... or this many where the digits agree about its time, and no response shows it clearly: that it is there is known
+then, and its level is what is unsure."""
 LEAST_DB: Final = -100.0
 CERTAIN: Final = 50.0
 """An echo of this many times the energy of chance would have been heard (own rooms, tuning part)."""
@@ -111,11 +114,16 @@ def echo_of(heard: Samples, played: Samples, delay_ms: float | None = None) -> E
     and only its level is measured.
     """
     known = None if delay_ms is None else round(delay_ms * RATE_HZ / 1000)
-    last: _Look | None = None
-    for last in _looks(heard, played):
-        if (found := last.echo(known)) is not None:
+    looks: list[_Look] = []
+    for look in _looks(heard, played):
+        if (found := look.echo(known)) is not None:
             return found
-    return last.none() if last else None
+        looks.append(look)
+    if known is not None:
+        for look in looks:
+            if (found := look.echo(known, KNOWN)) is not None:
+                return found
+    return looks[-1].none() if looks else None
 
 
 class _Look:
@@ -156,15 +164,18 @@ class _Look:
         """Return the sample of the first arrival, which may be weaker than the strongest."""
         return _first(self.later, self.before, np.fft.irfft(self._power / self._plain), self.strongest)
 
-    def echo(self, known: int | None = None) -> Echo | None:
-        """Return the echo that arrives at sample `known`, or one that stands out; None if there is none."""
+    def echo(self, known: int | None = None, over_chance: float = CLEAR) -> Echo | None:
+        """Return the echo that arrives at the sample `known`, or where it stands out; None where there is none.
+
+        It has at least `over_chance` times the energy of chance.
+        """
         if known is None and not self.stands_out(STRONG, ALONE):
             return None
         arrival = self.arrival() if known is None else known
         tail = int((LEAD_S + TAIL_S) * RATE_HZ)
         start = max(0, arrival - int(LEAD_S * RATE_HZ))
         energy, chance = self._energy(self._response[start : start + tail]), self._chance(start, tail)
-        if energy < CLEAR * chance:
+        if energy < over_chance * chance:
             return None
         return Echo(_db(max(energy - chance, 0.1 * energy) / self._whole), 1000.0 * arrival / RATE_HZ)
 

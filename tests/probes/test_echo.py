@@ -95,6 +95,20 @@ def test_what_a_canceller_leaves_of_a_room_is_an_echo(seed: int) -> None:
     assert found.metric("delay_ms") == pytest.approx(60, abs=15)
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_an_echo_whose_time_is_known_needs_less_to_be_heard(seed: int) -> None:
+    """Noise that hides an echo from who has to look for it; where it is known to be there its level is still told."""
+    hidden = room(line(), 60, -30) + noise(-38, seed)
+    found = echo_of(hidden, line(), 60.0)
+    assert found is not None
+    assert found.is_heard
+    assert found.level_db == pytest.approx(-30, abs=3)
+    for sound, known_ms in ((hidden, None), (noise(-38, seed), 60.0)):
+        other = echo_of(sound, line(), known_ms)
+        assert other is not None
+        assert not other.is_heard
+
+
 @pytest.mark.parametrize("reaction_ms", [50, 200])
 def test_who_says_each_digit_after_it_is_no_echo(reaction_ms: int) -> None:
     """Another voice says the same digits, as late after each as after the others."""

@@ -58,6 +58,50 @@ def test_the_second_detector_rests_once_somebody_was_heard() -> None:
     assert len(second.rms) == 38
 
 
+class Whole(Level):
+    """Keeps all that it is given."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0)
+        self.sound: list[NDArray[np.float32]] = []
+
+    def feed(self, samples: NDArray[np.float32]) -> list[float]:
+        self.sound.append(samples.copy())
+        return super().feed(samples)
+
+
+def test_a_sound_with_a_pitch_has_it_whatever_it_was() -> None:
+    """Noise of 4 s in windows: without it no beat stands out; with it one of 125 Hz does, as loud as it was."""
+    plain, pitched = Whole(), Whole()
+    for with_pitch, second in ((False, plain), (True, pitched)):
+        hearing = Hearing(Level(0.0), second)
+        sound = noise(-25, 4).astype(np.float32)
+        for start in range(0, len(sound) - WINDOW_SAMPLES, WINDOW_SAMPLES):
+            hearing.probability(sound[start : start + WINDOW_SAMPLES], listen_again=True, with_pitch=with_pitch)
+
+    def beat_db(whole: Whole) -> float:
+        heard_again = np.concatenate(whole.sound)
+        power = np.abs(np.fft.rfft(heard_again**2 - np.mean(heard_again**2)))
+        at = round(125 * len(heard_again) / SAMPLE_RATE_HZ)
+        return float(20 * np.log10(np.max(power[at - 2 : at + 3]) / np.median(power)))
+
+    assert beat_db(plain) < 15
+    assert beat_db(pitched) > 35
+    assert np.mean(pitched.rms) == pytest.approx(np.mean(plain.rms), rel=0.1)
+
+
+def test_a_pitch_is_put_on_only_once_something_was_heard() -> None:
+    """The first three windows of speech are found without; what sounds like an animal stays one."""
+    second = Whole()
+    analyser = SoundAnalyser(Script(*[0.05] * 20, *[0.9] * 100), second)
+    analyser.mark("speech_start", 0)
+    heard(analyser, 0.2 + np.zeros(60 * 512), 512)
+    is_even = [float(np.ptp(window[64:-64])) < 0.05 for window in second.sound]
+    assert is_even[2:23] == [True] * 21
+    assert is_even[23:] == [False] * (len(is_even) - 23)
+    assert len(is_even) > 40
+
+
 @pytest.mark.parametrize("dbfs", [-42.0, -60.0])
 def test_faint_speech_is_found(dbfs: float) -> None:
     """Most of a sentence 30 dB over its noise, however faint: that it is faint is told by its level."""
