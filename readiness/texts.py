@@ -23,8 +23,15 @@ LANGUAGES = ("nb", "nn", "en")
 DEFAULT_LANGUAGE = "nb"
 STAFF_AREAS = frozenset(
     {
+        "advice.room",
         "api",
         "board",
+        "cause.echo_cancelled",
+        "cause.hung",
+        "cause.other_device",
+        "cause.too_noisy",
+        "check.machine",
+        "check.room",
         "code",
         "delivery",
         "detail",
@@ -55,6 +62,7 @@ STAFF_AREAS = frozenset(
         "mail",
         "plan",
         "print",
+        "room",
         "sketch",
         "sms",
         "state",
