@@ -111,7 +111,6 @@ async def settle(page: Page, room: Room) -> None:
     await page.wait_for_function(
         "([width, size]) => innerWidth === width && getComputedStyle(document.documentElement).fontSize === size",
         arg=[room.width_px, f"{room.letters_px}px"],
-        timeout=10_000,
     )
 
 

@@ -286,7 +286,7 @@ async def test_the_board_is_accessible(own_server: LiveServer, chromium: Launch)
             found[lang, guide] = await violations(board)
             await board.keyboard.press("Escape")
             back = "guide => document.activeElement.dataset.open === guide"
-            await board.wait_for_function(back, arg=guide, timeout=10_000)
+            await board.wait_for_function(back, arg=guide)
     assert not {state: wrong for state, wrong in found.items() if wrong}
 
 
@@ -355,7 +355,7 @@ class Keyboard:
     async def arrive(self, step: str) -> None:
         """See that the focus is on the heading of the step that has just begun, and that the step is sound."""
         await self.person.wait_step(step)
-        await self.person.wait_until("id => document.activeElement.id === id", f"{step}-title", timeout_s=5)
+        await self.person.wait_until("id => document.activeElement.id === id", f"{step}-title")
         self.found[step] = [*await self.page.evaluate(TOO_WIDE), *await violations(self.page)]
 
 

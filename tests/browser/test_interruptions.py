@@ -97,7 +97,7 @@ async def test_a_killed_worker_is_our_fault(own_server: LiveServer, chromium: La
     await person.speak()
     for worker in workers(own_server):
         worker.kill()
-    report = await person.report(timeout_s=20)
+    report = await person.report()
     assert report["verdict"] == "incomplete"
     assert report["complete"] is False
     assert report["cause"] == "worker_died"

@@ -376,7 +376,7 @@ def _knocks(count: int, random: np.random.Generator) -> Sound:
 def spoken(text: str, voice: str, rate_hz: int, *, words_per_minute: int) -> Sound:
     """Return `text` as eSpeak NG speaks it, at `rate_hz`, -1 to 1."""
     command = ["espeak-ng", "-v", voice, "-s", str(words_per_minute), "--stdout", text]
-    speech = subprocess.run(command, check=True, capture_output=True, timeout=30).stdout
+    speech = subprocess.run(command, check=True, capture_output=True, timeout=150).stdout
     pcm = ffmpeg(["-f", "wav", "-i", "-", "-f", "s16le", "-ac", "1", "-ar", str(rate_hz), "-"], speech)
     return np.frombuffer(pcm, "<i2").astype(np.float64) / 32768
 

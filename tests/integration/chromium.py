@@ -44,7 +44,7 @@ class ChromiumPage:
         return await self.page.evaluate(function)
 
     async def click(self, selector: str) -> None:
-        await self.page.click(selector, timeout=10_000)
+        await self.page.click(selector)
 
     def said(self, kind: str) -> list[dict[str, Any]]:
         """The server's messages of one type, in order."""

@@ -149,7 +149,7 @@ async def test_a_fault_would_be_seen(server: ServerProcess, page: WebKitPage, br
     """A script that fails later or for want of a part is told, as are pale words and a line too wide."""
     for name, message in {"later": "later", "half": "missing"}.items():
         await page.goto(f"{broken}/{name}")
-        await page.until(f"async () => (await ({REPLAY})()).some((text) => text.includes('{message}'))", timeout_s=10)
+        await page.until(f"async () => (await ({REPLAY})()).some((text) => text.includes('{message}'))")
     await page.size(*PHONE)
     await page.goto(server.links["dropin_url"])
     await page.evaluate(SPOIL)
@@ -260,8 +260,10 @@ async def _frames(page: WebKitPage, server: ServerProcess) -> int:
     seen = await page.evaluate(WATCH, 3)
     found = frame_rate_measurement(seen["capture_ms"])
     print(f"{seen['calls']} calls, {seen['fps']:.1f} frames a second, measured {found.value}")
-    assert len(seen["capture_ms"]) == pytest.approx(seen["frames"], rel=0.2)
     assert found.value is not None
+    watched_s = seen["capture_ms"][-1] / 1000
+    assert watched_s > 1, "a browser that soon falls silent is counted"
+    assert len(seen["capture_ms"]) == pytest.approx(seen["fps"] * watched_s + 1, rel=0.2)
     assert 0.7 * seen["fps"] < found.value < PAINTS_FPS, "frames, not paints"
     return int(seen["calls"])
 

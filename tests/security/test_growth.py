@@ -17,6 +17,7 @@ from readiness.errors import InputError, LimitError
 from readiness.server import api
 from readiness.server.protocol import known_client, parse_message
 from tests.cast import SUNNAAS, make_cast, supporter
+from tests.patience import PATIENCE_S
 from tests.security.support import HELLO, redeem, started
 from tests.server.test_board_actions import ANNA, LARS, Opened, meet, open_board
 
@@ -207,7 +208,7 @@ async def test_LNK_4_delete_takes_every_report_every_run_and_the_number(server, 
     for _ in range(2):
         socket, plan = await started(http, session)
         await socket.close()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while (test := await store.self_test(plan["test"], session)) is None or test.state == "running":
                 await asyncio.sleep(0.02)
     await store.set_practical(cast.anna.id, phone_encrypted=b"number")

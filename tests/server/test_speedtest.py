@@ -38,7 +38,7 @@ async def stock_client(base: str, *arguments: str) -> tuple[int, str, str]:
         CLI, "--mini", f"{base}/mini/", *arguments, env=environment,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(2 * PATIENCE_S):
         out, err = await process.communicate()
     return process.returncode or 0, out.decode(), err.decode()
 

@@ -58,24 +58,25 @@ test("frame times start at nought, never go back, and count frames the page miss
   assert.equal(many.list()[0], 0);
 });
 
-/** A camera of 25 fps on `clock` whose frames a browser counts, and calls for where it does. */
-function fakeVideo(clock, { calls = false, counts = true } = {}) {
+/** A camera of 25 fps on `clock` whose frames a browser counts, and calls for so many of them. */
+function fakeVideo(clock, { calls = 0, counts = true } = {}) {
   const frames = () => Math.floor(clock.now() / 40);
   let asked = null;
+  let left = calls;
   return {
     requestVideoFrameCallback: (callback) => (asked = callback),
     ...(counts ? { getVideoPlaybackQuality: () => ({ totalVideoFrames: frames() }) } : {}),
     async run(ms) {
       for (let end = clock.now() + ms; clock.now() < end; ) {
         await clock.pass(40);
-        if (calls) asked?.(clock.now(), { captureTime: clock.now() - 7, presentedFrames: frames() });
+        if (left-- > 0) asked?.(clock.now(), { captureTime: clock.now() - 7, presentedFrames: frames() });
       }
     },
   };
 }
 
 test("frames are timed by the browser's calls, or by its count where it never calls, and not at all where it does neither", async () => {
-  for (const [can, expected] of [[{ calls: true }, 25], [{}, 25], [{ counts: false }, 0]]) {
+  for (const [can, expected] of [[{ calls: Infinity }, 25], [{}, 25], [{ counts: false }, 0], [{ calls: Infinity, counts: false }, 25]]) {
     const clock = fakeClock();
     const video = fakeVideo(clock, can);
     const times = new FrameTimes();
@@ -88,6 +89,29 @@ test("frames are timed by the browser's calls, or by its count where it never ca
     await video.run(200);
     assert.equal(times.list().length, seen.length, "stopped");
   }
+});
+
+test("a browser that stops calling while frames come is counted from then on, and a camera that stops is not mistaken for it", async () => {
+  const clock = fakeClock();
+  const video = fakeVideo(clock, { calls: 2 });
+  const times = new FrameTimes();
+  const stop = watchFrames(video, times, clock);
+  await video.run(3000);
+  const seen = times.list();
+  assert.ok(seen.length > 45, `${seen.length} of 75 frames`);
+  for (let i = 1; i < seen.length; i += 1) assert.ok(Math.abs(seen[i] - seen[i - 1] - 40) <= 5, `${seen}`);
+  stop();
+
+  const still = new FrameTimes();
+  const frozen = { ...fakeVideo(clock), getVideoPlaybackQuality: () => ({ totalVideoFrames: 7 }) };
+  let call;
+  frozen.requestVideoFrameCallback = (callback) => (call = callback);
+  const end = watchFrames(frozen, still, clock);
+  call(clock.now(), { captureTime: 1, presentedFrames: 1 });
+  await clock.pass(5000);
+  call(clock.now(), { captureTime: 5000, presentedFrames: 2 });
+  assert.deepEqual(still.list(), [0, 4999], "the gap is the camera's, and is kept");
+  end();
 });
 
 test("the picture goes on after two good seconds, after fifteen seconds, or when the person says so", () => {

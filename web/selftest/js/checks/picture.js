@@ -31,6 +31,9 @@ const NOISE_EVERY = 3;
 const MAX_NOISE = 40;
 /** How often frames are counted, ms: a sixth of the interval of 30 fps, and hardly more often than timers come. */
 const COUNT_EVERY_MS = 5;
+/** How often a browser that calls is watched, ms, and after how many such looks without a call, while frames came, it is given up. */
+const LOOK_EVERY_MS = 250;
+const SILENT_LOOKS = 3;
 
 /** @param {number} width @param {number} height @param {number} longSide_px */
 export function stillSize(width, height, longSide_px) {
@@ -89,28 +92,39 @@ export class FrameTimes {
 
 /**
  * Watch the frames of a playing video: by the browser's call for each of them, which knows when it was captured. WebKit that
- * paints without graphics hardware has the call and never makes it: until the first one comes, the browser's count of frames
- * is read often instead. `currentTime` would not do, as it goes with the clock whether frames come or not.
+ * paints without graphics hardware has the call and never makes it, and one that is short of time makes it once and then no
+ * more: before the first call, and for good after a silence while frames came, the browser's count of frames is read often
+ * instead. `currentTime` would not do, as it goes with the clock whether frames come or not.
  * @param {HTMLVideoElement} video @param {FrameTimes} times @param {Clock} [clock] @returns {() => void} stop
  */
 export function watchFrames(video, times, clock = systemClock()) {
   const over = new AbortController();
   let called = false;
+  let calls = 0;
+  let silent = 0;
   /** @param {number} now @param {any} frame metadata of the video frame */
   const onFrame = (now, frame) => {
-    if (over.signal.aborted) return;
+    if (over.signal.aborted || silent === SILENT_LOOKS) return;
     if (!called) times.restart();
     called = true;
+    calls += 1;
     times.add(frame.captureTime ?? now, frame.presentedFrames);
     video.requestVideoFrameCallback(onFrame);
   };
   const count = async () => {
     let before = framesOf(video);
-    while (!called && before !== undefined) {
+    while (before !== undefined) {
       const frames = framesOf(video) ?? before;
-      if (frames > before) times.add(clock.now(), frames);
+      if (called) {
+        silent = frames > before && calls === 0 ? silent + 1 : 0;
+        calls = 0;
+        if (silent === SILENT_LOOKS) {
+          called = false;
+          times.restart();
+        }
+      } else if (frames > before) times.add(clock.now(), frames);
       before = frames;
-      await clock.sleep(COUNT_EVERY_MS, over.signal);
+      await clock.sleep(called ? LOOK_EVERY_MS : COUNT_EVERY_MS, over.signal);
     }
   };
   video.requestVideoFrameCallback?.(onFrame);
