@@ -94,10 +94,10 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """What one channel gives while nothing is played."""
+    """What one channel gives while nothing is played; -150 dB where it gives nothing."""
 
     is_zero: bool
-    """Every sample is exactly 0: no microphone is that quiet."""
+    """Every sample is exactly 0: a microphone that is muted or not there, or one with a noise gate in a quiet room."""
     noise_dbfs: float
     """Above 80 Hz."""
     band_dbfs: float

@@ -8,7 +8,7 @@ room's own noise; it never goes over the level that it is given.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -91,7 +91,7 @@ class LoopFigures:
     """What the loop test found; channels and loudspeakers count from 0."""
 
     quiet: tuple[Quiet, ...]
-    """Of each channel, the reference too."""
+    """Of each channel, the reference too. What is 0 then but not while sweeps are played is no zero: it has a gate."""
     clipped_pct: tuple[float, ...]
     """Of each channel while sweeps were played."""
     paths: tuple[Path, ...]
@@ -150,16 +150,18 @@ def listen(duplex: Duplex, *, reference: int | None = None, loudest_dbfs: float 
     silence = np.zeros((round((SETTLE_S + QUIET_S) * RATE_HZ), duplex.speakers), np.float32)
     before = test.record(silence, begin=round(SETTLE_S * RATE_HZ))
     quiet = tuple(quiet_of(np.ascontiguousarray(column)) for column in before.T)
-    alive = [channel for channel, one in enumerate(quiet) if not one.is_zero and channel != reference]
-    level_dbfs = _loud_enough(test, quiet, alive, loudest_dbfs)
+    microphones = [channel for channel in range(duplex.channels) if channel != reference]
+    level_dbfs = _loud_enough(test, quiet, microphones, loudest_dbfs)
     paths: list[Path] = []
-    clipped = [0.0] * duplex.channels
+    clipped, sounded = [0.0] * duplex.channels, [False] * duplex.channels
     for speaker in range(duplex.speakers):
         sounds = [test.sweep([speaker], level_dbfs) for _ in range(SWEEPS)]
         for channel in range(duplex.channels):
             heard = [np.ascontiguousarray(sound[:, channel]) for sound in sounds]
             clipped[channel] = max(clipped[channel], *(clipped_pct(one) for one in heard))
+            sounded[channel] = sounded[channel] or any(np.any(one) for one in heard)
             paths.append(_path(speaker, channel, _arrival(heard, level_dbfs)))
+    quiet = tuple(replace(one, is_zero=one.is_zero and not sounded[at]) for at, one in enumerate(quiet))
     return LoopFigures(quiet, tuple(clipped), tuple(paths), level_dbfs, reference, test.repeated)
 
 
@@ -189,13 +191,13 @@ class _Test:
         return self.record(sound)
 
 
-def _loud_enough(test: _Test, quiet: Sequence[Quiet], alive: Sequence[int], loudest_dbfs: float) -> float:
+def _loud_enough(test: _Test, quiet: Sequence[Quiet], microphones: Sequence[int], loudest_dbfs: float) -> float:
     """Return the level at which the best microphone hears a sweep as loud as its own noise, or the loudest allowed."""
     level_dbfs = min(FIRST_DBFS, loudest_dbfs)
-    while alive and level_dbfs < loudest_dbfs:
+    while level_dbfs < loudest_dbfs:
         sound = test.sweep(range(test._duplex.speakers), level_dbfs)  # noqa: SLF001 - the card's shape
         over = []
-        for channel in alive:
+        for channel in microphones:
             arrival = _arrival([np.ascontiguousarray(sound[:, channel])], level_dbfs)
             if arrival.is_heard:
                 over.append(_received_dbfs(arrival.gain_db, level_dbfs) - quiet[channel].band_dbfs)

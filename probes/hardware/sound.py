@@ -89,8 +89,9 @@ def find_device(
 def measure_sound(request: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``{microphone, speaker, cause, figures}``: what each device came to, and the loop test's figures.
 
-    `request` has ``microphone``, ``speaker`` and ``host_api`` (names, empty for the default), ``reference`` (a channel,
-    from 1) and ``loudest_dbfs``. Raises ValueError for a reference that is no channel.
+    `request` has ``microphone``, ``speaker`` and ``host_api`` (names, empty for the default), ``channels`` (how many to
+    record, else as many as a device of that size has), ``reference`` (one of them, from 1) and ``loudest_dbfs``. Raises
+    ValueError for a reference that is no channel.
     """
     try:
         devices = sound_devices()
@@ -116,7 +117,8 @@ def measure_sound(request: Mapping[str, Any]) -> dict[str, Any]:
 def _test(source: SoundDevice, sink: SoundDevice, request: Mapping[str, Any]) -> dict[str, Any]:
     """Return the figures of the loop, or a cause where other devices opened. Raises Spoiled and what PortAudio does."""
     reference = request.get("reference")
-    with _Card(source, sink) as card:
+    channels = request.get("channels")
+    with _Card(source, sink, int(channels) if channels else None) as card:
         if not card.is_the_asked_one():
             return {"cause": "other_device"}
         figures = listen(
@@ -130,10 +132,10 @@ def _test(source: SoundDevice, sink: SoundDevice, request: Mapping[str, Any]) ->
 class _Card:
     """One duplex stream: what is recorded has the clock of what is played."""
 
-    def __init__(self, source: SoundDevice, sink: SoundDevice) -> None:
+    def __init__(self, source: SoundDevice, sink: SoundDevice, channels: int | None) -> None:
         self._library = importlib.import_module("sounddevice")
         self._asked = (source, sink)
-        self.channels = _most(source.inputs)
+        self.channels = channels or _most(source.inputs)
         self.speakers = min(2, sink.outputs)
         self._job: _Job | None = None
         self._stream = self._library.Stream(

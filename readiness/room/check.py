@@ -41,6 +41,8 @@ class RoomPlan:
     camera: str = ""
     """A name, a file or an address; empty: the only one."""
     host_api: str = ""
+    channels: int | None = None
+    """How many are recorded, the reference too; None: all there are, or two where a sound system offers dozens."""
     reference: int | None = None
     """Channel, from 1, that carries what the PC plays."""
     cancels_echo: bool = False
@@ -50,7 +52,7 @@ class RoomPlan:
     @property
     def devices(self) -> tuple[str, ...]:
         """What sets this room's sound apart from another's."""
-        return self.host_api, self.microphone, self.speaker, str(self.reference)
+        return self.host_api, self.microphone, self.speaker, str(self.channels), str(self.reference)
 
 
 def check_room(
@@ -106,6 +108,7 @@ def _sound(plan: RoomPlan, usual: Baseline | None, ask_probe: Ask) -> tuple[list
             "microphone": plan.microphone,
             "speaker": plan.speaker,
             "host_api": plan.host_api,
+            "channels": plan.channels,
             "reference": plan.reference,
             "loudest_dbfs": plan.loudest_dbfs,
         },

@@ -92,6 +92,7 @@ def _add_devices(command: argparse.ArgumentParser) -> None:
     command.add_argument("--microphone", default="", metavar="NAME", help="whole or part of it [the system's default]")
     command.add_argument("--loudspeaker", default="", metavar="NAME", help="whole or part of it [the system's default]")
     command.add_argument("--host-api", default="", metavar="NAME", help="where two systems list the same device")
+    command.add_argument("--channels", type=_channel, metavar="NUMBER", help="how many to record [all, or 2 of dozens]")
     command.add_argument("--reference", type=_channel, metavar="CHANNEL", help="channel with what the PC plays, from 1")
     command.add_argument("--state", type=Path, default=None, metavar="FOLDER", help="where what is usual is kept")
 
@@ -115,6 +116,7 @@ def _plan(options: argparse.Namespace) -> RoomPlan:
         microphone=options.microphone,
         speaker=options.loudspeaker,
         host_api=options.host_api,
+        channels=options.channels,
         reference=options.reference,
     )
 

@@ -64,6 +64,8 @@ class Room:
     volume_db: float = 0.0
     zero: frozenset[int] = frozenset()
     """Channels without a signal."""
+    is_gated: bool = False
+    """The microphones give exact zeros while nothing is played, as speakerphones do."""
     covered: frozenset[int] = frozenset()
     """Microphones under a cloth."""
     hum_dbfs: float | None = None
@@ -101,7 +103,8 @@ class Room:
         length = len(out) + RATE_HZ // 2
         spectra = [np.fft.rfft(out[:, speaker], length) if np.any(out[:, speaker]) else None for speaker in range(2)]
         heard = np.zeros((len(sound), self.channels), np.float32)
-        for channel in set(range(2)) - self.zero:
+        is_shut = self.is_gated and not np.any(out)
+        for channel in set() if is_shut else set(range(2)) - self.zero:
             heard[:, channel] = self._at(channel, spectra, length, len(out))
         if self.has_reference:
             late = round(LATENCY_MS * RATE_HZ / 1000)

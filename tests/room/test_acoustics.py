@@ -189,6 +189,12 @@ def test_a_healthy_room_is_ready():
         assert max(room.played) <= 10 ** (LOUDEST_DBFS / 20) + 1e-6
 
 
+def test_a_microphone_with_a_noise_gate_is_not_muted():
+    """Exact zeros in a quiet room, but the sweep comes through: as with speakerphones, and rooms made of software."""
+    judgement = told(listen(Room(1, is_gated=True)), seed=1)
+    assert judgement.verdict is Verdict.READY, findings(judgement)
+
+
 def test_without_an_earlier_check_levels_are_not_judged():
     """The first check of a room is whole: what could only be compared is left out, and is no blemish."""
     found = sound_measurements(healthy(1), mixer=Mixer(), usual=None, system="linux")
