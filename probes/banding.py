@@ -1,11 +1,11 @@
-"""Light bands: lamps that flicker, drawn across the picture by a shutter that reads one row after the other.
+"""Light bands: flickering lamps, drawn across the picture by a rolling shutter, which reads one row after another.
 
-Such a lamp gives every row of the sensor its own share of light, the same over wall and face. So the logarithm of the
-light gets a wave that is common to all columns, and every other thing in the picture is not: blinds and shelves end
-where somebody sits before them, and their edges are no wave. The wave is sought in the change from row to row, of the
-middle column (median), weighted by how alike the columns are; rows and columns both, because phones are turned.
-Between two stills the room cancels out, and bands that moved are left. Method and limits are our own; that lamps on
-50 Hz flicker at 100 Hz and how a rolling shutter draws it: Sheinin et al., CVPR 2017.
+Such a lamp gives every row of the sensor its own share of light, on wall and face alike, so the logarithm of the light
+has a wave common to all columns. Nothing else in the picture has: blinds and shelves end behind the person, and their
+edges do not form a wave. We look for the wave in the change from row to row of the median column, weighted by how
+similar the columns are, and do the same across columns, because phones are turned. Between two stills the room cancels
+out and bands that moved remain. Method and limits are our own; for the 100 Hz flicker of lamps on 50 Hz, and how a
+rolling shutter draws it, see Sheinin et al., CVPR 2017.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 __all__ = ["BandLook"]
 
 CELLS: Final = (64, 32)
-"""Cells along and across the bands: fine enough for ten of them, coarse enough to take noise away."""
+"""Cells along and across the bands: fine enough for ten bands, coarse enough to average noise away."""
 SHRINK: Final = 2
-"""First step down to the cells: a whole number is quickest."""
+"""Factor of the first downscaling step; a whole number is fastest."""
 USABLE_LUMA: Final = (14.0, 245.0)
-"""Cells outside are too dark or burnt out: they carry no wave."""
+"""Cells outside this range are too dark or burnt out to carry a wave."""
 GAMMA: Final = 2.2
 FEWEST_CELLS: Final = 8
-"""Cells of a row that must be usable before its change counts."""
+"""Fewest usable cells for a row's change to count."""
 CYCLES: Final = np.arange(1.5, 10.01, 0.25)
-"""Waves per picture: 100 Hz read out in 10 to 33 ms gives 1 to 3.3, 120 Hz and slow sensors more."""
+"""Cycles per picture: 100 Hz read out in 10 to 33 ms gives 1 to 3.3; 120 Hz and slow sensors give more."""
 LEAST_EXPLAINED: Final = 0.25
-"""Share of the middle column's change that a wave must explain before the columns are asked one by one."""
+"""Share of the median column's change that a wave must explain before single columns are examined."""
 FEW: Final = 0.15
 """Share of the columns that need not follow the wave."""
 EVENLY: Final = 0.03
-"""Added to the spread of a row's columns, so that an empty wall does not weigh without limit; log2 of light."""
+"""Added to the spread of a row's columns, log2 of light, to bound the weight of an empty wall."""
 
 _Numbers = NDArray[np.float64]
 
@@ -52,16 +52,17 @@ _SMOOTH: Final = np.array([0.25, 0.5, 0.25])
 
 
 class BandLook:
-    """Looks for light bands in one still after the other; remembers 2 x 2048 cells of the one before."""
+    """Looks for light bands in each still; remembers 2 x 2048 cells of the previous one."""
 
     def __init__(self) -> None:
         self._before: list[tuple[_Numbers, NDArray[np.bool_]]] | None = None
         self._shape = (0, 0)
 
     def numbers(self, luma: Luma) -> dict[str, float]:
-        """Return bands_pct, how much of the light the bands take, and bands_alike_pct, how surely they are bands.
+        """Return bands_pct, the share of the light that bands take, and bands_alike_pct, how certain that result is.
 
-        The surest of four looks counts: along and across, in this still and in what changed since the one before.
+        The most certain of four results counts: along and across, in this still and in the change since the previous
+        one.
         """
         grids = _grids(luma)
         looks = [_wave(light, usable) for light, usable in grids]
@@ -74,7 +75,7 @@ class BandLook:
 
 
 def _grids(luma: Luma) -> list[tuple[_Numbers, NDArray[np.bool_]]]:
-    """Return log2 of each cell's light, and which cells are usable: for bands that lie, and for those that stand."""
+    """Return log2 of each cell's light and which cells are usable, for horizontal and for vertical bands."""
     import cv2  # noqa: PLC0415 - lazy: never to be loaded by the web process
 
     along, across = CELLS
@@ -85,7 +86,7 @@ def _grids(luma: Luma) -> list[tuple[_Numbers, NDArray[np.bool_]]]:
 
 
 def _wave(light: _Numbers, usable: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return the strength of the best wave, percent of the light, and how alike it is over the columns, percent."""
+    """Return the strength of the best wave, percent of the light, and its similarity over the columns, percent."""
     change = np.diff(light, axis=0)
     both = usable[1:] & usable[:-1]
     middle = np.convolve(_middle(change, both), _SMOOTH, "same")
@@ -115,7 +116,7 @@ def _middle(values: _Numbers, usable: NDArray[np.bool_]) -> _Numbers:
 
 
 def _followed(change: _Numbers, usable: NDArray[np.bool_], wave: _Numbers) -> float:
-    """Return in which share of its steep cells a column follows the wave; of the columns the 15th percentile."""
+    """Return the share of its steep cells in which a column follows the wave, as the 15th percentile of the columns."""
     height = np.abs(wave)
     steep = usable & (height > np.sort(height)[len(height) // 2])[:, None]
     near = steep & (np.abs(change - wave[:, None]) < np.abs(change))

@@ -1,4 +1,4 @@
-"""Camera: the figures of stills to measurements. Plain Python; looking at a picture is `picture`'s."""
+"""Camera: turns the figures of stills into measurements. Plain Python; `picture` analyses the pixels."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ __all__ = [
 ]
 
 FROZEN_LUMA: Final = 0.01
-"""Mean luma change per pixel under which two stills show the same frame: live noise gives 0.45 and more."""
+"""Mean luma change per pixel below which two stills show the same frame: live noise gives 0.45 or more."""
 MIN_FROZEN_STILLS: Final = 4
 MIN_FROZEN_SPAN_S: Final = 1.5
 MIN_FRAME_TIMES: Final = 3
 MIN_FRAME_SPAN_MS: Final = 1000.0
-"""Least capture timestamps and their span for a frame rate; a camera at 2 frames a second still gets its figure."""
+"""Fewest capture times for a frame rate, and their shortest span: enough for a camera at 2 frames a second."""
 
 _LIGHT_DETAILS: Final = (
     "luma_mean",
@@ -45,31 +45,31 @@ _LIGHT_DETAILS: Final = (
     "luma_right",
 )
 BLACK_LUMA: Final = 20
-"""Under this 99th percentile of luma there is nothing to be seen."""
+"""With a 99th percentile of luma below this nothing is visible."""
 SIDES: Final = 4
-"""Figures that a box is drawn by."""
+"""Numbers in a box: left, top, width, height."""
 MAX_DRAWN_FACES: Final = 12
-"""Most faces whose places are kept for the schematic drawing."""
+"""Most faces whose positions are kept for the schematic drawing."""
 
 _Details = dict[str, Number | str | bool | None]
 
 
 def wants_second_look(still: Still, expected_people: int) -> bool:
-    """Whether people are missing in an upright picture that shows anything at all: then a surer detector may look."""
+    """Whether to run the better detector: people are missing in an upright picture that shows anything at all."""
     seen_anything = still.luma_p99 is not None and still.luma_p99 >= BLACK_LUMA
     return len(still.faces) < expected_people and not still.rotation_deg and seen_anything
 
 
 def with_second_look(still: Still, faces: Sequence[FaceFigures]) -> Still:
-    """Return the still with the faces of the second look, where it saw more."""
+    """Return the still with the faces of the second look, if it found more."""
     return still.with_faces(faces) if len(faces) > len(still.faces) else still
 
 
 def picture_measurements(stills: Sequence[Still], expected_people: int = 1) -> list[Measurement]:
     """Return camera.light, .backlight, .people, .framing, .sharpness, .cover and .flicker: medians over the stills.
 
-    The same function serves the live guidance (last few stills) and the report. The median count of people is the
-    lower one of two, so a face that is there half of the time does not count as there.
+    Serves the live guidance (with the last few stills) and the report. The count of people is the lower median, so a
+    face that is seen half of the time does not count.
     """
     if not stills:
         checks = ("light", "backlight", "people", "framing", "sharpness", "cover", "flicker")
@@ -87,7 +87,7 @@ def picture_measurements(stills: Sequence[Still], expected_people: int = 1) -> l
 def noise_measurement(sigmas: Sequence[float]) -> Measurement:
     """Return camera.noise: the median noise of the page's raw pictures, in luma steps.
 
-    A check of its own, because JPEG takes noise away: only the page can see what automatic gain makes of a dark room.
+    A separate check because JPEG removes noise: only the page can see what automatic gain makes of a dark room.
     """
     noise = median(finite(sigmas))
     if noise is None:
@@ -118,33 +118,33 @@ def _people(stills: Sequence[Still], expected: int) -> Measurement:
 
 
 def _rotation_deg(stills: Sequence[Still]) -> float:
-    """Return how far the newest picture has to be turned, degrees clockwise, for its faces to stand upright."""
+    """Return the clockwise turn, degrees, that makes the faces in the newest picture upright."""
     turns = [number for still in stills for number in finite((still.rotation_deg,))]
     return turns[-1] if turns else 0
 
 
 def _count(stills: Sequence[Still]) -> int:
-    """Return the lower median of how many faces were seen."""
+    """Return the lower median of the number of faces."""
     counts = sorted(len(still.faces) for still in stills)
     return counts[(len(counts) - 1) // 2]
 
 
 def _at_edge(stills: Sequence[Still], expected: int) -> int:
-    """Return how many beyond the expected people are cut by the left or right edge (the lower median)."""
+    """Return how many faces beyond the expected ones the left or right edge cuts (lower median)."""
     cut = [sum(1 for face in still.faces if face.is_cut) for still in stills]
     beyond = sorted(max(0, min(edge, len(still.faces) - expected)) for edge, still in zip(cut, stills, strict=True))
     return beyond[(len(beyond) - 1) // 2]
 
 
 def _places(stills: Sequence[Still], count: int) -> str:
-    """Return where the faces were, for a drawing: "x y width height" in percent of the frame, ";" between faces."""
+    """Return the faces' positions for a drawing: "x y width height" in percent of the frame, ";" between faces."""
     still = next((still for still in reversed(stills) if len(still.faces) == count), stills[-1])
     boxes = [face.box for face in still.faces[:MAX_DRAWN_FACES]]
     return ";".join(" ".join(str(round(side)) for side in box) for box in boxes if len(box) == SIDES)
 
 
 def _sharpness(stills: Sequence[Still]) -> Measurement:
-    """Return how sharp each still's main face is; too small a face says nothing about the lens."""
+    """Return the sharpness of the main faces; a face that is too small says nothing about the lens."""
     largest = [still.main_face for still in stills if still.faces]
     value = _median_of(largest, "sharpness")
     if value is None:
@@ -153,9 +153,9 @@ def _sharpness(stills: Sequence[Still]) -> Measurement:
 
 
 def _backlight(stills: Sequence[Still], expected: int) -> Measurement:
-    """Return stops between background and face: the median over the people who are expected, then over the stills.
+    """Return stops between background and face: the median over the expected people, then over the stills.
 
-    Whoever passes behind them, or hangs on the wall, does not count.
+    People who pass behind them, or portraits on the wall, do not count.
     """
     seen = [still for still in stills if still.faces]
     value = _over_faces(seen, expected, "ev_stops")
@@ -173,15 +173,15 @@ def _backlight(stills: Sequence[Still], expected: int) -> Measurement:
 
 
 def _over_faces(stills: Sequence[Still], expected: int, name: str) -> float | None:
-    """Return the median of a figure over the expected people, then over the stills; None where no face has it."""
+    """Return the median of a figure over the expected people, then over the stills; None if no face has it."""
     return median(finite(_median_of(still.expected_faces(expected), name) for still in stills if still.faces))
 
 
 def _framing(stills: Sequence[Still], expected: int) -> Measurement:
-    """Return the height of the face that matters in percent of the frame, and where it is.
+    """Return the height of the relevant face in percent of the frame, and its position.
 
-    One person: that of the main face. Several: the smallest of them, and the place of their middle. What is right or
-    left, above or below in a turned picture nobody knows before it stands upright.
+    For one person this is the main face. For several it is the smallest one's height, and the middle of them all. Not
+    measured in a turned picture, where left and right, above and below are unknown.
     """
     if _rotation_deg(stills):
         return not_measured("camera.framing", "turned", "pct")
@@ -198,7 +198,7 @@ def _framing(stills: Sequence[Still], expected: int) -> Measurement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
-    """What one still says of the place of the people in it."""
+    """The position of the people in one still."""
 
     height_pct: float | None
     largest_pct: float | None
@@ -229,10 +229,10 @@ def _median_of(rows: Sequence[Still | FaceFigures | _Row], name: str) -> float |
 
 
 def frozen_measurement(stills: Sequence[Still]) -> Measurement:
-    """Return camera.frozen: the longest time in s during which no still differed from the one before.
+    """Return camera.frozen: the longest time, s, during which no still differed from the previous one.
 
-    A still without a comparison (the first, or one of another size) ends a span. Needs raw stills: after a video
-    codec a frozen camera and a live empty room look the same.
+    A still that cannot be compared (the first, or one of another size) ends a span. Needs raw stills: after a video
+    codec a frozen camera looks like a live picture of an empty room.
     """
     longest = current = total = 0.0
     compared = 0
@@ -254,9 +254,9 @@ def _seconds_between(before: Still, after: Still) -> float:
 
 
 def frame_rate_measurement(capture_ms: Sequence[float]) -> Measurement:
-    """Return camera.frame_rate in fps from capture timestamps: one over the median interval.
+    """Return camera.frame_rate, fps, from capture times: the inverse of the median interval.
 
-    freeze_count counts intervals of at least three times the mean and 150 ms over it (W3C webrtc-stats, freezeCount).
+    freeze_count counts intervals of at least three times the mean, and at least 150 ms over it (W3C webrtc-stats).
     """
     times = sorted(set(finite(capture_ms)))
     intervals = [later - earlier for earlier, later in pairwise(times)]

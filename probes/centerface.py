@@ -1,7 +1,7 @@
-"""The second look for faces: CenterFace (MIT, `models/README.md`), for the few pictures where YuNet sees too few.
+"""The second look for faces: CenterFace (MIT, `models/README.md`), for the few pictures where YuNet misses people.
 
-Slower by ten times and surer: masks, dim light and the 20 px faces of a whole room. Takes a tenth of a second of a core
-and 100 MB, so it runs in the shared helper process, never in a test's own. The same interface as `faces.FaceFinder`.
+Ten times slower, but better with masks, dim light and the 20 px faces of a whole room. Takes 0.1 s of a core and 100
+MB, so it runs in the shared helper process, never in a test's own worker. Has the interface of `faces.FaceFinder`.
 Method: Xu, Yan, Yang and Luo, "CenterFace: joint face detection and alignment using face as point" (2019).
 """
 
@@ -19,9 +19,9 @@ __all__ = ["MODEL", "SecondFinder"]
 
 MODEL: Final = Path(__file__).with_name("models") / "centerface_dynamic.onnx"
 MIN_SCORE: Final = 0.45
-"""Least score of a face: 1 false box on 71 face-free pictures from 0.35 on, and 24 px faces are still found."""
+"""Least score of a face. From 0.35 on there is 1 false box on 71 face-free pictures; 24 px faces are still found."""
 STRIDE: Final = 4
-"""Pixels of the picture to one cell of the output."""
+"""Pixels of the picture per cell of the output."""
 PADDED_TO_PX: Final = 32
 
 
@@ -61,10 +61,10 @@ def _padded(bgr: Picture) -> NDArray[np.float32]:
 def _rows(
     heat: NDArray[np.float32], sizes: NDArray[np.float32], offsets: NDArray[np.float32], marks: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Return rows of x, y, width, height, score and ten landmark numbers, in px, for cells that hold a face.
+    """Return rows of x, y, width, height, score and ten landmark numbers, in px, for cells with a face.
 
-    Sizes are logarithms of cells, offsets shares of a cell; landmarks count in face sizes from the box's upper left
-    corner. In all of them what runs down comes before what runs across.
+    Sizes are logarithms of cells, offsets shares of a cell; landmarks are in face sizes from the box's upper left
+    corner. In all of them the vertical number comes first.
     """
     down, across = np.nonzero(heat >= MIN_SCORE)
     best = np.argsort(-heat[down, across], kind="stable")[:MAX_CANDIDATES]

@@ -1,9 +1,9 @@
-"""Lens partly covered: a finger, a case, tape or a half closed slider hides the picture from one side.
+"""Partly covered lens: a finger, a case, tape or a half-closed slider hides one side of the picture.
 
-What lies on the lens cannot be in focus: it has no drawing at all, is black or, with light through a finger, an even
-red, begins at the border along a whole side, and ends along one smooth line. A black curtain, dark clothes and night
-behind a face do not: their line runs round the person or they go through to the other side. Equal bars on two
-opposite sides are no cover: a virtual camera or a turned phone puts them there, and they hide nothing.
+A cover on the lens is out of focus: it shows no detail, is black or, when light shines through a finger, evenly red;
+it starts along one whole side and ends along one smooth line. A black curtain, dark clothes or night behind a face
+differ: their outline follows the person, or they reach the opposite side. Equal bars on two opposite sides are not a
+cover: a virtual camera or a turned phone adds them, and they hide nothing.
 Method and limits are our own (`readiness/docs/sight.md`).
 """
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["lens_cover"]
 
 CELLS: Final = (48, 32)
-"""Cells from the side inwards and along the side: each averages noise away."""
+"""Cells inwards from the side and along it; each averages noise away."""
 SHRINK: Final = 4
-"""First step down to the cells: a whole number is quickest."""
+"""Factor of the first downscaling step; a whole number is fastest."""
 BLACK_LUMA: Final = 34.0
-"""Highest luma of a black cover; black cloth in a well exposed picture is seldom darker."""
+"""Highest luma of a black cover; black cloth in a well-exposed picture is seldom darker."""
 EVEN_LUMA: Final = 7.0
 """Largest spread (5th to 95th percentile) of the border cells of a black cover."""
 RISE_LUMA: Final = 8.0
@@ -32,37 +32,37 @@ RISE_LUMA: Final = 8.0
 RED_SHARE: Final = 1.9
 """Red over the larger of green and blue, of light through a finger; skin in a picture has 1.2 to 1.6."""
 GREEN_SHARE: Final = 0.5
-"""Least blue over green of such light: yellow and orange walls have less."""
+"""Least blue over green of such light; yellow and orange walls have less."""
 RED_LUMA: Final = 40.0
-"""Least red of such light; under that it is black."""
+"""Least red of such light; below it the cover is black."""
 RED_CHANGE: Final = 0.3
-"""Change of the three colours together, share of the red, from which a cell is no longer the finger."""
+"""Total change of the three colours, as a share of the red, from which a cell is no longer finger."""
 RED_EVEN: Final = 0.35
 """Largest spread of red along the border of a finger, share of its median."""
 ON_LINE: Final = 0.6
-"""Least share of the lines that end on the cover's smooth line; the others may go on over something dark."""
+"""Least share of the lines that end on the cover's smooth edge; others may continue over something dark."""
 BEFORE_LINE: Final = 0.1
-"""Largest share of the lines that may end before it: a person before a black wall does."""
+"""Largest share of the lines that may end before that edge, as they do for a person before a black wall."""
 DEPTHS: Final = (0.08, 0.92)
-"""Shares of the way across between which a line's end is a border of a cover."""
+"""Range, as shares of the way across, in which a line's end can be the edge of a cover."""
 SMOOTH: Final = 0.06
-"""Largest distance of an end from the smooth line, share of the way across."""
+"""Largest distance of a line's end from the smooth edge, share of the way across."""
 BEND: Final = 0.3
-"""Largest difference of that line's ends, share of the way across: a tilted tape, a round finger."""
+"""Largest difference along that edge, share of the way across: a tilted tape, a round finger."""
 BRIGHTER_LUMA: Final = 35.0
 BRIGHTER_PCT: Final = 90
-"""What is not covered is at least this much brighter than a black cover, in its brightest tenth."""
+"""The uncovered part's brightest tenth exceeds a black cover's luma by at least this."""
 RED_BEYOND: Final = 0.5
-"""Largest share of what is not covered that may have the red of a finger itself."""
+"""Largest share of the uncovered part that may have the red of a finger."""
 CLOTHES: Final = 0.2
-"""Least depth of a cover from below: dark clothes fill the lower border too."""
+"""Least depth of a cover from below, because dark clothes fill the lower border too."""
 
 _Cells = NDArray[np.float32]
 SIDES: Final = ("top", "bottom", "left", "right")
 
 
 def lens_cover(bgr: Luma) -> dict[str, float | str]:
-    """Return covered_pct, how much of a BGR picture is covered from one side (0 for none), and covered_side."""
+    """Return covered_pct, the share of a BGR picture covered from one side (0 for none), and covered_side."""
     import cv2  # noqa: PLC0415 - lazy: never to be loaded by the web process
 
     small = cv2.resize(bgr, None, fx=1 / SHRINK, fy=1 / SHRINK, interpolation=cv2.INTER_AREA)
@@ -95,7 +95,7 @@ def _luma(cells: _Cells) -> _Cells:
 
 
 def _depth(cells: _Cells, *, bottom: bool) -> float:
-    """Return how far a cover reaches inwards from the first row of cells, share of the way; 0 where there is none."""
+    """Return how far a cover reaches inwards from the first row of cells, share of the way; 0 if there is none."""
     border = cells[:2].reshape(-1, 3)
     blue, green, red = (float(one) for one in border.mean(axis=0))
     black = _is_black(cells)
@@ -118,19 +118,19 @@ def _depth(cells: _Cells, *, bottom: bool) -> float:
 
 
 def _is_brighter(beyond: _Cells, base: float) -> bool:
-    """Return whether there is a picture beyond a black cover; the dark itself has nothing brighter in it."""
+    """Return whether there is a picture beyond a black cover; plain darkness has nothing brighter in it."""
     return bool(beyond.size) and float(np.percentile(beyond, BRIGHTER_PCT)) > base + BRIGHTER_LUMA
 
 
 def _is_no_finger(beyond: _Cells) -> bool:
-    """Return whether what is beyond light through a finger mostly has another colour, however dark it is."""
+    """Return whether the part beyond a lit finger mostly has another colour, however dark it is."""
     return bool(beyond.size) and float(np.mean(_is_skin_light(*np.moveaxis(beyond, -1, 0)))) < RED_BEYOND
 
 
 def _smooth_depth(ends: NDArray[np.float64], bend: float) -> float:
-    """Return the mean depth of the ends where they lie on the smooth line of a cover, else 0.
+    """Return the mean depth of the ends if they lie on a smooth edge, as a cover's do, else 0.
 
-    What is dark behind the line only puts an end further in; nothing may end before it.
+    Something dark behind the edge moves an end further in; no end may lie before the edge.
     """
     inside = (ends > DEPTHS[0]) & (ends < DEPTHS[1])
     if float(inside.mean()) < ON_LINE:
@@ -151,5 +151,5 @@ def _smooth_depth(ends: NDArray[np.float64], bend: float) -> float:
 
 
 def _is_skin_light(blue: Any, green: Any, red: Any) -> Any:
-    """Return whether a colour, or each of many, is that of light through a finger."""
+    """Return whether a colour, or each of many, is the red of light through a finger."""
     return (red > RED_LUMA) & (red > RED_SHARE * np.maximum(green, blue)) & (blue > GREEN_SHARE * green)

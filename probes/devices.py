@@ -1,4 +1,4 @@
-"""Devices: what the page's one `getUserMedia` call gave (W3C Media Capture and Streams). No numpy, no opinion."""
+"""Devices: the result of the page's one `getUserMedia` call (W3C Media Capture and Streams). No numpy, no opinion."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from probes.measurement import Measurement, Number, not_measured
 __all__ = ["device_measurements"]
 
 PRESENT = "present"
-"""The status of a device that opened; every other status names why it did not."""
+"""The status of a device that opened; any other status names the reason why it did not."""
 
 _CAMERA_DETAILS = ("width_px", "height_px", "frame_rate_fps", "device_class")
 _MICROPHONE_DETAILS = (

@@ -1,9 +1,9 @@
-"""Echo: how much of what the loudspeaker plays comes back through the microphone, and how late.
+"""Echo: how much of the loudspeaker's sound comes back through the microphone, and how late.
 
-The known sound of the digits is looked for in the microphone's by regularised deconvolution of the two spectra, as in
-transfer-function measurement (H1 estimator, Bendat and Piersol); the part of the response before anything can have
-arrived tells how much of it is chance. Pure, numpy only, and no sound is kept. Levels are dB relative to what was
-played, so -46 is an echo loss of 46 dB (3GPP TS 26.132 section 8.7.1 asks for at least that).
+We look for the known sound of the digits in the microphone's by regularised deconvolution of the two spectra, as in
+transfer-function measurement (H1 estimator, Bendat and Piersol). The part of the response before anything can have
+arrived shows how much of it is chance. Pure, numpy only, and no sound is kept. Levels are dB relative to the played
+sound, so -46 is an echo loss of 46 dB (3GPP TS 26.132 section 8.7.1 asks for at least that).
 """
 
 from __future__ import annotations
@@ -24,59 +24,60 @@ __all__ = ["LONGEST_S", "RATE_HZ", "Echo", "echo_measurement", "echo_of", "from_
 
 RATE_HZ: Final = 16_000
 LONGEST_S: Final = 8.0
-"""Longest sound that is looked at, s."""
+"""Longest sound that is analysed, s."""
 LONGEST_DELAY_S: Final = 0.8
-"""From the page's sound output over a wireless loudspeaker and back, s; more is no echo of ours."""
+"""Longest delay from the page's output through a wireless loudspeaker and back, s; anything later is not our echo."""
 TAIL_S: Final = 0.3
-"""How much of the response counts after its first arrival, s: 30 dB of a room that rings for 0.6 s."""
+"""How much of the response counts after the first arrival, s: 30 dB of decay in a room with 0.6 s of reverberation."""
 LEAD_S: Final = 0.004
-"""The response begins this much before its first arrival: the filter's own width."""
+"""The response begins this long before the first arrival: the width of the filter."""
 BAND_HZ: Final = (200.0, 6500.0)
-"""Where digits have sound and the mains has none."""
+"""Band in which digits have sound and the mains has none."""
 REGULARISED: Final = (0.003, 0.03, 0.3, 3.0)
-"""Share of the mean power of what was played that is added to each bin: bins where it holds nothing tell nothing.
-Little gives a sharp response, much one that stands out of more noise; the sharpest that stands out is taken."""
+"""Share of the played sound's mean power that is added to each bin, because bins without any power tell nothing.
+Little regularisation gives a sharp response, much a response that stands out of more noise. We take the sharpest
+response that stands out."""
 SMOOTH_S: Final = 0.001
 STRONG: Final = 5.0
-"""Where one digit alone must tell, the strongest arrival stands this far (amplitude) over all before anything can
-have arrived ..."""
+"""With a single digit, the amplitude of the strongest arrival must exceed everything before an arrival is possible
+by this factor ..."""
 ALONE: Final = 3.0
-"""... and this far over all elsewhere, after it too: a voice or a dog that begins then arrives again and again."""
+"""... and everything elsewhere, later too, by this one: a voice or a barking dog arrives again and again."""
 BEFORE: Final = 2.0
 ELSEWHERE: Final = 1.5
-"""The same two where all digits agree."""
+"""The same two factors when all digits agree."""
 AROUND_S: Final = 0.012
-"""Elsewhere is more than this before the strongest arrival, or more than its tail after it, s."""
+""""Elsewhere" means more than this before the strongest arrival, s, or beyond its tail."""
 AGREE: Final = 2
-"""At least so many digits must each arrive strongest at the same time: only what was played comes back alike."""
+"""Fewest digits whose strongest arrivals must coincide: only the played sound comes back with one delay."""
 TOGETHER_S: Final = 0.015
-"""All digits within this, s: in a room the strongest arrival may be another reflection for each ..."""
+"""All digits must agree within this, s, because each digit's strongest arrival may be another reflection ..."""
 CLOSE_S: Final = 0.004
-"""... or `AGREE` of them within this: who repeats the digits aloud hits upon one moment twice now and then."""
+"""... or `AGREE` of them within this; a person who repeats the digits aloud matches one delay twice now and then."""
 ALONE_LEAD_S: Final = 0.15
 ALONE_SHARE: Final = (0.03,)
 COMMON: Final = 2.3
-"""... or all digits' responses, multiplied, stand this far (amplitude) over all elsewhere: what is not played arrives
-at another moment of each, and where one holds nothing the product holds little. One false one of 780 was over it (own
+"""... or the product of all digits' responses exceeds everything elsewhere by this factor (amplitude). Other sound
+arrives at a different moment in each response, which keeps the product small. One false echo of 780 exceeded it (own
 rooms, tuning part)."""
 COMMON_SHARE: Final = (0.3,)
-"""Regularisation of these responses: of what a canceller leaves, one digit alone holds little but noise."""
+"""Regularisation of these responses: after an echo canceller a single digit's response is mostly noise."""
 EARLY_S: Final = 0.05
-"""Elsewhere begins this much before the strongest moment here: for 50 ms a room's reflections belong to the direct
-sound (ISO 3382-1, early energy), and any of them may be the strongest one."""
+""""Elsewhere" begins this long before the strongest moment here: reflections within 50 ms belong to the direct sound
+(ISO 3382-1, early energy), and any of them may be the strongest."""
 FIRST: Final = 0.25
-"""The first arrival is the earliest with this share of the strongest one's amplitude: the direct way may be weaker."""
+"""The first arrival is the earliest with this share of the strongest amplitude: the direct path may be weaker ..."""
 SIDE_LOBE: Final = 1.5
 """... and this far over a side lobe of the strongest one ..."""
 OVER_CHANCE: Final = 3.0
 """... and this far over chance."""
 CLEAR: Final = 4.0
-"""Where its delay is known, an echo is heard that has this many times the energy of chance."""
+"""When the delay is known, an echo counts as heard from this many times the energy of chance."""
 LEAST_DB: Final = -100.0
 CERTAIN: Final = 50.0
-"""Where nothing was heard, an echo of this many times the energy of chance would have been (own rooms, tuning part)."""
+"""An echo of this many times the energy of chance would have been heard (own rooms, tuning part)."""
 ONSET: Final = 0.02
-"""A digit begins with the first sample over this, on the page as here, so that decoders' leads do not matter."""
+"""A digit begins at the first sample above this, on the page as here, so that decoders' padding does not matter."""
 
 Samples = NDArray[np.float32] | NDArray[np.float64]
 Spectrum = NDArray[np.complex128]
@@ -84,30 +85,30 @@ Spectrum = NDArray[np.complex128]
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """What came back of what was played."""
+    """The echo of the played sound."""
 
     level_db: float
-    """Energy of what came back over that of what was played, dB; where nothing was heard, what it is under for sure."""
+    """Energy of the echo relative to the played sound, dB; an upper bound if no echo was heard."""
     delay_ms: float | None
-    """From playing to the first arrival, ms; None where nothing was heard."""
+    """From playing to the first arrival, ms; None if no echo was heard."""
 
     @property
     def is_heard(self) -> bool:
-        """Whether the microphone heard what was played."""
+        """Whether the microphone heard the played sound."""
         return self.delay_ms is not None
 
 
 def from_onset(sound: Samples) -> NDArray[np.float64]:
-    """Return `sound` from its first audible sample on; empty where there is none."""
+    """Return `sound` from its first audible sample on; empty if it has none."""
     loud = np.flatnonzero(np.abs(sound) > ONSET)
     return np.asarray(sound[loud[0] :] if loud.size else sound[:0], np.float64)
 
 
 def echo_of(heard: Samples, played: Samples, delay_ms: float | None = None) -> Echo | None:
-    """Return the echo of `played` in `heard`, both 16 kHz mono from the same moment on; None where nothing was played.
+    """Return the echo of `played` in `heard`, both 16 kHz mono from the same moment on; None if nothing was played.
 
-    `heard` should go on for `LONGEST_DELAY_S` after the end of what was played. With `delay_ms` the echo is known to be
-    there, and only its level is asked for.
+    `heard` should continue for `LONGEST_DELAY_S` after the end of `played`. With `delay_ms` the echo is known to exist,
+    and only its level is measured.
     """
     known = None if delay_ms is None else round(delay_ms * RATE_HZ / 1000)
     last: _Look | None = None
@@ -118,7 +119,7 @@ def echo_of(heard: Samples, played: Samples, delay_ms: float | None = None) -> E
 
 
 class _Look:
-    """The response from what was played to what was heard, with one strength of regularisation."""
+    """The response from played to heard sound, with one strength of regularisation."""
 
     def __init__(self, cross: Spectrum, source: Spectrum, weight: NDArray[np.float64], share: float) -> None:
         self._source, self._weight, self._share = source, weight, share
@@ -136,7 +137,7 @@ class _Look:
         return int(np.argmax(_envelope(self.later)))
 
     def stands_out(self, over_before: float, over_elsewhere: float) -> bool:
-        """Whether the strongest arrival is this much larger than all before it can arrive, and than all elsewhere."""
+        """Whether the strongest arrival exceeds by these factors all before an arrival is possible, and elsewhere."""
         after = _envelope(self._after)
         peak = float(after[self.strongest])
         lead, ring = int(AROUND_S * RATE_HZ), int(TAIL_S * RATE_HZ)
@@ -146,7 +147,7 @@ class _Look:
         )
 
     def course(self) -> NDArray[np.float64]:
-        """Return the response's energy over time, from `LONGEST_DELAY_S` before anything can arrive; its mean is 1."""
+        """Return the response's energy over time, with mean 1, from `LONGEST_DELAY_S` before an arrival is possible."""
         width = int(CLOSE_S * RATE_HZ)
         energy = np.convolve(np.concatenate([self.before, self._after]) ** 2, np.ones(width) / width, "same")
         return np.asarray(energy / max(float(np.mean(energy)), 1e-30) + 1e-12)
@@ -156,7 +157,7 @@ class _Look:
         return _first(self.later, self.before, np.fft.irfft(self._power / self._plain), self.strongest)
 
     def echo(self, known: int | None = None) -> Echo | None:
-        """Return the echo that arrives at the sample `known`, or where it stands out; None where there is none."""
+        """Return the echo that arrives at sample `known`, or one that stands out; None if there is none."""
         if known is None and not self.stands_out(STRONG, ALONE):
             return None
         arrival = self.arrival() if known is None else known
@@ -168,31 +169,31 @@ class _Look:
         return Echo(_db(max(energy - chance, 0.1 * energy) / self._whole), 1000.0 * arrival / RATE_HZ)
 
     def none(self) -> Echo:
-        """Return that no echo was heard, and what it is under for sure."""
+        """Return an echo that was not heard, with an upper bound of its level."""
         tail = int((LEAD_S + TAIL_S) * RATE_HZ)
         others = [self.before[:tail], self.before[tail : 2 * tail]]
         others += [self._after[begin : begin + tail] for begin in range(0, len(self._after) - tail, tail)]
         return Echo(_db(CERTAIN * max(map(self._energy, others)) / self._whole), None)
 
     def _chance(self, start: int, tail: int) -> float:
-        """Return the energy that a part of the response holds by chance: before anything arrives, and long after."""
+        """Return the energy that a part of the response has by chance, estimated before any arrival and long after."""
         parts = [self.before[:tail], self.before[tail : 2 * tail]]
         late = self._response[start + 2 * tail : start + 3 * tail]
         return max(min(map(self._energy, parts)), self._energy(late))
 
     @functools.cached_property
     def _whole(self) -> float:
-        """What a perfect copy of the sound would have come to, so that regularising takes nothing from the level."""
+        """The result for a perfect copy of the sound, by which levels are corrected for the regularisation."""
         return float(np.sum(self._weight * np.abs(self._source * self._power / self._plain) ** 2))
 
     def _energy(self, part: Samples) -> float:
-        """Return the energy of what was played after it went through `part` of the response."""
+        """Return the energy of the played sound filtered by `part` of the response."""
         through = np.fft.rfft(part, 2 * (len(self._source) - 1))
         return float(np.sum(self._weight * np.abs(through * self._source) ** 2))
 
 
 def _looks(heard: Samples, played: Samples, shares: Sequence[float] = REGULARISED) -> Iterator[_Look]:
-    """Yield the responses, the sharpest first; none where nothing was played."""
+    """Yield the responses, the sharpest first; none if nothing was played."""
     count = min(len(heard), len(played))
     size = 1 << max(1, (count + int(3 * LONGEST_DELAY_S * RATE_HZ)) - 1).bit_length()
     weight = _band(size)
@@ -207,12 +208,12 @@ def _looks(heard: Samples, played: Samples, shares: Sequence[float] = REGULARISE
 def echo_measurement(
     heard: Samples, digits: Sequence[Samples], starts_ms: Sequence[Any], gain_db: float = 0.0
 ) -> Measurement:
-    """Return ``microphone.echo``: what came back of the spoken `digits`, dB relative to what was played.
+    """Return ``microphone.echo``: the echo of the spoken `digits`, dB relative to the played sound.
 
-    `starts_ms` says when each digit's onset was played, ms after the first sample of `heard`. An echo canceller learns
-    from the first digit, so the level, and whether an echo is ``heard``, are those of the others where there are any;
-    ``sounded`` says that the microphone heard any of it at all, and ``first_db`` how loud the first one came back.
-    Where no echo was heard, the value is what it is under for sure.
+    `starts_ms` holds the time at which each digit's onset was played, ms after the first sample of `heard`. An echo
+    canceller learns from the first digit, so the level and ``heard`` come from the other digits, if there are any;
+    ``sounded`` says whether the microphone heard any digit at all, and ``first_db`` is the level of the first one.
+    If no echo was heard, the value is an upper bound.
     """
     starts = finite(starts_ms)
     words = [from_onset(digit) for digit in digits]
@@ -239,7 +240,7 @@ def echo_measurement(
 
 
 class _Trial:
-    """What was heard while the digits were played, and the ways to look at it."""
+    """The sound recorded while the digits played, and ways to analyse it."""
 
     def __init__(
         self, heard: Samples, words: Sequence[NDArray[np.float64]], starts_ms: Sequence[float], gain: float
@@ -249,7 +250,7 @@ class _Trial:
         self._played = _line(len(heard), words, starts_ms, gain)
 
     def delay_ms(self) -> float | None:
-        """Return how late the echo comes that the digits agree on, ms; None where they do not."""
+        """Return the delay of the echo on which the digits agree, ms; None if they do not."""
         for look in _looks(self._heard, self._played):
             if not look.stands_out(BEFORE, ELSEWHERE):
                 continue
@@ -259,7 +260,7 @@ class _Trial:
         return self._common_ms() if len(self._words) > AGREE else None
 
     def _common_ms(self) -> float | None:
-        """Return when all digits' responses first hold much together, ms; None where no moment stands out."""
+        """Return the first delay with a large product of all digits' responses, ms; None if none stands out."""
         looks = [look for heard, played in self._each() for look in _looks(heard, played, COMMON_SHARE)]
         if len(looks) < len(self._words):
             return None
@@ -273,11 +274,11 @@ class _Trial:
         return 1000.0 * (begin - reach + int(np.argmax(both[begin:] > both[strongest] / COMMON))) / RATE_HZ
 
     def first(self, end: int) -> Echo | None:
-        """Return the echo of the first digit alone, which a canceller that learns leaves."""
+        """Return the echo of the first digit alone, before a canceller has learned."""
         return echo_of(self._heard[:end], self._played[:end])
 
     def learned(self, second: int, delay_ms: float | None) -> Echo | None:
-        """Return the echo from the sample `second` on, which comes `delay_ms` late; none is heard without a delay."""
+        """Return the echo from sample `second` on, at `delay_ms`; without a delay none counts as heard."""
         if delay_ms is not None:
             return echo_of(self._heard[second:], self._played[second:], delay_ms)
         look = next(_looks(self._heard[second:], self._played[second:]), None)
@@ -285,12 +286,12 @@ class _Trial:
 
     @functools.cached_property
     def _alone(self) -> list[int]:
-        """The strongest arrival of each digit, looked for around it as if there were no others."""
+        """The strongest arrival of each digit, searched for as if there were no others."""
         each = (_looks(heard, played, ALONE_SHARE) for heard, played in self._each())
         return [look.strongest for looks in each for look in looks]
 
     def _each(self) -> Iterator[tuple[Samples, Samples]]:
-        """Yield what was heard around each digit, and what was played there of that digit alone."""
+        """Yield, for each digit, the sound heard around it and the digit alone as played there."""
         for begin, word in zip(self._begins, self._words, strict=True):
             start, end = max(0, begin - int(ALONE_LEAD_S * RATE_HZ)), begin + len(word)
             heard = self._heard[start : end + int(LONGEST_DELAY_S * RATE_HZ)]
@@ -301,7 +302,7 @@ class _Trial:
 
 
 def _line(count: int, words: Sequence[NDArray[np.float64]], starts_ms: Sequence[float], gain: float) -> Samples:
-    """Return what was played, on the microphone's line of time."""
+    """Return the played sound on the microphone's time axis."""
     line = np.zeros(count)
     for word, start_ms in zip(words, starts_ms, strict=True):
         begin = round(start_ms * RATE_HZ / 1000)
@@ -313,8 +314,8 @@ def _line(count: int, words: Sequence[NDArray[np.float64]], starts_ms: Sequence[
 def _first(later: Samples, before: Samples, copy: Samples, strongest: int) -> int:
     """Return the sample at which the response begins, at the strongest arrival or before it.
 
-    `copy` is the response that a perfect copy would give: voices repeat themselves with their pitch, so the strongest
-    arrival has side lobes before it that are no arrivals of their own.
+    `copy` is the response to a perfect copy: voices repeat at their pitch, so the strongest arrival has side lobes
+    before it that are not arrivals.
     """
     after, chance = _envelope(later), float(np.max(_envelope(before)))
     lobes = _widest(_envelope(np.roll(copy, strongest)))[: strongest + 1]
@@ -332,7 +333,7 @@ def _envelope(response: Samples) -> NDArray[np.float64]:
 
 
 def _widest(envelope: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the largest value within the smoothing's width of each."""
+    """Return, for each sample, the largest value within the smoothing's width."""
     width = int(SMOOTH_S * RATE_HZ)
     return np.asarray(np.max([np.roll(envelope, shift) for shift in range(-width, width + 1, 4)], axis=0))
 

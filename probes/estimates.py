@@ -1,6 +1,6 @@
-"""Plain statistics that every probe shares: medians, quantiles and their 95 % intervals.
+"""Plain statistics shared by all probes: medians, quantiles and their 95 % intervals.
 
-No numpy, no opinions. Input that holds no usable number gives None, never NaN.
+No numpy, no opinions. Input without a usable number gives None, never NaN.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ Z95 = 1.959963984540054
 
 
 LARGEST = 1e300
-"""Numbers beyond it are no figures: their sums and differences would be infinite."""
+"""Larger numbers are ignored: their sums and differences could overflow."""
 
 
 def finite(values: Iterable[object]) -> list[float]:
-    """Return the finite real numbers among `values`; booleans, text, NaN, infinities and the like are dropped."""
+    """Return the finite real numbers among `values`; drop booleans, text, NaN, infinities and the like."""
     numbers: list[float] = []
     for value in values:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -33,18 +33,18 @@ def finite(values: Iterable[object]) -> list[float]:
 
 
 def pair(first: object, second: object) -> tuple[float, float] | None:
-    """Return both as numbers, or None unless both are finite real numbers."""
+    """Return both as numbers, or None if either is not a finite real number."""
     numbers = finite((first, second))
     return (numbers[0], numbers[1]) if len(numbers) > 1 else None
 
 
 def mean(values: Sequence[float]) -> float | None:
-    """Return the arithmetic mean, or None of nothing."""
+    """Return the arithmetic mean, or None if there are no values."""
     return math.fsum(values) / len(values) if values else None
 
 
 def quantile(values: Sequence[float], share: float) -> float | None:
-    """Return the quantile at `share` (0 to 1) by linear interpolation, or None of nothing."""
+    """Return the quantile at `share` (0 to 1) by linear interpolation, or None if there are no values."""
     if not values:
         return None
     ordered = sorted(values)
@@ -55,7 +55,7 @@ def quantile(values: Sequence[float], share: float) -> float | None:
 
 
 def median(values: Sequence[float]) -> float | None:
-    """Return the median, or None of nothing."""
+    """Return the median, or None if there are no values."""
     return quantile(values, 0.5)
 
 

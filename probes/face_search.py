@@ -1,6 +1,6 @@
-"""Face search: in a picture, and now and then in one turned aside, when no face is certain.
+"""Face search: in the picture as it is and, when no face is certain, now and then in the picture rotated.
 
-The surer but heavier detector that looks again when people are missing is `centerface`, and runs elsewhere.
+When people are missing, the better but heavier detector, `centerface`, looks again in another process.
 """
 
 from __future__ import annotations
@@ -20,42 +20,42 @@ if TYPE_CHECKING:
 __all__ = ["MIN_FACE_PX", "FaceLook", "place_before_turn", "turned"]
 
 MIN_FACE_PX: Final = 12.0
-"""Least height of a face that counts as a person; smaller boxes are mostly pictures on the wall."""
+"""Least height of a face that counts as a person; smaller faces are mostly pictures on the wall."""
 SURE_SCORE: Final = 0.9
-"""From this score on a face stands upright: faces upside down or lying were found too, but with 0.89 at most."""
+"""Score from which a face is certainly upright: upside-down and sideways faces scored 0.89 at most."""
 CUT_MARGIN: Final = 0.05
-"""A face nearer to an edge than this share of its height is cut by it: boxes end at the edge."""
+"""A face closer to an edge than this share of its height is cut by it: boxes end at the edge."""
 TURN_EVERY: Final = 4
-"""One in so many pictures without a sure face is also looked at turned: two seconds at two a second."""
+"""One in this many pictures without a certain face is also searched rotated: every 2 s at two a second."""
 MIN_TURNED_HEIGHT: Final = 0.12
-"""Least height of the largest face in a turned picture, share of its longer side: small ones are mostly chance."""
+"""Least height of the largest face in a rotated picture, share of its longer side: smaller ones are mostly chance."""
 
 TILT_MARGIN: Final = 0.05
-"""How much more surely faces have to be seen in a quarter turn than upright: a head tilted by 20 to 45 degrees looks
-nearly the same both ways. Chosen on every second face we have: of heads tilted by 30 degrees 4 % are taken for turned
-instead of 12, and 96 of 100 cameras on their side are still noticed.
+"""How much more certain faces must be in a quarter turn than upright: a head tilted by 20 to 45 degrees looks nearly
+the same both ways. Chosen on every second face we have: of heads tilted by 30 degrees, 4 % instead of 12 are taken for
+turned, and 96 of 100 cameras on their side are still noticed.
 """
 
 LEAN_DEG: Final = 45.0
-"""How far the picture is turned to either side where nobody is seen upright or in quarter turns: a head laid aside."""
+"""Rotations to either side, tried when nobody is seen upright or in quarter turns: for a tilted head."""
 LEAN_SCORE: Final = 0.75
-"""Least score of a face seen that way; two more looks are two more chances for a pattern on the wall."""
+"""Least score of a face found that way: two more searches are two more chances for a pattern on the wall."""
 
 Picture = NDArray[np.uint8]
 
 
 class FaceLook:
-    """Faces of one picture after the other. Remembers only how the last picture without a sure face was turned."""
+    """Finds the faces in each picture. Remembers only the rotation of the last picture without a certain face."""
 
     def __init__(self, finder: FaceFinder) -> None:
         self._finder = finder
         self._unsure = 0
         self._lean_deg = 0.0
         self.rotation_deg = 0
-        """How far clockwise the picture has to be turned for its faces to stand upright; 0 also without any."""
+        """Clockwise rotation that makes the faces upright; 0 if there are none."""
 
     def find(self, bgr: Picture) -> list[Face]:
-        """Return the faces, the largest first, at their places in the picture turned upright by `rotation_deg`."""
+        """Return the faces, the largest first, in coordinates of the picture rotated by `rotation_deg`."""
         faces = self._seen(bgr)
         if any(face.score >= SURE_SCORE or _is_cut(face, bgr) for face in faces):
             self._unsure = self.rotation_deg = 0
@@ -74,7 +74,7 @@ class FaceLook:
         return [face for face in self._finder.find(bgr) if face.height >= MIN_FACE_PX]
 
     def _best_turn(self, bgr: Picture, upright: list[Face]) -> list[Face]:
-        """Set the turn in which the faces are seen best, and return the faces that are seen then."""
+        """Set the rotation with the most certain faces, and return those faces."""
         least = MIN_TURNED_HEIGHT * max(bgr.shape[:2])
         found = {0: upright}
         sureness = {0: _sureness(upright, least, bgr)}
@@ -87,7 +87,7 @@ class FaceLook:
         return found[self.rotation_deg] or self._leaning(bgr, (-LEAN_DEG, LEAN_DEG))
 
     def _leaning(self, bgr: Picture, leans_deg: Sequence[float]) -> list[Face]:
-        """Return the faces of heads laid aside, at their places in the picture as it is; and remember to which side."""
+        """Return the faces of tilted heads, in coordinates of the original picture; remember the side."""
         least = MIN_TURNED_HEIGHT * max(bgr.shape[:2])
         for lean_deg in leans_deg:
             picture, back = _leaned(bgr, lean_deg)
@@ -100,7 +100,7 @@ class FaceLook:
 
 
 def _leaned(bgr: Picture, clockwise_deg: float) -> tuple[Picture, NDArray[np.float64]]:
-    """Return the picture turned about its middle on a larger black one, and the matrix that leads back (2 x 3)."""
+    """Return the picture rotated about its centre on a larger black one, and the inverse matrix (2 x 3)."""
     import cv2  # noqa: PLC0415 - lazy: never to be loaded by the web process
 
     height, width = bgr.shape[:2]
@@ -112,7 +112,7 @@ def _leaned(bgr: Picture, clockwise_deg: float) -> tuple[Picture, NDArray[np.flo
 
 
 def _placed_back(face: Face, back: NDArray[np.float64]) -> Face:
-    """Return the face of a leaned picture where it is in the one before, its box upright and of the same size."""
+    """Return a face of a rotated picture in coordinates of the original, with an upright box of the same size."""
     points = [(face.x + face.width / 2, face.y + face.height / 2), *face.landmarks]
     (x, y), *marks = [tuple(float(one) for one in back @ (*point, 1.0)) for point in points]
     return replace(
@@ -121,12 +121,12 @@ def _placed_back(face: Face, back: NDArray[np.float64]) -> Face:
 
 
 def turned(picture: Picture, clockwise_deg: int) -> Picture:
-    """Return the picture turned by 0, 90, 180 or 270 degrees."""
+    """Return the picture rotated by 0, 90, 180 or 270 degrees."""
     return np.ascontiguousarray(np.rot90(picture, -(clockwise_deg // 90))) if clockwise_deg else picture
 
 
 def place_before_turn(face: Face, clockwise_deg: int, width: int, height: int) -> tuple[float, float, float, float]:
-    """Return x, y, width and height in px that `face` of a turned picture has in the one before, of this size."""
+    """Return x, y, width and height, px, of a rotated picture's `face` in the original, `width` x `height` px."""
     x, y, across, down = face.x, face.y, face.width, face.height
     if clockwise_deg == 90:  # noqa: PLR2004 - degrees
         return y, height - x - across, down, across
@@ -142,7 +142,7 @@ def _sureness(faces: list[Face], least_px: float, bgr: Picture) -> float:
 
 
 def _is_cut(face: Face, bgr: Picture) -> bool:
-    """Whether an edge of the picture cuts the face; what is left of it may look like a face turned upside down."""
+    """Whether an edge of the picture cuts the face; the rest may look like an upside-down face."""
     height, width = bgr.shape[:2]
     room = CUT_MARGIN * face.height
     beyond = (face.x, face.y, width - face.x - face.width, height - face.y - face.height)

@@ -1,6 +1,7 @@
-"""Faces: YuNet (MIT, `models/README.md`) in onnxruntime, on the picture at its own size.
+"""Face detection: YuNet (MIT, `models/README.md`) in onnxruntime, on the picture at its own size.
 
-Finds where faces are, never whose. Score 0.7 and no shrinking, because shrunk room pictures lose small faces.
+Finds where faces are, never whose. Uses score 0.7 and no downscaling, which would lose small faces in pictures of
+rooms.
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ from numpy.typing import NDArray
 __all__ = ["MAX_CANDIDATES", "MODEL", "Face", "FaceFinder", "Picture", "face_of", "without_overlaps"]
 
 MODEL: Final = Path(__file__).with_name("models") / "face_detection_yunet_2023mar_dynamic.onnx"
-"""YuNet 2023mar with height and width left open; `models/README.md` tells how it was made."""
+"""YuNet 2023mar with open height and width; `models/README.md` tells how it was made."""
 
 MIN_SCORE: Final = 0.7
 """Least score of a face: 3 false boxes on 71 face-free pictures, where 0.6 gave 9."""
 MAX_OVERLAP: Final = 0.3
-"""Largest intersection over union of two faces; of a closer pair the better one stays (YuNet's own default)."""
+"""Largest intersection over union of two faces; of a closer pair the better one is kept (YuNet's default)."""
 STRIDES: Final = (8, 16, 32)
 """Cell sizes of YuNet's three output grids, in px; the picture is padded to a multiple of the last."""
 MAX_CANDIDATES: Final = 500
-"""Best boxes looked at per picture, so that a hostile pattern cannot make the suppression slow."""
+"""Most boxes considered per picture, so that a hostile pattern cannot make the suppression slow."""
 
 Picture = NDArray[np.uint8]
 _Numbers = NDArray[np.float32]
@@ -41,14 +42,14 @@ class Face:
     score: float
     """0 to 1, at least `MIN_SCORE`."""
     landmarks: tuple[tuple[float, float], ...]
-    """Five points: the eye at the left and at the right of the picture, nose tip, mouth corners left and right.
+    """Five points: the eyes at the left and right of the picture, the nose tip, the left and right mouth corners.
 
-    Good for where the eyes are; useless for tilt, which YuNet shrinks by 50 to 95 %.
+    Good for the position of the eyes; useless for tilt, which YuNet underestimates by 50 to 95 %.
     """
 
 
 class FaceFinder:
-    """Holds one model session, because making it costs 50 ms and a picture 11 ms. Not for use from two threads."""
+    """Holds one model session, which takes 50 ms to create; a picture takes 11 ms. Not for use from two threads."""
 
     def __init__(self, threads: int = 1) -> None:
         import onnxruntime  # noqa: PLC0415 - lazy: never to be loaded by the web process
@@ -84,7 +85,7 @@ def _padded(bgr: Picture) -> _Numbers:
 
 
 def _candidates(grids: dict[str, Any], stride: int, columns: int) -> _Numbers:
-    """Return rows of x, y, width, height, score and ten landmark numbers, in px, for cells that hold a face.
+    """Return rows of x, y, width, height, score and ten landmark numbers, in px, for cells with a face.
 
     A cell's score is the geometric mean of its class and object outputs; offsets count from the cell in strides.
     """

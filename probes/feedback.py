@@ -1,8 +1,8 @@
 """Transport-wide congestion control feedback: when each packet reached the other side.
 
-Follows draft-holmer-rmcat-transport-wide-cc-extensions-01. The bytes come from a stranger: anything that does not
-parse raises ValueError and nothing else. Feedback gets lost too: only packets that some feedback covers have a known
-fate, and how many were lost in all is the business of the receiver's own counters.
+Follows draft-holmer-rmcat-transport-wide-cc-extensions-01. The bytes come from a stranger: malformed input raises
+ValueError and nothing else. Feedback itself gets lost too, so only packets that some feedback covers have a known fate;
+the total loss comes from the receiver's own counters.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ REFERENCE_MS: Final = 64.0
 DELTA_MS: Final = 0.25
 """Unit of the receive deltas."""
 CLOCK_SPAN_MS: Final = REFERENCE_MS * 2**24
-"""The 24-bit reference time comes round after 12.4 days."""
+"""The 24-bit reference time wraps after 12.4 days."""
 SEQUENCES: Final = 2**16
 _HEADER: Final = 8
 _NOT_RECEIVED, _LARGE_DELTA = 0, 2
@@ -26,12 +26,12 @@ _NOT_RECEIVED, _LARGE_DELTA = 0, 2
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """One feedback message: what it covers, and when each packet arrived by the receiver's clock."""
+    """One feedback message: the packets it covers, and when each arrived by the receiver's clock."""
 
     reference_ms: float
-    """Time the deltas count from, in ms of the receiver's clock (signed 24 bits of 64 ms)."""
+    """Base time of the deltas, in ms of the receiver's clock (signed 24 bits of 64 ms)."""
     arrivals: tuple[tuple[int, float | None], ...]
-    """Transport sequence number (16 bits) and arrival in ms of the receiver's clock; None when not received."""
+    """Transport sequence number (16 bits) and arrival in ms of the receiver's clock; None if not received."""
 
 
 def parse_twcc(fci: bytes) -> Feedback:
@@ -59,7 +59,7 @@ def parse_twcc(fci: bytes) -> Feedback:
 
 
 def _statuses(fci: bytes, count: int) -> tuple[list[int], int]:
-    """Return `count` packet statuses and where the deltas begin. Raises ValueError when the chunks end too early."""
+    """Return `count` packet statuses and the offset of the deltas. Raises ValueError if the chunks end too early."""
     statuses: list[int] = []
     position = _HEADER
     while len(statuses) < count:
@@ -80,7 +80,7 @@ def _chunk(chunk: int) -> list[int]:
 
 
 class FeedbackLog:
-    """Collects feedback as it comes. Each transport-wide number may be used once in a test (there are 65,536)."""
+    """Collects feedback as it arrives. A test may use each of the 65,536 transport-wide numbers once."""
 
     def __init__(self) -> None:
         self.messages = 0
@@ -89,7 +89,7 @@ class FeedbackLog:
         self._arrived: dict[int, float | None] = {}
 
     def add(self, fci: bytes) -> None:
-        """Take one message; what does not parse is left out, as if it had been lost."""
+        """Add one message; ignore a malformed one, as if it had been lost."""
         try:
             message = parse_twcc(fci)
         except ValueError:
@@ -113,9 +113,9 @@ class FeedbackLog:
         return [at for at, _ in covered], [arrival for _, arrival in covered]
 
     def unheard(self, sent: Mapping[int, float]) -> list[int]:
-        """Return for each row of `rows` how many packets, sent since the row before, no feedback covers.
+        """Return, for each row of `rows`, how many packets sent since the previous row no feedback covers.
 
-        Those before the first row count with it; those after the last one may still be heard of.
+        Packets before the first row count with it; feedback on those after the last one may still come.
         """
         gaps, gap = [], 0
         for seq in sent:

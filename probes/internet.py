@@ -1,7 +1,7 @@
-"""Full speed of a room's connection with the ``speedtest-cli`` package: against our own server, or the public network.
+"""Full speed of a room's connection, by the ``speedtest-cli`` package: against our own server or the public network.
 
-For ``internet.speed``: information for whoever mends the line, not the answer to "does it carry the meeting". Blocking
-(run it in a thread), bounded in time and bytes, and it never raises: what went wrong is the measurement's cause.
+For ``internet.speed``: information for whoever repairs the line, not the answer to "does it carry the meeting".
+Blocking (run it in a thread), bounded in time and bytes, and never raises: a failure becomes the measurement's cause.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ __all__ = ["Budget", "internet_measurements"]
 
 CHECK: Final = "internet.speed"
 FILE_BYTES: Final = {350: 245_388, 1000: 1_986_284, 1500: 4_468_241, 2000: 7_907_740, 2500: 12_407_926}
-"""Bytes of the files that a Speedtest server offers, by the name that asks for them; larger ones are not needed."""
+"""Name to bytes of the files that a Speedtest server offers; larger ones are not needed."""
 UPLOAD_BYTES: Final = 524_288
-"""One upload: small beside the time limit on any line worth measuring, large beside its round trip."""
+"""Size of one upload: short compared with the time limit, long compared with a round trip."""
 THREADS: Final = 4
 FAILED_PING_MS: Final = 600_000.0
 """speedtest-cli counts a ping without an answer as an hour; the mean of three, halved, is then at least this."""
@@ -31,18 +31,18 @@ NOT_THERE: Final = 404
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a run may use at the most."""
+    """Limits of a run."""
 
     seconds: float = 6.0
     """Each way."""
     bytes: int = 50_000_000
-    """Each way; what is in flight at the end may come on top."""
+    """Each way; bytes in flight at the end may come on top."""
     answer_s: float = 5.0
     """Longest wait for an answer."""
 
 
 class _Deadline:
-    """What speedtest-cli looks at to stop early; only ever asked, never set."""
+    """The event that speedtest-cli polls to stop early; only ever read, never set."""
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
@@ -74,7 +74,7 @@ def internet_measurements(
 
 
 def _package() -> Any:
-    """Import the package. It would reopen standard output by its descriptor and close that at the end: it may not."""
+    """Import the package without letting it reopen standard output, which it would close at the end."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         return importlib.import_module("speedtest")
 
@@ -136,7 +136,7 @@ def _tester(module: Any, *, is_public: bool, budget: Budget) -> Any:
 
 
 def _knock(module: Any, tester: Any, mini_url: str) -> None:
-    """Raise the first request's own error: the package would only say that it failed."""
+    """Raise the first request's own error, where the package would only say that it failed."""
     answer, error = module.catch_request(module.build_request(mini_url), opener=tester._opener)  # noqa: SLF001
     if error:
         with contextlib.suppress(AttributeError):

@@ -1,6 +1,6 @@
-"""Which rate to try next, and what the trials together say: one tier down on failure, never up.
+"""Chooses the next rate to try and sums up the trials: one tier down on failure, never up.
 
-Pure; used alike for both directions, by the media worker and by the tests that simulate a line.
+Pure. Used for both directions, by the media worker and by tests that simulate a line.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from probes.trial import CARRIED_S, State, TrialFigures
 __all__ = ["SENT_ENOUGH", "Ladder", "RateFinding", "Rung", "Tier", "rate_measurement"]
 
 MAX_RUNGS: Final = 4
-"""Trials of one direction, at most: on the thinnest lines a person has waited long enough."""
+"""Most trials of one direction: on the slowest lines a person has waited long enough by then."""
 CONFIRM_S: Final = 2.0
-"""A lower rate after a failure: whatever credit the line had is used up by then."""
+"""Factor to a lower rate after a failure, when any burst allowance of the line is used up."""
 CLOSE: Final = 1.03
-"""A line measured this little below a need is tried at the need itself."""
+"""A line measured within this share below a need is tried at the need itself."""
 SENT_ENOUGH: Final = 0.93
-"""A sender that offered less than this share of what was asked was itself the limit."""
+"""A sender that offered less than this share of the requested rate was itself the limit."""
 
 Limit = Literal["none", "line", "sender"]
 
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """What a line may be good for: a name such as ``720p`` and what it needs each way, Mbit/s, sound included."""
+    """A quality of meeting: a name such as ``720p`` and its need each way, Mbit/s, sound included."""
 
     name: str
     need_mbps: float
@@ -40,28 +40,28 @@ class Rung:
 
     rate_mbps: float
     need_mbps: float
-    """What the tier in question needs."""
+    """Need of the tier in question."""
     carried_s: float
     tier: str
 
 
 @dataclass(frozen=True, slots=True)
 class RateFinding:
-    """What the trials of one direction say."""
+    """Result of the trials of one direction."""
 
     value_mbps: float
-    """The highest rate that is proven, or the line's measured rate where that is less."""
+    """The highest proven rate, or the line's measured rate if that is lower."""
     low_mbps: float
     high_mbps: float | None
     """None: at least `value_mbps`."""
     tier: str | None
     """The highest tier, up to the profile's own, whose need the line carries."""
     limit: Limit
-    """What kept it from more: nothing, the line, or the sender itself."""
+    """What limited the rate: nothing, the line, or the sender itself."""
 
 
 class Ladder:
-    """Starts at the profile's need with room to spare; goes down to what the line was seen to carry."""
+    """Starts at the profile's need plus a margin; goes down towards the rate that the line carried."""
 
     def __init__(self, tiers: Sequence[Tier], *, need_mbps: float, factor: float) -> None:
         self.results: list[tuple[Rung, TrialFigures | None, State]] = []
@@ -74,11 +74,11 @@ class Ladder:
 
     @property
     def rung(self) -> Rung | None:
-        """The trial to run next, or None when all is known."""
+        """The next trial to run, or None when the result is known."""
         return self._next
 
     def add(self, figures: TrialFigures | None, state: State) -> None:
-        """Take the outcome of the trial that `rung` named."""
+        """Add the outcome of the trial that `rung` named."""
         rung = self._next
         if rung is None:
             raise ValueError("no trial was asked for")
@@ -92,7 +92,7 @@ class Ladder:
         self._next = self._below(rung, figures) if len(self.results) < MAX_RUNGS else None
 
     def finding(self) -> RateFinding | None:
-        """Return what is known, or None where not a single packet of any trial arrived."""
+        """Return the result so far, or None if no packet of any trial arrived."""
         if self._carried is not None:
             return self._carried_finding(*self._carried)
         seen = [figures for _, figures, _ in self.results if figures is not None]

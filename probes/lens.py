@@ -1,6 +1,6 @@
-"""What spoils the whole picture, from the stills' figures: a lens partly covered, and bands of a flickering lamp.
+"""Faults of the whole picture, from the stills' figures: a partly covered lens, and bands of a flickering lamp.
 
-Plain Python over what `cover` and `banding` found in each still.
+Plain Python; `cover` and `banding` compute the figures of each still.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ __all__ = ["cover_measurement", "flicker_measurement", "lens_measurements"]
 
 
 def lens_measurements(stills: Sequence[Still], faces: int) -> list[Measurement]:
-    """Return camera.cover and camera.flicker of the stills, in which so many people are seen."""
+    """Return camera.cover and camera.flicker of the stills, in which `faces` people are seen."""
     return [cover_measurement(stills, faces), flicker_measurement(stills)]
 
 
 def cover_measurement(stills: Sequence[Still], faces: int) -> Measurement:
-    """Return camera.cover: how much of the picture is covered from one side, percent, the median over the stills.
+    """Return camera.cover: the share of the picture covered from one side, percent, median over the stills.
 
-    `faces` is how many people are seen beside the cover. Not measured where no still was looked at.
+    `faces` is the number of people seen beside the cover. Not measured if no still was analysed.
     """
     value = median(finite(still.covered_pct for still in stills))
     if value is None:
@@ -31,9 +31,9 @@ def cover_measurement(stills: Sequence[Still], faces: int) -> Measurement:
 
 
 def flicker_measurement(stills: Sequence[Still]) -> Measurement:
-    """Return camera.flicker: the share of the light that light bands take, percent, the median over the stills.
+    """Return camera.flicker: the share of the light that bands take, percent, median over the stills.
 
-    alike_pct says how surely they are bands. Not measured where no still was looked at.
+    alike_pct says how certain it is that they are bands. Not measured if no still was analysed.
     """
     value = median(finite(still.bands_pct for still in stills))
     alike = median(finite(still.bands_alike_pct for still in stills))

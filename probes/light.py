@@ -1,9 +1,9 @@
 """Light: luma figures of a picture and of the faces in it. Luma is 8-bit BT.601, 0 to 255. Formulas only, no limits.
 
-The limits live in the profiles. A face's own brightness is no fault; a face too dark to be seen before a bright
+The limits are in the profiles. A face's own brightness is not a fault; a face too dark to be seen before a bright
 background is. So backlight rests on two figures: how much brighter the background is, and how dark even the bright
-parts of the face are. Hair, beard, a cloth mask and the shadow side darken the middle of a face, not its bright parts.
-Dark skin does, and there the clothes tell: the light that misses a face misses what is below it too.
+parts of the face are. Hair, a beard, a cloth mask and shadow darken the middle of a face, not its bright parts. Dark
+skin does darken them, and then the clothes decide: light that misses a face misses the clothes below it too.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ Luma = NDArray[np.uint8]
 """Luma of a picture, height x width."""
 
 FRAME_CLIPPED_LUMA: Final = 250
-"""From this luma on a pixel of the frame counts as burnt out."""
+"""Luma from which a pixel of the frame counts as burnt out."""
 FACE_CLIPPED_LUMA: Final = 245
-"""From this luma on a pixel of skin counts as burnt out; skin loses its drawing a little earlier than a wall."""
+"""Luma from which a pixel of skin counts as burnt out; skin loses detail a little earlier than a wall."""
 GAMMA: Final = 2.2
-"""Display gamma that takes luma to light, for exposure stops."""
+"""Display gamma that converts luma to light, for exposure stops."""
 MIN_SKIN_PX: Final = 30
 """Fewest pixels of skin for figures about a face."""
 BRIGHT_PART: Final = 0.9
-"""Share of the face that is darker than its bright parts; a shine on forehead or glasses takes less than the rest."""
+"""Share of the face that is darker than its bright parts; shine on forehead or glasses takes less than the rest."""
 CLOTHES: Final = (0.15, 1.40, 0.85, 2.20)
-"""Where somebody's clothes are: below the neck and within the shoulders, in widths and heights of the face box."""
+"""Region of the clothes: below the neck and within the shoulders, in widths and heights of the face box."""
 MIN_BACKGROUND_PX: Final = 50
 """Fewest pixels of background for a comparison with the face."""
 REST_SHARE: Final = 0.95
 """Percentile of the whole frame that stands for the background of a face that fills it."""
 NOISE_BLOCK_PX: Final = 32
 NOISE_LUMA: Final = (16, 235)
-"""Blocks darker or brighter than this are clipped and hide their noise."""
+"""Range of block luma; blocks outside it are clipped and hide their noise."""
 
 
 def frame_light(luma: Luma) -> dict[str, float]:
-    """Return mean, spread, percentiles and burnt-out share of the whole frame; names carry what they are."""
+    """Return mean, spread, percentiles and burnt-out share of the whole frame, by name."""
     counts = np.bincount(luma.ravel(), minlength=256)
     total = int(counts.sum())
     levels = np.arange(256)
@@ -66,13 +66,13 @@ def frame_light(luma: Luma) -> dict[str, float]:
 
 
 def face_light(luma: Luma, face: Face) -> dict[str, float | None]:
-    """Return what the light is on one face and around it: luma is the median of the skin, bright_luma its bright parts.
+    """Return figures of the light on and around one face: luma is the median of the skin, bright_luma its bright parts.
 
-    background_luma, ev_stops, clothes_luma and clipped_pct come with them; all are None where the face is too small.
-    ev_stops is how many stops the background is brighter than the skin. The background is the 75th percentile around
-    the head, or, where the face fills the frame and leaves nothing around it, the 95th of the whole frame.
-    clipped_pct is the burnt-out share of the upper or the lower half, the lesser: a white mask or cap burns out one.
-    clothes_luma is what is bright below the neck, and None where that is not in the picture.
+    The others are background_luma, ev_stops, clothes_luma and clipped_pct; all are None if the face is too small.
+    ev_stops says by how many stops the background is brighter than the skin. The background is the 75th percentile
+    around the head or, if the face fills the frame, the 95th percentile of the whole frame. clipped_pct is the
+    burnt-out share of the upper or lower half, whichever is smaller, because a white mask or cap burns out one half.
+    clothes_luma is that of bright parts below the neck, and None if these are not in the picture.
     """
     skin = _part(luma, face, (0.20, 0.15, 0.80, 0.85))
     if skin.size < MIN_SKIN_PX:
@@ -93,7 +93,7 @@ def face_light(luma: Luma, face: Face) -> dict[str, float | None]:
 def noise_sigma(luma: Luma) -> float | None:
     """Return the noise in luma steps: Immerkaer's estimate (1996) on the flattest quarter of 32 x 32 px blocks.
 
-    None where no block is neither black nor burnt out. Codecs and JPEG remove noise, so this is a lower bound.
+    None if every block is black or burnt out. Codecs and JPEG remove noise, so this is a lower bound.
     """
     rows, columns = (luma.shape[0] - 2) // NOISE_BLOCK_PX, (luma.shape[1] - 2) // NOISE_BLOCK_PX
     if rows < 1 or columns < 1:
@@ -120,7 +120,7 @@ def luma_change(before: Luma | None, luma: Luma) -> float | None:
 
 
 def _background_luma(luma: Luma, face: Face) -> float:
-    """Return how bright it is beside and above the head: three boxes in widths and heights of the face box."""
+    """Return the luma beside and above the head, in three boxes in widths and heights of the face box."""
     boxes = ((-1.40, -0.60, -0.35, 0.70), (1.35, -0.60, 2.40, 0.70), (-0.50, -1.20, 1.50, -0.55))
     around = np.concatenate([_part(luma, face, box).ravel() for box in boxes])
     if around.size < MIN_BACKGROUND_PX:
@@ -145,7 +145,7 @@ def _part(luma: Luma, face: Face, box: tuple[float, float, float, float]) -> Lum
 
 
 def _percentile(counts: NDArray[np.intp], share: float) -> float:
-    """Return the nearest-rank percentile of a histogram of 256 levels: the least level that `share` of it reaches."""
+    """Return the nearest-rank percentile of a histogram of 256 levels: the lowest level that covers `share` of it."""
     reached = np.cumsum(counts)
     return float(np.searchsorted(reached, share * reached[-1]))
 

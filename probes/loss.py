@@ -1,7 +1,7 @@
-"""Loss: how much, how sure, and in what shape.
+"""Loss: how much, how certain, and in what pattern.
 
-A sequential probability ratio test (Wald 1945) says when enough packets were seen: between "at most 1 %" and "at
-least 3 %" with an error of 5 % each way. Losses come in bursts, so runs of lost packets count as one event there.
+A sequential probability ratio test (Wald 1945) says when enough packets were seen to decide between "at most 1 %" and
+"at least 3 %", with an error of 5 % each way. Losses come in bursts, so a run of lost packets counts as one event.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from probes.measurement import Measurement, Number, not_measured
 __all__ = ["LossRun", "decide_loss", "loss_measurement", "runs_of_loss"]
 
 ACCEPTABLE: Final = 0.01
-"""Share of packets: Microsoft Teams' bound."""
+"""Share of packets that counts as low: Microsoft Teams' limit."""
 UNACCEPTABLE: Final = 0.03
-"""Share of packets: Whereby's bound."""
+"""Share of packets that counts as high: Whereby's limit."""
 ERROR: Final = 0.05
-"""Of either kind."""
+"""Probability of an error of either kind."""
 BURST_MS: Final = 200.0
 """Microsoft Teams judges bursts in windows of 200 ms."""
 MIN_PACKETS: Final = 50
-"""Fewest for a figure; without loss they still leave up to 7 % possible."""
+"""Fewest packets for a figure; even without loss, up to 7 % is still possible then."""
 MIN_BURST_PACKETS: Final = 10
-"""Fewest in 200 ms that a share of loss may be read from."""
+"""Fewest packets in 200 ms for a share of loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,31 +36,31 @@ class LossRun:
 
     sent: int
     received: int
-    """By the receiver's own count."""
+    """Packets received, by the receiver's own count."""
     times_ms: Sequence[float] = ()
-    """When the packets of known fate were sent."""
+    """Send times of the packets whose fate is known."""
     missing: Sequence[bool] = ()
-    """Which of them were lost."""
+    """Which of those packets were lost."""
 
     @property
     def lost(self) -> int:
-        """Packets that did not arrive; a receiver that counts more than was sent has lost none."""
+        """Packets that did not arrive; 0 if the receiver counts more than were sent."""
         return max(0, self.sent - self.received)
 
     @property
     def events(self) -> int:
-        """Runs of lost packets; where none of the known ones is missing, what is lost counts one by one."""
+        """Runs of lost packets. If no packet of known fate is missing, each lost one counts as a run."""
         found = runs_of_loss(self.missing)
         return min(self.lost, found or self.lost)
 
 
 def runs_of_loss(missing: Sequence[bool]) -> int:
-    """Return how many runs of lost packets there are."""
+    """Return the number of runs of lost packets."""
     return sum(now and not before for before, now in zip((False, *missing), missing, strict=False))
 
 
 def decide_loss(runs: Sequence[LossRun]) -> Literal["low", "high", "open"]:
-    """Return whether the loss is surely low, surely high, or neither yet."""
+    """Return whether the loss is certainly low, certainly high, or still open."""
     packets = sum(run.sent for run in runs)
     events = min(sum(run.events for run in runs), packets)
     score = events * math.log(UNACCEPTABLE / ACCEPTABLE) + (packets - events) * math.log(
@@ -71,7 +71,7 @@ def decide_loss(runs: Sequence[LossRun]) -> Literal["low", "high", "open"]:
 
 
 def loss_measurement(direction: Literal["up", "down"], runs: Sequence[LossRun]) -> Measurement:
-    """Return network.loss_up or network.loss_down in percent, with its interval and the shape of the losses."""
+    """Return network.loss_up or network.loss_down in percent, with its interval and the pattern of losses."""
     check = f"network.loss_{direction}"
     sent, lost = sum(run.sent for run in runs), sum(run.lost for run in runs)
     interval = wilson_interval(lost, sent)

@@ -1,7 +1,7 @@
-"""The one type every probe returns: a number with its unit, its interval and its sample count.
+"""The type that every probe returns: a number with its unit, its interval and its sample count.
 
-A measurement carries no opinion. What could not be measured is a measurement too: its value is
-``None`` and `cause` says why. Follows the rule that missing data is never good news.
+A measurement carries no opinion. If something could not be measured there is a measurement too, with the value
+``None`` and a `cause`: missing data is never good news.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ Number = float | int
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What one probe found for one check."""
+    """The result of one probe for one check."""
 
     check: str
     """Check id, for example ``network.rtt``."""
     value: Number | str | None
-    """The main figure in `unit`, or ``None`` when nothing could be measured."""
+    """The main figure in `unit`, or ``None`` if nothing could be measured."""
     unit: str | None = None
     """Unit of `value`, `low` and `high`: ``ms``, ``pct``, ``mbps``, ``dbfs``, ``fps``, ``s``, ``px``, ``stops``."""
     low: float | None = None
@@ -31,16 +31,16 @@ class Measurement:
     high: float | None = None
     """Upper end of the 95 % interval of `value`, in `unit`."""
     samples: int = 0
-    """How many packets, frames or stills the figure rests on."""
+    """Number of packets, frames or stills that the figure rests on."""
     cause: str | None = None
     """Why there is no value, for example ``step_died``."""
     details: Mapping[str, Number | str | bool | None] = field(default_factory=dict)
     """Secondary figures; each name carries its unit (``snr_db``, ``face_height_pct``)."""
 
     def metric(self, name: str) -> Number | str | bool | None:
-        """Return the figure called `name` (``value`` is the main one), or None where it is missing.
+        """Return the figure called `name` (``value`` is the main one), or None if it is missing.
 
-        NaN and infinities count as missing: they are the mark of a division by nothing.
+        NaN and infinities count as missing: they result from a division by zero.
         """
         found = self.value if name == "value" else self.details.get(name)
         if isinstance(found, float) and not math.isfinite(found):
@@ -62,7 +62,7 @@ class Measurement:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Measurement:
-        """Read back what `to_json` wrote. Raises KeyError when the check id is missing."""
+        """Read back what `to_json` wrote. Raises KeyError if the check id is missing."""
         return cls(
             check=data["check"],
             value=data.get("value"),
@@ -76,7 +76,7 @@ class Measurement:
 
 
 def not_measured(check: str, cause: str, unit: str | None = None) -> Measurement:
-    """Return the measurement that says why `check` has no value."""
+    """Return a measurement of `check` without a value, with the reason."""
     return Measurement(check=check, value=None, unit=unit, cause=cause)
 
 

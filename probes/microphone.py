@@ -1,8 +1,8 @@
-"""Microphone: level, speech, noise, hum and band from sound that is looked at and let go.
+"""Microphone: level, speech, noise, hum and bandwidth, from sound that is analysed and discarded.
 
-Levels are dBFS with full scale at 1.0, so a full-scale sine reads -3.01. The server's 16 kHz stream tells speech from
-pauses; the page's own figures of the raw 48 kHz capture tell zeros, clipping and dropouts (`probes.raw_sound`).
-No sound is kept: only the energy and the speech probability of each 32 ms window.
+Levels are dBFS with full scale at 1.0, so a full-scale sine reads -3.01. The server's 16 kHz stream separates speech
+from pauses; the page's own figures of the raw 48 kHz capture show zeros, clipping and dropouts (`probes.raw_sound`).
+No sound is kept, only the energy and the speech probability of each 32 ms window.
 """
 
 from __future__ import annotations
@@ -33,41 +33,41 @@ from probes.spectrum import Bands, HumFinder, bandwidth_hz, mean_bands, window_b
 __all__ = ["FLOOR_DBFS", "STEPS", "Detector", "SoundAnalyser"]
 
 FLOOR_DBFS: Final = -100.0
-"""What digital silence reads; one step of 16 bits is -90."""
+"""Level of digital silence; one step of 16 bits is -90."""
 WINDOW_SAMPLES: Final = 512
 WINDOW_S: Final = 0.032
 """One window of the speech detector: 512 samples at 16 kHz."""
 LIVE_SAMPLES: Final = 4800
-"""300 ms: what the live level looks back on."""
+"""300 ms: the span of the live level."""
 MAX_PCM_BYTES: Final = 32_000
-"""Longest piece of sound taken at a time: one second."""
+"""Longest piece of sound accepted at a time: one second."""
 MAX_WINDOWS: Final = 3750
-"""Two minutes; later windows push out the first."""
+"""Two minutes; after that new windows replace the oldest."""
 SPEECH: Final = 0.25
-"""Windows more probable than this are speech. Silero's own default is 0.5; high voices and whispers stay under it."""
+"""Probability above which a window is speech. Silero's default is 0.5; high voices and whispers stay below that."""
 STILL_SPEECH: Final = 0.15
-"""Speech goes on until a window is less probable than this: quiet ends of words belong to it."""
+"""Speech continues until the probability falls below this: quiet ends of words are part of it."""
 CLEAR_WINDOWS: Final = 38
-"""1.2 s of speech since it was asked for: somebody is heard clearly, and the second detector may rest."""
+"""1.2 s of speech since it was asked for: somebody is heard clearly, and the second detector can stop."""
 PAUSE: Final = 0.2
-"""Windows less probable than this are pause; what lies between counts as neither."""
+"""Probability below which a window is a pause; anything between counts as neither."""
 PAUSE_MARGIN: Final = 3
-"""Windows (96 ms) next to anything else that a pause loses on either side: breath, echo of the room, late starts."""
+"""Windows (96 ms) cut from both ends of a pause, where breath, reverberation and late starts are."""
 MIN_WINDOWS: Final = 31
-"""One second of sound before anything is said about it."""
+"""One second of sound before there is any result."""
 NEWEST_PAUSES: Final = 125
-"""4 s of pause windows at most make the noise floor, the newest: a fan that was turned off meanwhile is gone."""
+"""The noise floor rests on the newest 4 s of pauses at most, so that a fan that was turned off no longer counts."""
 MIN_SPEECH_WINDOWS: Final = 10
 MIN_PAUSE_WINDOWS: Final = 10
-"""A third of a second of speech for a level, and of pause for a noise floor."""
+"""A third of a second of speech for a level, or of pauses for a noise floor."""
 SPEAKING: Final = (3, 6)
 """Speaking now: at least 3 of the last 6 windows (0.2 s) are speech."""
 FLOOR_SHARE: Final = 0.9
-"""Share of the pause windows, the quietest ones, that make the noise floor: a cough or a late start is no floor."""
+"""Quietest share of the pause windows, on which the noise floor rests, to exclude coughs and late starts."""
 LOUD_SHARE: Final = 0.9
-"""Share of the windows under the level that counts as what was heard while speech was asked for."""
+"""Share of windows below the level that counts as the sound while speech was asked for."""
 GAPS_DB: Final = 0.3
-"""Short gaps within words are speech for ITU-T P.56 and not for the detector; set on the benchmark's tuning part."""
+"""ITU-T P.56 counts short gaps within words as speech, the detector does not; set on the benchmark's tuning part."""
 STEPS: Final = ("silence_start", "silence_end", "speech_start", "speech_end")
 
 _Details = dict[str, Number | str | bool | None]
@@ -76,7 +76,7 @@ _Details = dict[str, Number | str | bool | None]
 @dataclass(frozen=True, slots=True)
 class _Window:
     power: float
-    """Mean power above 80 Hz: neither an offset nor rumble is heard."""
+    """Mean power above 80 Hz, because offset and rumble are inaudible."""
     peak: float
     zeros: int
     probability: float
@@ -87,7 +87,7 @@ class _Window:
 
 
 class SoundAnalyser:
-    """Follows one stream of sound through the sound step. Holds figures, never sound longer than 300 ms."""
+    """Follows one stream of sound through the sound step. Holds figures, and at most 300 ms of sound."""
 
     def __init__(self, detector: Detector, slowed: Detector | None = None) -> None:
         self._hearing = Hearing(detector, slowed)
@@ -101,26 +101,26 @@ class SoundAnalyser:
         self._quiet = 0
         self._pauses: deque[_Window] = deque(maxlen=NEWEST_PAUSES)
         self._dead_pauses: deque[_Window] = deque(maxlen=NEWEST_PAUSES)
-        """Pauses of exact zeros before anything else: a device that has not started yet, or one with a noise gate."""
+        """Pauses of exact zeros at the start: a device that has not started yet, or one with a noise gate."""
         self._has_started = False
         self._is_silence_asked = False
         self._silence_speech = 0
-        """Windows of speech in the newest asked silence."""
+        """Windows of speech in the newest requested silence."""
         self._silence: deque[float] = deque(maxlen=MAX_WINDOWS)
         self._asked: deque[float] = deque(maxlen=MAX_WINDOWS)
-        """Power within 300-3400 Hz in the newest asked silence, and while speech was asked for."""
+        """Power within 300-3400 Hz in the newest requested silence, and while speech was asked for."""
         self._since_speech = 0
         self._heard_since = 0
         """Windows of speech since it was asked for."""
 
     def feed(self, pcm_s16: bytes, t_ms: float) -> dict[str, Any]:
-        """Take little-endian 16-bit mono PCM at 16 kHz, return t_ms and the live figures.
+        """Analyse little-endian 16-bit mono PCM at 16 kHz; return t_ms and the live figures.
 
-        They are speech_s, level_dbfs, speaking, quiet_s, pause_s and silence_speech_s.
-        `quiet_s` is how much clear pause there has been so far (the noise floor needs a third of a second of it),
-        `pause_s` the time since the last speech, `silence_speech_s` the speech in the newest asked silence.
+        They are speech_s, level_dbfs, speaking, quiet_s, pause_s and silence_speech_s. `quiet_s` is the length of clear
+        pauses so far (the noise floor needs a third of a second), `pause_s` the time since the last speech,
+        `silence_speech_s` the speech in the newest requested silence.
 
-        Raises ValueError when the bytes are no whole samples or more than a second.
+        Raises ValueError if the bytes are not whole samples or are more than a second.
         """
         if len(pcm_s16) % 2 or len(pcm_s16) > MAX_PCM_BYTES:
             raise ValueError("sound is not whole samples of at most one second")
@@ -136,11 +136,11 @@ class SoundAnalyser:
         return {"t_ms": t_ms, **self._live()}
 
     def _is_hard_to_hear(self) -> bool:
-        """Whether speech was asked for and there was hardly any yet."""
+        """Whether speech was asked for and hardly any was heard yet."""
         return self._speech_asked_at is not None and self._heard_since < CLEAR_WINDOWS
 
     def _follow(self, window: _Window) -> None:
-        """Count the newest window; whether an earlier one was a pause is known only now."""
+        """Count the newest window; only now is it known whether an earlier one was a pause."""
         self._count += 1
         self._heard_since += self._speech_asked_at is not None and window.speech
         self._has_started |= window.speech
@@ -195,9 +195,9 @@ class SoundAnalyser:
         ]
 
     def so_far(self, page: RawFigures | None = None) -> list[Measurement]:
-        """Return level, speech, noise and bandwidth of the sound up to now: what can be told while the person speaks.
+        """Return level, speech, noise and bandwidth of the sound so far, for hints while the person speaks.
 
-        Without the page's figures the sound counts as `processed`.
+        Without the page's figures the sound counts as processed.
         """
         page = page or raw_figures({})
         windows, pauses = list(self._windows), self._quiet_windows()
@@ -211,10 +211,10 @@ class SoundAnalyser:
         ]
 
     def _quiet_windows(self) -> list[_Window]:
-        """Return the newest windows well inside a pause, without exact zeros at the start where enough others are left.
+        """Return the newest windows well inside a pause, without exact zeros at the start if enough others are left.
 
-        Those are a device that has not started yet. Later ones are what a noise gate makes of a room, and others hear
-        it so.
+        Zeros at the start mean that the device has not started yet. Later ones come from a noise gate, and other
+        people hear them too.
         """
         live = list(self._pauses)
         return live if len(live) >= MIN_PAUSE_WINDOWS else [*self._dead_pauses, *live]
@@ -224,7 +224,7 @@ class SoundAnalyser:
         return [window.speech for window in self._windows]
 
     def _speech_measurement(self, windows: Sequence[_Window], floor: float | None, snr_db: float | None) -> Measurement:
-        """Return the seconds of speech, and what else there was to hear while speech was asked for."""
+        """Return the seconds of speech, with details of other sound while speech was asked for."""
         if len(windows) < MIN_WINDOWS:
             return not_measured("microphone.speech", "too_few_samples", "s")
         quietest = floor if floor is not None else _dbfs(quantile([window.power for window in windows], 0.1) or 0.0)
@@ -241,20 +241,20 @@ class SoundAnalyser:
         return Measurement("microphone.speech", _speech_s(windows), "s", samples=len(windows), details=details)
 
     def _over_others(self, snr_db: float | None) -> float | None:
-        """Return the signal-to-noise ratio, or that over other voices in the asked silence where it is less."""
+        """Return the signal-to-noise ratio, or the ratio to other voices in the requested silence if that is lower."""
         others = self._silence_speech * WINDOW_S > OTHERS_S
         over_db = over_others_db(self._silence, self._asked) if others else None
         return min((one for one in (snr_db, over_db) if one is not None), default=None)
 
     def _rise_db(self, windows: Sequence[_Window], floor: float) -> float:
-        """Return how far sound rose over the floor while speech was asked for, dB; 0 where it was not asked for."""
+        """Return how far sound rose above the floor while speech was asked for, dB; 0 if it was not."""
         if self._speech_asked_at is None:
             return 0.0
         since = [window.power for window in windows[-max(1, self._count - self._speech_asked_at) :]]
         return max(0.0, _dbfs(quantile(since, LOUD_SHARE) or 0.0) - floor)
 
     def _hum_measurement(self) -> Measurement:
-        """Return how far the mains' harmonics stand out of what is around them, dB on average; 0 is no hum."""
+        """Return the average prominence of the mains' harmonics over their surroundings, dB; 0 means no hum."""
         hum = self._hum.hum()
         if hum is None:
             return not_measured("microphone.hum", "too_few_samples", "db")
@@ -268,7 +268,7 @@ class SoundAnalyser:
     def _noise_measurement(
         self, windows: Sequence[_Window], pauses: Sequence[_Window], snr_db: float | None, page: RawFigures
     ) -> Measurement:
-        """Return the noise floor in dBFS, from pauses anywhere in the step, and the distance of speech from it."""
+        """Return the noise floor in dBFS, from pauses anywhere in the step, with the distance of speech from it."""
         if len(windows) < MIN_WINDOWS:
             return not_measured("microphone.noise", "too_few_samples", "dbfs")
         floor = _floor(pauses)
@@ -316,7 +316,7 @@ def _window(samples: NDArray[np.float32], probability: float, speech: bool) -> _
 def _level_measurement(
     windows: Sequence[_Window], page: RawFigures, floor: float | None, snr_db: float | None
 ) -> Measurement:
-    """Return the level of speech alone in dBFS: within 0.1 dB of ITU-T P.56, however long the pauses are."""
+    """Return the level of the speech alone, dBFS: within 0.1 dB of ITU-T P.56, however long the pauses are."""
     details: _Details = {
         "digital_zero_pct": page.zero_pct if page.blocks else _zero_pct(windows),
         "peak_dbfs": page.peak_dbfs if page.blocks else _peak_dbfs(windows),
@@ -334,7 +334,7 @@ def _level_measurement(
 
 
 def _bandwidth_measurement(windows: Sequence[_Window], pauses: Sequence[_Window]) -> Measurement:
-    """Return how far up the voice reaches, Hz; 16 kHz sound ends at 8000."""
+    """Return the highest frequency of the voice, Hz; sound at 16 kHz ends at 8000."""
     speech = [window.bands for window in windows if window.speech]
     if len(windows) < MIN_WINDOWS or len(speech) < MIN_SPEECH_WINDOWS:
         cause = "no_speech" if len(windows) >= MIN_WINDOWS else "too_few_samples"
@@ -354,7 +354,7 @@ def _is_pause(windows: Sequence[_Window] | deque[_Window], index: int) -> bool:
 
 
 def _floor(pauses: Sequence[_Window]) -> float | None:
-    """Return the noise floor in dBFS, or None where the pauses are too few to tell."""
+    """Return the noise floor in dBFS, or None if there are too few pauses."""
     if len(pauses) < MIN_PAUSE_WINDOWS:
         return None
     powers = sorted(window.power for window in pauses)
@@ -366,7 +366,7 @@ def _speech_s(windows: Sequence[_Window] | deque[_Window]) -> float:
 
 
 def _speech_to_noise(windows: Sequence[_Window] | deque[_Window], pauses: Sequence[_Window]) -> float | None:
-    """Return the signal-to-noise ratio within 300-3400 Hz, dB; the noise under the speech is taken out of it first."""
+    """Return the signal-to-noise ratio within 300-3400 Hz, dB, after subtracting the noise from the speech."""
     voiced = [window.voice for window in windows if window.speech]
     if len(voiced) < MIN_SPEECH_WINDOWS or len(pauses) < MIN_PAUSE_WINDOWS:
         return None

@@ -1,8 +1,8 @@
-"""Network: delay, jitter, loss and rate, each direction by itself, from stamps and counters.
+"""Network: delay, jitter, loss and rate in each direction, from stamps and counters.
 
-The two clocks are never compared: only round trips and extra delay (over the least seen) are ever returned, no
-absolute one-way delay. Loss counts what the receiver of that direction saw. Numbers that a client sent are evidence
-about its own line only; rows that cannot be true are dropped and never raise.
+The two clocks are never compared: results are round trips and extra delay (over the least one seen), never absolute
+one-way delay. Loss rests on the counts of that direction's receiver. A client's numbers are evidence about its own line
+only; impossible rows are dropped and never raise.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ __all__ = [
 ]
 
 MIN_SAMPLES: Final = 50
-"""Fewest pings for a figure; 50 without loss still leave up to 7 % possible."""
+"""Fewest pings for a figure; 50 without loss still allow for up to 7 %."""
 MIN_LOADED_SAMPLES: Final = 20
-"""Fewest round trips under load: that phase may rightly end after half a second."""
+"""Fewest round trips under load, where the phase may end after half a second."""
 MIN_RFC3550_SAMPLES: Final = 64
-"""RFC 3550's jitter gains 1/16 a packet and means little before it has seen this many."""
+"""RFC 3550's jitter converges by 1/16 per packet and means little before this many."""
 MAX_RTT_US: Final = 60_000_000
-"""A reply later than a minute is no reply."""
+"""A reply later than this counts as none: a minute."""
 CLOCK_GRAIN_US: Final = 20_000
-"""How far below zero a round trip may read: browsers against fingerprinting round their clock to 16.7 ms."""
+"""How far below zero a round trip may come out: browsers that resist fingerprinting round their clock to 16.7 ms."""
 MAX_STAMP_US: Final = 2**53
-"""Largest stamp that JavaScript can count exactly."""
+"""Largest integer that JavaScript represents exactly."""
 DRIFT_SPAN_US: Final = 30_000_000
-"""Spans longer than this get the drift between the two clocks removed."""
+"""Span from which the drift between the two clocks is removed."""
 MAX_DRIFT: Final = 500e-6
-"""Crystals differ by at most some 200 parts per million; a steeper line is a queue, not a clock."""
+"""Crystals differ by at most about 200 parts per million; a steeper slope is a queue, not a clock."""
 ROW_FIGURES: Final = 5
 """Figures in a client's row: seq, t1_us, t2_us, t3_us, t4_us."""
 HEADROOM_WINDOW_MS: Final = 1000.0
-"""A TCP rate counts when it held for this long, so that a burst from a buffer proves nothing."""
+"""A TCP rate must hold for this long to count, because a burst from a buffer proves nothing."""
 MIN_HEADROOM_SPAN_MS: Final = 500.0
 MIN_HEADROOM_POINTS: Final = 3
 MAX_HEADROOM_POINTS: Final = 1000
@@ -57,7 +57,7 @@ _Details = dict[str, Number | str | bool | None]
 class ClockRow:
     """One ping: sent at t1 and answered at t4 by the client's clock, received at t2 and answered at t3 by the server's.
 
-    All in microseconds; t4 is None when no answer came.
+    All in microseconds; t4 is None if no answer came.
     """
 
     seq: int
@@ -68,7 +68,7 @@ class ClockRow:
 
     @property
     def rtt_ms(self) -> float | None:
-        """Round trip without the time the server held the ping, or None without an answer; never below 0."""
+        """Round trip less the time the server held the ping, ms, never below 0; None without an answer."""
         if self.t4_us is None:
             return None
         return max(0, (self.t4_us - self.t1_us) - (self.t3_us - self.t2_us)) / 1000.0
@@ -76,7 +76,7 @@ class ClockRow:
 
 @dataclass(frozen=True, slots=True)
 class PingLog:
-    """One ping as the server's worker saw it. t3_us is None when the server sent no answer (its buffer was busy)."""
+    """One ping as the server's worker saw it. t3_us is None if the server sent no answer (its buffer was busy)."""
 
     seq: int
     t2_us: int
@@ -84,10 +84,10 @@ class PingLog:
 
 
 def clock_rows(client: Iterable[object], server: Iterable[PingLog]) -> list[ClockRow]:
-    """Return the answered pings in order of sequence, from the client's rows ``[seq, t1_us, t2_us, t3_us, t4_us]``.
+    """Return the answered pings by sequence number, from the client's rows ``[seq, t1_us, t2_us, t3_us, t4_us]``.
 
-    t2 and t3 are the server's own; the client's copies are ignored. Dropped are rows that are no five whole numbers,
-    repeat a sequence, name a ping that the server did not answer, or whose times run backwards.
+    t2 and t3 are the server's own; the client's copies are ignored. Drops rows that are not five whole numbers, repeat
+    a sequence number, name a ping that the server did not answer, or have times that run backwards.
     """
     answered = {ping.seq: ping for ping in server if ping.t3_us is not None}
     rows: dict[int, ClockRow] = {}
@@ -112,7 +112,7 @@ def _whole_numbers(item: object) -> list[int] | None:
 
 
 def rtt_measurement(rows: Sequence[ClockRow]) -> Measurement:
-    """Return network.rtt: the median round trip of the idle line in ms, without the time the server held the pings."""
+    """Return network.rtt: the median round trip of the idle line, ms, less the time the server held the pings."""
     trips = _round_trips(rows)
     value, interval = median(trips), quantile_interval(trips, 0.5)
     if len(trips) < MIN_SAMPLES or value is None or interval is None:
@@ -126,8 +126,8 @@ def jitter_measurement(
 ) -> Measurement:
     """Return network.jitter_up or network.jitter_down: the 95th percentile of the idle line's extra delay, ms.
 
-    `stamps_ms`: send and arrival times of media packets, each by its own side's clock. Where there are too few, the
-    pings in `rows` serve.
+    `stamps_ms` holds send and arrival times of media packets, each by the clock of its own side. If there are too few,
+    the pings in `rows` are used.
     """
     stamps = [(sent * 1e3, arrived * 1e3) for sent, arrived in stamps_ms]
     source = "rtp"
@@ -153,9 +153,9 @@ def jitter_measurement(
 
 
 def loaded_measurement(idle: Sequence[ClockRow], loaded: Sequence[ClockRow]) -> Measurement:
-    """Return network.rtt_loaded: by how many ms the median round trip grew while the line was loaded.
+    """Return network.rtt_loaded: the increase of the median round trip under load, ms.
 
-    The interval is the widest that the two medians' intervals allow.
+    Its interval is the widest that the two medians' intervals allow.
     """
     quiet, busy = _round_trips(idle), _round_trips(loaded)
     calm, under = median(quiet), median(busy)
@@ -179,7 +179,7 @@ def _round_trips(rows: Sequence[ClockRow]) -> list[float]:
 
 
 def _extra_delay_ms(stamps: Sequence[tuple[float, float]]) -> list[float]:
-    """Return each packet's delay over the least one. The clocks' offset cancels; drift is the line under all points."""
+    """Return each packet's delay over the least one; the clocks' offset cancels, and their drift is subtracted."""
     if not stamps:
         return []
     start, offset = stamps[0][0], stamps[0][1] - stamps[0][0]
@@ -191,10 +191,9 @@ def _extra_delay_ms(stamps: Sequence[tuple[float, float]]) -> list[float]:
 
 
 def _drift(points: Sequence[tuple[float, float]]) -> float:
-    """Return the slope of the lower hull under the middle of the points; 0 for short spans and impossible slopes.
+    """Return the slope of the lower hull at the mean time of the points; 0 for short spans and impossible slopes.
 
-    Of all lines below every point, the hull's edge under the mean time lies closest to them (Moon, Skelly, Towsley
-    1999).
+    Of all lines below the points, the hull's edge at the mean time lies closest to them (Moon, Skelly, Towsley 1999).
     """
     times = [time for time, _ in points]
     if max(times) - min(times) <= DRIFT_SPAN_US:
@@ -221,7 +220,7 @@ def _lower_hull(points: Sequence[tuple[float, float]]) -> list[tuple[float, floa
 
 
 def _rfc3550_ms(stamps: Sequence[tuple[float, float]]) -> float | None:
-    """Return the interarrival jitter of RFC 3550 section 6.4.1 in ms, packets in order of arrival."""
+    """Return the interarrival jitter of RFC 3550 section 6.4.1, ms, of packets in order of arrival."""
     if len(stamps) < MIN_RFC3550_SAMPLES:
         return None
     jitter = 0.0
@@ -232,10 +231,10 @@ def _rfc3550_ms(stamps: Sequence[tuple[float, float]]) -> float | None:
 
 
 def tcp_headroom(points: Sequence[Any]) -> float | None:
-    """Return the best rate in Mbit/s that TCP held for a second, from points ``(t_ms, bytes so far)`` at the receiver.
+    """Return the best rate, Mbit/s, that TCP held for a second, from the receiver's points ``(t_ms, bytes so far)``.
 
-    None when they span less than half a second. TCP proves "at least": loss slows it down far below what the line
-    can carry, so a low figure does not prove a thin line. Points whose time or count runs backwards are dropped.
+    None if they span less than half a second. TCP only proves a lower bound: loss slows it down far below what the line
+    can carry, so a low figure does not prove a slow line. Drops points whose time or count runs backwards.
     """
     clean: list[tuple[float, float]] = []
     for point in points[:MAX_HEADROOM_POINTS]:
@@ -262,9 +261,9 @@ def throughput_measurement(
     loss_pct: float | None = None,
     cause: str = "too_few_samples",
 ) -> Measurement:
-    """Return network.throughput_up or network.throughput_down in Mbit/s from TCP alone: "at least" so much.
+    """Return network.throughput_up or network.throughput_down in Mbit/s from TCP alone: a lower bound.
 
-    It serves where media could not be tried. `loss_pct` is the loss seen on the way, `cause` what to say when nothing
+    Used where media could not be tried. `loss_pct` is the loss seen meanwhile, `cause` the reason to give if nothing
     was proven.
     """
     check = f"network.throughput_{direction}"

@@ -1,8 +1,9 @@
-"""Others: how far a voice stands over people who talk around it, from what was heard while silence was asked for.
+"""Others: how far a voice stands above people talking around it, judged by the sound while silence was asked for.
 
-To the detector of speech many voices are one more person, so there is no pause to take the noise from. But the asked
-silence holds nobody else, and even in its quietest moments many voices go on, where one person (a TV, or who talks too
-early) leaves the room. So the quietest fifth of that silence stands for the noise. Pure figures, no limits.
+The speech detector takes many voices for one more person, so there are no pauses to read the noise from. But in the
+requested silence only the others talk. Many voices fill even its quietest moments, while a single one (a TV, or a
+person who starts too early) leaves gaps. So the quietest fifth of that silence stands for the noise. Pure figures, no
+limits.
 """
 
 from __future__ import annotations
@@ -16,23 +17,23 @@ from probes.estimates import mean, quantile
 __all__ = ["OTHERS_S", "over_others_db"]
 
 OTHERS_S: Final = 1.0
-"""Speech in the asked silence from which on somebody else talks, s."""
+"""Speech during the requested silence from which on somebody else is talking, s."""
 MIN_WINDOWS: Final = 31
-"""One second of asked silence, and of what came after it, before anything is said."""
+"""One second of requested silence, and one after it, before there is a result."""
 QUIETEST: Final = 0.2
-"""Share of the asked silence, the quietest, that even the voice of somebody who talks too early leaves free."""
+"""Quietest share of the requested silence, which even a person who starts too early leaves free."""
 BIAS_DB: Final = 3.0
-"""Seven voices together are this much louder than their quietest fifth at the least (2.8 to 5.3 dB, tuning part)."""
+"""Seven voices together are at least this much louder than their quietest fifth (2.8 to 5.3 dB, tuning part)."""
 SPEAKING: Final = 0.5
-"""Share of the time after speech was asked for, the loudest, in which the person is taken to speak."""
+"""Loudest share of the time after speech was asked for, in which we assume that the person speaks."""
 LEAST_SHARE: Final = 1e-3
-"""What is left of the power when the noise is taken out is at least this share of it: -30 dB."""
+"""Least share of the power that is left after subtracting the noise: -30 dB."""
 
 
 def over_others_db(silence: Sequence[float], asked: Sequence[float]) -> float | None:
-    """Return how far what was asked for stands over the voices of the silence, dB; both are powers of windows.
+    """Return how far the requested speech stands above the voices in the silence, dB; both are powers of windows.
 
-    None before speech was asked for as long as silence was: until then the person may not have begun.
+    None until speech has been asked for as long as silence was: until then the person may not have begun.
     """
     if len(silence) < MIN_WINDOWS or len(asked) < max(MIN_WINDOWS, len(silence)):
         return None

@@ -1,4 +1,4 @@
-"""The media path that ICE found: from the browser's selected candidate pair to ``network.path``.
+"""The media path: derives ``network.path`` from the candidate pair that the browser selected.
 
 Names follow RFC 8445 (host, srflx, prflx, relay) and the W3C statistics ``candidateType`` and ``relayProtocol``.
 """
@@ -14,16 +14,16 @@ __all__ = ["PATHS", "RELAYS", "path_measurements", "relay_measurements"]
 
 DIRECT = frozenset({"host", "srflx", "prflx"})
 RELAYS = ("relay-udp", "relay-tcp", "relay-tls")
-"""The ways through a TURN server, by what the browser speaks with it."""
+"""The paths through a TURN server, by the protocol between browser and server."""
 PATHS = {path: f"network.path_{path.replace('-', '_')}" for path in ("direct", *RELAYS)}
-"""The check that each way to us has a row in."""
+"""Path to the check that reports it."""
 
 
 def relay_measurements(tried: Sequence[Mapping[str, Any]], *, direct: bool) -> list[Measurement]:
-    """Return one row for each path that was tried: ``open`` or ``blocked``, with its set-up time and round trip in ms.
+    """Return one measurement per path that was tried: ``open`` or ``blocked``, with set-up time and round trip in ms.
 
-    `tried`: path, state, and setup_ms and rtt_ms where it is open. `direct`: whether media went without a relay; where
-    it did not, ICE had tried it first, and it is closed.
+    `tried` holds path, state and, for an open path, setup_ms and rtt_ms. `direct` says whether media went without a
+    relay; if not, ICE had tried that first, so the direct path is closed.
     """
     found = {PATHS["direct"]: Measurement(PATHS["direct"], "open" if direct else "blocked", samples=1)}
     for one in tried:
@@ -36,7 +36,7 @@ def relay_measurements(tried: Sequence[Mapping[str, Any]], *, direct: bool) -> l
 def path_measurements(data: Mapping[str, Any]) -> list[Measurement]:
     """Return ``network.path`` and ``network.setup_time`` (ms) from the page's `connect` samples.
 
-    A test whose media never connected still has its socket, so the path is ``tcp-only``.
+    If media never connected, the test still has its socket, so the path is ``tcp-only``.
     """
     if data["state"] != "connected":
         no_setup = not_measured("network.setup_time", "no_media", "ms")
@@ -51,7 +51,7 @@ def path_measurements(data: Mapping[str, Any]) -> list[Measurement]:
 
 
 def _path(data: Mapping[str, Any]) -> Measurement:
-    """Return the path of a connection that came about; without its candidate it may as well be a relay's."""
+    """Return the path of an established connection; without its candidate it could also be a relay's."""
     candidate = data.get("local_candidate_type")
     if candidate == "relay":
         return Measurement("network.path", f"relay-{data.get('relay_protocol', 'udp')}", samples=1)

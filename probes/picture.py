@@ -1,6 +1,6 @@
-"""Camera: a still picture to its figures. Decoding and looking need cv2 and belong in a media worker.
+"""Camera: computes the figures of a still picture. Needs cv2, so it belongs in a media worker.
 
-Stills live in memory only while they are looked at.
+Stills stay in memory only while they are analysed.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 __all__ = ["PictureAnalyser", "decode_still", "face_rows"]
 
 MAX_STILL_BYTES: Final = 64_000
-"""The page aims at 40 kB, at 60 for several people; more is not a still of ours."""
+"""The page aims at 40 kB, at 60 for several people; anything larger did not come from it."""
 MAX_STILL_PX: Final = 1280
 MIN_STILL_PX: Final = 64
-"""Longest and shortest side of a still that is looked at; the page sends 640 on the long one, or 1280."""
+"""Longest and shortest side of an accepted still; the page sends 640 px on the long side, or 1280."""
 MAX_SCANS: Final = 16
-"""Progressive JPEG scans allowed; libjpeg's own script uses 10, and each costs a pass over the picture."""
+"""Most progressive JPEG scans; libjpeg's own script uses 10, and each costs a pass over the picture."""
 _MARKER: Final = 0xFF
 _START_OF_SCAN: Final = 0xDA
 _FRAME_HEADERS: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""JPEG markers (ITU-T T.81, table B.1): what begins each segment, the picture's data, and the headers with its size."""
+"""JPEG markers (ITU-T T.81, table B.1): start of a segment, start of the picture's data, headers with its size."""
 
 
 def decode_still(jpeg: bytes) -> NDArray[np.uint8]:
@@ -59,7 +59,7 @@ def decode_still(jpeg: bytes) -> NDArray[np.uint8]:
 
 
 def _jpeg_size(jpeg: bytes) -> tuple[int, int]:
-    """Return width and height from the frame header (ITU-T T.81, B.2.2). Raises ValueError where there is none."""
+    """Return width and height from the frame header (ITU-T T.81, B.2.2). Raises ValueError if there is none."""
     position = 2
     while position + 9 <= len(jpeg) and jpeg[position] == _MARKER:
         marker = jpeg[position + 1]
@@ -76,7 +76,7 @@ def _jpeg_size(jpeg: bytes) -> tuple[int, int]:
 
 
 class PictureAnalyser:
-    """Looks at one still after the other; remembers the luma and the rows' light of the one before."""
+    """Analyses each still; remembers the luma and the rows' light of the previous one."""
 
     def __init__(self, finder: FaceFinder) -> None:
         from probes.banding import BandLook  # noqa: PLC0415 - loads numpy
@@ -106,7 +106,7 @@ class PictureAnalyser:
         return found.with_faces([_face_numbers(upright, face, rotation_deg) for face in faces])
 
     def _change(self, luma: NDArray[np.uint8]) -> float | None:
-        """Return the mean absolute luma change since the still before; None on the first and after a turned phone."""
+        """Return the mean absolute luma change since the previous still; None for the first and after the phone turned."""
         from probes.light import luma_change  # noqa: PLC0415 - loads numpy
 
         before, self._before = self._before, luma
@@ -114,7 +114,7 @@ class PictureAnalyser:
 
 
 def face_rows(bgr: NDArray[np.uint8], faces: Sequence[Face]) -> list[FaceFigures]:
-    """Return the figures of `faces`, found by any finder; too small ones are left out."""
+    """Return the figures of `faces` from any finder, without those that are too small."""
     import cv2  # noqa: PLC0415 - lazy: never to be loaded by the web process
     import numpy as np  # noqa: PLC0415 - lazy: never to be loaded by the web process
 
@@ -125,7 +125,7 @@ def face_rows(bgr: NDArray[np.uint8], faces: Sequence[Face]) -> list[FaceFigures
 
 
 def _face_numbers(luma: NDArray[np.uint8], face: Face, rotation_deg: int = 0) -> FaceFigures:
-    """Return the figures of a face in a picture that was turned upright; its place is that before the turn."""
+    """Return the figures of a face in a picture that was rotated upright, with its position before the rotation."""
     from probes.face_search import place_before_turn  # noqa: PLC0415 - loads numpy
     from probes.light import face_light  # noqa: PLC0415 - loads numpy
     from probes.sharpness import face_sharpness  # noqa: PLC0415 - loads numpy

@@ -1,9 +1,9 @@
-"""The page's figures of the raw capture: digital zeros, peak, clipping and dropouts, which resampling and codecs erase.
+"""The page's figures of the raw capture: digital zeros, peak, clipping and dropouts, which codecs would erase.
 
-One block for each 100 ms: ``[t_ms, rms_dbfs, peak_dbfs, zero_pct, clipped_frames_pct, dropouts, flat_frames_pct]``;
-older pages leave the last two out. A frame is 20 ms. "Clipped" is a run of samples at full scale,
-"flat" a run at the block's own peak, as sound that was clipped and turned down afterwards has. "Dropouts" are runs of
-exact zeros of at least 5 ms in the middle of sound.
+One block per 100 ms: ``[t_ms, rms_dbfs, peak_dbfs, zero_pct, clipped_frames_pct, dropouts, flat_frames_pct]``; older
+pages omit the last two. A frame is 20 ms. "Clipped" is a run of samples at full scale, "flat" a run at the block's own
+peak, as in sound that was clipped and then turned down. "Dropouts" are runs of exact zeros of at least 5 ms in the
+middle of sound.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ FLOOR_DBFS: Final = -100.0
 BLOCK_FIGURES: Final = (5, 7)
 BLOCK_S: Final = 0.1
 PEAK_MARGIN_DB: Final = 0.15
-"""Blocks whose peak is this near the loudest of all share its ceiling; peaks come in steps of 0.1 dB."""
+"""Blocks whose peak is this close to the loudest one share its ceiling; peaks come in steps of 0.1 dB."""
 CEILING_BLOCKS: Final = 3
-"""A ceiling is one that several blocks reach; the loudest moment of clean sound stands alone."""
+"""Fewest blocks that reach a ceiling; in clean sound the loudest moment stands alone."""
 HEADSETS: Final = frozenset({"headset", "bluetooth_headset"})
-"""Classes of microphone that sit at the mouth."""
+"""Classes of microphone close to the mouth."""
 CEILING_DBFS: Final = -30.0
-"""Nothing clips under this: it is silence."""
+"""Below this nothing counts as clipped: it is silence."""
 MIN_BLOCKS: Final = 10
-"""One second, for anything that is counted."""
+"""Fewest blocks for anything that is counted: one second."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawFigures:
-    """What the page's blocks say together; None where it sent none that make sense."""
+    """Sums up the page's blocks; figures are None if it sent no valid block."""
 
     peak_dbfs: float | None
     zero_pct: float | None
@@ -44,16 +44,16 @@ class RawFigures:
     """RMS of each block, in order."""
     processed: bool
     muted: bool
-    """The browser said that the microphone is muted."""
+    """Whether the browser reported the microphone as muted."""
 
     @property
     def blocks(self) -> int:
-        """How many blocks made sense."""
+        """Number of valid blocks."""
         return len(self.levels_dbfs)
 
 
 def raw_figures(raw: Mapping[str, Any]) -> RawFigures:
-    """Return the figures in ``{blocks, processed}``. Unless the page says that processing was off, it counts as on."""
+    """Return the figures in ``{blocks, processed}``. Processing counts as on unless the page says that it was off."""
     blocks = raw.get("blocks")
     rows = [row for block in blocks if (row := _block(block))] if isinstance(blocks, (list, tuple)) else []
     peak = max((row[2] for row in rows), default=None)
@@ -87,7 +87,7 @@ def dropout_measurement(page: RawFigures) -> Measurement:
 
 
 def equipment_measurement(raw: Mapping[str, Any], noise_dbfs: float | None, snr_db: float | None) -> Measurement:
-    """Return the class of the microphone as the page reduced it, with the noise that a headset would help against."""
+    """Return the class of the microphone as the page named it, with the noise, against which a headset would help."""
     device = raw.get("device_class")
     if not isinstance(device, str):
         return not_measured("microphone.equipment", "too_few_samples")
@@ -100,7 +100,7 @@ def equipment_measurement(raw: Mapping[str, Any], noise_dbfs: float | None, snr_
 
 
 def _clipped_pct(rows: list[list[float]], peak: float | None, *, full: bool) -> float | None:
-    """Return the share of frames at full scale, or at the ceiling that the sound's own peaks show."""
+    """Return the share of frames at full scale, or at the ceiling that the sound's peaks reveal."""
     clipped = mean([row[4] for row in rows])
     if clipped is None or peak is None or not full or peak < CEILING_DBFS:
         return clipped
@@ -110,7 +110,7 @@ def _clipped_pct(rows: list[list[float]], peak: float | None, *, full: bool) -> 
 
 
 def _block(block: Any) -> list[float] | None:
-    """Return a block of sensible numbers with its levels kept between the floor and +20 dBFS, else None."""
+    """Return a valid block with its levels clamped between the floor and +20 dBFS, else None."""
     if not isinstance(block, (list, tuple)) or len(block) not in BLOCK_FIGURES:
         return None
     numbers = finite(block)

@@ -1,7 +1,7 @@
-"""Whether the person's browser reaches the page that the meeting will be held on: ``meeting_service.reachable``.
+"""Whether the browser can reach the site where the meeting will be held: ``meeting_service.reachable``.
 
-The page asks for one small file of the solution's own host without reading the answer (WHATWG Fetch, mode ``no-cors``:
-an opaque answer proves name, way, TLS and server), twice where the first is in vain, and for one of ours in between.
+The page requests one small file from the solution's host without reading the answer (WHATWG Fetch, mode ``no-cors``: an
+opaque answer proves DNS, route, TLS and server). If the first request fails it tries again, with one to us in between.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ CHECK = "meeting_service.reachable"
 
 
 def service_measurement(data: Mapping[str, Any]) -> Measurement:
-    """Return ``open`` or ``blocked``, and the time to the answer in ms; not measured where our own page was silent too.
+    """Return ``open`` or ``blocked``, and the time to the answer in ms; not measured if our own server was silent too.
 
-    `data`: reached, own (whether our own server answered meanwhile), tries, and ms where it was reached.
+    `data` holds reached, own (whether our own server answered meanwhile), tries and, if it was reached, ms.
     """
     if not data["reached"] and not data["own"]:
         return not_measured(CHECK, "own_line")

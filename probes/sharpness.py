@@ -1,10 +1,10 @@
-"""Sharpness of the face: how much fine drawing there is for each coarse one, in the worst of all directions.
+"""Sharpness of the face: fine detail relative to coarse detail, in the worst of all directions.
 
-Squared gradients (Tenengrad) of the face at 96 px, smoothed a little, over those of the same face smoothed much. A
-blurred face loses nothing more by the little, so that the figure falls towards 1; light, contrast, skin and what a
-face happens to show fall out of the quotient, noise does to the most part. Motion blurs along one direction only, any
-one: the least quotient over all directions is the smaller eigenvalue of one structure tensor (Bigun and Granlund 1987)
-against the other. The plain variance of the Laplacian takes noise for detail.
+Squared gradients (Tenengrad) of the face at 96 px, lightly smoothed, over those of the same face strongly smoothed. A
+blurred face loses little by the light smoothing, so the figure falls towards 1. Light, contrast, skin and the features
+of a face cancel out of the quotient; noise mostly does. Motion blurs along a single direction, which can be any: the
+least quotient over all directions is the smaller generalised eigenvalue of the two structure tensors (Bigun and
+Granlund 1987). The plain variance of the Laplacian would take noise for detail.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 __all__ = ["MIN_FACE_PX", "face_sharpness"]
 
 MIN_FACE_PX: Final = 40
-"""Least height of a face box whose sharpness can be told; smaller ones look blurred at 96 px whatever the lens does."""
+"""Least height of a face box for a sharpness; smaller faces look blurred at 96 px with any lens."""
 CROP_PX: Final = (96, 115)
-"""Width and height to which every face is brought, so that near and far ones compare."""
+"""Width and height to which every face is scaled, so that near and far ones compare."""
 PAD: Final = 0.1
-"""How far the crop reaches beyond the box, in widths and heights of it."""
+"""How far the crop extends beyond the box, in widths and heights of the box."""
 FINE_PX: Final = 1.2
 COARSE_PX: Final = 3.0
-"""Gaussian smoothing of the face at 96 px, standard deviations: noise is gone at the first, wrinkles at the second."""
+"""Standard deviations of the Gaussian smoothing at 96 px: the first removes noise, the second wrinkles too."""
 GRADIENT_FLOOR: Final = 2.0
-"""Added to the coarse gradients in luma steps squared, so that an even crop does not divide by nothing."""
+"""Added to the coarse gradients, luma steps squared, so that an even crop causes no division by zero."""
 
 
 def face_sharpness(luma: NDArray[np.uint8], face: Face) -> float | None:

@@ -1,4 +1,4 @@
-"""The sound of a test as a drawing: its level over time, with speech marked. Figures only; no sound can come of it."""
+"""The level of a test's sound over time, with speech marked, for a drawing. No sound can be recovered from it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Final
 __all__ = ["MAX_POINTS", "sound_curve"]
 
 MAX_POINTS: Final = 100
-"""So coarse that a report stays small, and no word can be guessed: 0.1 to 0.4 s for each point."""
+"""Most points: 0.1 to 0.4 s each, so coarse that a report stays small and no word can be guessed."""
 LEAST_WINDOWS: Final = 4
-"""Windows in a point at least: 0.13 s."""
+"""Fewest windows per point: 0.13 s."""
 LOWEST_DB: Final = 99
 
 

@@ -1,4 +1,4 @@
-"""Loudspeaker: what the person says to have heard. No numpy, no opinion."""
+"""Loudspeaker: what the person reports to have heard. No numpy, no opinion."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from probes.measurement import Measurement, not_measured
 __all__ = ["speaker_measurement"]
 
 _UNANSWERED = {"no_sound": "no_sound", "skip": "declined"}
-"""Answers that leave the check without a value, and the cause each one stands for."""
+"""Answers that leave the check without a value, and the cause of each."""
 
 
 def speaker_measurement(data: Mapping[str, Any], planned: Sequence[Sequence[int]] | None = None) -> Measurement:
     """Return speaker.heard: ``digits_right``, ``digits_wrong``, ``nothing`` or ``failed``.
 
     `data` is the final `speaker` sample ``{played, answer, heard, plays}``. With `planned` (the digits of the plan)
-    only those count as played, so a page cannot be right about digits nobody asked it to play. Before anything was
-    played nobody can have heard it, or not heard it: then the check is ``not_played``, neither a pass nor a failure.
+    only those count as played, so a page cannot be right about digits that nobody asked it to play. Before anything was
+    played there is nothing to hear or to miss: the check is ``not_played``, neither a pass nor a failure.
     """
     answer = data.get("answer")
     if not isinstance(answer, str):

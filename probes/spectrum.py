@@ -1,7 +1,7 @@
-"""Spectrum of the microphone: energy in bands, hum of the mains, and how far up the voice reaches.
+"""Spectrum of the microphone: energy in bands, mains hum, and the highest frequency of the voice.
 
-Streams 16 kHz sound and keeps figures of it. Hum is looked for in sound thinned to 1 kHz, in which nobody can be
-understood. Numpy only.
+Takes a stream of 16 kHz sound and keeps figures only. Hum is measured in sound downsampled to 1 kHz, in which no speech
+can be understood. Numpy only.
 """
 
 from __future__ import annotations
@@ -20,37 +20,37 @@ BAND_HZ: Final = 500
 BANDS: Final = RATE_HZ // 2 // BAND_HZ
 """Bands of 500 Hz up to 8 kHz."""
 VOICE_HZ: Final = (300.0, 3400.0)
-"""Where speech and the noise that hides it lie; hum below and the edge of resampling above are left out."""
+"""Band of speech and of the noise that masks it, without hum below and the resampler's edge above."""
 
 THIN: Final = 16
 THIN_HZ: Final = RATE_HZ // THIN
 """1 kHz holds six harmonics of 60 Hz."""
 TAPS: Final = 257
 SEGMENT: Final = 4 * THIN_HZ
-"""4 s: a resolution of 0.25 Hz tells a line from noise."""
+"""4 s: a resolution of 0.25 Hz separates a line from noise."""
 SHORTEST: Final = 5 * THIN_HZ // 2
-"""2.5 s do where there is no more: lines are 0.4 Hz wide then."""
+"""2.5 s are enough if there is no more sound: lines are 0.4 Hz wide then."""
 HOP: Final = SEGMENT // 2
 MAINS_HZ: Final = (50.0, 60.0)
 HARMONICS: Final = 6
 PROMINENT_DB: Final = 12.0
-"""A harmonic counts when it stands this far over the median of its surroundings."""
+"""A harmonic counts if it stands this far above the median of its surroundings."""
 LINE_HZ: Final = 0.75
-"""Half the width of a line: the Hann window's main lobe, and what the mains wander."""
+"""Half the width of a line: the Hann window's main lobe plus the drift of the mains."""
 NEAR_HZ: Final = 15.0
-"""How far from a line its surroundings go."""
+"""How far the surroundings of a line extend."""
 GUARD_HZ: Final = 2.0
 VOICED: Final = slice(320, 1600)
-"""Bins of 80-400 Hz: a segment counts the more, the less voice it holds, because hum goes on in the pauses."""
+"""Bins of 80-400 Hz: the less voice a segment has there, the more it counts, because hum continues in the pauses."""
 
 DROP_DB: Final = 40.0
-"""A band this far under the middle of the voice (300-3000 Hz) holds no voice that anyone hears."""
+"""A band this far below the middle of the voice (300-3000 Hz) holds no audible voice."""
 NOISE_BANDS: Final = 3
-"""So many bands of noise above the voice, none further down than `DROP_DB`, show that the link carries them."""
+"""This many bands of noise above the voice, none lower than `DROP_DB`, show that the link carries them."""
 HEARD_HZ: Final = 80.0
-"""An offset and rumble below this are no noise: no listener's loudspeaker gives them back."""
+"""Offset and rumble below this do not count as noise: no loudspeaker reproduces them."""
 OVER_NOISE_DB: Final = 4.0
-"""A band holds voice when it is this far over the same band of the pauses."""
+"""A band holds voice if it is this far above the same band in the pauses."""
 
 Samples = NDArray[np.float32]
 Bands = NDArray[np.float64]
@@ -69,8 +69,8 @@ def window_bands(window: Samples) -> tuple[float, float, Bands]:
 def bandwidth_hz(speech: Bands | None, pause: Bands | None) -> tuple[float | None, bool]:
     """Return (upper end of the voice in Hz, whether the pauses' own noise comes through well above it).
 
-    From the mean band powers of speech and of pauses (None: no pauses). What lets noise through up there is no
-    telephone-like link: there the noise hides the voice's upper end.
+    Takes the mean band powers of speech and of pauses (None: no pauses). A link that carries noise that high is not
+    like a telephone: there noise masks the upper end of the voice.
     """
     if speech is None:
         return None, False
@@ -90,7 +90,7 @@ def bandwidth_hz(speech: Bands | None, pause: Bands | None) -> tuple[float | Non
 
 @dataclass(frozen=True, slots=True)
 class Hum:
-    """Hum of the mains: how far its harmonics stand out on average (dB), how many, of which mains, how strong."""
+    """Mains hum: the average prominence of its harmonics (dB), their number, the mains frequency, and the level."""
 
     prominence_db: float
     harmonics: int
@@ -99,7 +99,7 @@ class Hum:
 
 
 class HumFinder:
-    """Averages the spectrum of sound thinned to 1 kHz, in halfway overlapping segments of 4 s (Welch)."""
+    """Averages the spectrum of sound downsampled to 1 kHz, in half-overlapping segments of 4 s (Welch)."""
 
     def __init__(self) -> None:
         step = (np.arange(TAPS) - TAPS // 2) / THIN
@@ -133,7 +133,7 @@ class HumFinder:
         self.segments += 1
 
     def hum(self) -> Hum | None:
-        """Return the hum that was found (prominence 0 where there is none), or None before there are 2.5 s of sound."""
+        """Return the hum found so far (prominence 0 if there is none), or None before there are 2.5 s of sound."""
         if not self.segments and len(self._thin) < SHORTEST:
             return None
         power = self._sum / self._weight if self.segments else _power(self._thin)
@@ -164,7 +164,7 @@ def _hum(power: NDArray[np.float64], mains: float) -> Hum:
 
 
 def mean_bands(rows: Sequence[Bands]) -> Bands | None:
-    """Return the mean of the windows' band powers, or None where there are no windows."""
+    """Return the mean of the windows' band powers, or None if there are no windows."""
     return np.asarray(np.mean(rows, axis=0)) if rows else None
 
 

@@ -1,6 +1,6 @@
-"""Speech: silero VAD version 6 (MIT, `models/README.md`) in onnxruntime, as a stream.
+"""Speech detection: silero VAD version 6 (MIT, `models/README.md`) in onnxruntime, on a stream.
 
-Finds whether someone speaks, never what is said. Keeps no more sound than one window.
+Detects whether someone speaks, never what is said. Keeps no more sound than one window.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ WINDOW_SAMPLES: Final = 512
 WINDOW_S: Final = WINDOW_SAMPLES / SAMPLE_RATE_HZ
 """Seconds per probability: 0.032."""
 CONTEXT_SAMPLES: Final = 64
-"""Samples of the window before that the model sees again."""
+"""Samples of the previous window that the model sees again."""
 
 Samples = NDArray[np.float32]
 

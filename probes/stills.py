@@ -1,7 +1,7 @@
-"""The figures of one still, and of each face in it: what is left of a picture once it was looked at.
+"""The figures of one still and of each face in it: all that is left of a picture after its analysis.
 
-Plain values without numpy, so that the web process can carry them. x counts in the raw picture, not in the mirrored
-one that the person sees.
+Plain values without numpy, so that the web process can carry them. x refers to the raw picture, not to the mirrored one
+that the person sees.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from probes.estimates import finite, pair
 __all__ = ["FaceFigures", "Still"]
 
 EDGE_MARGIN: Final = 0.05
-"""A face nearer to the left or right edge than this share of its width is cut by it: boxes end at the edge."""
+"""A face closer to the left or right edge than this share of its width is cut by it: boxes end at the edge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +28,13 @@ class FaceFigures:
     height_pct: float | None = None
     """Its box in percent of the frame, as the camera gave it."""
     score: float | None = None
-    """How sure the finder is, 0 to 1."""
+    """The finder's confidence, 0 to 1."""
     luma: float | None = None
     bright_luma: float | None = None
     clothes_luma: float | None = None
     background_luma: float | None = None
     ev_stops: float | None = None
-    """How many stops the background is brighter than the skin."""
+    """By how many stops the background is brighter than the skin."""
     clipped_pct: float | None = None
     top_margin: float | None = None
     bottom_margin: float | None = None
@@ -50,13 +50,13 @@ class FaceFigures:
 
     @property
     def area(self) -> float:
-        """Size of its box, for comparison only; 0 where it is not known."""
+        """Size of its box, for comparison only; 0 if unknown."""
         size = pair(self.width_pct, self.height_pct)
         return size[0] * size[1] if size else 0.0
 
     @property
     def box(self) -> tuple[float, ...]:
-        """Left, top, width and height in percent, as far as they are known."""
+        """Left, top, width and height in percent; shorter if any is unknown."""
         return tuple(finite((self.x_pct, self.y_pct, self.width_pct, self.height_pct)))
 
     @classmethod
@@ -90,23 +90,23 @@ class Still:
     luma_left: float | None = None
     luma_right: float | None = None
     covered_pct: float | None = None
-    """How much of it is covered from one side."""
+    """Share of it that is covered from one side."""
     covered_side: str = ""
-    """``top``, ``bottom``, ``left`` or ``right``; empty where nothing is covered."""
+    """``top``, ``bottom``, ``left`` or ``right``; empty if nothing is covered."""
     bands_pct: float | None = None
     """Share of the light that light bands take."""
     bands_alike_pct: float | None = None
-    """How surely they are bands."""
+    """How certain it is that they are bands."""
     noise_sigma: float | None = None
     diff_luma: float | None = None
-    """Mean luma change per pixel since the still before; None where they cannot be compared."""
+    """Mean luma change per pixel since the previous still; None if they cannot be compared."""
     rotation_deg: float | None = None
-    """How far it has to be turned for its faces to stand upright, degrees clockwise."""
+    """Clockwise rotation that makes its faces upright, degrees."""
     faces: tuple[FaceFigures, ...] = ()
 
     @property
     def main_face(self) -> FaceFigures:
-        """The largest face, or the largest whole one beside others that an edge cuts. Raises ValueError without any."""
+        """The largest face, preferably one that no edge cuts. Raises ValueError if there is none."""
         return max([face for face in self.faces if not face.is_cut] or self.faces, key=_area)
 
     def expected_faces(self, expected: int) -> Sequence[FaceFigures]:

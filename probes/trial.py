@@ -1,8 +1,8 @@
-"""One rate in one direction: does the line carry it? A test, not a search.
+"""Tests whether the line carries one rate in one direction. A test, not a search.
 
-Packets leave at a constant rate. Where that is more than the line carries, a queue stands before the bottleneck and
-packets leave it at exactly the line's rate: that is measured, and the trial ends early. Where no queue stands for the
-whole trial, the line carries the rate. Random loss says nothing of the rate; loss at a full queue does.
+Packets leave at a constant rate. If it exceeds what the line carries, a queue builds up before the bottleneck and
+packets leave the queue at exactly the line's rate, which is measured, and the trial ends early. If no queue builds up
+during the whole trial, the line carries the rate. Random loss says nothing about the rate; loss at a full queue does.
 Method: packet dispersion in the busy period (Jain, Dovrolis 2002; Strauss, Katabi, Kaashoek 2003), with the sequential
 rules of this module. Pure: send and arrival times in, figures out; the two clocks are never compared.
 """
@@ -22,68 +22,69 @@ from probes.loss import runs_of_loss
 __all__ = ["Quiet", "State", "TrialFigures", "decide", "examine", "packet_bytes", "quiet_line"]
 
 State = Literal["open", "carried", "short", "blind"]
-"""``short``: the line carries less than the rate. ``blind``: too little was heard of what arrived to say either."""
+"""``short``: the line carries less than the rate. ``blind``: there was too little feedback to decide."""
 
 MAX_WIRE_BYTES: Final = 1170
-"""With all heads below every usual MTU, also through TURN and over IPv6."""
+"""Including all headers below any usual MTU, also through TURN and over IPv6."""
 MIN_WIRE_BYTES: Final = 110
 LEAST_PER_S: Final = 100.0
-"""Packets a second at the least, so that a queue is seen within a tenth of a second at any rate."""
+"""Fewest packets a second, so that a queue is visible within a tenth of a second at any rate."""
 CARRIED_S: Final = 3.0
 """How long a rate must hold. A token bucket of 128 kB hides 1.4 of 1.9 Mbit/s for 2.2 s."""
 LEAST_SPAN_MS: Final = 1e-3
-"""No clock of a browser or of ours tells times that lie closer together; nothing is a rate over less."""
+"""Neither a browser's clock nor ours resolves shorter times; no rate is computed over less."""
 STANDING_MS: Final = 35.0
-"""A queue that never falls below this is no jitter."""
+"""A queue that never falls below this is not jitter."""
 SHALLOW_MS: Final = 6.0
-"""A queue this deep that loses packets is full: some routers hold 20 ms only."""
+"""A queue this deep that loses packets is full; some routers hold only 20 ms."""
 MIN_SPREAD: Final = 10
-"""A thin line drops packets all the time; so few runs of losses are bursts of a bad radio link."""
+"""A slow line drops packets all the time; fewer runs of losses than this are bursts of a bad radio link."""
 RECENT_MS: Final = 500.0
-"""What is looked at for losses at a full queue: long enough for some, short enough to be of now."""
+"""Window for losses at a full queue: long enough to contain some, short enough to be current."""
 DEEPER: Final = 1.15
-"""Before a loss at a full queue the delay is by this much above the usual one; before a random loss it is as usual."""
+"""How far the delay before a loss at a full queue exceeds the usual one; before a random loss it does not."""
 SHALLOW_LOSS: Final = 0.01
 MIN_SHALLOW_LOST: Final = 4
-"""Share and number of packets that a full queue loses in that time at least; less may be chance."""
+"""Least share and number of packets that a full queue loses in that window; fewer may be chance."""
 LEAST_S: Final = 0.2
-"""Nothing is decided earlier."""
+"""Nothing is decided before this."""
 MIN_BUSY_PACKETS: Final = 12
 MIN_BUSY_MS: Final = 300.0
-"""Fewest packets and shortest time for a line's rate: 10 ms of jitter at either end then cost 3 % each."""
+"""Fewest packets and shortest time for a line's rate: 10 ms of jitter at either end then costs 3 % each."""
 PRECISE: Final = 0.04
-"""Half-width of the interval, as a share, at which a thin line's rate is known well enough."""
+"""Half-width of the interval, as a share, at which a slow line's rate is known well enough."""
 HOPELESS: Final = 0.9
-"""A line surely below this share of the need is too thin; twice the interval is precise enough then."""
+"""A line certainly below this share of the need is too slow; twice the interval is precise enough then."""
 UNSURE: Final = 0.2
-"""Half-width, as a share, where there are too few bins for an interval."""
+"""Half-width, as a share, if there are too few bins for an interval."""
 NEARLY: Final = 0.97
-"""Share of the time after which a rate has held: the last packets' fate comes late."""
+"""Share of the time after which a rate counts as held, because feedback on the last packets comes late."""
 LONGEST_SHORT_S: Final = 1.4
 """Hard stop of a trial that fills a queue, even if the figure is still imprecise: it is a person's line."""
 TOLERATED: Final = ((2800.0, 0.08), (1800.0, 0.1), (1000.0, 0.2))
-"""After so many ms, this share of packets lost beyond what the quiet line loses: the rate was not carried, whatever the
-queue looked like. Some queues hold not one packet; a burst of Wi-Fi loss is over by then."""
+"""After this many ms, this share of loss beyond that of the quiet line means that the rate was not carried, whatever
+the queue looked like. Some queues hold no packet at all; a burst of Wi-Fi loss is over by then."""
 SEEN: Final = 0.5
-"""Share of the packets whose fate must be known before a rate counts as carried: feedback comes back over the other
-direction, and is lost there where that one is full."""
+"""Share of packets whose fate must be known before a rate counts as carried: feedback returns over the other direction
+and is lost when that one is full."""
 AT_REST: Final = 0.2
-"""More than this is never taken for a line's usual loss: one that a hundred small packets a second fill is thin."""
+"""Loss above this never counts as a line's usual loss: a line that a hundred small packets a second fill is slow."""
 SILENT_S: Final = 1.5
-"""Nothing has arrived for so long: nothing will."""
+"""If nothing has arrived for this long, nothing will."""
 BIN_MS: Final = 100.0
-"""In which the least delay is sought: ten packets or more, so that one without jitter is among them."""
+"""Window for the least delay: ten packets or more, so that one without jitter is among them."""
 FINE_BIN_MS: Final = 50.0
 MIN_BINS: Final = 4
-"""Of the rate's own bins, for an interval from their spread."""
+"""Fewest bins of the rate for an interval from their spread."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """What the same direction does with a few packets and no load: the noise that a trial is compared with."""
+    """The same direction with few packets and no load: the noise that a trial is compared with."""
 
     floor_ms: float = 0.0
-    """Standing extra delay: the median of the least of each tenth of a second. Jitter in order never falls to 0."""
+    """Standing extra delay: the median of the least one per tenth of a second. With in-order jitter it never reaches
+    0."""
     usual_ms: float = 0.0
     """Median extra delay."""
     lost: float = 0.0
@@ -92,39 +93,39 @@ class Quiet:
 
 @dataclass(frozen=True, slots=True)
 class TrialFigures:
-    """What is known of a trial so far. Rates in Mbit/s on the wire, with IP, UDP and SRTP heads."""
+    """The state of a trial so far. Rates in Mbit/s on the wire, including IP, UDP and SRTP headers."""
 
     asked_mbps: float
     offered_mbps: float
-    """What the sender really sent."""
+    """Rate that the sender really sent."""
     arrived_mbps: float
-    """Of the packets whose fate is known, from the first arrival to the last."""
+    """Rate of arrival of the packets whose fate is known, from first to last."""
     capacity_mbps: float | None
-    """What the line carries: measured while its queue stood; None while none does."""
+    """Rate that the line carries, measured while a queue stood; None without one."""
     low_mbps: float | None
     high_mbps: float | None
     known: int
-    """Packets that arrived or are known to be lost."""
+    """Number of packets that arrived or are known to be lost."""
     lost: int
     elapsed_ms: float
     """From the first to the last packet whose fate is known, by the sender's clock."""
     extra_p95_ms: float
     """95th percentile of the delay over the trial's least one."""
     queue_ms: float
-    """The deepest standing queue: the largest of the least extra delays of each tenth of a second."""
+    """The deepest standing queue: the largest of the least extra delays per tenth of a second."""
     unknown: int = 0
-    """Packets between those known of which nothing was heard: the feedback about them was lost."""
+    """Number of packets between known ones on which the feedback was lost."""
     is_queued: bool = False
     """Whether a queue stood at the end, long enough for `capacity_mbps` or not."""
 
     @property
     def carried_mbps(self) -> float:
-        """What the line carries, as far as is known: its rate where a queue stood, else what arrived, Mbit/s."""
+        """Rate that the line carries as far as known, Mbit/s: measured at a queue, else the rate of arrival."""
         return self.arrived_mbps if self.capacity_mbps is None else self.capacity_mbps
 
 
 def packet_bytes(rate_mbps: float) -> int:
-    """Return the size on the wire that gives at least a hundred packets a second, or the largest usual one, bytes."""
+    """Return the wire size of a packet, bytes, for at least a hundred a second, up to the largest usual size."""
     return round(min(MAX_WIRE_BYTES, max(MIN_WIRE_BYTES, rate_mbps * 1e6 / 8 / LEAST_PER_S)))
 
 
@@ -137,12 +138,12 @@ def examine(
     quiet: Quiet = Quiet(),
     unheard: Sequence[int] = (),
 ) -> TrialFigures | None:
-    """Return the figures of a trial, or None before two packets arrived one after the other.
+    """Return the figures of a trial, or None before two consecutive packets have arrived.
 
-    `sent_ms` and `arrived_ms` (None: lost) are those packets, in the order of sending, whose fate is known; each by
-    its own side's clock. `quiet` says how the same line is without load (`quiet_line`). `unheard` says for each of
-    them how many packets of unknown fate were sent since the one before; empty where all are known. No rate is taken
-    across such a gap: what arrived in it was not counted.
+    `sent_ms` and `arrived_ms` (None: lost) list the packets whose fate is known, in sending order, each by the clock of
+    its own side. `quiet` describes the same line without load (`quiet_line`). `unheard` holds, for each of them, how
+    many packets of unknown fate were sent since the previous one; it is empty if all are known. No rate is taken across
+    such a gap, because arrivals in it were not counted.
     """
     gaps = unheard or [0] * len(sent_ms)
     pairs, part = [], 0
@@ -185,10 +186,10 @@ def examine(
 def decide(
     figures: TrialFigures | None, need_mbps: float, *, since_start_s: float, carried_s: float = CARRIED_S
 ) -> State:
-    """Return whether the trial is decided: fail early, pass late.
+    """Return the state of the trial: it can fail early, but passes late.
 
-    `need_mbps` is the least that would do: a line that is surely below it needs no narrower interval. `since_start_s`
-    is the time since the first packet left, s, so that a line on which nothing arrives ends too.
+    `need_mbps` is the least rate that is enough: a line certainly below it needs no narrower interval. `since_start_s`
+    is the time since the first packet left, s, so that a trial ends even if nothing arrives.
     """
     if figures is None:
         return "short" if since_start_s > SILENT_S else "open"
@@ -208,7 +209,7 @@ def decide(
 
 
 def quiet_line(sent_ms: Sequence[float], arrived_ms: Sequence[float | None]) -> Quiet:
-    """Return what the line does without load, from packets a hundred a second or so (as in `examine`)."""
+    """Return the line's behaviour without load, from about a hundred packets a second (arguments as in `examine`)."""
     pairs = [(sent, arrived) for sent, arrived in zip(sent_ms, arrived_ms, strict=True) if arrived is not None]
     if not pairs:
         return Quiet()
@@ -226,13 +227,13 @@ def _tolerated(elapsed_ms: float) -> float:
 
 
 _Extra = tuple[float, float, float, int]
-"""Sent, arrived and extra delay, ms, and the part of the trial: a new one begins where feedback was lost."""
+"""Send time, arrival time and extra delay, ms, and the part of the trial; a new part begins where feedback was lost."""
 _Parts = Sequence[Sequence[float]]
-"""Arrivals, ms, of each part of which every packet's fate is known."""
+"""Arrivals, ms, of each part in which every packet's fate is known."""
 
 
 def _floors(extra: Sequence[_Extra]) -> list[tuple[float, float]]:
-    """Return (start by the sender's clock, least extra delay) of each tenth of a second with packets, ms."""
+    """Return (start by the sender's clock, least extra delay), ms, for each tenth of a second with packets."""
     floors: dict[int, float] = {}
     for sent, _, delay, _ in extra:
         index = int((sent - extra[0][0]) // BIN_MS)
@@ -241,7 +242,7 @@ def _floors(extra: Sequence[_Extra]) -> list[tuple[float, float]]:
 
 
 def _is_full(sent_ms: Sequence[float], arrived_ms: Sequence[float | None], least_ms: float, quiet: Quiet) -> bool:
-    """Whether packets of the last half second were lost at a full queue: delayed they are, and most before a loss."""
+    """Whether a full queue lost packets in the last half second: packets are delayed, most of all before a loss."""
     since = sent_ms[-1] - RECENT_MS
     extra, before_loss, last, lost, count = [], [], None, 0, 0
     for sent, arrived in zip(sent_ms, arrived_ms, strict=True):
@@ -271,7 +272,7 @@ def _busy(
     *,
     is_full: bool,
 ) -> _Parts:
-    """Return the arrivals of the last busy period where a queue stands at the end; else nothing."""
+    """Return the arrivals of the last busy period if a queue stands at the end, else nothing."""
     if is_full:
         return _parts([(arrived, part) for sent, arrived, _, part in extra if sent >= extra[-1][0] - RECENT_MS])
     if queue_end < STANDING_MS + quiet.floor_ms:
@@ -289,17 +290,17 @@ def _parts(arrivals: Sequence[tuple[float, int]]) -> _Parts:
 
 
 def _steps(parts: _Parts) -> int:
-    """Return how many packets arrived in the time that `_span_ms` says."""
+    """Return the number of packets that arrived in the time `_span_ms`."""
     return sum(len(part) - 1 for part in parts)
 
 
 def _span_ms(parts: _Parts) -> float:
-    """Return the time between the first and the last arrival of each part, together."""
+    """Return the time from the first to the last arrival, summed over the parts."""
     return math.fsum(part[-1] - part[0] for part in parts)
 
 
 def _rate(parts: _Parts, wire_bytes: float) -> tuple[float | None, float | None, float | None]:
-    """Return the rate of the busy period with its 95 % interval, Mbit/s, or three None while it is too short."""
+    """Return the rate of the busy period with its 95 % interval, Mbit/s, or three times None while it is too short."""
     steps, span_ms = _steps(parts), _span_ms(parts)
     if steps < MIN_BUSY_PACKETS - 1 or span_ms < MIN_BUSY_MS:
         return None, None, None
@@ -314,7 +315,7 @@ def _rate(parts: _Parts, wire_bytes: float) -> tuple[float | None, float | None,
 
 
 def _bin_rates(arrivals: Sequence[float], wire_bytes: float) -> list[float]:
-    """Return the rate of each twentieth of a second, Mbit/s, each counted between packets, so that nothing is cut."""
+    """Return the rate per twentieth of a second, Mbit/s, counted from packet to packet so that no interval is cut."""
     marks = [arrivals[0]]
     counts = [0]
     for arrived in arrivals[1:]:

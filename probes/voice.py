@@ -1,9 +1,9 @@
-"""Voice: what a listener would think of the sound on this line, by the E-model. A planning estimate, never a gate.
+"""Voice: the sound quality to expect on this line, by the E-model. A planning estimate, never a gate.
 
-ITU-T G.107.2 (06/2019, fullband): ``R = 148 - Id - Ie,eff``, put on the scale of G.107 by R/1.48. Impairment of the
-codec by packet loss with the constants that G.113 (09/2024) lists for EVS at 24.4 kbit/s, because Opus, which browsers
-send, has none published. Other constants move the score by up to 0.4 at 1 % loss, so it has one decimal and no more.
-A missing delay or loss gives no score, and never a good one.
+ITU-T G.107.2 (06/2019, fullband): ``R = 148 - Id - Ie,eff``, converted to the scale of G.107 by R/1.48. The impairment
+by packet loss uses the constants that G.113 (09/2024) lists for EVS at 24.4 kbit/s, because none are published for
+Opus, which browsers send. Other constants move the score by up to 0.4 at 1 % loss, so it has one decimal and no more.
+If delay or loss is missing there is no score.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ MODEL: Final = "G.107.2"
 BEST_R: Final = 148.0
 """Basic signal-to-noise ratio of fullband speech, Ro,FB of G.107.2."""
 SCALE: Final = 1.48
-"""Fullband R over the R of G.107, whose curve gives the score."""
+"""Fullband R divided by the R of G.107, whose curve gives the score."""
 FREE_DELAY_MS: Final = 100.0
-"""Up to this one-way delay, mouth to ear, nobody notices."""
+"""One-way delay, mouth to ear, that nobody notices."""
 DELAY_WEIGHT: Final = 25.0
 DELAY_ORDER: Final = 6.0
 DELAY_MIDDLE: Final = 3.0
-"""The three figures of G.107's curve Idd for a conversation of ordinary sensitivity (sT = 1, mT = 100 ms)."""
+"""The three constants of G.107's curve Idd for a conversation of ordinary sensitivity (sT = 1, mT = 100 ms)."""
 MOST_IMPAIRED: Final = 132.0
-"""What loss can take away at the most, in fullband R."""
+"""The most that loss can take from R, fullband."""
 BEST_MOS: Final = 4.5
 BEST_NARROW_R: Final = 100.0
 
 CODEC_MS: Final = 26.5
 """Opus as browsers send it: a frame of 20 ms and 6.5 ms of look-ahead."""
 BUFFER_MS: Final = 40.0
-"""Jitter buffer of a browser on a calm line; on an uneven one it grows to the p95 of the extra delay."""
+"""Jitter buffer of a browser on a steady line; with jitter it grows to the p95 of the extra delay."""
 DEVICES_MS: Final = 45.0
 """Microphone and loudspeaker with their drivers, both ends together: 30 to 60 ms."""
 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """How a codec bears loss: equipment impairment `ie` and robustness `bpl`, both fullband."""
+    """A codec's response to loss: equipment impairment `ie` and robustness `bpl`, both fullband."""
 
     name: str
     ie: float
@@ -56,12 +56,12 @@ EVS: Final = Codec("EVS 24.4 kbit/s for Opus", ie=7.2, bpl=11.4)
 
 
 def fullband_r(delay_ms: float, loss_pct: float, codec: Codec = EVS) -> float:
-    """Return R of G.107.2 for a one-way delay mouth to ear and a random loss in percent; 148 is the best."""
+    """Return R of G.107.2 for a one-way delay, mouth to ear, and a random loss in percent; 148 is the best."""
     return BEST_R - delay_impairment(delay_ms) - loss_impairment(loss_pct, codec)
 
 
 def delay_impairment(delay_ms: float) -> float:
-    """Return Idd: what the delay takes away from R."""
+    """Return Idd, the amount that delay takes from R."""
     if delay_ms <= FREE_DELAY_MS:
         return 0.0
     x = math.log2(delay_ms / FREE_DELAY_MS)
@@ -74,7 +74,7 @@ def _root(x: float) -> float:
 
 
 def loss_impairment(loss_pct: float, codec: Codec = EVS) -> float:
-    """Return Ie,eff: what codec and loss take away from R."""
+    """Return Ie,eff, the amount that codec and loss take from R."""
     return codec.ie + (MOST_IMPAIRED - codec.ie) * loss_pct / (loss_pct + codec.bpl)
 
 
@@ -93,8 +93,8 @@ def voice_measurement(
 ) -> Measurement:
     """Return ``media.voice``: the score of the worse direction, from round trip (ms), loss (pct) and jitter (ms).
 
-    A conversation is as good as its worse half, so the larger loss counts. Its interval holds every score that the
-    intervals of delay and loss allow. `jitters` (p95 of the extra delay) lengthen the assumed jitter buffer.
+    A conversation is as good as its worse direction, so the larger loss counts. The interval covers every score that
+    the intervals of delay and loss allow. `jitters` (p95 of the extra delay) lengthen the assumed jitter buffer.
     """
     missing = next((one for one in (rtt, *losses) if not finite((one.value,))), None)
     if missing is not None or not losses:
@@ -130,7 +130,7 @@ def voice_measurement(
 
 
 def _span(found: Sequence[Measurement]) -> tuple[float, float, float]:
-    """Return the best, likely and worst of the largest of these measurements; the value stands in for a missing end."""
+    """Return the best, likely and worst value of the largest measurement; its value replaces a missing end."""
     spans = []
     for one in found:
         value = finite((one.value,))[0]

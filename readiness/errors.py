@@ -1,17 +1,17 @@
-"""Errors that cross a boundary, each with a code that catalogues turn into words.
+"""Errors that cross a boundary, each with a code that catalogues translate into words.
 
 ReadinessError
  ├─ SettingError         a setting is unknown, malformed or can't be used: the server does not start
- ├─ InputError           what was sent is wrong (400)
- │   ├─ RequestTimeout   it came too slowly (408)
- │   ├─ TooLarge         it is more than we take (413)
- │   └─ Unprocessable    it is well formed and contradicts what was sent before (422)
- ├─ AccessError          unknown, expired, revoked or somebody else's (404: which of them is not told)
- │   ├─ Unauthorized     nobody has said who asks (401)
- │   ├─ Forbidden        another site's page asks (403)
- │   └─ Misdirected      for a host that is not ours (421)
+ ├─ InputError           the request is wrong (400)
+ │   ├─ RequestTimeout   it arrived too slowly (408)
+ │   ├─ TooLarge         it is larger than we accept (413)
+ │   └─ Unprocessable    it is well formed but contradicts an earlier one (422)
+ ├─ AccessError          unknown, expired, revoked or somebody else's (404, without saying which)
+ │   ├─ Unauthorized     the caller is not identified (401)
+ │   ├─ Forbidden        another site's page sent it (403)
+ │   └─ Misdirected      it is for a host that is not ours (421)
  ├─ LimitError           too much, too often (429)
- └─ Unavailable          it is us, not you (503)
+ └─ Unavailable          our fault, not the caller's (503)
 """
 # ruff: noqa: N818 - named as HTTP names their answers
 
@@ -38,8 +38,8 @@ __all__ = [
 class ReadinessError(Exception):
     """Superclass, never raised directly. `code` is stable; the message is for logs and developers.
 
-    `field` names the part of a wish that is wrong, such as ``participants.0.mail``. The HTTP status is the class's: an
-    error that is answered with another one is another class.
+    `field` names the invalid part of a request, such as ``participants.0.mail``. The HTTP status belongs to the class:
+    an error with another status is another class.
     """
 
     status: ClassVar[int] = 500
@@ -72,13 +72,13 @@ class RequestTimeout(InputError):
 
 
 class TooLarge(InputError):
-    """There is more of it than we take; the connection may be closed before all of it was read."""
+    """The body is larger than we accept; the connection may be closed before all of it was read."""
 
     status = 413
 
 
 class Unprocessable(InputError):
-    """It can be understood and not done, such as another wish under a key that has been used."""
+    """The request can be understood but not executed, such as another one under a used key."""
 
     status = 422
 
@@ -90,13 +90,13 @@ class AccessError(ReadinessError):
 
 
 class Unauthorized(AccessError):
-    """Nothing in the request says who asks."""
+    """Nothing in the request identifies the caller."""
 
     status = 401
 
 
 class Forbidden(AccessError):
-    """Another site makes the browser ask."""
+    """Another site makes the browser send the request."""
 
     status = 403
 
@@ -114,6 +114,6 @@ class LimitError(ReadinessError):
 
 
 class Unavailable(ReadinessError):
-    """A part of the service is away; nothing was lost, try again after `retry_after_s`."""
+    """A part of the service is down; nothing was lost, try again after `retry_after_s`."""
 
     status = 503

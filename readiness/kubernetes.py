@@ -1,4 +1,4 @@
-"""Variables that Kubernetes puts into every container by itself, told apart from settings of ours."""
+"""Distinguishes variables that Kubernetes puts into every container from our settings."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _INJECTED = (
     (rf"{_OF_PORT}_PORT", _PORT),
     (rf"{_OF_PORT}_ADDR", _ADDRESS),
 )
-"""What Kubernetes' variables for a Service are called, and what they hold."""
+"""Names of Kubernetes' variables for a Service, and the form of their values."""
 
 
 def is_injected(name: str, value: str) -> bool:
-    """Return whether Kubernetes made this variable out of a Service called "readiness", or "readiness-" and more.
+    """Return whether Kubernetes made this variable for a Service called "readiness" or "readiness-...".
 
     It puts seven into every container of the namespace, such as ``READINESS_PORT=tcp://10.0.0.7:8080``. Name and value
-    both have to look like that: ``READINESS_WEB_PORT=8080`` is somebody's typing mistake.
+    must both match: ``READINESS_WEB_PORT=8080`` is a typo of somebody's.
     """
     return any(re.fullmatch(names, name) and re.fullmatch(values, value) for names, values in _INJECTED)

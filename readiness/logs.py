@@ -1,7 +1,7 @@
-"""Logging: one JSON object a line on standard error, with the request's id, and a redactor last.
+"""Logging: one JSON object per line on standard error, with the request's id, passed through a redactor.
 
-The event name is fixed text; what users send goes into values, is cut short and has its control characters escaped
-(by JSON). Tokens, cookies, addresses and phone numbers are never logged; the redactor is the net below that rule.
+The event name is fixed text; user input goes into values, shortened and with control characters escaped (by JSON).
+Tokens, cookies, addresses and phone numbers are never logged; the redactor is the safety net for that rule.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ __all__ = ["RepeatFilter", "log_event", "request_id", "set_up_logging"]
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="")
 MAX_VALUE_CHARS = 300
 MOST_ALIKE, ALIKE_S = 60, 60.0
-"""Lines of one event in a minute."""
+"""Most lines of one event per minute."""
 MOST_EVENTS = 1000
-"""Events that are kept count of; their names are ours, so there are fewer."""
+"""Most events that are counted; the names are ours, so there are fewer."""
 _REDACT = (
     re.compile(r"\b[A-Za-z0-9_-]{40,}\b"),  # tokens and cookies
     re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b"),  # IPv4 addresses
@@ -35,9 +35,9 @@ _REDACT = (
 
 
 class RepeatFilter(logging.Filter):
-    """Lets `MOST_ALIKE` lines of one event through a minute; the next one after it says how many more there were.
+    """Passes `MOST_ALIKE` lines of one event per minute; the next line after that says how many were dropped.
 
-    Whoever can make the server log the same line over and over can't fill the disk with it.
+    This keeps a caller who makes the server log the same line over and over from filling the disk.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -93,12 +93,12 @@ def _clean(key: str, value: Any) -> Any:
 
 
 def log_event(logger: logging.Logger, level: int, event: str, **values: Any) -> None:
-    """Log `event` with `values`; neither may hold a person's name, a secret or an address."""
+    """Log `event` with `values`; neither may contain a person's name, a secret or an address."""
     logger.log(level, event, extra={"values": values})
 
 
 def set_up_logging(level: str) -> None:
-    """Send everything through the JSON formatter. Libraries speak from warning upward."""
+    """Route everything through the JSON formatter. Libraries log from warning upwards."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter())
     handler.addFilter(RepeatFilter())

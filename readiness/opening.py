@@ -1,4 +1,4 @@
-"""Open the database that the settings name, with the key that belongs to it; whatever is wrong is one line."""
+"""Opens the database named by the settings, with its key; any problem becomes one line."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ DEFAULT_FOLDER = next(setting.read(setting.default) for setting in SETTINGS if s
 
 
 async def open_store(settings: Settings, *, any_key: bool = False) -> Store:
-    """Return the store, brought up to date. Raises SettingError where the database can't be used.
+    """Return the store, migrated to the current schema. Raises SettingError if the database can't be used.
 
-    So it does where another machine's key sealed what is stored (`_check_key`), unless `any_key`.
+    That includes data encrypted under another machine's key (`_check_key`), unless `any_key`.
     """
     try:
         store = await Store.open(settings.database, migrate=True)
@@ -39,7 +39,7 @@ async def open_store(settings: Settings, *, any_key: bool = False) -> Store:
 
 
 def cannot_use(settings: Settings, error: StoreError) -> SettingError:
-    """Return the one sentence about a database that did not do what was asked; of a full disk it says what to do."""
+    """Return one sentence about a database that failed; for a full disk it says what to do."""
     if settings.is_embedded and _is_full(Path(settings.database_shown).parent):
         name = "READINESS_DATABASE_URL" if settings.database_url else "READINESS_DATA_DIR"
         return SettingError(
@@ -50,7 +50,7 @@ def cannot_use(settings: Settings, error: StoreError) -> SettingError:
 
 
 def _is_full(folder: Path) -> bool:
-    """Return whether the disk that holds `folder` has too little room for the next few pages of a database."""
+    """Return whether the disk with `folder` has too little room for the next few pages of a database."""
     try:
         return shutil.disk_usage(folder).free < LEAST_FREE_BYTES
     except OSError:
@@ -58,9 +58,9 @@ def _is_full(folder: Path) -> bool:
 
 
 def refuse_a_folder_of_its_own(settings: Settings) -> None:
-    """Raise SettingError where a command would make a database or a key in a folder that nobody named.
+    """Raise SettingError if a command would create a database or a key in a folder that nobody named.
 
-    A server makes its own on its first start; a command that is run from another folder must find the server's.
+    A server creates its own at the first start; a command run from another folder must find the server's.
     """
     if settings.data_dir != DEFAULT_FOLDER:
         return
@@ -78,9 +78,9 @@ def refuse_a_folder_of_its_own(settings: Settings) -> None:
 
 
 async def _check_key(store: Store, box: ContactBox) -> None:
-    """Return where the database belongs to the key of `box`; a new database belongs to the first key it meets.
+    """Check that the database belongs to the key of `box`; a new database takes the first key it gets.
 
-    Raises SettingError otherwise: phone numbers would read as empty, and links would differ from those that were sent.
+    Raises SettingError otherwise: phone numbers would read as empty, and links would differ from those already sent.
     """
     known = await store.key_fingerprint()
     if known is None:

@@ -1,4 +1,4 @@
-"""How the settings of mail and SMS are read: whatever could never be sent is refused at start, in one line."""
+"""Readers of the mail and SMS settings: refuse at start, in one line, anything that could never be sent."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Reports: judge what the probes measured, and keep and render what was judged."""
+"""Reports: judges measurements, and stores and renders the results."""

@@ -1,6 +1,6 @@
-"""Advice: from codes to the words of a catalogue, with the remedy for the person's own system first.
+"""Advice: turns codes into words of a catalogue, preferring the remedy for the person's own system.
 
-No text stands here: the catalogues are JSON files of flat keys, one per language (``web/locales``).
+There is no text in this module: the catalogues are JSON files of flat keys, one per language (``web/locales``).
 The page's own ``advice.js`` looks keys up in the same order.
 """
 
@@ -15,16 +15,16 @@ from reports.verdict import CAUSE_ADVICE, NOT_MEASURED_ADVICE
 __all__ = ["GENERAL_CODES", "advice_codes", "advice_key", "leader_area"]
 
 GENERAL_CODES = frozenset({*NOT_MEASURED_ADVICE.values(), *CAUSE_ADVICE.values(), "service.fault", "speaker.no_sound"})
-"""Codes that the verdict gives besides those of a profile's rules."""
+"""Codes that the verdict adds to those of a profile's rules."""
 
 
 def advice_codes(profiles: Iterable[Profile]) -> frozenset[str]:
-    """Return every code that can stand in a report judged by one of `profiles`."""
+    """Return every code that can occur in a report judged by one of `profiles`."""
     return GENERAL_CODES.union(*(profile.advice_codes() for profile in profiles))
 
 
 def advice_key(catalogue: Mapping[str, str], code: str, *, os: str = "", browser: str = "") -> str:
-    """Return the key of the remedy for `code` that fits the person's system best.
+    """Return the key of the remedy for `code` that best fits the person's system.
 
     Looks for ``advice.<code>.do.<os>_<browser>``, ``.do.<os>``, ``.do.<browser>``, then ``.do``.
     """
@@ -39,7 +39,7 @@ def advice_key(catalogue: Mapping[str, str], code: str, *, os: str = "", browser
 def leader_area(advice: Iterable[str], checks: Iterable[Mapping[str, object]]) -> tuple[str | None, str | None]:
     """Return (area, responsible) of the first advice of a report, for the leader's one sentence.
 
-    `checks` are the report's own JSON checks. (None, None) where there is nothing to do.
+    `checks` are the report's own JSON checks. Returns (None, None) if there is nothing to do.
     """
     by_code = {check.get("advice"): check for check in checks if check.get("outcome") != Outcome.PASS.value}
     for code in advice:

@@ -1,7 +1,7 @@
-"""From the finished phases of a test to its report: how the figures of several phases join, and what is still to do.
+"""Builds a test's report from its finished phases: combines figures of several phases and finds what is still to do.
 
-Pure: finished phases come as the plain JSON that the store keeps. Beside them, under names of their own, stand
-``events``, ``elapsed``, ``series`` and `CARRIED`.
+Pure: finished phases are the plain JSON that the store keeps. The same mapping holds ``events``, ``elapsed``,
+``series`` and `CARRIED` under names of their own.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from reports.verdict import judge
 __all__ = ["CARRIED", "Ending", "Phases", "finished_phases", "left_out", "make_report"]
 
 Phases = Mapping[str, Mapping[str, Any]]
-"""What is stored of a test, by the name of the phase."""
+"""The stored parts of a test, by name of the phase."""
 
 CARRIED = "carried"
-"""Where a short check keeps what it carries over, beside its own phases."""
+"""Name under which a short check stores the results it carries over."""
 NO_ECHO_DB = -100.0
-"""What stands for no echo at all."""
+"""The level that means no echo at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What a report needs besides the phases."""
+    """Data for a report besides the phases."""
 
     kind: TestKind
     report_id: str
@@ -103,20 +103,20 @@ def make_report(phases: Phases, profile: Profile, asked: Sequence[str], ending: 
 
 
 def _carried(kind: TestKind, phases: Phases) -> dict[str, CheckResult]:
-    """Return what a short check takes over from the last whole test: all that it has not looked at itself."""
+    """Return the results that a short check carries over from the last whole test: all it has not measured itself."""
     fresh = {check for phase in kind.phases if phase.name in phases for check in phase.checks}
     found = [CheckResult.from_json(check) for check in phases.get(CARRIED, {}).get("checks", ())]
     return {check.id: check for check in found if check.id not in fresh}
 
 
 def left_out(kind: TestKind, phases: Phases) -> str | None:
-    """Return the first phase that this test had still to do."""
+    """Return the first phase that this test has not finished, or None."""
     due = kind.course(is_short=CARRIED in phases).phases
     return next((name for name in due if name not in phases), None)
 
 
 def _not_tested(ending: Ending) -> tuple[str, ...]:
-    """Return what no browser can try: the program that the meeting runs in on this class of device."""
+    """Return the parts that no browser can test: the meeting's own program on this class of device."""
     runs_in_program = ending.client.get("form") in load_solution(ending.solution).program_on
     return ("meeting_program",) if runs_in_program else ()
 
@@ -124,7 +124,7 @@ def _not_tested(ending: Ending) -> tuple[str, ...]:
 def _gather(
     ending: Ending, finished: Mapping[str, FinishedPhase], profile: Profile, asked: Sequence[str]
 ) -> tuple[dict[str, Measurement], dict[str, SkipReason]]:
-    """Return each check's measurement and the skipped checks; of two measurements the later one with a value."""
+    """Return each check's measurement, preferring later ones with a value, and the skipped checks."""
     measured = {check: not_measured(check, ending.cause or "not_reached") for check in profile.checks}
     skipped = _not_tried(ending.kind, finished)
     for phase in finished.values():
@@ -148,13 +148,13 @@ def _not_tried(kind: TestKind, finished: Mapping[str, FinishedPhase]) -> dict[st
 
 
 def _not_asked(kind: TestKind, asked: Sequence[str]) -> dict[str, SkipReason]:
-    """Return the questions that this occasion does not ask."""
+    """Return the questions that this occasion does not ask, as skipped checks."""
     questions = [check for phase in kind.phases if phase.is_asked for check in phase.checks]
     return {check: SkipReason.NOT_ASKED for check in questions if check.partition(".")[2] not in asked}
 
 
 def _voice(measured: Mapping[str, Measurement]) -> Measurement:
-    """Return what a listener would think of the sound on this line."""
+    """Return the estimated quality of the voice on this line."""
 
     def found(name: str) -> Measurement:
         return measured.get(f"network.{name}") or not_measured(f"network.{name}", "not_reached")
@@ -164,15 +164,15 @@ def _voice(measured: Mapping[str, Measurement]) -> Measurement:
 
 
 def _with_connection(measured: Mapping[str, Measurement], connection: str) -> dict[str, Measurement]:
-    """Return the rates with the kind of connection that the browser named (``wifi``, ``cellular``, ``unknown``)."""
+    """Add the kind of connection that the browser named (``wifi``, ``cellular``, ``unknown``) to the rates."""
     rates = [measured[name] for name in ("network.throughput_up", "network.throughput_down") if name in measured]
     return {m.check: replace(m, details={**m.details, "connection": connection}) for m in rates}
 
 
 def _with_echo(measured: Mapping[str, Measurement], skipped: Mapping[str, SkipReason]) -> dict[str, Measurement]:
-    """Return what the digits' return says of other checks: a second witness that they sounded, and use of a headset.
+    """Add what the echo of the digits tells about other checks: that they were audible, and that a headset is in use.
 
-    ``echo_db`` is the lowest there is where nothing came back or nothing was played, and None where nobody knows.
+    ``echo_db`` is `NO_ECHO_DB` if nothing came back or nothing was played, and None if that is unknown.
     """
     echo = measured.get("microphone.echo") or not_measured("microphone.echo", "not_reached")
     heard = echo.metric("heard")
@@ -187,7 +187,7 @@ def _with_echo(measured: Mapping[str, Measurement], skipped: Mapping[str, SkipRe
 
 
 def _throughput(finished: Mapping[str, FinishedPhase], measured: Mapping[str, Measurement]) -> list[Measurement]:
-    """Return what TCP proved of each direction that media could not be tried in."""
+    """Return the rate that TCP proved in each direction where media could not be tried."""
     found = []
     ways: tuple[tuple[Literal["up", "down"], str], ...] = (("up", "tcp_up"), ("down", "tcp_down"))
     for direction, phase in ways:
@@ -202,7 +202,7 @@ def _throughput(finished: Mapping[str, FinishedPhase], measured: Mapping[str, Me
 
 
 def _ended_devices(phases: Phases) -> dict[str, Measurement]:
-    """A camera or microphone that went away during the test is not there, whatever the start said."""
+    """Return a camera or microphone that went away during the test as not present, whatever it was at the start."""
     codes = phases.get("events", {}).get("codes", ())
     ended = {"camera_ended": "camera.present", "microphone_ended": "microphone.present"}
     return {check: Measurement(check=check, value="ended") for code, check in ended.items() if code in codes}

@@ -1,7 +1,7 @@
-"""The figures that checks tell: which way is worse, how many decimals, which unit. One table for server and page.
+"""How the figures of checks are shown: which direction is worse, decimals, unit. One table for server and page.
 
-The limits themselves stand in the profiles and travel with each report. A figure is told so that it always agrees with
-what it was judged to be: it is rounded to the nearest, but never across a limit nor onto one that it does not keep.
+The limits are in the profiles and are part of each report. A displayed figure always agrees with its outcome: it is
+rounded to the nearest number, but never across a limit, nor onto a limit that it does not meet.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from reports.model import Outcome
 __all__ = ["FIGURES", "JUDGED", "Figure", "figures_json"]
 
 JUDGED: Final = frozenset({Outcome.PASS, Outcome.WARN, Outcome.FAIL})
-"""Outcomes that rest on what was measured. With any other a figure and its limits would say what nobody judged."""
+"""Outcomes based on a measurement. With any other, a figure beside its limits would suggest a judgement."""
 WHOLE_FROM: Final = 100
-"""From this size on no decimals are told: three digits say enough of any figure here."""
+"""From this size on no decimals are shown: three digits are enough for any figure here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """How one check's figure is told."""
+    """How the figure of one check is shown."""
 
     worse: Literal["<", ">", ">="]
-    """How a figure that is too poor compares with its limit, as the profiles' rules write it."""
+    """The comparison of a poor figure with its limit, as in the profiles' rules."""
     decimals: int
-    """Most decimals told of it, and of its limits."""
+    """Most decimals of the figure and of its limits."""
     unit: str
     """Unit of the measurement, as the probes name it."""
 
     def is_worse(self, value: float, limit: float) -> bool:
-        """Return whether `value` does not keep `limit`."""
+        """Return whether `value` does not meet `limit`."""
         if self.worse == "<":
             return value < limit
         return value > limit if self.worse == ">" else value >= limit
 
     def rounded(self, value: float, limits: Iterable[float] = ()) -> float:
-        """Return the number to tell for `value`: the nearest one that stands to each of `limits` as `value` does.
+        """Return the number to show for `value`: the nearest one on the same side of each of `limits` as `value`.
 
-        The limits are compared as they are told themselves. Where the nearest one would read as kept or missed
-        against the truth, its neighbour is told. Holds for limits that differ when rounded, or that are the same.
+        Compares with the limits as they are shown. If the nearest number would wrongly appear to meet or miss a limit,
+        its neighbour is returned. Correct for limits that differ when rounded, or that are equal.
         """
         steps_per_unit = self._steps_per_unit(value)
         steps = math.floor(value * steps_per_unit + 0.5)
@@ -87,7 +87,7 @@ FIGURES: Final[dict[str, Figure]] = {
     "network.setup_time": Figure(">", 0, "ms"),
     "media.voice": Figure("<", 1, "mos"),
 }
-"""Every check that measures a number. All other checks come to a word.
+"""Every check that measures a number; the value of any other check is a word.
 
 Two decimals where the limits need them: a quarter more than a need of 1.5 Mbit/s is 1.88, not 1.9.
 """

@@ -1,7 +1,7 @@
-"""Live guidance is judging too: the same profile and the same rules as the verdict, with hysteresis.
+"""Live guidance: judges by the same profile and rules as the verdict, with hysteresis.
 
-Pure: fed with numbers in the order they were taken, never reads a clock. A picture without hints implies that the
-picture's checks pass, because the hint and the verdict look at the same window of stills.
+Pure: takes numbers in the order in which they were measured and never reads a clock. A picture without hints passes the
+picture's checks, because hint and verdict use the same window of stills.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from reports.verdict import judge_check
 __all__ = ["GOOD", "HEARD", "LISTENING", "Hint", "PictureGuidance", "SoundGuidance", "picture_window"]
 
 WINDOW_STILLS = 3
-"""How many of the newest stills one look rests on: 1.5 s at two a second."""
+"""Number of newest stills in one look: 1.5 s at two a second."""
 STEADY_LOOKS = 2
 """A new hint shows only after this many equal looks, so that hints do not flicker."""
 CLEAR_SPEECH_S = 1.2
-"""Speech after the prompt that counts as clearly heard, s: a bit over the pass limit of ``microphone.speech``."""
+"""Speech after the prompt that counts as clearly heard, s: slightly above the pass limit of ``microphone.speech``."""
 PAUSE_S = 0.7
-"""A pause after clear speech that ends the step, s: between sentences people pause for longer, within one for less."""
+"""Pause after clear speech that ends the step, s: longer than pauses within a sentence, shorter than between two."""
 SOUND_CHECKS = ("microphone.level", "microphone.speech", "microphone.noise", "microphone.bandwidth")
-"""What is told while the person still speaks, in the order in which it is told."""
+"""Checks that are reported while the person still speaks, in order of priority."""
 WORTH_WAITING = ("microphone.level", "microphone.noise")
-"""Warnings that somebody can do away with there and then: the step waits for it, to its end at the most."""
+"""Warnings that a person can act on at once; the step waits for that, at most until its end."""
 OTHERS = "microphone.others_talk"
 PICTURE_CHECKS = (
     *("camera.light", "camera.frozen", "camera.cover"),
     *("camera.people", "camera.backlight", "camera.framing"),
 )
-"""In the order in which they are told: nobody can frame a face in a black picture."""
+"""In order of priority: nobody can frame a face in a black picture."""
 ADVISED_CHECKS = ("camera.flicker", "camera.sharpness")
-"""Told last; where they cannot be measured, that does not keep the picture from being good."""
+"""Lowest priority; if they cannot be measured, the picture can still be good."""
 
 GOOD = "good"
 HEARD = "heard"
@@ -48,9 +48,9 @@ LISTENING = "listening"
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What to show now: a check, an advice code (or `GOOD`, `HEARD`, `LISTENING`) and figures for the page.
+    """The hint to show now: a check, an advice code (or `GOOD`, `HEARD`, `LISTENING`) and figures for the page.
 
-    `values` says ``obeyed: True`` where the fault that was shown before is gone: the page may thank for it.
+    `values` contains ``obeyed: True`` if the fault shown before is gone, so that the page can say thanks.
     """
 
     check: str
@@ -59,7 +59,7 @@ class Hint:
 
 
 def picture_window(stills: Sequence[Still]) -> Sequence[Still]:
-    """Return the stills that the picture is judged by: the newest ones, so that a fault that was mended is gone."""
+    """Return the stills that the picture is judged by: the newest ones, so that a corrected fault no longer counts."""
     return stills[-WINDOW_STILLS:]
 
 
@@ -76,7 +76,7 @@ class PictureGuidance:
         self._shown: Hint | None = None
 
     def add(self, still: Still) -> Hint | None:
-        """Take the figures of one more still; return a hint where the one shown has to change, else None."""
+        """Add the figures of a still; return a hint if the one shown must change, else None."""
         self._stills.append(still)
         look = self._look()
         if look is None:
@@ -90,12 +90,12 @@ class PictureGuidance:
         return self._shown
 
     def _is_obeyed(self) -> bool:
-        """Return whether the fault that is shown was looked at again and is gone; in a black picture nothing is."""
+        """Return whether the fault shown was judged again and is gone; in a black picture it is not judged."""
         shown = self._shown
         return shown is not None and shown.check in self._judged and shown.code not in {GOOD, *self._faults}
 
     def _look(self) -> Hint | None:
-        """Return what the newest window says, or None while there are too few stills to say anything."""
+        """Return the hint for the newest window, or None while there are too few stills."""
         if len(self._stills) < WINDOW_STILLS:
             return None
         measured = {m.check: m for m in self._measure()}
@@ -111,7 +111,7 @@ class PictureGuidance:
         return None
 
     def _rule(self, name: str) -> CheckRule:
-        """Return the check's rule; what is shown now has to be mended by a little more than the limit."""
+        """Return the check's rule; a fault that is shown now must improve slightly beyond its limit."""
         rule = self._profile.checks[name]
         if self._shown is None or self._shown.check != name:
             return rule
@@ -139,15 +139,15 @@ class SoundGuidance:
         self._shown = ""
 
     def speech_asked(self) -> None:
-        """The person has just been asked to speak: speech from now on counts."""
+        """Count speech from now on, because the person has just been asked to speak."""
         self._asked_at_s = self._speech_s
 
     def add(self, numbers: Mapping[str, Any], measured: Sequence[Measurement] = ()) -> Hint:
-        """Take live numbers (`speech_s`, `pause_s` ...) and the measurements so far; return what the page shows.
+        """Return the hint for live numbers (`speech_s`, `pause_s` ...) and the measurements so far.
 
-        Praise (`HEARD`) is given only where nothing would be found fault with now. ``values`` says ``done: True`` where
-        clear speech was followed by a pause and nothing is left to be mended, ``others: True`` where there was speech
-        in the asked silence: whoever reads aloud meanwhile is not asked about a TV then.
+        Gives praise (`HEARD`) only if there is no fault now. ``values`` contains ``done: True`` if a pause followed
+        clear speech and there is nothing left to improve, and ``others: True`` if there was speech in the requested
+        silence, so that a person who reads aloud meanwhile is not asked about a TV.
         """
         self._speech_s = float(numbers.get("speech_s") or 0.0)
         spoken_s = self._speech_s - self._asked_at_s if self._asked_at_s is not None else 0.0
@@ -162,7 +162,7 @@ class SoundGuidance:
         return self._hint(worst, LISTENING if values["others"] else HEARD, values)
 
     def _in_silence(self, by_check: Mapping[str, Measurement]) -> CheckResult | None:
-        """Return what can be told before anybody spoke: noise, or others who talk."""
+        """Return a fault that shows before the person speaks: noise, or other people talking."""
         if self._has_others(by_check):
             speech = judge_check(by_check["microphone.speech"], self._profile.checks["microphone.speech"])
             return replace(speech, advice=OTHERS, outcome=Outcome.WARN)
@@ -174,7 +174,7 @@ class SoundGuidance:
         return any(rule.advice == OTHERS and rule.holds(speech) for rule in rules if speech)
 
     def _judged(self, by_check: Mapping[str, Measurement], names: Sequence[str]) -> list[CheckResult]:
-        """Return the checks of `names`; what is shown now has to be mended by a little more than the limit."""
+        """Return the judged checks of `names`; a fault that is shown now must improve slightly beyond its limit."""
         found = []
         for name in (name for name in names if name in by_check):
             rule = self._profile.checks[name]
@@ -183,7 +183,7 @@ class SoundGuidance:
         return found
 
     def _hint(self, fault: CheckResult | None, otherwise: str, values: Mapping[str, Any]) -> Hint:
-        """Return the hint once it is steady; until then what was shown before, and never praise beside a fault."""
+        """Return the hint once it is steady, until then the previous one; never praise together with a fault."""
         code = (fault.advice or "") if fault else ""
         self._looks.append(code)
         if len(self._looks) == STEADY_LOOKS and len(set(self._looks)) == 1:
@@ -198,7 +198,7 @@ def _sound_rank(check: CheckResult) -> tuple[int, int]:
 
 
 def _rank(check: CheckResult) -> tuple[int, int]:
-    """Failures before warnings, then the order in which they are told."""
+    """Return the sort key: failures before warnings, then priority."""
     return (0 if check.outcome is Outcome.FAIL else 1, (*PICTURE_CHECKS, *ADVISED_CHECKS).index(check.id))
 
 

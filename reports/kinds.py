@@ -1,7 +1,7 @@
-"""The kinds of test, each as a table. A new kind is a new table here, with readers for what it measures differently.
+"""The kinds of test, each as a table. A new kind is a new table here, with readers for its own measurements.
 
-The protocol's names of phases, the media worker's operations and the page's types are held to these tables by
-``tests/reports/test_kinds.py``.
+``tests/reports/test_kinds.py`` checks the protocol's phase names, the media worker's operations and the page's types
+against these tables.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ MEGABYTE: Final = 1_000_000
 DEFAULT_PROFILE: Final = "consultation"
 DEFAULT_SOLUTION: Final = "other"
 PRACTICAL: Final = ("private_room", "people", "company", "interpreter", "equipment", "phone")
-"""Questions that a meeting may ask, in the order in which they are asked."""
+"""Questions that a meeting may ask, in order."""
 
 
 def solution_of(meeting: Occasion | None) -> str:
-    """Return the name of the meeting's video solution; one that there is no file for (any more) is just another one."""
+    """Return the name of the meeting's video solution; a name without a file counts as the default one."""
     return meeting.solution if meeting and meeting.solution in solution_names() else DEFAULT_SOLUTION
 
 
 def profile_of(meeting: Occasion | None) -> Profile:
-    """Return what this meeting needs: its profile, with the needs of its video solution."""
+    """Return the profile of this meeting, with the needs of its video solution."""
     name = meeting.profile if meeting and meeting.profile in profile_names() else DEFAULT_PROFILE
     return load_profile(name, solution_of(meeting))
 
@@ -107,13 +107,13 @@ SELF_TEST: Final = TestKind(
 
 KINDS: Final = (SELF_TEST,)
 TESTERS: Final = frozenset(session for kind in KINDS for session in kind.sessions)
-"""Kinds of session that take a test at all."""
+"""Kinds of session that can take a test."""
 
 
 def kind_of(session: str | None) -> TestKind:
-    """Return the kind of test that a session of this kind takes; a self-test where the session is gone.
+    """Return the kind of test for a session of this kind; a self-test if the session is gone.
 
-    Raises KeyError for a session that takes none.
+    Raises KeyError for a session that can take no test.
     """
     if session is None:
         return SELF_TEST

@@ -1,4 +1,4 @@
-"""What a report is made of: outcomes, verdicts, judged checks, and the report itself (schema readiness.report/1).
+"""The parts of a report: outcomes, verdicts, judged checks, and the report itself (schema readiness.report/1).
 
 Plain values. Nothing here reads a clock, a socket or a setting.
 """
@@ -27,7 +27,7 @@ REPORT_SCHEMA = "readiness.report/1"
 
 
 class Outcome(StrEnum):
-    """What one check came to."""
+    """Result of one check."""
 
     PASS = "pass"  # noqa: S105 - an outcome, not a password
     WARN = "warn"
@@ -37,7 +37,7 @@ class Outcome(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What the whole test came to, in the order in which it is decided."""
+    """Result of the whole test, in order of decision."""
 
     NOT_READY = "not_ready"
     INCOMPLETE = "incomplete"
@@ -46,11 +46,11 @@ class Verdict(StrEnum):
 
 
 READY_VERDICTS: Final = frozenset({Verdict.READY, Verdict.READY_WITH_WARNINGS})
-"""Verdicts with which somebody can take part as things are."""
+"""Verdicts with which a person can take part as is."""
 
 
 class Level(StrEnum):
-    """How much a check weighs in a profile."""
+    """Weight of a check in a profile."""
 
     REQUIRED = "required"
     ADVISORY = "advisory"
@@ -58,7 +58,7 @@ class Level(StrEnum):
 
 
 class Responsible(StrEnum):
-    """Who can do something about it."""
+    """Who can act on it."""
 
     PARTICIPANT = "participant"
     LOCAL_IT = "local_it"
@@ -71,13 +71,13 @@ class SkipReason(StrEnum):
     """Why a check was not run."""
 
     NOT_ASKED = "not_asked"
-    """The meeting does not need it: no effect."""
+    """The meeting does not need it; no effect."""
     NO_SOUND = "no_sound"
     """Accommodation: takes part without sound. At best ready with warnings."""
     NO_CAMERA = "no_camera"
     """Accommodation: takes part without picture. At best ready with warnings."""
     DECLINED = "declined"
-    """The person did not want to. On a required check the verdict is incomplete."""
+    """The person declined. On a required check the verdict is incomplete."""
     ECHO_CANCELLED = "echo_cancelled"
     """A room's device takes its own sound out of the microphone's. At best ready with warnings."""
 
@@ -104,11 +104,11 @@ class CheckResult:
     responsible: Responsible | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     measured_at: datetime | None = None
-    """When it was measured, where it is carried over from an earlier report; None: in this test."""
+    """When it was measured, if carried over from an earlier report; None means in this test."""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> CheckResult:
-        """Read back what `to_json` wrote. Raises KeyError and ValueError where it did not."""
+        """Read back what `to_json` wrote. Raises KeyError or ValueError for anything else."""
         responsible, measured_at = data.get("responsible"), data.get("measured_at")
         return cls(
             id=data["id"],
@@ -129,7 +129,7 @@ class CheckResult:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the check as it stands in the report."""
+        """Return the check as in the report's JSON."""
         return {
             "id": self.id,
             "outcome": self.outcome.value,
@@ -151,7 +151,7 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The answer of one self-test."""
+    """The result of one self-test."""
 
     id: str
     code: str
@@ -178,11 +178,11 @@ class Report:
     events: Sequence[str] = ()
     server_cpu_s: float | None = None
     mode: str = "full"
-    """full, or recheck: devices and path only, with the other checks as the last whole test left them."""
+    """full, or recheck: devices and path only, with all other checks carried over from the last whole test."""
     solution: str = "other"
-    """The video solution whose needs it was judged by."""
+    """The video solution by whose needs it was judged."""
     not_tested: Sequence[str] = ()
-    """What no browser can try: meeting_program, where the meeting runs in a program of its own on this device."""
+    """Parts that no browser can test: meeting_program if the meeting runs in its own program on this device."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as documented in ``readiness/docs/protocol.md``."""

@@ -1,7 +1,7 @@
-"""A test is a table: what a kind of test goes through, phase by phase, and what a finished phase leaves.
+"""A test as a table: the phases of a kind of test, and the results of a finished phase.
 
-Plain values and no rules of any one kind of test; `kinds` holds the tables, `readers` reads the figures. A finished
-phase is stored as plain JSON, so that a test can go on through another process.
+Plain values, without rules of any one kind of test; `kinds` has the tables, `readers` reads the figures. A finished
+phase is stored as plain JSON, so that a test can continue in another process.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from reports.profile import Profile
 __all__ = ["Course", "Evidence", "Figure", "FinishedPhase", "Measurer", "Occasion", "Phase", "Reader", "TestKind"]
 
 Figure = float | str | bool | None
-"""Something that a phase notes beside its measurements; its name carries the unit."""
+"""A note of a phase beside its measurements; its name carries the unit."""
 Measurer = Literal["page", "worker", "client"]
-"""Who has the figures when a phase ends: the page that shows it, the media worker, or a client that measures itself."""
+"""Who has the figures when a phase ends: the page, the media worker, or a client that measures by itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class FinishedPhase:
-    """What one phase found."""
+    """The result of one phase."""
 
     measurements: Sequence[Measurement] = ()
     skipped: Mapping[str, SkipReason] = field(default_factory=dict)
-    """Checks that were left out on purpose, and why."""
+    """Checks that were skipped on purpose, and why."""
     figures: Mapping[str, Figure] = field(default_factory=dict)
-    """What else the report needs of this phase, for example ``connection`` or ``tcp_mbps``."""
+    """Other data for the report, for example ``connection`` or ``tcp_mbps``."""
     seconds: float = 0.0
-    """Machine time, s; 0 where the time is the person's."""
+    """Machine time, s; 0 if the time is the person's."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the phase as it is stored; `from_json` reads it back."""
+        """Return the phase as stored; `from_json` reads it back."""
         return {
             "measurements": [measurement.to_json() for measurement in self.measurements],
             "skipped": {check: reason.value for check, reason in self.skipped.items()},
@@ -46,7 +46,7 @@ class FinishedPhase:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> FinishedPhase:
-        """Read back a stored phase; what an older version did not store is empty."""
+        """Read back a stored phase; fields that an older version did not store are empty."""
         return cls(
             measurements=tuple(Measurement.from_json(item) for item in data.get("measurements", ())),
             skipped={check: SkipReason(reason) for check, reason in data.get("skipped", {}).items()},
@@ -57,7 +57,7 @@ class FinishedPhase:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a phase is read from, besides the last message of whoever measured it."""
+    """The sources for reading a phase, besides the last message of whoever measured it."""
 
     seconds: float = 0.0
     """Machine time that the phase took, s."""
@@ -65,7 +65,7 @@ class Evidence:
     digits: Sequence[Sequence[int]] = ()
     """Series of digits that the page was asked to play."""
     stills: Sequence[Still] = ()
-    """Figures of all stills, in the order in which they were taken."""
+    """Figures of all stills, in order of capture."""
     tcp_mbps: float | None = None
     """Rate that the session's own socket proved, Mbit/s."""
 
@@ -75,27 +75,27 @@ class Phase:
     """One row of the table."""
 
     name: str
-    """As the protocol, the store and the report's ``ended_in`` spell it."""
+    """Its name in the protocol, the store and the report's ``ended_in``."""
     checks: tuple[str, ...]
-    """Ids of the checks that it measures; none of them has a value when it dies."""
+    """Ids of the checks that it measures; if it dies none of them has a value."""
     budget_s: float
     """Longest machine time, s."""
     budget_bytes: int
     """Most bytes on the socket."""
     by: Measurer
     read: Reader
-    """Turns the last message of whoever measured into the finished phase."""
+    """Turns the measurer's last message into the finished phase."""
     is_optional: bool = False
-    """Whether a check that was not tried is skipped, rather than missing from the report."""
+    """Whether an untried check counts as skipped rather than missing."""
     is_asked: bool = False
-    """Whether its checks are questions, of which each occasion asks its own."""
+    """Whether its checks are questions, which depend on the occasion."""
 
     def finish(self, data: Mapping[str, Any], evidence: Evidence) -> FinishedPhase:
-        """Return what the phase found, read from the last message `data`."""
+        """Return the finished phase, read from the last message `data`."""
         return self.read(self, data, evidence)
 
     def died(self, cause: str, *, seconds: float = 0.0) -> FinishedPhase:
-        """Return the phase whose step died: none of its checks has a value, and `cause` says why."""
+        """Return the phase for a step that died: no check has a value, and `cause` says why."""
         return FinishedPhase([not_measured(check, cause) for check in self.checks], seconds=seconds)
 
 
@@ -103,11 +103,11 @@ Reader = Callable[[Phase, Mapping[str, Any], Evidence], FinishedPhase]
 
 
 class Occasion(Protocol):
-    """What a test is made for: for a self-test, its meeting."""
+    """The occasion of a test; for a self-test, its meeting."""
 
     @property
     def profile(self) -> str:
-        """Name of the profile that it is judged by."""
+        """Name of the profile by which it is judged."""
 
     @property
     def solution(self) -> str:
@@ -120,12 +120,12 @@ class Occasion(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """One way through a test."""
+    """One sequence of phases through a test."""
 
     phases: tuple[str, ...]
     """In the order in which they usually end."""
     together: frozenset[str]
-    """Phases of one connection: a resumed test that lacks one of them has to run all of them again."""
+    """Phases of one connection: a resumed test that lacks one of them must repeat all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,27 +133,27 @@ class TestKind:
     """One kind of test."""
 
     name: str
-    """As reports spell it."""
+    """Its name in reports."""
     sessions: frozenset[str]
-    """Kinds of session that take this test; a session takes one kind."""
+    """Kinds of session that take this test; each takes only one kind of test."""
     phases: tuple[Phase, ...]
-    """In the order in which a client is told of them."""
+    """In the order in which a client gets them."""
     whole: Course
     short: Course | None
-    """The check of the meeting's morning, where there is one; the rest is carried over from the last whole test."""
+    """The check on the meeting's morning, if there is one; the rest is carried over from the last whole test."""
     profile_of: Callable[[Occasion | None], Profile]
     questions_of: Callable[[Occasion | None], tuple[str, ...]]
     """Names of the questions that are asked."""
 
     def phase(self, name: str) -> Phase:
-        """Return the phase called `name`. Raises KeyError where there is none."""
+        """Return the phase called `name`. Raises KeyError if there is none."""
         for phase in self.phases:
             if phase.name == name:
                 return phase
         raise KeyError(name)
 
     def course(self, *, is_short: bool) -> Course:
-        """Return the way through the test. Raises ValueError where a kind without a short check is asked for one."""
+        """Return the course of the test. Raises ValueError for a short one if this kind has none."""
         if not is_short:
             return self.whole
         if self.short is None:

@@ -1,7 +1,7 @@
-"""Profiles: what one kind of meeting needs, read from TOML and checked hard.
+"""Profiles: the needs of one kind of meeting, read from TOML and strictly validated.
 
-A profile is data: every threshold stands in the file with its unit and source. A malformed file is an error
-at start, never a check that silently passes.
+A profile is data: every threshold is in the file, with its unit and source. A malformed file is an error at start,
+never a check that silently passes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ AREAS = frozenset({"browser", "camera", "microphone", "speaker", "network", "pra
 
 
 class ProfileError(ValueError):
-    """A profile file says something that cannot be judged by; the message names file, check and rule."""
+    """A profile file has invalid content; the message names file, check and rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Condition:
     limit: float | str | bool
 
     def holds(self, measurement: Measurement) -> bool | None:
-        """Return whether it holds, or None where the metric is missing and nothing can be said."""
+        """Return whether it holds, or None if the metric is missing."""
         found = measurement.metric(self.metric)
         if found is None or isinstance(found, str) != isinstance(self.limit, str):
             return None
@@ -64,14 +64,14 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """All conditions together lead to an outcome and an advice code."""
+    """Conditions that together lead to an outcome and an advice code."""
 
     when: tuple[Condition, ...]
     outcome: Outcome
     advice: str
     responsible: Responsible | None = None
     slack: float = 0.0
-    """How far back behind the first condition's limit a figure has to come before a hint that is shown goes away."""
+    """How far a figure must return beyond the first condition's limit before a hint disappears."""
 
     def lenient(self) -> Rule:
         """Return the rule with its first limit moved by `slack`, so that it holds a little longer."""
@@ -82,7 +82,7 @@ class Rule:
         return replace(self, when=(replace(first, limit=moved), *self.when[1:]), slack=0.0)
 
     def holds(self, measurement: Measurement) -> bool | None:
-        """Return True or False where that is certain, None where a missing metric could decide it."""
+        """Return True or False if certain, None if a missing metric could decide it."""
         answers = [condition.holds(measurement) for condition in self.when]
         if False in answers:
             return False
@@ -104,12 +104,12 @@ class CheckRule:
     """Checks whose failure explains this one: its advice is then left out."""
     source: str
     busy: Condition | None = None
-    """When it holds our own server was late: then anything but a pass says nothing of the participant."""
+    """If it holds our own server was late, and anything but a pass says nothing about the participant."""
     device_busy: Condition | None = None
-    """When it holds the participant's own device was late, or its page was hidden: not measured either."""
+    """If it holds the participant's device was late or its page hidden: not measured either."""
 
     def threshold(self, outcome: Outcome) -> float | None:
-        """Return the limit on the main value at which `outcome` begins; None where it has two sides, or words."""
+        """Return the limit of the main value for `outcome`; None if there are two, or if the value is a word."""
         first = [rule.when[0] for rule in self.rules if rule.outcome is outcome and rule.when[0].metric == "value"]
         limits = [float(condition.limit) for condition in first if not isinstance(condition.limit, str)]
         below = {condition.op.startswith("<") for condition in first}
@@ -127,9 +127,9 @@ class Profile:
     valid_days: float
     need_mbps: float
     probe_factor: float
-    """How much more than the need is tried, so that there is room."""
+    """Factor above the need at which the line is tried first, for a margin."""
     tiers: tuple[Tier, ...]
-    """What a line may be good for, from the most to the least demanding."""
+    """Qualities that a line may be good enough for, the most demanding first."""
     expected_people: int
     accommodations: frozenset[SkipReason]
     practical: tuple[str, ...]
@@ -167,9 +167,9 @@ def load_profile(name: str, solution: str = "other") -> Profile:
 def parse_profile(text: str, *, where: str, need_mbps: float | None = None) -> Profile:
     """Return the profile written in `text` (TOML). Raises ProfileError that names `where`.
 
-    ``extends`` names a packaged profile: what the file says itself takes its place, check by check, and a check that
-    is ``false`` is left out. `need_mbps` takes the place of the file's own need, and of the tier of that need. A file
-    without ``need`` asks nothing of a line: its rules cannot name one.
+    ``extends`` names a packaged profile: the file overrides it check by check, and a check that is ``false`` is
+    removed. `need_mbps` replaces the file's own need, and the tier of that need. A file without ``need`` asks nothing
+    of a line: its rules cannot name one.
     """
     try:
         data = _whole(tomllib.loads(text))
@@ -203,7 +203,7 @@ def _tiers(data: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _whole(data: dict[str, Any]) -> dict[str, Any]:
-    """Return `data` with what it does not say itself from the profile that it extends."""
+    """Return `data` completed from the profile that it extends."""
     if "extends" not in data:
         return data
     path = PROFILE_FOLDER / f"{data['extends']}.toml"

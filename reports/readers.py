@@ -1,6 +1,6 @@
-"""How each phase's figures are read: from the last message of whoever measured, to measurements. Pure.
+"""Reads each phase's figures: from the measurer's last message to measurements. Pure.
 
-Messages have passed the protocol's schema (``web/shared/protocol.json``), so that required fields are there.
+Messages have passed the protocol's schema (``web/shared/protocol.json``), so required fields are present.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 SKIPS: Final = {"no_sound": SkipReason.NO_SOUND, "declined": SkipReason.DECLINED}
-"""Answers about the digits that leave the check out, rather than unmeasured."""
+"""Answers about the digits with which the check is skipped rather than unmeasured."""
 
 
 def read_devices(_phase: Phase, data: Mapping[str, Any], _evidence: Evidence) -> FinishedPhase:
@@ -55,7 +55,7 @@ def read_picture(phase: Phase, data: Mapping[str, Any], evidence: Evidence) -> F
 
 
 def unheard(phase: Phase, data: Mapping[str, Any]) -> FinishedPhase | None:
-    """Return the finished phase where the page's `data` says that there was nothing to listen to, else None."""
+    """Return the finished phase if the page's `data` says that there was nothing to listen to, else None."""
     if data["ended_by"] == "no_microphone":
         return phase.died("no_microphone")
     if data["ended_by"] == "not_played":
@@ -71,7 +71,7 @@ def read_worker(phase: Phase, data: Mapping[str, Any], evidence: Evidence) -> Fi
 
 
 def read_client(phase: Phase, data: Mapping[str, Any], evidence: Evidence) -> FinishedPhase:
-    """Read the measurements of a client that measures itself, of this phase's checks only."""
+    """Read the measurements of a client that measures by itself, of this phase's checks only."""
     return _own(phase, data, seconds=evidence.seconds)
 
 
@@ -82,17 +82,17 @@ def read_connection(_phase: Phase, data: Mapping[str, Any], evidence: Evidence) 
 
 
 def read_relays(_phase: Phase, data: Mapping[str, Any], evidence: Evidence) -> FinishedPhase:
-    """Read which ways through a relay are open."""
+    """Read which paths through a relay are open."""
     return FinishedPhase(relay_measurements(data["tried"], direct=data["direct"]), seconds=evidence.seconds)
 
 
 def read_service(_phase: Phase, data: Mapping[str, Any], evidence: Evidence) -> FinishedPhase:
-    """Read whether the browser reaches the meeting's own page."""
+    """Read whether the browser can reach the meeting's own page."""
     return FinishedPhase([service_measurement(data)], seconds=evidence.seconds)
 
 
 def read_headroom(_phase: Phase, _data: Mapping[str, Any], evidence: Evidence) -> FinishedPhase:
-    """Note the rate that TCP proved; the report takes it where media could not be tried."""
+    """Note the rate that TCP proved; the report uses it if media could not be tried."""
     return FinishedPhase(figures={"tcp_mbps": evidence.tcp_mbps}, seconds=evidence.seconds)
 
 

@@ -1,7 +1,7 @@
-"""The line over a test's seconds: rows of points beside a report (schema readiness.series/1). Pure.
+"""The line over time: rows of points stored with a report (schema readiness.series/1). Pure.
 
-A row that is missing was not measured. A row of losses covers all phases: a time without a point lost nothing, and an
-empty row says that nothing was lost at all.
+A missing row was not measured. A row of losses covers all phases: a time without a point had no loss, and an empty row
+means that nothing was lost at all.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ __all__ = ["MOST_POINTS", "ROWS", "SERIES_SCHEMA", "check_series", "pack", "thin
 
 SERIES_SCHEMA: Final = "readiness.series/1"
 MOST_POINTS: Final = 600
-"""Points in a row: twice the pixels a picture of it has across a phone."""
+"""Most points in a row: twice the width in pixels of its picture on a phone."""
 MOST_PHASES: Final = 40
 LONGEST_MS: Final = 600_000.0
-"""Ten minutes from the start of the network part; a test's is over in one."""
+"""Ten minutes from the start of the network part, which usually takes one."""
 MOST_VALUE: Final = 1_000_000.0
-"""Above any delay (ms), rate (Mbit/s) or count of packets that a row can hold: more is a fault, not a finding."""
+"""Above any delay (ms), rate (Mbit/s) or count of packets in a row; a larger value is an error."""
 MOST_PACKED_BYTES: Final = 1_000_000
-"""Of JSON, unpacked: nine full rows with room to spare."""
+"""Size of the unpacked JSON: nine full rows with room to spare."""
 TIME_DECIMALS: Final = 1
 """Times are kept to 0.1 ms."""
 VALUE_DECIMALS: Final = 3
@@ -44,12 +44,12 @@ _WORST: Final[Mapping[str, Callable[[Sequence[float]], float]]] = {
     "lost_up": sum,
     "lost_down": sum,
 }
-"""What a bin keeps: the longest delay, the least that arrived, the most that was offered, all that was lost."""
+"""What a bin keeps: the longest delay, the lowest rate of arrival, the highest offered rate, the sum of losses."""
 ROWS: Final = tuple(_WORST)
 
 
 def check_series(data: object) -> dict[str, Any]:
-    """Return `data` as plain JSON of the schema, rounded. Raises ValueError that names the place of what is wrong."""
+    """Return `data` as plain JSON of the schema, rounded. Raises ValueError that names the location of a fault."""
     if not isinstance(data, Mapping):
         raise ValueError("series: not an object")  # noqa: TRY004 - JSON of a wrong shape is a wrong value
     if data.get("schema") != SERIES_SCHEMA:
@@ -65,9 +65,9 @@ def check_series(data: object) -> dict[str, Any]:
 
 
 def thin(points: Sequence[Sequence[float]], keep: Callable[[Sequence[float]], float], most: int = MOST_POINTS) -> Any:
-    """Return at most `most` of `points` [t_ms, value]: of each bin of time the value that `keep` chooses.
+    """Return at most `most` of `points` [t_ms, value]: for each bin of time the value that `keep` chooses.
 
-    The point stays at the moment of its value, or, where `keep` makes a new one (a sum), at the bin's first moment.
+    A point keeps the time of its value or, if `keep` computes a new one (a sum), gets the first time in the bin.
     """
     ordered = sorted((list(point) for point in points), key=lambda point: point[0])
     if len(ordered) <= most:
@@ -80,19 +80,19 @@ def thin(points: Sequence[Sequence[float]], keep: Callable[[Sequence[float]], fl
 
 
 def thinned(data: Mapping[str, Any], most: int = MOST_POINTS) -> dict[str, Any]:
-    """Return `data` with every row thinned to at most `most` points by the rule of its own kind."""
+    """Return `data` with every row thinned to at most `most` points, by the rule of the row."""
     rows = {name: thin(data[name], _WORST[name], most) for name in ROWS if data.get(name) is not None}
     return {**data, **rows}
 
 
 def pack(data: object) -> bytes:
-    """Return checked series compressed, as they are stored. Raises ValueError."""
+    """Validate series and return them compressed, as stored. Raises ValueError."""
     text = json.dumps(check_series(data), allow_nan=False, separators=(",", ":"))
     return zlib.compress(text.encode("ascii"), 9)
 
 
 def unpack(packed: bytes) -> dict[str, Any]:
-    """Return what `pack` was given. Raises ValueError for anything else, and before it takes much memory."""
+    """Reverse `pack`. Raises ValueError for anything else, before using much memory."""
     unpacking = zlib.decompressobj()
     try:
         text = unpacking.decompress(packed, MOST_PACKED_BYTES)

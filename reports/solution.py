@@ -1,7 +1,7 @@
-"""Video solutions: what the program that a meeting is held in needs, read from TOML and checked hard.
+"""Video solutions: the needs of the program that a meeting runs in, read from TOML and strictly validated.
 
-Where its links lead, which ports its media takes, on which devices it runs in a program of its own that no browser can
-try, and how much of the line it takes where that is known better than by the kind of meeting.
+A file holds the hosts of its links, the ports of its media, the devices on which it runs in a program of its own that
+no browser can test, and its rate if that is known better than from the kind of meeting.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ __all__ = [
 SOLUTION_FOLDER = Path(__file__).parent / "solutions"
 FORMS = frozenset({"phone", "tablet", "computer"})
 _HOST = re.compile(r"^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$")
-"""Nothing else may get into a header that tells a browser whom to talk to."""
+"""Nothing else may enter a header that tells a browser which hosts it may contact."""
 _PATH = re.compile(r"^/[a-z0-9._/-]*$")
 _PORTS = re.compile(r"^\d{1,5}(?:-\d{1,5})?(?:, \d{1,5}(?:-\d{1,5})?)*$")
 _MOST_MBPS = 100.0
 
 
 class SolutionError(ValueError):
-    """A solution file says something that cannot be used; the message names the file."""
+    """A solution file has invalid content; the message names the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +53,21 @@ class Solution:
 
     name: str
     title: str
-    """Its own name, the same in every language; empty where nothing is known but the link."""
+    """Its own name, the same in every language; empty if nothing but the link is known."""
     hosts: tuple[str, ...]
-    """Where its links lead; empty where every organisation has its own."""
+    """Hosts of its links; empty if every organisation has its own."""
     program_on: frozenset[str]
-    """Classes of devices (phone, tablet, computer) on which the meeting runs in a program of its own."""
+    """Classes of device (phone, tablet, computer) on which the meeting runs in a program of its own."""
     probe_path: str
     ports: tuple[Opening, ...]
     need_mbps: Mapping[str, float]
-    """By profile, Mbit/s each way with sound, where a public source is better than the profile's own figure."""
+    """Need by profile, Mbit/s each way including sound, if a public source is better than the profile's figure."""
     source: str
 
     def host_for(self, join_link: str | None) -> str | None:
-        """Return the host that this meeting's page is on: its link's own where it is the solution's, else the first.
+        """Return the host of this meeting's page: that of its link if it is one of the solution's, else the first.
 
-        None where nothing is known, or the link leads somewhere else: nobody is sent there on our word.
+        None if no host is known, or if the link leads elsewhere, because we vouch for no other host.
         """
         asked = host_of(join_link) if join_link else None
         if asked is None:
@@ -78,7 +78,7 @@ class Solution:
 
 
 def host_of(link: str) -> str | None:
-    """Return the host of an https link in small letters, with its port where that is not 443; else None."""
+    """Return the host of an https link in lower case, with a port other than 443; None for any other link."""
     try:
         parts = urlsplit(link.strip())
         name, port = (parts.hostname or "").encode("idna").decode("ascii").lower(), parts.port
@@ -137,7 +137,7 @@ def _need(profile: str, data: Mapping[str, Any]) -> float:
 
 
 def _problem(solution: Solution) -> str | None:
-    """Return what is wrong with a solution, or None."""
+    """Return the fault of a solution, or None."""
     if not solution.source.strip():
         return "no source"
     if any(not _HOST.match(host) for host in solution.hosts):

@@ -1,8 +1,8 @@
-"""How long an answer stands: stale by age, shortly checked again on the meeting's morning, never for another device.
+"""How long a result is valid: stale by age, re-checked on the meeting's morning, and never for another device.
 
-Pure. A short check looks at devices and path only, and takes the other checks over as the last whole test left them,
-each with the moment it was measured: only on the same class of device (kind, system, browser), by the same profile,
-and where nothing that it takes over stood in the way.
+Pure. A short check covers devices and path only, and carries the other checks over from the last whole test, each with
+its time of measurement. It requires the same class of device (kind, system, browser), the same profile, and that no
+check carried over was an obstacle.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ __all__ = ["carry_over", "device_class", "is_over", "recheck_due", "state_of"]
 LOOKED_AT: Final = frozenset(
     check for phase in ("devices", "connect", "paths") for check in SELF_TEST.phase(phase).checks
 )
-"""Checks that a short check always makes itself."""
+"""Checks that a short check always measures itself."""
 
 
 def is_over(meeting: Meeting, now: datetime) -> bool:
-    """Whether its links no longer test: an hour after its end, or once it is cancelled."""
+    """Whether its links no longer allow a test: an hour after its end, or once it is cancelled."""
     return meeting.state == "cancelled" or meeting.ends_at + TESTS_AFTER_END <= now
 
 
 def state_of(report: StoredReport | None, now: datetime) -> str:
     """Return ready, ready_with_warnings, not_ready, incomplete, stale or not_tested.
 
-    A result past its validity is stale whatever it said: neither "ready" nor "not ready" is known any more.
+    An expired result is stale whatever it was: neither "ready" nor "not ready" is known any more.
     """
     if report is None:
         return "not_tested"

@@ -1,4 +1,4 @@
-"""Who acts through a session: the one function that says so."""
+"""Identifies who acts through a session, in one function."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KINDS: Final[Mapping[SessionKind, ActorKind]] = {
 
 
 def actor_of(session: Session, host: Host | None = None) -> Actor:
-    """Return who acts through `session`; `host` is whose link opened it, where that is somebody in particular.
+    """Return the actor of `session`; `host` is the person whose link opened it, if it belongs to one.
 
     The id names the host, else the participant, else the link: ``host:<id>``, ``participant:<id>``, ``link:<id>``.
     """
@@ -34,6 +34,6 @@ def actor_of(session: Session, host: Host | None = None) -> Actor:
 
 
 def sessions_that_may(act: Act) -> frozenset[str]:
-    """Return the kinds of sessions through which `act` may be done."""
+    """Return the kinds of session that allow `act`."""
     named: dict[ActorKind, SessionKind] = {actor: session for session, actor in _KINDS.items()} | {"host": "leader"}
     return frozenset(named[kind] for kind in MAY[act])

@@ -1,7 +1,7 @@
-"""Who may fill the line for a full speed test: a few at a time, so many bytes each, and never at a self-test's cost.
+"""Limits full speed tests: a few callers at a time, a byte allowance each, and never at a self-test's expense.
 
-Kept in memory, per process, as in `readiness.access.limits`. An invited person is a caller of their own, wherever they
-come from. Everybody else is a guest: their /32 or /64 is the caller, and nothing that guests do keeps the invited out.
+The state is in memory, per process, as in `readiness.access.limits`. An invited person is a caller from any address.
+Everybody else is a guest, whose caller is the /32 or /64; nothing that guests do can keep the invited out.
 """
 
 from __future__ import annotations
@@ -18,36 +18,36 @@ from readiness.errors import LimitError, Unavailable
 __all__ = ["CHUNK_BYTES", "WEIGHT", "Load", "SpeedGate", "Transfer"]
 
 CHUNK_BYTES = 64 * 1024
-"""Moved, paid for and paced at a time."""
+"""Bytes that are moved, charged and paced at a time."""
 MOST_MBPS = 200.0
-"""All speed tests together. Far above any meeting's need, and less than this process can move beside self-tests."""
+"""Rate of all speed tests together: far above any meeting's need, but less than we can move beside self-tests."""
 BURST_S = 0.1
-"""How far ahead of that rate a start may run."""
+"""Burst allowed above that rate at the start."""
 MOST_RUNS = 2
-"""Callers at a time: more would measure each other. The invited take these places from guests."""
+"""Most callers at a time: more would measure each other. The invited take these places from guests."""
 MOST_TRANSFERS = 16
-"""Of one caller at a time; speedtest-cli opens eight."""
+"""Most connections of one caller; speedtest-cli opens eight."""
 IDLE_S = 5.0
 """Idle time after which a caller's run is over."""
 WEIGHT = 4
-"""Self-tests that a speed test takes the place of: 11 % of a core at the full rate, and a share of the line."""
+"""Self-tests that a speed test displaces: it uses 11 % of a core at the full rate, and a share of the line."""
 CALLER_BYTES = 600e6
-"""One whole run at the highest rate: 10 s each way, and something over."""
+"""One whole run at the highest rate, 10 s each way, plus a margin."""
 CALLER_BYTES_PER_S = 1e6
-"""The allowance is back in ten minutes."""
+"""The allowance is restored within ten minutes."""
 ALL_BYTES = 3e9
 ALL_BYTES_PER_S = 5e6
-"""40 Mbit/s on average, whoever asks: a stranger can't run up a bill."""
+"""40 Mbit/s on average over all callers, so that a stranger can't run up a bill."""
 GUESTS_SHARE = 0.75
-"""Of all bytes, what guests may use up: the rest is one run and more for the invited, and it is never theirs."""
+"""Guests' part of all bytes; the rest, more than one run, is reserved for the invited."""
 LEAST_BYTES = 1e6
-"""With less left a run is not begun: its figures would mean nothing."""
+"""Least allowance to begin a run: with less its figures would mean nothing."""
 BUSY_RETRY_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Self-tests now: running, waiting, and how many there is room for; the guests' are counted in both numbers."""
+    """The present self-tests: running, waiting, and capacity. Both numbers include guests'."""
 
     running: int
     waiting: int
@@ -65,15 +65,15 @@ class _Run:
 
 
 _Key = tuple[bool, str]
-"""A caller: whether it is a guest, and the person or where it comes from."""
+"""A caller: whether it is a guest, and the person or network prefix."""
 
 
 def _key(caller: str, *, guest: bool) -> _Key:
-    return guest, prefix_of(caller)  # a person's name is no address, and stays as it is
+    return guest, prefix_of(caller)  # a person's id is not an address and stays as it is
 
 
 class Transfer:
-    """One body on its way, up or down."""
+    """One body in transfer, up or down."""
 
     def __init__(self, gate: SpeedGate, caller_bytes: TokenBucket, *, guest: bool) -> None:
         self._gate, self._caller_bytes, self._guest = gate, caller_bytes, guest
@@ -81,7 +81,8 @@ class Transfer:
     async def may_move(self, size_bytes: int) -> bool:
         """Wait until `size_bytes` fit the common rate.
 
-        False when the allowance is used up, a self-test needs us, or this is a guest and an invited person measures.
+        Returns False if the allowance is used up, a self-test needs us, or this is a guest while an invited person
+        measures.
         """
         if not self._gate.has_room(guest=self._guest):
             return False
@@ -92,7 +93,7 @@ class Transfer:
 
 
 class SpeedGate:
-    """The door to the speed test."""
+    """Admits callers to the speed test."""
 
     def __init__(self, load: Callable[[], Load], clock: Callable[[], float]) -> None:
         self._load, self._clock = load, clock
@@ -103,23 +104,23 @@ class SpeedGate:
             rate_per_s=GUESTS_SHARE * ALL_BYTES_PER_S, burst=GUESTS_SHARE * ALL_BYTES, clock=clock
         )
         self._allowances: dict[bool, OrderedDict[_Key, TokenBucket]] = {True: OrderedDict(), False: OrderedDict()}
-        """By whether the caller is a guest, so that no guest can push an invited person's out of the table."""
+        """Separate tables for guests and invited, so that no guest can push an invited person out."""
         self._runs: dict[_Key, _Run] = {}
 
     @property
     def runs(self) -> int:
-        """How many callers are testing now."""
+        """Number of callers that are testing now."""
         self._forget_idle()
         return len(self._runs)
 
     @property
     def invited_runs(self) -> int:
-        """How many invited people are testing now."""
+        """Number of invited people who are testing now."""
         self._forget_idle()
         return self._count(guest=False)
 
     def look_in(self, caller: str, *, guest: bool = False) -> None:
-        """Begin a run, or go on with it. Raises LimitError (your allowance) or Unavailable (our other work).
+        """Begin or continue a run. Raises LimitError (the caller's allowance) or Unavailable (our other work).
 
         `caller` is an address, or the invited person.
         """
@@ -141,7 +142,7 @@ class SpeedGate:
 
     @contextmanager
     def transfer(self, caller: str, *, guest: bool = False) -> Iterator[Transfer]:
-        """Count a body in and out. Raises as `look_in` does, and LimitError for too many at a time."""
+        """Count a body in and out. Raises the errors of `look_in`, and LimitError for too many at a time."""
         self.look_in(caller, guest=guest)
         key = _key(caller, guest=guest)
         run = self._runs[key]
@@ -155,9 +156,9 @@ class SpeedGate:
             run.last_at = self._clock()
 
     def has_room(self, *, new: bool = False, guest: bool = False) -> bool:
-        """Whether the speed tests of now, and a `new` one, leave the self-tests what they need.
+        """Whether the present speed tests, and a `new` one, leave the self-tests what they need.
 
-        For an invited person only self-tests and speed tests of the invited count: guests give way to them.
+        For an invited person only the self-tests and speed tests of the invited count, because guests give way.
         """
         if self._gives_way(guest=guest):
             return False
@@ -171,7 +172,7 @@ class SpeedGate:
         return waiting == 0 and running + WEIGHT * (runs + int(new)) <= load.capacity
 
     def pay(self, caller_bytes: TokenBucket, size_bytes: int, *, guest: bool = False) -> bool:
-        """Take `size_bytes` from the caller's allowance and from everybody's, a guest's from the guests' share too."""
+        """Charge `size_bytes` to the caller's allowance and the common one, and a guest's also to the guests' share."""
         if guest and not self._guests.take(size_bytes):
             return False
         return caller_bytes.take(size_bytes) and self._all.take(size_bytes)
@@ -182,11 +183,11 @@ class SpeedGate:
             await asyncio.sleep(size_bytes * 8 / (MOST_MBPS * 1e6))
 
     def _gives_way(self, *, guest: bool) -> bool:
-        """Whether this is a guest while an invited person's bytes move: those would be measured too low."""
+        """Whether this is a guest while an invited person measures, whose result it would lower."""
         return guest and any(run.transfers for (is_guest, _), run in self._runs.items() if not is_guest)
 
     def _has_place(self, key: _Key) -> bool:
-        """Whether a caller has, or can have, one of the places: guests those that no invited person has, in order."""
+        """Whether a caller has or can get a place; guests get, in order, those that no invited person has."""
         alike = [one for one in self._runs if one[0] is key[0]]
         places = MOST_RUNS - self._count(guest=False) if key[0] else MOST_RUNS
         return (alike.index(key) if key in alike else len(alike)) < places

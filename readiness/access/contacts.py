@@ -22,11 +22,11 @@ __all__ = ["KEY_FILE", "ContactBox", "contact_box"]
 
 KEY_FILE = "secret.key"
 FINGERPRINT_BYTES = 8
-"""Enough to tell keys apart by accident or by eye; of no use to guess one."""
+"""Enough to distinguish keys, of no use for guessing one."""
 
 
 class ContactBox:
-    """Closes and opens contact texts."""
+    """Encrypts and decrypts contact texts."""
 
     def __init__(self, secret: str) -> None:
         self._fernet = Fernet(base64.urlsafe_b64encode(hashlib.sha256(secret.encode()).digest()))
@@ -37,19 +37,19 @@ class ContactBox:
         return self._fernet.encrypt(text.encode("utf-8"))
 
     def derive(self, purpose: str, name: str) -> bytes:
-        """Return 32 bytes that only the holder of the key can make, the same each time, for `name` and one `purpose`.
+        """Return 32 bytes for `name` and `purpose` that only the holder of the key can compute, the same each time.
 
-        HMAC-SHA256 (RFC 2104); nothing of it need be stored to make it again.
+        HMAC-SHA256 (RFC 2104); nothing has to be stored to compute them again.
         """
         return hmac.digest(self._derivation_key, f"{purpose}\0{name}".encode(), "sha256")
 
     @property
     def fingerprint(self) -> str:
-        """What tells this key from another and says nothing about it: 16 hexadecimal digits."""
+        """Return 16 hexadecimal digits that identify this key without revealing anything about it."""
         return self.derive("fingerprint", "")[:FINGERPRINT_BYTES].hex()
 
     def open(self, sealed: bytes) -> str | None:
-        """Return the text, or None where it was closed under another key."""
+        """Return the text, or None if it was encrypted under another key."""
         try:
             return self._fernet.decrypt(sealed).decode("utf-8")
         except InvalidToken:
@@ -57,7 +57,7 @@ class ContactBox:
 
 
 def contact_box(settings: Settings) -> ContactBox:
-    """Return the box under the configured key, or under one made once in the data folder (mode 0600)."""
+    """Return the box for the configured key, or for one created once in the data folder (mode 0600)."""
     if settings.secret_key:
         return ContactBox(settings.secret_key.reveal())
     path = settings.data_dir / KEY_FILE
@@ -71,7 +71,7 @@ def contact_box(settings: Settings) -> ContactBox:
 
 
 def _read_or_make(path: Path) -> str:
-    """Return the key in `path`; the first of several processes that start together makes it, whole or not at all."""
+    """Return the key in `path`, created atomically by the first of several processes that start together."""
     if not path.exists():
         made = path.with_name(f"{path.name}.{os.getpid()}")
         descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -1,6 +1,6 @@
 """Limits that count failures, not use: a whole hospital may come from one address.
 
-Kept in memory, per process, in a bounded table: an attacker gains at most one budget per process.
+Counts are in memory, per process, in a bounded table: an attacker gains at most one budget per process.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ __all__ = ["FailureLimiter", "PrefixBuckets", "TokenBucket", "prefix_of"]
 
 WINDOW_S = 60.0
 FAILURES_PER_PREFIX = 20
-"""Failed links from one /32 or /64 in a minute: a person mistyping a paper link stays far below."""
+"""Most failed links per /32 or /64 in a minute; a person mistyping a paper link stays far below."""
 FAILURES_GLOBAL = 200
 CODES_GLOBAL = 50
-"""Wrong typed codes in a minute, from everywhere: they have 50 bits, not 256 (LNK-6)."""
+"""Most wrong typed codes in a minute, from everywhere: codes have 50 bits, not 256 (LNK-6)."""
 CODES_RESERVE = 10
-"""Of those, kept for addresses without a wrong one in the last hour: a few guessers don't lock everybody out."""
+"""Part of these reserved for addresses without a wrong code in the last hour, so that guessers don't lock out
+others."""
 INNOCENT_AFTER_S = 3600.0
 BEGINNINGS_BURST, BEGINNINGS_PER_S = 60.0, 0.2
-"""Drop-in tests begun from one /32 or /64: a course of sixty at once, and then twelve a minute."""
+"""Drop-in tests per /32 or /64: a course of sixty people at once, then twelve a minute."""
 MAX_PREFIXES = 10_000
 
 
 def prefix_of(address: str) -> str:
-    """Return the /32 (IPv4) or /64 (IPv6) that `address` belongs to; the text itself where it is no address."""
+    """Return the /32 (IPv4) or /64 (IPv6) of `address`; the text itself if it is not an address."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
@@ -41,20 +42,20 @@ def prefix_of(address: str) -> str:
 
 
 class FailureLimiter:
-    """Counts failures per prefix and in all over the last minute."""
+    """Counts failures per prefix and in total over the last minute."""
 
     def __init__(self, clock: Callable[[], float], most: int = FAILURES_GLOBAL, *, reserve: int = 0) -> None:
         self._clock, self._most, self._reserve = clock, most, reserve
         self._last_of: OrderedDict[str, float] = OrderedDict()
-        """When a prefix last failed beyond the reserve's account, for the last hour."""
+        """When each prefix last failed, within the last hour."""
         self._spare: deque[float] = deque()
         self._by_prefix: OrderedDict[str, deque[float]] = OrderedDict()
         self._all: deque[float] = deque()
 
     def failed(self, address: str) -> None:
-        """Count a failure from `address`. Raises LimitError where it is one too many.
+        """Count a failure from `address`. Raises LimitError if it is one too many.
 
-        Where all together have failed too often, an address without a failure in the last hour draws on the reserve.
+        If there were too many failures in total, an address without one in the last hour draws on the reserve.
         """
         now, prefix = self._clock(), prefix_of(address)
         mine = self._by_prefix.setdefault(prefix, deque())
@@ -76,7 +77,7 @@ class FailureLimiter:
             self._last_of.popitem(last=False)
 
     def forgive(self, address: str) -> None:
-        """Take back the newest count of `address`: what could be guessed is counted before anybody looks."""
+        """Remove the newest failure of `address`: guesses are counted before the look-up."""
         prefix = prefix_of(address)
         mine = self._by_prefix.get(prefix)
         at = mine.pop() if mine else None
@@ -112,14 +113,14 @@ class TokenBucket:
 
     @property
     def left(self) -> float:
-        """What could be taken now."""
+        """Return the number of tokens left."""
         now = self._clock()
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate_per_s)
         self._at = now
         return self._tokens
 
     def take(self, cost: float = 1.0) -> bool:
-        """Return whether `cost` was left, and take it."""
+        """Take `cost` if that much is left, and return whether it was."""
         if self.left < cost:
             return False
         self._tokens -= cost
@@ -136,7 +137,7 @@ class PrefixBuckets:
         self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
 
     def take(self, address: str) -> None:
-        """Take one of what `address` has. Raises LimitError where nothing is left."""
+        """Take a token of `address`. Raises LimitError if none is left."""
         prefix = prefix_of(address)
         fresh = TokenBucket(rate_per_s=self._rate_per_s, burst=self._burst, clock=self._clock)
         bucket = self._buckets.setdefault(prefix, fresh)

@@ -1,8 +1,8 @@
-"""Capability links: a 256-bit token in the URL's fragment, stored as a hash; `sessions` swaps it for a session.
+"""Capability links: a 256-bit token in the URL's fragment, stored as a hash; `sessions` exchanges it for a session.
 
-A link opens one thing for one participant, leader or office, and is no proof of identity. Unknown, expired, revoked and
-malformed tokens are all the same to the caller. Tokens of a meeting's links are derived from the service's key and
-the link's id: a reminder carries the same link as the invitation though only a hash is stored (decision 013).
+A link opens one thing for one participant, leader or office; it does not prove identity. Unknown, expired, revoked and
+malformed tokens look the same to the caller. Tokens of a meeting's links are derived from the service's key and the
+link's id, so a reminder carries the same link as the invitation although only a hash is stored (decision 013).
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ __all__ = [
 ]
 
 SUPPORT_LIFE = timedelta(days=90)
-"""How long a link of support opens, unless told otherwise."""
+"""Default lifetime of support's links."""
 ORGANISER_LIFE = timedelta(days=365)
-"""How long a link of an organiser, or a program's token, opens, unless told otherwise."""
+"""Default lifetime of an organiser's link or a program's token."""
 LINK_NOT_VALID = "link.not_valid"
 
 
 @dataclass(frozen=True, slots=True)
 class GivenLink:
-    """A link as it is given out: the address, and for a participant the code that stands for it in a letter."""
+    """A link as given out: the address and, for a participant, the code that replaces it in a letter."""
 
     invitation: Invitation
     link: str
@@ -58,7 +58,7 @@ class GivenLink:
 
 
 async def _in_its_place(store: Store, old: Invitation, now: datetime) -> Invitation:
-    """Return the open link of who had `old`. Raises AccessError where there is none, or `old` was nobody's."""
+    """Return the open link of the owner of `old`. Raises AccessError if there is none, or `old` had no owner."""
     given = None
     if old.participant_id or old.host_id:
         given = await store.invitation_for(
@@ -70,10 +70,10 @@ async def _in_its_place(store: Store, old: Invitation, now: datetime) -> Invitat
 
 
 async def renew_seen(store: Store, contacts: ContactBox, session: Session, *, base_url: str, now: datetime) -> str:
-    """Return a link in the place of the one that opened `session`, whose token others may have read on the way.
+    """Return a link that replaces the one that opened `session`, whose token others may have read in transit.
 
-    The old one opens nothing for others from now on. Where that was done before, a meeting's new link is given again;
-    an office's can't be, because only its hash is kept: AccessError("link.not_valid").
+    The old one opens nothing for others from now on. If it was replaced before, a meeting's new link is returned again;
+    an office's can't be, because only its hash is stored: AccessError("link.not_valid").
     """
     old = await store.invitation(session.invitation_id) if session.invitation_id else None
     organisation = await store.organisation_by_id(session.organisation_id)
@@ -89,7 +89,7 @@ async def renew_seen(store: Store, contacts: ContactBox, session: Session, *, ba
 
 
 def new_link(organisation_id: str, meeting: Meeting, whose: Participant | Host) -> Invitation:
-    """Return a link of a participant, or of a host to the board, that is not stored yet."""
+    """Return a new link of a participant, or of a host to the board, without storing it."""
     until = meeting.ends_at + ANSWERS_AFTER_END
     if isinstance(whose, Host):
         return Invitation(new_id(), organisation_id, "leader", meeting.id, None, until, host_id=whose.id)
@@ -98,7 +98,7 @@ def new_link(organisation_id: str, meeting: Meeting, whose: Participant | Host) 
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Gives the links of one organisation's meetings at one moment; each is the same however often it is asked for."""
+    """Gives the links of one organisation's meetings at one moment; repeated calls give the same link."""
 
     store: Store
     contacts: ContactBox
@@ -109,7 +109,7 @@ class Links:
     async def of(self, meeting: Meeting, whose: Participant | Host, *, renew: bool = False) -> GivenLink:
         """Return the link of a participant, or of a host to the board: the open one, else a new one.
 
-        With `renew` earlier ones are closed first.
+        With `renew` earlier ones are revoked first.
         """
         wanted = new_link(self.organisation.id, meeting, whose)
         finding = self.store.held_link(
@@ -118,16 +118,17 @@ class Links:
         return await self._give(wanted, finding, renew=renew)
 
     async def feed(self, meeting: Meeting, host: Host) -> GivenLink:
-        """Return the address of the calendar of everything this person leads.
+        """Return the address of the calendar feed of all meetings that this person leads.
 
-        It hangs on the person's latest meeting (the store moves it on) and opens nothing a week after the last one.
+        It belongs to the person's latest meeting (the store keeps that up to date) and expires a week after the last
+        one.
         """
         until = meeting.ends_at + ANSWERS_AFTER_END
         wanted = Invitation(new_id(), self.organisation.id, "feed", meeting.id, None, until, host_id=host.id)
         return await self._give(wanted, self.store.feed_of(self.organisation.id, host, self.now))
 
     async def _give(self, wanted: Invitation, finding: Awaitable[HeldLink | None], *, renew: bool = False) -> GivenLink:
-        """Give the link that is found if its token can be made again (the key may be another by now), else `wanted`."""
+        """Return the link found, if its token can be derived again (the key may have changed), else `wanted`."""
         held = await finding
 
         def hash_of(link_id: str) -> bytes:
@@ -145,7 +146,7 @@ class Links:
 async def give_support_link(
     store: Store, organisation: Organisation, base_url: str, now: datetime, lasts: timedelta = SUPPORT_LIFE
 ) -> str:
-    """Mint a link that opens the page of support of `organisation`."""
+    """Create a link to support's page of `organisation`."""
     token = await _office(store, organisation, "support", now + lasts)
     return f"{base_url}/o/{organisation.slug}/support#{token}"
 
@@ -153,13 +154,13 @@ async def give_support_link(
 async def organiser_link(
     store: Store, organisation: Organisation, base_url: str, now: datetime, lasts: timedelta = ORGANISER_LIFE
 ) -> str:
-    """Mint a link that opens the organiser's pages: make, move and cancel meetings, and invite to them."""
+    """Create a link to the organiser's pages: create, move and cancel meetings, and invite to them."""
     token = await _office(store, organisation, "organiser", now + lasts)
     return f"{base_url}/o/{organisation.slug}/plan#{token}"
 
 
 async def api_token(store: Store, organisation: Organisation, now: datetime, lasts: timedelta = ORGANISER_LIFE) -> str:
-    """Mint a token that a program shows as ``Authorization: Bearer`` to do what an organiser may."""
+    """Create a token with which a program, by ``Authorization: Bearer``, may do what an organiser may."""
     return await _office(store, organisation, "api", now + lasts)
 
 

@@ -1,8 +1,8 @@
 """Where a request comes from: the address and origin as seen by the browser, and whether another site sent it.
 
-``X-Forwarded-*`` counts only from configured proxies. Cross-site requests are told by ``Sec-Fetch-Site`` first and
-by comparing full origins where a browser does not send it (the approach of Filippo Valsorda's "Cross-Site Request
-Forgery", 2025, as also used in Go 1.25's CrossOriginProtection).
+``X-Forwarded-*`` counts only from configured proxies. Cross-site requests are recognised by ``Sec-Fetch-Site`` or, if a
+browser does not send it, by comparing full origins (the approach of Filippo Valsorda's "Cross-Site Request Forgery",
+2025, as also used in Go 1.25's CrossOriginProtection).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["Caller", "caller_of", "is_trusted", "refuse_cross_site", "refuse_for
 
 _HOST = re.compile(r"^[A-Za-z0-9.\-_\[\]:]{1,255}$")
 _WITH_PORT = re.compile(r"^(?:([0-9.]+)|\[([0-9A-Fa-f:.]+)\])(?::\d+)?$")
-"""``192.0.2.1:4711`` and ``[2001:db8::1]:4711``, as some proxies write."""
+"""``192.0.2.1:4711`` and ``[2001:db8::1]:4711``, as written by some proxies."""
 PROXIED = "/speedtest-config.php"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -37,7 +37,7 @@ class Caller:
 
     @property
     def origin(self) -> str:
-        """The origin that the page was opened under."""
+        """The origin under which the page was opened."""
         return f"{self.scheme}://{self.host}"
 
     @property
@@ -52,7 +52,7 @@ class Caller:
 
 
 def caller_of(request: web.BaseRequest, trusted: Sequence[Network]) -> Caller:
-    """Return the caller, through trusted proxies where there are any. Raises InputError for a malformed Host."""
+    """Return the caller, looking through trusted proxies. Raises InputError for a malformed Host."""
     peer = request.remote or ""
     scheme, host, address = request.scheme, request.headers.get("Host", ""), peer
     if is_trusted(peer, trusted):
@@ -65,10 +65,10 @@ def caller_of(request: web.BaseRequest, trusted: Sequence[Network]) -> Caller:
 
 
 def refuse_foreign_host(request: web.BaseRequest, caller: Caller, public_origin: str) -> None:
-    """Raise Misdirected for a host that is not ours, where ours is known: a name that somebody pointed at this machine.
+    """Raise Misdirected for a host other than ours, if ours is known: somebody may point any name at this machine.
 
-    An address or ``localhost`` may stand there too: nobody can point those. Nor does it matter where a client asks
-    through us as its proxy (the speed test's settings).
+    Accepts an address or ``localhost``, which nobody can point elsewhere, and requests of a client that uses us as its
+    proxy (for the speed test's settings).
     """
     if not public_origin or request.path == PROXIED:
         return
@@ -83,7 +83,7 @@ def refuse_foreign_host(request: web.BaseRequest, caller: Caller, public_origin:
 
 
 def refuse_cross_site(request: web.BaseRequest, caller: Caller, public_origin: str) -> None:
-    """Raise Forbidden when another site makes the browser send a request that changes something."""
+    """Raise Forbidden if another site makes the browser send a request that changes something."""
     if request.method in SAFE_METHODS:
         return
     site = request.headers.get("Sec-Fetch-Site")
@@ -108,7 +108,7 @@ def _is_own(origin: str, caller: Caller, public_origin: str) -> bool:
 
 
 def is_trusted(address: str, trusted: Sequence[Network]) -> bool:
-    """Whether `address` is one of the proxies whose word counts."""
+    """Whether `address` is a trusted proxy."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
@@ -117,7 +117,7 @@ def is_trusted(address: str, trusted: Sequence[Network]) -> bool:
 
 
 def _forwarded(request: web.BaseRequest, name: str, otherwise: str) -> list[str]:
-    """Return the values of a header over all its lines, ours to the right: some proxies add a line, some a comma."""
+    """Return the values of a header over all its lines, the nearest last: some proxies add a line, some a comma."""
     lines = ",".join(request.headers.getall(name, ()))
     return [part.strip() for part in lines.split(",") if part.strip()] or [otherwise]
 

@@ -1,4 +1,4 @@
-"""One-time codes that show phone numbers on a board: derived from the id of the message that carries them."""
+"""One-time codes that unlock phone numbers on a board, derived from the id of the message that carries them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _DIGITS = 6
 
 
 def pin_of(contacts: ContactBox, outgoing_id: str) -> str:
-    """Return the six digits that the message `outgoing_id` carries, the same however often it is sent."""
+    """Return the six digits of the message `outgoing_id`, the same however often it is sent."""
     return str(int.from_bytes(contacts.derive("pin", outgoing_id)) % 10**_DIGITS).zfill(_DIGITS)
 
 
 def hash_pin(contacts: ContactBox, session_id: str, pin: str) -> bytes:
-    """Return what is stored of a code: keyed, because a million plain hashes are tried in a moment."""
+    """Return the hash of a code to store; keyed, because a million plain hashes are quickly tried."""
     return contacts.derive("pin-hash", f"{session_id}:{pin}")

@@ -1,4 +1,4 @@
-"""Sessions: what a link, a typed code or a drop-in test is swapped for, and the cookies that hold their secrets."""
+"""Sessions, for which a link, a typed code or a drop-in test is exchanged, and the cookies with their secrets."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ __all__ = [
 ]
 
 SESSION_BYTES = 18
-"""144 bits for the public id and the cookie's secret alike."""
+"""144 bits each for the public id and the cookie's secret."""
 DROP_IN_LIFE = timedelta(hours=24)
 """How long a drop-in test and its report are kept."""
 SUPPORT_SESSION = timedelta(hours=12)
-"""A working day; then the link has to be opened again, so that a forgotten page does not stay open for months."""
+"""A working day; after that the link must be opened again, so that a forgotten page does not stay open."""
 LEAST_LEFT = timedelta(hours=1)
-"""A session that ends sooner is not gone on with when its link is opened again."""
+"""Least remaining lifetime for a session to be reused when its link is opened again."""
 IN_A_TEST = timedelta(minutes=10)
-"""A running test without a sign of life for longer is nobody's."""
+"""A running test without a sign of life for longer belongs to nobody."""
 MOST_COOKIES = 20
-"""Sessions that one browser keeps, and that are looked up; a shared computer opens hundreds."""
+"""Most sessions that a browser keeps and that are looked up; a shared computer opens hundreds."""
 _SESSIONS: dict[InvitationKind, SessionKind] = {
     "participant": "participant",
     "leader": "leader",
     "support": "support",
     "organiser": "organiser",
 }
-"""What a link is swapped for; calendars and programs have no page."""
+"""Kind of session by kind of link; calendars and programs have no page."""
 
 
 def cookie_name(session_id: str, *, secure: bool) -> str:
@@ -60,7 +60,7 @@ def held_sessions(cookies: Mapping[str, str], *, secure: bool) -> dict[str, str]
 
 
 def _newest_held(cookies: Mapping[str, str] | None) -> dict[str, str]:
-    """Return the sessions of a browser that are looked up, the newest first."""
+    """Return the sessions of a browser to look up, the newest first."""
     held = {**held_sessions(cookies or {}, secure=False), **held_sessions(cookies or {}, secure=True)}
     return dict(reversed([*held.items()][-MOST_COOKIES:]))
 
@@ -68,10 +68,10 @@ def _newest_held(cookies: Mapping[str, str] | None) -> dict[str, str]:
 async def redeem(
     store: Store, *, organisation: str, token: str, now: datetime, cookies: Mapping[str, str] | None = None
 ) -> tuple[Session, str, bool]:
-    """Swap a link's token for a session. Returns it, its cookie's secret, and whether another link has its place.
+    """Exchange a link's token for a session. Returns it, its cookie's secret, and whether another link replaced it.
 
-    Such a link opens only for who has opened it before, by the caller's `cookies`. Raises AccessError("link.not_valid")
-    for anything that opens nothing, whatever the reason.
+    A replaced link opens only for a caller whose `cookies` prove having opened it before. Raises
+    AccessError("link.not_valid") for any token that opens nothing, whatever the reason.
     """
     found = await store.find_invitation(organisation, hash_token(token), now)
     if found is not None and found.seen_at is not None and not await _has_opened(store, found, cookies, now):
@@ -97,13 +97,13 @@ async def redeem_code(
     now: datetime,
     cookies: Mapping[str, str] | None = None,
 ) -> tuple[Session, str]:
-    """Swap the code of a letter, as it was typed, for a session; as `redeem`. The caller keeps count of wrong ones."""
+    """Exchange a letter's code, as typed, for a session, like `redeem`. The caller counts wrong codes."""
     plain = clean_code(code, TYPED_LENGTH) or ""
     return await _open(store, await store.find_code(organisation, hash_code(contacts, plain), now), now, cookies)
 
 
 async def start_drop_in(store: Store, *, organisation: str, now: datetime) -> tuple[Session, str]:
-    """Open a test that belongs to no meeting and no person, where the organisation allows it."""
+    """Open a test without meeting or person, if the organisation allows it."""
     found = await store.organisation(organisation)
     if found is None or not found.drop_in_allowed:
         raise AccessError("drop_in.not_allowed")
@@ -145,7 +145,7 @@ async def _open(
 
 
 async def _may_be_shared(store: Store, session: Session, now: datetime) -> bool:
-    """Whether another page may go on with a session: not where one shows phone numbers, or is in a test."""
+    """Whether another page may share a session: not if one shows phone numbers or is in a test."""
     if session.kind == "leader":
         return not await store.unlocked(session.id, now)
     recent = await store.recent_self_tests(session, now - IN_A_TEST) if session.kind == "participant" else []

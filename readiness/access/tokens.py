@@ -1,4 +1,4 @@
-"""Tokens and codes of links: how they are made, made again from the service's key, hashed, and put into an address."""
+"""Tokens and codes of links: creation, derivation from the service's key, hashing, and addresses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
 TOKEN_BYTES = 32
 """256 bits; above 112 a plain hash is enough to store (OWASP ASVS 6.5.2)."""
 TYPED_LENGTH = 10
-"""Characters of the code in a letter: 50 bits, with few wrong tries a minute (LNK-6)."""
+"""Characters of the code in a letter: 50 bits, with few wrong attempts a minute (LNK-6)."""
 PAGES = {"participant": "t", "leader": "board", "support": "support", "organiser": "plan"}
 
 
@@ -39,23 +39,23 @@ def token_of(contacts: ContactBox, invitation_id: str) -> str:
 
 
 def code_of(contacts: ContactBox, invitation_id: str) -> str:
-    """Return the code that stands for a link in a letter, the same each time: 10 characters."""
+    """Return the code that replaces a link in a letter, the same each time: 10 characters."""
     number = int.from_bytes(contacts.derive("code", invitation_id))
     return "".join(CODE_ALPHABET[number >> 5 * place & 31] for place in range(TYPED_LENGTH))
 
 
 def hash_token(token: str) -> bytes:
-    """Return what is stored of a token or a cookie secret: its SHA-256, 32 bytes."""
+    """Return the hash of a token or a cookie secret to store: SHA-256, 32 bytes."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
 def hash_code(contacts: ContactBox, code: str) -> bytes:
-    """Return what is stored of a typed code: 32 bytes, keyed, for 50 bits without a key could be tried one by one."""
+    """Return the hash of a typed code to store: 32 bytes, keyed, because 50 bits could be tried one by one."""
     return contacts.derive("code-hash", code)
 
 
 def link_of(contacts: ContactBox, invitation: Invitation, slug: str, base_url: str) -> str:
-    """Return the address of a meeting's link. Raises ValueError for a kind that has none that could be made again."""
+    """Return the address of a meeting's link. Raises ValueError for a kind whose address can't be derived again."""
     token = token_of(contacts, invitation.id)
     if invitation.kind == "feed":
         return f"{base_url}/feed/{token}.ics"
@@ -65,6 +65,6 @@ def link_of(contacts: ContactBox, invitation: Invitation, slug: str, base_url: s
 
 
 def hashes_of(contacts: ContactBox, invitation: Invitation) -> tuple[bytes, bytes | None]:
-    """Return what is stored of a meeting's link: the hash of its token, and of a participant's code."""
+    """Return the stored hashes of a meeting's link: of its token, and of a participant's code."""
     code = code_of(contacts, invitation.id) if invitation.kind == "participant" else None
     return hash_token(token_of(contacts, invitation.id)), hash_code(contacts, code) if code else None

@@ -1,6 +1,6 @@
 """The one module that touches private parts of aiortc 1.16 and aioice 0.13, each touch pinned by a contract test.
 
-Everything is done to the objects of one connection; only `extend_tables` changes a library's module, additively.
+Every change applies to the objects of one connection; only `extend_tables` changes a library's module, additively.
 """
 
 # ruff: noqa: SLF001 - touching private members is what this module is for
@@ -48,13 +48,13 @@ _SECURE = frozenset((*range(20, 64), *range(128, 192)))
 """First bytes of DTLS and of SRTP or SRTCP (RFC 7983)."""
 _SCTP_HEAD_BYTES = 12
 _PARAMETERS_AT = {1: 20, 2: 20, 4: 4, 5: 4, 6: 4, 9: 4, 130: 4}
-"""Kinds of SCTP chunks with parameters (RFC 9260), and how far from their beginning these start."""
+"""SCTP chunk types that carry parameters (RFC 9260), and the offset of the first parameter."""
 _SOCKET_BUFFER_BYTES = 512 * 1024
 _FORCE_CLOSE_S = 1.0
 
 
 class NoMediaPort(Exception):  # noqa: N818 - reads as what it says
-    """No socket could be had: `code` is ``ports_exhausted`` or ``address_unavailable``."""
+    """No socket could be opened: `code` is ``ports_exhausted`` or ``address_unavailable``."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -63,7 +63,7 @@ class NoMediaPort(Exception):  # noqa: N818 - reads as what it says
 
 @dataclass(slots=True)
 class Meter:
-    """What went over one connection's sockets, and the alarm when it was too much."""
+    """Counts the bytes of one connection's sockets and raises an alarm above the budget."""
 
     max_bytes: int
     on_exceeded: Callable[[str], None]
@@ -72,17 +72,17 @@ class Meter:
     datagrams_in: int = 0
     datagrams_out: int = 0
     strangers: int = 0
-    """Datagrams dropped because their sender had not proved the ICE password, or because they were nonsense."""
+    """Datagrams dropped because they were malformed or their sender had not proved the ICE password."""
     arrived_s: float = 0.0
-    """`time.perf_counter` when the datagram that is being handled now came in."""
+    """`time.perf_counter` at the arrival of the datagram that is being handled now."""
     alarms: set[str] = field(default_factory=set)
 
     def wire_bytes(self) -> tuple[int, int]:
-        """Return what went in and out so far with IP and UDP heads, bytes."""
+        """Return bytes received and sent so far, including IP and UDP headers."""
         return self.bytes_in + IP_UDP_BYTES * self.datagrams_in, self.bytes_out + IP_UDP_BYTES * self.datagrams_out
 
     def count(self, *, received: int = 0, sent: int = 0) -> None:
-        """Add bytes and raise the alarm once, above the budget."""
+        """Add bytes; raise the alarm, once, when the total exceeds the budget."""
         self.bytes_in += received
         self.bytes_out += sent
         if max(self.bytes_in, self.bytes_out) > self.max_bytes:
@@ -104,7 +104,7 @@ class _Stamped(bytes):
 class GuardedProtocol(ice.StunProtocol):
     """Lets DTLS and SRTP in only from an address that proved the ICE password.
 
-    aioice takes them from anybody, so that one spoofed alert kills a handshake (ASVS 17.2.6).
+    aioice accepts them from any address, so one spoofed alert would kill a handshake (ASVS 17.2.6).
     """
 
     def __init__(self, receiver: ice.Connection, meter: Meter) -> None:
@@ -113,7 +113,7 @@ class GuardedProtocol(ice.StunProtocol):
         self._proved: set[tuple[str, int]] = set()
 
     def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
-        """Sort a datagram by its first byte (RFC 7983); what is neither STUN, DTLS nor SRTP is dropped."""
+        """Dispatch a datagram on its first byte (RFC 7983); drop anything but STUN, DTLS and SRTP."""
         source = (str(addr[0]), int(addr[1]))
         if not data or not isinstance(data, bytes):
             self._meter.strangers += 1
@@ -144,9 +144,9 @@ class GuardedProtocol(ice.StunProtocol):
             self._meter.strangers += 1
 
     def _is_signed(self, message: stun.Message) -> bool:
-        """Whether a whole check comes from somebody who knows our ICE password.
+        """Whether the message is a complete check, signed with our ICE password.
 
-        aioice answers others with an error, which is a reflector, and stumbles later over a check without priority.
+        aioice would answer any other with an error, as a reflector does, and fails later on a check without priority.
         """
         receiver = self.receiver
         return (
@@ -195,7 +195,7 @@ def bind_transports(
 ) -> list[str]:
     """Make `pc` gather on `addresses` and in `ports` only, with guarded sockets.
 
-    Returns a list that receives a code for each socket that could not be had, once it gathers.
+    Returns a list; gathering appends a code to it for each socket that could not be opened.
     """
     failures: list[str] = []
     for transport in _private(pc, "iceTransports"):
@@ -211,7 +211,7 @@ def _bind_connection(
     failures: list[str],
 ) -> None:
     async def gather(component: int, **_machine: object) -> list[Candidate]:
-        """Stand in for aioice's own: the machine's addresses are not used, nor STUN or TURN."""
+        """Replace aioice's own gathering: use neither the machine's addresses nor STUN or TURN."""
         found = []
         for address in own:
             try:
@@ -224,7 +224,7 @@ def _bind_connection(
         return found
 
     cast("Any", connection).get_component_candidates = gather
-    # Else aioice asks the machine for its addresses before it calls ours, which a confined process may not do.
+    # Without this aioice asks for the machine's addresses before it calls ours, which a confined process may not do.
     connection._transport_policy = ice.TransportPolicy.RELAY
 
 
@@ -242,7 +242,7 @@ async def _open(
 
 
 def _bound_socket(address: str, ports: tuple[int, int] | None) -> socket.socket:
-    """Return a UDP socket on `address`; with `ports` on a free one of them, from a random start."""
+    """Return a UDP socket on `address`; with `ports`, on the first free one after a random start."""
     low, high = ports or (0, 0)
     size = high - low + 1
     first = secrets.randbelow(size)
@@ -276,7 +276,7 @@ def _describe(protocol: GuardedProtocol, component: int) -> Candidate:
 
 
 def stamp_arrivals(pc: RTCPeerConnection, meter: Meter) -> None:
-    """Keep `meter.arrived_s` at the arrival of the datagram that is being handled, from socket to message."""
+    """Set `meter.arrived_s` to the arrival time of the datagram being handled, for as long as it is handled."""
     for transport in _private(pc, "iceTransports"):
         _stamp(transport, meter)
 
@@ -293,7 +293,7 @@ def _stamp(transport: Any, meter: Meter) -> None:
 
 
 def tap_feedback(pc: RTCPeerConnection, on_feedback: Callable[[bytes], None]) -> None:
-    """Give each transport-wide feedback's FCI to `on_feedback`; all other RTCP is dropped, we send no real video."""
+    """Pass the FCI of each transport-wide feedback to `on_feedback`; drop other RTCP, since we send no real video."""
 
     async def tap(data: bytes) -> None:
         for fci in _feedback(data):
@@ -304,7 +304,7 @@ def tap_feedback(pc: RTCPeerConnection, on_feedback: Callable[[bytes], None]) ->
 
 
 def tap_media(pc: RTCPeerConnection, on_rtp: Callable[[bytes], None]) -> None:
-    """Give each RTP packet, decrypted, to `on_rtp`, and nothing to any receiver: no decoder, no thread, no report."""
+    """Pass each decrypted RTP packet to `on_rtp` and none to a receiver: no decoder, no thread, no report."""
 
     async def tap(data: bytes, arrival_time_ms: int) -> None:  # noqa: ARG001 - the name is the caller's
         on_rtp(data)
@@ -319,7 +319,7 @@ def tap_media(pc: RTCPeerConnection, on_rtp: Callable[[bytes], None]) -> None:
 
 
 def _feedback(data: bytes) -> list[bytes]:
-    """Return the FCI of each transport-wide feedback in a compound RTCP packet; stops at the first nonsense."""
+    """Return the FCI of each transport-wide feedback in a compound RTCP packet, up to the first malformed part."""
     found = []
     position = 0
     while position + 12 <= len(data):
@@ -334,10 +334,10 @@ def _feedback(data: bytes) -> list[bytes]:
 
 
 def bound_messages(pc: RTCPeerConnection, unfinished_bytes: int, meter: Meter) -> None:
-    """Raise the alarm when unfinished data-channel messages grow above `unfinished_bytes`.
+    """Raise the alarm when unfinished data-channel messages exceed `unfinished_bytes`.
 
-    aiortc scans them again for every chunk and never enforces the window it advertised. What its parsing raises for a
-    malformed one (assertions, text that is not UTF-8) raises the same alarm, instead of ending its receiving task.
+    aiortc rescans them for every chunk and never enforces the window it advertised. An exception from its parser (an
+    assertion, text that is not UTF-8) raises the same alarm, instead of ending its receiving task.
     """
     sctp = cast("Any", pc.sctp)
     if sctp is None:
@@ -369,7 +369,7 @@ def bound_messages(pc: RTCPeerConnection, unfinished_bytes: int, meter: Meter) -
 
 
 def _has_empty_parameter(packet: bytes) -> bool:
-    """Whether a chunk of an SCTP packet holds a parameter shorter than its own head: aiortc 1.16 reads it for ever."""
+    """Whether an SCTP chunk has a parameter shorter than its own header: aiortc 1.16 loops on it for ever."""
     at = _SCTP_HEAD_BYTES
     while at + 4 <= len(packet):
         kind, _, length = struct.unpack_from("!BBH", packet, at)
@@ -387,18 +387,18 @@ def _has_empty_parameter(packet: bytes) -> bool:
 
 @dataclass(slots=True)
 class RawMedia:
-    """A way to send ready-made RTP and RTCP packets on one media section, past the encoder."""
+    """Sends ready-made RTP and RTCP packets on one media section, bypassing the encoder."""
 
     ssrc: int
     payload_type: int
     abs_send_time_id: int | None
     transport_cc_id: int | None
     send: Callable[[bytes], Awaitable[None]]
-    """Protect and send one packet. Raises ConnectionError when not connected."""
+    """Encrypt and send one packet. Raises ConnectionError when not connected."""
 
 
 def raw_media(transceiver: RTCRtpTransceiver, codec_name: str) -> RawMedia | None:
-    """Return the raw sender of a section that was negotiated with a codec such as ``video/VP8``, or None."""
+    """Return the raw sender of a section, or None if `codec_name` (as in ``video/VP8``) was not negotiated."""
     sender = transceiver.sender
     codec = next((codec for codec in transceiver._codecs if codec.mimeType.lower() == codec_name.lower()), None)
     if codec is None or codec.payloadType is None:
@@ -414,7 +414,7 @@ def raw_media(transceiver: RTCRtpTransceiver, codec_name: str) -> RawMedia | Non
 
 
 async def force_close(pc: RTCPeerConnection) -> None:
-    """Close every transport and stop every task of `pc`, also where its own `close` failed halfway."""
+    """Close every transport and stop every task of `pc`, even if its own `close` failed halfway."""
     for transport in list(_private(pc, "dtlsTransports")):
         await _quietly(transport.stop())
     for transport in list(_private(pc, "iceTransports")):

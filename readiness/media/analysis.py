@@ -1,6 +1,6 @@
-"""Picture and sound of one test, analysed in one low-priority thread so that the clock echo is not disturbed.
+"""Analyses the picture and sound of one test in one low-priority thread, so as not to disturb the clock echo.
 
-Nothing is written, nothing is kept but numbers: a still lives until it was looked at, sound until it was heard.
+Nothing is written to disk and only numbers are kept: a still or a piece of sound is dropped once it is analysed.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ __all__ = ["Analysis"]
 
 _NICENESS = 10
 _MAX_PIECES = 120
-"""Pieces of sound waiting; at two a second a minute's worth."""
+"""Most pieces of sound that may wait: a minute's worth at two a second."""
 
 
 class Emit(Protocol):
-    """Sends one message, with bytes where a message has some."""
+    """Sends one message, with its payload if it has one."""
 
     def __call__(self, message: Mapping[str, Any], payload: bytes = b"", /) -> None: ...
 
 
 class Analysis:
-    """Takes stills and sound as they come; of stills the newest waits, of sound nothing is skipped."""
+    """Takes stills and sound as they arrive. Only the newest still waits; no sound is skipped."""
 
     def __init__(self, emit: Emit, *, on_memory_error: Callable[[], None]) -> None:
         self.dropped_stills = 0
@@ -54,12 +54,12 @@ class Analysis:
         self._ear_from_ms: int | None = None
 
     def prepare(self) -> None:
-        """Load the models in the background, before the first still comes."""
+        """Load the models in the background, before the first still arrives."""
         self._run()
         self._submit(self._load_quietly)
 
     def still(self, t_ms: int, jpeg: bytes, *, expected_people: int = 1) -> None:
-        """Analyse a still, or keep it waiting in the place of an older one. Each is answered exactly once."""
+        """Analyse a still, or let it wait in place of an older one. Each still is answered exactly once."""
         if len(jpeg) > MAX_STILL_BYTES:
             self._emit({"op": "still_rejected", "t_ms": t_ms, "code": "still.too_long"})
             return
@@ -77,11 +77,11 @@ class Analysis:
         self._queue(None, t_ms, data)
 
     def mark(self, step: str, t_ms: int) -> None:
-        """Note that a step of the sound test began or ended, in order with the sound."""
+        """Note the beginning or end of a step of the sound test, in sequence with the sound."""
         self._queue(step, t_ms, b"")
 
     def ear(self, t_ms: int, data: bytes) -> None:
-        """Keep a piece of what the microphone heard of the digits until `finish_echo`, at most 8 s in all."""
+        """Keep a piece of the sound recorded while the digits played, until `finish_echo`; at most 8 s in all."""
         if len(data) > MAX_PCM_BYTES or len(data) % 2 or self._ear_bytes + len(data) > MAX_EAR_BYTES:
             self._emit({"op": "pcm_rejected", "t_ms": t_ms, "code": "pcm.length"})
             return
@@ -91,12 +91,12 @@ class Analysis:
         self._ear_bytes += len(data)
 
     async def finish_echo(self, data: Mapping[str, Any]) -> tuple[list[Measurement], dict[str, Any]]:
-        """Return how much of the digits came back, and let go of the sound."""
+        """Return how much of the digits came back as echo, and discard the sound."""
         heard, self._ear, self._ear_bytes = b"".join(self._ear), [], 0
         return [await self._submit(_echo, heard, self._ear_from_ms or 0, data)], {}
 
     async def finish_sound(self, raw: Mapping[str, Any]) -> tuple[list[Measurement], dict[str, Any]]:
-        """Return the microphone's measurements, after all sound that came was heard."""
+        """Return the microphone's measurements once all queued sound is analysed."""
         await self._idle.wait()
         found: list[Measurement] = await self._submit(self._measure_sound, raw)
         return found, {"dropped_pieces": self.dropped_pieces}
@@ -137,7 +137,7 @@ class Analysis:
             self._emit(answer, still[1] if answer.get("look_again") else b"")
 
     def _submit(self, work: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
-        """Run `work` in the thread. Where not even a thread can be had, the memory is used up."""
+        """Run `work` in the thread. If the thread cannot be started, memory is exhausted."""
         try:
             return asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
         except RuntimeError:
@@ -227,6 +227,6 @@ def _echo(heard: bytes, from_ms: int, data: Mapping[str, Any]) -> Measurement:
 
 
 def _be_nice() -> None:
-    """Lower this thread's priority (Linux takes a thread's number where it says process)."""
+    """Lower this thread's priority (Linux accepts a thread id where the call says process)."""
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

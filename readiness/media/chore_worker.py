@@ -1,4 +1,4 @@
-"""One piece of work in a confined process: see `chores`. Does it, answers, and is gone."""
+"""The confined process that does one piece of work (see `chores`), answers and exits."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _HEAD = struct.Struct("!HI")
 
 
 def serve(channel: socket.socket, limits: WorkerLimits) -> None:
-    """Confine this process, do the one piece of work, answer, end the process."""
+    """Confine this process, do one piece of work, send the answer, and exit."""
     code = 1
     try:
         channel.setblocking(True)
         confine(channel.fileno(), limits)
         start_deadline(limits.wall_s)
-        zoneinfo.reset_tzpath(to=[])  # from the package beside us: the machine's own are out of reach
+        zoneinfo.reset_tzpath(to=[])  # use the tzdata package: the system's files are out of reach
         channel.sendall(_answer(channel))
         code = 0
     except MemoryError:

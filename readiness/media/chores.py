@@ -1,8 +1,8 @@
-"""Work that somebody's file may make dear, each piece in a confined process of its own: never in the web process.
+"""Runs work whose cost depends on a user's file, each piece in its own confined process, never in the web process.
 
-Reading a file of meetings and setting pages take milliseconds. What takes more than its share of processor time, memory
-or the clock is ended by the operating system, and whoever asked is told; the next one gets a fresh process. Nothing
-waits for one that is being ended, a shutdown neither.
+Reading a file of meetings or typesetting a page takes milliseconds. The operating system ends work that exceeds its
+limit of processor time, memory or wall time; the caller gets an error, and the next piece a fresh process. Nobody waits
+for a process that is being ended, not even a shutdown.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from readiness.media.process import Spawned
 __all__ = ["CHORE_LIMITS", "ChoreCostly", "ChoreFailed", "Chores"]
 
 CHORE_LIMITS: Final = WorkerLimits(cpu_s=4, memory_mb=256, open_files=64, wall_s=20)
-"""Reading the dearest file takes 2.5 CPU-s and 100 MiB; the clock is for a busy machine."""
+"""Reading the costliest file takes 2.5 CPU-s and 100 MiB; the wall time allows for a busy machine."""
 AT_ONCE: Final = 2
 MOST_WAITING: Final = 12
-"""Pieces of work that wait or run: beyond it the answer is "later" at once."""
+"""Most pieces of work waiting or running; beyond that the answer is "later" at once."""
 MOST_ANSWER_BYTES: Final = 8 * 1024 * 1024
 WAIT_S: Final = 35.0
-"""From the asking to the answer, with the wait for a turn, and for the fork server where ours is the first request."""
+"""From request to answer, including the wait for a turn and, for the first request, for the fork server."""
 COSTLY: Final = frozenset({70, -signal.SIGXCPU, -signal.SIGALRM, -signal.SIGKILL, -signal.SIGABRT})
-"""How a process ends that used up processor time, the clock or memory; 70 is `sandbox.EXIT_LIMIT`."""
+"""Exit codes of a process that ran out of processor time, wall time or memory; 70 is `sandbox.EXIT_LIMIT`."""
 _REAP_S = 5.0
 _logger = logging.getLogger(__name__)
 
@@ -44,11 +44,11 @@ Start = Callable[[WorkerLimits], Awaitable[Spawned]]
 
 
 class ChoreCostly(Exception):  # noqa: N818 - reads as what it says
-    """A piece of work used up what it may of processor time, memory or the clock: whoever asked names what it was."""
+    """A piece of work exceeded its limit of processor time, memory or wall time; the caller says what the work was."""
 
 
 class ChoreFailed(Exception):  # noqa: N818 - reads as what it says
-    """A piece of work ended otherwise than by an answer: a fault in it, or an answer that is too large."""
+    """A piece of work ended without a usable answer: it crashed, or its answer was too large."""
 
 
 class Chores:
@@ -65,8 +65,8 @@ class Chores:
     async def do(self, work: str, payload: bytes, *, limits: WorkerLimits | None = None) -> bytes:
         """Return what the function `work` (``package.module:name``, bytes to bytes) makes of `payload`.
 
-        Raises the InputError that it raises, ChoreCostly where it used up what it may, ChoreFailed where it fell over,
-        and Unavailable where there is no process or no turn.
+        Raises the function's own InputError, ChoreCostly if it exceeded a limit, ChoreFailed if it crashed, and
+        Unavailable if there is no process or no turn for it.
         """
         limits = limits or CHORE_LIMITS
         if self._closing or self._asked >= MOST_WAITING:
@@ -107,21 +107,21 @@ class Chores:
         raise ChoreCostly if is_costly else ChoreFailed
 
     def _reap(self, spawned: Spawned) -> asyncio.Future[int | None] | None:
-        """Reap the process, without anybody having to wait; the thread may be gone at the very end."""
+        """Reap the process in the background; at shutdown the thread may be gone already."""
         try:
             return asyncio.get_running_loop().run_in_executor(self._reaper, _reaped, spawned)
         except RuntimeError:
             return None
 
     def kill(self) -> None:
-        """Take no more work, and end what is under way."""
+        """Accept no more work and end what is running."""
         self._closing = True
         for spawned in self._running:
             _kill(spawned)
 
 
 async def _exchange(spawned: Spawned, work: str, payload: bytes) -> bytes:
-    """Send the work, and return everything that comes back until the process hangs up."""
+    """Send the work and return everything the process sends back until it closes the socket."""
     reader, writer = await asyncio.open_connection(sock=spawned.channel)
     name = work.encode("ascii")
     found = bytearray()
@@ -139,7 +139,7 @@ async def _exchange(spawned: Spawned, work: str, payload: bytes) -> bytes:
 
 
 def _wrong(answer: bytes) -> InputError | None:
-    """Return the error that a process tells, or None where it tells none: nothing that it says is trusted."""
+    """Return the error in a process's answer, or None if there is none; nothing in the answer is trusted."""
     try:
         told = json.loads(answer)
         return InputError(str(told["code"]), field=str(told["field"]))
@@ -148,7 +148,7 @@ def _wrong(answer: bytes) -> InputError | None:
 
 
 def _cpu_s(pid: int | None) -> float:
-    """Return the processor time that a process has used, s."""
+    """Return the processor time a process has used, s."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -157,7 +157,7 @@ def _cpu_s(pid: int | None) -> float:
 
 
 def _kill(spawned: Spawned) -> None:
-    """End the process now. By descriptor, not by number: a number may already belong to somebody else."""
+    """Kill the process. Uses its descriptor, because its pid may already belong to another process."""
     with contextlib.suppress(OSError):
         if spawned.pidfd >= 0:
             signal.pidfd_send_signal(spawned.pidfd, signal.SIGKILL)

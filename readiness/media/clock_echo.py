@@ -42,23 +42,23 @@ class TokenBucket:
 
 @dataclass(frozen=True, slots=True)
 class PingRow:
-    """One ping as the server saw it; times in µs of the worker's own clock."""
+    """One ping as the server saw it; times in µs by the worker's own clock."""
 
     seq: int
     tag: int
     t1_us: int
     t2_us: int
     t3_us: int | None
-    """When the pong left, or None when none was sent."""
+    """When the pong left, or None if none was sent."""
 
 
 class ClockEcho:
-    """Answers pings within the limits and remembers what it saw."""
+    """Answers pings within the limits and logs each of them."""
 
     def __init__(self, now_us: Callable[[], int]) -> None:
         self.rows: list[PingRow] = []
         self.ignored = 0
-        """Messages that were no ping, too long, too many or repeated."""
+        """Messages ignored because they were not a ping, too long, too frequent or repeated."""
         self._now_us = now_us
         self._seen: set[int] = set()
         self._sent = 0
@@ -66,7 +66,7 @@ class ClockEcho:
         self._pongs = TokenBucket(MAX_PONGS_PER_S, 10)
 
     def answer(self, message: object, *, arrived_us: int, can_send: bool) -> bytes | None:
-        """Return the pong for `message`, or None when it gets none."""
+        """Return the pong for `message`, or None if it gets no answer."""
         if not isinstance(message, bytes) or len(message) > MAX_CLOCK_MESSAGE_BYTES or len(message) != PING.size:
             self.ignored += 1
             return None

@@ -23,7 +23,7 @@ _ANY_LETTERS: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version
 def spoken_digit(language: str, digit: int, folder: str = "") -> NDArray[np.float32]:
     """Return the digit's recording at 16 kHz, mono, from `folder` or the product's own of that language.
 
-    Raises ValueError for a language or digit that there is not.
+    Raises ValueError for an unknown language or digit.
     """
     if language not in LANGUAGES or not 0 <= digit <= 9:  # noqa: PLR2004 - a digit
         raise ValueError("no such digit")
@@ -31,12 +31,12 @@ def spoken_digit(language: str, digit: int, folder: str = "") -> NDArray[np.floa
 
 
 def opened(path: Path) -> Any:
-    """Open a recording, whatever letters its tags are in. Raises OSError or ValueError where it is none."""
+    """Open a recording, whatever the encoding of its tags. Raises OSError or ValueError if the file is not one."""
     return av.open(str(path), **_ANY_LETTERS)
 
 
 def decoded(path: Path, rate_hz: int = RATE_HZ) -> NDArray[np.float32]:
-    """Return what a recording holds, mono. Raises OSError or ValueError where it holds no sound that can be read."""
+    """Return the samples of a recording, mono. Raises OSError or ValueError if it has no readable sound."""
     resampler = av.AudioResampler(format="flt", layout="mono", rate=rate_hz)
     pieces: list[Any] = []
     with opened(path) as recording:

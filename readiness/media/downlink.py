@@ -1,7 +1,7 @@
 """Paced RTP from server to client: constant rate, numbered for transport-wide feedback, never a decodable frame.
 
 Packets look like the middle of a VP8 frame (constant timestamp, no marker, no start bit): complete junk frames made
-Chromium ask for a key frame at every packet. Catching up is bounded: our own pause is no burst on the line.
+Chromium request a key frame for every packet. Catching up is bounded, so that a pause of ours does not end in a burst.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from readiness.media.limits import (
 __all__ = ["DownlinkRun", "PacedSender"]
 
 HEADS_BYTES = IP_UDP_BYTES + SRTP_TAG_BYTES
-"""What comes on top of an RTP packet, bytes."""
+"""Overhead on top of an RTP packet, bytes."""
 _TIMESTAMP = 90_000
 _ONE_BYTE_PROFILE = 0xBEDE
 _NTP_EPOCH_S = 2_208_988_800
@@ -35,16 +35,16 @@ _MIN_SLEEP_S = 0.001
 
 @dataclass(slots=True)
 class DownlinkRun:
-    """What was sent in one run; times in ms of `time.perf_counter`."""
+    """The packets sent in one run; times in ms of `time.perf_counter`."""
 
     rate_mbps: float
     longest_s: float
     sent: dict[int, float] = field(default_factory=dict)
-    """Transport-wide number (counting on past 65535) to the time it left, ms."""
+    """Transport-wide sequence number (not wrapped at 65535) to departure time, ms."""
     wire_bytes: int = 0
-    """Size of one packet with SRTP, UDP and IP heads."""
+    """Size of one packet including SRTP, UDP and IP headers."""
     slipped_ms: float = 0.0
-    """How much of the schedule was given up because we were late: our own fault, never the line's."""
+    """How much of the schedule was skipped because we were late: our fault, never the line's."""
     span_ms: float = 0.0
     stopped: bool = False
     """Set to end the run."""
@@ -62,11 +62,11 @@ class PacedSender:
 
     @property
     def has_feedback(self) -> bool:
-        """Whether the other side says when each packet arrived."""
+        """Whether the browser reports when each packet arrived."""
         return self._video.transport_cc_id is not None
 
     async def run(self, run: DownlinkRun) -> None:
-        """Send at the run's rate on the wire until it is stopped or its time is over; both are cut to their limits."""
+        """Send at the run's wire rate until it is stopped or its time is up, both clamped to their limits."""
         run.rate_mbps = min(max(run.rate_mbps, 0.05), MAX_RATE_MBPS)
         run.longest_s = min(max(run.longest_s, 0.1), MAX_DOWNLINK_S)
         run.wire_bytes = packet_bytes(run.rate_mbps)
@@ -82,7 +82,7 @@ class PacedSender:
         run.span_ms = (time.perf_counter() - started) * 1e3
 
     async def _pace(self, run: DownlinkRun, started: float, payload: bytes) -> None:
-        """Send by two schedules: the one asked for, and a slightly faster one that bounds the catching up."""
+        """Send by two schedules: the requested one, and a slightly faster one that bounds catching up."""
         interval = run.wire_bytes * 8 / (run.rate_mbps * 1e6)
         due = fastest = started
         while not run.stopped and (now := time.perf_counter()) - started < run.longest_s:

@@ -1,4 +1,4 @@
-"""The functions that worker processes start in. Importable by the web process: heavy things load when called."""
+"""Entry points of the worker processes. The web process may import this: heavy modules load only when called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages between web process and worker: two lengths, JSON, payload. Neither side trusts the other's lengths."""
+"""Framing between web process and worker: two lengths, JSON, payload. Neither side trusts the other's lengths."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ MAX_JSON_BYTES = 1024 * 1024
 MAX_PAYLOAD_BYTES = 512 * 1024
 """The largest payload is 15 s of 16 kHz sound for the shared helper; a still is at most 64 kB."""
 RESULT, WRONG, FAULT = b"+", b"-", b"!"
-"""First byte of a chore's answer: what was asked for, an InputError as JSON, or the name of another error."""
+"""First byte of a chore's answer: the result, an InputError as JSON, or the name of another error."""
 
 
 class FrameError(Exception):
-    """The other side sent what no correct program would send."""
+    """The other side sent something that no correct program would send."""
 
 
 def encode_frame(message: Mapping[str, Any], payload: bytes = b"") -> bytes:
-    """Return `message` and `payload` as bytes. Raises FrameError when they are too long."""
+    """Return `message` and `payload` as bytes. Raises FrameError if either is too long."""
     text = json.dumps(message, separators=(",", ":"), allow_nan=False).encode()
     if len(text) > MAX_JSON_BYTES or len(payload) > MAX_PAYLOAD_BYTES:
         raise FrameError(f"frame of {len(text)} + {len(payload)} bytes is too long")
@@ -32,7 +32,7 @@ def encode_frame(message: Mapping[str, Any], payload: bytes = b"") -> bytes:
 
 
 async def read_frame(reader: asyncio.StreamReader) -> tuple[dict[str, Any], bytes]:
-    """Read one message with its payload. Raises EOFError at the end, FrameError on nonsense."""
+    """Read one message with its payload. Raises EOFError at the end of the stream, FrameError on a malformed frame."""
     try:
         text_bytes, payload_bytes = HEAD.unpack(await reader.readexactly(HEAD.size))
         if text_bytes > MAX_JSON_BYTES or payload_bytes > MAX_PAYLOAD_BYTES:

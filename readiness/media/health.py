@@ -1,4 +1,4 @@
-"""Is our own media port alive? A datagram through our own address and back, with plain sockets (for /readyz)."""
+"""Checks that our media port works (for /readyz): a datagram to our own address and back, over plain sockets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _RESENDS = 3
 
 @dataclass(frozen=True, slots=True)
 class PortHealth:
-    """What the self-test found. `code` is ``ok``, ``address_unavailable``, ``ports_exhausted`` or ``no_echo``."""
+    """Result of the check. `code` is ``ok``, ``address_unavailable``, ``ports_exhausted`` or ``no_echo``."""
 
     code: str
     echo_ms: float | None = None
@@ -29,14 +29,14 @@ class PortHealth:
 
     @property
     def ok(self) -> bool:
-        """Whether media can be served."""
+        """Whether media can be served at all."""
         return self.code == "ok"
 
 
 async def check_media_port(settings: MediaSettings, *, timeout_s: float = _TIMEOUT_S) -> PortHealth:
-    """Bind a media port on each configured local address as a worker would, and echo a datagram through it.
+    """Bind a media port on each configured local address, as a worker would, and echo a datagram through it.
 
-    Returns the first failure, or the slowest echo.
+    Returns the first failure, else the slowest echo.
     """
     slowest = 0.0
     for local in dict.fromkeys(local for _, local in settings.addresses):
@@ -71,7 +71,7 @@ async def _check_address(address: str, ports: tuple[int, int] | None, timeout_s:
 
 
 async def _echo(server: socket.socket, client: socket.socket, resend_s: float) -> None:
-    """Send what looks like a STUN binding request (a firewall may look) and wait until it is back."""
+    """Send a datagram that looks like a STUN binding request, for the sake of firewalls, and wait for its return."""
     loop = asyncio.get_running_loop()
     request = b"\x00\x01\x00\x00" + _STUN_COOKIE + secrets.token_bytes(12)
     target = server.getsockname()

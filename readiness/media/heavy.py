@@ -1,7 +1,7 @@
 """The shared helper process as the web process sees it: a bounded queue of jobs, one at a time, each with a deadline.
 
-Never imports cv2 or onnxruntime. Started by the first job, ended when it was idle for long, replaced when it has used
-much processor time or died. A job without an answer is None: "no second look", never a reason to wait.
+Never imports cv2 or onnxruntime. The helper starts with the first job, ends when idle for long, and is replaced when it
+dies or has used much processor time. A job without an answer returns None, "no second look"; nobody waits for it.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from readiness.media.process import MediaWorker
 __all__ = ["Heavy"]
 
 MAX_WAITING: Final = 16
-"""Jobs that wait or run, of all tests together; at 0.15 s each the last one waits 2 s."""
+"""Most jobs waiting or running, over all tests; at 0.15 s each the last one waits 2 s."""
 WAIT_S: Final = 2.0
-"""How long a job waits for its turn: a hint that comes later helps nobody."""
+"""How long a job waits for its turn: a later hint helps nobody."""
 JOB_TIMEOUT_S: Final = 10.0
-"""A job takes 0.1 to 0.6 s of a free core; beyond this the helper is stuck, or the machine far too busy."""
+"""A job takes 0.1 to 0.6 s of a free core; beyond this the helper is stuck or the machine overloaded."""
 IDLE_S: Final = 300.0
-"""After so long without a job the helper's memory is given back."""
+"""Idle time after which the helper ends, to free its memory."""
 RETIRE_CPU_S: Final = 400.0
-"""Processor time after which a fresh helper takes over, well before the kernel's limit for it."""
+"""Processor time after which a fresh helper takes over, well under the kernel's limit."""
 RETRY_S: Final = 5.0
-"""A helper that could not be started, or died, is not started again sooner: nobody waits for it meanwhile."""
+"""Least time before a helper that died or failed to start is started again; nobody waits for it meanwhile."""
 _logger = logging.getLogger(__name__)
 
 Start = Callable[[], Awaitable[MediaWorker]]
 
 
 class Heavy:
-    """Asks the helper. Safe to use from many tests at once; all of them share one process."""
+    """Sends jobs to the helper. Safe to use from many tests at once; all of them share one process."""
 
     def __init__(self, start: Start) -> None:
         self._start = start
@@ -55,10 +55,10 @@ class Heavy:
         return self._helper.pid if self._helper and not self._helper.ended else None
 
     async def ask(self, of: str, payload: bytes) -> Any:
-        """Return the result of job `of` (see `heavy_worker.OPS`) on `payload`, or None where there is no answer.
+        """Return the result of job `of` (see `heavy_worker.OPS`) on `payload`, or None if there is no answer.
 
-        None at once where too many wait, after `WAIT_S` where the turn does not come, after `JOB_TIMEOUT_S` more where
-        the job does not end, and where it could not be done.
+        Returns None at once if too many jobs wait, after `WAIT_S` if its turn does not come, after `JOB_TIMEOUT_S` more
+        if the job does not end, and if the job fails.
         """
         if self._waiting >= MAX_WAITING or self._closing:
             return None
@@ -70,7 +70,7 @@ class Heavy:
             return None
         finally:
             self._waiting -= 1
-        # A task of its own: whoever stops waiting for the answer must not leave the helper in the middle of one.
+        # A task of its own: a caller who is cancelled must not leave the helper in the middle of a job.
         running = asyncio.create_task(self._run(of, payload))
         self._tasks.add(running)
         running.add_done_callback(self._release)
@@ -99,7 +99,7 @@ class Heavy:
         return answer.get("result") if answer else None
 
     async def _running(self) -> MediaWorker | None:
-        """Return the helper, started if need be; None where it cannot be had now."""
+        """Return the helper, starting it if necessary; None if that is not possible now."""
         if self._helper is not None and not self._helper.ended:
             return self._helper
         if time.monotonic() < self._not_before_s:
@@ -113,7 +113,7 @@ class Heavy:
         return self._helper
 
     def _after(self, helper: MediaWorker, of: str, *, answered: bool) -> None:
-        """End a helper that owes an answer or is worn out; let one that is fine live while it is used."""
+        """End a helper that failed to answer or has used up its time; keep a good one for as long as it is used."""
         if not answered:
             helper.kill("worker_frozen")
             self._let_go()
@@ -125,7 +125,7 @@ class Heavy:
             self._idle = asyncio.get_running_loop().call_later(IDLE_S, self._let_go)
 
     def _let_go(self) -> None:
-        """End the helper without making anybody wait for it."""
+        """End the helper in the background."""
         helper, self._helper = self._helper, None
         if helper is not None:
             task = asyncio.get_running_loop().create_task(helper.close())
@@ -133,7 +133,7 @@ class Heavy:
             task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """Answer nobody any more and end the helper."""
+        """Answer no more jobs and end the helper."""
         self._closing = True
         if self._idle:
             self._idle.cancel()
@@ -143,6 +143,6 @@ class Heavy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def kill(self) -> None:
-        """At the interpreter's exit without `close`."""
+        """Kill the helper when the interpreter exits without `close`."""
         if self._helper is not None:
             self._helper.kill()

@@ -1,7 +1,7 @@
-"""The shared helper process: heavy models, used rarely, for every test of this machine's web process.
+"""The shared helper process: runs large, rarely used models for all tests of one web process.
 
-A test's own worker stays small; what needs a large model comes here, one job after the other. Knows no test and no
-person, keeps nothing, judges nothing.
+A test's own worker stays small; jobs that need a large model come here, one at a time. The helper does not know whose
+test a job belongs to, keeps nothing and judges nothing.
 
 To the helper: job{id, of}+bytes · stop.
 From it: ready{missing_walls} · alive{cpu_s} · done{id, result} or done{id, error} · bye{cpu_s}.
@@ -27,7 +27,7 @@ __all__ = ["OPS", "serve"]
 
 
 def serve(channel: socket.socket, limits: WorkerLimits) -> None:
-    """Confine this process, do jobs until the socket ends, end the process."""
+    """Confine this process, do jobs until the socket closes, and exit."""
     code = EXIT_LIMIT
     try:
         channel.setblocking(False)
@@ -84,7 +84,7 @@ def _cpu_s() -> float:
 
 
 def _faces(jpeg: bytes) -> list[dict[str, float | None]]:
-    """Return the faces of a still as `PictureAnalyser` describes them. Raises ValueError for what is no still."""
+    """Return the faces of a still as `PictureAnalyser` describes them. Raises ValueError if it is not a still."""
     from probes.picture import decode_still, face_rows  # noqa: PLC0415 - loads numpy
 
     picture = decode_still(jpeg)
@@ -99,4 +99,4 @@ def _second_finder() -> Any:
 
 
 OPS: Mapping[str, Callable[[bytes], Any]] = {"faces": _faces}
-"""Name of a job to what is done with its bytes: a pure function whose result JSON can carry."""
+"""Job name to the pure function that maps its bytes to a result that JSON can carry."""

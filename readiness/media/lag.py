@@ -1,4 +1,4 @@
-"""How late our own event loop runs: the evidence that a slow figure is the server's fault, not the participant's."""
+"""Measures how late our own event loop runs: evidence that a poor figure is the server's fault."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _KEPT = 72_000
 
 
 class LagMonitor:
-    """Sleeps `INTERVAL_S` at a time and notes by how much each sleep was too long, ms."""
+    """Sleeps `INTERVAL_S` at a time and records by how many ms each sleep overran."""
 
     def __init__(self) -> None:
         self._samples: deque[tuple[float, float]] = deque(maxlen=_KEPT)
@@ -36,7 +36,7 @@ class LagMonitor:
 
 
 def run_wait_s() -> float:
-    """Return how long this process's main thread waited for a processor in all, s; 0 where the system can't say."""
+    """Return how long this process's main thread has waited for a processor so far, s; 0 if the system can't say."""
     try:
         return int(Path("/proc/self/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
     except (OSError, ValueError, IndexError):

@@ -1,4 +1,4 @@
-"""What a confined process may still reach: Landlock, by its three system calls. Linux 5.13 and newer.
+"""Restricts what a process can reach, with Landlock's three system calls. Linux 5.13 and newer.
 
 From ABI 4 (6.7) on TCP is refused too, from ABI 6 (6.12) on signals to processes outside.
 """
@@ -19,12 +19,12 @@ __all__ = ["ABI_NETWORK", "ABI_SIGNALS", "kernel_abi", "read_only"]
 ABI_NETWORK = 4
 ABI_SIGNALS = 6
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
-"""The same numbers on every architecture."""
+"""System call numbers, the same on every architecture."""
 _ASK_VERSION = 1
 _RULE_PATH_BENEATH = 1
 _READ_FILE, _READ_DIR = 1 << 2, 1 << 3
 _RIGHTS_BY_ABI = (0, 13, 14, 15, 15, 16)
-"""How many rights over files an ABI knows, counted from the lowest bit; later ones know as many as the last."""
+"""Number of file access rights per ABI, counted from the lowest bit; later ABIs have as many as the last."""
 _TCP = 0b11
 """Bind and connect."""
 _SCOPES = 0b11
@@ -32,17 +32,17 @@ _SCOPES = 0b11
 
 
 def kernel_abi() -> int:
-    """Return the Landlock ABI of this kernel, or 0 where it has none or it is switched off."""
+    """Return the Landlock ABI of this kernel, or 0 if it has none or Landlock is off."""
     if not sys.platform.startswith("linux"):
         return 0
     return max(0, int(ctypes.CDLL(None).syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _ASK_VERSION)))
 
 
 def read_only(paths: Iterable[Path]) -> int:
-    """Leave this thread, and all to come, reading `paths` and what is below them: nothing else, and no TCP.
+    """Limit this thread and all later ones to reading `paths` and everything below them; no other files, no TCP.
 
-    Returns the kernel's Landlock ABI, or 0 where it has none, or where another limit forbids it. Needs
-    PR_SET_NO_NEW_PRIVS. Paths that don't exist are left out. UDP is not Landlock's business.
+    Returns the kernel's Landlock ABI, or 0 if it has none or another limit forbids its use. Needs
+    PR_SET_NO_NEW_PRIVS. Skips paths that don't exist. Landlock does not cover UDP.
     """
     abi = kernel_abi()
     if abi == 0:

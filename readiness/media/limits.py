@@ -14,20 +14,20 @@ MAX_AUDIO_SECTIONS = 5
 MAX_SECTIONS = 2 + MAX_AUDIO_SECTIONS
 """Video down, data, and sound up."""
 MAX_OFFERS = 3
-"""A test may renegotiate from scratch after a network change, not endlessly."""
+"""A test may renegotiate after a network change, but not endlessly."""
 
 # Times
 ANSWER_TIMEOUT_S = 5.0
 """Binding sockets and making a certificate takes milliseconds."""
 CLOSE_TIMEOUT_S = 3.0
 ALIVE_INTERVAL_S = 1.0
-"""How often a worker says that it lives."""
+"""How often a worker reports that it is alive."""
 SILENCE_S = 8
 """Seconds without a word after which a worker counts as frozen and is killed; tests must end within 20 s."""
 STOP_TIMEOUT_S = 2.0
 """How long a worker may take to say goodbye before it is killed."""
 READY_TIMEOUT_S = 15.0
-"""The first worker waits for the preload (about 1 s; several on a loaded machine)."""
+"""The first worker waits for the preload: about 1 s, several on a loaded machine."""
 
 # Clock channel (data channel "clock")
 CLOCK_LABEL = "clock"
@@ -42,18 +42,18 @@ MAX_RATE_MBPS = 6.0
 """Each way in a probe."""
 MAX_DOWNLINK_S = 10.0
 MAX_BURST_S = 0.005
-"""The pacer sends at most this much of its schedule at once, s."""
+"""The pacer sends at most this much of its schedule in one go, s."""
 CATCH_UP = 1.2
-"""After a pause of ours the pacer goes at most this much faster than asked, so that it tests the line asked about."""
+"""After a pause the pacer catches up at no more than this multiple of the rate, so that it still tests that rate."""
 MAX_DEBT_S = 0.25
-"""Of a longer pause the rest is given up and counted: it is the server's fault and said so."""
+"""The rest of a longer pause is skipped, and counted as the server's fault."""
 MAX_FEEDBACK_PACKETS = 6000
 MAX_PROBE_PACKETS = 30_000
 """Packets of padded sound kept of one test; the largest profile sends 1,600 in a trial."""
 MAX_RUNS = 24
-"""Trials, idle runs and runs that only count losses, of one test."""
+"""Most runs of one test: trials, idle runs and runs that only count losses."""
 
-# What one still or one piece of sound may weigh
+# Size of one still or one piece of sound
 MAX_STILL_BYTES = 64_000
 MAX_PCM_BYTES = 32_000
 MAX_EAR_BYTES = 8 * 32_000
@@ -61,11 +61,11 @@ MAX_EAR_BYTES = 8 * 32_000
 SOUND_INTERVAL_S = 0.25
 """Live sound numbers: at most four a second."""
 
-# What a packet weighs on the wire besides its RTP or DTLS bytes
+# Overhead of a packet on the wire beyond its RTP or DTLS bytes
 IP_UDP_BYTES = 28
 """IPv4 and UDP; over IPv6 it is 20 more, 2 % of a probe packet."""
 SRTP_TAG_BYTES = 10
-"""AES_CM_128_HMAC_SHA1_80, the profile that we answer with."""
+"""AES_CM_128_HMAC_SHA1_80, the profile in our answer."""
 RTP_HEAD_BYTES = 12
 """Without extensions."""
 
@@ -73,14 +73,14 @@ RTP_HEAD_BYTES = 12
 MAX_CHECKED_PAIRS = 32
 """Source addresses one peer may send ICE checks from; a browser with several networks needs fewer than ten."""
 MAX_QUEUED_DATAGRAMS = 4000
-"""Datagrams of a proven peer waiting to be read; beyond it they are dropped, as a router would."""
+"""Most unread datagrams of a proven peer; more are dropped, as a router would."""
 MAX_MISORDERED_CHUNKS = 2000
-"""SCTP chunks received out of order; sorting them is quadratic."""
+"""Most SCTP chunks received out of order; sorting them is quadratic."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What one peer may use. Exceeding any closes that peer only, and the report says so."""
+    """Limits of one peer. Exceeding any of them closes that peer only, and the report says so."""
 
     connect_s: float = 15.0
     """From the answer to the connection, s."""
@@ -102,9 +102,9 @@ class WorkerLimits:
     """Address space on top of what the preloaded process has, MiB."""
     open_files: int = 64
     wall_s: int = 45 * 60
-    """From acquisition, s. Ten minutes of machine time, and a person who needs half an hour is not cut off."""
+    """From acquisition, s. Ten minutes of machine time, without cutting off a person who needs half an hour."""
     reads: tuple[str, ...] = ()
-    """Folders that it may read besides libraries and models: recordings of an organisation's own."""
+    """Folders it may read besides libraries and models: an organisation's own recordings."""
 
 
 HEAVY_LIMITS = WorkerLimits(cpu_s=600, memory_mb=768)
@@ -113,10 +113,10 @@ HEAVY_LIMITS = WorkerLimits(cpu_s=600, memory_mb=768)
 
 @dataclass(frozen=True, slots=True)
 class MediaSettings:
-    """Where media is served from, and within which limits."""
+    """Addresses and limits for serving media."""
 
     addresses: tuple[tuple[str, str], ...] = (("127.0.0.1", "127.0.0.1"),)
-    """Pairs of (public, local) address: what the answer says, and what the worker binds to (1:1 NAT)."""
+    """Pairs of (public, local) address: the one in the answer and the one the worker binds to (1:1 NAT)."""
     ports: tuple[int, int] | None = None
     """First and last UDP port, or None for any."""
     limits: WorkerLimits = WorkerLimits()

@@ -1,7 +1,7 @@
-"""The peer a browser measures against. Passive ICE, no servers, no media decoded, everything bounded.
+"""The peer that a browser measures against: passive ICE, no ICE servers, no media decoded, everything bounded.
 
-aiortc answers bad input with many kinds of exceptions, from `close` too. Here any of them becomes SdpRejected with a
-mapped code, and what aiortc left behind is closed all the same.
+aiortc raises many kinds of exceptions on bad input, from `close` too. Any of them becomes SdpRejected with a mapped
+code here, and whatever aiortc left open is closed.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ from readiness.media.uplink import FRAME_MS, UplinkLog
 __all__ = ["Loopback", "NoMediaPort", "SdpRejected", "now_us", "perf_ms", "public_answer"]
 
 _EPOCH_S = time.perf_counter()
-"""Clock stamps count from here: a machine's time since boot is nobody's business."""
+"""Clock stamps count from here, so that nobody learns the machine's time since boot."""
 _OPUS = re.compile(r"a=rtpmap:\d+ opus/", re.IGNORECASE)
 PeerEvent = Callable[[str, str | None], None]
 
 
 def now_us() -> int:
-    """Return this process's monotonic clock in µs."""
+    """Return the time by this process's monotonic clock, µs."""
     return int((time.perf_counter() - _EPOCH_S) * 1e6)
 
 
 def perf_ms(at_us: float) -> float:
-    """Return a stamp of `now_us` as ms of `time.perf_counter`."""
+    """Convert a stamp of `now_us` to ms of `time.perf_counter`."""
     return at_us / 1e3 + _EPOCH_S * 1e3
 
 
@@ -62,7 +62,7 @@ class Loopback:
         self.feedback = FeedbackLog()
         self.uplink = UplinkLog()
         self.sender: PacedSender | None = None
-        """The way down; None where no video section was negotiated."""
+        """The sender of the downlink; None if no video section was negotiated."""
         self.close_failures = 0
         self.setup_ms: float | None = None
         self.meter = Meter(budget.bytes_each_way, self._exceed)
@@ -81,11 +81,11 @@ class Loopback:
         self._deadline: asyncio.TimerHandle | None = None
 
     async def answer(self, offer: str) -> str:
-        """Return the answer to `offer`. Raises SdpRejected or NoMediaPort; nothing is left open then."""
+        """Return the answer to `offer`. Raises SdpRejected or NoMediaPort, and then leaves nothing open."""
         return await self.answer_unchecked(check_offer(offer))
 
     async def answer_unchecked(self, offer: str) -> str:
-        """As `answer`, past the policy: for the policy's own text, and for tests of this wrapping."""
+        """As `answer`, without the SDP policy: for text that the policy wrote, and for tests of this class."""
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 answer = await self._negotiate(offer)
@@ -107,7 +107,7 @@ class Loopback:
         return self._state == "connected"
 
     def tick(self) -> None:
-        """Call once a second: counts the seconds in which something was measured."""
+        """Count the seconds in which something was measured. Call once a second."""
         pings = len(self.clock.rows) + self.clock.ignored
         if pings > self._pings_before or (self.sender and self.sender.active):
             self._measuring_s += 1
@@ -116,7 +116,7 @@ class Loopback:
             self.meter.alarm("budget.time")
 
     async def close(self) -> None:
-        """Close, whatever state it is in. Never raises."""
+        """Close the connection in whatever state it is. Never raises."""
         pc, self._pc = self._pc, None
         if self._deadline:
             self._deadline.cancel()
@@ -172,7 +172,7 @@ class Loopback:
         arrived_us = int((self.meter.arrived_s - _EPOCH_S) * 1e6)
         pong = self.clock.answer(message, arrived_us=arrived_us, can_send=channel.bufferedAmount == 0)
         if pong is not None:
-            with contextlib.suppress(Exception):  # closing meanwhile: the ping counts, the pong is lost
+            with contextlib.suppress(Exception):  # the channel may be closing: the ping counts, the pong is lost
                 channel.send(pong)
 
     def _state_changed(self) -> None:
@@ -187,7 +187,7 @@ class Loopback:
             self._exceed("budget.connect")
 
     def _exceed(self, code: str) -> None:
-        """Close this peer, and say why."""
+        """Close this peer and report the reason."""
         if self._state != "closed":
             self._tell("closed", code)
             task = asyncio.get_running_loop().create_task(self.close())
@@ -201,12 +201,12 @@ class Loopback:
 
 
 def _locals(addresses: tuple[tuple[str, str], ...]) -> list[str]:
-    """Return the local addresses, each once, in order."""
+    """Return the distinct local addresses, in order."""
     return list(dict.fromkeys(local for _, local in addresses))
 
 
 def _directions(transceivers: list[RTCRtpTransceiver]) -> RTCRtpTransceiver | None:
-    """Audio comes up, video goes down; return the one video section that we may send on."""
+    """Set directions (audio up, video down) and return the one video section that we may send on."""
     video = None
     for transceiver in transceivers:
         transceiver.direction = "recvonly" if transceiver.kind == "audio" else "sendonly"
@@ -216,9 +216,9 @@ def _directions(transceivers: list[RTCRtpTransceiver]) -> RTCRtpTransceiver | No
 
 
 def public_answer(answer: str, addresses: tuple[tuple[str, str], ...]) -> str:
-    """Return `answer` with each local address replaced by its public one; a candidate of any other is left out.
+    """Return `answer` with each local address replaced by its public one, without candidates of other addresses.
 
-    Sound is asked for in pieces of 10 ms: twice the packets, so that one track carries twice the rate.
+    Requests sound in frames of 10 ms: twice the packets, so one track carries twice the rate.
     """
     publics: dict[str, list[str]] = {}
     for public, local in addresses:
@@ -237,7 +237,7 @@ def public_answer(answer: str, addresses: tuple[tuple[str, str], ...]) -> str:
 
 
 def _public_candidates(line: str, publics: dict[str, list[str]]) -> list[str]:
-    """Return one candidate line for each public address of the local one; host candidates only."""
+    """Return one candidate line per public address of the line's local address; host candidates only."""
     parts = line.split(" ")
     if parts[6:] != ["typ", "host"]:
         return []
@@ -249,6 +249,6 @@ def _public_candidates(line: str, publics: dict[str, list[str]]) -> list[str]:
 
 
 def _any_address(line: str) -> str:
-    """Return a c= or o= line with the address that means none (candidates say where)."""
+    """Return a c= or o= line with the unspecified address (the candidates hold the real ones)."""
     head, _, _ = line.rpartition(" IN ")
     return f"{head} IN IP4 0.0.0.0" if line.startswith("o=") else "c=IN IP4 0.0.0.0"

@@ -1,10 +1,10 @@
-"""The network part of one test, as the worker runs it: idle, then trials in both directions at once.
+"""The network part of one test, run by the worker: the idle line first, then trials in both directions at once.
 
-The worker decides when a trial is over and what comes next; the page sends, counts and pings as it is told. To the page
+The worker decides when a trial ends and what comes next; the page sends, counts and pings on request. To the page
 (through the web process): clock started{run, ms, tracks, bytes} and ended{again}; downlink run{run}, stop{run} and
 ended; uplink run{run, tracks, bytes, ms}, stop{run} and ended. From it: a mark after each run with its own counts.
-Where our own process was late while a trial ran, or sent too little downwards, the trial is run once more; if it was so
-again it counts as ``server_busy``, unless the line carried all the same what was asked of it.
+If our own process was late during a trial, or sent too little downwards, the trial is repeated once. A second such
+trial counts as ``server_busy``, unless the line carried the requested rate anyway.
 """
 
 from __future__ import annotations
@@ -34,36 +34,36 @@ Tell = Callable[[Mapping[str, Any]], None]
 PHASE: Mapping[Way, str] = {"up": "uplink", "down": "downlink"}
 
 IDLE_S = 1.5
-"""Enough for 75 pings and 150 packets each way, and a line that is too thin is still found within 5 s."""
+"""Enough for 75 pings and 150 packets each way, yet a line that is too slow is still found within 5 s."""
 IDLE_MBPS = 0.096
 """A hundred packets of 120 bytes a second."""
 LOOK_S = 0.1
-"""How often a running trial is looked at."""
+"""How often a running trial is examined."""
 MARK_TIMEOUT_S = 4.0
-"""How long the page may take to tell its counts: a round trip over a full queue."""
+"""How long the page may take to report its counts: a round trip through a full queue."""
 REST_S = 0.25
-"""Between two runs, at least: what stands in a queue has to drain."""
+"""Least pause between two runs, so that queues drain."""
 DRAIN = 1.2
-"""Wait this many times the queue we saw: it went on growing until the sender stopped."""
+"""Wait this many times the observed queue delay: the queue kept growing until the sender stopped."""
 LAST_FEEDBACK_S = 2.5
-"""How long the fate of the last packets may take to be known."""
+"""How long to wait for feedback on the last packets."""
 LOSS_RUNS = 3
-"""Further light runs, at most, where the loss is not yet surely low or high."""
+"""Most further light runs when the loss is neither clearly low nor clearly high."""
 LATE_IDLE_MS = 20.0
-"""Our event loop's lag, 99th percentile: above it delays at rest are ours."""
+"""99th percentile of our event loop's lag above which delays on the idle line count as ours."""
 LATE_LOAD_MS = 60.0
-"""Above it a trial says nothing bad of the line; a rate is read over half a second and more."""
+"""Lag above which a trial cannot count against the line; a rate is read over half a second or more."""
 SLIPPED = 0.05
-"""Share of the schedule we may miss."""
+"""Share of the schedule that we may miss."""
 MS_PER_S = 1e3
 HIDDEN_LAG_MS = 1000.0
 """Browsers run the timers of a hidden page once a second."""
 _Rows = tuple[Sequence[float], Sequence[float | None], Sequence[int], float]
-"""Send and arrival times, ms, how many unheard of before each, and the size that each packet stands for, bytes."""
+"""Send and arrival times, ms; the number without feedback before each; and the bytes that each packet stands for."""
 
 
 class NetworkTest:
-    """Runs the phases and keeps what they found, until `measure` makes measurements of it."""
+    """Runs the phases and keeps their results until `measure` turns them into measurements."""
 
     def __init__(self, peer: Callable[[], Loopback | None], lag: LagMonitor, tell: Tell) -> None:
         self._peer, self._lag, self._tell = peer, lag, tell
@@ -74,22 +74,22 @@ class NetworkTest:
         self._idle_rows: list[ClockRow] = []
         self._idle_busy = False
         self._idle_lag: dict[str, Any] = {"server_lag_p99_ms": None, "device_lag_p99_ms": None}
-        """How late we and the page were while the line was at rest, ms."""
+        """How late we and the page were while the line was idle, ms."""
         self._good_us: list[tuple[float, float]] = []
-        """When a trial that was carried ran, by the clock of the pings."""
+        """When each trial ran that the line carried, by the clock of the pings."""
         self._bad_us: list[tuple[float, float]] = []
         self.series = Series()
 
     # ---- from the web process
 
     def mark(self, message: Mapping[str, Any]) -> None:
-        """Take the page's counts of a run."""
+        """Accept the page's counts of a run."""
         waiting = self._marks.get((str(message["phase"]), int(message["data"]["run"])))
         if waiting is not None and not waiting.done():
             waiting.set_result(message["data"])
 
     async def idle(self, *, again: bool) -> None:
-        """Measure the line at rest. `again`: this is the second try, because we were late in the first."""
+        """Measure the idle line. `again` marks a second try, after one in which we were late."""
         peer, run = self._peer(), self._new_run()
         if peer is None or not peer.is_connected or run is None:
             self._say("clock", "failed", code="disconnected")
@@ -116,7 +116,7 @@ class NetworkTest:
         self._say("clock", "ended", {"again": was_late and not again})
 
     async def load(self, ways: Sequence[Way], tiers: Sequence[Tier], *, need_mbps: float, factor: float) -> None:
-        """Find in each of `ways` what the line carries, both at once as in a meeting."""
+        """Find the rate that the line carries in each of `ways`, both at once as in a meeting."""
         await asyncio.gather(*(self._climb(way, Ladder(tiers, need_mbps=need_mbps, factor=factor)) for way in ways))
 
     # ---- one direction
@@ -155,7 +155,7 @@ class NetworkTest:
             self._say(PHASE[way], "ended", {"measured": measured.value is not None or measured.cause == "server_busy"})
 
     async def _count_losses(self, way: Way) -> None:
-        """Send a little longer where the loss is neither surely low nor surely high."""
+        """Send a little longer if the loss is neither clearly low nor clearly high."""
         known = self._ways[way]
         for _ in range(LOSS_RUNS):
             if known.busy or not known.losses or decide_loss(known.losses) != "open":
@@ -167,7 +167,7 @@ class NetworkTest:
                 known.losses.append(trial.loss)
 
     async def _trial(self, way: Way, rate_mbps: float, rung: Rung | None) -> Trial | None:
-        """Run at `rate_mbps` until it is decided, or for as long as an idle run where nothing is to be decided."""
+        """Run at `rate_mbps` until the trial is decided; without a `rung` to decide, for as long as an idle run."""
         peer, run = self._peer(), self._new_run()
         if peer is None or not peer.is_connected or run is None:
             return None
@@ -239,7 +239,7 @@ class NetworkTest:
         rows: Callable[[], _Rows],
         quiet: Quiet,
     ) -> tuple[TrialFigures | None, State]:
-        """Look at a running trial until it is decided, or until its time and that of its last feedback are over."""
+        """Watch a running trial until it is decided, or its time and the wait for its last feedback are over."""
         began = time.perf_counter()
         if rung is None:
             await asyncio.sleep(longest_s + REST_S)
@@ -258,7 +258,7 @@ class NetworkTest:
     # ---- the page's counts
 
     async def _while_sending(self, peer: Loopback, down: DownlinkRun, phase: str, run: int) -> Mapping[str, Any]:
-        """Send idle packets down while the page does its part; return its mark, empty where none came."""
+        """Send idle packets down while the page does its part; return its mark, or an empty one if none came."""
         sending = asyncio.create_task(peer.sender.run(down)) if peer.sender else None
         try:
             return await self._marked(phase, run, timeout_s=IDLE_S + MARK_TIMEOUT_S) or {}
@@ -303,7 +303,7 @@ class NetworkTest:
     # ---- results
 
     def measure(self, phase: str, data: Mapping[str, Any]) -> tuple[list[Measurement], dict[str, Any]]:
-        """Return what `phase` (clock, downlink or uplink) found, and figures of our own."""
+        """Return the measurements of `phase` (clock, downlink or uplink), and figures about ourselves."""
         if phase == "clock":
             return self._measure_clock()
         way: Way = "up" if phase == "uplink" else "down"
@@ -365,7 +365,7 @@ class NetworkTest:
 
 
 def _share(everything: int, wire_bytes: int, packets: int) -> float:
-    """Return the bytes that the line carried for each probe packet: pings, reports and answers take their part."""
+    """Return the wire bytes per probe packet, with its share of pings, reports and answers."""
     return everything / packets if packets and everything > wire_bytes * packets else float(wire_bytes)
 
 

@@ -1,7 +1,7 @@
 """Worker processes for live tests, as the web process sees them. Never imports aiortc, cv2 or onnxruntime.
 
-One live test is one process forked from a preloaded fork server. A worker that falls silent is killed, one that
-vanishes is noticed by the end of its socket; either way `MediaWorker.messages` ends and `end_cause` says why.
+Each live test has one process, forked from a preloaded fork server. A silent worker is killed; one that vanishes is
+noticed because its socket closes. Either way `MediaWorker.messages` ends and `end_cause` says why.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ from readiness.media.process import MediaWorker, Spawned, Target, discard, spawn
 __all__ = ["MediaSettings", "MediaWorker", "PoolFull", "WorkerPool", "chores_alone"]
 
 STOPPED = frozenset("Tt")
-"""States of a process that does not run, as the system writes them."""
+"""States of a process that is not running, as in /proc."""
 PRELOAD = "readiness.media.preload"
 CHORE_PRELOAD = ("readiness.media.chore_worker", "readiness.meetings.wire")
-"""Of it, what reading a file needs: without it a piece of work would pay for its own beginning."""
+"""The part of it that reading a file needs; without it each piece of work would pay for these imports."""
 _RETRY_S = (0.5, 1.0, 2.0, 5.0)
-"""Waits between failing attempts to start a worker, s; the last one repeats."""
+"""Waits between failed attempts to start a worker, s; the last one repeats."""
 _logger = logging.getLogger(__name__)
 _context = multiprocessing.get_context("forkserver")
 
 
 class PoolFull(Exception):  # noqa: N818 - reads as what it says
-    """As many tests are live as this process may hold: the participant waits in the queue."""
+    """This process runs as many tests as it may; the participant waits in the queue."""
 
 
 def _replace_stopped_server() -> None:
-    """Kill a fork server that was stopped (SIGSTOP): it would never answer. The next start makes another one."""
+    """Kill a fork server that is stopped (SIGSTOP) and would never answer. The next start makes a new one."""
     pid = getattr(forkserver._forkserver, "_forkserver_pid", None)  # noqa: SLF001
     if pid is None:
         return
@@ -58,7 +58,7 @@ def _replace_stopped_server() -> None:
 
 @contextlib.asynccontextmanager
 async def chores_alone() -> AsyncIterator[Chores]:
-    """Give what does pieces of work in confined processes, without any worker: for a command on the terminal."""
+    """Provide `Chores` without any workers, for a command on the terminal."""
     _context.set_forkserver_preload(list(CHORE_PRELOAD))
     pool = WorkerPool(MediaSettings(), capacity=0, warm=0)
     try:
@@ -68,7 +68,7 @@ async def chores_alone() -> AsyncIterator[Chores]:
 
 
 class WorkerPool:
-    """Holds at most `capacity` live workers and keeps `warm` more in waiting."""
+    """Holds at most `capacity` live workers and keeps `warm` more ready."""
 
     def __init__(self, settings: MediaSettings, *, capacity: int, warm: int = 2) -> None:
         self.settings = settings
@@ -89,7 +89,7 @@ class WorkerPool:
         self.heavy = Heavy(self._spawn_heavy)
         """The shared helper process, for models too large for every test's own worker."""
         self.chores = Chores(self._spawn_chore, self._thread)
-        """Work that somebody's file may make dear, in processes of its own."""
+        """Work whose cost depends on a user's file, each piece in its own process."""
 
     @property
     def live(self) -> int:
@@ -98,18 +98,18 @@ class WorkerPool:
 
     @property
     def ready(self) -> bool:
-        """Whether workers can be started (whether one is free is `live < capacity`)."""
+        """Whether workers can be started (`live < capacity` says whether one is free)."""
         return self._started_one and not self._closing
 
     async def start(self) -> None:
-        """Begin to warm up, in the background: returns at once."""
+        """Begin to warm up in the background; return at once."""
         _context.set_forkserver_preload([PRELOAD])
         atexit.register(self._kill_all)
         self._wanted.set()
         self._keeper = asyncio.create_task(self._keep_warm(), name="media-pool")
 
     async def close(self, grace_s: float = 0.0) -> None:
-        """Start nothing more, let live tests run on for `grace_s`, then end and reap every worker."""
+        """Start no more workers, let live tests run for up to `grace_s`, then end and reap every worker."""
         self._closing = True
         self.chores.kill()
         if self._keeper is not None:
@@ -122,7 +122,7 @@ class WorkerPool:
             await asyncio.gather(*self._starting, return_exceptions=True)
             if self._forking:
                 await asyncio.wait(self._forking, timeout=READY_TIMEOUT_S)
-            await asyncio.sleep(0)  # what was started for nobody is among the warm ones now, or let go of
+            await asyncio.sleep(0)  # a worker whose caller gave up is among the warm ones now, or discarded
             await asyncio.gather(*(worker.close() for worker in self._warm))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(grace_s, 0.001)):
@@ -130,10 +130,10 @@ class WorkerPool:
             await asyncio.gather(*(worker.close() for worker in (*self._live, *self._warm)))
 
     async def acquire(self, *, addresses: Sequence[tuple[str, str]] | None = None) -> MediaWorker:
-        """Return a started worker of one's own; close it when the test is over.
+        """Return a started worker for the caller alone, to be closed when the test is over.
 
         `addresses` (public, local) replace the settings' for this test. Raises PoolFull above capacity, OSError or
-        TimeoutError when no process can be started.
+        TimeoutError if no process can be started.
         """
         if self._closing or self.live >= self.capacity:
             raise PoolFull
@@ -171,7 +171,7 @@ class WorkerPool:
         return None
 
     async def _start_one(self) -> MediaWorker:
-        """Start a worker. When the caller gives up meanwhile, it goes to the warm ones instead of nowhere."""
+        """Start a worker. If the caller gives up meanwhile, the worker joins the warm ones."""
         task = asyncio.create_task(self._spawn())
         self._starting.add(task)
         task.add_done_callback(self._starting.discard)
@@ -210,7 +210,7 @@ class WorkerPool:
     async def _begin(
         self, limits: WorkerLimits, target: Target, on_ended: Callable[[MediaWorker], None]
     ) -> MediaWorker:
-        """Return a process that serves. Raises OSError, EOFError or TimeoutError."""
+        """Return a process that is ready to serve. Raises OSError, EOFError or TimeoutError."""
         _replace_stopped_server()
         spawned = await self._forked(limits, target)
         worker = await MediaWorker.adopt(spawned, thread=self._thread, on_ended=on_ended)
@@ -250,7 +250,7 @@ class WorkerPool:
         self._wanted.set()
 
     def _kill_all(self) -> None:
-        """At the interpreter's exit without `close`: leave no process that would be waited for."""
+        """Kill every process when the interpreter exits without `close`, which would wait for them."""
         for worker in (*self._live, *self._warm):
             worker.kill()
         self.heavy.kill()

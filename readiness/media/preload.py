@@ -1,4 +1,4 @@
-"""Imported once by the fork server, never by the web process: what every worker needs, before it is forked.
+"""What every worker needs, imported once by the fork server before it forks; never by the web process.
 
 No model session and no thread is started here: threads do not survive a fork.
 """
@@ -38,7 +38,7 @@ for _name in (
 ):
     with contextlib.suppress(ImportError):
         importlib.import_module(_name)
-for _name in ("numpy", "cv2", "onnxruntime"):  # what probes import lazily; here once for all workers
+for _name in ("numpy", "cv2", "onnxruntime"):  # probes import these lazily; here once for all workers
     with contextlib.suppress(ImportError):
         _module = importlib.import_module(_name)
         getattr(_module, "setNumThreads", int)(1)  # cv2 only: its threads would not survive the fork

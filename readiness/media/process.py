@@ -1,4 +1,4 @@
-"""One worker process: started, spoken to, watched and reaped by the web process. Never imports aiortc."""
+"""The web process's side of one worker process: start, talk, watch, reap. Never imports aiortc."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ EXIT_LIMIT = 70
 _LIMIT_CODES = {EXIT_LIMIT, -signal.SIGALRM, -signal.SIGXCPU}
 _TICK_S = 1.0
 _MAX_INBOX = 4000
-"""Messages of one worker that nobody has read; a worker sends at most some ten a second."""
+"""Most unread messages of one worker; a worker sends about ten a second."""
 _REAP_S = 5.0
 Target = Callable[[socket.socket, WorkerLimits], None]
-"""What a process starts in; a function of `entry`."""
+"""The function that a process starts in, one of `entry`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spawned:
-    """A process that was just forked, and our end of its socket."""
+    """A freshly forked process and our end of its socket."""
 
     process: ForkServerProcess
     channel: socket.socket
@@ -55,7 +55,7 @@ def spawn(context: ForkServerContext, limits: WorkerLimits, target: Target = ent
 
 
 def discard(starting: asyncio.Future[Spawned]) -> None:
-    """Let go of a process that came too late: the end of its socket ends it."""
+    """Discard a process that came too late: it ends when its socket closes."""
     if not starting.cancelled() and starting.exception() is None:
         spawned = starting.result()
         spawned.channel.close()
@@ -64,7 +64,7 @@ def discard(starting: asyncio.Future[Spawned]) -> None:
 
 
 class MediaWorker:
-    """The web process's handle of one worker: its messages, its cost, and how it ended."""
+    """The web process's handle on one worker: its messages, its cost, and how it ended."""
 
     def __init__(
         self,
@@ -79,12 +79,12 @@ class MediaWorker:
         self.end_cause: str | None = None
         """None while it runs and after a proper goodbye; else worker_died, worker_frozen or worker_limit."""
         self.cpu_s = 0.0
-        """Processor time of the worker so far, s, as it last said."""
+        """Processor time of the worker so far, s, as last reported."""
         """The worst delay of the worker's event loop in the last second, ms."""
         self.farewell: Mapping[str, Any] = {}
         """The worker's last message: cpu_s, loop_lag_p99_ms, code."""
         self.missing_walls: tuple[str, ...] = ()
-        """What of `sandbox.Confinement` this system does not have; known once it is ready."""
+        """The parts of `sandbox.Confinement` that this system lacks; known once the worker is ready."""
         self._spawned = spawned
         self._reader = reader
         self._writer = writer
@@ -110,7 +110,7 @@ class MediaWorker:
         return self._ended.is_set()
 
     async def wait_ready(self) -> None:
-        """Wait until it serves. Raises EOFError when it ended instead."""
+        """Wait until the worker is ready. Raises EOFError if it ended instead."""
         ready = asyncio.ensure_future(self._ready.wait())
         ended = asyncio.ensure_future(self._ended.wait())
         try:
@@ -126,7 +126,7 @@ class MediaWorker:
         await self._ended.wait()
 
     async def send(self, message: Mapping[str, Any], payload: bytes = b"") -> None:
-        """Send one message. To a worker that is gone it is silently dropped: `messages` ends and tells."""
+        """Send one message. Dropped silently if the worker is gone; then `messages` ends too."""
         if self.ended or self._writer.is_closing():
             return
         with contextlib.suppress(ConnectionError):
@@ -134,13 +134,13 @@ class MediaWorker:
             await self._writer.drain()
 
     async def messages(self) -> AsyncGenerator[tuple[dict[str, Any], bytes], None]:
-        """Yield what the worker says, until it has ended. One reader at a time."""
+        """Yield the worker's messages until it ends. One reader at a time."""
         while (item := await self._inbox.get()) is not None:
             yield item
         self._inbox.put_nowait(None)  # a second reader ends at once too
 
     async def close(self) -> None:
-        """Say stop, wait a moment for the goodbye, kill if there is none, reap. May be called twice."""
+        """Send stop, wait briefly for the goodbye, kill the worker if none comes, reap it. May be called twice."""
         self._stopping = True
         if not self.ended:
             with contextlib.suppress(TimeoutError):
@@ -154,7 +154,7 @@ class MediaWorker:
                     await self._ended.wait()
 
     def kill(self, cause: str | None = None) -> None:
-        """End the process now. By descriptor, not by number: a number may already belong to somebody else."""
+        """Kill the process. Uses its descriptor, because its pid may already belong to another process."""
         self._killed_for = self._killed_for or cause
         with contextlib.suppress(OSError):
             if self._spawned.pidfd >= 0:
@@ -190,7 +190,7 @@ class MediaWorker:
                 self.kill("worker_died")
 
     async def _watch(self) -> None:
-        """Kill a silent worker. Counts our own ticks, so that our own pause is not taken for its silence."""
+        """Kill a silent worker. Counts our own ticks, so that a pause of ours is not taken for its silence."""
         while True:
             await asyncio.sleep(_TICK_S)
             self._silent_ticks += 1
@@ -199,7 +199,7 @@ class MediaWorker:
                 return
 
     async def _finish(self, *, nonsense: bool) -> None:
-        """Reap, find the cause, tell everybody."""
+        """Reap the process, find the cause of its end, and notify everybody who waits."""
         loop = asyncio.get_running_loop()
         code: int | None = None
         with contextlib.suppress(RuntimeError):  # the pool's thread may be gone at the very end

@@ -1,10 +1,11 @@
-"""What the operating system takes away from a worker before it serves. Linux; elsewhere what exists is used.
+"""Confines a worker process before it serves. For Linux; elsewhere it uses whatever the system has.
 
-A worker parses what strangers send. Whoever takes one over finds no file to write, no file to read but libraries and
-models, no other program, no other process and no TCP: its socket to the web process, and UDP, which media needs.
+A worker parses input from strangers. An attacker who takes one over can write no file, read none but libraries and
+models, run no program, reach no other process and open no TCP connection. Left are its socket to the web process, and
+UDP, which media needs.
 
-Raises nothing on a missing feature: a limit that can't be set is not a reason to fail a person's test. What is in force
-is returned, told by the worker and logged once.
+A missing feature raises nothing: a limit that can't be set is no reason to fail a person's test. `confine` returns what
+is in force; the worker reports it and the server logs it once.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ from readiness.texts import WEB_FOLDER
 __all__ = ["EXIT_LIMIT", "Confinement", "confine", "start_deadline"]
 
 EXIT_LIMIT = 70
-"""Exit code of a worker that ran out of memory and knew it."""
+"""Exit code of a worker that noticed that it ran out of memory."""
 _CPU_GRACE_S = 5
-"""SIGXCPU at the soft limit ends the worker; the hard one is the kernel's own kill."""
+"""SIGXCPU ends the worker at the soft limit; at the hard one the kernel kills it."""
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_CAPBSET_DROP = 24
@@ -45,7 +46,7 @@ _M_ARENA_MAX = -8
 """glibc reserves 64 MiB of address space for each thread's arena; one arena is enough here."""
 _MEBIBYTE = 1024 * 1024
 _READ_SEARCH = 1 << 2
-"""CAP_DAC_READ_SEARCH, as a bit: reads what an owner keeps from others. Landlock still says what may be read at all."""
+"""CAP_DAC_READ_SEARCH, as a bit: overrides file permissions for reading. Landlock still limits what can be read."""
 _NOBODY = "nobody"
 _OURS = ("probes", "readiness", "reports")
 _PACKAGES = {"site-packages", "dist-packages", "lib-dynload"}
@@ -59,34 +60,34 @@ _OWNER_READS, _OWNER_ENTERS = 0o400, 0o100
 
 @dataclass(frozen=True, slots=True)
 class Confinement:
-    """Which walls stand around this process."""
+    """The restrictions ("walls") in force on this process."""
 
     files: bool
-    """Landlock: reads libraries and models, writes nothing."""
+    """Landlock: can read libraries and models only, and write nothing."""
     tcp: bool
     """No TCP connection: Landlock from ABI 4 on, or the filter of calls."""
     calls: bool
-    """Seccomp: starts no program, signals and looks into no other process, makes no file."""
+    """Seccomp: can start no program, neither signal nor inspect another process, create no file."""
     user: bool
-    """Runs without root's rights."""
+    """Runs without root privileges."""
 
     @property
     def missing(self) -> list[str]:
-        """Names of the walls that this system does not have, in order of their weight."""
+        """Names of the walls that this system lacks, the most important first."""
         return [name for name in ("files", "calls", "tcp", "user") if not getattr(self, name)]
 
 
 def confine(keep_fd: int, limits: WorkerLimits) -> Confinement:
-    """Give up every right and descriptor that a worker doesn't need; `keep_fd` is its only way out.
+    """Drop every privilege and descriptor that a worker doesn't need, except `keep_fd`, and return what is in force.
 
-    Call it while this process has one thread: walls stand around the calling thread and those that it starts.
+    Call it while the process has a single thread: the walls apply to the calling thread and to threads it starts later.
     """
     _ignore_signals()
     _one_arena()
     _close_others(keep_fd)
     readable = [*_READABLE, *map(Path, limits.reads)]
     user = _give_up_root(readable)
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # after the change of user, which forgets it
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # after the change of user, which resets it
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     _prctl(_PR_SET_DUMPABLE, 0)
     _limit(resource.RLIMIT_CORE, 0)
@@ -103,13 +104,13 @@ def confine(keep_fd: int, limits: WorkerLimits) -> Confinement:
 
 
 def _libraries() -> Iterator[Path]:
-    """Yield what may be read: the interpreter's and the system's libraries, our packages with their models, no data."""
+    """Yield the readable paths: libraries of the interpreter and system, our packages with their models; no data."""
     paths = sysconfig.get_paths()
     found = {Path(paths[name]) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     found |= {Path(sys.base_prefix) / "lib", WEB_FOLDER / "selftest" / "audio"}
     found |= set(map(Path, (*_SYSTEM, *zoneinfo.TZPATH)))
     found |= {Path(entry) for entry in sys.path if Path(entry).name in _PACKAGES}
-    for name in _OURS:  # and not the checkout around them: it may hold the data folder too
+    for name in _OURS:  # not the checkout around them, which may contain the data folder
         spec = importlib.util.find_spec(name)
         found |= {Path(place) for place in (spec and spec.submodule_search_locations) or ()}
     yield from sorted(Path(os.path.realpath(path)) for path in found if os.access(path, os.R_OK))
@@ -120,10 +121,10 @@ _READABLE = tuple(_libraries())
 
 
 def _give_up_root(readable: list[Path]) -> bool:
-    """Become nobody where we are root, and lose every capability. Returns whether root's rights are gone.
+    """Switch from root to nobody and drop every capability. Returns whether root privileges are gone.
 
-    What lies where nobody may not look (a checkout below /root) leaves us root without capabilities: other walls hold.
-    Where even that root may not (a checkout in somebody's closed home), it keeps the one to read.
+    If nobody could not read our files (a checkout below /root), the process stays root without capabilities, behind the
+    other walls. If even that root could not (a checkout in a closed home directory), it keeps the capability to read.
     """
     if os.geteuid() != 0:
         return True
@@ -148,14 +149,14 @@ def _give_up_root(readable: list[Path]) -> bool:
 
 
 def _open_to_everybody(path: Path) -> bool:
-    """Whether a user without rights gets at `path`: enters every folder above it, and reads it."""
+    """Whether an unprivileged user can read `path` and enter every folder above it."""
     if not all(parent.stat().st_mode & _EVERYBODY_ENTERS for parent in path.parents):
         return False
     return bool(path.stat().st_mode & _EVERYBODY_READS)
 
 
 def _open_to_bare_root(path: Path) -> bool:
-    """Whether root without capabilities gets at `path`: as the owner of a file or folder, or as anybody."""
+    """Whether root without capabilities can read `path`, as its owner or as anybody."""
 
     def allows(found: os.stat_result, everybody: int, owner: int) -> bool:
         return bool(found.st_mode & (owner if found.st_uid == 0 else everybody))
@@ -165,13 +166,13 @@ def _open_to_bare_root(path: Path) -> bool:
 
 
 def start_deadline(wall_s: float) -> None:
-    """End this process by SIGALRM's default action after `wall_s` seconds, whatever it is doing then."""
+    """Let SIGALRM end this process after `wall_s` seconds, whatever it is doing."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, wall_s)
 
 
 def _ignore_signals() -> None:
-    """Ctrl-C and a service manager's SIGTERM reach the whole group; only the web process decides when we end."""
+    """Ignore Ctrl-C and a service manager's SIGTERM, which reach the whole group: the web process ends its workers."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGXCPU, signal.SIG_DFL)
@@ -192,7 +193,7 @@ def _one_arena() -> None:
 
 
 def _close_others(keep_fd: int) -> None:
-    """Keep `keep_fd` only; 0, 1 and 2 lead nowhere, so that nothing a library prints can carry a secret out."""
+    """Close all but `keep_fd`; point 0, 1 and 2 at /dev/null, so that a library's output cannot leak a secret."""
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
@@ -207,7 +208,7 @@ def _limit(which: int, soft: int, hard: int | None = None) -> None:
 
 
 def _address_space_bytes() -> int:
-    """Return the size of our address space now, or 0 where the system doesn't say."""
+    """Return the current size of our address space, bytes, or 0 if the system doesn't say."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     except (OSError, ValueError, IndexError):

@@ -1,8 +1,8 @@
-"""Which offers are let through to the peer connection (RTC-1). Pure: text in, our own text out, or a code.
+"""Decides which offers reach the peer connection (RTC-1). Pure: text in; out comes text of our own, or a code.
 
-An offer is never passed on. What is needed is read from it by strict patterns and written anew, so that the peer's
-parser only ever sees text of ours: no candidate (the peer is learnt from its own checks, B2), no codec but the ones
-we use, no retransmission, one BUNDLE, one SHA-256 fingerprint. Follows RFC 8866, RFC 9429 and RFC 8841.
+An offer is never passed on. Strict patterns read what is needed from it, and a new offer is written, so that the peer's
+parser only ever sees our own text: no candidates (we learn the peer's address from its checks, B2), no codecs but
+those we use, no retransmission, one BUNDLE, one SHA-256 fingerprint. Follows RFC 8866, RFC 9429 and RFC 8841.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ ABS_SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 TRANSPORT_CC = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
 _EXTENSIONS = {ABS_SEND_TIME, TRANSPORT_CC}
 _CODECS = {"audio": "opus/48000/2", "video": "VP8/90000"}
-"""The one codec of each kind that we answer with; every browser must have both (RFC 7742, RFC 7874)."""
+"""The codec of each kind in our answer; every browser must support both (RFC 7742, RFC 7874)."""
 _PROTOCOLS = {"audio": "UDP/TLS/RTP/SAVPF", "video": "UDP/TLS/RTP/SAVPF", "application": "UDP/DTLS/SCTP"}
 _DIRECTIONS = {"sendrecv", "sendonly", "recvonly", "inactive"}
 _TOLERATED_HASHES = {"sha-384", "sha-512"}
 _MAX_FORMATS = 120
-"""RTP payload types in one section; Chromium offers about 40."""
+"""Most RTP payload types in one section; Chromium offers about 40."""
 _DYNAMIC = range(96, 128)
-"""Payload types we take: outside them the number could be taken for RTCP or a static codec."""
+"""Payload types we accept: any other could be mistaken for RTCP or a static codec."""
 _ONE_BYTE_IDS = range(1, 15)
 _MAX_PORT = 65535
 _MAX_MESSAGE_BYTES = 262_144
@@ -47,7 +47,7 @@ _NUMBER = re.compile(r"\d{1,10}")
 
 
 class SdpRejected(ValueError):  # noqa: N818 - reads as what it says
-    """The offer is not one that a browser of ours would make. `code` says in which respect; no text of it is kept."""
+    """The offer is not one that a supported browser makes. `code` says why; none of the offer's text is kept."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -56,14 +56,14 @@ class SdpRejected(ValueError):  # noqa: N818 - reads as what it says
 
 @dataclass(slots=True)
 class _Section:
-    """What one m-line and its attributes say."""
+    """One m-line and its attributes."""
 
     kind: str
     formats: list[str]
     attributes: list[tuple[str, str]] = field(default_factory=list)
 
     def one(self, name: str, pattern: re.Pattern[str], *, session: Mapping[str, str], code: str) -> str:
-        """Return the only value of `name`, from here or from the session level."""
+        """Return the single value of `name` from this section or the session. Raises SdpRejected if there is none."""
         values = {value for key, value in self.attributes if key == name} or {session.get(name, "")}
         if len(values) != 1:
             raise SdpRejected(code)
@@ -77,7 +77,7 @@ class _Section:
 
 
 def check_offer(offer: str) -> str:
-    """Return the offer written anew with only what we use. Raises SdpRejected with a code that starts ``sdp.``."""
+    """Return the offer rewritten with only what we use. Raises SdpRejected with a code that starts with ``sdp.``."""
     session, sections = _parse(_lines(offer))
     kinds = Counter(section.kind for section in sections)
     if not sections or kinds["audio"] > MAX_AUDIO_SECTIONS or kinds["video"] > 1 or kinds["application"] > 1:
@@ -144,7 +144,7 @@ def _parse(lines: Sequence[tuple[str, str]]) -> tuple[list[tuple[str, str]], lis
 
 
 def _fingerprint(values: Sequence[str]) -> str:
-    """Return the one SHA-256 fingerprint. SHA-384 and SHA-512 beside it are left out, anything else is refused."""
+    """Return the one SHA-256 fingerprint. Ignores SHA-384 and SHA-512 beside it, rejects anything else."""
     found = set()
     for value in values:
         match = _FINGERPRINT.fullmatch(value)
@@ -159,7 +159,7 @@ def _fingerprint(values: Sequence[str]) -> str:
 
 
 def _need_fingerprints(session: Sequence[tuple[str, str]], sections: Sequence[_Section]) -> None:
-    """Every section has a SHA-256 fingerprint of its own, or the session has one for all."""
+    """Reject an offer unless each section, or the session, has a SHA-256 fingerprint."""
     if any(key == "fingerprint" and value.lower().startswith("sha-256 ") for key, value in session):
         return
     for section in sections:
@@ -168,7 +168,7 @@ def _need_fingerprints(session: Sequence[tuple[str, str]], sections: Sequence[_S
 
 
 def _check_bundle(mids: Sequence[str], groups: Sequence[str]) -> None:
-    """One transport for everything: each section is in the one BUNDLE group, first things first."""
+    """Reject an offer unless all its sections are in one BUNDLE group, in order: one transport for everything."""
     bundles = [group.split()[1:] for group in groups if group.split()[:1] == ["BUNDLE"]]
     if len(set(mids)) != len(mids) or len(bundles) != 1 or sorted(bundles[0]) != sorted(mids):
         raise SdpRejected("sdp.bundle")
@@ -221,9 +221,9 @@ def _media_section(section: _Section) -> list[str]:
 
 
 def _codec(section: _Section) -> tuple[int, bool]:
-    """Return the payload type of our codec and whether it comes with transport-wide feedback.
+    """Return the payload type of our codec and whether it has transport-wide feedback.
 
-    Codecs that we do not know are left out, not refused: next year's browser will offer one more.
+    Unknown codecs are ignored, not rejected: next year's browser will offer one more.
     """
     if len(section.formats) > _MAX_FORMATS:
         raise SdpRejected("sdp.codec")
@@ -237,7 +237,7 @@ def _codec(section: _Section) -> tuple[int, bool]:
 
 
 def _extensions(section: _Section) -> list[str]:
-    """Return the header extensions we use, where their number fits a one-byte header (RFC 8285)."""
+    """Return the header extensions we use whose number fits a one-byte header (RFC 8285)."""
     found: dict[str, int] = {}
     for key, value in section.attributes:
         match = _EXTMAP.fullmatch(value) if key == "extmap" else None

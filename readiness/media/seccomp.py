@@ -1,7 +1,7 @@
-"""System calls that a confined process can't make any more: seccomp, by a filter of our own. Linux on x86-64 and arm64.
+"""Denies system calls to a confined process, with our own seccomp filter. Linux on x86-64 and arm64.
 
-The filter answers with an error; it never kills, so that a library which tries something gets to fall back. It can't be
-taken off, and new threads have it too.
+The filter returns an error and never kills, so that a library can fall back to something else. It can't be removed, and
+new threads inherit it.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ _SECCOMP_MODE_FILTER = 2
 _ALLOW = 0x7FFF0000
 _ERROR = 0x00050000
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
-"""Of a machine: its column in the table below, and how the kernel calls it (AUDIT_ARCH)."""
+"""Machine to its column in the table below and the kernel's number for it (AUDIT_ARCH)."""
 _X32 = 0x40000000
-"""Numbers from here on are the same calls in another dress (x32)."""
+"""Numbers from here on are the same calls under the x32 ABI."""
 _LAST_KNOWN = 452
 """Calls that came later than fchmodat2 are unknown to this filter, and do not exist."""
 _CLONE_THREAD = 0x00010000
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _INET, _INET6, _DATAGRAM, _KIND_OF_SOCKET = 2, 10, 2, 0xF
 _PRCTL_REFUSED = (1, 4, 0x59616D61)
-"""PR_SET_PDEATHSIG, PR_SET_DUMPABLE and PR_SET_PTRACER: what was set before this stays."""
+"""PR_SET_PDEATHSIG, PR_SET_DUMPABLE and PR_SET_PTRACER: their present settings must stay."""
 _ABSENT = -1
 # Name: (number on x86-64, number on arm64), from Linux's own headers.
 _REFUSED = {
@@ -69,19 +69,19 @@ _SEEN = {
     "open": (2, _ABSENT), "openat": (257, 56), "openat2": (437, 437), "socket": (41, 198), "kill": (62, 129),
     "tgkill": (234, 131), "clone": (56, 220), "clone3": (435, 435), "prlimit64": (302, 261), "prctl": (157, 167),
 }  # fmt: skip
-"""Calls that depend on what they are given."""
+"""Calls that are allowed or denied by their arguments."""
 _OFTEN = {"sendto": (44, 206), "recvfrom": (45, 207), "futex": (202, 98), "read": (0, 63), "write": (1, 64)}
-"""Asked first, because a measurement makes thousands of them."""
+"""Checked first, because a measurement makes thousands of them."""
 
 # Instructions of the filter: load a word, compare, answer.
 _LOAD, _EQUAL, _GREATER, _SET, _RETURN, _MASK = 0x20, 0x15, 0x25, 0x45, 0x06, 0x54
 _NUMBER_AT, _ARCHITECTURE_AT, _ARGUMENTS_AT = 0, 4, 16
 _Instruction = tuple[int, int, int, int]
-"""Operation, instructions to skip where it holds, where it does not, and its number."""
+"""Operation, instructions to skip if it holds, instructions to skip if not, and its operand."""
 
 
 def refuse_calls() -> bool:
-    """Put the filter on this thread and all to come. Returns whether it is on; PR_SET_NO_NEW_PRIVS has to be set."""
+    """Install the filter on this thread and all later ones; return whether it is on. Needs PR_SET_NO_NEW_PRIVS."""
     known = _ARCHITECTURES.get(platform.machine())
     if not sys.platform.startswith("linux") or known is None or sys.byteorder != "little":
         return False
@@ -93,7 +93,7 @@ def refuse_calls() -> bool:
 
 
 def _program(column: int, architecture: int, pid: int) -> Iterator[_Instruction]:
-    """Yield the filter for a process with the number `pid`."""
+    """Yield the filter for the process `pid`."""
     yield _load(_ARCHITECTURE_AT)
     yield (_EQUAL, 1, 0, architecture)
     yield _answer(errno.EPERM)  # 32-bit calls of the same machine have other numbers
@@ -118,7 +118,7 @@ def _program(column: int, architecture: int, pid: int) -> Iterator[_Instruction]
 
 
 def _rules(pid: int) -> dict[str, list[_Instruction]]:
-    """Return what decides about each call of `_SEEN`; every rule ends in an answer."""
+    """Return the rule for each call of `_SEEN`; every rule ends in an answer."""
     end: list[_Instruction] = [_answer(errno.EPERM), (_RETURN, 0, 0, _ALLOW)]
     ours = [_argument(0), (_EQUAL, 1, 0, pid), *end]
     reading = [(_SET, 0, 1, _WRITING), *end]
@@ -147,7 +147,7 @@ def _load(offset: int) -> _Instruction:
 
 
 def _argument(number: int) -> _Instruction:
-    """Load the lower half of an argument: flags, families and process numbers all fit in it."""
+    """Load the lower half of an argument: flags, address families and pids all fit in it."""
     return _load(_ARGUMENTS_AT + 8 * number)
 
 

@@ -1,4 +1,4 @@
-"""What the network did over the test's seconds, thinned to what a picture can show. Times in ms from the first run."""
+"""The network's behaviour over time, thinned to what a chart can show. Times in ms from the first run."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from reports.series import SERIES_SCHEMA
 __all__ = ["Series"]
 
 BIN_MS = 50.0
-"""Delays keep their worst in each, losses their sum; the report thins what is still too much."""
+"""Each bin keeps its worst delay and the sum of its losses; the report thins further."""
 RATE_BIN_MS = 100.0
-"""Shorter ones would show single packets of a thin line as a rate."""
+"""In shorter bins single packets of a slow line would look like a rate."""
 
 Way = Literal["up", "down"]
 _Run = tuple[list[float], list[float | None], int]
 
 
 class Series:
-    """Collects runs; `to_json` puts them on one time line."""
+    """Collects runs; `to_json` puts them on one time axis."""
 
     def __init__(self) -> None:
         self._phases: list[dict[str, Any]] = []
@@ -30,22 +30,22 @@ class Series:
         self._pings: list[ClockRow] = []
 
     def begin(self, phase: str) -> None:
-        """A run of `phase` begins now."""
+        """Note that a run of `phase` begins now."""
         self._phases.append({"name": phase, "from_ms": time.perf_counter() * 1e3, "to_ms": None})
 
     def end(self, phase: str) -> None:
-        """The latest run of `phase` is over."""
+        """Note that the latest run of `phase` is over."""
         for known in reversed(self._phases):
             if known["name"] == phase and known["to_ms"] is None:
                 known["to_ms"] = time.perf_counter() * 1e3
                 return
 
     def add_run(self, way: Way, sent_ms: Sequence[float], arrived_ms: Sequence[float | None], wire_bytes: int) -> None:
-        """Take a run's packets, each time by its own side's clock."""
+        """Add a run's packets, each time by the clock of its own side."""
         self._runs[way].append((list(sent_ms), list(arrived_ms), wire_bytes))
 
     def add_pings(self, rows: Sequence[ClockRow]) -> None:
-        """Take the answered pings."""
+        """Add the answered pings."""
         self._pings = list(rows)
 
     def to_json(self) -> dict[str, Any]:

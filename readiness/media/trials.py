@@ -1,4 +1,4 @@
-"""What the network part of one test keeps: one trial, one direction, and how late we were ourselves meanwhile."""
+"""State of the network part of one test: a trial, a direction, and how late our own process was meanwhile."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["Direction", "Late", "Trial", "Way"]
 
 Way = Literal["up", "down"]
 WAITED: Final = 0.2
-"""Share of the time our main thread may wait for a processor."""
+"""Share of the time that our main thread may wait for a processor."""
 
 
 @dataclass(slots=True)
 class Late:
-    """Watches how late this process is while a run lasts."""
+    """Watches how late this process is during a run."""
 
     lag: LagMonitor
     began_s: float = field(default_factory=time.perf_counter)
@@ -45,7 +45,7 @@ class Trial:
     window_us: tuple[float, float]
 
     def is_ours(self, way: Way, rung: Rung) -> bool:
-        """Whether our own lateness explains it: a line that fell short, or downwards too little sent by us."""
+        """Whether our own lateness explains the result: the line fell short, or we sent too little downwards."""
         if self.state != "carried":
             return self.late
         return way == "down" and self.figures is not None and self.figures.offered_mbps < SENT_ENOUGH * rung.rate_mbps
@@ -53,7 +53,7 @@ class Trial:
 
 @dataclass(slots=True)
 class Direction:
-    """What is known of one direction so far."""
+    """What is known about one direction so far."""
 
     quiet: Quiet = field(default_factory=Quiet)
     idle: tuple[list[float], list[float | None]] = field(default_factory=lambda: ([], []))
@@ -62,4 +62,4 @@ class Direction:
     busy: bool = False
     lag_p99_ms: float = 0.0
     cause: str = "not_reached"
-    """Why there is no rate, where there is none."""
+    """Why there is no rate, if there is none."""

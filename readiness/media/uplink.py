@@ -1,7 +1,7 @@
-"""What comes up: padded sound frames with our own stamp in each, written by the page's transform.
+"""The uplink: padded sound frames, each carrying our own stamp, written by the page's transform.
 
-Browsers send sound at once, without pacing and whatever they believe of the line, a frame every 10 ms a track: that
-makes it the one constant-rate sender that all of them have. The page overwrites each encoded frame before it is
+Browsers send sound at once, unpaced and regardless of their bandwidth estimate, one frame per track every 10 ms. It is
+the only constant-rate sender that all of them have. The page overwrites each encoded frame before it is
 encrypted (W3C WebRTC Encoded Transform); nothing of the sound is left. Frame: u32 magic, u16 run, u16 track, u32 number
 in the run over all tracks, u64 time it was handed over (µs of the page's worker), zeros. Network byte order.
 """
@@ -20,45 +20,45 @@ FRAMES_PER_S = 1000 // FRAME_MS
 STAMP = struct.Struct("!IHHIQ")
 MAGIC = 0x52445955
 HEADS_BYTES = IP_UDP_BYTES + SRTP_TAG_BYTES + RTP_HEAD_BYTES
-"""What comes on top of a frame, bytes; our answer takes no header extension for sound."""
+"""Overhead on top of a frame, bytes; our answer accepts no header extension for sound."""
 MAX_PAYLOAD_BYTES = 1150
-"""1200 on the wire: below every usual MTU, also through TURN and over IPv6."""
+"""1200 on the wire: below any usual MTU, also through TURN and over IPv6."""
 TRACK_MBPS = (MAX_PAYLOAD_BYTES + HEADS_BYTES) * 8 * FRAMES_PER_S / 1e6
-"""What one track carries with the largest frames: 0.96."""
+"""Rate of one track with the largest frames: 0.96."""
 REORDERED = 8
-"""A packet counts as lost once so many later ones have come: more than a burst of all tracks."""
+"""A packet counts as lost once this many later ones have arrived: more than a burst of all tracks."""
 _VERSION = 2
 
 
 def tracks_for(rate_mbps: float) -> int:
-    """Return how many tracks it takes to send `rate_mbps`."""
+    """Return the number of tracks needed to send `rate_mbps`."""
     return max(1, -int(-rate_mbps // TRACK_MBPS))
 
 
 def payload_of(rate_mbps: float, tracks: int) -> int:
-    """Return the size of a frame, bytes, so that `tracks` of them send `rate_mbps` on the wire."""
+    """Return the frame size, bytes, at which `tracks` tracks send `rate_mbps` on the wire."""
     return max(STAMP.size, min(MAX_PAYLOAD_BYTES, round(rate_mbps * 1e6 / 8 / FRAMES_PER_S / tracks) - HEADS_BYTES))
 
 
 @dataclass(slots=True)
 class UplinkRun:
-    """What came of one run."""
+    """The packets that arrived in one run."""
 
     arrived: dict[int, tuple[float, float]] = field(default_factory=dict)
     """Number to (sent by the page's clock, arrived by ours), ms."""
     bytes: int = 0
-    """On the wire, of what arrived."""
+    """Total wire bytes of the packets that arrived."""
 
     @property
     def wire_bytes(self) -> int:
-        """Mean size of a packet on the wire; 0 when none came."""
+        """Mean size of a packet on the wire; 0 if none arrived."""
         return round(self.bytes / len(self.arrived)) if self.arrived else 0
 
     def rows(self, sent: int | None = None) -> tuple[list[float], list[float | None]]:
         """Return send and arrival times (None: lost) of the packets whose fate is known, ms, in sending order.
 
-        `sent` (how many the page says it sent; no more are believed than we would keep) makes the fate of the last
-        ones known too. The send time of a lost packet is the one between its neighbours'.
+        `sent`, the number that the page says it sent (capped at what we would keep), decides the fate of the last ones
+        too. The send time of a lost packet is interpolated between its neighbours.
         """
         if not self.arrived:
             return [], []
@@ -81,23 +81,23 @@ class UplinkRun:
 
 
 class UplinkLog:
-    """Sorts what arrives by run."""
+    """Sorts arriving packets by run."""
 
     def __init__(self) -> None:
         self.runs: dict[int, UplinkRun] = {}
         self.ignored = 0
-        """Packets that were no probe of ours, or too many."""
+        """Packets that were not our probes, or beyond the limit."""
         self._open: int | None = None
         self._kept = 0
 
     def begin(self, run: int) -> UplinkRun:
-        """From now on packets of `run` count."""
+        """Count packets of `run` from now on, and return its record."""
         self._open = run
         self.runs[run] = UplinkRun()
         return self.runs[run]
 
     def take(self, rtp: bytes, arrived_ms: float) -> None:
-        """Take one decrypted RTP packet; anything but a stamped frame of the open run is ignored."""
+        """Take one decrypted RTP packet; ignore anything but a stamped frame of the current run."""
         frame = _payload(rtp)
         if frame is None or self._kept >= MAX_PROBE_PACKETS:
             self.ignored += 1
@@ -113,7 +113,7 @@ class UplinkLog:
 
 
 def _payload(rtp: bytes) -> memoryview | None:
-    """Return the payload of an RTP packet (RFC 3550 section 5.1), or None where it cannot hold a stamp."""
+    """Return the payload of an RTP packet (RFC 3550 section 5.1), or None if it cannot hold a stamp."""
     if len(rtp) < RTP_HEAD_BYTES + STAMP.size or rtp[0] >> 6 != _VERSION:
         return None
     start = RTP_HEAD_BYTES + 4 * (rtp[0] & 0x0F)

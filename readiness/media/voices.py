@@ -1,4 +1,4 @@
-"""Recordings of the spoken digits: the rules that they keep, the product's own and an organisation's alike.
+"""Rules for recordings of the spoken digits, our own and an organisation's alike.
 
 A set is a folder named as a language (``nb``, ``nn``, ``en``) that holds ``0.mp3`` to ``9.mp3``. Below a voices folder
 it stands directly, for every organisation, or in a folder named as an organisation's slug, for that one. Decoding needs
@@ -24,44 +24,44 @@ from readiness.texts import LANGUAGES
 __all__ = ["Fault", "active_power", "faults_of_set", "faults_of_sound", "sets_below"]
 
 RATE_HZ: Final = 24_000
-"""Rate at which recordings are judged."""
+"""Sample rate at which recordings are judged."""
 LEAST_RATE_HZ: Final = 16_000
-"""Speech without its hiss (f, s, t) is hard to tell apart."""
+"""Without the hiss of f, s and t, spoken digits are hard to tell apart."""
 MOST_BYTES: Final = 12_000
-"""A second at 96 kbit/s: three to six of them are loaded on a telephone."""
+"""A second at 96 kbit/s; a phone loads three to six of them."""
 SHORTEST_S: Final = 0.3
 LONGEST_S: Final = 1.2
 LEVEL_DBFS: Final = -20.0
 LEVEL_WITHIN_DB: Final = 1.5
-"""Nobody hears a step of 3 dB between two words; one digit may not be easier to hear than another."""
+"""A step of 3 dB between two words goes unnoticed, so no digit is easier to hear than another."""
 HIGHEST_PEAK: Final = 0.99
 LOWEST_PEAK: Final = 0.1
 EDGE_S: Final = 0.020
 EDGE_PEAK: Final = 0.02
-"""A recording begins and ends this quietly, or it clicks."""
+"""A recording must begin and end this quietly, or it clicks."""
 ALIKE: Final = 0.95
-"""Correlation at which two recordings are the same one."""
+"""Correlation above which two recordings count as the same one."""
 FRAME_S: Final = 0.020
 MARGIN: Final = 10**-1.59
-"""Frames 15.9 dB under the level are pauses (ITU-T P.56)."""
+"""Frames 15.9 dB below the level are pauses (ITU-T P.56)."""
 
 Sound = NDArray[np.float32] | NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with one recording."""
+    """One fault of a recording."""
 
     code: str
-    """Such as ``too_quiet``; the command line has the words."""
+    """For example ``too_quiet``; the command line has the words for it."""
     values: Mapping[str, float | str] = field(default_factory=dict)
-    """What the words are filled with."""
+    """Values for the placeholders in those words."""
     file: str = ""
-    """Name within its set, such as ``7.mp3``."""
+    """File name within its set, such as ``7.mp3``."""
 
 
 def active_power(sound: Sound, rate_hz: int) -> float:
-    """Return the mean power of speech without its pauses: frames less than 15.9 dB under it (after ITU-T P.56)."""
+    """Return the mean power of speech without its pauses: frames less than 15.9 dB below it (after ITU-T P.56)."""
     frame = int(rate_hz * FRAME_S)
     powers = np.mean(np.asarray(sound[: len(sound) // frame * frame], np.float64).reshape(-1, frame) ** 2, axis=1)
     level = float(np.mean(powers))
@@ -79,7 +79,7 @@ def sets_below(folder: Path) -> list[Path]:
 
 
 def faults_of_set(folder: Path) -> list[Fault]:
-    """Return what is wrong with the recordings of one language; an empty list where they may be used."""
+    """Return the faults of one language's recordings; an empty list if they can be used."""
     faults: list[Fault] = []
     sounds: dict[str, Sound] = {}
     for digit in range(10):
@@ -96,7 +96,7 @@ def faults_of_set(folder: Path) -> list[Fault]:
 
 
 def faults_of_sound(sound: Sound, rate_hz: int) -> list[Fault]:
-    """Return what is wrong with a recording's sound; an empty list where nothing is."""
+    """Return the faults of a recording's sound; an empty list if there are none."""
     seconds, peak, edge = len(sound) / rate_hz, float(np.max(np.abs(sound), initial=0.0)), int(EDGE_S * rate_hz)
     if seconds < SHORTEST_S:
         return [Fault("too_short", {"seconds": seconds, "limit": SHORTEST_S})]
@@ -133,7 +133,7 @@ def _faults_of_file(path: Path) -> tuple[list[Fault], Sound | None]:
 
 
 def _repeated(sounds: Mapping[str, Sound]) -> list[Fault]:
-    """Return the recordings that hold the same sound as an earlier one."""
+    """Return a fault for each recording with the same sound as an earlier one."""
     size = 1 << (2 * int(LONGEST_S * RATE_HZ)).bit_length()
     spectra: dict[str, NDArray[np.complex128]] = {}
     faults = []

@@ -1,4 +1,4 @@
-"""The worker: one process, one test. Takes messages from the web process, measures, judges nothing, stores nothing.
+"""The media worker: one process for one test. Measures what the web process sends; judges nothing, stores nothing.
 
 To the worker: start{addresses, ports, budget} · offer{sdp, path} · still{t_ms}+JPEG · pcm{t_ms}+s16le ·
 ear{t_ms}+s16le · mark{step, t_ms} · net{step: idle|load|mark, ...} ·
@@ -41,16 +41,16 @@ from readiness.media.sandbox import EXIT_LIMIT, Confinement, confine, start_dead
 __all__ = ["Worker", "serve"]
 
 _SWITCH_S = 0.0005
-"""How long the analysis thread may hold the interpreter: the clock's stamps wait for it."""
+"""How long the analysis thread may hold the interpreter, because the clock's stamps wait for it."""
 LINE_PHASES = ("clock", "downlink", "uplink")
 Measured = tuple[list[Measurement], dict[str, Any]]
-"""A phase's measurements, and figures of our own."""
+"""A phase's measurements, and figures about ourselves."""
 _MAX_UNSENT_BYTES = 4 * 1024 * 1024
-"""The web process reads no more: end instead of growing."""
+"""Unsent bytes beyond which the web process has stopped reading: end instead of growing."""
 
 
 def serve(channel: socket.socket, limits: WorkerLimits) -> None:
-    """Confine this process, serve one test, end the process."""
+    """Confine this process, serve one test, and exit."""
     code = EXIT_LIMIT
     try:
         channel.setblocking(False)
@@ -74,7 +74,7 @@ async def _serve(channel: socket.socket, limits: WorkerLimits, walls: Confinemen
 
 
 class Worker:
-    """Handles one operation after the other; those that take long run beside."""
+    """Handles one operation after another; long ones run in tasks of their own."""
 
     def __init__(self, writer: asyncio.StreamWriter, limits: WorkerLimits, walls: Confinement) -> None:
         self._writer = writer
@@ -106,10 +106,10 @@ class Worker:
             "echo": self._analysis.finish_echo,
             **{phase: partial(self._measure_line, phase) for phase in LINE_PHASES},
         }
-        """How each phase that `finish` may name is measured."""
+        """Phase name, as in `finish`, to the function that measures it."""
 
     async def run(self, reader: asyncio.StreamReader) -> int:
-        """Serve until stop or the end of the socket; return the exit code."""
+        """Serve until stop or until the socket closes; return the exit code."""
         self._beside(self._say_alive())
         preloaded = "readiness.media.preload" in sys.modules
         self.emit({"op": "ready", "preloaded": preloaded, "missing_walls": self._walls.missing})
@@ -140,7 +140,7 @@ class Worker:
         self._writer.write(encode_frame(message, payload))
 
     def loop_failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Count what went wrong in a callback or a forgotten task. Says nothing of its text: it may hold addresses."""
+        """Count errors in callbacks and forgotten tasks. Logs no text of theirs, which may contain addresses."""
         if isinstance(context.get("exception"), MemoryError):
             self._out_of_memory()
         self._failures += 1
@@ -195,7 +195,7 @@ class Worker:
             self.emit({"op": "answer", "sdp": answer})
 
     async def _offer_path(self, path: str, sdp: str) -> None:
-        """Answer on a path that is only tried: a peer of its own that answers pings until the test ends."""
+        """Answer an offer on a path that is only probed, with its own peer that answers pings until the test ends."""
         if path not in RELAYS or path in self._paths:
             self.emit({"op": "rejected", "code": "sdp.too_many", "path": path[:20]})
             return

@@ -1,4 +1,4 @@
-"""A leader's day on one sheet: for the desk, and for when the network is down."""
+"""A leader's day on one printed sheet, for the desk and for when the network is down."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from reports.store.records import Meeting, Organisation
 __all__ = ["BoardContext", "BoardLine", "BoardMeeting", "board_pdf", "board_sheet", "leader_words"]
 
 SIZES_PT = (10.5, 9.5, 8.5, 7.5)
-"""A full day in smaller type on the one sheet; only a fuller one takes another."""
+"""Type sizes: a full day still fits on one sheet in smaller type; only a fuller one takes another."""
 ON_ONE_PAGE = 120
-"""Lines beyond which no type is small enough, so that none is tried."""
+"""Number of lines beyond which no type is small enough, so none is tried."""
 NAMED = frozenset({"ready_with_warnings", "not_ready", "incomplete"})
-"""States whose report names what to do; a stale one is too old to be told of in detail."""
+"""States whose report says what to do; a stale one is too old for details."""
 
 
 @dataclass(frozen=True, slots=True)
 class BoardLine:
-    """One participant as the board shows it: codes, not words. `phone` only where the leader may see it."""
+    """One participant as on the board: codes, not words. `phone` only if the leader may see it."""
 
     role: str
     label: str
@@ -50,7 +50,7 @@ class BoardMeeting:
 
 @dataclass(frozen=True, slots=True)
 class BoardContext:
-    """What one sheet tells: the meetings of `day`, in the order of time, as they stood at `now`."""
+    """The content of a sheet: the meetings of `day` by time, with their state at `now`."""
 
     organisation: Organisation
     language: str
@@ -89,7 +89,7 @@ def board_sheet(context: BoardContext) -> Sheet:
 
 
 def leader_words(words: Words, line: BoardLine) -> str:
-    """Return the one sentence of what the leader can do; the page's own ``board.js`` looks keys up in this order."""
+    """Return one sentence on what the leader can do; the page's own ``board.js`` looks keys up in the same order."""
     keys = []
     if line.state in NAMED and line.responsible == "service":
         keys.append("leader.do.service")

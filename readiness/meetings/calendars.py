@@ -1,7 +1,7 @@
-"""Calendar entries (RFC 5545, 5546): one for each who is invited, and a feed of everything a leader leads.
+"""Calendar entries (RFC 5545, 5546): one for each invited person, and a feed of all meetings of a leader.
 
-Times are in UTC, which no change of the clocks can move; calendars show them in the reader's own zone. An entry that is
-moved or cancelled keeps its UID and counts its SEQUENCE up, so that the calendar changes it instead of adding one.
+Times are in UTC, unaffected by daylight saving; calendars show them in the reader's own zone. An entry that is moved or
+cancelled keeps its UID and increments its SEQUENCE, so that the calendar changes it instead of adding another.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["Calendar", "feed_calendar", "invitation_calendar"]
 
 PRODUCT = "-//Readiness//Readiness//EN"
 REFRESH = timedelta(minutes=30)
-"""How often a calendar program may look at a feed."""
+"""How often a calendar program may fetch a feed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def invitation_calendar(
     is_host: bool,
     now: datetime,
 ) -> Calendar:
-    """Return the entry for one who is invited at `mail`: REQUEST, or CANCEL where the meeting is cancelled."""
+    """Return the entry for the person invited at `mail`: REQUEST, or CANCEL if the meeting is cancelled."""
     method = "CANCEL" if meeting.state == "cancelled" else "REQUEST"
     event = _event(meeting, words, f"{meeting.id}.{person_id}", now)
     organiser = vCalAddress(f"MAILTO:{sender}")
@@ -62,7 +62,7 @@ def invitation_calendar(
 
 
 def feed_calendar(meetings: Iterable[Meeting], words: Words, now: datetime) -> bytes:
-    """Return a feed of `meetings`. It holds no link: a calendar program keeps it in places we do not know."""
+    """Return a feed of `meetings`. It contains no link, because calendar programs store it in places unknown to us."""
     calendar = _calendar("PUBLISH")
     calendar.add("x-wr-calname", words.t("ics.calendar"))
     calendar.add("name", words.t("ics.calendar"))

@@ -1,4 +1,4 @@
-"""What is done in confined processes: reading files that somebody sent, and setting pages. Each says its own errors."""
+"""Work for confined processes: reading uploaded files and typesetting pages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RETRY_S = 5.0
 async def read_import(chores: Chores, raw: bytes) -> tuple[list[Wanted], list[Bad]]:
     """Return what `read_file` does.
 
-    Raises what it raises, InputError("import.costly") or InputError("import.unreadable"), and Unavailable.
+    Raises its errors, InputError("import.costly") or InputError("import.unreadable"), and Unavailable.
     """
     try:
         return decoded(await chores.do(READ, raw))
@@ -30,9 +30,9 @@ async def read_import(chores: Chores, raw: bytes) -> tuple[list[Wanted], list[Ba
 
 
 async def print_sheet(chores: Chores, sheet: Sheet) -> bytes:
-    """Return a PDF. Raises InputError("print.costly") where it takes too long, and Unavailable.
+    """Return a PDF. Raises InputError("print.costly") if it takes too long, and Unavailable.
 
-    A sheet that can't be set at all is a fault of ours: Unavailable("print.failed").
+    A sheet that can't be typeset at all is our own fault: Unavailable("print.failed").
     """
     try:
         return await chores.do(PRINT, sheet.sent(), limits=PRINT_LIMITS)

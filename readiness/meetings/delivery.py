@@ -1,4 +1,4 @@
-"""What can go wrong when a message is handed over, and whose it is to mend."""
+"""Errors in handing over a message, and who has to fix them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ __all__ = ["OURS", "PASSING", "DeliveryError"]
 OURS: Final = frozenset(
     {"relay", "login", "certificate", "encryption", "sender_refused", "policy", "request", "unreachable"}
 )
-"""What the recipient and the address have no part in: whoever runs the service has to mend it."""
+"""Errors that are not due to the recipient or address; the operator of the service has to fix them."""
 PASSING: Final = frozenset({"later", "unreachable", "fault"})
-"""What says nothing more once a day has gone by."""
+"""Errors that say nothing more after a day."""
 
 
 class DeliveryError(Exception):
-    """A message was not handed over. `code` has words (``delivery.<code>``); `is_final` says that no retry helps.
+    """A message was not handed over. The catalogue has ``delivery.<code>``; `is_final` means that no retry helps.
 
-    `tries`: after how many attempts it is given up, where a day is too long. `detail`: the answer's numbers or the
+    `tries` is the number of attempts before giving up, if a day is too long. `detail` holds the answer's numbers or the
     library's reason, for the log; never an address.
     """
 

@@ -1,9 +1,9 @@
 """The leader's guides: what to go through when a meeting starts, and what to do in an emergency.
 
-An organisation's own Markdown where it has some (``organisation.texts``), else ours in ``texts/``. Rendered with HTML
-off, so that nothing in a text can become markup that Markdown does not know; in the web process, because the parser's
-work grows with the length alone: 20,000 characters of the dearest kind known take 0.2 CPU-s, once. The phone number is
-put in afterwards: it is no Markdown, and adds nothing to that.
+Uses an organisation's own Markdown (``organisation.texts``) if it has some, else ours in ``texts/``. HTML is off, so no
+text can produce markup beyond Markdown. Rendering runs in the web process, because its cost is linear in the length:
+20,000 characters of the costliest kind known take 0.2 CPU-s, once. The phone number is inserted afterwards, as plain
+text, at no further cost.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ __all__ = ["GUIDES", "guide_html", "guide_text"]
 GUIDES = ("checklist", "emergency")
 FOLDER = Path(__file__).parent / "texts"
 PHONE = "{phone}"
-"""Stands in a text for the number to call."""
+"""Placeholder for the number to call."""
 HIGHEST_HEADING = 3
 """The page itself has the first two levels."""
 
 
 def guide_text(organisation: Organisation, name: str, language: str, *, phone: str = "") -> str:
-    """Return the Markdown of a guide; ``{phone}`` in it becomes `phone`, or whom the organisation says to call."""
+    """Return the Markdown of a guide, with ``{phone}`` replaced by `phone` or the organisation's number."""
     return _chosen(organisation, name, language).replace(PHONE, phone or organisation.support_phone)
 
 
 def guide_html(organisation: Organisation, name: str, language: str, *, phone: str = "") -> str:
-    """Return the guide as HTML that a page can hold as it is."""
+    """Return the guide as HTML for direct insertion into a page."""
     number = phone or organisation.support_phone
     html = _rendered(_chosen(organisation, name, language))
     return html.replace(PHONE, escape(number)).replace(quote(PHONE), quote(number, safe="+"))

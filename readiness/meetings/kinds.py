@@ -1,4 +1,4 @@
-"""The kinds of messages, as one table: what each says, whom it follows, and when there is no more use for it. Pure.
+"""The kinds of message, as one table: content, conditions, and when a message is no longer of use. Pure.
 
 A new kind is a row here, a name in `reports.store.records.MessageName`, and words in the catalogues.
 """
@@ -21,34 +21,34 @@ __all__ = ["BRINGS_LINK", "FOLLOWS_UP", "INVITES", "KINDS", "MessageKind"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageKind:
-    """What is true of every message of one kind."""
+    """Properties common to all messages of a kind."""
 
     parts: Callable[[MessageContext, Words], MailParts]
-    """What its mail says; the words of its SMS are ``sms.<name>``."""
+    """Content of its mail; the words of its SMS are ``sms.<name>``."""
     until: Literal["start", "end", "code"] = "end"
-    """It is of use until its meeting starts, until that ends, or as long as a one-time code lasts."""
+    """Until when it is of use: the start of its meeting, its end, or the expiry of a one-time code."""
     of: MeetingState | None = "planned"
-    """It is sent of meetings in this state only; None: of any."""
+    """State of the meetings it is sent for; None means any."""
     invites: bool = False
-    """The first message somebody gets about a meeting: whoever was sent one is told of changes. Limited per day."""
+    """A first message about a meeting, after which its reader is told of changes. Limited per day."""
     needs_open_link: bool = False
-    """It follows an invitation: dropped where the link was taken back, and where the meeting moves while it waits."""
+    """Follows an invitation: dropped if the link was revoked, or if the meeting moves while it waits."""
     has_link: bool = True
-    """It brings a participant the test, a host the board."""
+    """Carries a link: to the test for a participant, to the board for a host."""
     has_calendar: bool = False
-    """Its mail has an entry for the calendar."""
+    """Whether its mail has a calendar entry."""
     asks: Literal["test", "fresh_test"] | None = None
-    """What it asks a participant for: a report that is valid now, or one that will be when the meeting starts."""
+    """The report it asks a participant for: one valid now, or one valid when the meeting starts."""
     shows: Literal["feed", "day", "change", "code"] | None = None
-    """What is looked up for it besides: the leader's calendar, the leader's day, whose state changed, the code."""
+    """Additional data it needs: the leader's calendar, the leader's day, the changed person, the code."""
 
     def is_over(self, outgoing: Outgoing, meeting: Meeting, now: datetime) -> bool:
-        """Return whether a message of this kind about `meeting` is of no more use, whatever became of its reader."""
+        """Return whether a message of this kind about `meeting` is no longer of use, regardless of its reader."""
         ends = {"start": meeting.starts_at, "end": meeting.ends_at, "code": outgoing.created_at + PIN_LIFE}
         return now >= ends[self.until] or (self.of is not None and self.of != meeting.state)
 
     def is_answered(self, newest: StoredReport | None, meeting: Meeting, now: datetime) -> bool:
-        """Return whether a participant has done already what this kind asks for."""
+        """Return whether a participant has already done what this kind asks for."""
         if self.asks is None or newest is None or newest.verdict == "incomplete":
             return False
         return newest.valid_until > (now if self.asks == "test" else meeting.starts_at)
@@ -71,5 +71,5 @@ KINDS: Final[Mapping[MessageName, MessageKind]] = {
 
 INVITES: Final = frozenset(name for name, kind in KINDS.items() if kind.invites)
 FOLLOWS_UP: Final = frozenset(name for name, kind in KINDS.items() if kind.needs_open_link)
-"""What a move makes untrue while it waits."""
+"""Kinds that become wrong if the meeting moves while they wait."""
 BRINGS_LINK: Final = frozenset(name for name, kind in KINDS.items() if kind.has_link)

@@ -1,4 +1,4 @@
-"""The letter: one A4 page for somebody who gets no mail and no SMS, with a QR code, a code to type and whom to call."""
+"""The letter: one A4 page for a person without mail and SMS, with a QR code, a code to type and a number to call."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ __all__ = ["LetterContext", "letters_pdf", "letters_sheet", "spaced_code"]
 QUIET_MODULES = 4
 """The white border that a QR code needs (ISO/IEC 18004)."""
 SIZES_PT = (13, 12, 11, 10)
-"""Large type first: smaller only where a long name or address would else need a second page."""
+"""Type sizes, the largest first: a smaller one only if a long name or address would need a second page."""
 HALF = 5
-"""Characters of a typed code that are read as one group."""
+"""Characters per group of a typed code."""
 
 
 @dataclass(frozen=True, slots=True)
 class LetterContext:
-    """What one letter says; `link` and `code` are the person's own and live in memory only."""
+    """The content of a letter; `link` and `code` are the person's own and exist in memory only."""
 
     organisation: Organisation
     meeting: Meeting
     language: str
     link: str
-    """Opens the test: the QR code is this and nothing else."""
+    """Opens the test; the content of the QR code."""
     code: str
-    """The typed code, as it was derived; printed in two groups."""
+    """The code to type, as derived; printed in two groups."""
     code_url: str
     """The page that takes the code, such as https://ready.hospital.example/o/sunnaas/code."""
     label: str = ""
-    """What the organiser calls the person, printed small so that the letter finds its envelope; may be empty."""
+    """The organiser's name for the person, printed small to match letter and envelope; may be empty."""
 
 
 def letters_pdf(letters: Sequence[LetterContext]) -> bytes:
@@ -48,7 +48,7 @@ def letters_pdf(letters: Sequence[LetterContext]) -> bytes:
 
 
 def letters_sheet(letters: Sequence[LetterContext]) -> Sheet:
-    """Return what is printed: a page for each of `letters`, each in its own language. ValueError for no letters."""
+    """Return a sheet with a page for each of `letters`, in its own language. Raises ValueError for no letters."""
     if not letters:
         raise ValueError("a letter for nobody")
     title = _words(letters[0]).t("letter.document")
@@ -57,7 +57,7 @@ def letters_sheet(letters: Sequence[LetterContext]) -> Sheet:
 
 
 def spaced_code(code: str) -> str:
-    """Return a typed code in two groups, ``ABCDE-FGHJK``: easier to copy by hand."""
+    """Return a code in two groups, ``ABCDE-FGHJK``, which are easier to copy by hand."""
     return "-".join(code[at : at + HALF] for at in range(0, len(code), HALF))
 
 

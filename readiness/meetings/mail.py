@@ -1,4 +1,4 @@
-"""Mail over SMTP: one connection for messages that follow each other, each error told as a code."""
+"""Mail over SMTP: one connection for consecutive messages, each error with a code."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def build_mail(
 ) -> EmailMessage:
     """Return the mail. Raises ValueError for a line break in anything that becomes a header.
 
-    The same message has the same Message-ID however often it is sent: mail servers that look see a copy.
+    A message keeps its Message-ID however often it is sent, so that mail servers can recognise copies.
     """
     mail = EmailMessage(policy=MAIL_POLICY)
     user, _, domain = sender.partition("@")
@@ -103,7 +103,7 @@ class MailSender:
         return self._client
 
     def _drop(self) -> None:
-        """Close a connection that is no more to be spoken on."""
+        """Close a connection that must not be used any more."""
         client, self._client = self._client, None
         if client is not None:
             client.close()
@@ -123,7 +123,7 @@ _Refused = aiosmtplib.SMTPRecipientsRefused
 
 
 def _told(error: Exception, stage: Stage) -> DeliveryError:
-    """Return what `error` means, of connecting or of handing a mail over."""
+    """Return the DeliveryError for `error`, raised in connecting or in handing a mail over."""
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
         (one,) = error.recipients
         return judged("recipient", one.code, one.message)
@@ -142,7 +142,7 @@ def _stage_of(error: aiosmtplib.SMTPResponseException, stage: Stage) -> Stage:
 
 
 def _client(url: str, context: ssl.SSLContext | None = None) -> aiosmtplib.SMTP:
-    """Return a client for `url`. A password never goes over a line without TLS, except on this machine."""
+    """Return a client for `url`. Never sends a password without TLS, except on this machine."""
     parts = urlsplit(url)
     host, starttls = parts.hostname or "", parts.query == "starttls"
     secret = parts.username is not None and not _is_local(host)

@@ -1,7 +1,7 @@
-"""Admission: above the measured capacity people wait in a visible queue, and so do lines that are to be measured.
+"""Admission: beyond the measured capacity people wait in a visible queue, and so do lines that are to be measured.
 
-Who was invited comes before who was not, in both, and has a share that nobody else can take: anybody may try the test
-without an invitation, and none of them may keep a patient out.
+In both queues people with an invitation come first and have a share of their own: anybody may try the test without an
+invitation, but must not keep a patient out.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ __all__ = ["Admission", "Lines"]
 POLL_S = 0.5
 TELL_S = 2.0
 TYPICAL_TEST_S = 45.0
-"""How long a self-test takes, s; only the estimate in the queue rests on it."""
+"""Duration of a self-test, s; used only for the estimate in the queue."""
 LONGEST_QUEUE = 200
-"""Invited people who wait at one process."""
+"""Most invited people who may wait at one process."""
 LONGEST_GUEST_QUEUE = 100
 LONGEST_PREFIX_QUEUE = 25
-"""Who waits without an invitation: in all, and from one /32 or /64, so that no single address fills the queue."""
+"""Most people who may wait without an invitation: in all, and per /32 or /64, so that no address fills the queue."""
 GUESTS_PER_PREFIX = 3
-"""Tests without an invitation that run at a time for one /32 or /64; the others from there wait."""
+"""Most tests without an invitation at a time per /32 or /64; others from there wait."""
 KEPT_SHARE = 4
-"""One place in so many, at least one of two, is kept for the invited."""
+"""One place in this many, and at least one of two, is reserved for the invited."""
 LINES_PER_CORE = 2
-"""A line takes a tenth of a core for five seconds; its stamps suffer long before the core is full."""
+"""A line takes a tenth of a core for five seconds, but its time stamps suffer long before the core is full."""
 
 
 def _for_guests(places: int) -> int:
-    """Return how many of `places` people without an invitation may take; of a single one they may have it."""
+    """Return how many of `places` people without an invitation may take; a single place is open to them."""
     return places if places <= 1 else places - max(1, places // KEPT_SHARE)
 
 
 class Lines:
-    """The lines that this machine can time at once: the others wait, while their people answer a question."""
+    """The lines that this machine can time at once; others wait while their people answer a question."""
 
     def __init__(self, places: int) -> None:
         self.places = places
@@ -48,11 +48,11 @@ class Lines:
 
     @property
     def free(self) -> int:
-        """How many more could be measured now."""
+        """How many more lines could be measured now."""
         return self.places - self._invited - self._guests
 
     async def acquire(self, *, invited: bool = True) -> bool:
-        """Wait for a place. Invited ones come first, and the last places are theirs alone."""
+        """Wait for a place. The invited come first, and the last places are reserved for them."""
         if not self._waiting[True] and self._take(invited=invited):
             return True
         turn = asyncio.get_running_loop().create_future()
@@ -68,7 +68,7 @@ class Lines:
         return True
 
     def release(self, *, invited: bool = True) -> None:
-        """Give a place back, to whoever is next."""
+        """Return a place, which goes to the next in line."""
         if invited:
             self._invited -= 1
         else:
@@ -90,7 +90,7 @@ class Lines:
 
 @dataclass(eq=False, slots=True)
 class _Ticket:
-    """One who waits; `prefix` is where somebody without an invitation comes from."""
+    """A person who waits; `prefix` is the network of a person without an invitation."""
 
     prefix: str | None
     starting: bool = False
@@ -104,25 +104,25 @@ class Admission:
         self.lines = Lines(LINES_PER_CORE * (os.cpu_count() or 1))
         self.guests_per_prefix = max(1, GUESTS_PER_PREFIX // processes)
         self.spoken_for: Callable[[], int] = lambda: 0
-        """Places that work for the invited beside their self-tests takes now: guests do not begin there."""
+        """Places occupied by other work for the invited, where guests cannot begin."""
         self._invited: list[_Ticket] = []
         self._guests: list[_Ticket] = []
         self._running: dict[MediaWorker, str] = {}
-        """Workers of those without an invitation, with where they come from."""
+        """Workers of people without an invitation, with their network prefix."""
 
     @property
     def waiting(self) -> int:
-        """How many wait in the queue."""
+        """Number of people in the queue."""
         return len(self._invited) + len(self._guests)
 
     @property
     def waiting_guests(self) -> int:
-        """How many of those have no invitation."""
+        """Number of people in the queue without an invitation."""
         return len(self._guests)
 
     @property
     def running_guests(self) -> int:
-        """How many tests without an invitation run."""
+        """Number of running tests without an invitation."""
         return sum(not worker.ended for worker in self._running)
 
     async def admit(
@@ -132,10 +132,10 @@ class Admission:
         *,
         guest: str | None = None,
     ) -> MediaWorker:
-        """Return a worker of one's own, bound to `addresses` (public, local).
+        """Return a worker for the caller alone, bound to `addresses` (public, local).
 
-        `guest` is the prefix of somebody without an invitation. While there is no place, `tell(place, eta_s)` is called
-        every 2 s. Raises PoolFull when even the queue is full.
+        `guest` is the network prefix of a person without an invitation. While the caller waits, `tell(place, eta_s)` is
+        called every 2 s. Raises PoolFull if the queue is full too.
         """
         self._refuse_full(guest)
         ticket = _Ticket(guest)
@@ -169,7 +169,7 @@ class Admission:
             raise PoolFull
 
     def _is_next(self, ticket: _Ticket) -> bool:
-        """Whether a free place would be this one's: the first of the invited, else the first guest that may have it."""
+        """Whether a free place goes to this ticket: the first invited one, else the first guest who may take it."""
         invited = next((one for one in self._invited if not one.starting), None)
         if ticket.prefix is None or invited is not None:
             return invited is ticket
@@ -180,7 +180,7 @@ class Admission:
         return next((one for one in waiting if running[one.prefix or ""] < self.guests_per_prefix), None) is ticket
 
     def _running_guests(self) -> Counter[str]:
-        """Return how many tests without an invitation run, by where they come from."""
+        """Return the number of running tests without an invitation, by network prefix."""
         for worker in [one for one in self._running if one.ended]:
             del self._running[worker]
         return Counter([*self._running.values(), *(one.prefix or "" for one in self._guests if one.starting)])

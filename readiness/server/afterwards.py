@@ -1,6 +1,6 @@
-"""After the meeting: one question to each participant and leader, and what the organisation learns from the answers.
+"""After the meeting: one question to each participant and leader; the answers feed the organisation's statistics.
 
-Each answer is kept with the verdict it followed, so that it can be seen how often "ready" was right.
+Each answer is stored with the verdict before it, to show how often "ready" was right.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ __all__ = ["PROBLEMS", "routes"]
 routes = web.RouteTableDef()
 ASKED = frozenset({"participant", "leader"})
 PROBLEMS = ("sound", "picture", "connection", "other")
-"""Words for what did not work; an empty text says nothing."""
+"""Codes for what did not work; an empty one means that nothing was named."""
 SCORES = range(1, 6)
 
 
 @routes.post("/api/v1/sessions/{session}/feedback")
 async def answer(request: web.Request) -> web.Response:
-    """Keep the answer of this session's participant or leader; a second one takes the place of the first."""
+    """Store the answer of this session's participant or leader; a second answer replaces the first."""
     services = request.app[SERVICES]
     session = await session_of(request, request.match_info["session"], kinds=ASKED)
     body = await json_body(request)
@@ -44,7 +44,7 @@ async def answer(request: web.Request) -> web.Response:
 
 
 async def _answer(services: Services, session: Session, meeting: Meeting, *, score: int, problem: str) -> Feedback:
-    """Return the answer as it is kept. Raises AccessError for a link that belongs to nobody in particular."""
+    """Return the answer as it is stored. Raises AccessError for a link that belongs to no particular person."""
     store, before = services.store, await services.store.feedback_for(session)
     person = await store.participant(session.participant_id) if session.participant_id else None
     host = None if person else await store.host_of_session(session.id)
@@ -52,7 +52,7 @@ async def _answer(services: Services, session: Session, meeting: Meeting, *, sco
         raise AccessError("session.not_valid")
     report = await store.latest_report(person.id) if person else None
     if report is not None and report.created_at > meeting.ends_at:
-        report = None  # tested again afterwards: this is not what the answer follows
+        report = None  # a test after the meeting is not the verdict that the answer follows
     verdict = _verdict_before(person, report) if person else await _verdict_of_all(services, meeting)
     return Feedback(
         id=new_id(),
@@ -76,12 +76,12 @@ def _verdict_before(person: Participant, report: StoredReport | None) -> str | N
 
 
 async def _verdict_of_all(services: Services, meeting: Meeting) -> str | None:
-    """Return the worst verdict of those who took part; None where somebody had not tested."""
+    """Return the worst verdict among the participants; None if any of them had not tested."""
     rows = await services.store.board(meeting.id)
     return worst_verdict(_verdict_before(row.participant, row.report) for row in rows)
 
 
 def _iso_week(meeting: Meeting) -> str:
-    """Return the week of the meeting's end, for example ``2026-W48``: an answer names no day."""
+    """Return the week in which the meeting ended, for example ``2026-W48``: an answer names no day."""
     year, week, _day = meeting.ends_at.isocalendar()
     return f"{year:04d}-W{week:02d}"

@@ -29,19 +29,19 @@ __all__ = ["routes"]
 routes = web.RouteTableDef()
 log = logging.getLogger(__name__)
 EVENT_KEEPALIVE_S = 4.0
-"""Between looks at whether the session still holds: a revoked link goes dark within 5 s."""
+"""Interval at which a stream rechecks its session: a revoked link goes dark within 5 s."""
 STREAMS_OF_SESSION, MOST_STREAMS = 5, 200
-"""Event streams: of one session's pages, and of a process. A board without one looks again every few seconds."""
+"""Most event streams of one session, and of a process. A board without one polls every few seconds."""
 LEADERS = frozenset({"leader"})
 LINKED = frozenset({"participant", "leader", "support", "organiser"})
-"""Kinds of sessions that a link opened."""
+"""Kinds of session that a link opens."""
 FOLDERS = {"leader": "board", "support": "support", "organiser": "plan"}
-"""Where the page of a session stands; everybody else's is the self-test's."""
+"""Path of the page by kind of session; all others have the self-test."""
 
 
 @routes.post("/api/v1/links/redeem")
 async def redeem_link(request: web.Request) -> web.Response:
-    """Swap the token of a link, or the code of a letter, for a session; the cookie is named by its public id."""
+    """Exchange the token of a link, or the code of a letter, for a session; its public id names the cookie."""
     services = request.app[SERVICES]
     body = await json_body(request)
     organisation, token, code = body.get("organisation"), body.get("token"), body.get("code")
@@ -62,10 +62,10 @@ async def redeem_link(request: web.Request) -> web.Response:
 
 @routes.post("/api/v1/sessions/{session}/link")
 async def renew_link(request: web.Request) -> web.Response:
-    """Close the link that opened this session to everybody else, and give the one that takes its place.
+    """Revoke the link that opened this session, for everybody else, and return its replacement.
 
-    The page asks for it at a person's first press where the token stood in the address's path: servers and proxies on
-    the way have read it. A scanner presses nothing, and takes nobody's link away.
+    The page calls this at a person's first press if the token was in the path of the address, where servers and proxies
+    could read it. A mail scanner presses nothing, so it takes nobody's link away.
     """
     services = request.app[SERVICES]
     session = await session_of(request, request.match_info["session"], kinds=LINKED)
@@ -76,7 +76,7 @@ async def renew_link(request: web.Request) -> web.Response:
 
 
 async def _redeem_code(request: web.Request, services: Services, organisation: str, code: str) -> tuple[Session, str]:
-    """Count the try first, so that many at the same moment can't all be looked up; take it back where it opened."""
+    """Count the attempt before the look-up, so that parallel guesses all count; uncount it if the code is valid."""
     address = caller(request).address
     known = await services.store.organisation(organisation)
     codes = services.codes_of(known.id if known else None)
@@ -95,7 +95,7 @@ async def _redeem_code(request: web.Request, services: Services, organisation: s
 
 @routes.post("/api/v1/organisations/{organisation}/try")
 async def try_it(request: web.Request) -> web.Response:
-    """Start a drop-in test: a report with a code, no person, kept 24 h."""
+    """Start a drop-in test: its report has a code and no person, and is kept for 24 h."""
     services = request.app[SERVICES]
     await json_body(request)
     organisation = request.match_info["organisation"]
@@ -106,7 +106,7 @@ async def try_it(request: web.Request) -> web.Response:
 
 @routes.get("/api/v1/sessions/{session}")
 async def look_at_session(request: web.Request) -> web.Response:
-    """Return what the self-test page shows before the start, and the session's last report."""
+    """Return the data that the self-test page shows before the start, with the session's last report."""
     services = request.app[SERVICES]
     session = await session_of(request, request.match_info["session"], kinds=TESTERS)
     is_secure = caller(request).is_secure
@@ -120,7 +120,7 @@ async def look_at_session(request: web.Request) -> web.Response:
 
 @routes.delete("/api/v1/sessions/{session}/report")
 async def delete_own_report(request: web.Request) -> web.Response:
-    """Delete all that the session may see of its person's tests, and the number: the person's right, at once."""
+    """Delete at once the tests that the session may see of its person, and the phone number: the person's right."""
     services = request.app[SERVICES]
     session = await session_of(request, request.match_info["session"], kinds=TESTERS)
     if not await services.store.delete_everything_of(session.id, services.now() - LIVE_WITHIN):
@@ -130,14 +130,14 @@ async def delete_own_report(request: web.Request) -> web.Response:
 
 @routes.get("/api/v1/boards/{session}")
 async def look_at_board(request: web.Request) -> web.Response:
-    """Return the leader's board: one meeting, and the leader's others of the day."""
+    """Return the leader's board: one meeting and the leader's other meetings of the day."""
     session = await session_of(request, request.match_info["session"], kinds=LEADERS)
     return web.json_response(await board_json(request.app[SERVICES], session))
 
 
 @routes.get("/api/v1/boards/{session}/events", name="stream.board")
 async def watch_board(request: web.Request) -> web.StreamResponse:
-    """Send the board as server-sent events: once at the start, then whenever something changed."""
+    """Send the board as server-sent events: once at the start, then after every change."""
     services = request.app[SERVICES]
     session = await session_of(request, request.match_info["session"], kinds=LEADERS)
     day = await day_of(services, session)
@@ -162,7 +162,7 @@ async def watch_board(request: web.Request) -> web.StreamResponse:
 
 @contextlib.asynccontextmanager
 async def _stream(services: Services, session_id: str) -> AsyncIterator[None]:
-    """Count an event stream in and out. Raises LimitError for one too many."""
+    """Count an event stream in and out. Raises LimitError if there are too many."""
     streams = services.streams
     if streams[session_id] >= STREAMS_OF_SESSION or streams.total() >= MOST_STREAMS:
         raise LimitError("rate.limited", retry_after_s=EVENT_KEEPALIVE_S)
@@ -176,7 +176,7 @@ async def _stream(services: Services, session_id: str) -> AsyncIterator[None]:
 
 
 async def _changes(changes: Watcher) -> bool:
-    """Wait for the next change; False when it is time to look whether the session still holds."""
+    """Wait for the next change; return False when it is time to recheck the session."""
     try:
         async with asyncio.timeout(EVENT_KEEPALIVE_S):
             await anext(changes)
@@ -190,7 +190,7 @@ async def _changes(changes: Watcher) -> bool:
 
 @routes.post("/api/v1/csp-reports")
 async def csp_report(request: web.Request) -> web.Response:
-    """Count what a browser refused to load, unread; the log says how many once a minute."""
+    """Count a browser's report of refused content without reading it; the log has the number once a minute."""
     request.app[SERVICES].csp_reports += 1
     return web.Response(status=204)
 

@@ -1,4 +1,4 @@
-"""The aiohttp application: routes, middleware, and what lives as long as the server."""
+"""The aiohttp application: routes, middleware, and everything that lives as long as the server."""
 
 from __future__ import annotations
 
@@ -50,17 +50,17 @@ log = logging.getLogger(__name__)
 CHORES_EVERY_S = 60.0
 WARM_WORKERS = 2
 STOP_OUTBOX_S = 5.0
-"""How long the message in hand has when the server stops."""
+"""How long the current message may take when the server stops."""
 MAX_BODY_BYTES = 64 * 1024
 KEEPALIVE_S = 15.0
 """How long an idle connection stays open between two requests."""
 LINGERING_S = 2.0
-"""How long what a client still sends is thrown away after the answer, before the connection is cut."""
+"""How long a client's further bytes are discarded after the answer, before the connection is closed."""
 MAX_FIELD_BYTES = 32 * 1024
-"""One header line: all cookies of a browser are one, also those of other services on the same host."""
+"""Longest header line: all cookies of a browser are one line, including other services' on the same host."""
 MAX_HEADERS = 64
 SHUTDOWN_S = 5.0
-"""How long open answers have when the server stops."""
+"""How long open responses may take when the server stops."""
 PARTS = (
     pages,
     plan_pages,
@@ -82,7 +82,7 @@ PARTS = (
 
 
 def make_services(settings: Settings, store: Store) -> Services:
-    """Put together what the handlers share. The pool starts with the application."""
+    """Build the services that the handlers share. The pool starts with the application."""
     capacity = max(1, settings.capacity // settings.workers)
     addresses = tuple((a.public, a.local) for a in settings.media_addresses)
     own_recordings = (str(settings.voices_dir.absolute()),) if settings.voices_dir else ()
@@ -115,7 +115,7 @@ def make_app(services: Services) -> web.Application:
 
 
 def make_runner(app: web.Application) -> web.AppRunner:
-    """Return what serves `app`. Bodies stay as sent: a compressed one costs a thousand times its size."""
+    """Return the runner of `app`. It never inflates bodies: a compressed one can cost a thousand times its size."""
     return web.AppRunner(
         app,
         access_log=None,
@@ -130,7 +130,7 @@ def make_runner(app: web.Application) -> web.AppRunner:
 
 
 async def _living(app: web.Application) -> AsyncIterator[None]:
-    """Start the workers and the chores; stop them in the end."""
+    """Start the workers and the chores; stop them at the end."""
     services = app[SERVICES]
     pool = services.admission.pool
     await pool.start()
@@ -181,10 +181,10 @@ async def _chores(services: Services) -> None:
 
 
 async def _do_chores(services: Services, clock: TimeOfDay) -> None:
-    """End tests whose server died, and delete what is past its time. One never keeps the other.
+    """End tests whose server died, and delete expired data. A failure of one does not prevent the other.
 
-    Right after the clock was set every running test looks left over: nothing is ended or deleted until each has given a
-    sign of life.
+    Right after the clock was set every running test looks abandoned, so nothing is ended or deleted until each of them
+    has given a sign of life.
     """
     if services.csp_reports:
         log_event(log, logging.WARNING, "csp.violation", count=services.csp_reports)

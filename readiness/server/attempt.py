@@ -1,7 +1,7 @@
-"""One attempt at a self-test over one socket: begin or resume it, end it, and keep its report.
+"""One attempt at a self-test over one socket: begins or resumes the test, ends it and stores its report.
 
-The participant sees an answer only after it is committed. Whatever is written here raises TakenOver once another page
-has the test: then nothing was stored, and the page is told.
+The participant sees an answer only after it is committed. Once another page has the test, every write here raises
+TakenOver: nothing is stored, and this page is told.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ __all__ = ["Attempt"]
 log = logging.getLogger(__name__)
 
 PROMISED_MB = 10
-"""What the page says before the start; the measured figure stays well below."""
+"""The figure that the page announces before the start; the measured one stays well below."""
 
 
 class ByteCounter(Protocol):
-    """Who counts the bytes of the socket."""
+    """Counts the bytes of the socket."""
 
     bytes_up: int
     bytes_down: int
@@ -71,7 +71,7 @@ class Attempt:
     ) -> None:
         self._guest = prefix_of(address) if session.kind == "drop_in" else None
         self.is_resting = False
-        """Whether the worker was given back while the person is away from the page."""
+        """Whether the worker was released while the person is away from the page."""
         self._services, self._session, self._hello = services, session, hello
         self._send, self._send_bytes, self._counter = send, send_bytes, counter
         self._owner = Owner(services, session)
@@ -81,7 +81,7 @@ class Attempt:
         self._began_s = time.monotonic()
 
     async def claim(self) -> None:
-        """Take over what the person has running on other pages. Raises AccessError, StoreUnavailable."""
+        """Take over the person's tests that run on other pages. Raises AccessError, StoreUnavailable."""
         meeting = await self._services.store.meeting(self._session.meeting_id) if self._session.meeting_id else None
         if meeting is not None and is_over(meeting, self._services.now()):
             raise AccessError("meeting.over")
@@ -93,13 +93,13 @@ class Attempt:
     async def begin(self, local_address: str, *, gone: asyncio.Task[None]) -> None:
         """Wait for a place, then begin or resume, and send the plan.
 
-        Raises PoolFull, ConnectionError when `gone`, and TakenOver where another page came meanwhile.
+        Raises PoolFull, ConnectionError if `gone` ends first, and TakenOver if another page came meanwhile.
         """
         self._worker = await self._admit(local_address, gone)
         meeting = self._meeting
         expected_people = meeting.expected_people if meeting else self._profile.expected_people
         self._test = await self._resumed() or await self._started()
-        self._tries = digit_tries(Random(self._test.id))  # the same after a resume: an answer may be on its way
+        self._tries = digit_tries(Random(self._test.id))  # the same after a resume: an answer may be in transit
         organisation = await self._services.store.organisation_by_id(self._session.organisation_id)
         self._voices, folders = self._services.voices.of(organisation.slug if organisation else "")
         setup = Setup(
@@ -121,42 +121,42 @@ class Attempt:
         await self._send(self._plan(expected_people))
 
     async def end_finished(self) -> None:
-        """The page is through: judge, commit, then tell."""
+        """End a test that the page has finished: judge, commit, then send the report."""
         await self._stop_worker()
         report = await self._keep_report(self._test.id, cause=None)
         await self._send({"type": "report", "report": report.to_json()})
 
     async def end_broken(self, cause: str, *, tell: bool = True) -> None:
-        """The page or the worker is gone: keep what is finished as incomplete, and `tell` the page if it is there."""
+        """End a test whose page or worker is gone: store it as incomplete and, with `tell`, send that to the page."""
         await self.check_claims()
         log_event(log, logging.WARNING, "selftest.broken", cause=cause, phase=self.run.phase)
         await self._stop_worker()
-        report = await self._keep_report(new_id(), cause=cause)  # who goes on with the test leaves one more
+        report = await self._keep_report(new_id(), cause=cause)  # resuming the test adds another report
         if tell:
             await self._send({"type": "report", "report": report.to_json()})
 
     async def check_claims(self) -> None:
-        """Raise TakenOver where another page of the same person has taken this test over, as far as can be known."""
+        """Raise TakenOver if another page of the same person is known to have taken this test over."""
         await self._owner.check_claims()
 
     async def until_lost(self) -> None:
-        """Raise TakenOver once another page of the same person has taken this test over, on whatever process."""
+        """Wait, and raise TakenOver once another page of the same person takes this test over, on any process."""
         await self._owner.until_lost()
 
     @property
     def is_guest(self) -> bool:
-        """Whether somebody without an invitation takes the test."""
+        """Whether the test is taken without an invitation."""
         return self._guest is not None
 
     async def rest(self) -> None:
-        """Give the worker back to others while nothing happens; what is finished is kept, and the page stays."""
+        """Release the worker while nothing happens. Finished phases are stored, and the page stays connected."""
         log_event(log, logging.INFO, "selftest.resting", phase=self.run.phase)
         self.is_resting = True
         await self.run.close()
         await self._stop_worker()
 
     async def close(self) -> None:
-        """Let go of the worker, whatever happened."""
+        """Release the worker, whatever happened."""
         if hasattr(self, "run"):
             await self.run.close()
         await self._stop_worker()
@@ -186,7 +186,7 @@ class Attempt:
             await asyncio.gather(losing, return_exceptions=True)
 
     async def _resumed(self) -> SelfTest | None:
-        """Return the test that the page wants to go on with, where it is its own and not too old."""
+        """Return the test that the page wants to resume, if it is its own and not too old, else None."""
         test_id = self._hello.get("resume")
         resumed = await self._owner.resume(test_id) if test_id else None
         if resumed is None:
@@ -219,7 +219,7 @@ class Attempt:
         return test
 
     async def _carried(self, test: SelfTest, now: datetime) -> dict[str, Any] | None:
-        """Return what a short check may take over, where the page asks for one that is due on this device."""
+        """Return the results that a short check may reuse, if the page asks for one that is due on this device."""
         meeting, session = self._meeting, self._session
         if self._hello.get("mode") != "recheck" or meeting is None or session.participant_id is None:
             return None
@@ -268,7 +268,7 @@ class Attempt:
             await self._services.store.set_practical(self._session.participant_id, phone_encrypted=sealed)
 
     async def _stop_worker(self) -> None:
-        """End the media worker and keep what it cost; a second call does nothing."""
+        """End the media worker and store its cost; a second call does nothing."""
         if self._worker is None:
             return
         worker, self._worker = self._worker, None
@@ -301,7 +301,7 @@ class Attempt:
         return await keep_report(self._services, self._session, self._test, report, series=series)
 
     def _elapsed_s(self) -> float:
-        """Seconds of this attempt and those before it, by the monotonic clock."""
+        """Return the seconds of this attempt and earlier ones, by the monotonic clock."""
         before = float(self._test.phases.get("elapsed", {}).get("elapsed_s", 0.0))
         return before + time.monotonic() - self._began_s
 

@@ -29,12 +29,12 @@ routes = web.RouteTableDef()
 log = logging.getLogger(__name__)
 CAUSE = "socket_blocked"
 ONCE_IN = timedelta(minutes=10)
-"""A page that goes on trying tells it once: within this the same report answers."""
+"""A page that keeps trying reports once: within this time it gets the same report."""
 
 
 @routes.post("/api/v1/sessions/{session}/blocked")
 async def line_is_blocked(request: web.Request) -> web.Response:
-    """Keep an incomplete report of a test that could not begin. The body is the `hello` that nobody heard."""
+    """Store an incomplete report of a test that could not begin. The body is the `hello` that did not get through."""
     services = request.app[SERVICES]
     session = await session_of(request, request.match_info["session"], kinds=TESTERS)
     if request.content_type != "application/json":

@@ -1,7 +1,7 @@
-"""The leader's board: who is ready, and what to do about those who are not. No figures, addresses or devices.
+"""The leader's board: shows who is ready, and what to do about those who are not. No figures, addresses or devices.
 
-A leader's link opens its own meeting, and with it the same person's other meetings of today and of that meeting's day.
-Phone numbers are on it only while the session is unlocked by the one-time code sent to that leader.
+A leader's link opens its own meeting and the same person's other meetings of today and of that meeting's day. Phone
+numbers are shown only while the session is unlocked by the one-time code sent to that leader.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ __all__ = ["Day", "board_json", "day_of", "organisation_json", "pin_channel", "s
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What one leader's session opens: the link's own meeting and the others of the day."""
+    """The meetings that a leader's session opens: the link's own meeting and the others of the day."""
 
     organisation: Organisation
     own: Meeting
     others: tuple[Meeting, ...]
     host: Host | None
-    """Who opened it; None for a link that was made for nobody in particular."""
+    """The leader; None for a link that was made for no particular person."""
     actor: Actor
 
     @property
@@ -97,7 +97,7 @@ async def board_json(services: Services, session: Session, day: Day | None = Non
 
 
 async def sheet_of(services: Services, session: Session, day: Day, shown: Meeting, language: str) -> BoardContext:
-    """Return what the printed sheet tells: the leader's meetings on the day of `shown`; numbers only while unlocked."""
+    """Return the printed sheet's content: the leader's meetings on the day of `shown`; numbers only if unlocked."""
     store, now, zone = services.store, services.now(), ZoneInfo(day.organisation.time_zone)
     unlocked = await store.unlocked(session.id, now)
     meetings = []
@@ -126,7 +126,7 @@ async def _line(services: Services, row: BoardRow, now: datetime, *, unlocked: b
 
 
 def pin_channel(services: Services, host: Host | None) -> Channel | None:
-    """Return how a one-time code reaches the leader, None where nobody knows: a phone at hand is read sooner."""
+    """Return the channel for a one-time code to the leader, SMS before mail because it is read sooner, or None."""
     reach = open_reach(services.contacts, host.reach if host else None)
     can_sms = reach.takes_sms and (services.settings.sms_url or not reach.mail)
     return "sms" if can_sms else "mail" if reach.mail else None
@@ -209,7 +209,7 @@ def _row_json(
 
 
 def _practical(report: StoredReport) -> dict[str, str | int]:
-    """Return what the participant answered to the practical questions, all of them choices or numbers."""
+    """Return the participant's answers to the practical questions, all of them choices or numbers."""
     found = {str(check.get("id")): check.get("value") for check in report.body.get("checks", ())}
     said = {question: found.get(f"practical.{question}") for question in PRACTICAL}
     return {question: value for question, value in said.items() if isinstance(value, str | int)}
@@ -221,7 +221,7 @@ def _invitation_json(newest: Outgoing) -> dict[str, Any]:
 
 
 def organisation_json(organisation: Organisation | None) -> dict[str, Any] | None:
-    """Return what anyone may know of an organisation."""
+    """Return what anyone may know about an organisation."""
     if organisation is None:
         return None
     return {

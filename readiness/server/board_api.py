@@ -1,4 +1,4 @@
-"""What a leader does from the board: send a link again, hand somebody over to support, see phone numbers, print."""
+"""A leader's actions on the board: send a link again, hand a person over to support, see phone numbers, print."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ __all__ = ["LEADERS", "routes"]
 routes = web.RouteTableDef()
 LEADERS = frozenset({"leader"})
 RESEND_EVERY = timedelta(minutes=2)
-"""A second tap within it sends nothing: one message is on its way."""
+"""A second tap within this time sends nothing: a message is on its way."""
 UNLOCKED_FOR = timedelta(hours=12)
-"""How long a code shows the numbers: a working day."""
+"""How long a code unlocks the numbers: a working day."""
 PIN_EVERY = timedelta(seconds=30)
 MOST_PINS, PIN_DAY = 5, timedelta(days=1)
-"""Codes for one leader in a day, each with five tries: a guesser with a stolen link has 25."""
+"""Most codes for one leader in a day, with five tries each: a guesser with a stolen link has 25."""
 
 
 @routes.post("/api/v1/boards/{session}/resend")
 async def resend(request: web.Request) -> web.Response:
-    """Send a participant's link again, by the way that is known."""
+    """Send a participant's link again, through the known channel."""
     services = request.app[SERVICES]
     _session, day, meeting, person = await _participant(request)
     channel = open_reach(services.contacts, person.reach).channel()
@@ -59,7 +59,7 @@ async def resend(request: web.Request) -> web.Response:
 
 @routes.post("/api/v1/boards/{session}/handover")
 async def hand_over(request: web.Request) -> web.Response:
-    """Put a participant on the list of support. Again, while the first waits, changes nothing."""
+    """Put a participant on support's list; has no effect while the participant is already waiting there."""
     services = request.app[SERVICES]
     _session, day, meeting, person = await _participant(request)
     try:
@@ -71,7 +71,7 @@ async def hand_over(request: web.Request) -> web.Response:
 
 @routes.post("/api/v1/boards/{session}/pin")
 async def send_pin(request: web.Request) -> web.Response:
-    """Send the leader six digits, to the phone or mail that the organiser gave for the leader."""
+    """Send six digits to the phone or mail address that the organiser gave for the leader."""
     services = request.app[SERVICES]
     session = await session_of(request, request.match_info["session"], kinds=LEADERS)
     await json_body(request)
@@ -101,7 +101,7 @@ async def send_pin(request: web.Request) -> web.Response:
 
 @routes.post("/api/v1/boards/{session}/pin/check")
 async def check_pin(request: web.Request) -> web.Response:
-    """Show phone numbers on this page from now on, if the digits are the ones that were sent: five tries."""
+    """Show phone numbers on this page from now on if the digits match those sent; allows five tries."""
     services = request.app[SERVICES]
     session = await session_of(request, request.match_info["session"], kinds=LEADERS)
     pin = (await json_body(request)).get("pin")
@@ -116,7 +116,7 @@ async def check_pin(request: web.Request) -> web.Response:
 
 @routes.get("/api/v1/boards/{session}/board.pdf")
 async def print_board(request: web.Request) -> web.Response:
-    """Return the leader's day as one sheet: that of ``?meeting=``, else of the link's own meeting."""
+    """Return one sheet of the leader's day: the day of ``?meeting=``, else of the link's own meeting."""
     services = request.app[SERVICES]
     session = await session_of(request, request.match_info["session"], kinds=LEADERS)
     day = await day_of(services, session)
@@ -131,7 +131,7 @@ async def print_board(request: web.Request) -> web.Response:
 
 
 async def _participant(request: web.Request) -> tuple[Session, Day, Meeting, Participant]:
-    """Return whom the request names, in a meeting of the leader's day that is ahead or under way."""
+    """Return the participant that the request names, in an upcoming or running meeting of the leader's day."""
     services = request.app[SERVICES]
     session = await session_of(request, request.match_info["session"], kinds=LEADERS)
     wanted = (await json_body(request)).get("participant")

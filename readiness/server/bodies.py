@@ -1,4 +1,4 @@
-"""The body of a request, read with a limit."""
+"""Reads the body of a request, within a limit."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ MAX_BODY_BYTES = 4096
 MOST_FIELDS = 20
 """Of a form."""
 BODY_S = 10.0
-"""The largest body takes a second of a thin line."""
+"""Time limit; the largest body takes a second on a slow line."""
 
 
 async def json_body(request: web.Request, most_bytes: int = MAX_BODY_BYTES) -> dict[str, Any]:
-    """Return the request's JSON object, read as strictly as the socket's messages, or raise InputError."""
+    """Return the request's JSON object, read as strictly as the socket's messages. Raises InputError."""
     if request.content_type != "application/json":
         raise InputError("request.not_json")
     raw = await raw_body(request, most_bytes)
@@ -36,7 +36,7 @@ async def json_body(request: web.Request, most_bytes: int = MAX_BODY_BYTES) -> d
 
 
 async def form_body(request: web.Request, most_bytes: int = MAX_BODY_BYTES) -> dict[str, str]:
-    """Return the fields of a form as browsers send it, in UTF-8; the first of each name; of anything else, none."""
+    """Return the fields of a form as browsers send it, in UTF-8, the first of each name; empty for any other body."""
     if request.content_type != "application/x-www-form-urlencoded":
         return {}
     raw = await raw_body(request, most_bytes)
@@ -50,7 +50,7 @@ async def form_body(request: web.Request, most_bytes: int = MAX_BODY_BYTES) -> d
 
 
 async def raw_body(request: web.Request, most_bytes: int) -> bytes:
-    """Return the request's body. Raises InputError("request.too_large"), and TimeoutError where it is slow."""
+    """Return the request's body. Raises InputError("request.too_large"), and TimeoutError if it is slow."""
     raw = bytearray()
     async with asyncio.timeout(BODY_S):
         async for piece in request.content.iter_any():

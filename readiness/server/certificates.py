@@ -1,6 +1,6 @@
-"""The certificate of a direct start with TLS: loaded, looked at again, and replaced while the server runs.
+"""The certificate of a server that terminates TLS itself: loaded, watched, and replaced while the server runs.
 
-A renewed certificate is served to whoever connects next; connections that are open go on with theirs.
+New connections get a renewed certificate; open ones continue with the old one.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ __all__ = ["LOOK_EVERY_S", "Certificate"]
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 10.0
-"""Between looks at the two files. A change counts once it stood still for one look: a pair is written in two steps."""
+"""Polling interval. A change counts once it is unchanged at the next poll, since a pair is written in two steps."""
 _Stamp = tuple[tuple[int, int, int], ...]
-"""Of each file: inode, size and time of change; a symbolic link counts as what it leads to."""
+"""Inode, size and modification time of each file, with symbolic links resolved."""
 
 
 class Certificate:
-    """A certificate chain and its key as files, and the TLS context that serves them."""
+    """A certificate chain and key in files, and the TLS context that serves them."""
 
     def __init__(self, cert: Path, key: Path) -> None:
-        """Load the pair. Raises SettingError where it can't be used."""
+        """Load the pair. Raises SettingError if it can't be used."""
         self.context = _empty_context()
         self._cert = cert
         self._key = key
@@ -51,20 +51,20 @@ class Certificate:
         return cls(settings.tls_cert, settings.tls_key)
 
     async def keep_fresh(self) -> None:
-        """Look at the files for as long as the server runs."""
+        """Watch the files for as long as the server runs."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             await asyncio.to_thread(self.look)
 
     def look(self) -> None:
-        """Serve what the files hold now, if they changed and have stood still since the last look."""
+        """Serve the files' present content if they changed and then stayed the same since the last poll."""
         stamp = self._stamp()
         settled, self._seen = stamp == self._seen, stamp
         if settled and stamp != self._tried:
             self.reload()
 
     def reload(self) -> bool:
-        """Serve what the files hold now. A pair that can't be used is named in the log, and the old one stays."""
+        """Serve the files' present content. If the pair can't be used, log the reason and keep the old one."""
         self._tried = self._seen = self._stamp()
         try:
             days_left = self._load()
@@ -81,7 +81,7 @@ class Certificate:
         return True
 
     def _stamp(self) -> _Stamp | None:
-        """Return what tells one state of the files from another, or None while one is missing."""
+        """Return a value that identifies the state of the files, or None while one is missing."""
         try:
             found = [path.stat() for path in (self._cert, self._key)]
         except OSError:
@@ -89,10 +89,10 @@ class Certificate:
         return tuple((one.st_ino, one.st_size, one.st_mtime_ns) for one in found)
 
     def _load(self) -> int:
-        """Serve the pair and return for how many days it is valid. Raises one of `_UNUSABLE`; nothing changed then.
+        """Serve the pair and return its remaining validity, days. Raises one of `_UNUSABLE`, and then changes nothing.
 
-        Both files are read once, tried in a context that nobody is served from, and only then taken: OpenSSL leaves a
-        context with the new certificate and the old key where they don't fit together.
+        Reads both files once and tries them in a separate context first, because OpenSSL would leave the context with
+        the new certificate and the old key if the two don't match.
         """
         chain, key = self._cert.read_bytes(), self._key.read_bytes()
         until = x509.load_pem_x509_certificates(chain)[0].not_valid_after_utc
@@ -106,7 +106,7 @@ _UNUSABLE = (ssl.SSLError, OSError, ValueError)
 
 
 def _reason(error: Exception) -> str:
-    """Return what is wrong in OpenSSL's or the system's words, without a path of ours in memory."""
+    """Return the reason in OpenSSL's or the system's words, without our in-memory path."""
     if isinstance(error, ssl.SSLError) and error.reason:
         return error.reason.replace("_", " ").lower()
     return (error.strerror if isinstance(error, OSError) else None) or str(error)

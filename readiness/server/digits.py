@@ -1,4 +1,4 @@
-"""The spoken digits: what is played, and the choices among which the person finds them."""
+"""The spoken digits: which ones are played, and the choices offered to the person."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["digit_tries"]
 TRIES = 2
 DIGITS = 3
 CHOICES = 4
-"""One right in four: two wrong tries in a row by luck alone never pass, one right guess is one in four."""
+"""Choices per try; a lucky guess is one in four."""
 
 
 def digit_tries(random: Random) -> list[tuple[list[int], list[list[int]]]]:

@@ -1,7 +1,7 @@
-"""Connections, counted as they are accepted: so many for one address and in all, and none that only takes up room.
+"""Counts connections as they are accepted, limits them per address and in total, and ends those that only occupy room.
 
-A hospital is one address, so the shares are wide and nobody new is refused while an idle connection can be ended in
-its place: the one without a request for the longest time goes. See ``readiness/docs/operations.md`` for the numbers.
+A hospital is one address, so the shares are wide, and nobody new is refused while an idle connection can be ended
+instead: the one without a request for the longest time. See ``readiness/docs/operations.md`` for the numbers.
 """
 
 from __future__ import annotations
@@ -32,34 +32,34 @@ __all__ = ["Door", "DoorSite", "raise_descriptor_limit"]
 
 log = logging.getLogger(__name__)
 WANTED_DESCRIPTORS = 16_384
-"""Twice the connections, for what else is open."""
+"""Descriptors per connection: the second one is for everything else that is open."""
 KEPT_DESCRIPTORS = 256
-"""Descriptors that connections never get: database, workers, files, the other processes' pipes."""
+"""Descriptors kept from connections: for the database, workers, files and pipes to other processes."""
 MOST_CONNECTIONS = 8_000
 """About 100 MB when all are open and silent. 500 people who open the page at once need 3,500 for some seconds."""
 PREFIX_SHARE = 2
-"""One /32 or /64 gets no more than one in so many."""
+"""One /32 or /64 gets at most one connection in this many."""
 ENOUGH_FOR_A_HOSPITAL = 1_200
 """With room for fewer, 500 people from one address may have to try twice: the log says so at start."""
 BACKLOG = 256
-"""Connections that the system holds while the loop is busy; more would be too old when their turn comes."""
+"""Backlog of connections while the loop is busy; more would be too old by the time they are accepted."""
 HANDSHAKE_S = 10.0
 WRITE_S = 14.0
-"""Somebody who takes less than `LEAST_BYTES` of an answer in this time is not waiting for it."""
+"""A client that reads less than `LEAST_BYTES` of a response in this time is not waiting for it."""
 LEAST_BYTES = 14 * 1024
-"""1 kB/s: over a slower line no page could be used."""
+"""1 kB/s: no page is usable over a slower line."""
 LOOK_S = 2.0
 RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER of nothing: what was not read is thrown away at once, also by the system."""
+"""SO_LINGER of zero: unread data is discarded at once, by the system too."""
 NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 NO_ROOM_WAIT_S = 0.1
 ENDED_AT_ONCE = 32
-"""Idle connections that are ended where the system has no room for another."""
+"""Idle connections to end when the system has no room for another one."""
 BUSY_RETRY_S = 5.0
 
 
 def raise_descriptor_limit() -> int:
-    """Raise this process's limit of open descriptors as far as it may be raised. Returns what it is then."""
+    """Raise this process's limit of open descriptors as far as allowed, and return the new limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = WANTED_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, WANTED_DESCRIPTORS)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -70,7 +70,7 @@ def raise_descriptor_limit() -> int:
 
 
 class _Socket(socket.socket):
-    """An accepted socket that says when it is closed, and how much went out through it."""
+    """An accepted socket that reports when it is closed and counts the bytes sent."""
 
     sent_bytes = 0
     on_closed: Callable[[], None] | None = None
@@ -88,7 +88,7 @@ class _Socket(socket.socket):
         return sent
 
     def close(self) -> None:
-        """Close, and say so once."""
+        """Close, and report it once."""
         super().close()
         told, self.on_closed = self.on_closed, None
         if told is not None:
@@ -101,7 +101,7 @@ class _Line:
 
     socket: _Socket
     prefix: str
-    """Where it comes from; empty for a proxy of ours, behind which is everybody."""
+    """Network prefix of the peer; empty for our own proxy, behind which is everybody."""
     requests: int = 0
     transport: asyncio.Transport | None = None
     slow_since_s: float | None = None
@@ -110,32 +110,32 @@ class _Line:
 
 @dataclass(slots=True)
 class Door:
-    """What is connected now. Without `DoorSite` nothing is, and it lets everybody through."""
+    """The present connections. Without a `DoorSite` there are none, and everybody is let through."""
 
     most: int = MOST_CONNECTIONS
     trusted: Sequence[Network] = ()
     clock: Callable[[], float] = time.monotonic
     _lines: dict[int, _Line] = field(default_factory=dict)
-    """By descriptor, which is how a request finds its own."""
+    """Connections by descriptor, by which a request finds its own."""
     _by_prefix: Counter[str] = field(default_factory=Counter)
     _idle: OrderedDict[_Line, None] = field(default_factory=OrderedDict)
-    """Connections without a request, those without one for the longest time first."""
+    """Connections without a request, the longest idle first."""
     _idle_of: dict[str, OrderedDict[_Line, None]] = field(default_factory=dict)
     _asking: Counter[str] = field(default_factory=Counter)
-    """Requests in hand by the caller's prefix, which behind a proxy is not the connection's."""
+    """Running requests by the caller's prefix, which behind a proxy is not the connection's."""
 
     @property
     def most_of_prefix(self) -> int:
-        """How many connections, and requests at a time, one prefix may have."""
+        """Most connections, and simultaneous requests, of one prefix."""
         return max(1, self.most // PREFIX_SHARE)
 
     @property
     def connections(self) -> int:
-        """How many are connected."""
+        """Number of connections."""
         return len(self._lines)
 
     def let_in(self, accepted: socket.socket, address: str) -> _Line | None:
-        """Take over a socket that was accepted from `address`; None where there is no room, and it is closed."""
+        """Take over a socket accepted from `address`; without room for it, close it and return None."""
         prefix = "" if is_trusted(address, self.trusted) else prefix_of(address)
         if not self._make_room(prefix):
             accepted.close()
@@ -153,7 +153,7 @@ class Door:
 
     @contextmanager
     def request(self, request: web.BaseRequest, address: str) -> Iterator[None]:
-        """Hold a request in hand: its connection is not idle. Raises LimitError for too many of one caller."""
+        """Mark a request as running, so its connection is not idle. Raises LimitError if the caller has too many."""
         prefix, line = prefix_of(address), self._line_of(request)
         if self._asking[prefix] >= self.most_of_prefix:
             raise LimitError("rate.limited", retry_after_s=BUSY_RETRY_S)
@@ -173,12 +173,12 @@ class Door:
                     self._rest(line)
 
     def end_idle(self, count: int) -> None:
-        """End up to `count` connections without a request, those idle for the longest time first."""
+        """End up to `count` connections without a request, the longest idle first."""
         for line in list(self._idle)[:count]:
             self._end(line)
 
     def end_slow(self) -> None:
-        """End connections whose answers are not read. Called every few seconds."""
+        """End connections whose responses are not being read. Called every few seconds."""
         now = self.clock()
         for line in list(self._lines.values()):
             transport = line.transport
@@ -204,7 +204,7 @@ class Door:
         return line is not None
 
     def _end(self, line: _Line) -> None:
-        """Cut a connection off; what belongs to it is closed by its transport, in a moment."""
+        """Cut a connection; its transport closes the rest a moment later."""
         self._forget(line.socket.fileno(), line)
         with suppress(OSError):
             line.socket.shutdown(socket.SHUT_RDWR)
@@ -238,8 +238,8 @@ class Door:
 class DoorSite(web.BaseSite):
     """Serves on a bound socket and accepts through a `Door`.
 
-    asyncio's own server counts nothing, waits a minute for a silent TLS client, and where the system has no room for
-    another socket logs an error for each place in the backlog.
+    asyncio's own server counts nothing, waits a minute for a silent TLS client and, when the system has no room for
+    another socket, logs an error for each place in the backlog.
     """
 
     __slots__ = ("_door", "_opening", "_sock", "_tasks")
@@ -254,7 +254,7 @@ class DoorSite(web.BaseSite):
 
     @property
     def name(self) -> str:
-        """Where it serves."""
+        """Address it serves on."""
         return str(self._sock.getsockname())
 
     async def start(self) -> None:
@@ -291,7 +291,7 @@ class DoorSite(web.BaseSite):
             await asyncio.sleep(0)  # a flood of connections takes turns with everything else
 
     async def _open(self, line: _Line) -> None:
-        """Hand the connection over to aiohttp, after the TLS handshake where there is one."""
+        """Hand the connection over to aiohttp, after the TLS handshake if there is one."""
         handler, limits = self._runner.server, {}
         if handler is None:
             line.socket.close()

@@ -1,7 +1,7 @@
-"""How a self-test ends: its report is committed, under the claim of whoever ends it; and tests that their page left.
+"""Ends self-tests: commits the report under the claim of whoever ends the test; also ends tests left by their page.
 
-A test is left where its server died, or where the person began another one. Whoever ends it takes it over first, as a
-page does, so that one ends it once and a page that comes back is not overruled.
+A test is left if its server died or the person began another one. Whoever ends it takes it over first, as a page does,
+so that it ends only once and a returning page is not overruled.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ async def keep_report(
     ended_at: datetime | None = None,
     series: Mapping[str, Any] | None = None,
 ) -> Report:
-    """Commit `report` and return it as committed; tries again while the database is away. `ended_at`: see the store.
+    """Commit `report`, retrying while the database is down, and return it as committed. For `ended_at` see the store.
 
-    Raises StoreUnavailable, and TakenOver where `test` has a newer claim.
+    Raises StoreUnavailable, and TakenOver if `test` has a newer claim.
     """
     for wait_s in (*KEEP_TRIES_S, None):
         try:
@@ -64,7 +64,7 @@ async def keep_report(
 
 
 def usable_series(phases: Phases) -> dict[str, Any] | None:
-    """Return the series that the network part left, or None: a fault in them never costs anybody the answer."""
+    """Return the series of the network part, or None if they are faulty: that must never cost a person the answer."""
     if "series" not in phases:
         return None
     try:
@@ -75,7 +75,7 @@ def usable_series(phases: Phases) -> dict[str, Any] | None:
 
 
 async def end_left_over(services: Services, now: datetime) -> int:
-    """Store tests whose server died as incomplete, once nobody can resume them. Returns how many."""
+    """Store tests whose server died as incomplete once nobody can resume them; return their number."""
     ended = 0
     for test in await services.store.stale_self_tests(now - RESUME_WITHIN):
         claim = await services.store.claim_left_over(test, now - RESUME_WITHIN)
@@ -94,7 +94,7 @@ async def end_left_over(services: Services, now: datetime) -> int:
 
 
 async def end_replaced(services: Services, others: list[SelfTest]) -> None:
-    """Store the tests whose place another one took as incomplete, under the claims that it took them by."""
+    """Store the tests that another one replaced as incomplete, under the claims by which it took them over."""
     for test in others:
         try:
             await _keep_unfinished(services, test, report_id=new_id(), cause="disconnected", now=services.now())
@@ -103,7 +103,7 @@ async def end_replaced(services: Services, others: list[SelfTest]) -> None:
 
 
 async def _keep_unfinished(services: Services, test: SelfTest, *, report_id: str, cause: str, now: datetime) -> None:
-    """Commit a report of what is stored of `test`. Raises TakenOver, StoreUnavailable."""
+    """Commit a report of the stored phases of `test`. Raises TakenOver, StoreUnavailable."""
     session = await services.store.session_by_id(test.session_id)
     meeting = await services.store.meeting(session.meeting_id) if session and session.meeting_id else None
     kind = kind_of(session.kind if session else None)
@@ -127,7 +127,7 @@ async def _keep_unfinished(services: Services, test: SelfTest, *, report_id: str
 
 
 async def _is_answered(services: Services, test: SelfTest) -> bool:
-    """Whether the person has a report, of whatever test, that is younger than the last sign of life of `test`."""
+    """Whether the person has a report, of any test, that is newer than the last sign of life of `test`."""
     newest = await services.store.report_for_session(test.session_id)
     if test.participant_id:
         newest = await services.store.latest_report(test.participant_id)

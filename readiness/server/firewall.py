@@ -1,4 +1,4 @@
-"""What a network must let through for this very server, as lines that a person can copy to IT. Pure."""
+"""The firewall openings that this server needs, as lines that a person can send to IT. Pure."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _HOST_PORT = re.compile(r"^(\[[^\]]+\]|[^:]+)(?::(\d+))?$")
 _TURN_URL = re.compile(r"^(turns?):(\[[^\]]+\]|[^:?]+)(?::(\d+))?(?:\?transport=(udp|tcp))?$")
 WEB_PORTS = {"https": "443", "http": "80"}
 TURN_PORTS = {"turns": "5349", "turn": "3478"}
-"""What a TURN URL without a port means (RFC 7065)."""
+"""Default port of a TURN URL (RFC 7065)."""
 
 
 def openings(settings: Settings, who: Caller, addresses: Sequence[str], words: Words) -> list[str]:
     """Return one line for each opening, from the participant's network outwards.
 
-    `addresses` are those that media goes to. Answers to what went out must come back in: that is said as a line too.
+    `addresses` are the destinations of media. One more line says that replies must be let back in.
     """
     found = _HOST_PORT.match(who.host)
     host, port = (found[1], found[2]) if found else (who.host, None)

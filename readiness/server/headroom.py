@@ -1,7 +1,7 @@
 """TCP headroom on the session's own socket, with an early stop: it can only prove "at least this much".
 
 Down, the server sends and the page counts; up, the page sends and the server counts. Both stop as soon as the probe
-rate is proven, so that a good line pays with a megabyte at most.
+rate is proven, so that a good line costs a megabyte at most.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ HEAD_BYTES = 16
 MAX_BYTES = 1_000_000
 """Enough for either direction: far more than a second at the probe rate."""
 MOST_BYTES = 2 * MAX_BYTES
-"""A first megabyte that came all at once, after a pause of the line or of ours, proves no rate: then up to this."""
+"""Limit after a first megabyte that arrived all at once, which after a pause proves no rate."""
 LEAST_S = 0.6
-"""Just above the shortest span that a rate can be read from."""
+"""Just above the shortest span for a rate."""
 ENOUGH_S = 0.8
 ENOUGH_BYTES = 256 * 1024
 SEND_AHEAD = 4.0
-"""Downstream is paced to this many times the probe rate: room to prove it, without filling the line's queue."""
+"""The downstream is paced to this many times the probe rate: enough to prove it without filling the line's queue."""
 
 
 class Downstream:
@@ -55,11 +55,11 @@ class Downstream:
             await asyncio.sleep(max(0.0, self.bytes_sent / bytes_per_s - (time.monotonic() - started)))
 
     def stop(self) -> None:
-        """End early: the page has seen enough."""
+        """End early, because the page has seen enough."""
         self._stopped.set()
 
     def rate_mbps(self, points: Sequence[Sequence[float]]) -> float | None:
-        """Return the rate that the page's `points` (t_ms, bytes so far) prove, Mbit/s; None where they prove nothing.
+        """Return the rate that the page's `points` (t_ms, bytes so far) prove, Mbit/s; None if they prove nothing.
 
         More bytes than were sent prove nothing either.
         """
@@ -69,7 +69,7 @@ class Downstream:
 
 
 class Upstream:
-    """Counts what arrives."""
+    """Counts the bytes that arrive."""
 
     LONGEST_S = 2.5
 
@@ -81,7 +81,7 @@ class Upstream:
         self.is_over = False
 
     def arrived(self, size_bytes: int, now_s: float) -> bool:
-        """Count `size_bytes` at `now_s` (monotonic). Returns True once, when there is enough to stop."""
+        """Count `size_bytes` at `now_s` (monotonic). Returns True, once, when there is enough to stop."""
         if self.is_over:
             return False
         self._started = now_s if self._started is None else self._started
@@ -95,5 +95,5 @@ class Upstream:
 
     @property
     def rate_mbps(self) -> float | None:
-        """The rate that arrived, Mbit/s, or None while nothing can be said."""
+        """Return the rate of arrival, Mbit/s, or None while it is unknown."""
         return tcp_headroom(self._points)

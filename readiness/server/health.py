@@ -1,4 +1,4 @@
-"""Our own health first: so that an outage of ours never becomes a participant's failure."""
+"""Checks our own health, so that an outage of ours never becomes a participant's failure."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ LOOPBACK = "127.0.0.1"
 LOOK_EVERY_S = 60.0
 SECOND_LOOK_S = 5.0
 WARM_UP_S = 30.0
-"""By then the first media worker is preloaded even on a slow machine; a test that comes earlier waits for it."""
+"""By then the first media worker is preloaded even on a slow machine; an earlier test waits for it."""
 DISK_FULL_PCT = 98.0
 ROUTE_PROBE = "192.0.2.1"
-"""TEST-NET-1 (RFC 5737): connecting a UDP socket to it sends nothing, it only asks the kernel for the route."""
+"""TEST-NET-1 (RFC 5737): connecting a UDP socket to it sends nothing; it only asks the kernel for the route."""
 
 
 def default_route_address() -> str | None:
-    """Return the address of this host's default route, or None where there is none."""
+    """Return the address of this host's default route, or None if it has none."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect((ROUTE_PROBE, 9))
         address: str = probe.getsockname()[0]
@@ -44,28 +44,28 @@ def default_route_address() -> str | None:
 
 @dataclass(slots=True)
 class Health:
-    """What is known of ourselves, looked at every minute."""
+    """The state of our own parts, checked every minute."""
 
     settings: Settings
     store: Store
     pool: WorkerPool
     organisation: Organisation | None = None
-    """The organisation, where this server has just one: whom to call on any page."""
+    """The organisation, if this server has just one: any page can then say whom to call."""
     parts: dict[str, bool] = field(default_factory=dict)
-    """What the last look found."""
+    """Results of the last check."""
     confirmed: dict[str, bool] = field(default_factory=dict)
-    """False only for a part that was away at two looks, a few seconds apart: one slow answer turns nobody away."""
+    """False only for a part that failed two checks a few seconds apart: one slow answer turns nobody away."""
 
     @property
     def is_well(self) -> bool:
-        """Whether no part was away at two looks in a row; before the first ones nothing is known against them."""
+        """Whether no part failed two checks in a row; before the first checks all parts count as well."""
         return all(self.confirmed.values())
 
     def media_addresses(self, arrived_at: str) -> tuple[MediaAddress, ...]:
         """Return the addresses for a media answer to a session that arrived at our address `arrived_at`.
 
-        Configured ones if there are any; else where the session arrived and, when that is loopback, the default
-        route's besides (Firefox does not connect to an answer with loopback only).
+        These are the configured ones if there are any; else the address where the session arrived and, if that is
+        loopback, the default route's too (Firefox does not connect to an answer with loopback only).
         """
         if self.settings.media_addresses:
             return self.settings.media_addresses
@@ -78,7 +78,7 @@ class Health:
         return tuple(MediaAddress(public=address, local=address) for address in found)
 
     async def look(self) -> Mapping[str, bool]:
-        """Look at every part once and return which are well."""
+        """Check every part once and return which are well."""
         addresses = tuple((a.public, a.local) for a in self.media_addresses(LOOPBACK))
         media = MediaSettings(addresses=addresses, ports=self.settings.media_ports)
         self.parts = {
@@ -98,7 +98,7 @@ class Health:
         return {part: well or second[part] for part, well in first.items()}
 
     async def watch(self) -> None:
-        """Look every minute, and every few seconds while a part is away; log what went away and came back."""
+        """Check every minute, and every few seconds while a part is down; log what goes down and comes back."""
         before: Mapping[str, bool] = {}
         await self._warm_up()
         while True:
@@ -119,7 +119,7 @@ class Health:
                     await asyncio.sleep(0.5)
 
     async def delivery(self) -> Mapping[str, str]:
-        """Return what of our own keeps mail or SMS from going out, by channel: tests go on without them."""
+        """Return our own obstacles to sending mail or SMS, by channel. Tests run without them."""
         try:
             return await self.store.stuck(OURS)
         except StoreError:

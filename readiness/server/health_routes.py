@@ -1,4 +1,4 @@
-"""What a load balancer asks: whether the process answers, and whether it can take a self-test."""
+"""Routes for a load balancer: whether the process answers, and whether it can take a self-test."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ routes = web.RouteTableDef()
 
 @routes.get("/healthz")
 async def healthz(_request: web.Request) -> web.Response:
-    """The process answers."""
+    """Answer that the process is alive."""
     return web.json_response({"process": True})
 
 
 @routes.get("/readyz")
 async def readyz(request: web.Request) -> web.Response:
-    """Every part that a self-test needs is well; while draining, say so and take no new tests."""
+    """Answer whether every part that a self-test needs is well; while draining, answer that instead."""
     services = request.app[SERVICES]
     parts = await services.health.look()
     ready = all(parts.values()) and not services.draining

@@ -1,8 +1,8 @@
-"""One live test: relays between a page's socket and a media worker; each finished phase is saved.
+"""One live test: relays between a page's socket and a media worker, and stores each finished phase.
 
-Dispatch only. What a phase does stands in its step (`steps`), what it is in the kind's table (`reports.kinds`): numbers
-come from the worker and from `probes`, hints and the verdict from `reports`. Every finished phase is committed before
-the next message is read, so that a test can go on elsewhere.
+Dispatch only. The behaviour of a phase is in its step (`steps`), its definition in the kind's table (`reports.kinds`);
+numbers come from the worker and `probes`, hints and the verdict from `reports`. Every finished phase is committed
+before the next message is read, so that a test can continue elsewhere.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class WorkerLost(Exception):  # noqa: N818 - a state, not an input error
 
 
 class LiveTest:
-    """Hands every message of page and worker to the step that it is for; what no step is waiting for is dropped."""
+    """Passes every message of page and worker to its step; a message that no step expects is dropped."""
 
     def __init__(self, setup: Setup, phases: dict[str, Mapping[str, Any]]) -> None:
         self._setup = setup
@@ -40,17 +40,17 @@ class LiveTest:
 
     @property
     def phases(self) -> Mapping[str, Mapping[str, Any]]:
-        """What is stored of the test, by the name of the phase."""
+        """The stored phases of the test, by name."""
         return self._running.phases
 
     @property
     def phase(self) -> str:
-        """The phase that the page is in, as far as is known."""
+        """The phase that the page is in, as far as known."""
         return self._running.phase
 
     @property
     def stepped_at_s(self) -> float:
-        """When the last phase was finished, by the monotonic clock."""
+        """When the last phase finished, by the monotonic clock."""
         return self._running.stepped_at_s
 
     async def on_message(self, message: Mapping[str, Any]) -> bool:
@@ -78,13 +78,13 @@ class LiveTest:
         raise WorkerLost(self._setup.worker.end_cause or "worker_died")
 
     async def close(self) -> None:
-        """Stop what still runs on behalf of this test."""
+        """Stop everything that still runs for this test."""
         for step in self._steps.values():
             step.close()
         await self._running.close()
 
     async def _hand_over(self, message: Mapping[str, Any], payload: bytes = b"") -> None:
-        """Give a message to the step of its phase or, where it names none, to the first step that hears it."""
+        """Pass a message to the step of its phase or, if it names none, to the first step that hears it."""
         step = self._steps.get(message["phase"]) if "phase" in message else self._listener(message)
         if step is not None:
             await step.on_message(message, payload)

@@ -26,7 +26,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 BODY_TIMEOUT_S = 10.0
 WORK_TIMEOUT_S = 40.0
-"""For what another process does: its own limits, and the wait for its turn, end sooner."""
+"""For work in another process, whose own limits, including the wait for its turn, are shorter."""
 WORKED = frozenset(
     {
         "/api/v1/meetings/import",
@@ -34,16 +34,16 @@ WORKED = frozenset(
         "/api/v1/boards/{session}/board.pdf",
     }
 )
-"""A request's handler must have its answer by then; streams (socket, events, speed test) are exempt."""
+"""A handler must answer within this time; streams (socket, events, speed test) are exempt."""
 STREAM = "stream."
-"""How the names of routes begin whose answers, or bodies, take as long as they take; each has limits of its own."""
+"""Name prefixes of routes without a time limit on answer or body; each has limits of its own."""
 FREE = frozenset({"name", "organisation"})
-"""Path parameters that are no ids: a file's name, and the short name that somebody gave an organisation."""
+"""Path parameters that are not ids: a file's name, and an organisation's short name."""
 OUR_HEADERS = ("Idempotency-Key", "Readiness-Session")
 POLICY = web.ResponseKey("policy", str)
-"""On a response that needs a narrower or another Content-Security-Policy than every page's."""
+"""Set on a response that needs a Content-Security-Policy other than every page's."""
 BARE_POLICY = "default-src 'none'; frame-ancestors 'none'"
-"""Where the browser's own name for us is not known."""
+"""Used where the browser's own name for us is unknown."""
 ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -79,9 +79,9 @@ async def set_security_headers(request: web.Request, response: web.StreamRespons
 
 
 def answer_malformed_ourselves() -> None:
-    """Let what is no HTTP request be answered like everything else: by code, with our headers, without its own bytes.
+    """Make malformed requests get an answer like all others: a code, our headers, and none of the request's bytes.
 
-    aiohttp answers such requests before any middleware, names itself and logs the sender's address as an error.
+    aiohttp would answer them before any middleware, name itself and log the sender's address as an error.
     """
     web.RequestHandler.handle_error = _refuse_malformed  # type: ignore[assignment]
 
@@ -144,7 +144,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def _answer_to(request: web.Request, error: Exception) -> web.StreamResponse:
-    """Return what the caller is told of an error."""
+    """Return the response to the caller for an error."""
     match error:
         case ReadinessError():
             return error_response(request, error)
@@ -161,7 +161,7 @@ def _answer_to(request: web.Request, error: Exception) -> web.StreamResponse:
 
 
 async def _answer_to_http(request: web.Request, error: web.HTTPException) -> web.StreamResponse:
-    """Return the answer to a request that no handler took: the page of a link that came mangled, or the error."""
+    """Return the response to a request without a handler: the page of a mangled link, or the error."""
     if error.status < 400:  # noqa: PLR2004 - redirects pass
         raise error
     if error.status == 404 and (page := await _page_that_is_meant(request)):  # noqa: PLR2004
@@ -173,9 +173,9 @@ async def _answer_to_http(request: web.Request, error: web.HTTPException) -> web
 
 
 def _refuse_odd_texts(request: web.Request) -> None:
-    """Raise for what no handler is to meet: names in the path that are no ids, texts that a database can't keep.
+    """Reject what no handler should see: names in the path that are not ids, texts that a database can't store.
 
-    What is no id names nothing of ours, so the answer is that of an unknown one.
+    Anything but an id names nothing of ours, so the response is the one for an unknown id.
     """
     for name, value in request.match_info.items():
         known = is_plain(value) if name in FREE else is_id(value)
@@ -190,7 +190,7 @@ def _refuse_odd_texts(request: web.Request) -> None:
 
 
 async def _page_that_is_meant(request: web.Request) -> web.StreamResponse | None:
-    """Return the page of a link that came mangled, where this is one."""
+    """Return the page of a mangled link, or None if this is not one."""
     from readiness.server.pages import page_that_is_meant  # noqa: PLC0415 - pages need this module's neighbours
 
     if request.method not in {"GET", "HEAD"}:
@@ -204,13 +204,13 @@ async def _page_that_is_meant(request: web.Request) -> web.StreamResponse | None
 
 
 def _refuse_encoded(request: web.Request) -> None:
-    """Raise 415 for a body that is compressed, which we never inflate (`make_runner`)."""
+    """Raise 415 for a compressed body, which we never inflate (`make_runner`)."""
     if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
         raise web.HTTPUnsupportedMediaType
 
 
 def error_response(request: web.Request, error: ReadinessError, *, status: int | None = None) -> web.StreamResponse:
-    """Return `error` as JSON, or as a page with the support phone where a browser asked for a page."""
+    """Return `error` as JSON, or as a page with the support phone if a browser asked for a page."""
     from readiness.server.pages import error_page  # noqa: PLC0415 - pages need this module's neighbours
 
     code = status or error.status

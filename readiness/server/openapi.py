@@ -1,6 +1,6 @@
-"""The description of the API for programs: served, shown on a page, and used to check what is sent.
+"""The description of the API for programs: served, shown on a page, and used to validate requests.
 
-One file (``web/api/openapi.json``) is all three, so that the description can't say other things than the server does.
+One file (``web/api/openapi.json``) serves all three, so the description can't differ from the server's behaviour.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PAGE = "api/index.html"
 
 @cache
 def description() -> Mapping[str, Any]:
-    """Return the description as it stands in the file."""
+    """Return the description as in the file."""
     loaded: dict[str, Any] = json.loads((WEB_FOLDER / "api" / "openapi.json").read_text(encoding="utf-8"))
     return loaded
 
@@ -39,7 +39,7 @@ def _validator(name: str) -> Draft202012Validator:
 
 
 def checked(name: str, value: dict[str, Any]) -> dict[str, Any]:
-    """Return `value` if it is as the schema `name` says. Raises InputError("request.malformed") with the place."""
+    """Return `value` if it matches the schema `name`. Raises InputError("request.malformed") with the location."""
     error = next(iter(sorted(_validator(name).iter_errors(value), key=lambda one: list(map(str, one.path)))), None)
     if error is not None:
         raise InputError("request.malformed", field=".".join(map(str, error.absolute_path)))

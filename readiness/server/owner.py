@@ -1,8 +1,8 @@
-"""Whose page a self-test belongs to, on any process: who goes on elsewhere takes it over, and the older page is told.
+"""Which page owns a self-test, across processes: a page that resumes it takes it over, and the older page is told.
 
-The newest page of a person owns the person's unfinished tests: it holds the newest claim to each, and the database
-refuses what is written under an older one (`TakenOver`). The process that still serves an older page asks for the claim
-every 2 s, so that the page is told before it writes in vain.
+A person's newest page owns the person's unfinished tests: it holds the newest claim to each, and the database rejects
+writes under an older one (`TakenOver`). A process that still serves an older page checks the claim every 2 s, so that
+page hears of it before it writes in vain.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ __all__ = ["LIVE_WITHIN", "RESUME_WITHIN", "Owner", "unfinished_of"]
 
 RESUME_WITHIN = timedelta(minutes=10)
 LOOK_S = 2.0
-"""How often a process looks whether a test of its own was taken over; an older page is told within this."""
+"""How often a process checks whether a test of its own was taken over; an older page hears of it within this."""
 ALIVE_EVERY = 3
-"""A test that is watched gives a sign of life in one of so many looks."""
+"""A watched test gives a sign of life at one in this many checks."""
 LIVE_WITHIN = timedelta(seconds=15)
-"""A running test without a sign of life for longer is nobody's: two and a half of those signs."""
+"""A running test without a sign of life for longer belongs to nobody: two and a half of those intervals."""
 
 
 class Owner:
@@ -40,22 +40,22 @@ class Owner:
         self._claims: dict[str, int] = {}
 
     async def claim(self, resume: str | None) -> None:
-        """Take over what the person has running elsewhere, and the test to `resume`. Raises StoreUnavailable."""
+        """Take over the person's tests that run elsewhere, and the test to `resume`. Raises StoreUnavailable."""
         now = self._services.now()
         self._claims = await self._services.store.claim_self_tests(
             self._session, now - RESUME_WITHIN, now, resume=resume
         )
 
     async def begin(self, test: SelfTest) -> list[SelfTest]:
-        """Store `test`, and return the tests whose place it takes: they are to be ended. Raises StoreUnavailable."""
+        """Store `test` and return the tests that it replaces, for the caller to end. Raises StoreUnavailable."""
         others = await self._services.store.begin_self_test(test, self._session, test.updated_at - RESUME_WITHIN)
         self._claims = {test.id: test.claim}
         return others
 
     async def resume(self, test_id: str) -> tuple[SelfTest, list[SelfTest]] | None:
-        """Go on with a claimed test; return it, and the tests whose place it takes.
+        """Resume a claimed test; return it and the tests that it replaces.
 
-        None where it was not to be claimed: somebody else's, finished or too old. Raises TakenOver, StoreUnavailable.
+        None if it could not be claimed: another person's, finished or too old. Raises TakenOver, StoreUnavailable.
         """
         claim, now = self._claims.get(test_id), self._services.now()
         if claim is None or await self._services.store.self_test(test_id, self._session.id) is None:
@@ -70,14 +70,14 @@ class Owner:
         return replace(test, claim=claim), others
 
     async def check_claims(self) -> None:
-        """Raise TakenOver where another page has taken over since; a database that cannot say so stops nobody."""
+        """Raise TakenOver if another page has taken over since; a database that is down stops nobody."""
         with contextlib.suppress(StoreUnavailable):
             for test_id, claim in self._claims.items():
                 if await self._services.store.claim_of(test_id) not in {claim, None}:
                     raise TakenOver("look")
 
     async def until_lost(self) -> None:
-        """Raise TakenOver once another page has taken over; give signs of life meanwhile."""
+        """Give signs of life until another page takes over, then raise TakenOver."""
         for looks in itertools.count():
             await asyncio.sleep(LOOK_S)
             await self.check_claims()
@@ -91,10 +91,10 @@ class Owner:
 
 
 async def unfinished_of(services: Services, session: Session, secret_of: Callable[[str], str]) -> dict[str, Any] | None:
-    """Return the person's test that can be gone on with, or that runs elsewhere; None where there is none.
+    """Return the person's test that can be resumed or that runs elsewhere; None if there is none.
 
-    `secret_of` gives what the caller's cookie of a session holds: only the browser that began a test may go on with it,
-    for its camera and microphone are those that were looked at.
+    `secret_of` returns the content of the caller's cookie for a session. Only the browser that began a test may resume
+    it, because the results are about its camera and microphone.
     """
     recent = await services.store.recent_self_tests(session, services.now() - RESUME_WITHIN)
     if not recent or recent[-1].state == "finished":

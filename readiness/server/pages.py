@@ -28,7 +28,7 @@ LEADERS = frozenset({"leader"})
 
 @routes.get("/")
 async def front(request: web.Request) -> web.Response:
-    """The front door names the organisation and its support phone, and nothing else."""
+    """The start page names the organisation and its support phone, and nothing else."""
     return render_page(request, ERROR, await _only_organisation(request), {"code": "front", "status": 200})
 
 
@@ -41,7 +41,7 @@ async def selftest_by_link(request: web.Request) -> web.Response:
 
 @routes.get("/t/{session}")
 async def selftest_by_session(request: web.Request) -> web.Response:
-    """The self-test page after the link was redeemed; reloading works while the cookie lives."""
+    """The self-test page after the link was redeemed; reloading works as long as the cookie."""
     return render_page(request, SELFTEST, await _only_organisation(request))
 
 
@@ -53,7 +53,7 @@ async def board_by_link(request: web.Request) -> web.Response:
 
 @routes.get("/board/{session}")
 async def board_by_session(request: web.Request) -> web.Response:
-    """The leader's board after the link was redeemed: with the guides of the organisation that the session is for."""
+    """The leader's board after the link was redeemed, with the guides of the session's organisation."""
     try:
         session = await session_of(request, request.match_info["session"], kinds=LEADERS)
     except AccessError:
@@ -63,7 +63,7 @@ async def board_by_session(request: web.Request) -> web.Response:
 
 @routes.get("/o/{organisation}/code")
 async def type_a_code(request: web.Request) -> web.Response:
-    """Where somebody with a letter types its code; the answer is the same session that the letter's link opens."""
+    """The page for typing the code of a letter, which opens the same session as the letter's link."""
     return render_page(request, CODE, await organisation_of_path(request))
 
 
@@ -93,13 +93,13 @@ async def static_file(request: web.Request) -> web.Response:
 
 @routes.get("/robots.txt")
 async def robots(_request: web.Request) -> web.Response:
-    """Nothing here is for search engines."""
+    """Ask search engines to index nothing."""
     return web.Response(text="User-agent: *\nDisallow: /\n")
 
 
 @routes.get("/favicon.ico")
 async def favicon(request: web.Request) -> web.Response:
-    """The small sign in the tab."""
+    """The icon in the tab."""
     asset = request.app[SERVICES].assets.get("shared/icon.svg")
     if asset is None:
         raise AccessError("page.not_found")
@@ -107,7 +107,7 @@ async def favicon(request: web.Request) -> web.Response:
 
 
 async def page_that_is_meant(request: web.Request) -> web.Response | None:
-    """Return the page that a mangled link means, None for every other address. What hangs on it is not looked at."""
+    """Return the intended page of a mangled link, None for any other address. Does not read what is appended."""
     slug, page = meant(request.raw_path) or ("", "")
     organisation = await request.app[SERVICES].store.organisation(slug) if slug else None
     if organisation is None:
@@ -120,7 +120,7 @@ async def page_that_is_meant(request: web.Request) -> web.Response | None:
 def error_page(
     request: web.Request, error: ReadinessError, *, status: int, headers: Mapping[str, str]
 ) -> web.StreamResponse:
-    """Return a page that says what happened and whom to call. Equal errors give equal bytes."""
+    """Return a page that says what happened and whom to call. Identical errors give identical bytes."""
     response = render_page(
         request, ERROR, request.app[SERVICES].health.organisation, {"code": error.code, "status": status}
     )
@@ -143,7 +143,7 @@ def render_page(
     *,
     compress: bool = True,
 ) -> web.Response:
-    """Return the page made of `template`. `compress` only what holds no secret that a length could tell."""
+    """Return the page rendered from `template`. `compress` only content whose length reveals no secret."""
     services: Services = request.app[SERVICES]
     offered = organisation.languages if organisation else LANGUAGES
     language = language_of(request, organisation)
@@ -165,7 +165,7 @@ def render_page(
 
 
 def _board_page(request: web.Request, organisation: Organisation | None) -> web.Response:
-    """The board holds the guides in every language from the start: they can be read when the network is gone."""
+    """Return the board with its guides in every language, so that they can be read when the network is down."""
     guides = {name: _guide(organisation, name) for name in GUIDES} if organisation else {}
     return render_page(request, BOARD, organisation, {"guides": guides})
 
@@ -186,7 +186,7 @@ def _shown(organisation: Organisation | None) -> dict[str, str]:
 
 
 async def organisation_of_path(request: web.Request) -> Organisation:
-    """Return the organisation that the address names, in whatever case."""
+    """Return the organisation that the address names, ignoring case."""
     store, slug = request.app[SERVICES].store, request.match_info["organisation"]
     found = await store.organisation(slug) or await store.organisation(slug.lower())
     if found is None:
@@ -195,5 +195,5 @@ async def organisation_of_path(request: web.Request) -> Organisation:
 
 
 async def _only_organisation(request: web.Request) -> Organisation | None:
-    """Return the organisation where this server has just one: then even an unknown address knows whom to call."""
+    """Return the organisation if this server has just one, so that even an error page says whom to call."""
     return request.app[SERVICES].health.organisation

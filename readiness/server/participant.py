@@ -1,7 +1,7 @@
-"""What a participant's page knows of its meeting besides the time: the video solution, and if a short check suffices.
+"""What a participant's page knows about its meeting besides the time: the solution, and if a short check suffices.
 
-The way to the solution's own page is tried by a worker whose script comes from here, for this session alone, with a
-policy that names the one host that it may ask. The page itself may talk to nobody but us.
+The connection to the solution's own site is tried by a web worker. Its script comes from here, for this session alone,
+with a policy that names the only host it may contact. The page itself may contact nobody but us.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WORKER = "selftest/js/reach-worker.js"
 
 @routes.get("/t/{session}/reach.js")
 async def reach_worker(request: web.Request) -> web.Response:
-    """Return the worker that may ask the host of this session's meeting, and nobody else."""
+    """Return the web worker's script; it may contact the host of this session's meeting only."""
     services = request.app[SERVICES]
     session = await session_of(request, request.match_info["session"], kinds=TESTERS)
     meeting = await services.store.meeting(session.meeting_id) if session.meeting_id else None
@@ -47,7 +47,7 @@ def session_extras(
     organisation: Organisation | None,
     report: StoredReport | None,
 ) -> dict[str, Any]:
-    """Return solution, service, recheck and over, as the page gets them with its session."""
+    """Return solution, service, recheck and over for the page's session."""
     now, zone = services.now(), organisation.time_zone if organisation else "UTC"
     solution, host = load_solution(solution_of(meeting)), _host(services, meeting)
     return {
@@ -60,7 +60,7 @@ def session_extras(
 
 
 def _host(services: Services, meeting: Meeting | None) -> str | None:
-    """Return the host that the meeting's own page is on, where that is known."""
+    """Return the host of the meeting's own page, or None if unknown."""
     if meeting is None:
         return None
     link = services.contacts.open(meeting.join_link) if meeting.join_link else None
@@ -70,7 +70,7 @@ def _host(services: Services, meeting: Meeting | None) -> str | None:
 def _recheck(
     report: StoredReport | None, meeting: Meeting | None, zone: str, services: Services
 ) -> dict[str, Any] | None:
-    """Return for which device a short check would do, where it is time for one."""
+    """Return the device for which a short check suffices, if one is due, else None."""
     now = services.now()
     if meeting is None or report is None or not recheck_due(report, meeting, zone, now):
         return None
@@ -82,7 +82,7 @@ def _recheck(
 
 
 def asked_of(meeting: Meeting | None, given: Feedback | None, now: datetime) -> dict[str, Any] | None:
-    """Return the question's state for a page: None before the end, else the answer so far (0: none)."""
+    """Return the state of the question for a page: None before the meeting's end, else the answer (0: none yet)."""
     if meeting is None or meeting.state == "cancelled" or now < meeting.ends_at:
         return None
     return {"score": given.score if given else 0, "problem": given.problem if given else ""}

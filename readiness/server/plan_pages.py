@@ -1,6 +1,6 @@
-"""The organiser's pages: a shell with what there is to choose among; everything about meetings comes from the API.
+"""The organiser's pages: a shell with the available choices; everything about meetings comes from the API.
 
-A GET changes nothing. A page is only shown to the session whose address it is.
+A GET changes nothing. A page is shown only to the session in its address.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ LIMITS = {
     "join_link": {"maxlength": LONGEST_LINK},
     "together": {"min": 1, "max": MOST_TOGETHER},
 }
-"""The attributes of the page's fields, by what the planner takes: a field can't be filled in so that it is refused."""
+"""Attributes of the page's fields, by the planner's limits, so that the form accepts nothing that the planner
+rejects."""
 EXAMPLE = (
     "meeting;starts;minutes;title;leader;leader_mail;role;label;language;mail;phone\n"
     "1;2026-12-01 10:00;45;Kontroll;Lars;lars@sykehus.example;patient;Anna;nb;anna@post.example;\n"
@@ -49,25 +50,25 @@ async def plan_by_link(request: web.Request) -> web.Response:
 
 @routes.get("/plan/{session}")
 async def list_page(request: web.Request) -> web.Response:
-    """The meetings of today and those to come."""
+    """Show the meetings of today and later."""
     return await _page(request, "list")
 
 
 @routes.get("/plan/{session}/new")
 async def new_page(request: web.Request) -> web.Response:
-    """The form of a new meeting."""
+    """Show the form for a new meeting."""
     return await _page(request, "new")
 
 
 @routes.get("/plan/{session}/import")
 async def import_page(request: web.Request) -> web.Response:
-    """Many meetings from a file."""
+    """Show the page for importing many meetings from a file."""
     return await _page(request, "import")
 
 
 @routes.get("/plan/{session}/meetings/{meeting}")
 async def meeting_page(request: web.Request) -> web.Response:
-    """One meeting; whether it is there, the API tells."""
+    """Show one meeting; the API says whether it exists."""
     return await _page(request, "meeting")
 
 

@@ -21,12 +21,12 @@ __all__ = [
 VERSION = 1
 FROM_CLIENT = frozenset({"hello", "offer", "samples", "bye"})
 FINISH = "finish"
-"""Stands for a phase in the page's last message, which asks for the report."""
+"""Takes the place of a phase in the page's last message, which asks for the report."""
 BROWSERS = frozenset({"App", "Samsung", "Edge", "Opera", "Firefox", "Chrome", "Chromium", "Safari", "WebKit"})
 SYSTEMS = frozenset({"iOS", "Android", "Windows", "ChromeOS", "macOS", "Linux"})
-"""Names that a page may say of its browser and its system (`platform.js`)."""
+"""Names that a page may report for its browser and operating system (`platform.js`)."""
 STAMP_BYTES = 5
-"""Kind (1) and time stamp (4, big-endian, ms) in front of a still or a piece of sound."""
+"""Header of a still or a piece of sound: kind (1 byte) and time stamp (4 bytes, big-endian, ms)."""
 
 
 class BINARY:
@@ -37,12 +37,12 @@ class BINARY:
     HEADROOM_DOWN = 0x10
     HEADROOM_UP = 0x11
     STAMPED = frozenset({STILL, SOUND})
-    """Those of the page that carry a time stamp."""
+    """Kinds from the page with a time stamp."""
 
 
 @cache
 def schema() -> Mapping[str, Any]:
-    """Return the schema as it stands in the file."""
+    """Return the schema as in the file."""
     loaded: dict[str, Any] = json.loads((WEB_FOLDER / "shared" / "protocol.json").read_text(encoding="utf-8"))
     return loaded
 
@@ -53,9 +53,9 @@ def _validator(name: str) -> Draft202012Validator:
 
 
 def parse_message(text: str) -> dict[str, Any]:
-    """Return a client's message. Raises InputError("protocol.invalid") with the place of the first fault.
+    """Return a client's message. Raises InputError("protocol.invalid") with the location of the first fault.
 
-    What is checked here is what the page meant and what every database keeps: see `strict_json`.
+    The checked value is exactly what the page meant and every database can store: see `strict_json`.
     """
     try:
         message = strict_json(text)
@@ -71,7 +71,7 @@ def parse_message(text: str) -> dict[str, Any]:
 
 
 def known_client(client: Mapping[str, str]) -> dict[str, str]:
-    """Return what is kept of a client's word of itself: names we know, else "unknown". No text of its own choice."""
+    """Return the part of a client's self-description to store: known names, else "unknown"; no free text."""
     name, _, version = client.get("browser", "").partition(" ")
     kept = {"kind": client["kind"]}
     if "browser" in client:
@@ -84,7 +84,7 @@ def known_client(client: Mapping[str, str]) -> dict[str, str]:
 
 
 def strict_json(text: str | bytes) -> Any:
-    """Return what JSON says, in UTF-8 and read as `read_json` does. Raises ValueError."""
+    """Return the value of UTF-8 JSON, parsed by `read_json`. Raises ValueError."""
     try:
         return read_json(text if isinstance(text, str) else text.decode("utf-8"))
     except RecursionError:
@@ -92,7 +92,7 @@ def strict_json(text: str | bytes) -> Any:
 
 
 def split_binary(payload: bytes) -> tuple[int, int, bytes]:
-    """Return (kind, t_ms, rest) of a still or a piece of sound. Raises InputError when it is too short."""
+    """Return (kind, t_ms, rest) of a still or a piece of sound. Raises InputError if it is too short."""
     if len(payload) <= STAMP_BYTES:
         raise InputError("protocol.invalid", "binary message too short")
     return payload[0], int.from_bytes(payload[1:STAMP_BYTES], "big"), payload[STAMP_BYTES:]

@@ -1,6 +1,6 @@
-"""Run the server: bind, say where, serve, and drain on SIGTERM.
+"""Runs the server: binds, prints the address, serves, and drains on SIGTERM.
 
-One process by default; `workers` processes share the port (SO_REUSEPORT) and meet in PostgreSQL.
+One process by default; `workers` processes share the port (SO_REUSEPORT) and the PostgreSQL database.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ __all__ = ["base_url", "serve"]
 log = logging.getLogger(__name__)
 DRAIN_S = 60.0
 LOOK_S = 0.5
-"""Between looks at the server processes."""
+"""Interval between checks of the server processes."""
 RESTART_AFTER_S = 1.0
-"""Before a process that died is replaced: one that dies at once must not keep the machine busy."""
+"""Delay before a dead process is replaced: one that dies at once must not keep the machine busy."""
 WILDCARDS = {"0.0.0.0", "::", ""}  # noqa: S104 - compared with, not bound to
 
 
@@ -64,7 +64,7 @@ def serve(settings: Settings, *, demo: bool, as_json: bool) -> int:
 
 
 def _forget_variables() -> None:
-    """Take our variables out of the environment: they were read, some are secrets, and media workers inherit it."""
+    """Remove our variables from the environment, which media workers inherit: some are secrets, and all were read."""
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         del os.environ[name]
 
@@ -108,7 +108,7 @@ async def _serve_one(
 
 
 async def _prepare_demo(settings: Settings, services: Services, base: str) -> Mapping[str, str]:
-    """Make the demo's meeting. Raises SettingError, one sentence, where the database can't take it."""
+    """Create the demo's meeting. Raises SettingError, one sentence, if the database can't store it."""
     try:
         return await prepare_demo(services.store, services.contacts, base, services.now())
     except StoreError as error:
@@ -116,7 +116,7 @@ async def _prepare_demo(settings: Settings, services: Services, base: str) -> Ma
 
 
 def _door(settings: Settings) -> Door:
-    """Return what counts connections, with as much room as the system's limit of descriptors leaves."""
+    """Return the door that counts connections, with as much room as the system's descriptor limit allows."""
     most = min(MOST_CONNECTIONS, max(2, raise_descriptor_limit() - KEPT_DESCRIPTORS))
     if most < ENOUGH_FOR_A_HOSPITAL:
         log_event(log, logging.WARNING, "connections.few", most=most)
@@ -124,7 +124,7 @@ def _door(settings: Settings) -> Door:
 
 
 def _serve_many(settings: Settings, listener: socket.socket, *, demo: bool, as_json: bool) -> int:
-    """Migrate once, start the processes, restart one that dies, and pass the end on to all."""
+    """Migrate once, start the processes, restart any that dies, and forward the stop signal to all."""
     host, port = listener.getsockname()[:2]
     base = base_url(settings, (host, port))
     links = asyncio.run(_prepare_shared(settings, base, demo=demo))
@@ -192,7 +192,7 @@ async def _prepare_shared(settings: Settings, base: str, *, demo: bool) -> Mappi
 
 
 async def _drain(services: Services) -> None:
-    """Take no new tests, say so on /readyz, and let the running ones finish for at most a minute."""
+    """Accept no new tests, say so on /readyz, and give running ones at most a minute to finish."""
     services.draining = True
     log_event(log, logging.WARNING, "draining", live_tests=len(services.sockets))
     try:
@@ -214,14 +214,14 @@ def _stop_on_signals() -> asyncio.Event:
 
 
 async def _keep_fresh(certificate: Certificate | None) -> None:
-    """Serve a renewed certificate: once it is found, and at once on SIGHUP. Without TLS there is nothing to do."""
+    """Serve a renewed certificate when it is found, or at once on SIGHUP. Does nothing without TLS."""
     if certificate is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, certificate.reload)
         await certificate.keep_fresh()
 
 
 def _bind(settings: Settings) -> socket.socket:
-    """Return a bound socket. Raises SettingError where the port is in use or the host is not ours."""
+    """Return a bound socket. Raises SettingError if the port is in use or the host is not ours."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -243,7 +243,7 @@ def _bind(settings: Settings) -> socket.socket:
 
 
 def base_url(settings: Settings, bound: Sequence[Any]) -> str:
-    """Return the address that links are printed with."""
+    """Return the base address of printed links."""
     if settings.public_url:
         return settings.public_url
     host = "127.0.0.1" if settings.host in WILDCARDS else settings.host
@@ -253,7 +253,7 @@ def base_url(settings: Settings, bound: Sequence[Any]) -> str:
 
 
 def _say(links: Mapping[str, str], *, as_json: bool) -> None:
-    """Print the addresses on standard output once the server serves."""
+    """Print the addresses to standard output once the server is ready."""
     if as_json:
         print(json.dumps(dict(links)), flush=True)  # noqa: T201 - this is the command's output
         return

@@ -1,4 +1,4 @@
-"""What the handlers share: settings, store, media workers, limits and clocks, under typed application keys."""
+"""Services that the handlers share: settings, store, media workers, limits and clocks, under typed application keys."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Nameless:
-    """A session socket that has not said hello: where it comes from, and since when, by the monotonic clock."""
+    """A session socket that has not said hello: its origin, and its start by the monotonic clock."""
 
     prefix: str
     since_s: float
@@ -54,7 +54,7 @@ class Nameless:
 
 @dataclass(slots=True)
 class Services:
-    """Made once at start, read by every handler."""
+    """Created once at start, used by every handler."""
 
     settings: Settings
     store: Store
@@ -64,38 +64,38 @@ class Services:
     contacts: ContactBox
     voices: Voices = field(default_factory=Voices)
     base_url: str = ""
-    """Address that links in messages begin with; empty: none can be sent yet."""
+    """Base address of links in messages; while it is empty no message can be sent."""
     now: Callable[[], datetime] = utc_now
     beginnings: PrefixBuckets = field(default_factory=lambda: PrefixBuckets(time.monotonic))
-    """Drop-in tests that are begun: each leaves a row for two days."""
+    """Limits new drop-in tests: each leaves a row for two days."""
     csp_reports: int = 0
-    """Reports of refused content since the last time they were told."""
+    """Reports of refused content since they were last logged."""
     failures: FailureLimiter = field(default_factory=lambda: FailureLimiter(time.monotonic))
     lookups: FailureLimiter = field(default_factory=lambda: FailureLimiter(time.monotonic))
-    """Codes that support asked for in vain, by session."""
+    """Wrong codes typed by support, by session."""
     sockets: dict[str, web.WebSocketResponse] = field(default_factory=dict)
-    """The open session sockets by session id: a newer one replaces the older."""
+    """Open session sockets by session id; a newer one replaces the older."""
     nameless: dict[web.WebSocketResponse, Nameless] = field(default_factory=dict)
     """Session sockets that have not said hello, oldest first."""
     streams: Counter[str] = field(default_factory=Counter)
     """Open event streams by session id."""
     door: Door = field(default_factory=Door)
     draining: bool = False
-    """Set by SIGTERM: running tests finish, new ones are sent away."""
+    """Set by SIGTERM: running tests finish, new ones are turned away."""
     speed: SpeedGate = field(init=False)
     codes: FailureLimiter = field(init=False)
-    """Typed codes for no organisation that there is; all processes together keep to the one budget."""
+    """Counts typed codes for unknown organisations; all processes share one budget."""
     codes_by_organisation: dict[str, FailureLimiter] = field(default_factory=dict)
-    """Typed codes that open nothing, each organisation with a budget of its own."""
+    """Counts wrong codes, with a budget per organisation."""
 
     def __post_init__(self) -> None:
-        """Let the speed test see how busy the self-tests keep us, and share out the budget of wrong codes."""
+        """Give the speed test access to the load of self-tests; divide the budget of wrong codes among processes."""
         self.codes = self._code_limiter()
         self.speed = SpeedGate(self._load, time.monotonic)
         self.admission.spoken_for = lambda: WEIGHT * self.speed.invited_runs
 
     def codes_of(self, organisation_id: str | None) -> FailureLimiter:
-        """Return what counts wrong codes of an organisation; those for none that there is are counted together."""
+        """Return the counter of an organisation's wrong codes; unknown organisations share one."""
         if organisation_id is None:
             return self.codes
         return self.codes_by_organisation.setdefault(organisation_id, self._code_limiter())
@@ -107,7 +107,7 @@ class Services:
 
     @property
     def chores(self) -> Chores:
-        """What does pieces of work in confined processes."""
+        """Runs pieces of work in confined processes."""
         return self.admission.pool.chores
 
     def _load(self) -> Load:
@@ -125,14 +125,14 @@ SERVICES = web.AppKey("services", Services)
 
 
 def caller(request: web.Request) -> Caller:
-    """Return who asks, as far as the network tells."""
+    """Return the caller, as far as the network identifies it."""
     return caller_of(request, request.app[SERVICES].settings.trusted_proxies)
 
 
 async def session_of(request: web.Request, session_id: str, *, kinds: frozenset[str]) -> Session:
-    """Return the session `session_id` where the request holds its cookie. Fetching is authorising.
+    """Return the session `session_id` if the request has its cookie. Fetching is authorising.
 
-    Raises AccessError("session.not_valid") for everything else, without telling why.
+    Raises AccessError("session.not_valid") otherwise, without saying why.
     """
     services = request.app[SERVICES]
     is_secure, now = caller(request).is_secure, services.now()

@@ -1,7 +1,7 @@
-"""The session socket: ``GET /api/v1/session``. Who may open it, how much may come through it, and how it ends.
+"""The session socket, ``GET /api/v1/session``: who may open it, how much may pass through it, and how it ends.
 
-See ``readiness/docs/protocol.md`` for the messages. A test whose socket drops is stored as incomplete with the phase
-it ended in; a reconnect with the test's id within 10 minutes goes on from the store, on any process.
+See ``readiness/docs/protocol.md`` for the messages. A test whose socket drops is stored as incomplete with its last
+phase; a reconnect with the test's id within 10 minutes continues from the store, on any process.
 """
 
 from __future__ import annotations
@@ -37,43 +37,43 @@ HEARTBEAT_S = 20.0
 HELLO_TIMEOUT_S = 10.0
 JSON_PER_S, JSON_BURST = 20.0, 40.0
 BINARY_BYTES_PER_S, BINARY_BURST_BYTES = 1_500_000.0, 6_000_000.0
-"""Binary messages have a byte budget: stills, sound and one headroom burst fit well inside."""
+"""Byte budget of binary messages; stills, sound and one headroom burst fit well within it."""
 MAX_SOCKETS = 1000
-"""Open session sockets per process; beyond it a browser is asked to come back."""
+"""Most open session sockets per process; beyond that a browser is asked to come back."""
 MAX_NAMELESS, MAX_NAMELESS_OF_PREFIX = 400, 100
-"""Sockets that have not said hello, in all and of one /32 or /64. A page says it at once, so the oldest is no page."""
+"""Most sockets without a hello, in all and per /32 or /64. A page says hello at once, so the oldest is not a page."""
 NAMELESS_S = 2.0
-"""So long a socket may be about to say hello before a newer one takes its place."""
+"""How long a socket may take to say hello before a newer one takes its place."""
 LONGEST_S = 30 * 60.0
-"""A worker serves one page for no longer. Who was invited then goes on with a fresh one; who was not is through."""
+"""Longest time of one worker for a page. The invited then continue with a fresh one; for others the test ends."""
 IDLE_S = 10 * 60.0
-"""A page that says nothing for so long gives its worker back, and goes on with another once it speaks again."""
+"""A page that is silent for this long loses its worker, and gets another one when it speaks again."""
 IDLE_GUEST_S = 2 * 60.0
-"""The same for somebody without an invitation, while others wait."""
+"""The same for a person without an invitation, while others wait."""
 GUEST_STEP_S = 10 * 60.0
-"""A test without an invitation that finishes no step for so long is ended (RTC-3). Of the invited, nobody's is."""
+"""A test without an invitation ends if it finishes no step for this long (RTC-3); an invited one never does."""
 LOOK_S = 5.0
-"""Between looks at whether a page is still at its test."""
+"""Interval between checks that a page is still active."""
 MAX_FAULTS = 5
-"""Malformed messages before the socket is closed."""
+"""Number of malformed messages that closes the socket."""
 RIGHTS_S = 1.0
-"""Rights are looked at with each JSON message, and with sound or a picture where that was longer ago.
+"""Rights are rechecked with each JSON message, and with sound or a picture if the last check is older than this.
 
-Not with the bytes of the TCP probe: when they arrive is measured.
+Not with the bytes of the TCP probe, whose arrival is being measured.
 """
 REPLACE_S = 1.0
 """How long a replaced socket may take to close before it is cut off; a page that comes back must not wait for it."""
 ALIVE_S = 4.0
-"""How often the page hears that we are there; browsers tell pages nothing of pings, nor of a line that is dead."""
+"""Interval of messages to the page that we are alive; browsers hide pings and dead connections from pages."""
 CLOSE_S = 2.0
-"""How long a peer may take to answer our goodbye; what it still sends meanwhile is thrown away."""
+"""How long a peer may take to answer our goodbye; anything else it sends meanwhile is discarded."""
 
 
 @routes.get("/api/v1/session", name="stream.session")
 async def session_socket(request: web.Request) -> web.StreamResponse:
-    """Upgrade, say hello, run the test, say goodbye."""
+    """Upgrade the connection, exchange hellos, run the test, say goodbye."""
     services = request.app[SERVICES]
-    if "Sec-WebSocket-Protocol" in request.headers:  # no page of ours asks for one, and aiohttp would log its text
+    if "Sec-WebSocket-Protocol" in request.headers:  # our page never sends this, and aiohttp would log its text
         raise InputError("request.malformed")
     refuse_foreign_socket(request, caller(request), services.settings.public_url)
     prefix = prefix_of(caller(request).address)
@@ -110,11 +110,11 @@ async def session_socket(request: web.Request) -> web.StreamResponse:
 
 
 class _Awake(Exception):  # noqa: N818 - a state, not an error
-    """The page speaks again after its worker was given back: it has to come back for another."""
+    """The page speaks again after its worker was released, and must reconnect for another one."""
 
 
 class Connection:
-    """One open socket and the attempt at a test behind it."""
+    """One open socket and the attempt at a test on it."""
 
     def __init__(self, request: web.Request, services: Services, socket: web.WebSocketResponse) -> None:
         self._request, self._services, self._socket = request, services, socket
@@ -127,7 +127,7 @@ class Connection:
         self.bytes_down = 0
 
     async def serve(self) -> None:
-        """Run the whole exchange. Raises ReadinessError for what ends it."""
+        """Run the whole exchange. Raises the ReadinessError that ends it."""
         hello = await self._hello()
         session = await session_of(self._request, hello["session"], kinds=TESTERS)
         self._session_id = session.id
@@ -146,7 +146,7 @@ class Connection:
             await attempt.close()
 
     async def send(self, message: Mapping[str, Any]) -> None:
-        """Send one JSON message; a page that is gone is noticed by the reading side."""
+        """Send one JSON message; the reading side notices a page that is gone."""
         with contextlib.suppress(ConnectionError, RuntimeError):
             await self._socket.send_json(dict(message))
 
@@ -164,7 +164,7 @@ class Connection:
         await self.send(message)
 
     async def say_replaced(self, lost: TakenOver) -> None:
-        """Tell a page that another one has its test; the page has the words."""
+        """Tell the page that another page has its test; the page has the words."""
         log_event(log, logging.INFO, "selftest.taken_over", refused=str(lost))
         await self.send({"type": "bye", "code": "replaced"})
 
@@ -191,9 +191,9 @@ class Connection:
         return message
 
     async def _replace_older(self) -> None:
-        """Close the session's older socket in this process at once: it may be dead without knowing it yet.
+        """Close the session's older socket in this process at once, because it may be dead without having noticed.
 
-        Its test is ours by now, so that it stores nothing; in another process it learns that by looking.
+        Its test is ours by now, so it stores nothing; a socket in another process learns that by polling.
         """
         older = self._services.sockets.get(self._session_id)
         self._services.sockets[self._session_id] = self._socket
@@ -204,7 +204,7 @@ class Connection:
                     await older.close()
 
     async def _begin(self, attempt: Attempt, local_address: str) -> None:
-        """Wait in the queue, for as long as the page does, and begin."""
+        """Wait in the queue for as long as the page stays, then begin."""
         waiting = asyncio.create_task(self._until_gone())
         try:
             await attempt.begin(local_address, gone=waiting)
@@ -223,7 +223,7 @@ class Connection:
                 return
 
     async def _run(self, attempt: Attempt) -> None:
-        """Read from the page and from the worker until one of them ends the test, or another page takes it."""
+        """Read from the page and from the worker until one of them ends the test or another page takes it over."""
         reading = asyncio.create_task(self._read(attempt))
         following = asyncio.create_task(attempt.run.follow_worker())
         losing = asyncio.create_task(attempt.until_lost())
@@ -257,7 +257,7 @@ class Connection:
             await asyncio.gather(reading, following, losing, beating, idling, return_exceptions=True)
 
     async def _until_idle(self, attempt: Attempt) -> bool:
-        """Wait until nobody is at the page. True: the worker is given back; False: the test is over."""
+        """Wait until the page is idle. Returns True if its worker was released, False if the test is over."""
         began_s = time.monotonic()
         while True:
             await asyncio.sleep(LOOK_S)
@@ -270,7 +270,7 @@ class Connection:
                 return True
 
     async def _wake(self, attempt: Attempt, reading: asyncio.Task[bool]) -> None:
-        """The page speaks again: end this line without a word, and it comes back to go on. Or it is gone."""
+        """Wait until the page speaks again, then end this socket, so that it reconnects; or until it is gone."""
         try:
             await self._end(attempt, reading)
         except _Awake:
@@ -278,13 +278,13 @@ class Connection:
             await self._socket.close()
 
     async def _beat(self) -> None:
-        """Say that we are there, for as long as the test lasts."""
+        """Tell the page regularly that we are alive, for as long as the test lasts."""
         while True:
             await asyncio.sleep(ALIVE_S)
             await self.send({"type": "alive"})
 
     async def _end(self, attempt: Attempt, reading: asyncio.Task[bool]) -> None:
-        """Keep what the reading side came to. What broke the test off is raised on, after it is kept."""
+        """Store the result of the reading side. An error that ended the test is re-raised after that."""
         try:
             finished = await reading
         except (StoreUnavailable, TakenOver, ConnectionError, _Awake):
@@ -334,7 +334,7 @@ class Connection:
         return await attempt.run.on_message(message)
 
     async def _look_at_rights(self) -> None:
-        """Raise AccessError where the session or its link was closed meanwhile."""
+        """Raise AccessError if the session or its link was revoked meanwhile."""
         await session_of(self._request, self._session_id, kinds=TESTERS)
         self._rights_at_s = time.monotonic()
 
@@ -354,7 +354,7 @@ class Connection:
 
 
 def _room_for_nameless(services: Services, prefix: str) -> bool:
-    """Whether another socket may be opened from `prefix` before it says who it is; the oldest one makes room."""
+    """Whether `prefix` may open another socket without a hello; closes the oldest one if necessary."""
     mine = [socket for socket, one in services.nameless.items() if one.prefix == prefix]
     if len(mine) < MAX_NAMELESS_OF_PREFIX and len(services.nameless) < MAX_NAMELESS:
         return True
@@ -366,7 +366,7 @@ def _room_for_nameless(services: Services, prefix: str) -> bool:
 
 
 def _is_goodbye(received: WSMessage) -> bool:
-    """Whether the page leaves, or has left."""
+    """Whether the page is leaving or has left."""
     if received.type is WSMsgType.TEXT:
         with contextlib.suppress(InputError):
             return bool(parse_message(received.data)["type"] == "bye")

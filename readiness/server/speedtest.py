@@ -1,7 +1,7 @@
 """The full speed test: Ookla's "Speedtest Mini" routes, which an unmodified ``speedtest-cli --mini`` speaks.
 
-The self-test page uses the same routes. Bodies are random bytes made once and counted, never kept; memory does not grow
-with them. Who may, how much and when stands in `readiness.access.bandwidth`.
+The self-test page uses the same routes. Bodies are random bytes, made once; uploads are counted, never kept. Limits on
+callers, bytes and time are in `readiness.access.bandwidth`.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ routes = web.RouteTableDef()
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 BODIES = "/mini/speedtest/"
-"""Addresses of bodies: they have a time limit of their own."""
+"""Routes with bodies, which have a time limit of their own."""
 LONGEST_S = 17.0
-"""One body; a line that moves none of the client's in this time has shown what it can."""
+"""Time limit of one body; a line that is too slow for it has shown its speed."""
 MAX_UPLOAD_BYTES = 8 * 1024 * 1024
 """Just above the largest that speedtest-cli sends."""
 INVITED = frozenset({"participant"})
-"""Kinds of sessions that come from an invitation; a test that anybody may begin is none."""
+"""Kinds of session that come from an invitation, unlike a test that anybody may begin."""
 SIZES_BYTES = {
     350: 245_388, 500: 505_544, 750: 1_118_012, 1000: 1_986_284, 1500: 4_468_241, 2000: 7_907_740, 2500: 12_407_926,
     3000: 17_816_816, 3500: 24_262_167, 4000: 31_625_365,
 }  # fmt: skip
 """Bytes of ``random<N>x<N>.jpg`` as on Ookla's own servers."""
 DOWNLOAD_S = UPLOAD_S = 8
-"""How long a stock client that has its settings from us measures each way."""
+"""How long a stock client measures each way with the settings that we send."""
 CONFIG = """<?xml version="1.0" encoding="UTF-8"?>
 <settings>
 <client ip={address} lat="0" lon="0" isp="Readiness" isprating="0" rating="0" ispdlavg="0" ispulavg="0" country=""/>
@@ -51,15 +51,15 @@ CONFIG = """<?xml version="1.0" encoding="UTF-8"?>
  maxchunkcount="50" threadsperurl="4"/>
 </settings>
 """
-"""``speedtest-config.php``: speedtest-cli asks www.speedtest.net for it even when it is to measure another server."""
+"""``speedtest-config.php``: speedtest-cli asks www.speedtest.net for it even to measure another server."""
 WHO = web.RequestKey("speedtest.who", dict[str, Any])
-"""Who asks, as `SpeedGate` wants to know it."""
+"""The caller, as `SpeedGate` needs it."""
 NOISE = os.urandom(4 * CHUNK_BYTES)
-"""What is sent, over and over: nothing on the way can make it smaller by much."""
+"""The bytes to send, repeated: nothing on the way can compress them by much."""
 
 
 def _guarded(handler: Handler) -> Handler:
-    """Answer strangers as if there were nothing here, and say in plain words why there is no speed test now."""
+    """Answer strangers as if nothing were here, and others in plain words if there is no speed test now."""
 
     @functools.wraps(handler)
     async def inner(request: web.Request) -> web.StreamResponse:
@@ -79,7 +79,7 @@ def _guarded(handler: Handler) -> Handler:
 @routes.get("/speedtest-config.php")
 @_guarded
 async def config(request: web.Request) -> web.Response:
-    """The settings that a stock client wants first, through ``http_proxy``; tells the caller its own address."""
+    """Return the settings that a stock client requests first, through ``http_proxy``, with the caller's own address."""
     _look_in(request)
     text = CONFIG.format(address=quoteattr(caller(request).address), download_s=int(DOWNLOAD_S), upload_s=int(UPLOAD_S))
     return web.Response(text=text, content_type="text/xml")
@@ -89,7 +89,7 @@ async def config(request: web.Request) -> web.Response:
 @routes.get("/mini/")
 @_guarded
 async def mini(request: web.Request) -> web.Response:
-    """What tells a client that there is a Speedtest Mini here, and which upload it has."""
+    """Tell a client that there is a Speedtest Mini here, and which upload it supports."""
     _look_in(request)
     return web.Response(text='upload_extension: "php"\n')
 
@@ -97,7 +97,7 @@ async def mini(request: web.Request) -> web.Response:
 @routes.get(BODIES + "{name}", allow_head=False, name="stream.download")
 @_guarded
 async def download(request: web.Request) -> web.StreamResponse:
-    """``latency.txt`` for the round trip, ``upload.php`` for those who look for it, ``random<N>x<N>.jpg`` to load."""
+    """Serve ``latency.txt`` for the round trip, ``upload.php`` for clients that look for it, ``random<N>x<N>.jpg``."""
     name = request.match_info["name"]
     if name == "latency.txt":
         _look_in(request)
@@ -114,7 +114,7 @@ async def download(request: web.Request) -> web.StreamResponse:
 @routes.post(BODIES + "upload.php", name="stream.upload")
 @_guarded
 async def upload(request: web.Request) -> web.Response:
-    """Take a body and say how much of it came. A body that is cut off is answered with 429 or 413."""
+    """Read a body and return its size. Answers a body that is cut off with 429 or 413."""
     if (request.content_length or 0) > MAX_UPLOAD_BYTES:
         raise TooLarge("request.too_large")
     with _services(request).speed.transfer(**request[WHO]) as transfer:
@@ -124,7 +124,7 @@ async def upload(request: web.Request) -> web.Response:
 
 
 async def _send(request: web.Request, transfer: Transfer, size_bytes: int) -> web.StreamResponse:
-    """Send `size_bytes`, or fewer where the time or the allowance ends; what came is what the client counts."""
+    """Send `size_bytes`, or fewer if time or allowance ends; the client counts what arrived."""
     response = web.StreamResponse(headers={"Content-Type": "application/octet-stream"})
     sent = 0
     try:
@@ -141,12 +141,12 @@ async def _send(request: web.Request, transfer: Transfer, size_bytes: int) -> we
         pass  # stock clients hang up when their time is over
     except TimeoutError:
         if request.transport is not None:
-            request.transport.abort()  # who does not read would otherwise hold the connection for ever
+            request.transport.abort()  # a client that does not read would otherwise hold the connection for ever
     return response
 
 
 async def _count(request: web.Request, transfer: Transfer) -> int:
-    """Return how many bytes came, all of them or those before the client hung up."""
+    """Return the number of bytes that arrived, up to the end or until the client hung up."""
     total = 0
     with contextlib.suppress(ConnectionError):
         while piece := await request.content.read(CHUNK_BYTES):
@@ -160,9 +160,9 @@ async def _count(request: web.Request, transfer: Transfer) -> int:
 
 
 async def _who(request: web.Request) -> dict[str, Any]:
-    """Return the invited person that asks with a session of their own, else the address as a guest's.
+    """Return the invited person whose session asks, else the address as a guest's.
 
-    Lets through whom the setting allows: all, or those with a self-test of their own; no other site's pages.
+    Admits whom the setting allows: everybody, or those with a self-test of their own; never other sites' pages.
     """
     settings = _services(request).settings
     if request.headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"}:

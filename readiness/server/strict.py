@@ -1,4 +1,4 @@
-"""Text as everything behind it can take it: strict JSON, plain texts, and ids as they stand in addresses."""
+"""Strict parsing of outside text: strict JSON, plain texts, and ids as in addresses."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from typing import Any
 __all__ = ["ID", "is_id", "is_plain", "read_json"]
 
 ID = r"[A-Za-z0-9_-]{1,64}"
-"""Ids as they stand in addresses and headers; anything else names nothing of ours."""
+"""Ids as in addresses and headers; nothing of ours has any other name."""
 _ID = re.compile(ID)
 EXACT_DIGITS = 15
-"""Any whole number of so many digits is the same in Python and in JavaScript."""
+"""Whole numbers of up to this many digits are the same in Python and JavaScript."""
 
 
 def is_id(text: str) -> bool:
-    """Whether `text` may be an id of ours."""
+    """Whether `text` can be one of our ids."""
     return _ID.fullmatch(text) is not None
 
 
 def is_plain(text: str) -> bool:
-    """Whether every database keeps `text`: no NUL, and no half of a character."""
+    """Whether every database can store `text`: it has no NUL and no lone surrogate."""
     return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def read_json(text: str) -> Any:
-    """Return what `text` says. Raises ValueError, or RecursionError where it is nested too deep.
+    """Return the value of the JSON `text`. Raises ValueError, or RecursionError if it is nested too deeply.
 
-    Stricter than JSON: no name twice, no number beyond a double's range, no half of a character and no NUL, so that
-    what is checked here is what was meant and what every database keeps.
+    Stricter than JSON: no duplicate names, no number beyond a double's range, no lone surrogate and no NUL, so that the
+    checked value is what the sender meant and what every database can store.
     """
     found = json.loads(
         text, parse_constant=_refuse_constant, parse_int=_whole, parse_float=_finite, object_pairs_hook=_once_each
@@ -54,7 +54,7 @@ def _finite(digits: str) -> float:
 
 
 def _whole(digits: str) -> float | int:
-    """Return the number as JavaScript has it too: beyond 15 digits a double."""
+    """Return the number as in JavaScript: beyond 15 digits a double."""
     return int(digits) if len(digits) <= EXACT_DIGITS else _finite(digits)
 
 

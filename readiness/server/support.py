@@ -1,7 +1,7 @@
-"""The page of support: a report found by the code that its participant reads out, with pictures of the line.
+"""Support's page: shows the report for the code that a participant reads out, with pictures of the line.
 
-Rendered here as a whole, so that pictures need no markup from a script, and it works without one. Only reports of the
-session's own organisation are ever looked for. A GET changes nothing.
+Rendered completely on the server, so that pictures need no script and the page works without one. Only searches reports
+of the session's own organisation. A GET changes nothing.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ __all__ = ["routes"]
 routes = web.RouteTableDef()
 SUPPORTERS = sessions_that_may("case.take")
 NEWEST = 20
-"""Reports in the list: those of the last hours on a busy day."""
+"""Most reports in the list: those of the last hours on a busy day."""
 
 
 @routes.get("/support/{session}")
 async def support_page(request: web.Request) -> web.Response:
-    """Show the field for a code, the report that was asked for (``?code=``), and the newest ones."""
+    """Show the field for a code, the requested report (``?code=``) and the newest ones."""
     services = request.app[SERVICES]
     session = await session_of(request, request.match_info["session"], kinds=SUPPORTERS)
     organisation = await services.store.organisation_by_id(session.organisation_id)
@@ -82,7 +82,7 @@ async def take(request: web.Request) -> web.Response:
 
 
 def _case_view(case: WaitingCase, words: Words, zone: ZoneInfo, language: str | None) -> dict[str, object]:
-    """Return a line about somebody who was handed over: role, meeting, newest report. No participant is named."""
+    """Return a line about a handed-over participant: role, meeting, newest report; no name."""
     leaders = ", ".join(filter(None, case.leaders))
     return {
         "id": case.id,
@@ -95,7 +95,7 @@ def _case_view(case: WaitingCase, words: Words, zone: ZoneInfo, language: str | 
 
 
 async def _look_up(services: Services, session: Session, typed: str) -> tuple[StoredReport | None, str | None]:
-    """Return the report, or what is wrong with the code. Raises LimitError for anyone guessing."""
+    """Return the report, or the fault of the code. Raises LimitError for anyone guessing."""
     if not typed:
         return None, None
     code = clean_code(typed)
@@ -114,7 +114,7 @@ def _words(language: str, organisation: Organisation) -> Words:
 
 
 def _openings(request: web.Request, found: StoredReport | None, words: Words) -> list[str]:
-    """Return what IT has to open, where this report says that the network stood in the way."""
+    """Return the openings that IT must make, if the report shows that the network is in the way."""
     paths = [check for check in (found.body.get("checks", ()) if found else ()) if check.get("id") == "network.path"]
     if not any(check.get("outcome") in {"fail", "warn"} for check in paths):
         return []

@@ -1,4 +1,4 @@
-"""An organisation's own recordings of the spoken digits, where they keep the rules; else the product's."""
+"""An organisation's own recordings of the spoken digits if they follow the rules, else the product's."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LONGEST_S = 60.0
 
 @dataclass(frozen=True)
 class Voices:
-    """Which recordings an organisation's participants hear."""
+    """The recordings that an organisation's participants hear."""
 
     sets: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
     """Folder of each language by the organisation's slug; "" is every other organisation."""

@@ -30,7 +30,7 @@ STEPS: Final[Mapping[str, type[Step]]] = {
     "tcp_up": TcpUpStep,
     "practical": PracticalStep,
 }
-"""By the phase's name. A phase that is not here is read from its last message, or from the worker's."""
+"""Step class by phase name. Any other phase is read from its last message, or from the worker's."""
 
 
 def steps_of(running: Running) -> dict[str, Step]:

@@ -1,4 +1,4 @@
-"""The steps that connect: the media path in use, and the ways through a relay that are only tried."""
+"""The steps that connect: the media path in use, and the paths through a relay that are only probed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from readiness.server.steps.step import Step
 __all__ = ["ConnectStep", "PathsStep"]
 
 LIMIT_EVENT = "limit_reached"
-"""The peer used more than a test may, and was closed."""
+"""Codes of a peer that was closed because it exceeded a test's limits."""
 
 
 class _OfferStep(Step):
@@ -18,7 +18,7 @@ class _OfferStep(Step):
 
     messages = frozenset({"offer", "answer", "rejected"})
     is_tried: ClassVar[bool]
-    """Whether its offers name a path that is only tried."""
+    """Whether its offers name a path that is only probed."""
 
     def hears(self, message: Mapping[str, Any]) -> bool:
         """Whether an offer or its answer is for this step."""
@@ -39,13 +39,13 @@ class _OfferStep(Step):
 
 
 class PathsStep(_OfferStep):
-    """Each way through a relay has a peer connection of its own."""
+    """Probes each path through a relay with a peer connection of its own."""
 
     is_tried = True
 
 
 class ConnectStep(_OfferStep):
-    """The one peer connection that the line is measured on."""
+    """Makes the peer connection on which the line is measured."""
 
     messages = _OfferStep.messages | {"peer"}
     is_tried = False

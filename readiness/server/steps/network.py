@@ -1,4 +1,4 @@
-"""The steps that measure the line: at rest (`clock`), and while it is loaded in each direction."""
+"""The steps that measure the line: idle (`clock`), and under load in each direction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reports.phases import Phase
 __all__ = ["IdleStep", "LoadStep"]
 
 CONNECTED_WITHIN_S = 1.0
-"""The page may know of its connection a little before the worker has told us."""
+"""The page may learn of its connection a little before the worker reports it."""
 WAYS: Final = {"downlink": "down", "uplink": "up"}
 """Phases that load the line, and the direction of each."""
 
@@ -23,11 +23,11 @@ class _NetworkStep(WorkerStep):
     """Relays between the page and the worker, which run the measurement between them."""
 
     async def on_mark(self, data: Mapping[str, Any]) -> None:
-        """Pass the page's counts of one run on."""
+        """Forward the page's counts of one run."""
         await self._setup.worker.send({"op": "net", "step": "mark", "phase": self.phase.name, "data": dict(data)})
 
     async def on_message(self, message: Mapping[str, Any], payload: bytes = b"") -> None:
-        """Tell the page what the worker wants of it."""
+        """Forward the worker's requests to the page."""
         if message["op"] != "net":
             await super().on_message(message, payload)
             return
@@ -37,7 +37,7 @@ class _NetworkStep(WorkerStep):
     async def _take_place(self) -> None:
         """Wait for a place among the lines that this machine can time at once.
 
-        Who is not connected takes none: the worker says at once that there is no line.
+        Takes none without a connection, since the worker then reports at once that there is no line.
         """
         running = self._running
         if running.has_begun("connect"):
@@ -49,7 +49,7 @@ class _NetworkStep(WorkerStep):
 
 
 class IdleStep(_NetworkStep):
-    """The line at rest; measured again where we were late."""
+    """Measures the idle line; repeats that if we were late."""
 
     def __init__(self, phase: Phase, running: Running) -> None:
         super().__init__(phase, running)
@@ -66,14 +66,14 @@ class IdleStep(_NetworkStep):
 
 
 class LoadStep(_NetworkStep):
-    """The trials of one direction."""
+    """Runs the trials of one direction."""
 
     async def on_start(self) -> None:
         """Begin as soon as there is a place."""
         self._running.spawn(self._start())
 
     async def on_message(self, message: Mapping[str, Any], payload: bytes = b"") -> None:
-        """Tell the page; when every direction is through, give the place back."""
+        """Forward to the page; when every direction is finished, give the place back."""
         await super().on_message(message, payload)
         if message["op"] == "net" and message["state"] == "ended":
             self._running.place.unload(self.phase.name)

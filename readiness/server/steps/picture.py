@@ -1,4 +1,4 @@
-"""The picture step: stills to the worker, their figures back as hints, and in the end to measurements."""
+"""The picture step: sends stills to the worker and turns their figures into hints, and finally into measurements."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from reports.phases import FinishedPhase, Phase
 __all__ = ["PictureStep"]
 
 SETTLE_S = 2.0
-"""How long the last stills may take after the picture step ended."""
+"""How long the last stills may take after the end of the picture step."""
 LOOK_AGAIN_S = 1.0
 """How long a still waits for the helper's second look, s; usually 0.2."""
 
 
 class PictureStep(Step):
-    """Keeps the figures of stills in the order in which they were taken, never a still."""
+    """Keeps the figures of stills in the order in which these were taken; never a still."""
 
     messages = frozenset({"still", "still_rejected"})
     binary = frozenset({BINARY.STILL})
@@ -34,7 +34,7 @@ class PictureStep(Step):
         self.stills: list[Still] = []
         """Figures of every still so far."""
         self._out = 0
-        """Stills that the worker has not answered for yet."""
+        """Number of stills that the worker has not answered yet."""
         self._settled = asyncio.Event()
         self._settled.set()
         self._guidance = PictureGuidance(self._setup.profile, expected_people=self._setup.expected_people)
@@ -50,7 +50,7 @@ class PictureStep(Step):
         await self._setup.worker.send(message, payload)
 
     async def on_message(self, message: Mapping[str, Any], payload: bytes = b"") -> None:
-        """Take the worker's answer to a still: its figures, with the still where somebody is missing, or a refusal."""
+        """Handle the worker's answer to a still: its figures, with the still if people are missing, or a refusal."""
         if message["op"] != "still":
             self._settle_one()
             return
@@ -60,7 +60,7 @@ class PictureStep(Step):
             self._running.spawn(self._follow())
 
     async def on_final(self, data: Mapping[str, Any]) -> FinishedPhase:
-        """Wait a moment for the last stills, then read them all."""
+        """Wait briefly for the last stills, then return the measurements."""
         if data["ended_by"] != "no_camera":
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SETTLE_S):
@@ -73,9 +73,9 @@ class PictureStep(Step):
             self._settled.set()
 
     async def _follow(self) -> None:
-        """Take the stills' figures in their order; where people are missing the shared helper looks first.
+        """Process the stills' figures in order; if people are missing, the shared helper looks again first.
 
-        A still that others already wait behind goes without: hints must not lag.
+        A still with others waiting behind it skips that, because hints must not lag.
         """
         while True:
             still, jpeg = await self._looked.get()

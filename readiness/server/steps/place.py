@@ -13,7 +13,7 @@ MAX_HOLD_S = 90.0
 
 
 class Place:
-    """Taken once for all network phases; given back when every direction is through, or after `MAX_HOLD_S`."""
+    """Taken once for all network phases; given back when every direction is finished, or after `MAX_HOLD_S`."""
 
     def __init__(self, lines: Lines, *, invited: bool) -> None:
         self._lines, self._invited = lines, invited
@@ -22,7 +22,7 @@ class Place:
         self._loading: set[str] = set()
 
     async def take(self) -> None:
-        """Wait for the place; whoever has it already goes on at once."""
+        """Wait for the place; returns at once if it is already taken."""
         if self._place is None:
             self._place = asyncio.create_task(self._lines.acquire(invited=self._invited))
             self._ends = asyncio.get_running_loop().call_later(MAX_HOLD_S, self.give_back)
@@ -33,13 +33,13 @@ class Place:
         self._loading.add(phase)
 
     def unload(self, phase: str) -> None:
-        """Note that `phase` is through; after the last one it is somebody else's turn."""
+        """Note that `phase` is finished; after the last one give the place back."""
         self._loading.discard(phase)
         if not self._loading:
             self.give_back()
 
     def give_back(self) -> None:
-        """Give the place back, or stop waiting for it. Does nothing where there is none."""
+        """Give the place back, or stop waiting for it. Does nothing without one."""
         place, self._place = self._place, None
         if self._ends is not None:
             self._ends.cancel()

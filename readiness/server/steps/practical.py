@@ -12,7 +12,7 @@ __all__ = ["PracticalStep"]
 
 
 class PracticalStep(Step):
-    """The phone number itself goes only into the encrypted contact field, never into the phase."""
+    """Reads the answers. The phone number goes only into the encrypted contact field, never into the phase."""
 
     async def on_final(self, data: Mapping[str, Any]) -> FinishedPhase:
         """Keep the phone number, then read the answers."""

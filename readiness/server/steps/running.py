@@ -1,4 +1,4 @@
-"""One live test as its steps share it: what it was given, which phases are finished, and when each of them began."""
+"""The state of a live test shared by its steps: its setup, the finished phases, and when each phase began."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from reports.profile import Profile
 __all__ = ["Running", "Send", "SendBytes", "Setup"]
 
 MAX_EVENTS = 40
-"""Events kept of one test."""
+"""Most events kept of one test."""
 
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 SendBytes = Callable[[bytes], Awaitable[None]]
@@ -28,7 +28,7 @@ Keep = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """What a live test is given."""
+    """The inputs of a live test."""
 
     kind: TestKind
     profile: Profile
@@ -55,19 +55,19 @@ class Running:
     def __init__(self, setup: Setup, phases: dict[str, Mapping[str, Any]]) -> None:
         self.setup = setup
         self.phases = phases
-        """As they are stored, by name."""
+        """Phases as stored, by name."""
         self.phase = setup.kind.phases[0].name
-        """The phase that the page is in, as far as is known."""
+        """The phase that the page is in, as far as known."""
         self.stepped_at_s = time.monotonic()
-        """When the last phase was finished, by the monotonic clock."""
+        """When the last phase finished, by the monotonic clock."""
         self.connected = asyncio.Event()
-        """Set while media flows to the page: there is nothing to measure on a line that is not there."""
+        """Set while media flows to the page; without a line there is nothing to measure."""
         self.place = Place(setup.lines, invited=setup.invited)
         self._began: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self, phase: str) -> None:
-        """Note that the page is in `phase`; only the first time counts as its beginning."""
+        """Note that the page is in `phase`; only the first call counts as its beginning."""
         self._began.setdefault(phase, time.monotonic())
         self.phase = phase
 
@@ -76,7 +76,7 @@ class Running:
         return phase in self._began
 
     def took_s(self, phase: str) -> float:
-        """Return the seconds since `phase` began; 0 where it never did."""
+        """Return the seconds since `phase` began; 0 if it never did."""
         return time.monotonic() - self._began[phase] if phase in self._began else 0.0
 
     async def finish(self, phase: str, found: FinishedPhase) -> None:
@@ -84,13 +84,13 @@ class Running:
         await self.keep(phase, found.to_json())
 
     async def keep(self, name: str, data: Mapping[str, Any]) -> None:
-        """Commit what is kept of the test under `name`."""
+        """Commit data of the test under `name`."""
         await self.setup.keep(name, data)
         self.phases[name] = data
         self.stepped_at_s = time.monotonic()
 
     async def note_event(self, code: str) -> None:
-        """Commit that something happened which the report tells; each code once."""
+        """Commit an event for the report; each code only once."""
         codes: list[str] = list(self.phases.get("events", {}).get("codes", ()))
         if code not in codes and len(codes) < MAX_EVENTS:
             kept = {"codes": [*codes, code]}
@@ -98,7 +98,7 @@ class Running:
             await self.setup.keep("events", kept)
 
     async def hint(self, hint: Hint | None) -> None:
-        """Send a hint to the page, where there is one."""
+        """Send a hint to the page, if there is one."""
         if hint is not None:
             await self.setup.send({"type": "hint", "check": hint.check, "code": hint.code, "values": dict(hint.values)})
 
@@ -109,7 +109,7 @@ class Running:
         task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """Stop what still runs on behalf of this test."""
+        """Stop everything that still runs for this test."""
         self.place.give_back()
         for task in list(self._tasks):
             task.cancel()

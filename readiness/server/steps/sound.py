@@ -1,4 +1,4 @@
-"""The steps that listen: to the person who speaks, and to what comes back of the digits."""
+"""The steps that listen: to the person speaking, and to the echo of the digits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["EchoStep", "SoundStep"]
 
 
 class SoundStep(WorkerStep):
-    """Passes sound on to the worker; the live figures come back as hints."""
+    """Forwards sound to the worker and turns the live figures into hints."""
 
     messages = frozenset({"sound"})
     binary = frozenset({BINARY.SOUND})
@@ -32,7 +32,7 @@ class SoundStep(WorkerStep):
         await self._setup.worker.send({"op": "pcm", "t_ms": t_ms}, payload)
 
     async def on_mark(self, data: Mapping[str, Any]) -> None:
-        """Note that a part of the step, silence or speech, began or ended."""
+        """Note the beginning or end of a part of the step, silence or speech."""
         if data["step"] == "speech_start":
             self._guidance.speech_asked()
         await self._setup.worker.send({"op": "mark", "step": data["step"], "t_ms": data["t_ms"]})
@@ -46,12 +46,12 @@ class SoundStep(WorkerStep):
         await self._running.hint(self._guidance.add(message["numbers"], so_far))
 
     async def on_final(self, data: Mapping[str, Any]) -> FinishedPhase:
-        """Return what the worker heard; without a microphone nothing."""
+        """Return the worker's measurements; none without a microphone."""
         return unheard(self.phase, data) or await super().on_final(data)
 
 
 class EchoStep(WorkerStep):
-    """Passes on what the microphone heard of the digits, once the sound step is finished."""
+    """Forwards the microphone's sound while the digits play, once the sound step is finished."""
 
     binary = frozenset({BINARY.SOUND})
 

@@ -1,6 +1,6 @@
-"""One phase of a live test while it runs: a step passes messages on, and returns the finished phase at the end.
+"""One phase of a live test while it runs: a step forwards messages and finally returns the finished phase.
 
-A phase whose last message holds all there is to read needs no class of its own: `Step` reads it by the table.
+A phase whose last message contains everything needs no class of its own: `Step` reads it by the table.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from reports.phases import Evidence, FinishedPhase, Phase
 __all__ = ["Step", "WorkerStep"]
 
 RESULT_TIMEOUT_S = 8.0
-"""The worker has its figures by then, or the step counts as died."""
+"""Time for the worker to return its figures; after that the step counts as died."""
 
 
 class Step:
-    """A phase that is read from the last message alone. Steps that do more override what they need."""
+    """A phase that is read from its last message alone. Steps that do more override the methods they need."""
 
     messages: ClassVar[frozenset[str]] = frozenset()
-    """Types of the page's and ops of the worker's messages that are for this step without naming its phase."""
+    """Types of the page's and ops of the worker's messages for this step that do not name its phase."""
     binary: ClassVar[frozenset[int]] = frozenset()
     """Kinds of binary messages that are for this step until it is finished."""
 
@@ -49,7 +49,7 @@ class Step:
         """Begin, because the page is ready."""
 
     async def on_mark(self, data: Mapping[str, Any]) -> None:
-        """Take note of something that the page did meanwhile."""
+        """Note something that the page did meanwhile."""
 
     async def on_message(self, message: Mapping[str, Any], payload: bytes = b"") -> None:
         """Handle a message of the page that this step hears, or one of the worker that names this phase."""
@@ -62,7 +62,7 @@ class Step:
         return self._read(data)
 
     def close(self) -> None:
-        """Stop at once; what runs beside the test is ended by `Running.close`."""
+        """Stop at once; `Running.close` ends the spawned tasks."""
 
     def _read(
         self, data: Mapping[str, Any], *, stills: Sequence[Still] = (), tcp_mbps: float | None = None
@@ -84,7 +84,7 @@ class Step:
 
 
 class WorkerStep(Step):
-    """A phase that the media worker measures; where it does not answer in time, the step died."""
+    """A phase that the media worker measures; if it does not answer in time, the step counts as died."""
 
     def __init__(self, phase: Phase, running: Running) -> None:
         super().__init__(phase, running)

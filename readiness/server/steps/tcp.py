@@ -17,7 +17,7 @@ __all__ = ["TcpDownStep", "TcpUpStep"]
 
 
 class TcpDownStep(Step):
-    """We send, the page counts."""
+    """The server sends, the page counts."""
 
     def __init__(self, phase: Phase, running: Running) -> None:
         super().__init__(phase, running)
@@ -43,7 +43,7 @@ class TcpDownStep(Step):
 
 
 class TcpUpStep(Step):
-    """The page sends, we count."""
+    """The page sends, the server counts."""
 
     binary = frozenset({BINARY.HEADROOM_UP})
 
@@ -52,23 +52,23 @@ class TcpUpStep(Step):
         self._upstream: Upstream | None = None
 
     def takes(self, kind: int) -> bool:
-        """Whether a binary message is for this step: also one that was still on its way at the end."""
+        """Whether a binary message is for this step, including one still in transit at the end."""
         return kind in self.binary
 
     async def on_start(self) -> None:
-        """Let the page send, and begin to count."""
+        """Tell the page to send, and begin to count."""
         self._upstream = Upstream(self._setup.profile.probe_mbps)
         await self._setup.send({"type": "phase", "phase": self.phase.name, "state": "started"})
         self._running.spawn(self._watch(self._upstream))
 
     async def on_binary(self, t_ms: int, payload: bytes) -> None:
-        """Count what arrived; say so when enough is proven."""
+        """Count the bytes that arrived; tell the page when enough is proven."""
         del t_ms
         if self._upstream is not None and self._upstream.arrived(len(payload), time.monotonic()):
             await self._end(self._upstream)
 
     async def on_final(self, data: Mapping[str, Any]) -> FinishedPhase:
-        """Note the rate that arrived."""
+        """Return the phase with the rate of arrival."""
         return self._read(data, tcp_mbps=self._upstream.rate_mbps if self._upstream else None)
 
     async def _watch(self, upstream: Upstream) -> None:

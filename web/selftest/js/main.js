@@ -78,7 +78,7 @@ const patience = createPatience({ clock: wall, tell: (level) => dispatch({ type:
 function dispatch(action) {
   state = reduce(state, action);
   patience(waitOf(state), state.silent ? 1000 * DEAD_S : 0);
-  // In the history of this tab alone, and no secret: the id opens nothing without the session's cookie.
+  /** In the history of this tab alone, and no secret: the id opens nothing without the session's cookie. */
   if (action.type === "plan") history.replaceState({ ...history.state, test: action.plan.test }, "");
   if (ready) view.render(state);
   view.slow(waitOf(state) === "loading" && state.patience > 0);
@@ -161,7 +161,7 @@ function loadNetwork() {
   return network;
 }
 
-/** @param {string} id */
+/** @param {string} id; a language that was chosen here stays */
 async function look(id) {
   const found = await call(`/api/v1/sessions/${encodeURIComponent(id)}`);
   dispatch({ type: "session", session: found });
@@ -174,7 +174,7 @@ async function look(id) {
     drawAfter = () => draw(view.after(found.over));
   }
   if (ready) speak();
-  if (location.search || !isLang(found.locale) || found.locale === lang) return; // chosen here, or right already
+  if (location.search || !isLang(found.locale) || found.locale === lang) return;
   await words;
   await setLanguage(found.locale);
 }
