@@ -106,7 +106,7 @@ class PictureAnalyser:
         return found.with_faces([_face_numbers(upright, face, rotation_deg) for face in faces])
 
     def _change(self, luma: NDArray[np.uint8]) -> float | None:
-        """Return the mean absolute luma change since the previous still; None for the first and after the phone turned."""
+        """Return the mean luma change since the previous still; None for the first and after the phone turned."""
         from probes.light import luma_change  # noqa: PLC0415 - loads numpy
 
         before, self._before = self._before, luma
