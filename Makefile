@@ -15,7 +15,12 @@ help:  ## this list
 run: $(VENV)/.server  ## start the server with a demo meeting and print its links
 	@$(BIN)/python -m readiness serve --demo $(ARGS)
 
+# A run has some two hundred processes, and each of them would compile all that it imports where bytecode is not kept:
+# it is, whatever the environment says, and the product's is there before the first of them asks.
+test quick: export PYTHONDONTWRITEBYTECODE :=
+
 test: system $(VENV)/.test .cache/.node  ## install what the tests need and run them all, once
+	@-$(BIN)/python -m compileall -q -j 0 probes readiness reports
 	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist load --maxschedchunk 1 --durations 25 $(ARGS)
 
 check: $(VENV)/.test .cache/.node  ## lint, types and all tests without browser, namespace and server process: a minute

@@ -6,7 +6,7 @@ import ast
 import json
 import re
 import statistics
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -28,14 +28,25 @@ CATALOGUES: dict[str, dict[str, str]] = {
     path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(LOCALES.glob("*.json"))
 }
 PROFILES = [load_profile(path.stem) for path in sorted(PROFILE_FOLDER.glob("*.toml"))]
-MODULES = {
-    path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
-    for package in ("readiness", "reports", "probes")
-    for path in sorted((ROOT / package).rglob("*.py"))
-}
 PHASES = {phase.name for kind in KINDS for phase in kind.phases}
 NETWORK_PARTS = {*SELF_TEST.whole.together, "tcp_down", "tcp_up"}
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
+    """Every module of the product. Read by the tests that ask, not by every process of a run that collects them."""
+    return {
+        path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+        for package in ("readiness", "reports", "probes")
+        for path in sorted((ROOT / package).rglob("*.py"))
+    }
+
+
+@cache
+def nodes() -> list[ast.AST]:
+    """Every node of every module: walking them once takes as long as all that is looked for in them."""
+    return [node for tree in modules().values() for node in ast.walk(tree)]
 
 
 def test_there_is_a_file_for_each_language_and_no_other():
@@ -75,15 +86,17 @@ def test_languages_are_not_copies_of_each_other():
 # ---- every code has words
 
 
-CONSTANTS = {
-    target.id: {node.value.value}
-    for tree in MODULES.values()
-    for node in tree.body
-    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-    for target in node.targets
-    if isinstance(target, ast.Name)
-}
-"""Names of strings on the top level of a module, such as LINK_NOT_VALID."""
+@cache
+def constants() -> dict[str, set[str]]:
+    """Names of strings on the top level of a module, such as LINK_NOT_VALID."""
+    return {
+        target.id: {node.value.value}
+        for tree in modules().values()
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
 
 
 def strings_in(node: ast.AST | None) -> set[str]:
@@ -93,7 +106,7 @@ def strings_in(node: ast.AST | None) -> set[str]:
     if isinstance(node, ast.IfExp):
         return strings_in(node.body) | strings_in(node.orelse)
     if isinstance(node, ast.Name):
-        return CONSTANTS.get(node.id, set())
+        return constants().get(node.id, set())
     if isinstance(node, ast.Constant):
         return {node.value} if isinstance(node.value, str) else set()
     return set().union(*(strings_in(one) for one in getattr(node, "values", [])))
@@ -101,10 +114,9 @@ def strings_in(node: ast.AST | None) -> set[str]:
 
 def calls() -> Iterator[tuple[str, ast.Call]]:
     """Every call in the product, with the last part of the name of what is called."""
-    for tree in MODULES.values():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call):
-                yield getattr(node.func, "id", getattr(node.func, "attr", "")), node
+    for node in nodes():
+        if isinstance(node, ast.Call):
+            yield getattr(node.func, "id", getattr(node.func, "attr", "")), node
 
 
 def argument(call: ast.Call, position: int, name: str) -> ast.expr | None:
@@ -121,13 +133,12 @@ def causes_in_code() -> set[str]:
         if name in {"not_measured", "died", "end_broken"}:
             found |= strings_in(argument(call, 0 if name == "end_broken" else 1, "cause"))
         found |= set().union(*(strings_in(one.value) for one in call.keywords if one.arg == "cause"))
-    for tree in MODULES.values():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Assign | ast.AnnAssign):
-                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                names = {getattr(target, "id", getattr(target, "attr", "")) for target in targets}
-                if any(name.endswith("cause") for name in names):
-                    found |= strings_in(node.value)
+    for node in nodes():
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = {getattr(target, "id", getattr(target, "attr", "")) for target in targets}
+            if any(name.endswith("cause") for name in names):
+                found |= strings_in(node.value)
     return {cause for cause in found if re.fullmatch(r"[a-z_]+", cause)}
 
 
@@ -157,37 +168,46 @@ PROGRAMS_ONLY = {
 """Our pages never meet these; should one, it says error.internal: that it is our fault, and whom to call."""
 
 
-@cache
-def wanted_keys() -> dict[str, set[str]]:
-    """Every key that code can ask for, by what asks."""
-    checks = {check for profile in PROFILES for check in profile.checks}
-    advice = advice_codes(PROFILES)
-    definitions = schema()["$defs"]
+def words_of_rules() -> set[str]:
+    """What a rule judges by where it is a word and no number."""
     words = {
         str(rule.when[0].limit) for profile in PROFILES for check in profile.checks.values() for rule in check.rules
     }
-    words = {word for word in words if re.fullmatch(r"[A-Za-z_-]+", word) and word not in {"True", "False"}}
-    return {
-        "advice": {f"advice.{code}.{part}" for code in advice for part in ("title", "do")},
-        "checks": {f"check.{check}" for check in checks},
-        "outcomes": {f"outcome.{outcome.value}" for outcome in Outcome},
-        "verdicts": {f"verdict.{verdict.value}.{part}" for verdict in Verdict for part in ("title", "text", "short")},
-        "states of the board": {f"state.{one}" for one in [*(v.value for v in Verdict), "not_tested", "stale"]},
-        "leader's sentences": {f"leader.{one}" for one in [*(v.value for v in Verdict), "not_tested", "stale"]},
-        "leader's areas": {f"leader.do.{code.split('.')[0]}" for code in advice},
-        "causes": {f"cause.{cause}" for cause in causes_in_code()},
-        "units": {f"unit.{unit}" for unit in units_in_code() - WITHOUT_UNIT},
-        "events": {f"event.{code}" for code in definitions["event.data"]["properties"]["code"]["enum"]},
-        "errors": {f"error.{code}" for code in errors_in_code() - PROGRAMS_ONLY - {"http."}},
-        "words that rules judge by": {f"value.{word}" for word in words},
-        "phases": {f"phase.{one}" for one in PHASES if one in NETWORK_PARTS},
-        "who can act": {f"who.{one.value}" for one in Responsible},
-        "areas of checks": {f"group.{check.split('.')[0]}" for check in checks},
-        "where a test can stop": {f"support.part.{phase}" for phase in PHASES},
-        "limits in pictures": {f"graph.limit.{one}" for one in ("pass", "fail")},
-        "rows of pictures": {f"graph.{one}" for one in (*PICTURES, *ROWS)},
-        "questions": {f"practical.{question}" for profile in PROFILES for question in profile.practical},
-    }
+    return {word for word in words if re.fullmatch(r"[A-Za-z_-]+", word) and word not in {"True", "False"}}
+
+
+def codes_of_events() -> list[str]:
+    """Events that the server may send."""
+    codes: list[str] = schema()["$defs"]["event.data"]["properties"]["code"]["enum"]
+    return codes
+
+
+CHECKS = {check for profile in PROFILES for check in profile.checks}
+ADVICE = advice_codes(PROFILES)
+WANTED: dict[str, Callable[[], set[str]]] = {
+    "advice": lambda: {f"advice.{code}.{part}" for code in ADVICE for part in ("title", "do")},
+    "checks": lambda: {f"check.{check}" for check in CHECKS},
+    "outcomes": lambda: {f"outcome.{outcome.value}" for outcome in Outcome},
+    "verdicts": lambda: {
+        f"verdict.{verdict.value}.{part}" for verdict in Verdict for part in ("title", "text", "short")
+    },
+    "states of the board": lambda: {f"state.{one}" for one in [*(v.value for v in Verdict), "not_tested", "stale"]},
+    "leader's sentences": lambda: {f"leader.{one}" for one in [*(v.value for v in Verdict), "not_tested", "stale"]},
+    "leader's areas": lambda: {f"leader.do.{code.split('.')[0]}" for code in ADVICE},
+    "causes": lambda: {f"cause.{cause}" for cause in causes_in_code()},
+    "units": lambda: {f"unit.{unit}" for unit in units_in_code() - WITHOUT_UNIT},
+    "events": lambda: {f"event.{code}" for code in codes_of_events()},
+    "errors": lambda: {f"error.{code}" for code in errors_in_code() - PROGRAMS_ONLY - {"http."}},
+    "words that rules judge by": lambda: {f"value.{word}" for word in words_of_rules()},
+    "phases": lambda: {f"phase.{one}" for one in PHASES if one in NETWORK_PARTS},
+    "who can act": lambda: {f"who.{one.value}" for one in Responsible},
+    "areas of checks": lambda: {f"group.{check.split('.')[0]}" for check in CHECKS},
+    "where a test can stop": lambda: {f"support.part.{phase}" for phase in PHASES},
+    "limits in pictures": lambda: {f"graph.limit.{one}" for one in ("pass", "fail")},
+    "rows of pictures": lambda: {f"graph.{one}" for one in (*PICTURES, *ROWS)},
+    "questions": lambda: {f"practical.{question}" for profile in PROFILES for question in profile.practical},
+}
+"""Every key that code can ask for, by what asks."""
 
 
 def test_the_collectors_find_what_is_there():
@@ -211,11 +231,13 @@ def test_the_collectors_find_what_is_there():
     } <= errors_in_code()
 
 
-@pytest.mark.parametrize("kind", wanted_keys())
+@pytest.mark.parametrize("kind", WANTED)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_code_has_words(kind, language):
     """No code that the product can show is without words in any language."""
-    assert sorted(wanted_keys()[kind] - set(CATALOGUES[language])) == []
+    wanted = WANTED[kind]()
+    assert wanted, "nothing is looked for"
+    assert sorted(wanted - set(CATALOGUES[language])) == []
 
 
 def test_every_hint_of_the_picture_has_words():
@@ -328,7 +350,7 @@ def test_no_words_stand_in_python():
     """No module holds a sentence or a Norwegian letter outside docstrings, logs, errors and the command line."""
     found = [
         f"{name}:{line} {text[:60]!r}"
-        for name, tree in MODULES.items()
+        for name, tree in modules().items()
         if name not in FOR_OPERATORS and not name.startswith(STORE)
         for line, text in words_in(tree)
     ]

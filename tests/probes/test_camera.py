@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from functools import cache
 from typing import Any
 
 import cv2
@@ -152,11 +153,17 @@ def test_orientation_in_the_metadata_does_not_turn_the_picture() -> None:
     assert decode_still(turned).shape == (64, 128, 3)
 
 
+@cache
+def good_still() -> bytes:
+    """Made once, by the first test that asks."""
+    return jpeg(np.asarray(cv2.resize(portrait(), (128, 96)), np.uint8), 60)
+
+
 @settings(max_examples=120, deadline=None)
 @given(st.binary(max_size=200), st.integers(0, 4000), st.integers(0, 255))
 def test_spoilt_stills_raise_value_error_only(tail: bytes, place: int, value: int) -> None:
     """Whatever byte is turned and whatever stands inside, the answer is a picture or ValueError."""
-    data = bytearray(GOOD)
+    data = bytearray(good_still())
     data[place % len(data)] = value
     for candidate in (bytes(data), b"\xff\xd8\xff" + tail + b"\xff\xd9"):
         try:
@@ -164,9 +171,6 @@ def test_spoilt_stills_raise_value_error_only(tail: bytes, place: int, value: in
         except ValueError:
             continue
         assert picture.ndim == 3
-
-
-GOOD = jpeg(np.asarray(cv2.resize(portrait(), (128, 96)), np.uint8), 60)
 
 
 # --- light

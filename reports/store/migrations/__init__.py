@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -70,8 +71,12 @@ def check_schema(url: str | URL) -> None:
         raise SchemaTooOld(f"the database needs the migrations {', '.join(steps)}: run the migration first")
 
 
+@cache
 def _scripts() -> ScriptDirectory:
-    return ScriptDirectory(str(_FOLDER))
+    """Return the migrations, read from their files once: a running program's own do not change."""
+    scripts = ScriptDirectory(str(_FOLDER))
+    scripts.get_current_head()  # reads them all now: afterwards threads only look things up
+    return scripts
 
 
 def _engine(url: URL) -> sa.Engine:
