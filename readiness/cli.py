@@ -17,6 +17,7 @@ from readiness import __version__
 from readiness.cli_voices import add_voices
 from readiness.errors import InputError, SettingError
 from readiness.settings import SETTINGS, Settings, load_settings
+from readiness.texts import LANGUAGES
 from reports.profile import profile_names
 
 __all__ = ["main", "parser"]
@@ -77,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
     organisation.add_argument("--name", required=True, help="name as participants know it")
     organisation.add_argument("--support-phone", required=True, help="whom to call when it does not work")
     organisation.add_argument("--support-hours", default="", help="when somebody answers, such as 08-15")
-    organisation.add_argument("--languages", default="nb,nn,en", help="languages offered, the first is the default")
+    organisation.add_argument("--languages", default=",".join(LANGUAGES), help="languages offered, first the default")
     organisation.add_argument("--time-zone", default="Europe/Oslo", help="zone that meeting times are shown in")
     for name, text in (("checklist", "the leader's points for the start"), ("emergency", "what to do in an emergency")):
         organisation.add_argument(

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from readiness.texts import VOICES
+
 __all__ = ["add_voices"]
 
 VOICE_FAULTS = {
@@ -34,7 +36,7 @@ def add_voices(commands: Any) -> argparse.ArgumentParser:
     voices = commands.add_parser("voices", help="judge recordings of the spoken digits of your own")
     actions = voices.add_subparsers(title="commands", required=True, metavar="command")
     check: argparse.ArgumentParser = actions.add_parser("check", help="say what is wrong with each recording")
-    check.add_argument("folder", type=Path, help="folder with nb, nn or en, or with folders named as organisations")
+    check.add_argument("folder", type=Path, help="folder with languages, or with folders named as organisations")
     check.set_defaults(run=_voices_check)
     return check
 
@@ -44,7 +46,7 @@ def _voices_check(_settings: object, options: argparse.Namespace) -> int:
 
     sets = sets_below(options.folder)
     if not sets:
-        print(f"{options.folder}: no folder named nb, nn or en, with 0.mp3 to 9.mp3", file=sys.stderr)  # noqa: T201
+        print(f"{options.folder}: no folder named {' or '.join(VOICES)}, with 0.mp3 to 9.mp3", file=sys.stderr)  # noqa: T201
     faults = {each: faults_of_set(each) for each in sets}
     for each, found in faults.items():
         for fault in found:

@@ -217,7 +217,7 @@ def test_every_finding_has_words_and_somebody_who_mends_it():
         wanted |= {f"outcome.{outcome.value}" for outcome in Outcome}
         wanted |= {f"room.who.{who.value}" for who in (Responsible.ROOM_HOST, Responsible.LOCAL_IT)}
         assert sorted(wanted - set(texts)) == []
-        for page in (texts_for_participants(texts), texts_for_trouble(texts)):
+        for page in (texts_for_participants(language), texts_for_trouble(language)):
             assert [key for key in page if key.startswith(("room.", "advice.room.", "check.room."))] == []
         unasked = {key for key in texts if key.startswith("advice.room.")} - wanted
         assert unasked == set()
