@@ -1,5 +1,5 @@
 /** Helpers for the tests of the pages' pure modules. */
-import { readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { webcrypto } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
@@ -13,9 +13,11 @@ export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 export const readJson = (path) => JSON.parse(readFileSync(join(WEB, path), "utf8"));
 Object.assign(LANGUAGES, readJson("locales/languages.json")); // as the server does when it serves the script
 export const LANGS = Object.keys(LANGUAGES);
-/** All texts of a language in the order of their keys, as staff's pages load them. */
+/** All texts of a language in the order of their keys, those for staff from what it falls back to where it has none. */
 export function catalogue(lang) {
-  const parts = ["participant", "messages", "staff"].map((part) => readJson(`locales/${lang}/${part}.json`));
+  const own = (part) => existsSync(join(WEB, `locales/${lang}/${part}.json`));
+  const from = (part) => (own(part) ? lang : LANGUAGES[lang].fallback);
+  const parts = ["participant", "messages", "staff"].map((part) => readJson(`locales/${from(part)}/${part}.json`));
   return Object.fromEntries(Object.entries(Object.assign({}, ...parts)).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 export const protocol = readJson("shared/protocol.json");
