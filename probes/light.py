@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from probes.faces import Face
 
-__all__ = ["Luma", "face_light", "frame_light", "noise_sigma", "red_clipped_pct"]
+__all__ = ["Luma", "face_light", "frame_light", "luma_change", "noise_sigma", "red_clipped_pct"]
 
 Luma = NDArray[np.uint8]
 """Luma of a picture, height x width."""
@@ -123,6 +123,16 @@ def noise_sigma(luma: Luma) -> float | None:
     if not usable.size:
         return None
     return float(np.percentile(usable, 25) * np.sqrt(np.pi / 2) / 6)
+
+
+def luma_change(before: Luma | None, luma: Luma) -> float | None:
+    """Return the mean absolute change since `before`; None without it, or where it has another size.
+
+    Every fourth pixel is picked, not averaged, because averaging would hide the sensor noise that proves a live camera.
+    """
+    if before is None or before.shape != luma.shape:
+        return None
+    return float(np.mean(np.abs(luma[::2, ::2].astype(np.int16) - before[::2, ::2])))
 
 
 def _background_luma(luma: Luma, face: Face) -> float:

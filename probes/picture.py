@@ -76,7 +76,7 @@ def _jpeg_size(jpeg: bytes) -> tuple[int, int]:
 
 
 class PictureAnalyser:
-    """Analyses each still; remembers every fourth luma pixel and the rows' light of the previous one."""
+    """Analyses each still; remembers the luma and the rows' light of the previous one."""
 
     def __init__(self, finder: FaceFinder) -> None:
         from probes.banding import BandLook  # noqa: PLC0415 - loads numpy
@@ -106,17 +106,11 @@ class PictureAnalyser:
         return found.with_faces([_face_numbers(upright, red, face, rotation_deg) for face in faces])
 
     def _change(self, luma: NDArray[np.uint8]) -> float | None:
-        """Return the mean absolute luma change since the previous still; None for the first and after the phone turned.
+        """Return the mean luma change since the previous still; None for the first and after the phone turned."""
+        from probes.light import luma_change  # noqa: PLC0415 - loads numpy
 
-        Picks pixels instead of averaging them, which would hide the sensor noise that proves a live camera.
-        """
-        import numpy as np  # noqa: PLC0415 - lazy: never to be loaded by the web process
-
-        small = luma[::2, ::2].copy()
-        before, self._before = self._before, small
-        if before is None or before.shape != small.shape:
-            return None
-        return float(np.mean(np.abs(small.astype(np.int16) - before)))
+        before, self._before = self._before, luma
+        return luma_change(before, luma)
 
 
 def face_rows(bgr: NDArray[np.uint8], faces: Sequence[Face]) -> list[FaceFigures]:

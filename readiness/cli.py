@@ -14,9 +14,10 @@ from typing import Any, NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from readiness import __version__
+from readiness.cli_voices import add_voices
 from readiness.errors import InputError, SettingError
 from readiness.settings import SETTINGS, Settings, load_settings
-from readiness.texts import LANGUAGES, VOICES
+from readiness.texts import LANGUAGES
 from reports.profile import profile_names
 
 __all__ = ["main", "parser"]
@@ -26,24 +27,6 @@ OFFICES = (
     ("organiser", "organiser-link", "a link to the pages of planning", 365),
     ("api", "api-token", "a token for a program that plans", 365),
 )
-VOICE_FAULTS = {
-    "missing": "is missing; record this digit and save it as MP3 under this name",
-    "unreadable": "holds no sound that can be read; save it as MP3",
-    "not_mp3": "is {codec}, not MP3; save it as MP3",
-    "not_mono": "has {channels} channels; save it as mono",
-    "low_rate": "has a sample rate of {rate} Hz; record it with at least {limit} Hz",
-    "too_heavy": "weighs {bytes} bytes, the most is {limit}; save it as mono MP3 with 32 kbit/s",
-    "too_short": "lasts {seconds:.2f} s, the shortest is {limit:g} s; record the word again, with a little silence",
-    "too_long": "lasts {seconds:.2f} s, the longest is {limit:g} s; cut the silence off at both ends",
-    "silent": "is nearly silent; record it again, nearer to the microphone",
-    "clipped": "is clipped; record it again at a lower level, a limiter afterwards does not mend it",
-    "too_quiet": "is at {level:.1f} dBFS, not {limit:g}; make it {off:.1f} dB louder",
-    "too_loud": "is at {level:.1f} dBFS, not {limit:g}; make it {off:.1f} dB quieter",
-    "begins_with_sound": "begins with sound; leave 40 ms of silence there and fade the word over 20 ms",
-    "ends_with_sound": "ends with sound; leave 40 ms of silence there and fade the word over 20 ms",
-    "repeated": "holds the same sound as {other}; record this digit",
-}
-"""What is wrong with a recording, and what to do about it."""
 EXIT_SETTING = 2
 EXIT_USAGE = 2
 MOST_DAYS = 10_000
@@ -61,7 +44,12 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status. One clear line for whatever is wrong with the settings."""
-    options = parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else [*arguments]
+    if given[:1] == ["room"]:
+        from readiness.room.command import main as room  # noqa: PLC0415 - a room has neither server nor its settings
+
+        return room(given[1:])
+    options = parser().parse_args(given)
     try:
         settings = load_settings(flags={s.name: getattr(options, s.name, None) for s in SETTINGS})
         status: int = options.run(settings, options)
@@ -117,7 +105,8 @@ def parser() -> argparse.ArgumentParser:
     meeting.add_argument("--join-link", default="", help="the meeting's own address")
 
     made = [_office_parser(commands, *one) for one in OFFICES]
-    made += [*_meetings_parsers(commands), _add_voices(commands)]
+    made += [*_meetings_parsers(commands), add_voices(commands)]
+    commands.add_parser("room", help="check this meeting room's own loudspeaker, microphones, camera and PC")
     key = commands.add_parser("key", help="show which key this machine and the database have")
     key.add_argument("--replace", action="store_true", help="keep this machine's key: what the lost one sealed is gone")
     key.set_defaults(run=_key)
@@ -168,30 +157,6 @@ def _meetings_parsers(commands: Any) -> list[argparse.ArgumentParser]:
     for one in every:
         one.add_argument("--organisation", required=True, help="the organisation's short name")
     return every
-
-
-def _add_voices(commands: Any) -> argparse.ArgumentParser:
-    voices = commands.add_parser("voices", help="judge recordings of the spoken digits of your own")
-    actions = voices.add_subparsers(title="commands", required=True, metavar="command")
-    check: argparse.ArgumentParser = actions.add_parser("check", help="say what is wrong with each recording")
-    check.add_argument("folder", type=Path, help="folder with languages, or with folders named as organisations")
-    check.set_defaults(run=_voices_check)
-    return check
-
-
-def _voices_check(_settings: Settings, options: argparse.Namespace) -> int:
-    from readiness.media.voices import faults_of_set, sets_below  # noqa: PLC0415 - loads the media library
-
-    sets = sets_below(options.folder)
-    if not sets:
-        print(f"{options.folder}: no folder named {' or '.join(VOICES)}, with 0.mp3 to 9.mp3", file=sys.stderr)  # noqa: T201
-    faults = {each: faults_of_set(each) for each in sets}
-    for each, found in faults.items():
-        for fault in found:
-            _print(f"{each / fault.file} {VOICE_FAULTS[fault.code].format_map(fault.values)}")
-        if not found:
-            _print(f"{each} is fine: ten digits")
-    return int(not sets or any(faults.values()))
 
 
 def _add_settings(command: argparse.ArgumentParser, *, shown: Collection[str]) -> None:

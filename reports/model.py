@@ -63,6 +63,8 @@ class Responsible(StrEnum):
     PARTICIPANT = "participant"
     LOCAL_IT = "local_it"
     SERVICE = "service"
+    ROOM_HOST = "room_host"
+    """Whoever looks after a meeting room: can plug in, switch on, open a shutter."""
 
 
 class SkipReason(StrEnum):
@@ -76,6 +78,8 @@ class SkipReason(StrEnum):
     """Accommodation: takes part without picture. At best ready with warnings."""
     DECLINED = "declined"
     """The person declined. On a required check the verdict is incomplete."""
+    ECHO_CANCELLED = "echo_cancelled"
+    """A room's device takes its own sound out of the microphone's. At best ready with warnings."""
 
 
 ACCOMMODATIONS = frozenset({SkipReason.NO_SOUND, SkipReason.NO_CAMERA})

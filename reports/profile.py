@@ -33,6 +33,8 @@ __all__ = [
 
 PROFILE_FOLDER = Path(__file__).parent / "profiles"
 _CONDITION = re.compile(r"^(?P<metric>[a-z][a-z0-9_]*) (?P<op><=|>=|==|<|>) (?P<limit>\S+)$")
+NO_LINE: Mapping[str, float] = {"throughput_mbps": 0.0, "probe_factor": 1.0}
+"""What a profile needs that judges nothing of a line."""
 AREAS = frozenset({"browser", "camera", "microphone", "speaker", "network", "practical", "device", "service"})
 
 
@@ -166,14 +168,16 @@ def parse_profile(text: str, *, where: str, need_mbps: float | None = None) -> P
     """Return the profile written in `text` (TOML). Raises ProfileError that names `where`.
 
     ``extends`` names a packaged profile: the file overrides it check by check, and a check that is ``false`` is
-    removed. `need_mbps` replaces the file's own need, and the tier of that need.
+    removed. `need_mbps` replaces the file's own need, and the tier of that need. A file without ``need`` asks nothing
+    of a line: its rules cannot name one.
     """
     try:
         data = _whole(tomllib.loads(text))
-        own_need = float(data["need"]["throughput_mbps"])
+        needed = data.get("need", NO_LINE)
+        own_need = float(needed["throughput_mbps"])
         need = own_need if need_mbps is None else need_mbps
-        factor = float(data["need"]["probe_factor"])
-        tiers = {name: need if float(mbps) == own_need else float(mbps) for name, mbps in data["tiers"].items()}
+        factor = float(needed["probe_factor"])
+        tiers = {name: need if float(mbps) == own_need else float(mbps) for name, mbps in _tiers(data).items()}
         names = {"need": need, "probe": need * factor}
         return Profile(
             name=data["name"],
@@ -191,6 +195,11 @@ def parse_profile(text: str, *, where: str, need_mbps: float | None = None) -> P
         raise ProfileError(f"{where}: {error}") from None
     except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
         raise ProfileError(f"{where}: {type(error).__name__} {error}") from error
+
+
+def _tiers(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    tiers: Mapping[str, Any] = data["tiers"] if "need" in data else {}
+    return tiers
 
 
 def _whole(data: dict[str, Any]) -> dict[str, Any]:

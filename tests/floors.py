@@ -18,9 +18,9 @@ FLOORS: Mapping[str, int] = {
         (
             "__init__ errors kubernetes logs outgoing reach settings sms_template texts typed",
             "access media opening",
-            "client meetings demo",
+            "client meetings demo room",
             "server",
-            "__main__ cli docs_table",
+            "__main__ cli cli_voices docs_table",
         )
     )
     for name in names.split()

@@ -369,6 +369,8 @@ SENTENCE = re.compile(r"(?:[^\W\d_]+[,:;]? ){3,}[^\W\d_]+")
 NORWEGIAN = re.compile("[æøåÆØÅ]")
 FOR_OPERATORS = {
     "readiness/cli.py",
+    "readiness/cli_voices.py",
+    "readiness/room/command.py",
     "readiness/settings.py",
     "readiness/outgoing.py",
     "readiness/docs_table.py",

@@ -1,0 +1,213 @@
+"""Sound cards through PortAudio (``sounddevice``): chosen by name at each run, never by number, and read back.
+
+Numbers change when something is plugged in, and then the sound would come from another room's loudspeaker.
+"""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self
+
+import numpy as np
+
+from probes.acoustics import RATE_HZ
+from probes.loop import LOUDEST_DBFS, Recording, Sound, Spoiled, listen
+
+__all__ = ["SoundDevice", "find_device", "measure_sound", "sound_devices"]
+
+LATENCY_S: Final = 0.2
+"""Short buffers lose samples on a busy machine and bring nothing here."""
+SPARE_S: Final = 5.0
+"""Longer than the sound itself and its buffers nobody waits for a card."""
+CHANNELS: Final = (8, 6, 4, 2, 1)
+"""Numbers of channels that sound systems do not mix by the names of places."""
+UNAVAILABLE: Final = -9985
+"""PortAudio's paDeviceUnavailable."""
+HOST_ERROR: Final = -9999
+IN_USE: Final = frozenset({-2004287478})
+"""Windows' AUDCLNT_E_DEVICE_IN_USE, behind PortAudio's host error."""
+FLAGS: Final = ("input_underflow", "input_overflow", "output_underflow", "output_overflow")
+
+
+@dataclass(frozen=True, slots=True)
+class SoundDevice:
+    """One device as PortAudio lists it."""
+
+    host_api: str
+    name: str
+    inputs: int
+    outputs: int
+    is_default_input: bool
+    is_default_output: bool
+    index: int
+    """Good for this process only."""
+
+
+def sound_devices() -> list[SoundDevice]:
+    """Return every device that the system lists now. Raises OSError where there is no PortAudio."""
+    library = importlib.import_module("sounddevice")
+    apis = library.query_hostapis()
+    default_input, default_output = library.default.device
+    return [
+        SoundDevice(
+            host_api=str(apis[device["hostapi"]]["name"]),
+            name=str(device["name"]),
+            inputs=int(device["max_input_channels"]),
+            outputs=int(device["max_output_channels"]),
+            is_default_input=index == default_input,
+            is_default_output=index == default_output,
+            index=index,
+        )
+        for index, device in enumerate(library.query_devices())
+    ]
+
+
+def find_device(
+    devices: Sequence[SoundDevice], name: str, host_api: str, *, records: bool
+) -> tuple[str, SoundDevice | None]:
+    """Return (``present``, device), or (``not_found`` or ``ambiguous``, None).
+
+    Without a name it is the system's default. A whole name goes before a part of one; both whatever their case.
+    """
+    able = [device for device in devices if (device.inputs if records else device.outputs) > 0]
+    able = [device for device in able if host_api.lower() in device.host_api.lower()]
+    if not name:
+        found = [device for device in able if (device.is_default_input if records else device.is_default_output)]
+    else:
+        wanted = name.lower()
+        found = [device for device in able if device.name.lower() == wanted]
+        found = found or [device for device in able if wanted in device.name.lower()]
+    if len(found) == 1:
+        return "present", found[0]
+    return ("ambiguous" if found else "not_found"), None
+
+
+def measure_sound(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``{microphone, speaker, cause, figures}``: what each device came to, and the loop test's figures.
+
+    `request` has ``microphone``, ``speaker`` and ``host_api`` (names, empty for the default), ``channels`` (how many to
+    record, else as many as a device of that size has), ``reference`` (one of them, from 1) and ``loudest_dbfs``. Raises
+    ValueError for a reference that is no channel.
+    """
+    try:
+        devices = sound_devices()
+    except (ImportError, OSError):
+        return {"microphone": None, "speaker": None, "cause": "not_installed", "figures": None}
+    host_api = str(request.get("host_api") or "")
+    microphone, source = find_device(devices, str(request.get("microphone") or ""), host_api, records=True)
+    speaker, sink = find_device(devices, str(request.get("speaker") or ""), host_api, records=False)
+    found: dict[str, Any] = {"microphone": microphone, "speaker": speaker, "cause": None, "figures": None}
+    if source is None or sink is None:
+        return found
+    try:
+        return found | _test(source, sink, request)
+    except Spoiled:
+        cause = "device_busy"
+    except TimeoutError:
+        cause = "hung"
+    except importlib.import_module("sounddevice").PortAudioError as error:
+        cause = _cause(error)
+    return found | {"cause": cause}
+
+
+def _test(source: SoundDevice, sink: SoundDevice, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures of the loop, or a cause where other devices opened. Raises Spoiled and what PortAudio does."""
+    reference = request.get("reference")
+    channels = request.get("channels")
+    with _Card(source, sink, int(channels) if channels else None) as card:
+        if not card.is_the_asked_one():
+            return {"cause": "other_device"}
+        figures = listen(
+            card,
+            reference=int(reference) - 1 if reference else None,
+            loudest_dbfs=float(request.get("loudest_dbfs") or LOUDEST_DBFS),
+        )
+    return {"figures": figures.to_json()}
+
+
+class _Card:
+    """One duplex stream: what is recorded has the clock of what is played."""
+
+    def __init__(self, source: SoundDevice, sink: SoundDevice, channels: int | None) -> None:
+        self._library = importlib.import_module("sounddevice")
+        self._asked = (source, sink)
+        self.channels = channels or _most(source.inputs)
+        self.speakers = min(2, sink.outputs)
+        self._job: _Job | None = None
+        self._stream = self._library.Stream(
+            samplerate=RATE_HZ,
+            device=(source.index, sink.index),
+            channels=(self.channels, self.speakers),
+            dtype="float32",
+            latency=LATENCY_S,
+            callback=self._turn,
+        )
+
+    def __enter__(self) -> Self:
+        self._stream.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # The process ends after this one test, which frees the device even where the library's own stop would wait.
+        self._stream.abort()
+        self._stream.close()
+
+    def is_the_asked_one(self) -> bool:
+        """Whether the devices that opened have the names that were asked for."""
+        names = [str(self._library.query_devices(index)["name"]) for index in self._stream.device]
+        return names == [device.name for device in self._asked]
+
+    def play(self, sound: Sound) -> Recording:
+        """Play and record. Raises TimeoutError where the card takes no more sound."""
+        job = _Job(sound, np.zeros((len(sound), self.channels), np.float32))
+        self._job = job
+        if not job.done.wait(len(sound) / RATE_HZ + SPARE_S):
+            raise TimeoutError("the sound card stands still")
+        return Recording(job.heard, tuple(job.flags))
+
+    def _turn(self, heard: Sound, played: Sound, frames: int, _time: Any, status: Any) -> None:
+        """Copy, and note flags: whatever takes longer here would cause the next one."""
+        job = self._job
+        played.fill(0.0)
+        if job is None:
+            return
+        if any(getattr(status, flag) for flag in FLAGS):
+            job.flags.append(job.at)
+        count = min(frames, len(job.sound) - job.at)
+        played[:count] = job.sound[job.at : job.at + count]
+        job.heard[job.at : job.at + count] = heard[:count]
+        job.at += count
+        if job.at >= len(job.sound):
+            self._job = None
+            job.done.set()
+
+
+class _Job:
+    """What is being played, and what was heard so far."""
+
+    def __init__(self, sound: Sound, heard: Sound) -> None:
+        self.sound, self.heard = sound, heard
+        self.at = 0
+        self.flags: list[int] = []
+        self.done = threading.Event()
+
+
+def _most(offered: int) -> int:
+    """Return how many channels to open: sound systems that offer dozens carry two."""
+    return next((count for count in CHANNELS if count <= offered), 1) if offered <= max(CHANNELS) else 2
+
+
+def _cause(error: Exception) -> str:
+    """Return why PortAudio did not open or go on."""
+    code, *host = [*error.args[1:], None]
+    if code == UNAVAILABLE:
+        return "in_use"
+    if code == HOST_ERROR and host and isinstance(host[0], tuple) and set(host[0]) & IN_USE:
+        return "in_use"
+    return "failed"

@@ -1,0 +1,222 @@
+"""The loop test of a room: play a sweep on each loudspeaker, listen in every microphone channel, keep the figures.
+
+What plays and records is a `Duplex`: a sound card, or in tests a room made of arrays. Sound lives only as long as it is
+looked at. The sweep begins far under what can be heard and is raised until the best microphone hears it as loud as the
+room's own noise; it never goes over the level that it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from probes.acoustics import (
+    LISTEN_S,
+    RATE_HZ,
+    SWEEPS,
+    Arrival,
+    Quiet,
+    arrival_of,
+    clipped_pct,
+    quiet_of,
+    response_of,
+    sweep,
+)
+
+__all__ = ["LOUDEST_DBFS", "Duplex", "LoopFigures", "Path", "Recording", "Spoiled", "listen"]
+
+QUIET_S: Final = 3.0
+SETTLE_S: Final = 0.3
+"""The beginning of a stream is not looked at: buffers fill, and flags there mean nothing."""
+FIRST_DBFS: Final = -50.0
+STEP_DB: Final = 6.0
+LOUDEST_DBFS: Final = -20.0
+"""Peak of the loudest sweep, relative to full scale: what comes out depends on the volume that the system is set to."""
+ATTEMPTS: Final = 3
+"""A recording with a flag is made again, so many times altogether ..."""
+MOST_REPEATED: Final = 6
+"""... and no more than this many in one test."""
+
+Sound = NDArray[np.float32]
+
+
+class Spoiled(Exception):  # noqa: N818 - a state of the machine, not a fault of ours
+    """The machine was too busy to play or record without gaps, again and again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What all channels heard, from the first sample on that was played."""
+
+    sound: Sound
+    """Frames x channels."""
+    flags: tuple[int, ...] = ()
+    """Frames at which samples were lost or made up (under-run, over-run)."""
+
+
+class Duplex(Protocol):
+    """A sound card that plays and records with one clock, 48 kHz."""
+
+    @property
+    def speakers(self) -> int:
+        """How many loudspeakers play alone."""
+
+    @property
+    def channels(self) -> int:
+        """How many channels are recorded."""
+
+    def play(self, sound: Sound) -> Recording:
+        """Play frames x loudspeakers and return as many frames of all channels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """One loudspeaker in one channel."""
+
+    speaker: int
+    channel: int
+    heard: bool
+    stands_out_db: float
+    delay_ms: float
+    gain_db: float
+    octaves_db: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoopFigures:
+    """What the loop test found; channels and loudspeakers count from 0."""
+
+    quiet: tuple[Quiet, ...]
+    """Of each channel, the reference too. What is 0 then but not while sweeps are played is no zero: it has a gate."""
+    clipped_pct: tuple[float, ...]
+    """Of each channel while sweeps were played."""
+    paths: tuple[Path, ...]
+    played_dbfs: float
+    """Peak of the sweep that was found loud enough, or of the loudest."""
+    reference: int | None
+    """Channel that carries what the machine played, where there is one."""
+    repeated: int
+    """Recordings that were made again because of flags."""
+
+    @property
+    def microphones(self) -> tuple[int, ...]:
+        """Channels that are microphones."""
+        return tuple(channel for channel in range(len(self.quiet)) if channel != self.reference)
+
+    def heard(self, *, speaker: int | None = None, channel: int | None = None) -> list[bool]:
+        """Return for each path to a microphone whether the sweep was heard; of one loudspeaker or channel only."""
+        return [path.heard for path in self.of_microphones(speaker=speaker, channel=channel)]
+
+    def of_microphones(self, *, speaker: int | None = None, channel: int | None = None) -> Iterator[Path]:
+        """Yield the paths to microphones; those of one loudspeaker or channel only."""
+        for path in self.paths:
+            if path.channel != self.reference and speaker in {None, path.speaker} and channel in {None, path.channel}:
+                yield path
+
+    def over_noise_db(self, path: Path) -> float:
+        """Return how far the sweep was received over the noise in its band, dB."""
+        return _received_dbfs(path.gain_db, self.played_dbfs) - self.quiet[path.channel].band_dbfs
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values that `from_json` reads back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> LoopFigures:
+        """Read back what `to_json` wrote. Raises KeyError and TypeError where it did not."""
+        return cls(
+            quiet=tuple(Quiet(**one) for one in data["quiet"]),
+            clipped_pct=tuple(data["clipped_pct"]),
+            paths=tuple(Path(**{**one, "octaves_db": tuple(one["octaves_db"])}) for one in data["paths"]),
+            played_dbfs=data["played_dbfs"],
+            reference=data["reference"],
+            repeated=data["repeated"],
+        )
+
+
+def listen(duplex: Duplex, *, reference: int | None = None, loudest_dbfs: float = LOUDEST_DBFS) -> LoopFigures:
+    """Return the figures of the loop. `reference` is the channel that carries what the machine played.
+
+    Raises Spoiled where three recordings in a row had a flag, or six altogether, and ValueError for a reference that is
+    no channel.
+    """
+    if reference is not None and reference not in range(duplex.channels):
+        raise ValueError(f"there is no channel {reference + 1}")
+    test = _Test(duplex)
+    silence = np.zeros((round((SETTLE_S + QUIET_S) * RATE_HZ), duplex.speakers), np.float32)
+    before = test.record(silence, begin=round(SETTLE_S * RATE_HZ))
+    quiet = tuple(quiet_of(np.ascontiguousarray(column)) for column in before.T)
+    microphones = [channel for channel in range(duplex.channels) if channel != reference]
+    level_dbfs = _loud_enough(test, quiet, microphones, loudest_dbfs)
+    paths: list[Path] = []
+    clipped, sounded = [0.0] * duplex.channels, [False] * duplex.channels
+    for speaker in range(duplex.speakers):
+        sounds = [test.sweep([speaker], level_dbfs) for _ in range(SWEEPS)]
+        for channel in range(duplex.channels):
+            heard = [np.ascontiguousarray(sound[:, channel]) for sound in sounds]
+            clipped[channel] = max(clipped[channel], *(clipped_pct(one) for one in heard))
+            sounded[channel] = sounded[channel] or any(np.any(one) for one in heard)
+            paths.append(_path(speaker, channel, _arrival(heard, level_dbfs)))
+    quiet = tuple(replace(one, is_zero=one.is_zero and not sounded[at]) for at, one in enumerate(quiet))
+    return LoopFigures(quiet, tuple(clipped), tuple(paths), level_dbfs, reference, test.repeated)
+
+
+class _Test:
+    """Plays and records on one card, and makes again what was spoiled."""
+
+    def __init__(self, duplex: Duplex) -> None:
+        self._duplex = duplex
+        self.repeated = 0
+
+    def record(self, sound: Sound, begin: int = 0) -> Sound:
+        """Return what was heard from frame `begin` on, without a flag in it. Raises Spoiled."""
+        for _ in range(ATTEMPTS):
+            heard = self._duplex.play(sound)
+            if not any(flag >= begin for flag in heard.flags):
+                return heard.sound[begin:]
+            self.repeated += 1
+            if self.repeated >= MOST_REPEATED:
+                break
+        raise Spoiled
+
+    def sweep(self, speakers: Sequence[int], level_dbfs: float) -> Sound:
+        """Return what was heard of a sweep on `speakers`. Raises Spoiled."""
+        sound = np.zeros((round(LISTEN_S * RATE_HZ), self._duplex.speakers), np.float32)
+        for speaker in speakers:
+            sound[: len(sweep()), speaker] = sweep() * np.float32(10.0 ** (level_dbfs / 20.0))
+        return self.record(sound)
+
+
+def _loud_enough(test: _Test, quiet: Sequence[Quiet], microphones: Sequence[int], loudest_dbfs: float) -> float:
+    """Return the level at which the best microphone hears a sweep as loud as its own noise, or the loudest allowed."""
+    level_dbfs = min(FIRST_DBFS, loudest_dbfs)
+    while level_dbfs < loudest_dbfs:
+        sound = test.sweep(range(test._duplex.speakers), level_dbfs)  # noqa: SLF001 - the card's shape
+        over = []
+        for channel in microphones:
+            arrival = _arrival([np.ascontiguousarray(sound[:, channel])], level_dbfs)
+            if arrival.is_heard:
+                over.append(_received_dbfs(arrival.gain_db, level_dbfs) - quiet[channel].band_dbfs)
+        if over and max(over) >= 0.0:
+            return level_dbfs
+        # What was heard a little says how much is missing; what was not heard is raised step by step.
+        missing_db = min(-max(over) + 1.0, 2.0 * STEP_DB) if over else STEP_DB
+        level_dbfs = min(level_dbfs + max(missing_db, 1.0), loudest_dbfs)
+    return loudest_dbfs
+
+
+def _arrival(heard: Sequence[Sound], level_dbfs: float) -> Arrival:
+    return arrival_of([response_of(one * np.float32(10.0 ** (-level_dbfs / 20.0))) for one in heard])
+
+
+def _path(speaker: int, channel: int, found: Arrival) -> Path:
+    return Path(speaker, channel, found.is_heard, found.stands_out_db, found.delay_ms, found.gain_db, found.octaves_db)
+
+
+def _received_dbfs(gain_db: float, played_dbfs: float) -> float:
+    """Return the power of the received sweep: its peak is 3 dB over that."""
+    return played_dbfs - 10.0 * float(np.log10(2.0)) + gain_db

@@ -1,0 +1,82 @@
+"""What is usual in this room: the figures of its last good checks, in one small file on the room's own PC.
+
+It holds levels and noise by number of loudspeaker and channel, and no names: of the devices only a digest, so that
+other devices begin anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from probes.room_sound import Baseline
+
+__all__ = ["History", "state_folder"]
+
+KEPT: Final = 10
+"""Good checks that count."""
+FILE: Final = "usual.json"
+
+
+def state_folder() -> Path:
+    """Return where this user's programs keep what they know: by the custom of each system."""
+    home = Path.home()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "readiness"
+    if sys.platform == "darwin":
+        return home / "Library" / "Application Support" / "readiness"
+    return Path(os.environ.get("XDG_STATE_HOME") or home / ".local" / "state") / "readiness"
+
+
+class History:
+    """The good checks of one set of devices."""
+
+    def __init__(self, folder: Path, devices: Iterable[str]) -> None:
+        self._path = folder / FILE
+        self._devices = hashlib.sha256("\0".join(devices).encode()).hexdigest()
+
+    def usual(self) -> Baseline | None:
+        """Return the median of the last good checks, or None where there was none yet; a damaged file is none."""
+        return Baseline.usual(self._checks())
+
+    def add(self, check: Baseline) -> None:
+        """Keep one more good check. Written beside and renamed, so that a power cut leaves the old or the new file.
+
+        Raises OSError where the folder can't be written.
+        """
+        checks = [*self._checks(), check][-KEPT:]
+        written = json.dumps({"devices": self._devices, "checks": [asdict(one) for one in checks]})
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        beside = self._path.with_suffix(".tmp")
+        with beside.open("w", encoding="utf-8") as file:
+            file.write(written)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(self._path)
+
+    def forget(self) -> None:
+        """Begin anew with the next check. Raises OSError where the file can't be removed."""
+        with contextlib.suppress(FileNotFoundError):
+            self._path.unlink()
+
+    def _checks(self) -> list[Baseline]:
+        try:
+            stored = json.loads(self._path.read_text(encoding="utf-8"))
+            kept = stored["checks"] if stored["devices"] == self._devices else []
+            return [_baseline(one) for one in kept]
+        except (OSError, ValueError, KeyError, TypeError):
+            return []
+
+
+def _baseline(stored: dict[str, Any]) -> Baseline:
+    return Baseline(**{name: {key: float(value) for key, value in stored[name].items()} for name in _NAMES})
+
+
+_NAMES: Final = ("gains_db", "treble_db", "noise_dbfs")
