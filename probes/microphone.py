@@ -219,10 +219,6 @@ class SoundAnalyser:
         live = list(self._pauses)
         return live if len(live) >= MIN_PAUSE_WINDOWS else [*self._dead_pauses, *live]
 
-    def speech_windows(self) -> list[bool]:
-        """Return for each 32 ms whether it was speech."""
-        return [window.speech for window in self._windows]
-
     def _speech_measurement(self, windows: Sequence[_Window], floor: float | None, snr_db: float | None) -> Measurement:
         """Return the seconds of speech, with details of other sound while speech was asked for."""
         if len(windows) < MIN_WINDOWS:

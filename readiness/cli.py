@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from readiness import __version__
 from readiness.errors import InputError, SettingError
 from readiness.settings import SETTINGS, Settings, load_settings
+from readiness.texts import LANGUAGES, VOICES
 from reports.profile import profile_names
 
 __all__ = ["main", "parser"]
@@ -89,7 +90,7 @@ def parser() -> argparse.ArgumentParser:
     organisation.add_argument("--name", required=True, help="name as participants know it")
     organisation.add_argument("--support-phone", required=True, help="whom to call when it does not work")
     organisation.add_argument("--support-hours", default="", help="when somebody answers, such as 08-15")
-    organisation.add_argument("--languages", default="nb,nn,en", help="languages offered, the first is the default")
+    organisation.add_argument("--languages", default=",".join(LANGUAGES), help="languages offered, first the default")
     organisation.add_argument("--time-zone", default="Europe/Oslo", help="zone that meeting times are shown in")
     for name, text in (("checklist", "the leader's points for the start"), ("emergency", "what to do in an emergency")):
         organisation.add_argument(
@@ -173,7 +174,7 @@ def _add_voices(commands: Any) -> argparse.ArgumentParser:
     voices = commands.add_parser("voices", help="judge recordings of the spoken digits of your own")
     actions = voices.add_subparsers(title="commands", required=True, metavar="command")
     check: argparse.ArgumentParser = actions.add_parser("check", help="say what is wrong with each recording")
-    check.add_argument("folder", type=Path, help="folder with nb, nn or en, or with folders named as organisations")
+    check.add_argument("folder", type=Path, help="folder with languages, or with folders named as organisations")
     check.set_defaults(run=_voices_check)
     return check
 
@@ -183,7 +184,7 @@ def _voices_check(_settings: Settings, options: argparse.Namespace) -> int:
 
     sets = sets_below(options.folder)
     if not sets:
-        print(f"{options.folder}: no folder named nb, nn or en, with 0.mp3 to 9.mp3", file=sys.stderr)  # noqa: T201
+        print(f"{options.folder}: no folder named {' or '.join(VOICES)}, with 0.mp3 to 9.mp3", file=sys.stderr)  # noqa: T201
     faults = {each: faults_of_set(each) for each in sets}
     for each, found in faults.items():
         for fault in found:

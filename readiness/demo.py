@@ -10,6 +10,7 @@ from readiness.access.contacts import ContactBox
 from readiness.access.links import give_support_link, organiser_link
 from readiness.meetings.planner import Planner
 from readiness.meetings.wishes import HostPlan, MeetingPlan, PersonPlan
+from readiness.texts import LANGUAGES
 from reports.store import Store
 from reports.store.records import Organisation
 
@@ -32,7 +33,7 @@ async def prepare_demo(store: Store, contacts: ContactBox, base_url: str, now: d
             name="Demosykehuset",
             support_phone="+47 22 00 00 00",
             support_hours="08-15",
-            languages=("nb", "nn", "en"),
+            languages=LANGUAGES,
             time_zone=TIME_ZONE,
             drop_in_allowed=True,
         )

@@ -1,4 +1,7 @@
-"""The catalogues of texts: one JSON file of flat keys per language, shared by pages, mail and print."""
+"""The catalogues of texts: flat keys in JSON, shared by pages, mail and print, in one folder for each language.
+
+The files of a folder go by who reads them: ``participant`` and ``messages`` every language has, ``staff`` only some.
+"""
 
 from __future__ import annotations
 
@@ -8,61 +11,28 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+from reports.render.languages import TABLE, preferred
+
 __all__ = [
     "DEFAULT_LANGUAGE",
     "LANGUAGES",
+    "LOCALES",
+    "VOICES",
     "WEB_FOLDER",
     "catalogue",
+    "for_staff",
     "negotiate",
     "texts_for_participants",
     "texts_for_trouble",
 ]
 
 WEB_FOLDER = Path(__file__).resolve().parent.parent / "web"
-LANGUAGES = ("nb", "nn", "en")
-DEFAULT_LANGUAGE = "nb"
-STAFF_AREAS = frozenset(
-    {
-        "api",
-        "board",
-        "code",
-        "delivery",
-        "detail",
-        "error.auth",
-        "error.figures",
-        "error.host",
-        "error.http",
-        "error.import",
-        "error.meeting",
-        "error.person",
-        "error.pin",
-        "error.print",
-        "error.request",
-        "error.resend",
-        "error.text",
-        "figures",
-        "firewall",
-        "graph",
-        "group",
-        "host",
-        "ics",
-        "import",
-        "leader",
-        "letter",
-        "link.renew",
-        "link.renewed",
-        "link.seen",
-        "mail",
-        "plan",
-        "print",
-        "sketch",
-        "sms",
-        "state",
-        "support",
-        "who",
-    }
-)
-"""Beginnings of keys that only staff's pages, mail and print ask for: the self-test does not load them."""
+LOCALES = WEB_FOLDER / "locales"
+LANGUAGES = tuple(TABLE)
+"""Codes of the languages that people can choose; what is true of each stands in `TABLE`."""
+DEFAULT_LANGUAGE = LANGUAGES[0]
+VOICES = tuple(dict.fromkeys(one.voice for one in TABLE.values()))
+"""The languages that the digits are spoken in: the rest hear one of these."""
 SELDOM = re.compile(
     r"advice\.(?:camera|microphone|permission)\.(?:denied\w*|dismissed|no_answer|no_frames|picture_hidden|in_use|not_found|"
     r"unsuitable|failed|ended|sound_\w+)\.|advice\..*\.again$|advice\.network\.socket_blocked\.|"
@@ -70,33 +40,46 @@ SELDOM = re.compile(
 )
 """Keys that the self-test asks for in trouble (a device did not open, the line is blocked, a test failed twice), and
 advice that few get: loaded then, and not before."""
-FOR_ALL = frozenset({"error.meeting.over", "error.meeting.over.title", "error.request.malformed"})
-"""Keys below them that participants meet too."""
-_ALIASES = {"no": "nb", "nb": "nb", "nn": "nn", "en": "en", "da": "nb", "sv": "nb"}
-"""What a browser may ask for, and what it gets: Danish and Swedish readers read bokmål better than English."""
+ON_OTHER_PAGES = ("code.", "error.http.", "error.pin.", "link.renew", "link.seen")
+"""Beginnings of keys that participants read, but not in the self-test as it starts."""
+_ALIASES = {asked: code for code, one in TABLE.items() for asked in one.asked_as}
+"""What else a browser may ask for, and what it gets: Danish and Swedish readers read bokmål better than English."""
 
 
 @cache
 def catalogue(language: str) -> Mapping[str, str]:
-    """Return the texts of `language`. Raises FileNotFoundError for a language there is no file for."""
-    loaded: dict[str, str] = json.loads((WEB_FOLDER / "locales" / f"{language}.json").read_text(encoding="utf-8"))
+    """Return the texts of `language`, those for staff from what it falls back to where it has none."""
+    whole = {**_part(language, "participant"), **_part(language, "messages"), **_part(for_staff(language), "staff")}
+    return dict(sorted(whole.items()))
+
+
+@cache
+def for_staff(language: str) -> str:
+    """Return the language in which staff who read `language` get their pages: it, or the first that it falls back to.
+
+    A language needs the texts for participants and those of the messages; the ones for staff are as many again.
+    """
+    return next(code for code in preferred(language) if _file(code, "staff").is_file())
+
+
+def texts_for_participants(language: str) -> dict[str, str]:
+    """Return the texts that the self-test loads at its start: an old phone on a thin line loads nothing else."""
+    texts = _part(language, "participant").items()
+    return {key: text for key, text in texts if not SELDOM.match(key) and not key.startswith(ON_OTHER_PAGES)}
+
+
+def texts_for_trouble(language: str) -> dict[str, str]:
+    """Return the texts that the self-test loads in trouble: see `SELDOM`."""
+    return {key: text for key, text in _part(language, "participant").items() if SELDOM.match(key)}
+
+
+def _file(language: str, part: str) -> Path:
+    return LOCALES / language / f"{part}.json"
+
+
+def _part(language: str, part: str) -> dict[str, str]:
+    loaded: dict[str, str] = json.loads(_file(language, part).read_text(encoding="utf-8"))
     return loaded
-
-
-def texts_for_participants(texts: Mapping[str, str]) -> dict[str, str]:
-    """Return those of `texts` that the self-test loads at its start: an old phone on a thin line loads nothing else."""
-    often = {key: text for key, text in texts.items() if not SELDOM.match(key)}
-    return {key: text for key, text in often.items() if key in FOR_ALL or not _is_for_staff(key)}
-
-
-def texts_for_trouble(texts: Mapping[str, str]) -> dict[str, str]:
-    """Return those of `texts` that the self-test loads in trouble: see `SELDOM`."""
-    return {key: text for key, text in texts.items() if SELDOM.match(key)}
-
-
-def _is_for_staff(key: str) -> bool:
-    first, second, *_ = (*key.split("."), "")
-    return first in STAFF_AREAS or f"{first}.{second}" in STAFF_AREAS
 
 
 def negotiate(asked: str | None, accept_language: str, offered: Sequence[str] = LANGUAGES) -> str:
@@ -104,9 +87,10 @@ def negotiate(asked: str | None, accept_language: str, offered: Sequence[str] = 
     if asked in offered:
         return str(asked)
     for tag in _by_preference(accept_language[:200]):
-        found = _ALIASES.get(tag.split("-")[0].lower())
-        if found in offered:
-            return str(found)
+        asked_for = tag.split("-")[0].lower()
+        for found in (asked_for, _ALIASES.get(asked_for)):
+            if found in offered:
+                return str(found)
     return offered[0] if offered else DEFAULT_LANGUAGE
 
 

@@ -144,6 +144,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=_rank)
 
 
+@contextlib.contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Look for no garbage meanwhile."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """Look for no garbage while tests are collected: what is made stays, and every look goes through all of it."""
+    with _no_garbage_collection():
+        return (yield)
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport() -> Generator[None, Any, Any]:
     """Collect no garbage while a failure is written down.
@@ -151,13 +170,8 @@ def pytest_runtest_makereport() -> Generator[None, Any, Any]:
     `ast.parse`, which pytest calls for it, fails with a SystemError in Python before 3.13 when it is called again
     before it has ended. A finaliser can do that: that of something left open warns, with a traceback, which is parsed.
     """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
+    with _no_garbage_collection():
         return (yield)
-    finally:
-        if enabled:
-            gc.enable()
 
 
 # ---- tests that need root

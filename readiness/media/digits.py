@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from probes.echo import RATE_HZ
-from readiness.texts import LANGUAGES, WEB_FOLDER
+from readiness.texts import VOICES, WEB_FOLDER
 
 __all__ = ["decoded", "opened", "spoken_digit"]
 
@@ -25,7 +25,7 @@ def spoken_digit(language: str, digit: int, folder: str = "") -> NDArray[np.floa
 
     Raises ValueError for an unknown language or digit.
     """
-    if language not in LANGUAGES or not 0 <= digit <= 9:  # noqa: PLR2004 - a digit
+    if language not in VOICES or not 0 <= digit <= 9:  # noqa: PLR2004 - a digit
         raise ValueError("no such digit")
     return decoded((Path(folder) if folder else WEB_FOLDER / "selftest" / "audio" / language) / f"{digit}.mp3")
 

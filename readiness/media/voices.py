@@ -1,9 +1,9 @@
 """Rules for recordings of the spoken digits, our own and an organisation's alike.
 
-A set is a folder named as a language (``nb``, ``nn``, ``en``) that holds ``0.mp3`` to ``9.mp3``. Below a voices folder
-it stands directly, for every organisation, or in a folder named as an organisation's slug, for that one. Decoding needs
-a media library that the web process never loads, so the server runs this module: ``python -m readiness.media.voices
-FOLDER`` prints what is wrong with each set as JSON.
+A set is a folder named as a language of `VOICES` that holds ``0.mp3`` to ``9.mp3``. Below a voices folder it stands
+directly, for every organisation, or in a folder named as an organisation's slug, for that one. Decoding needs a media
+library that the web process never loads, so the server runs this module: ``python -m readiness.media.voices FOLDER``
+prints what is wrong with each set as JSON.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from readiness.media.digits import decoded, opened
-from readiness.texts import LANGUAGES
+from readiness.texts import VOICES
 
 __all__ = ["Fault", "active_power", "faults_of_set", "faults_of_sound", "sets_below"]
 
@@ -72,10 +72,10 @@ def active_power(sound: Sound, rate_hz: int) -> float:
 
 def sets_below(folder: Path) -> list[Path]:
     """Return the sets in a voices folder, or the folder itself where it is one."""
-    if folder.name in LANGUAGES and not any((folder / language).is_dir() for language in LANGUAGES):
+    if folder.name in VOICES and not any((folder / language).is_dir() for language in VOICES):
         return [folder]
     below = [path for path in sorted(folder.iterdir()) if path.is_dir()] if folder.is_dir() else []
-    return [path for parent in (folder, *below) for language in LANGUAGES if (path := parent / language).is_dir()]
+    return [path for parent in (folder, *below) for language in VOICES if (path := parent / language).is_dir()]
 
 
 def faults_of_set(folder: Path) -> list[Fault]:

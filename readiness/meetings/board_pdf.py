@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from readiness.meetings.paper import Sheet
 from readiness.texts import catalogue
+from reports.render.languages import TABLE
 from reports.render.tones import TONES
 from reports.render.words import Words
 from reports.store.records import Meeting, Organisation
@@ -75,6 +76,7 @@ def board_sheet(context: BoardContext) -> Sheet:
         "board",
         {
             "lang": context.language,
+            "dir": TABLE[context.language].dir,
             "organisation": organisation.name,
             "title": words.t("print.title", day=words.day(context.day, zone)),
             "at": words.t("print.at", when=words.moment(context.now, zone)),
@@ -113,7 +115,7 @@ def _row(line: BoardLine, words: Words, zone: ZoneInfo) -> dict[str, str]:
     role = words.first(f"role.{line.role}", otherwise=line.role)
     notes = [role if line.label and line.label != role else ""]
     if line.together > 1:
-        notes.append(words.t("print.together", count=line.together))
+        notes.append(words.plural("print.together", line.together))
     todo = [leader_words(words, line)]
     todo += [words.t("board.other_device")] if line.other_device else []
     todo += [words.t("board.without_sound")] if line.without_sound else []

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from markdown_it import MarkdownIt
 
-from readiness.texts import DEFAULT_LANGUAGE
+from reports.render.languages import preferred
 from reports.store.records import Organisation
 
 __all__ = ["GUIDES", "guide_html", "guide_text"]
@@ -47,8 +47,8 @@ def _chosen(organisation: Organisation, name: str, language: str) -> str:
 
 @lru_cache(maxsize=2 * 3)
 def _default(name: str, language: str) -> str:
-    path = FOLDER / f"{name}.{language}.md"
-    return (path if path.exists() else FOLDER / f"{name}.{DEFAULT_LANGUAGE}.md").read_text(encoding="utf-8")
+    paths = (FOLDER / f"{name}.{code}.md" for code in preferred(language))
+    return next(path for path in paths if path.exists()).read_text(encoding="utf-8")
 
 
 @lru_cache(maxsize=256)

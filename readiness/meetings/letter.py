@@ -12,6 +12,7 @@ import segno
 
 from readiness.meetings.paper import Sheet
 from readiness.texts import catalogue
+from reports.render.languages import TABLE
 from reports.render.words import Words
 from reports.store.records import Meeting, Organisation
 
@@ -72,6 +73,7 @@ def _page(letter: LetterContext) -> dict[str, Any]:
     hours = letter.organisation.support_hours
     return {
         "lang": letter.language,
+        "dir": TABLE[letter.language].dir,
         "organisation": letter.organisation.name,
         "title": words.t("letter.title"),
         "when": words.t("letter.when", when=when),

@@ -18,6 +18,7 @@ from readiness.meetings.kinds import KINDS
 from readiness.meetings.message_parts import MailParts, MessageContext, counts
 from readiness.meetings.paper import TEMPLATES
 from readiness.texts import catalogue
+from reports.render.languages import TABLE
 from reports.render.words import Words
 from reports.store.records import MessageName, Outgoing
 
@@ -115,6 +116,7 @@ def _as_html(mail: MailParts, words: Words) -> str:
     return _template().render(
         mail=mail,
         lang=words.language,
+        dir=TABLE[words.language].dir,
         hello=words.t("mail.hello"),
         how=words.t("mail.steps"),
         sign=words.t("mail.from"),

@@ -30,7 +30,7 @@ STANDARDS: list[typst.PDFStandard] = ["ua-1"]
 """ISO 14289-1: a screen reader gets headings, lists, tables and texts for pictures, in order."""
 FIRST_FAMILIES = ("Atkinson Hyperlegible Next", "Noto Sans")
 """Before all others: the letter's own typeface, then the one with every Latin, Greek and Cyrillic letter."""
-VERBATIM = frozenset({"lang", "tone", "qr", "address", "code"})
+VERBATIM = frozenset({"lang", "dir", "tone", "qr", "address", "code"})
 """Fields that we make ourselves, and that have to stay as they are."""
 _TRIAL = TEMPLATES / "trial.typ"
 

@@ -13,24 +13,38 @@ from pathlib import Path
 
 import jinja2
 
-from readiness.texts import WEB_FOLDER, texts_for_participants, texts_for_trouble
+from readiness.texts import LANGUAGES, LOCALES, WEB_FOLDER, catalogue, texts_for_participants, texts_for_trouble
 from reports.checks import figures_json
+from reports.render.languages import TABLE, for_pages
+from reports.render.words import Words
 
 __all__ = ["Asset", "Assets"]
 
 COMPRESSED = frozenset({".js", ".css", ".json", ".svg"})
 _COMMENTS = {
-    ".js": re.compile(rb"(?m)^[ \t]*/\*\*(?:(?!\*/).)*\*/[ \t]*$", re.DOTALL),
+    ".js": re.compile(rb"(?m)^[ \t]*/\*\*(?:(?!\*/).)*\*/[ \t]*$|(?<!\w)/\*\*(?:(?!\*/).)*\*/ ?", re.DOTALL),
     ".css": re.compile(rb"[ \t]*/\*(?:(?!\*/).)*\*/", re.DOTALL),
 }
-"""JSDoc blocks on lines of their own (types for the checker), notes in styles: a quarter of what a phone would load."""
+"""JSDoc (types for the checker), on lines of its own and between code, and notes in styles: a quarter of what a phone
+would load."""
 SERVED = COMPRESSED | {".mp3", ".png", ".ico", ".webp"}
 _TYPES = {".js": "text/javascript", ".json": "application/json", ".svg": "image/svg+xml", ".mp3": "audio/mpeg"}
 
 FIGURES_PATH = "selftest/js/figures.js"
 """The script that gets the server's table of figures: which way each is worse, and how many decimals it has."""
-_NO_FIGURES = b"FIGURES = {};"
-"""How the script stands in the tree: an empty table, filled as it is read."""
+LANGUAGES_SCRIPT = "shared/i18n.js"
+"""The script that gets the table of languages."""
+_FILLED: Mapping[str, tuple[bytes, Callable[[], object]]] = {
+    FIGURES_PATH: (b"FIGURES = {};", figures_json),
+    LANGUAGES_SCRIPT: (b"LANGUAGES = {};", for_pages),
+}
+"""How a script stands in the tree, with an empty table that is filled as it is read, and what with."""
+_CATALOGUES: Mapping[str, Callable[[str], Mapping[str, str]]] = {
+    "": texts_for_participants,
+    "trouble/": texts_for_trouble,
+    "staff/": catalogue,
+}
+"""The parts of a language's texts that pages load, by the folder that they are served in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +71,7 @@ class Assets:
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(folder), autoescape=True, undefined=jinja2.StrictUndefined
         )
+        self._templates.globals |= {"language": TABLE, "plural": _plural}
 
     def get(self, name: str) -> Asset | None:
         """Return the file called `name`, a path below ``web/``, or None."""
@@ -67,37 +82,37 @@ class Assets:
         return self._templates.get_template(template).render(values)
 
 
+def _plural(key: str, count: int, texts: Mapping[str, str], language: str) -> str:
+    """Return the text of `key` for so many, as `Words.plural` does: for templates, which have a catalogue only."""
+    return Words(texts, language).plural(key, count)
+
+
 def _read(folder: Path) -> list[tuple[str, Asset]]:
     """Read every file. A catalogue is served for participants, for their trouble, and whole for staff.
 
-    The table of figures is the server's own, so that there is no second one.
+    The tables of figures and of languages are the server's own, so that there are no second ones.
     """
     files = [
         (path.relative_to(folder).as_posix(), _asset(path))
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.suffix in SERVED and not path.name.startswith(".")
+        if path.is_file() and path.suffix in SERVED and not path.name.startswith(".") and LOCALES not in path.parents
     ]
-    files = [(name, _with_figures(asset) if name == FIGURES_PATH else asset) for name, asset in files]
-    catalogues = [(name, asset) for name, asset in files if name.startswith("locales/")]
-    staff = [(name.replace("locales/", "locales/staff/"), asset) for name, asset in catalogues]
-    start = [(name, _part_of(asset, texts_for_participants)) for name, asset in catalogues]
-    trouble = [
-        (name.replace("locales/", "locales/trouble/"), _part_of(asset, texts_for_trouble)) for name, asset in catalogues
+    files = [(name, _with_table(name, asset) if name in _FILLED else asset) for name, asset in files]
+    texts = [
+        (f"locales/{part}{language}.json", _changed("application/json", _compact(texts_of(language))))
+        for part, texts_of in _CATALOGUES.items()
+        for language in LANGUAGES
     ]
-    return [*files, *staff, *start, *trouble]
+    return [*files, *texts]
 
 
-def _with_figures(script: Asset) -> Asset:
-    table = _NO_FIGURES.replace(b"{}", _compact(figures_json()))
-    return _changed(script, script.plain.replace(_NO_FIGURES, table))
+def _with_table(name: str, script: Asset) -> Asset:
+    empty, table = _FILLED[name]
+    return _changed(script.content_type, script.plain.replace(empty, empty.replace(b"{}", _compact(table()))))
 
 
-def _part_of(whole: Asset, part: Callable[[Mapping[str, str]], Mapping[str, str]]) -> Asset:
-    return _changed(whole, _compact(part(json.loads(whole.plain))))
-
-
-def _changed(asset: Asset, plain: bytes) -> Asset:
-    return Asset(asset.content_type, plain, gzip.compress(plain, 9, mtime=0))
+def _changed(content_type: str, plain: bytes) -> Asset:
+    return Asset(content_type, plain, gzip.compress(plain, 9, mtime=0))
 
 
 def _compact(value: object) -> bytes:

@@ -16,7 +16,7 @@ from readiness.meetings.confined import print_sheet
 from readiness.meetings.inviting import refuse_too_many
 from readiness.server.board import LEADERS, Day, day_of, pin_channel, sheet_of
 from readiness.server.bodies import json_body
-from readiness.server.pages import language_of
+from readiness.server.pages import staff_language_of
 from readiness.server.services import SERVICES, session_of
 from reports.store import Gone
 from reports.store.records import Meeting, Outgoing, Participant, Session, new_id
@@ -123,7 +123,7 @@ async def print_board(request: web.Request) -> web.Response:
     shown = next((one for one in day.meetings if one.id == asked), None)
     if shown is None:
         raise AccessError("meeting.not_found")
-    sheet = await sheet_of(services, session, day, shown, language_of(request, day.organisation))
+    sheet = await sheet_of(services, session, day, shown, staff_language_of(request, day.organisation))
     body = await print_sheet(services.chores, board_sheet(sheet))
     headers = {"Content-Type": "application/pdf", "Content-Disposition": "inline; filename=board.pdf"}
     return web.Response(body=body, headers=headers)

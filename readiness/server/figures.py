@@ -15,7 +15,7 @@ from aiohttp import web
 
 from readiness.errors import AccessError, InputError
 from readiness.server.meetings_api import ORGANISERS, organiser_of
-from readiness.server.pages import language_of, render_page
+from readiness.server.pages import render_page, staff_language_of
 from readiness.server.services import SERVICES, session_of
 from readiness.texts import catalogue
 from reports.model import READY_VERDICTS
@@ -60,7 +60,7 @@ async def figures_page(request: web.Request) -> web.Response:
     organisation = await services.store.organisation_by_id(session.organisation_id)
     if organisation is None:
         raise AccessError("session.not_valid")
-    asked, language = request.query.get("lang"), language_of(request, organisation)
+    asked, language = request.query.get("lang"), staff_language_of(request, organisation)
     words = Words(catalogue(language), language, phone=organisation.support_phone)
     weeks = _weeks(request, services.now())
     cells = await services.store.feedback_summary(session.organisation_id, weeks)

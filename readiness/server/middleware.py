@@ -17,6 +17,7 @@ from readiness.logs import log_event, request_id
 from readiness.server.services import SERVICES, caller
 from readiness.server.strict import is_id, is_plain
 from readiness.texts import LANGUAGES, catalogue
+from reports.render.languages import TABLE
 from reports.store import NotStorable, StoreUnavailable
 
 __all__ = ["POLICY", "answer_malformed_ourselves", "error_response", "guard", "set_security_headers"]
@@ -101,7 +102,10 @@ def _refuse_malformed(
         log.error("request.failed", exc_info=exc)
     headers = ALWAYS | {"Content-Security-Policy": BARE_POLICY, "Cache-Control": "no-store"}
     if isinstance(exc, LineTooLong):  # too many cookies, mostly: a person at a browser reads this
-        said = "".join(f'<p lang="{code}">{escape(catalogue(code)["error.http.431"])}</p>' for code in LANGUAGES)
+        said = "".join(
+            f'<p lang="{code}" dir="{TABLE[code].dir}">{escape(catalogue(code)["error.http.431"])}</p>'
+            for code in LANGUAGES
+        )
         page = f"<!doctype html><html><head><title>431</title></head><body>{said}</body></html>"
         too_large = web.Response(text=page, content_type="text/html", status=431, headers=headers)
         too_large.force_close()

@@ -12,10 +12,18 @@ from readiness.meetings.guides import GUIDES, guide_html
 from readiness.server.board import LEADERS
 from readiness.server.mangled import meant
 from readiness.server.services import SERVICES, Services, session_of
-from readiness.texts import LANGUAGES, catalogue, negotiate
+from readiness.texts import LANGUAGES, catalogue, for_staff, negotiate
 from reports.store.records import Organisation
 
-__all__ = ["error_page", "language_of", "organisation_of_path", "page_that_is_meant", "render_page", "routes"]
+__all__ = [
+    "error_page",
+    "language_of",
+    "organisation_of_path",
+    "page_that_is_meant",
+    "render_page",
+    "routes",
+    "staff_language_of",
+]
 
 routes = web.RouteTableDef()
 FOREVER = f"public, max-age={int(timedelta(days=365).total_seconds())}, immutable"
@@ -24,6 +32,8 @@ SELFTEST, BOARD, ERROR = "selftest/index.html", "board/index.html", "shared/erro
 SUPPORT, CODE, PLAN = "support/index.html", "code/index.html", "plan/index.html"
 TEMPLATES = {"t": SELFTEST, "try": SELFTEST, "support": SUPPORT, "plan": PLAN, "code": CODE}
 """By the last part of a link's path; the board is made with its guides."""
+FOR_STAFF = frozenset({BOARD, SUPPORT, PLAN, "figures/index.html", "api/index.html"})
+"""Pages in the languages that have texts for staff."""
 
 
 @routes.get("/")
@@ -130,9 +140,14 @@ def error_page(
 
 
 def language_of(request: web.Request, organisation: Organisation | None) -> str:
-    """Return the language to answer in."""
+    """Return the language to answer participants in."""
     offered = organisation.languages if organisation else LANGUAGES
     return negotiate(request.query.get("lang"), request.headers.get("Accept-Language", ""), offered)
+
+
+def staff_language_of(request: web.Request, organisation: Organisation | None) -> str:
+    """Return the language to answer staff in: what theirs falls back to, where it has no texts for them."""
+    return for_staff(language_of(request, organisation))
 
 
 def render_page(
@@ -146,13 +161,16 @@ def render_page(
     """Return the page rendered from `template`. `compress` only content whose length reveals no secret."""
     services: Services = request.app[SERVICES]
     offered = organisation.languages if organisation else LANGUAGES
-    language = language_of(request, organisation)
+    language, choices = language_of(request, organisation), offered
+    if template in FOR_STAFF:
+        language, choices = for_staff(language), tuple(dict.fromkeys(for_staff(code) for code in offered))
     shown = {
         "lang": language,
-        "languages": offered,
+        "languages": choices,
+        "offered": offered,
         "static": services.assets.base,
         "t": catalogue(language),
-        "texts": {code: catalogue(code) for code in offered},
+        "texts": {code: catalogue(code) for code in (*offered, *choices)},
         "organisation": _shown(organisation),
         "speedtest": services.settings.speedtest != "off",
         **(values or {}),
@@ -171,7 +189,8 @@ def _board_page(request: web.Request, organisation: Organisation | None) -> web.
 
 
 def _guide(organisation: Organisation, name: str) -> dict[str, str]:
-    return {language: guide_html(organisation, name, language) for language in organisation.languages}
+    read = dict.fromkeys(for_staff(language) for language in organisation.languages)
+    return {language: guide_html(organisation, name, language) for language in read}
 
 
 def _shown(organisation: Organisation | None) -> dict[str, str]:

@@ -16,9 +16,9 @@ from readiness.errors import AccessError
 from readiness.meetings.delivery import OURS
 from readiness.server.bodies import form_body
 from readiness.server.firewall import openings
-from readiness.server.pages import language_of, render_page
+from readiness.server.pages import render_page, staff_language_of
 from readiness.server.services import SERVICES, Services, caller, session_of
-from readiness.texts import LANGUAGES, catalogue
+from readiness.texts import LANGUAGES, catalogue, for_staff
 from reports.render.report import line_view, report_view
 from reports.render.words import Words
 from reports.store.records import Organisation, Session, StoredReport, WaitingCase, clean_code
@@ -41,7 +41,7 @@ async def support_page(request: web.Request) -> web.Response:
         raise AccessError("session.not_valid")
     asked = request.query.get("lang")
     asked = asked if asked in organisation.languages else None
-    words = _words(language_of(request, organisation), organisation)
+    words = _words(staff_language_of(request, organisation), organisation)
     typed = request.query.get("code", "").strip()
     actor = actor_of(session)
     found, problem = await _look_up(services, session, typed)
@@ -54,7 +54,9 @@ async def support_page(request: web.Request) -> web.Response:
         "typed": typed[:20],
         "problem": problem,
         "asked_language": asked,
-        "languages": {code: "?" + urlencode({"lang": code, "code": typed[:20]}) for code in organisation.languages},
+        "languages": {
+            code: "?" + urlencode({"lang": code, "code": typed[:20]}) for code in map(for_staff, organisation.languages)
+        },
         "report": found and report_view(found, series, words, zone=zone, now=now),
         "openings": _openings(request, found, words),
         "newest": [line_view(one, words, zone, asked) for one in newest],

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from readiness.logs import log_event
-from readiness.texts import LANGUAGES, WEB_FOLDER
+from readiness.texts import VOICES, WEB_FOLDER
 
 __all__ = ["OWN", "Voices", "load_voices"]
 
@@ -32,7 +32,7 @@ class Voices:
     def of(self, slug: str) -> tuple[str, Mapping[str, str]]:
         """Return where the page finds its recordings below the static files, and each language's folder on disk."""
         name = slug if slug in self.sets else ""
-        folders = {language: str(WEB_FOLDER / OWN / language) for language in LANGUAGES}
+        folders = {language: str(WEB_FOLDER / OWN / language) for language in VOICES}
         own = {language: str(folder) for language, folder in self.sets.get(name, {}).items()}
         return (f"voices/{name or 'all'}" if own else OWN), folders | own
 

@@ -155,7 +155,7 @@ def _check(check: Mapping[str, Any], words: Words, zone: tzinfo) -> dict[str, An
     if isinstance(low, int | float) and isinstance(high, int | float) and low != high:
         facts.append(words.t("support.interval", low=words.figure(check, low), high=words.figure(check, high)))
     if check.get("samples"):
-        facts.append(words.t("support.samples", count=words.number(check["samples"], 0)))
+        facts.append(words.plural("support.samples", check["samples"], count=words.number(check["samples"], 0)))
     why = words.first(f"cause.{check.get('cause')}")
     if why and why != value:
         facts.append(why)

@@ -82,7 +82,7 @@ def _seen(checks: Mapping[str, _Check], words: Words) -> Picture | None:
     faces = _faces(places)
     light = _details(checks, "camera.light")
     left, right = _luma(light.get("luma_right")), _luma(light.get("luma_left"))
-    finding = [words.t("sketch.faces", count=len(faces)) if faces else words.t("sketch.no_faces")]
+    finding = [words.plural("sketch.faces", len(faces)) if faces else words.t("sketch.no_faces")]
     if left is not None and right is not None:
         finding.append(words.t("sketch.light", left=left, right=right))
     finding.append(words.t("sketch.mirror"))

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeGuard
 
 from reports.checks import FIGURES, JUDGED
 from reports.model import Outcome
+from reports.render.languages import TABLE
 
 __all__ = ["Words"]
 
@@ -45,6 +46,14 @@ class Words:
         text = self.catalogue.get(key, key)
         return _PLACEHOLDER.sub(lambda match: str(filled.get(match[1], match[0])), text)
 
+    def plural(self, key: str, number: int, /, **values: object) -> str:
+        """Return the text of `key` for so many: the form of the number's plural category, else for others, else one.
+
+        ``{count}`` is the number, where `values` don't say how it is written.
+        """
+        forms = (f"{key}#{TABLE[self.language].category(number)}", f"{key}#other")
+        return self.t(next((form for form in forms if form in self.catalogue), key), **{"count": number, **values})
+
     def first(self, *keys: str, otherwise: str = "", **values: object) -> str:
         """Return the text of the first of `keys` that there is."""
         key = next((key for key in keys if key in self.catalogue), None)
@@ -57,8 +66,8 @@ class Words:
         text = f"{abs(value):,.{decimals}f}"
         if "." in text:
             text = text.rstrip("0").rstrip(".")
-        if self.language != "en":
-            text = text.replace(",", _NO_BREAK).replace(".", ",")
+        language = TABLE[self.language]
+        text = text.translate({ord(","): language.group, ord("."): language.decimal})
         return f"{_MINUS}{text}" if value < 0 and text != "0" else text
 
     def amount(self, value: float, unit: str | None, decimals: int | None = None) -> str:

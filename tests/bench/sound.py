@@ -85,7 +85,7 @@ class Bench:
                 analyser.mark("speech_start", start // 32)
             analyser.feed(pcm[start : start + 2 * PIECE], start // 32)
         found = {each.check: each for each in analyser.measurements(raw or {"processed": False})}
-        return Heard(np.array(analyser.speech_windows()), found)
+        return Heard(np.array([window.speech for window in analyser._windows]), found)
 
     def warned(self, check: str, measurement: Measurement) -> bool:
         """Return whether the profile finds fault with it."""

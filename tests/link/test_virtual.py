@@ -10,14 +10,17 @@ from tests.link.virtual import PROFILES, run_ladder
 
 MB = 1e6
 BOTH_WAYS = 2
+QUICK_EVERY = 3
+"""Odd, so that both kinds of sending are in it."""
 
 
 @pytest.fixture(scope="module")
-def runs() -> list[Run]:
-    """Each of 60 lines once for each profile, every other one in the page's bursts."""
+def runs(request: pytest.FixtureRequest) -> list[Run]:
+    """Each of 60 lines once for each profile, every other one in the page's bursts; in a quick run every third line."""
+    every = QUICK_EVERY if request.config.getoption("quick") else 1
     return play(
         Case(line, SEEDS[n % len(SEEDS)], profile, bursts=n % 2 == 1)
-        for n, line in enumerate(lines())
+        for n, line in list(enumerate(lines()))[::every]
         for profile in PROFILES
     )
 
@@ -49,7 +52,7 @@ def test_tiers_are_right_and_hardly_ever_too_good(runs: list[Run]) -> None:
 def test_a_line_that_cannot_carry_the_meeting_is_said_soon(runs: list[Run]) -> None:
     """Within 5 s, the idle run included: nobody's thin line is filled for longer than it takes to know."""
     short = [run for run in runs if run.is_short]
-    assert len(short) > 50
+    assert len(short) > 0.21 * len(runs)
     slowest = max(short, key=lambda run: run.outcome.said_s)
     assert slowest.outcome.said_s <= 5, slowest.case
 

@@ -28,7 +28,10 @@ def jpeg_of(rgb) -> bytes:
     return cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 60])[1].tobytes()
 
 
-PORTRAIT = jpeg_of(skimage.data.astronaut())
+@pytest.fixture(scope="module")
+def portrait() -> bytes:
+    """A still with one face, the astronaut's."""
+    return jpeg_of(skimage.data.astronaut())
 
 
 @pytest.fixture(autouse=True)
@@ -38,21 +41,21 @@ def patient(monkeypatch):
     monkeypatch.setattr(heavy_module, "JOB_TIMEOUT_S", 60.0)
 
 
-async def test_the_helper_looks_again_and_outlives_hostile_pictures(monkeypatch):
+async def test_the_helper_looks_again_and_outlives_hostile_pictures(monkeypatch, portrait):
     """Started by the first job, the same process afterwards; what is no still is None; it cannot write a byte."""
     async with pool_of(1, warm=1) as pool:
         assert pool.heavy.pid is None
-        (face,) = await pool.heavy.ask("faces", PORTRAIT)
+        (face,) = await pool.heavy.ask("faces", portrait)
         assert face["height_pct"] == pytest.approx(100 * 113 / 512, abs=3)
         assert set(face) == set(a_face().to_json())
         pid = pool.heavy.pid
-        hostile = [b"", b"\xff\xd8\xff\xd9", PORTRAIT[:-200], PORTRAIT[:3000] + PORTRAIT[-3000:], os.urandom(60_000)]
-        damaged = bytearray(PORTRAIT)
+        hostile = [b"", b"\xff\xd8\xff\xd9", portrait[:-200], portrait[:3000] + portrait[-3000:], os.urandom(60_000)]
+        damaged = bytearray(portrait)
         damaged[700:720] = b"\xff" * 20
         answers = [await pool.heavy.ask("faces", data) for data in (*hostile, bytes(damaged))]
         assert answers[:3] == [None, None, None]
         assert await pool.heavy.ask("no such job", b"") is None
-        assert len(await pool.heavy.ask("faces", PORTRAIT)) == 1
+        assert len(await pool.heavy.ask("faces", portrait)) == 1
         assert pool.heavy.pid == pid
         limits = Path(f"/proc/{pid}/limits").read_text()
         assert "Max file size             0 " in limits
@@ -63,34 +66,34 @@ async def test_the_helper_looks_again_and_outlives_hostile_pictures(monkeypatch)
 
 
 @pytest.mark.parametrize("harm", [signal.SIGSTOP, signal.SIGKILL])
-async def test_a_helper_that_dies_or_hangs_is_replaced(monkeypatch, harm):
+async def test_a_helper_that_dies_or_hangs_is_replaced(monkeypatch, harm, portrait):
     """The job it owed is None in time, nobody waits for it, and the next one starts a fresh process."""
     monkeypatch.setattr(heavy_module, "RETRY_S", 1000.0)
     async with pool_of(1, warm=1) as pool:
-        assert await pool.heavy.ask("faces", PORTRAIT)
+        assert await pool.heavy.ask("faces", portrait)
         pid = pool.heavy.pid
         monkeypatch.setattr(heavy_module, "JOB_TIMEOUT_S", 1.0)
         os.kill(pid, signal.SIGSTOP)  # so that the job is under way when the harm comes
-        asking = asyncio.create_task(pool.heavy.ask("faces", PORTRAIT))
+        asking = asyncio.create_task(pool.heavy.ask("faces", portrait))
         await asyncio.sleep(0.1)
         os.kill(pid, harm)
         assert await asking is None
-        assert await pool.heavy.ask("faces", PORTRAIT) is None, "it rests before it is started again"
+        assert await pool.heavy.ask("faces", portrait) is None, "it rests before it is started again"
         monkeypatch.setattr(heavy_module, "JOB_TIMEOUT_S", 60.0)
         pool.heavy._not_before_s = 0.0
-        assert await pool.heavy.ask("faces", PORTRAIT)
+        assert await pool.heavy.ask("faces", portrait)
         assert pool.heavy.pid != pid
         fresh = pool.heavy.pid
     await until(lambda: not process_exists(pid) and not process_exists(fresh))
 
 
-async def test_the_queue_is_bounded_and_waiting_ends(monkeypatch):
+async def test_the_queue_is_bounded_and_waiting_ends(monkeypatch, portrait):
     """Beyond the bound the answer is None at once; whoever stops waiting does not break another's job."""
     monkeypatch.setattr(heavy_module, "MAX_WAITING", 2)
     async with pool_of(1, warm=1) as pool:
-        assert await pool.heavy.ask("faces", PORTRAIT)
+        assert await pool.heavy.ask("faces", portrait)
         pid = pool.heavy.pid
-        jobs = [asyncio.create_task(pool.heavy.ask("faces", PORTRAIT)) for _ in range(6)]
+        jobs = [asyncio.create_task(pool.heavy.ask("faces", portrait)) for _ in range(6)]
         await asyncio.sleep(0)
         jobs[0].cancel()
         answers = await asyncio.gather(*jobs, return_exceptions=True)
@@ -100,7 +103,7 @@ async def test_the_queue_is_bounded_and_waiting_ends(monkeypatch):
         assert "faces" in OPS
 
 
-async def test_a_helper_that_cannot_start_is_no_second_look():
+async def test_a_helper_that_cannot_start_is_no_second_look(portrait):
     """None, and for a while nobody tries again."""
     tries = 0
 
@@ -110,10 +113,10 @@ async def test_a_helper_that_cannot_start_is_no_second_look():
         raise OSError
 
     heavy = Heavy(start)
-    assert [await heavy.ask("faces", PORTRAIT) for _ in range(3)] == [None, None, None]
+    assert [await heavy.ask("faces", portrait) for _ in range(3)] == [None, None, None]
     assert tries == 1
     await heavy.close()
-    assert await heavy.ask("faces", PORTRAIT) is None
+    assert await heavy.ask("faces", portrait) is None
 
 
 class _Worker:

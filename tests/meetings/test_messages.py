@@ -74,7 +74,7 @@ def test_every_message_is_whole_and_neutral(language: str, role: str | None, kin
     has_link = kind not in {"cancelled", "pin"}
     assert mail.text.count(LINK) == mail.html.count(f'href="{LINK}"') == sms.text.count(LINK) == has_link
     assert "<img" not in mail.html
-    assert f'<html lang="{language}">' in mail.html
+    assert f'<html lang="{language}" dir="ltr">' in mail.html
     assert set(sms.text) <= GSM
     assert len(sms.text) <= 306
     if kind in {"invitation", "reminder", "recheck"}:

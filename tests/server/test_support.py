@@ -91,7 +91,7 @@ async def test_no_key_of_the_catalogue_is_left_over(server, http, session):
             assert left == []
             assert not re.search(r"\{\w+\}|\bNone\b|\bnan\b", visible)
             assert (catalogue(language)["support.no_pictures"] in visible) == (kept is None)
-            assert f'<html lang="{language}">' in text
+            assert f'<html lang="{language}" dir="ltr">' in text
 
 
 async def test_reports_of_others_are_never_found(server, http, session):

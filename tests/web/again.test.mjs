@@ -63,7 +63,7 @@ test("a short check opens the media path and closes it again; nothing is timed, 
 });
 
 test("the leader reads which device the answer is for, that a short check is still to come, and what was answered", () => {
-  const texts = { t: (key, values) => [key, ...Object.values(values ?? {})].join(" "), first: (keys) => (keys[0].endsWith(".yes") && keys[0].includes("private") ? "" : keys[0]), ago: () => "1 day" };
+  const texts = { t: (key, values) => [key, ...Object.values(values ?? {})].join(" "), plural: (key, count) => `${key} ${count}`, first: (keys) => (keys[0].endsWith(".yes") && keys[0].includes("private") ? "" : keys[0]), ago: () => "1 day" };
   const tested = { id: "a", label: "Anna", role: "patient", state: "ready", tested_at: "2026-11-23T10:00:00Z", device: "computer", recheck_due: true };
   const said = facts(texts, { ...tested, practical: { private_room: "yes", company: "family", people: 3 } }, Date.parse("2026-11-24T10:00:00Z"));
   for (const words of ["board.device.computer", "board.recheck", "board.practical.company.family", "board.together 3"]) assert.ok(said.includes(words), said);

@@ -64,8 +64,8 @@ test("one tap does what helps this one: call, send again, hand over; who is read
 
 test("minutes are counted in the last hour, and a meeting that is over or cancelled says so", () => {
   const told = (starts, change) => countdown(nb, meeting("m", starts, change).meeting, NOW);
-  assert.equal(told("08:50"), nb.t("board.in_minutes", { count: 2 }));
-  assert.equal(told("08:49"), nb.t("board.in_minute", { count: 1 }));
+  assert.equal(told("08:50"), nb.plural("board.in_minutes", 2));
+  assert.equal(told("08:49"), nb.plural("board.in_minutes", 1));
   assert.equal(told("08:48"), nb.t("board.now"));
   assert.equal(told("09:49"), "");
   assert.equal(told("07:00"), nb.t("board.over"));

@@ -2,16 +2,18 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { test } from "node:test";
-import { catalogue, filesBelow, ROOT, WEB } from "./support.mjs";
+import { catalogue, filesBelow, readJson, ROOT, WEB } from "./support.mjs";
 
 const PAGES = ["selftest", "board", "support", "code", "plan"];
 const html = (page) => readFileSync(join(WEB, page, "index.html"), "utf8");
 const SOURCE = readFileSync(join(ROOT, "readiness/texts.py"), "utf8");
-/** @param {string} name of a set of keys in texts.py */
-const listed = (name) => new RegExp(`${name} = frozenset\\(\\s*\\{([^}]+)\\}`).exec(SOURCE)[1].match(/[a-z_.]+/g);
-/** Beginnings of keys that the self-test does not load. */
-const STAFF = listed("STAFF_AREAS");
-const isForStaff = (key) => !listed("FOR_ALL").includes(key) && STAFF.some((area) => key.startsWith(`${area}.`));
+/** Beginnings of participants' keys that the self-test does not load. */
+const ELSEWHERE = /ON_OTHER_PAGES = \(([^)]+)\)/.exec(SOURCE)[1].match(/[a-z_.]+/g);
+const LOADED = Object.keys(readJson("locales/nb/participant.json")).filter((key) => !ELSEWHERE.some((start) => key.startsWith(start)));
+const MISSING = Object.keys(catalogue("nb")).filter((key) => !LOADED.includes(key));
+const areaOf = (key) => key.split(".")[0];
+/** Areas of which the self-test loads nothing. */
+const STAFF = [...new Set(MISSING.map(areaOf))].filter((area) => !LOADED.map(areaOf).includes(area));
 
 /** Every module that an entry reaches, as paths below web/. */
 function graph(entry) {
@@ -53,11 +55,18 @@ test("no script, style or address of others stands in a page", () => {
 });
 
 test("the self-test asks for no text that only staff's pages load", () => {
-  assert.ok(STAFF.includes("board") && STAFF.includes("plan"));
+  for (const area of ["board", "plan", "code", "mail"]) assert.ok(STAFF.includes(area), area);
+  assert.ok(MISSING.includes("error.auth.required") && !MISSING.includes("error.meeting.over"));
   const asked = new RegExp(`["\`](?:${STAFF.join("|")})\\.(?!over)[a-z$]`);
   assert.match('t.t("board.title")', asked);
   const scripts = filesBelow(join(WEB, "selftest"), ".js").concat(filesBelow(join(WEB, "shared"), ".js"));
-  for (const path of [...scripts, join(WEB, "selftest/index.html")]) assert.doesNotMatch(readFileSync(path, "utf8"), asked, path);
+  for (const path of [...scripts, join(WEB, "selftest/index.html")]) {
+    const source = readFileSync(path, "utf8");
+    assert.doesNotMatch(source, asked, path);
+    const named = [...source.matchAll(/["`]([a-z_]+(?:\.[a-z_]+)+)["`]/g)].map(([, key]) => key);
+    // renew.js fetches the whole catalogue when it is needed.
+    if (!path.endsWith("renew.js")) assert.deepEqual(named.filter((key) => MISSING.includes(key)), [], path);
+  }
 });
 
 test("a message of the server never becomes an action of the page as a whole", () => {

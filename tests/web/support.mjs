@@ -1,17 +1,25 @@
 /** Helpers for the tests of the pages' pure modules. */
-import { readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { webcrypto } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
+import { LANGUAGES } from "../../web/shared/i18n.js";
 
 globalThis.crypto ??= webcrypto; // every browser has it; Node from version 20 on
 
 export const WEB = fileURLToPath(new URL("../../web/", import.meta.url));
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-export const LANGS = ["nb", "nn", "en"];
 
 export const readJson = (path) => JSON.parse(readFileSync(join(WEB, path), "utf8"));
-export const catalogue = (lang) => readJson(`locales/${lang}.json`);
+Object.assign(LANGUAGES, readJson("locales/languages.json")); // as the server does when it serves the script
+export const LANGS = Object.keys(LANGUAGES);
+/** All texts of a language in the order of their keys, those for staff from what it falls back to where it has none. */
+export function catalogue(lang) {
+  const own = (part) => existsSync(join(WEB, `locales/${lang}/${part}.json`));
+  const from = (part) => (own(part) ? lang : LANGUAGES[lang].fallback);
+  const parts = ["participant", "messages", "staff"].map((part) => readJson(`locales/${from(part)}/${part}.json`));
+  return Object.fromEntries(Object.entries(Object.assign({}, ...parts)).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
 export const protocol = readJson("shared/protocol.json");
 /** Every check's figure near its limits, in the words of each language; pytest reads the same file. */
 export const told = JSON.parse(readFileSync(join(ROOT, "tests/data/figures.json"), "utf8"));

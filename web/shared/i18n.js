@@ -3,24 +3,30 @@
  * @typedef {import("./types").Lang} Lang
  */
 
-export const LANGS = /** @type {const} */ (["nb", "nn", "en"]);
-
-/** How numbers are written; few browsers know nynorsk, which writes them as bokmål does. @type {Record<Lang, string>} */
-const NUMBERS = { nb: "nb-NO", nn: "nb-NO", en: "en-GB" };
+/**
+ * The languages there are, the first one the default. The server puts its own table here when it serves this file.
+ * @type {Record<Lang, { tag: string, dir: string, voice: Lang }>}
+ */
+export const LANGUAGES = {};
 
 /** @param {unknown} value @returns {value is Lang} */
 export function isLang(value) {
-  return LANGS.some((lang) => lang === value);
+  return typeof value === "string" && Object.hasOwn(LANGUAGES, value);
+}
+
+/** Tell the browser what the page is written in, and which way. @param {Lang} lang */
+export function writtenIn(lang) {
+  document.documentElement.lang = lang;
+  document.documentElement.dir = LANGUAGES[lang].dir;
 }
 
 /**
- * The catalogue language for a browser's or a page's language tag; Norwegian bokmål where nothing fits.
+ * The catalogue language for a browser's or a page's language tag; the default where nothing fits.
  * @param {string | null | undefined} tag @returns {Lang}
  */
 export function langOf(tag) {
   const primary = (tag ?? "").toLowerCase().split("-")[0];
-  if (primary === "no") return "nb";
-  return isLang(primary) ? primary : "nb";
+  return isLang(primary) ? primary : Object.keys(LANGUAGES)[0];
 }
 
 /**
@@ -32,7 +38,7 @@ export function fill(text, values = {}) {
 }
 
 /** Units of an age, seconds. */
-const AGES = /** @type {const} */ ([["day", 86400], ["hour", 3600], ["minute", 60]]);
+const AGES = /** @type {const} */ ([["days", 86400], ["hours", 3600], ["minutes", 60]]);
 const WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
 /** @param {string} when @param {string} timeZone @returns {{ weekday: number, day: number, month: number }} weekday 1 is Monday */
@@ -55,9 +61,16 @@ export function createTexts(lang, catalogue, common = {}) {
   /** The text of a key; the key itself where it is missing, so that nothing is ever blank.
    * @param {string} key @param {Record<string, string | number>} [values] */
   const t = (key, values) => fill(catalogue[key] ?? key, { ...common, ...values });
+  /** The text of a key for so many: the form of the count's plural category (CLDR), else that for others, else the only one.
+   * @param {string} key @param {number} count @param {Record<string, string | number>} [values] */
+  const plural = (key, count, values) => {
+    const forms = [`${key}#${new Intl.PluralRules(LANGUAGES[lang].tag).select(count)}`, `${key}#other`];
+    return t(forms.find((form) => Object.hasOwn(catalogue, form)) ?? key, { count, ...values });
+  };
   return {
     lang,
     t,
+    plural,
     /** @param {string} key */
     has: (key) => Object.hasOwn(catalogue, key),
     /** The first of these keys that exists, or "". @param {string[]} keys @param {Record<string, string | number>} [values] */
@@ -66,7 +79,7 @@ export function createTexts(lang, catalogue, common = {}) {
       return key ? fill(catalogue[key], { ...common, ...values }) : "";
     },
     /** @param {number} value @param {number} [digits] most decimals */
-    number: (value, digits = 1) => new Intl.NumberFormat(NUMBERS[lang], { maximumFractionDigits: digits }).format(value),
+    number: (value, digits = 1) => new Intl.NumberFormat(LANGUAGES[lang].tag, { maximumFractionDigits: digits }).format(value),
     /** Day and time in a zone, in the catalogue's own words: browsers seldom know nynorsk.
      * @param {string} when RFC 3339 @param {string} timeZone */
     at(when, timeZone) {
@@ -77,8 +90,7 @@ export function createTexts(lang, catalogue, common = {}) {
     ago(seconds) {
       const found = AGES.find(([, size]) => seconds >= size);
       if (!found) return t("time.just_now");
-      const count = Math.floor(seconds / found[1]);
-      return t(count === 1 ? `time.${found[0]}` : `time.${found[0]}s`, { count });
+      return plural(`time.${found[0]}`, Math.floor(seconds / found[1]));
     },
   };
 }

@@ -1,6 +1,7 @@
 /** Shapes that travel between the page and the server; the wire schema is shared/protocol.json. */
 
-export type Lang = "nb" | "nn" | "en";
+/** A code of `web/locales/languages.json`. */
+export type Lang = string;
 export type Outcome = "pass" | "warn" | "fail" | "skipped" | "not_measured";
 export type Verdict = "ready" | "ready_with_warnings" | "not_ready" | "incomplete";
 export type PhaseName =

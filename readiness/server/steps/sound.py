@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from probes.measurement import Measurement
+from readiness.errors import InputError
 from readiness.server.protocol import BINARY
 from readiness.server.steps.running import Running
 from readiness.server.steps.step import WorkerStep
+from readiness.texts import VOICES
 from reports.guidance import SoundGuidance
 from reports.phases import FinishedPhase, Phase
 from reports.readers import unheard
@@ -61,6 +63,12 @@ class EchoStep(WorkerStep):
         await self._setup.worker.send({"op": "ear", "t_ms": t_ms}, payload)
 
     async def on_final(self, data: Mapping[str, Any]) -> FinishedPhase:
-        """Return how much of the digits came back; where none were played nothing can."""
-        recordings = self._setup.voices.get(data.get("lang", ""), "")
+        """Return how much of the digits came back; where none were played nothing can.
+
+        Raises InputError("protocol.invalid") for a language that has no recordings.
+        """
+        spoken = data.get("lang")
+        if spoken is not None and spoken not in VOICES:
+            raise InputError("protocol.invalid", "no digits in that language")
+        recordings = self._setup.voices.get(spoken or "", "")
         return unheard(self.phase, data) or await super().on_final({**data, "voice": recordings})

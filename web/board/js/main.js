@@ -4,7 +4,7 @@
  */
 import { ApiError, call, keepLanguage, meta, redeem, sessionOf } from "../../shared/api.js";
 import { keepFocus, readFrom } from "../../shared/heard.js";
-import { applyTexts, clockTime, createTexts, isLang, langOf, loadCatalogue } from "../../shared/i18n.js";
+import { applyTexts, clockTime, createTexts, isLang, langOf, loadCatalogue, writtenIn } from "../../shared/i18n.js";
 import { arrange } from "./rows.js";
 import { createTaps, problem } from "./taps.js";
 import { drawAfterwards, drawMeeting, drawNumbers, drawOthers, find, makeTickable, say } from "./view.js";
@@ -128,7 +128,7 @@ function fail(error) {
 async function setLanguage(next) {
   catalogue = await loadCatalogue(base, next, "staff/");
   lang = next;
-  document.documentElement.lang = next;
+  writtenIn(next);
   document.title = texts().t("board.page_title");
   applyTexts(document, texts());
   for (const button of document.querySelectorAll("[data-lang]")) {
@@ -192,5 +192,4 @@ find("#copy").addEventListener("click", () => {
   navigator.clipboard.writeText(link).then(() => "board.copied", () => "board.not_copied").then((key) => say(find("#copied"), texts().t(key)));
 });
 makeTickable();
-const asked = new URLSearchParams(location.search).get("lang");
-setLanguage(isLang(asked) ? asked : lang).then(load).catch(fail);
+setLanguage(lang).then(load).catch(fail);

@@ -33,7 +33,7 @@ export function facts(texts, participant, now) {
   if (recheck_due) lines.push(texts.t("board.recheck"));
   if (without_sound) lines.push(texts.t("board.without_sound"));
   if (other_device) lines.push(texts.t("board.other_device"));
-  if ((together ?? 1) > 1) lines.push(texts.t("board.together", { count: together ?? 1 }));
+  if ((together ?? 1) > 1) lines.push(texts.plural("board.together", together ?? 1));
   lines.push(...said(texts, participant));
   if (invitation && !tested_at) lines.push(invitationLine(texts, invitation, ago));
   if (handed_over_at) lines.push(texts.t(taken ? "board.taken" : "board.handed_over", { when: ago(handed_over_at) }));
@@ -43,7 +43,7 @@ export function facts(texts, participant, now) {
 /** Answers to the practical questions that the leader has to know of. @param {Texts} texts @param {Participant} participant @returns {string[]} */
 function said(texts, { practical = {}, together }) {
   const lines = Object.entries(practical).map(([question, value]) => texts.first([`board.practical.${question}.${value}`]));
-  if (Number(practical.people ?? 0) > (together ?? 1)) lines.push(texts.t("board.together", { count: Number(practical.people) }));
+  if (Number(practical.people ?? 0) > (together ?? 1)) lines.push(texts.plural("board.together", Number(practical.people)));
   return lines.filter(Boolean);
 }
 
@@ -86,7 +86,7 @@ export function countdown(texts, { starts_at, ends_at, state }, now) {
   const minutes = Math.ceil((Date.parse(starts_at) - now) / MINUTE_MS);
   if (minutes <= 0) return texts.t("board.now");
   if (minutes > SOON_MIN) return "";
-  return texts.t(minutes === 1 ? "board.in_minute" : "board.in_minutes", { count: minutes });
+  return texts.plural("board.in_minutes", minutes);
 }
 
 /**

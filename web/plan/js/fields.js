@@ -54,7 +54,7 @@ function nameOf(control) {
 /** What is told of the form as a whole: how many, or which. @param {Texts} t @param {ParentNode} root */
 function summary(t, root) {
   const wrong = controls(root).filter((one) => one.getAttribute("aria-invalid") === "true");
-  return wrong.length === 1 ? t.t("plan.wrong.one", { field: nameOf(wrong[0]) }) : t.t("plan.wrong.several", { count: wrong.length });
+  return wrong.length === 1 ? t.t("plan.wrong.one", { field: nameOf(wrong[0]) }) : t.plural("plan.wrong.several", wrong.length);
 }
 
 /** Open what hides the first wrong field, and go there. @param {ParentNode} root */

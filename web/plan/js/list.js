@@ -33,7 +33,7 @@ export async function showList(page) {
     lines = after ? [...lines, ...found.meetings] : found.meetings;
     next = found.next ?? null;
     keepFocus(draw, () => document.querySelector("#coming .line:last-child a"));
-    if (after || mine > 1) announce(lines.length ? t.t(next ? "plan.found_more" : "plan.found", { count: lines.length }) : t.t("plan.none_found"));
+    if (after || mine > 1) announce(lines.length ? t.plural(next ? "plan.found_more" : "plan.found", lines.length) : t.t("plan.none_found"));
   }
 
   /** @param {string | null} after */

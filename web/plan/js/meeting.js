@@ -35,7 +35,7 @@ export async function showMeeting(page) {
     find("#shown").hidden = false;
     say(find("#title"), meeting.title || t.t("plan.meeting.title"));
     say(find("#when"), `${t.at(meeting.starts_at, zone)}–${clockTime(meeting.ends_at, zone)}`);
-    const about = [t.first([`plan.profile.${meeting.profile}`]), t.t("plan.minutes", { count: minutesOf(meeting) }), meeting.support_phone && `${t.t("plan.support_phone")}: ${meeting.support_phone}`];
+    const about = [t.first([`plan.profile.${meeting.profile}`]), t.plural("plan.minutes", minutesOf(meeting)), meeting.support_phone && `${t.t("plan.support_phone")}: ${meeting.support_phone}`];
     say(find("#about"), about.filter(Boolean).join(" · "));
     find("#cancelled").hidden = isPlanned;
     for (const part of ["#more-people", "#more-hosts"]) find(part).hidden = !isPlanned;
@@ -187,7 +187,7 @@ export async function showMeeting(page) {
       field("#time").value = meeting.local_start.slice(11, 16);
       const length = String(minutesOf(meeting));
       const list = /** @type {HTMLSelectElement} */ (find("#minutes"));
-      if (![...list.options].some(({ value }) => value === length)) list.append(new Option(t.t("plan.minutes", { count: length }), length));
+      if (![...list.options].some(({ value }) => value === length)) list.append(new Option(t.plural("plan.minutes", Number(length)), length));
       list.value = length;
     }
     dialog.showModal();

@@ -6,7 +6,7 @@
  * @typedef {import("./socket.js").SessionLink} SessionLink
  */
 import { ApiError, call, keepLanguage, meta, redeem, sessionOf } from "../../shared/api.js";
-import { createTexts, isLang, langOf, loadCatalogue } from "../../shared/i18n.js";
+import { createTexts, isLang, LANGUAGES, langOf, loadCatalogue } from "../../shared/i18n.js";
 import { silentTrack } from "./audio.js";
 import { watchFrames } from "./checks/picture.js";
 import { pausableClock, systemClock, within } from "./clock.js";
@@ -211,7 +211,7 @@ function toolsOf(open, settled) {
     play: async (voices, digits, gain_db) => {
       const { player } = equipment;
       if (!player) throw new Error("no player");
-      const spoken = lang;
+      const spoken = LANGUAGES[lang].voice;
       return { ...(await player.play(voices, spoken, digits, gain_db)), lang: spoken };
     },
     offerOutputs: async () => view.offerOutputs(await equipment.otherOutputs()),
@@ -303,7 +303,7 @@ async function start(asked = mode, resume) {
     const open = await connect(controller.signal, resume);
     if (test !== controller) return open.close("left");
     link = open;
-    open.ready(controller.signal).then(({ plan }) => equipment.player?.preload(plan.voices, lang, plan.digits[0] ?? [])).catch(() => undefined);
+    open.ready(controller.signal).then(({ plan }) => equipment.player?.preload(plan.voices, LANGUAGES[lang].voice, plan.digits[0] ?? [])).catch(() => undefined);
     settled.then((found) => watchOver(found, open, controller.signal), () => undefined);
     const report = await run(toolsOf(open, settled), controller.signal);
     open.close("done");

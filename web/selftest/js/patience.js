@@ -61,7 +61,9 @@ const IN_MINUTES_S = 90;
 /** @param {State} state @param {Texts} texts */
 function queueWords({ queue, requeued }, texts) {
   const { place = 1, eta_s = 0 } = queue ?? {};
-  const when = eta_s < IN_MINUTES_S ? texts.t("waiting.seconds", { seconds: Math.round(eta_s) }) : texts.t("waiting.minutes", { minutes: Math.round(eta_s / 60) });
+  const seconds = Math.round(eta_s);
+  const minutes = Math.round(eta_s / 60);
+  const when = eta_s < IN_MINUTES_S ? texts.plural("waiting.seconds", seconds, { seconds }) : texts.plural("waiting.minutes", minutes, { minutes });
   const words = texts.t("waiting.queued", { place, when });
   return requeued ? `${texts.t("waiting.requeued")} ${words}` : words;
 }

@@ -5,7 +5,7 @@
  * @typedef {import("../../shared/types").Report} Report
  */
 import { announce, keepFocus, readFrom } from "../../shared/heard.js";
-import { applyTexts } from "../../shared/i18n.js";
+import { applyTexts, writtenIn } from "../../shared/i18n.js";
 import { icon, TONES } from "../../shared/icons.js";
 import { adviceWords, asOne, devicesAdvice } from "./advice.js";
 import { draw } from "./drawing.js";
@@ -380,7 +380,7 @@ export function createView({ names, platform }) {
       texts = next;
       phone = number.replaceAll("\u00a0", " ");
       drawnReport = "";
-      document.documentElement.lang = next.lang;
+      writtenIn(next.lang);
       document.title = next.t("page.title");
       applyTexts(document, next);
       for (const button of document.querySelectorAll("[data-lang]")) {
