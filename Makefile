@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-# Two for each of two cores: a test waits for pages, servers and clocks more than it computes.
-JOBS ?= 4
+# Three for two cores: that leaves no core idle, and with a fourth browser beside them pages and servers come late.
+JOBS ?= 3
 
 .PHONY: help run check quick test lint bench fuzz parts system clean
 

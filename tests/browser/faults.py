@@ -92,8 +92,21 @@ async def walk(
     lang: str,
     shots: Path | None = None,
 ) -> list[tuple[str, bool]]:
-    """One person with both faults: what was right, by kind. What was wrong is said on stderr."""
+    """One person with both faults: what was right, by kind. What was wrong is said on stderr.
+
+    Where the answer is that it was our own fault and to test again, the person does, once.
+    """
     picture, sound = picture or PICTURE_FAULTS[0], sound or MICROPHONE_FAULTS[0]
+    found, report = await _in_a_browser(server, picture, sound, lang=lang, shots=shots)
+    if not all(right for _, right in found) and "service.fault" in report["advice"]:
+        _say("our own machine had too much to do; the person tests again")
+        found, _ = await _in_a_browser(server, picture, sound, lang=lang, shots=shots)
+    return found
+
+
+async def _in_a_browser(
+    server: LiveServer, picture: Fault, sound: Fault, *, lang: str, shots: Path | None
+) -> tuple[list[tuple[str, bool]], dict[str, Any]]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=HEADLESS_CHROMIUM,
@@ -111,7 +124,7 @@ async def walk(
 
 async def _walked(
     browser: Browser, server: LiveServer, picture: Fault, sound: Fault, *, lang: str, shots: Path | None
-) -> list[tuple[str, bool]]:
+) -> tuple[list[tuple[str, bool]], dict[str, Any]]:
     person = await Person.at(browser, server.drop_in, lang=lang, obedient=sound.advice is None)
     await person.start()
     found = []
@@ -139,7 +152,7 @@ async def _walked(
         await person.page.screenshot(path=shots / f"answer-{picture.clip}-{sound.clip}-{lang}.png", full_page=True)
     for fault in (picture, sound):
         found += await _told(person, report, fault)
-    return found
+    return found, report
 
 
 async def _hinted(person: Person, code: str) -> bool:

@@ -6,6 +6,8 @@ import urllib.request
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+
 from tests.browser.conftest import Launch, LiveServer
 from tests.browser.person import Person
 
@@ -45,6 +47,7 @@ class Traffic:
         return names
 
 
+@pytest.mark.alone
 async def test_the_whole_test_is_light_and_talks_to_us_alone(own_server: LiveServer, chromium: Launch):
     """Under 120 kB until the answer, no other host, and not one violation of the page's own security policy."""
     browser = await chromium()
