@@ -42,6 +42,7 @@ async def net(inbox: Inbox, phase: str, state: str) -> dict:
     return await inbox.get("net", where=lambda message: (message["phase"], message["state"]) == (phase, state))
 
 
+@pytest.mark.alone
 async def test_the_clock_is_echoed_and_the_farewell_tells_the_cost():
     """Connect, 60 pings in the idle run, and its round trips; nothing is left over."""
     async with pool_of() as pool:
