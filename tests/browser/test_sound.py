@@ -61,7 +61,7 @@ async def test_digits_that_come_back_are_an_echo_and_a_witness(live_server: Live
     report = await person.finish(hear="nothing")
     echo, heard = check(report, "microphone.echo"), check(report, "speaker.heard")
     assert echo["outcome"] == "fail", echo
-    assert echo["value"] == pytest.approx(LEVEL_DB, abs=3)
+    assert LEVEL_DB - 6 < echo["value"] < LEVEL_DB + 3, "gaps in a slow browser's sound take energy from it"
     assert DELAY_MS - 5 < echo["details"]["delay_ms"] < DELAY_MS + 100, "the browser's own way comes on top"
     assert (heard["outcome"], heard["advice"]) == ("fail", "speaker.too_low")
     assert heard["details"]["microphone_heard"] is True
@@ -93,4 +93,4 @@ async def test_an_organisations_own_digits_are_played_and_found_again(own_server
     assert all("/voices/demo/nb/" in path for path in digits), digits
     echo = check(report, "microphone.echo")
     assert echo["details"]["heard"] is True, echo
-    assert echo["value"] == pytest.approx(LEVEL_DB, abs=3)
+    assert LEVEL_DB - 6 < echo["value"] < LEVEL_DB + 3, "gaps in a slow browser's sound take energy from it"
