@@ -191,7 +191,7 @@ class Person:
             await self.tell(tell or {})
         return await self.report(timeout_s=timeout_s)
 
-    async def finish_undisturbed(self, *, most: int = 3, **steps: Any) -> dict[str, Any]:
+    async def finish_undisturbed(self, *, most: int = 2, **steps: Any) -> dict[str, Any]:
         """As `finish`; where the answer is that the machine had too much to do, do as it says: test again."""
         for _ in range(most - 1):
             report = await self.finish(**steps)
