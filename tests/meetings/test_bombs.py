@@ -20,8 +20,8 @@ from tests.cast import SUNNAAS
 from tests.meetings.bombs import BOMBS
 
 MOST_CPU_S = 6.0
-"""Three quarters of what the confined process gets, which is ended by the kernel. The dearest of these takes 2, or 4 on a
-processor that is shared with other machines."""
+"""Three quarters of what the confined process gets, which is ended by the kernel. The dearest of these takes 2, or 4
+on a processor that is shared with other machines."""
 MOST_MIB = 160
 
 
