@@ -45,6 +45,8 @@ FADE_S: Final = 0.02
 """A sweep that begins or ends at once clicks."""
 EDGE_OCTAVES: Final = 0.15
 """Over so many octaves the band's ends fade out; a hard edge rings."""
+EDGES_HZ: Final = (BAND_HZ[0], BAND_HZ[0] * 2**EDGE_OCTAVES, BAND_HZ[1] / 2**EDGE_OCTAVES, BAND_HZ[1])
+"""Where the band begins, is whole, begins to fade, and ends."""
 OCTAVES_HZ: Final = (500.0, 1000.0, 2000.0, 4000.0)
 """Middles of the octaves whose gain is told; the lowest and the highest whole ones in the band."""
 HEARD_DB: Final = 15.0
@@ -251,7 +253,7 @@ def _gains(path: Response, outside: Response) -> tuple[float, tuple[float, ...]]
     # sweep does not lift. Of an envelope of noise the mean square is the median squared over ln 2.
     chance = float(np.median(np.abs(outside))) ** 2 / np.log(2.0) if len(outside) else 0.0
     inside = (frequency >= BAND_HZ[0]) & (frequency <= BAND_HZ[1])
-    weight = np.interp(np.log2(np.maximum(frequency, 1.0)), np.log2(_EDGES_HZ), (0.0, 1.0, 1.0, 0.0)) ** 2
+    weight = np.interp(np.log2(np.maximum(frequency, 1.0)), np.log2(EDGES_HZ), (0.0, 1.0, 1.0, 0.0)) ** 2
     per_bin = chance * length * length / max(1, int(np.sum(inside)))
 
     def gain_db(bins: NDArray[np.bool_]) -> float:
@@ -261,14 +263,6 @@ def _gains(path: Response, outside: Response) -> tuple[float, tuple[float, ...]]
 
     halves = [(frequency >= middle / 2**0.5) & (frequency < middle * 2**0.5) for middle in OCTAVES_HZ]
     return gain_db(inside), tuple(gain_db(half) for half in halves)
-
-
-_EDGES_HZ: Final = (
-    BAND_HZ[0],
-    BAND_HZ[0] * 2**EDGE_OCTAVES,
-    BAND_HZ[1] / 2**EDGE_OCTAVES,
-    BAND_HZ[1],
-)
 
 
 def _band_dbfs(sound: Mono) -> float:

@@ -27,7 +27,7 @@ from probes.acoustics import (
     sweep,
 )
 
-__all__ = ["LOUDEST_DBFS", "Duplex", "LoopFigures", "Path", "Recording", "Spoiled", "listen"]
+__all__ = ["LOUDEST_DBFS", "Duplex", "LoopFigures", "Recording", "SoundPath", "Spoiled", "listen"]
 
 QUIET_S: Final = 3.0
 SETTLE_S: Final = 0.3
@@ -74,16 +74,11 @@ class Duplex(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
-    """One loudspeaker in one channel."""
+class SoundPath(Arrival):
+    """What one channel heard of one loudspeaker, and which they are."""
 
     speaker: int
     channel: int
-    heard: bool
-    stands_out_db: float
-    delay_ms: float
-    gain_db: float
-    octaves_db: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +89,7 @@ class LoopFigures:
     """Of each channel, the reference too. What is 0 then but not while sweeps are played is no zero: it has a gate."""
     clipped_pct: tuple[float, ...]
     """Of each channel while sweeps were played."""
-    paths: tuple[Path, ...]
+    paths: tuple[SoundPath, ...]
     played_dbfs: float
     """Peak of the sweep that was found loud enough, or of the loudest."""
     reference: int | None
@@ -109,15 +104,15 @@ class LoopFigures:
 
     def heard(self, *, speaker: int | None = None, channel: int | None = None) -> list[bool]:
         """Return for each path to a microphone whether the sweep was heard; of one loudspeaker or channel only."""
-        return [path.heard for path in self.of_microphones(speaker=speaker, channel=channel)]
+        return [path.is_heard for path in self.of_microphones(speaker=speaker, channel=channel)]
 
-    def of_microphones(self, *, speaker: int | None = None, channel: int | None = None) -> Iterator[Path]:
+    def of_microphones(self, *, speaker: int | None = None, channel: int | None = None) -> Iterator[SoundPath]:
         """Yield the paths to microphones; those of one loudspeaker or channel only."""
         for path in self.paths:
             if path.channel != self.reference and speaker in {None, path.speaker} and channel in {None, path.channel}:
                 yield path
 
-    def over_noise_db(self, path: Path) -> float:
+    def over_noise_db(self, path: SoundPath) -> float:
         """Return how far the sweep was received over the noise in its band, dB."""
         return _received_dbfs(path.gain_db, self.played_dbfs) - self.quiet[path.channel].band_dbfs
 
@@ -131,7 +126,7 @@ class LoopFigures:
         return cls(
             quiet=tuple(Quiet(**one) for one in data["quiet"]),
             clipped_pct=tuple(data["clipped_pct"]),
-            paths=tuple(Path(**{**one, "octaves_db": tuple(one["octaves_db"])}) for one in data["paths"]),
+            paths=tuple(SoundPath(**{**one, "octaves_db": tuple(one["octaves_db"])}) for one in data["paths"]),
             played_dbfs=data["played_dbfs"],
             reference=data["reference"],
             repeated=data["repeated"],
@@ -152,15 +147,16 @@ def listen(duplex: Duplex, *, reference: int | None = None, loudest_dbfs: float 
     quiet = tuple(quiet_of(np.ascontiguousarray(column)) for column in before.T)
     microphones = [channel for channel in range(duplex.channels) if channel != reference]
     level_dbfs = _loud_enough(test, quiet, microphones, loudest_dbfs)
-    paths: list[Path] = []
+    paths: list[SoundPath] = []
     clipped, sounded = [0.0] * duplex.channels, [False] * duplex.channels
-    for speaker in range(duplex.speakers):
+    for speaker in test.speakers:
         sounds = [test.sweep([speaker], level_dbfs) for _ in range(SWEEPS)]
         for channel in range(duplex.channels):
             heard = [np.ascontiguousarray(sound[:, channel]) for sound in sounds]
             clipped[channel] = max(clipped[channel], *(clipped_pct(one) for one in heard))
             sounded[channel] = sounded[channel] or any(np.any(one) for one in heard)
-            paths.append(_path(speaker, channel, _arrival(heard, level_dbfs)))
+            arrival = _arrival(heard, level_dbfs)
+            paths.append(SoundPath(**asdict(arrival), speaker=speaker, channel=channel))
     quiet = tuple(replace(one, is_zero=one.is_zero and not sounded[at]) for at, one in enumerate(quiet))
     return LoopFigures(quiet, tuple(clipped), tuple(paths), level_dbfs, reference, test.repeated)
 
@@ -170,6 +166,7 @@ class _Test:
 
     def __init__(self, duplex: Duplex) -> None:
         self._duplex = duplex
+        self.speakers = range(duplex.speakers)
         self.repeated = 0
 
     def record(self, sound: Sound, begin: int = 0) -> Sound:
@@ -185,7 +182,7 @@ class _Test:
 
     def sweep(self, speakers: Sequence[int], level_dbfs: float) -> Sound:
         """Return what was heard of a sweep on `speakers`. Raises Spoiled."""
-        sound = np.zeros((round(LISTEN_S * RATE_HZ), self._duplex.speakers), np.float32)
+        sound = np.zeros((round(LISTEN_S * RATE_HZ), len(self.speakers)), np.float32)
         for speaker in speakers:
             sound[: len(sweep()), speaker] = sweep() * np.float32(10.0 ** (level_dbfs / 20.0))
         return self.record(sound)
@@ -195,7 +192,7 @@ def _loud_enough(test: _Test, quiet: Sequence[Quiet], microphones: Sequence[int]
     """Return the level at which the best microphone hears a sweep as loud as its own noise, or the loudest allowed."""
     level_dbfs = min(FIRST_DBFS, loudest_dbfs)
     while level_dbfs < loudest_dbfs:
-        sound = test.sweep(range(test._duplex.speakers), level_dbfs)  # noqa: SLF001 - the card's shape
+        sound = test.sweep(test.speakers, level_dbfs)
         over = []
         for channel in microphones:
             arrival = _arrival([np.ascontiguousarray(sound[:, channel])], level_dbfs)
@@ -211,10 +208,6 @@ def _loud_enough(test: _Test, quiet: Sequence[Quiet], microphones: Sequence[int]
 
 def _arrival(heard: Sequence[Sound], level_dbfs: float) -> Arrival:
     return arrival_of([response_of(one * np.float32(10.0 ** (-level_dbfs / 20.0))) for one in heard])
-
-
-def _path(speaker: int, channel: int, found: Arrival) -> Path:
-    return Path(speaker, channel, found.is_heard, found.stands_out_db, found.delay_ms, found.gain_db, found.octaves_db)
 
 
 def _received_dbfs(gain_db: float, played_dbfs: float) -> float:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from probes.estimates import median
-from probes.loop import LoopFigures, Path
+from probes.loop import LoopFigures, SoundPath
 from probes.measurement import Measurement, Number, not_measured
 
 __all__ = ["Baseline", "Mixer", "sound_measurements", "unmeasured_sound"]
@@ -56,7 +56,7 @@ class Baseline:
     @classmethod
     def of(cls, figures: LoopFigures) -> Baseline:
         """Return what this one check says."""
-        heard = [path for path in figures.of_microphones() if path.heard]
+        heard = [path for path in figures.of_microphones() if path.is_heard]
         return cls(
             {_key(path): path.gain_db for path in heard},
             {_key(path): _treble_db(path) for path in heard},
@@ -124,7 +124,7 @@ def _loop(figures: LoopFigures, mixer: Mixer, usual: Baseline | None) -> Measure
     if not alive:
         return not_measured("room.loop", "no_microphone")
     speakers = sorted({path.speaker for path in figures.paths})
-    heard = [path for path in figures.of_microphones() if path.heard]
+    heard = [path for path in figures.of_microphones() if path.is_heard]
     deaf = [channel for channel in alive if not any(figures.heard(channel=channel))]
     silent = [speaker for speaker in speakers if not any(figures.heard(speaker=speaker))]
     details: _Details = {
@@ -153,7 +153,7 @@ def _why_silent(figures: LoopFigures, mixer: Mixer) -> str:
         return "speaker_muted"
     if figures.reference is None:
         return "unheard"
-    played = [path.heard for path in figures.paths if path.channel == figures.reference]
+    played = [path.is_heard for path in figures.paths if path.channel == figures.reference]
     return "unheard" if any(played) else "not_played"
 
 
@@ -168,11 +168,13 @@ def _is_noisy(figures: LoopFigures, alive: Sequence[int], usual: Baseline | None
 
 def _delay(figures: LoopFigures) -> list[Measurement]:
     """Return how long the sound takes from the machine's output to the microphones; needs the reference channel."""
-    played = {path.speaker: path.delay_ms for path in figures.paths if path.channel == figures.reference and path.heard}
+    played = {
+        path.speaker: path.delay_ms for path in figures.paths if path.channel == figures.reference and path.is_heard
+    }
     delays = [
         path.delay_ms - played[path.speaker]
         for path in figures.of_microphones()
-        if path.heard and path.speaker in played
+        if path.is_heard and path.speaker in played
     ]
     return [Measurement("room.delay", median(delays), "ms", samples=len(delays))] if delays else []
 
@@ -199,7 +201,7 @@ def _changes(figures: LoopFigures, usual: Mapping[str, float], of: Any) -> dict[
     return {
         (path.speaker, path.channel): of(path) - usual[_key(path)]
         for path in figures.of_microphones()
-        if path.heard and _key(path) in usual
+        if path.is_heard and _key(path) in usual
     }
 
 
@@ -213,7 +215,7 @@ def _worst_of_groups(changes: Mapping[tuple[int, int], float]) -> float:
     return min(middle for group in groups if (middle := median(group)) is not None)
 
 
-def _treble_db(path: Path) -> float:
+def _treble_db(path: SoundPath) -> float:
     """Return how much stronger the treble is than the body of the sound; usually below 0."""
     treble, body = path.octaves_db[TREBLE], path.octaves_db[BODY]
     return sum(treble) / len(treble) - sum(body) / len(body)
@@ -226,7 +228,7 @@ def _medians(rows: Iterable[Mapping[str, float]]) -> dict[str, float]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _key(path: Path) -> str:
+def _key(path: SoundPath) -> str:
     return f"{path.speaker}-{path.channel}"
 
 

@@ -22,7 +22,7 @@ PARTS: Final = {
 """What can be checked alone, and the beginnings of its checks."""
 COMPARED: Final = frozenset({"room.level", "room.dull", "room.delay", "machine.power"})
 """Checks that need what not every room has: earlier checks, a reference channel, a battery."""
-UNMEASURED_BY: Final = {"too_noisy": None, "in_use": None}
+NOBODYS: Final = frozenset({"too_noisy", "in_use"})
 """Causes for which nobody has to mend anything. Whatever else keeps a PC from measuring is for IT."""
 EXPLAINED: Final = frozenset({"no_camera", "no_microphone"})
 """Causes that another check's finding already explains."""
@@ -92,7 +92,7 @@ def _finding(check: CheckResult) -> Finding | None:
         return Finding(check.id, check.outcome, check.advice, check.responsible)
     if check.outcome is Outcome.NOT_MEASURED and check.cause not in EXPLAINED:
         cause = check.cause or "no_value"
-        who = UNMEASURED_BY.get(cause, Responsible.LOCAL_IT)
+        who = None if cause in NOBODYS else Responsible.LOCAL_IT
         return Finding(check.id, check.outcome, f"cause.{cause}", who)
     if check.outcome is Outcome.SKIPPED and check.cause == SkipReason.ECHO_CANCELLED:
         return Finding(check.id, check.outcome, f"cause.{check.cause}", None)

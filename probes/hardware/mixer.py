@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -72,14 +73,8 @@ def _run(argv: Sequence[str]) -> str | None:
     """Return what a program prints, in the words it has without a language, or None where it does not answer."""
     try:
         done = subprocess.run(  # noqa: S603 - fixed programs with fixed arguments
-            argv, capture_output=True, text=True, timeout=ANSWER_S, check=True, env=_plain_environment()
+            argv, capture_output=True, text=True, timeout=ANSWER_S, check=True, env={**os.environ, "LC_ALL": "C"}
         )
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return None
     return done.stdout
-
-
-def _plain_environment() -> dict[str, str]:
-    import os  # noqa: PLC0415 - for this one call
-
-    return {**os.environ, "LC_ALL": "C"}

@@ -90,8 +90,7 @@ def measure_sound(request: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``{microphone, speaker, cause, figures}``: what each device came to, and the loop test's figures.
 
     `request` has ``microphone``, ``speaker`` and ``host_api`` (names, empty for the default), ``channels`` (how many to
-    record, else as many as a device of that size has), ``reference`` (one of them, from 1) and ``loudest_dbfs``. Raises
-    ValueError for a reference that is no channel.
+    record, else as many as a device of that size has), ``reference`` (one of them, from 1) and ``loudest_dbfs``.
     """
     try:
         devices = sound_devices()
@@ -121,6 +120,8 @@ def _test(source: SoundDevice, sink: SoundDevice, request: Mapping[str, Any]) ->
     with _Card(source, sink, int(channels) if channels else None) as card:
         if not card.is_the_asked_one():
             return {"cause": "other_device"}
+        if reference and int(reference) > card.channels:
+            return {"cause": "no_channel"}
         figures = listen(
             card,
             reference=int(reference) - 1 if reference else None,

@@ -126,7 +126,7 @@ def _device(device: str, found: Mapping[str, Any], cause: str | None) -> Measure
     check, status = f"{device}.present", found.get(device)
     if status is None:
         return not_measured(check, str(cause or "step_died"))
-    if status == "present" and cause in {"in_use", "other_device", "hung"}:
+    if status == "present" and cause in {"in_use", "no_channel", "other_device", "hung"}:
         return not_measured(check, str(cause))
     return Measurement(check, "failed" if status == "present" and cause == "failed" else status, samples=1)
 

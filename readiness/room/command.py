@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -30,6 +31,8 @@ EXITS: Final = {
 }
 EXIT_USAGE: Final = 64
 """Of `sysexits.h`: a mistyped option is no verdict on the room."""
+EXIT_UNCHANGED: Final = 73
+"""Of `sysexits.h` too, can't create: what is usual could not be forgotten."""
 EXIT_INTERRUPTED: Final = 130
 CAMERA: Final = "READINESS_ROOM_CAMERA"
 """An address with a password in it belongs here, and not where every user of the PC reads command lines."""
@@ -98,17 +101,17 @@ def _add_devices(command: argparse.ArgumentParser) -> None:
 
 
 def _level(text: str) -> float:
-    level = float(text)
-    if not QUIETEST_DBFS <= level <= 0.0:
-        raise argparse.ArgumentTypeError(f"a level is between {QUIETEST_DBFS:g} and 0 dBFS, not {text}")
-    return level
+    with contextlib.suppress(ValueError):
+        if QUIETEST_DBFS <= (level := float(text)) <= 0.0:
+            return level
+    raise argparse.ArgumentTypeError(f"a level is between {QUIETEST_DBFS:g} and 0 dBFS, not {text}")
 
 
 def _channel(text: str) -> int:
-    channel = int(text)
-    if channel < 1:
-        raise argparse.ArgumentTypeError(f"channels count from 1, not {text}")
-    return channel
+    with contextlib.suppress(ValueError):
+        if (channel := int(text)) >= 1:
+            return channel
+    raise argparse.ArgumentTypeError(f"channels count from 1, not {text}")
 
 
 def _plan(options: argparse.Namespace) -> RoomPlan:
@@ -172,7 +175,12 @@ def _sentences(finding: Finding, texts: Mapping[str, str]) -> list[str]:
 
 
 def _forget(options: argparse.Namespace, _ask_probe: Ask) -> int:
-    History(options.state or state_folder(), _plan(options).devices).forget()
+    folder = options.state or state_folder()
+    try:
+        History(folder, _plan(options).devices).forget()
+    except OSError as error:
+        print(f"readiness: {folder} can't be changed: {error.strerror}", file=sys.stderr)  # noqa: T201
+        return EXIT_UNCHANGED
     return 0
 
 

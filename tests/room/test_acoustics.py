@@ -207,7 +207,7 @@ def test_the_delay_is_told_against_the_reference():
     (delay,) = [one for one in sound_measurements(figures, mixer=Mixer(), usual=None, system="linux")
                 if one.check == "room.delay"]  # fmt: skip
     assert delay.value == pytest.approx(6.75, abs=0.1)
-    assert [path.heard for path in figures.paths].count(False) == 0
+    assert [path.is_heard for path in figures.paths].count(False) == 0
 
 
 def test_no_louder_than_needed_and_never_louder_than_allowed():
@@ -226,7 +226,7 @@ def test_a_flagged_recording_is_made_again_and_never_judged():
     """Two flags cost two recordings and change nothing; flags without an end are a busy machine."""
     figures = listen(Room(1, flagged=2))
     assert figures.repeated == 2
-    assert all(path.heard for path in figures.paths)
+    assert all(path.is_heard for path in figures.paths)
     busy = Room(1, always_flagged=True)
     with pytest.raises(Spoiled):
         listen(busy)

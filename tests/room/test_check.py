@@ -169,13 +169,28 @@ def test_no_name_and_no_address_is_printed_or_kept(capsys, tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize(
-    "wrong", [["check", "--only", "smell"], ["check", "--loudest", "3"], ["check", "--reference", "0"], ["paint"]]
-)
+    "wrong",
+    [
+        ["check", "--only", "smell"], ["check", "--loudest", "3"], ["check", "--loudest", "loud"],
+        ["check", "--reference", "0"], ["check", "--channels", "two"], ["paint"],
+    ],
+)  # fmt: skip
 def test_a_wrong_option_is_no_verdict(capsys, wrong):
+    """One line that says what is wrong in words, none of them a function's name."""
     with pytest.raises(SystemExit) as ended:
         main(wrong)
     assert ended.value.code == 64
-    assert capsys.readouterr().err.count("\n") == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert " _" not in said
+
+
+def test_what_cannot_be_forgotten_is_said(capsys, tmp_path):
+    """The folder is a file: one sentence, and a status that is no success."""
+    folder = tmp_path / "file"
+    folder.write_text("")
+    assert main(["forget", "--state", str(folder)]) == 73
+    assert capsys.readouterr().err == f"readiness: {folder} can't be changed: Not a directory\n"
 
 
 def test_devices_are_listed_by_name(capsys):

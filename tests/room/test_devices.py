@@ -74,7 +74,7 @@ def test_a_loop_is_measured_through_the_card(card):
     figures = LoopFigures.from_json(found["figures"])
     assert len(figures.paths) == 4
     for path in figures.paths:
-        assert path.heard
+        assert path.is_heard
         assert path.delay_ms == pytest.approx(200, abs=0.1)
         assert path.gain_db == pytest.approx(-6, abs=1)
 
@@ -87,6 +87,12 @@ def test_a_card_that_does_not_play_says_why(card, mode, cause):
     """Somebody else has it, it refuses, another one opened in its place, or the PC is too busy: no figures of any."""
     card(mode)
     assert measure_sound(ANY) == {"microphone": "present", "speaker": "present", "cause": cause, "figures": None}
+
+
+def test_a_reference_that_the_card_has_not_is_said(card):
+    """Nothing is played: this card would take no sound, and then another cause would be told."""
+    card("stalls")
+    assert measure_sound({**ANY, "reference": 9})["cause"] == "no_channel"
 
 
 def test_a_card_that_stands_still_is_not_waited_for(card, monkeypatch):

@@ -152,7 +152,7 @@ export function createEquipment({ worklet, clock, inputs, dispatch, findWords, s
 
 /** @typedef {ReturnType<typeof createEquipment>} Equipment */
 
-/** ---- what happens to it meanwhile */
+// ---- what happens to it meanwhile
 
 /** @typedef {(code: string) => void} Report */
 

@@ -52,7 +52,7 @@ function withUnit(texts, value, decimals, unit) {
 export function figureWords(texts, figures, { id, outcome, value, unit, pass, fail, cause, details }) {
   const none = () => texts.first([`cause.${cause}`, "value.none"]);
   if (!JUDGED.includes(outcome) || value === null || value === undefined) return { value: none(), limits: "" };
-  /** Where no echo was heard the number is what it is under for sure: nothing to hold against a limit. */
+  // Where no echo was heard the number is what it is under for sure: nothing to hold against a limit.
   if (details?.heard === false) return { value: texts.t("value.not_heard"), limits: "" };
   if (!isNumber(value)) {
     const device = details?.device_class;
@@ -65,7 +65,7 @@ export function figureWords(texts, figures, { id, outcome, value, unit, pass, fa
   const said = (number) => withUnit(texts, number, figure.decimals, unit);
   const [good, poor] = LIMITS[figure.worse];
   const limits = [];
-  /** A limit that the figure keeps while the check was judged otherwise is left out: something else decided. */
+  // A limit that the figure keeps while the check was judged otherwise is left out: something else decided.
   if (good && isNumber(pass) && isWorse(figure, value, pass) === (outcome !== "pass")) limits.push(texts.t(good, { value: said(rounded(figure, pass)) }));
   if (isNumber(fail) && isWorse(figure, value, fail) === (outcome === "fail")) limits.push(texts.t(poor, { value: said(rounded(figure, fail)) }));
   return { value: said(rounded(figure, value, [pass, fail].filter(isNumber))), limits: limits.join(" ") };

@@ -78,7 +78,7 @@ const patience = createPatience({ clock: wall, tell: (level) => dispatch({ type:
 function dispatch(action) {
   state = reduce(state, action);
   patience(waitOf(state), state.silent ? 1000 * DEAD_S : 0);
-  /** In the history of this tab alone, and no secret: the id opens nothing without the session's cookie. */
+  // In the history of this tab alone, and no secret: the id opens nothing without the session's cookie.
   if (action.type === "plan") history.replaceState({ ...history.state, test: action.plan.test }, "");
   if (ready) view.render(state);
   view.slow(waitOf(state) === "loading" && state.patience > 0);
@@ -161,7 +161,7 @@ function loadNetwork() {
   return network;
 }
 
-/** @param {string} id; a language that was chosen here stays */
+/** Show whose test it is, in the invitation's language unless one was chosen here. @param {string} id */
 async function look(id) {
   const found = await call(`/api/v1/sessions/${encodeURIComponent(id)}`);
   dispatch({ type: "session", session: found });

@@ -31,8 +31,9 @@ const NOISE_EVERY = 3;
 const MAX_NOISE = 40;
 /** How often frames are counted, ms: a sixth of the interval of 30 fps, and hardly more often than timers come. */
 const COUNT_EVERY_MS = 5;
-/** How often a browser that calls is watched, ms, and after how many such looks without a call, while frames came, it is given up. */
+/** How often a browser that calls is watched, ms: the slowest camera that does not fail, of 5 fps, gives a frame in it. */
 const LOOK_EVERY_MS = 250;
+/** After so many looks without a call, while frames came, it is given up: one may be a page that was busy for a moment. */
 const SILENT_LOOKS = 3;
 
 /** @param {number} width @param {number} height @param {number} longSide_px */
@@ -101,10 +102,11 @@ export function watchFrames(video, times, clock = systemClock()) {
   const over = new AbortController();
   let called = false;
   let calls = 0;
-  let silent = 0;
+  let silentLooks = 0;
+  let givenUp = false;
   /** @param {number} now @param {any} frame metadata of the video frame */
   const onFrame = (now, frame) => {
-    if (over.signal.aborted || silent === SILENT_LOOKS) return;
+    if (over.signal.aborted || givenUp) return;
     if (!called) times.restart();
     called = true;
     calls += 1;
@@ -116,9 +118,10 @@ export function watchFrames(video, times, clock = systemClock()) {
     while (before !== undefined) {
       const frames = framesOf(video) ?? before;
       if (called) {
-        silent = frames > before && calls === 0 ? silent + 1 : 0;
+        silentLooks = frames > before && calls === 0 ? silentLooks + 1 : 0;
         calls = 0;
-        if (silent === SILENT_LOOKS) {
+        if (silentLooks === SILENT_LOOKS) {
+          givenUp = true;
           called = false;
           times.restart();
         }
