@@ -29,9 +29,11 @@ PAIRS_MBPS: Final = (
 QUEUES_MS: Final = (50.0, 200.0, 1000.0)
 DELAYS_MS: Final = (10.0, 60.0)
 OFF: Final = 0.1
+"""A rate is wrong that is further than this share of it from the truth: the bar."""
 LATE_S: Final = 0.004
 """Where the emulator itself was later than this for 1 % of the packets, the run is told to be void, and left out."""
 RUN_S: Final = 60.0
+"""Longest wait for one network part: it ends a bench that hangs, and measures nothing."""
 WAYS: Final = ("up", "down")
 
 
