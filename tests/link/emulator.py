@@ -47,6 +47,8 @@ PASSED, LOST_RANDOM, LOST_QUEUE, BLOCKED, ON_ITS_WAY = range(5)
 DEVICE = "eth0"
 """Name of the TUN device: browsers take other names for a VPN."""
 UDP, TCP = 17, 6
+IPV4 = 4
+"""The only version on the link. The kernel announces itself by IPv6 too, some time after the device is up."""
 MTU = 1500
 BATCH = 4
 """Packets read from one device before looking at the clock for what is due."""
@@ -87,6 +89,8 @@ class Way:
         except BlockingIOError:
             return False
         now_s = time.monotonic()
+        if packet[0] >> 4 != IPV4:
+            return True
         if packet[16:20] != self.far_address:
             self.foreign += 1
             return True

@@ -254,6 +254,7 @@ def test_ping_sees_the_delay(make_lab, up_ms, down_ms):
     assert median_ping_ms(lab, 100) == pytest.approx(up_ms + down_ms, abs=1)
 
 
+@pytest.mark.alone
 def test_iperf3_sees_the_rate(make_lab):
     """10 Mbit/s up and 5 down, within 5 %: its payload of 1448 in packets of 1500 bytes."""
     lab = make_lab(Link(Direction(rate_mbps=10, delay_ms=5), Direction(rate_mbps=5, delay_ms=5)))

@@ -103,6 +103,7 @@ def short_and_calm(monkeypatch):
     monkeypatch.setattr(trials, "run_wait_s", lambda: 0.0)
 
 
+@pytest.mark.alone
 async def test_a_good_line_is_measured_both_ways_at_once():
     """Idle: round trips, jitter and loss of each way. Load: both ways carry 1.875, and loss goes on counting."""
     async with measured(Link(up=Direction(delay_ms=10), down=Direction(delay_ms=5))) as test:
@@ -132,6 +133,7 @@ async def test_a_good_line_is_measured_both_ways_at_once():
         assert {one["name"] for one in series["phases"]} == {"clock", "uplink", "downlink"}
 
 
+@pytest.mark.alone
 async def test_a_thin_line_is_measured_in_its_direction_only():
     """1.0 Mbit/s up and everything down: up is 360p by about its rate, down is 720p."""
     async with measured(Link(up=Direction(rate_mbps=1.0, queue_ms=300))) as test:
@@ -269,6 +271,7 @@ async def test_a_late_server_repeats_a_bad_trial_once():
         assert await test.page.ended("uplink") == {"measured": True}, "TCP through a late server would say no more"
 
 
+@pytest.mark.alone
 async def test_a_late_server_does_not_take_away_what_the_line_carried():
     """Lateness only makes figures worse: a rate that was carried all the same is proven."""
     async with measured() as test:
