@@ -25,7 +25,7 @@ HOME_REGION: Final = "NO"
 """Whose numbers are typed without a country's code, where the organisation's own country is not known."""
 LONGEST_MAIL: Final = 254
 """RFC 5321 4.5.3.1, less the angle brackets."""
-_NUMBER: Final = re.compile(r"\+?[0-9 ().\u2010-\u2015\-/]+")
+_NUMBER: Final = re.compile(r"\(?\+?[0-9 ().\u2010-\u2015\-/]+")
 """What stands between digits as people group them; letters, an extension or a second number do not."""
 _DECIMAL: Final = re.compile(r"\d+\.\d")
 """A number that a spreadsheet took for a quantity."""

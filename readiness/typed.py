@@ -20,8 +20,9 @@ _UNSEEN_MARKS: Final = re.compile(
 _SPACES: Final = re.compile(r"[\t\n\x0b\x0c\r\x1c-\x1f\x85\u2800\s]")
 _CLOCK: Final = r"(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?:[:.](?P<second>\d{2}))?"
 _NORWEGIAN: Final = re.compile(rf"(?P<day>\d{{1,2}})\.\s?(?P<month>\d{{1,2}})\.\s?(?P<year>\d{{4}}),?\s+{_CLOCK}")
-_SLASHED: Final = re.compile(rf"(?P<year>\d{{4}})/(?P<month>\d{{1,2}})/(?P<day>\d{{1,2}}),?\s+{_CLOCK}")
+_YEAR_FIRST: Final = re.compile(rf"(?P<year>\d{{4}})([/-])(?P<month>\d{{1,2}})\2(?P<day>\d{{1,2}}),?\s+{_CLOCK}")
 _DATE: Final = re.compile(r"\d{1,2}([./-])\s?\d{1,2}\1\s?\d{4}|\d{4}([./-])\d{1,2}\2\d{1,2}")
+_ISO_DATE: Final = re.compile(r"\d{4}-?(?:\d{2}-?\d{2}|W\d{2}(?:-?\d)?)", re.IGNORECASE)
 _ISO: Final = re.compile(r"(?P<date>[0-9W-]+)[T ](?P<time>[0-9:.,]+)(?P<zone>Z|[+-][0-9:]+)?", re.IGNORECASE)
 
 
@@ -58,7 +59,7 @@ def read_iso(typed: str) -> datetime:
     """
     plain = one_line(typed)
     form = _ISO.fullmatch(plain)
-    if form is None or not _is_date(form["date"]):
+    if form is None or not _ISO_DATE.fullmatch(form["date"]):
         raise InputError("meeting.no_clock" if _is_date(plain) else "meeting.time_form")
     if form["time"].startswith("24"):  # later Pythons read it as the next day
         raise InputError("meeting.no_such_time")
@@ -69,12 +70,12 @@ def read_iso(typed: str) -> datetime:
 
 
 def read_start(typed: str) -> datetime:
-    """Read a time as people write it: as `read_iso`, or ``02.03.2027 10:00``, also with ``/`` after the year first.
+    """Read a time as people write it: as `read_iso`, ``02.03.2027 10:00``, or ``2027-3-2 9:00``, also with ``/``.
 
     Forms that two countries read as different days, or that leave the century open, are refused as "meeting.time_form".
     """
     plain = one_line(typed)
-    form = _NORWEGIAN.fullmatch(plain) or _SLASHED.fullmatch(plain)
+    form = _NORWEGIAN.fullmatch(plain) or _YEAR_FIRST.fullmatch(plain)
     if form is None:
         return read_iso(plain)
     try:

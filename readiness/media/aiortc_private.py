@@ -19,11 +19,11 @@ from typing import Any, cast
 
 from aioice import ice, stun
 from aioice.candidate import Candidate, candidate_foundation, candidate_priority
-from aiortc import RTCPeerConnection, RTCRtpTransceiver, codecs
+from aiortc import RTCPeerConnection, RTCRtpTransceiver, codecs, rtp
 from aiortc.rtcrtpparameters import RTCRtcpFeedback, RTCRtpHeaderExtensionParameters
 
 from readiness.media.limits import IP_UDP_BYTES, MAX_CHECKED_PAIRS, MAX_MISORDERED_CHUNKS, MAX_QUEUED_DATAGRAMS
-from readiness.media.sdp_policy import ABS_SEND_TIME, TRANSPORT_CC
+from readiness.media.sdp_policy import ABS_SEND_TIME, DYNAMIC, TRANSPORT_CC
 
 __all__ = [
     "Meter",
@@ -180,7 +180,11 @@ class GuardedProtocol(ice.StunProtocol):
 
 
 def extend_tables() -> None:
-    """Make aiortc answer transport-wide feedback for VP8, and name the extension. May be called twice."""
+    """Make aiortc answer transport-wide feedback for VP8, name the extension, and keep the offer's payload types.
+
+    May be called twice.
+    """
+    rtp.DYNAMIC_PAYLOAD_TYPES = cast("Any", DYNAMIC)
     extensions = codecs.HEADER_EXTENSIONS["video"]
     if not any(extension.uri == TRANSPORT_CC for extension in extensions):
         extensions.append(RTCRtpHeaderExtensionParameters(id=5, uri=TRANSPORT_CC))

@@ -11,39 +11,50 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from readiness.media.limits import MAX_AUDIO_SECTIONS, MAX_OFFER_BYTES, MAX_SECTIONS
 
-__all__ = ["ABS_SEND_TIME", "TRANSPORT_CC", "SdpRejected", "check_offer"]
+__all__ = ["ABS_SEND_TIME", "DYNAMIC", "TRANSPORT_CC", "SdpRejected", "check_offer"]
 
 ABS_SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 TRANSPORT_CC = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
 _EXTENSIONS = {ABS_SEND_TIME, TRANSPORT_CC}
 _CODECS = {"audio": "opus/48000/2", "video": "VP8/90000"}
 """The codec of each kind in our answer; every browser must support both (RFC 7742, RFC 7874)."""
+_MISSING = {"audio": "sdp.no_opus", "video": "sdp.no_vp8"}
+"""What is said to a browser that has not got it."""
 _PROTOCOLS = {"audio": "UDP/TLS/RTP/SAVPF", "video": "UDP/TLS/RTP/SAVPF", "application": "UDP/DTLS/SCTP"}
 _DIRECTIONS = {"sendrecv", "sendonly", "recvonly", "inactive"}
 _TOLERATED_HASHES = {"sha-384", "sha-512"}
 _MAX_FORMATS = 120
 """Most RTP payload types in one section; Chromium offers about 40."""
-_DYNAMIC = range(96, 128)
-"""Payload types we accept: any other could be mistaken for RTCP or a static codec."""
+DYNAMIC: Final = frozenset((*range(35, 64), *range(96, 128)))
+"""Payload types we accept: any other could be mistaken for RTCP or a static codec (RFC 5761; every offer has rtcp-mux).
+Chromium gives out the lower ones where it is short of the upper ones."""
 _ONE_BYTE_IDS = range(1, 15)
 _MAX_PORT = 65535
 _MAX_MESSAGE_BYTES = 262_144
+_REFUSED: Final = frozenset({"ice-lite", "crypto", "identity"})
+_USED: Final = _REFUSED | _DIRECTIONS | {
+    "bundle-only", "extmap", "fingerprint", "group", "ice-pwd", "ice-ufrag", "max-message-size", "mid", "rtcp-fb",
+    "rtcp-mux", "rtpmap", "sctp-port", "setup",
+}  # fmt: skip
+"""Attributes that are looked at; a line with another is left out whatever it says, and in whichever letters."""
 
 _LINE = re.compile(r"([a-z])=(.*)")
 _ATTRIBUTE = re.compile(r"([A-Za-z0-9-]+)(?::(.*))?")
-_MEDIA = re.compile(r"(audio|video|application) (\d{1,5}) ([A-Z/]{3,20}) ([A-Za-z0-9 -]{1,600})")
+_CONTROLS = re.compile(r"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
+_MEDIA = re.compile(r"(audio|video|application) ([0-9]{1,5}) ([A-Z/]{3,20}) ([A-Za-z0-9 -]{1,600})")
 _ICE_CHARS = r"[A-Za-z0-9+/]"
 _UFRAG = re.compile(_ICE_CHARS + r"{4,256}")
 _PWD = re.compile(_ICE_CHARS + r"{22,256}")
 _SHA256 = re.compile(r"(?:[0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2}")
 _FINGERPRINT = re.compile(r"([A-Za-z0-9-]{1,10}) ([0-9A-Fa-f:]{1,200})")
-_MID = re.compile(r"[A-Za-z0-9_-]{1,16}")
-_RTPMAP = re.compile(r"(\d{1,3}) ([A-Za-z0-9./_-]{1,60})")
-_EXTMAP = re.compile(r"(\d{1,3})(?:/[a-z]{8})? (\S{1,200})(?: .{0,200})?")
-_NUMBER = re.compile(r"\d{1,10}")
+_MID = re.compile(r"[A-Za-z0-9_.!+~-]{1,64}")
+_RTPMAP = re.compile(r"([0-9]{1,3}) ([A-Za-z0-9./_-]{1,60})")
+_EXTMAP = re.compile(r"([0-9]{1,3})(?:/[a-z]{8})? (\S{1,200})(?: .{0,200})?")
+_NUMBER = re.compile(r"[0-9]{1,10}")
 
 
 class SdpRejected(ValueError):  # noqa: N818 - reads as what it says
@@ -84,7 +95,7 @@ def check_offer(offer: str) -> str:
         raise SdpRejected("sdp.media")
     levels = {key: value for key, value in session if key in {"ice-ufrag", "ice-pwd", "setup"}}
     everywhere = [*session, *(pair for section in sections for pair in section.attributes)]
-    if any(key in {"ice-lite", "crypto", "identity"} for key, _ in everywhere):
+    if any(key in _REFUSED for key, _ in everywhere):
         raise SdpRejected("sdp.attribute")
     fingerprint = _fingerprint([value for key, value in everywhere if key == "fingerprint"])
     _need_fingerprints(session, sections)
@@ -106,13 +117,13 @@ def check_offer(offer: str) -> str:
 
 
 def _lines(offer: str) -> list[tuple[str, str]]:
-    if len(offer) > MAX_OFFER_BYTES:
+    if len(offer.encode("utf-8", "surrogatepass")) > MAX_OFFER_BYTES:
         raise SdpRejected("sdp.too_long")
-    if not offer.isascii() or re.search(r"[^\x20-\x7e\r\n]", offer):
+    if _CONTROLS.search(offer):
         raise SdpRejected("sdp.characters")
     found = []
     for line in offer.replace("\r\n", "\n").rstrip("\n").split("\n"):
-        match = _LINE.fullmatch(line)
+        match = _LINE.fullmatch(line.rstrip(" "))
         if not match or match[1] not in "vosicbtmaurzkep":
             raise SdpRejected("sdp.line")
         found.append((match[1], match[2]))
@@ -134,11 +145,15 @@ def _parse(lines: Sequence[tuple[str, str]]) -> tuple[list[tuple[str, str]], lis
             ports.append(match[2])
         elif kind == "a":
             attribute = _ATTRIBUTE.fullmatch(value)
-            if not attribute:
-                raise SdpRejected("sdp.attribute")
+            if not attribute or attribute[1] not in _USED:
+                continue
+            if not value.isascii():
+                raise SdpRejected("sdp.characters")
             (sections[-1].attributes if sections else session).append((attribute[1], attribute[2] or ""))
     for section, port in zip(sections, ports, strict=True):
-        if int(port) > _MAX_PORT or (int(port) == 0 and not section.has("bundle-only")):
+        if int(port) == 0 and not section.has("bundle-only"):
+            raise SdpRejected(f"sdp.no_{section.kind}")  # the browser has switched this section off
+        if int(port) > _MAX_PORT:
             raise SdpRejected("sdp.media")
     return session, sections
 
@@ -230,10 +245,10 @@ def _codec(section: _Section) -> tuple[int, bool]:
     wanted = _CODECS[section.kind].lower()
     for key, value in section.attributes:
         match = _RTPMAP.fullmatch(value) if key == "rtpmap" else None
-        if match and match[2].lower() == wanted and match[1] in section.formats and int(match[1]) in _DYNAMIC:
+        if match and match[2].lower() == wanted and match[1] in section.formats and int(match[1]) in DYNAMIC:
             tags = {f"{match[1]} transport-cc", "* transport-cc"}
             return int(match[1]), any(k == "rtcp-fb" and v in tags for k, v in section.attributes)
-    raise SdpRejected("sdp.codec")
+    raise SdpRejected(_MISSING[section.kind])
 
 
 def _extensions(section: _Section) -> list[str]:

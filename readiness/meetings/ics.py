@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from email.message import Message
 
 from readiness.errors import InputError
-from readiness.meetings.ics_lines import Component, Line, calendars_of
+from readiness.meetings.ics_lines import Component, Line, calendars_of, of_a_mail
 from readiness.meetings.ics_people import invited
 from readiness.meetings.ics_zones import TimeError, Zones, length_of
 from readiness.meetings.join_links import best_link
@@ -193,7 +193,7 @@ def _wanted(entry: _Entry) -> Wanted:
     starts, minutes = _span(entry)
     who = invited(event.first("ORGANIZER"), event.all("ATTENDEE"), row)
     link = _link(event)
-    title = " ".join(event.text("SUMMARY").split())[:LONGEST_TITLE].strip()
+    title = " ".join(of_a_mail(event.text("SUMMARY")).split())[:LONGEST_TITLE].strip()
     notes = list(who.notes)
     if plain := _plain_link(event, link):
         notes.append(Bad(row, "import.link_plain", *plain))

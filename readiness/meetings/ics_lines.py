@@ -11,11 +11,13 @@ import quopri
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from functools import cached_property
 
 from readiness.errors import InputError
 
-__all__ = ["Calendar", "Component", "Line", "calendars_of"]
+__all__ = ["Calendar", "Component", "Line", "calendars_of", "of_a_mail"]
 
 MOST_EVENTS = 2000
 """In one file, cancelled and outdated ones too; each costs at least what its words cost."""
@@ -23,6 +25,8 @@ MOST_ZONES = 200
 MOST_ALIKE = 500
 """Lines of one name in one component: far above what a meeting may have of people."""
 DEEPEST = 8
+LONGEST_WORD = 1000
+"""Of a title or name that is looked through for words as mails write them."""
 _EOL = re.compile(rb"\r*\n|\r")
 _HEAD = re.compile(r"([A-Za-z0-9-]{1,60})([;:])")
 _GLUED = re.compile(r"[^:;]{0,20}?(BEGIN:V(?:CALENDAR|EVENT|TIMEZONE))\s*", re.IGNORECASE)
@@ -171,6 +175,19 @@ def calendars_of(raw: bytes) -> list[Calendar]:
     if sum(len(one.events) for one in found) > MOST_EVENTS or sum(len(one.zones) for one in found) > MOST_ZONES:
         raise InputError("import.too_large")
     return found
+
+
+def of_a_mail(text: str) -> str:
+    """Return a name or title as it was meant where a program wrote it as mails do (RFC 2047), ``=?UTF-8?Q?P=C3=A5l?=``.
+
+    What can't be read so stays as it is.
+    """
+    if "=?" not in text or len(text) > LONGEST_WORD:
+        return text
+    try:
+        return str(make_header(decode_header(text)))
+    except (HeaderParseError, LookupError, ValueError):
+        return text
 
 
 def _as_utf8(raw: bytes) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
-from readiness.meetings.ics_lines import Line
+from readiness.meetings.ics_lines import Line, of_a_mail
 from readiness.meetings.wanted import LONGEST_FOUND, Bad
 from readiness.meetings.wishes import HostPlan, PersonPlan
 
@@ -22,6 +22,9 @@ LEAVING = {"DECLINED": "import.declined", "DELEGATED": "import.delegated"}
 LEADING = frozenset({"CHAIR", "ORGANIZER", "OWNER"})
 _NOBODY = re.compile(r"(?:invalid:|mailto:)?(?:no-?mail|invalid|unknown|none|undisclosed.*)?", re.IGNORECASE)
 """What programs write for an address they do not have."""
+_DIRECTORY = re.compile(r"(?:cn|ou|o|uid|dc)=", re.IGNORECASE)
+"""How a name in a directory begins (LDAP, Notes): a place in a tree, even where an at sign stands in it."""
+_PHONE = re.compile(r"(?:tel|sms):([^;?]{3,40})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class _Address:
     """One ATTENDEE or ORGANIZER."""
 
     mail: str
+    phone: str
     name: str
     raw: str
     """The address as it stands, in small letters; empty where it names nobody."""
@@ -79,7 +83,7 @@ def invited(organizer: Line | None, attendees: Sequence[Line], row: int) -> Invi
             notes.append(Bad(row, reason, "ATTENDEE", one.shown))
             continue
         key = one.mail.casefold() or one.raw or f"\0{number}"
-        wish = PersonPlan(_role(one, domain), one.name, mail=one.mail)
+        wish = PersonPlan(_role(one, domain), one.name, phone=one.phone, mail=one.mail)
         before = people.get(key)
         people[key] = wish if before is None else replace(before, label=before.label or wish.label)
     return Invited(tuple(people.values()), _hosts(leader), tuple(notes))
@@ -116,13 +120,15 @@ def _role(one: _Address, domain: str) -> str:
 
 def _address(line: Line) -> _Address:
     params, value = line.params, line.value.strip()
-    name = re.sub(r"\\(.)", r"\1", params.get("CN", "")).strip(" \"'")
+    name = of_a_mail(re.sub(r"\\(.)", r"\1", params.get("CN", ""))).strip(" \"'")
+    phone = _PHONE.match(value)
     mail = _mail(value)
     for other in (params.get("EMAIL", ""), params.get("X-EMAIL", ""), name):
         mail = mail or (_mail(other) if "@" in other else "")
     label = "" if "@" in name else " ".join(name.split())[:LONGEST_LABEL].strip()
     return _Address(
         mail=mail,
+        phone=unquote(phone[1]).strip() if phone else "",
         name=label,
         raw="" if _NOBODY.fullmatch(value) else value.casefold()[:500],
         kind=params.get("CUTYPE", "").upper(),
@@ -136,12 +142,17 @@ def _mail(address: str) -> str:
     plain = address.strip(" \"'")
     had_scheme = False
     while plain[:7].lower() == "mailto:":
-        plain, had_scheme = plain[7:].strip(" \"'"), True
+        plain, had_scheme = plain[7:].lstrip("/").strip(" \"'"), True
     if had_scheme:
-        plain = unquote(plain.partition("?")[0])
+        plain = re.sub(r"(?:\\[nNrR])+\Z", "", unquote(plain.partition("?")[0]))
     named = re.fullmatch(r"[^<>]{0,200}<([^<>]*)>\s*", plain)
     plain = (named[1] if named else plain).strip(" \"'")
-    is_other = plain.startswith("/") or plain[:8].lower() == "imceaex-" or (not had_scheme and ":" in plain)
+    is_other = (
+        plain.startswith("/")
+        or plain[:8].lower() == "imceaex-"
+        or _DIRECTORY.match(plain)
+        or (not had_scheme and ":" in plain)
+    )
     if is_other or (not had_scheme and "@" not in plain) or _NOBODY.fullmatch(plain):
         return ""
     return plain

@@ -25,6 +25,14 @@ OF_REQUEST: Final = frozenset({400, 422})
 WRONG_KEY: Final = frozenset({401, 403, 407})
 """Answers that tell of our key, or of the proxy's password."""
 NOT_THERE: Final = frozenset({404, 405})
+_OURS_BY_WORDS: Final = {
+    "declined": r"(?:no|not enough|insufficient|low|out of)\W{1,3}(?:credit|balance|funds)|\bsaldo|kreditt",
+    "later": r"throttl|rate (?:limit )?exceeded|too many requests",
+    "login": r"(?:invalid|wrong|unknown|missing|bad|incorrect|feil|ugyldig)\W{1,3}(?:api.?key|token|password|credential"
+    r"|user.?name|login|passord|brukernavn|brukarnamn)|not authenticated|authentication (?:failed|error|required)"
+    r"|unauthori[sz]ed",
+}
+"""What gateways say under a code that does not tell it: whose trouble it is."""
 MAY_BE_NUMBER: Final = frozenset({400, 403, 404, 422})
 """Answers that gateways give to a wrong number, among other things."""
 _NUMBER: Final = (
@@ -34,7 +42,7 @@ _NUMBER: Final = (
 _WRONG: Final = (
     r"(?:invalid|not (?:a |an )?(?:valid|correct|reachable|found|known|mobile)|isn't (?:a )?valid|unknown|malformed"
     r"|incorrect|wrong|bad|no (?:such|\(correct\)|correct|valid)|does(?: not|n't) exist|unsubscribed|blacklisted"
-    r"|opted out|ugyldig|ukjent|finnes ikke|finst ikkje)"
+    r"|opted out|ugyldig|ikk?j?e (?:er )?(?:et |eit )?gyldig|ukjent|finnes ikke|finst ikkje)"
 )
 _OF_NUMBER: Final = re.compile(
     rf"\b{_WRONG}(?!\w).{{0,40}}?{_NUMBER}|{_NUMBER}.{{0,40}}?\b{_WRONG}(?!\w)", re.IGNORECASE
@@ -56,17 +64,24 @@ def judge(status: int, said: bytes, success: str) -> None:
     detail, text = str(status), said.decode("utf-8", "replace")
     if status in TAKEN:
         if success and not re.search(success, text):
-            raise DeliveryError("declined", tries=MOST_TRIES, detail=f"{status}, without success")
+            if _tells_of_number(text):
+                raise DeliveryError("refused", is_final=True, detail=detail)
+            name = _by_words(text) or "declined"
+            raise DeliveryError(name, tries=MOST_TRIES, detail=f"{status}, without success")
         return
     if status in MAY_BE_NUMBER and _tells_of_number(text):
         raise DeliveryError("refused", is_final=True, detail=detail)
     if status in OF_REQUEST:
-        raise DeliveryError("request", detail=detail)
+        raise DeliveryError(_by_words(text) or "request", detail=detail)
     if status in WRONG_KEY:
         raise DeliveryError("login", detail=detail)
     if status in CLIENT_ERRORS and status not in TRY_LATER | NOT_THERE:
         raise DeliveryError("declined", detail=detail)
     raise DeliveryError("later" if status in TRY_LATER else "unreachable", detail=detail)
+
+
+def _by_words(text: str) -> str | None:
+    return next((name for name, words in _OURS_BY_WORDS.items() if re.search(words, text, re.IGNORECASE)), None)
 
 
 def _tells_of_number(text: str) -> bool:

@@ -21,20 +21,21 @@ PERMANENT: Final = 500
 _ENHANCED: Final = re.compile(r"\s*([245])\.(\d{1,3})\.(\d{1,3})\b")
 _ADDRESS: Final = re.compile(r"<[^>]*>|\S+@\S+")
 """What an answer quotes: its words are not the server's."""
-_RELAY: Final = re.compile(r"\brelay", re.IGNORECASE)
+_RELAY: Final = re.compile(r"\brelay|rcpthosts", re.IGNORECASE)
 _UNKNOWN: Final = re.compile(
     r"(?:user|recipient|mailbox|address|account|person)\b.{0,30}?"
     r"(?:unknown|not found|unavailable|does(?: not|n't) exist|disabled|inactive|invalid|not known|: undeliverable)"
     r"|(?:unknown|no such|invalid|bad|nonexistent|non-existent)\s+(?:\w+\s){0,2}?"
     r"(?:user|recipient|mailbox|address|account|person|here)"
-    r"|does(?: not|n't) exist|no mailbox",
+    r"|does(?: not|n't) (?:exist|have an? \S{1,40} account)|no mailbox|unroute?able|no longer (?:valid|available|here)"
+    r"|ukjent (?:mottaker|bruker|adresse)|finnes ikke|finst ikkje",
     re.IGNORECASE,
 )
 _SENDER: Final = re.compile(
     r"\b(?:sender|from|sending)(?:'s)? (?:address|domain|mailbox|denied|rejected|unknown|verif|is not|not)|mail from",
     re.IGNORECASE,
 )
-_POLICY_OF: Final = re.compile(r"sender (?:policy|id)|dmarc|dkim|\bspf\b", re.IGNORECASE)
+_POLICY_OF: Final = re.compile(r"sender (?:policy|id)|dmarc|dkim|\bspf\b|authentication level", re.IGNORECASE)
 _FULL: Final = re.compile(r"quota|mailbox (?:is )?full|over(?:\s?quota| limit)|storage", re.IGNORECASE)
 _RULE: Final = re.compile(
     r"spam|junk|block|black.?list|deny|denied|polic|reputation|not (?:allowed|permitted|authori)|dmarc|\bspf\b|dkim"
@@ -42,6 +43,18 @@ _RULE: Final = re.compile(
     re.IGNORECASE,
 )
 _TLS: Final = re.compile(r"tls|ssl|encrypt", re.IGNORECASE)
+_WANTS_TLS: Final = re.compile(
+    r"(?:tls|ssl|encrypt\w*)\b.{0,12}?(?:required|needed|mandatory|first)"
+    r"|(?:must|require\w*|need\w*) .{0,12}?(?:tls|ssl|encrypt)",
+    re.IGNORECASE,
+)
+_WANTS_LOGIN: Final = re.compile(
+    r"auth(?:entication|enticate)? (?:is )?(?:required|first|needed)|not (?:authenticated|logged in)|log ?in first"
+    r"|(?:must|need to|please) (?:first )?(?:authenticate|log ?in)",
+    re.IGNORECASE,
+)
+_OF_ANY: Final = frozenset({-1, 0, 1})
+"""Details of 5.7 that say no more than that: the words tell."""
 ADDRESS: Final = 1
 MAILBOX: Final = 2
 POLICY: Final = 7
@@ -56,7 +69,7 @@ _LOGIN_CODES: Final = frozenset({530, 534, 535, 538})
 _TLS_CODES: Final = frozenset({523, 530, 538})
 _TLS_DETAILS: Final = frozenset({10, 11})
 """Of 5.7: encryption is needed (RFC 5248)."""
-_LOGIN_DETAILS: Final = frozenset({3, 8, 9, 11, 13, 14, 57})
+_LOGIN_DETAILS: Final = frozenset({3, 8, 11, 13, 14, 57})
 """Of 5.7: no or wrong credentials (RFC 4954; Exchange's 5.7.3, 5.7.57)."""
 _SENDER_DETAILS: Final = frozenset({7, 8})
 """Of 5.1: the sender's own address."""
@@ -75,20 +88,25 @@ def judged(stage: Stage, code: int, text: str) -> DeliveryError:
     if code < TRANSIENT:
         return DeliveryError("unreachable", detail=numbers)  # no mail server, or none that keeps to the protocol
     if code < PERMANENT:
-        waits = "relay" if _RELAY.search(said) else "full" if (subject, detail) == (2, 2) else "later"
+        wants = "encryption" if _WANTS_TLS.search(said) else "later"
+        waits = "relay" if _RELAY.search(said) else "full" if (subject, detail) == (2, 2) else wants
         return DeliveryError(waits, detail=numbers)
     if stage == "login":
         return DeliveryError("login", detail=numbers)
-    name = _of_login(code, subject, detail, said) or _of_sender(stage, said)
+    name = _of_login(stage, code, subject, detail, said) or _of_sender(stage, said)
     name = name or _by_number(stage, subject, detail, said)
     name = name or _by_words(stage, code, said)
     return DeliveryError(name, is_final=name == "refused", detail=numbers)
 
 
-def _of_login(code: int, subject: int, detail: int, said: str) -> str | None:
+def _of_login(stage: Stage, code: int, subject: int, detail: int, said: str) -> str | None:
     is_login = code in _LOGIN_CODES or (subject == POLICY and detail in _LOGIN_DETAILS)
     if _TLS.search(said) and (code in _TLS_CODES or (subject == POLICY and detail in _TLS_DETAILS)):
         return "encryption"
+    if stage in {"sender", "recipient"} and detail in _OF_ANY and not _RELAY.search(said):
+        if _WANTS_TLS.search(said):
+            return "encryption"
+        is_login = is_login or _WANTS_LOGIN.search(said) is not None
     return "login" if is_login else None
 
 

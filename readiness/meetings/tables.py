@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from readiness.errors import InputError
-from readiness.meetings.wanted import NAMELESS, Bad, BadRowError, Wanted
+from readiness.meetings.wanted import LONGEST_FOUND, NAMELESS, Bad, BadRowError, Wanted
 from readiness.meetings.wishes import HostPlan, MeetingPlan, PersonPlan
 from readiness.typed import read_start, visible
 
@@ -32,6 +32,8 @@ not. Commas stand within quotation marks where we write, and are no separator wh
 _MARK = re.compile(rf"\A(?:'[{_UNSEEN}]*)+(?=[\"']*[{_FORMULA}])")
 _SEPARATOR_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)
 """What Excel puts, or wants, first where the separator is not its own."""
+_BROKEN = re.compile(r"#[A-Z\u00c4-\u00d8/0]{2,14}[!?]|#N/A|#I/T|##+", re.IGNORECASE)
+"""A spreadsheet's own error where something else should stand, in any language, or a column that is too narrow."""
 MOST_DIGITS = 6
 """Of a number: clear of any limit."""
 
@@ -44,7 +46,7 @@ def guarded(cell: str) -> str:
 def read_table(text: str) -> tuple[list[Wanted], list[Bad]]:
     """Return the meetings of a table and its bad rows. Raises InputError where it is no table of meetings."""
     try:
-        listed = list(_rows(text))
+        listed = _unwrapped(list(_rows(text)))
     except csv.Error:
         raise InputError("import.unreadable") from None
     if not listed:
@@ -60,6 +62,9 @@ def read_table(text: str) -> tuple[list[Wanted], list[Bad]]:
             bad.append(Bad(number, "import.cells"))
             continue
         row = {name: _cell(cell) for name, cell in zip(names, cells, strict=False) if name}
+        if broken := next((name for name in COLUMNS if _BROKEN.fullmatch(row.get(name, ""))), None):
+            bad.append(Bad(number, "import.cell_error", broken, row[broken][:LONGEST_FOUND]))
+            continue
         whole = "\x1f".join(row.get(name, "") for name in COLUMNS)
         seen[whole] += 1
         key = f"csv:{row['meeting']}" if row.get("meeting") else f"{ROW_KEY}{whole}\x1f{seen[whole]}"
@@ -75,6 +80,18 @@ def read_table(text: str) -> tuple[list[Wanted], list[Bad]]:
         except BadRowError as error:
             bad.append(error.bad)
     return wanted, bad
+
+
+def _unwrapped(listed: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
+    """Return the rows, each read once more where a program has put whole rows within quotation marks."""
+    heads = [head for head in listed[0][1] if visible(head)] if listed else []
+    if len(heads) != 1 or not any(sign in heads[0] for sign in ";,\t"):
+        return listed
+    delimiter = max(";,\t", key=heads[0].count)
+    return [
+        (number, [*next(csv.reader([cells[0]], delimiter=delimiter, strict=True), []), *cells[1:]])
+        for number, cells in listed
+    ]
 
 
 def _wrong_heading(at: int, names: Sequence[str], following: Sequence[Sequence[str]]) -> list[Bad]:

@@ -33,8 +33,12 @@ _OTHER: Final = (b"%PDF-", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"{\\rtf", b"\x
 _WORKBOOK_XML: Final = re.compile(rb"urn:schemas-microsoft-com:office:spreadsheet|mso-application", re.IGNORECASE)
 _MAIL: Final = re.compile(rb"(?:[A-Za-z-]{2,40}: [^\r\n]*\r?\n(?:[ \t][^\r\n]*\r?\n)*){3,}\r?\n")
 _HEAD_BYTES: Final = 4096
+LOST: Final = "\ufffd"
+"""What a program before us put where it could not read a letter."""
 _PLAIN_SIGNS: Final = frozenset("«»§°€£·•…„”½¼\u00b4\u2013\u2014\u00a0")
 """Signs beside letters that texts in Windows-1252 have."""
+_BYTE_OF: Final = {chr(number): bytes([number]) for number in (0x81, 0x8D, 0x8F, 0x90, 0x9D)}
+"""Bytes for which Windows-1252 has no sign; programs keep them as they are."""
 _WORDS_ALONE: Final = frozenset({0xC5, 0xC6, 0xD8, 0xE5, 0xE6, 0xF8})
 """Letters of Norwegian that stand by themselves, as a word or an initial."""
 
@@ -46,6 +50,9 @@ def text_of(raw: bytes) -> str:
     text = _decoded(raw)
     if "\0" in text:
         raise InputError("import.damaged")
+    if LOST in text:
+        raise InputError("import.encoding")
+    text = _read_twice(text)
     if kind := _other_kind(text[:_HEAD_BYTES].encode("utf-8")):
         raise InputError(kind)
     return text
@@ -93,6 +100,20 @@ def _decoded(raw: bytes) -> str:
     if not _reads_well(text):
         raise InputError("import.encoding")
     return text
+
+
+def _read_twice(text: str) -> str:
+    """Return what was meant where a program took UTF-8 for Windows-1252 and saved it as UTF-8: ``Ã…se`` is ``Åse``.
+
+    Only where the whole text reads so: no table that was saved once does.
+    """
+    if text.isascii():
+        return text
+    try:
+        raw = b"".join(_BYTE_OF.get(sign) or sign.encode("cp1252") for sign in text)
+        return raw.decode("utf-8")
+    except UnicodeError:
+        return text
 
 
 def _as(raw: bytes, encoding: str) -> str:

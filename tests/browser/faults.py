@@ -65,8 +65,8 @@ PICTURE_FAULTS = [
 MICROPHONE_FAULTS = [
     Fault("voice_good", "microphone.speech"),
     Fault("silence_zeros", "microphone.level", "microphone.blocked"),
-    Fault("muted", "microphone.speech", "microphone.muted", live=False),
-    Fault("noise_only", "microphone.speech", "microphone.no_speech", live=False),
+    Fault("muted", "microphone.speech", "microphone.muted", live=False),  # electron/electron#42899
+    Fault("noise_only", "microphone.speech", "microphone.no_speech", live=False),  # saurabhav88/EnviousWispr#1845
     Fault("knocks", "microphone.speech", "microphone.wrong_device", live=False),
     Fault("quiet", "microphone.level", "microphone.too_quiet", live=False),
     Fault("faint", "microphone.level", "microphone.too_quiet", live=False),

@@ -28,7 +28,12 @@ END_CAMERA = """
   track.dispatchEvent(new Event("ended"));
 }
 """
-"""Chromium cannot unplug a made-up camera: its track is stopped, and the event that a real one gives is sent."""
+"""Chromium cannot unplug a made-up camera: its track is stopped, and the event that a real one gives is sent
+(aws/amazon-chime-sdk-js#3238)."""
+MUTE_MICROPHONE = """
+() => document.querySelector("#preview").srcObject.getAudioTracks()[0].dispatchEvent(new Event("mute"))
+"""
+"""What a telephone call does to the page (twilio/twilio-video.js#1206)."""
 
 
 def workers(server: LiveServer) -> list[psutil.Process]:
@@ -124,11 +129,13 @@ async def test_a_camera_that_goes_away_and_a_page_that_is_left(live_server: Live
     await asyncio.sleep(4)
     assert await person.step() == "picture", "two seconds of good picture do not count while nobody looks"
     await person.page.evaluate(SET_HIDDEN, False)
+    await person.page.evaluate(MUTE_MICROPHONE)
+    await person.sees_notice("event.microphone_muted")
     await person.look()
     await person.page.evaluate(END_CAMERA)
     await person.sees_notice("event.camera_ended")
     report = await person.finish()
-    assert report["events"] == ["tab_hidden", "tab_visible", "camera_ended"]
+    assert report["events"] == ["tab_hidden", "tab_visible", "microphone_muted", "camera_ended"]
     assert check(report, "camera.present")["value"] == "ended"
     assert check(report, "camera.present")["outcome"] == "fail"
     assert report["advice"][0] == "camera.ended"

@@ -16,7 +16,7 @@ NAMES = [f"{browser}-{kind}" for browser in ("chromium", "firefox") for kind in 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_browsers_own_offer_passes_without_its_candidates(name):
-    """What real browsers offer is let through; no address of theirs is."""
+    """What real browsers offer is let through; no address of theirs is (aiortc/aioice#77: mDNS names are not resolved)."""
     checked = check_offer(recorded_offer(name))
     assert "candidate" not in checked
     assert ".local" not in checked
@@ -54,7 +54,7 @@ BAD = {
     "empty": ("sdp.line", ""),
     "not sdp": ("sdp.line", "hello"),
     "a null": ("sdp.characters", edit("s=-", "s=\0")),
-    "not ascii": ("sdp.characters", edit("s=-", "s=å")),
+    "not ascii": ("sdp.characters", edit("a=ice-ufrag:", "a=ice-ufrag:å")),
     "a form feed": ("sdp.characters", edit("s=-", "s=\x0c")),
     "no media": ("sdp.media", recorded_offer("chromium-page").split("m=")[0]),
     "tcp": ("sdp.media", edit("UDP/DTLS/SCTP", "TCP/DTLS/SCTP")),
@@ -66,7 +66,7 @@ BAD = {
         edit("m=application 9 UDP/DTLS/SCTP webrtc-datachannel", "m=video 9 UDP/TLS/RTP/SAVPF 96"),
     ),
     "port too high": ("sdp.media", edit("m=video 9", "m=video 99999")),
-    "port zero": ("sdp.media", edit("m=video 9", "m=video 0")),
+    "port zero": ("sdp.no_video", edit("m=video 9", "m=video 0")),
     "no fingerprint": ("sdp.fingerprint", edit(FINGERPRINT, "a=x:y")),
     "sha-1": ("sdp.fingerprint", edit("fingerprint:sha-256", "fingerprint:sha-1")),
     "md5 besides": ("sdp.fingerprint", edit(FINGERPRINT, FINGERPRINT + "\r\na=fingerprint:md5 00:11")),
@@ -86,10 +86,10 @@ BAD = {
     "half a bundle": ("sdp.bundle", edit("a=group:BUNDLE 0 1", "a=group:BUNDLE 0")),
     "mid twice": ("sdp.bundle", edit("a=mid:1", "a=mid:0")),
     "no mid": ("sdp.mid", edit(MID, "")),
-    "long mid": ("sdp.mid", edit(MID, "a=mid:" + "x" * 17 + "\r\n")),
+    "long mid": ("sdp.mid", edit(MID, "a=mid:" + "x" * 65 + "\r\n")),
     "no rtcp-mux": ("sdp.rtcp_mux", edit("a=rtcp-mux\r\n", "")),
-    "no codec of ours": ("sdp.codec", edit("VP8/90000", "XYZ/90000")),
-    "rtcp payload type": ("sdp.codec", edit("a=rtpmap:96 VP8", "a=rtpmap:72 VP8").replace("SAVPF 96", "SAVPF 72")),
+    "no codec of ours": ("sdp.no_vp8", edit("VP8/90000", "XYZ/90000")),
+    "rtcp payload type": ("sdp.no_vp8", edit("a=rtpmap:96 VP8", "a=rtpmap:72 VP8").replace("SAVPF 96", "SAVPF 72")),
     "two directions": ("sdp.direction", edit("a=recvonly", "a=recvonly\r\na=sendonly")),
     "no sctp port": ("sdp.sctp", edit("a=sctp-port:5000\r\n", "")),
     "sctp port 0": ("sdp.sctp", edit("a=sctp-port:5000", "a=sctp-port:0")),

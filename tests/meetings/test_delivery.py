@@ -104,6 +104,20 @@ REFUSED = [
     ("own", "RCPT", "550 no", "declined"),
     ("own", "CONTENT", "554 transaction failed", "declined"),
     ("own", "DATA", "503 5.5.1 bad sequence", "declined"),
+    ("own", "RCPT", "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", "relay"),
+    ("own", "RCPT", "511 sorry, no mailbox here by that name (#5.1.1 - chkuser)", "refused"),
+    ("own", "RCPT", "550 Unrouteable address", "refused"),
+    ("own", "RCPT", "554 delivery error: This user doesn't have a post.example account", "refused"),
+    ("own", "RCPT", "550 Ukjent mottaker", "refused"),
+    ("own", "MAIL", "503 AUTH first", "login"),
+    ("own", "RCPT", "550 5.7.1 Authentication required", "login"),
+    ("own", "RCPT", "553 5.7.1 <video@hospital.example>: Sender address rejected: not logged in", "login"),
+    ("own", "RCPT", "550 5.7.1 <anna@post.example>... Relaying denied. Proper authentication required.", "relay"),
+    ("own", "RCPT", "550 5.7.133 RESOLVER.RST.SenderNotAuthenticatedForGroup; authentication required", "policy"),
+    ("own", "CONTENT", "554 5.7.9 Message not accepted for policy reasons", "policy"),
+    ("own", "CONTENT", "550 5.7.515 Sending domain does not meet the required authentication level", "policy"),
+    ("own", "MAIL", "550 5.7.1 TLS required", "encryption"),
+    ("own", "MAIL", "451 5.7.3 STARTTLS is required to send mail", "encryption"),
 ]  # fmt: skip
 
 
@@ -332,6 +346,8 @@ def test_a_domain_with_other_letters_sends_too():
         ('{"status":"queued"}', '"status": *"(ok|queued)"', None),
         ("", "^ID:", "declined"),
         ("ERROR", "", None),
+        ("<errors><fatal>Feil brukernavn/passord</fatal></errors>", "<stdSMSCount>", "login"),
+        ('{"status":"1","error-text":"Throttled"}', '"status": *"0"', "later"),
     ],
 )
 async def test_an_error_that_calls_itself_200(says: str, success: str, code: str | None):
@@ -376,6 +392,14 @@ REFUSALS = [
     (422, '{"detail": [{"loc": ["body", "recipient"], "msg": "field required"}]}', "request"),
     (400, "The requested SMS has no text", "request"),
     (400, "\xff" * 100_000, "request"),
+    (400, '{"error":"Insufficient credit"}', "declined"),
+    (400, '{"error":"Invalid API key"}', "login"),
+    (400, '{"code":"THROTTLED","message":"Rate exceeded"}', "later"),
+    (
+        200,
+        "<error><number>90000000</number><message>Nummeret er ikke et gyldig mobilnummer</message></error>",
+        "refused",
+    ),
 ]
 """Status, what gateways say with it, and whose it is."""
 
@@ -383,7 +407,7 @@ REFUSALS = [
 @pytest.mark.parametrize(("status", "says", "code"), REFUSALS)
 async def test_a_gateways_refusal_is_whose_it_is(status: int, says: str, code: str):
     """No credit, a wrong key and a wrong body are not the recipient's; only what calls the number wrong is final."""
-    async with gateway() as there, sms_sender(SMS_URL=there.url) as sender:
+    async with gateway() as there, sms_sender(SMS_URL=there.url, SMS_SUCCESS="^ID:") as sender:
         there.status, there.says = status, says
         with pytest.raises(DeliveryError, match=code) as caught:
             await sender.send("+4790000000", "x")

@@ -450,6 +450,11 @@ ADDRESSES = [
     ("ATTENDEE;CN=P. Prove:mailto:IMCEAEX-_O=EXCH_cn=883@hospital.example", ("patient", "P. Prove", "")),
     ("ATTENDEE;CN=P. Prove:", ("patient", "P. Prove", "")),
     ("ATTENDEE;CN=Kari;ROLE=REQ-PARTICIPANT:mailto:kari@hospital.example", ("staff", "Kari", "kari@hospital.example")),
+    ("ATTENDEE;CN=P. Prove:mailto://pas@post.example", PROVE),
+    ("ATTENDEE;CN=P. Prove:mailto:pas@post.example\\n", PROVE),
+    ("ATTENDEE;CN=P. Prove:CN=P. Prove/OU=Klinikk/O=Sykehus@NOTES", ("patient", "P. Prove", "")),
+    ("ATTENDEE;CN==?UTF-8?Q?P=C3=A5l_Pr=C3=B8ve?=:mailto:pas@post.example", ("patient", "Pål Prøve", PROVE[2])),
+    ("ATTENDEE;CN=Prove =?x?:mailto:pas@post.example", ("patient", "Prove =?x?", PROVE[2])),
 ]  # fmt: skip
 
 
@@ -459,6 +464,17 @@ def test_an_address_in_any_form(line, person):
     (wanted,), bad = read_file(calendar(event("ORGANIZER;CN=Lege:mailto:lege@hospital.example", person=line)))
     assert [(one.role, one.label, one.mail) for one in wanted.plan.people] == [person]
     assert (bad, wanted.notes) == ([], ())
+
+
+@pytest.mark.parametrize(
+    "uri", ["tel:+47-900-00-000", "TEL:+4790000000;ext=1", "sms:%2B47%20900%2000%20000", "tel:90000000"]
+)
+async def test_somebody_who_is_asked_by_telephone_keeps_the_number(planner, uri):
+    """An own case: an attendee whose address is a telephone number (RFC 3966) was kept without it."""
+    done = await import_file(planner, calendar(event(person=f"ATTENDEE;CN=P. Prove:{uri}")))
+    assert done.bad == []
+    (person,) = await planner.store.participants(planner.actor, done.made[0])
+    assert open_reach(planner.contacts, person.reach).phone == "+4790000000"
 
 
 LEFT_OUT = [
@@ -545,6 +561,7 @@ async def test_the_link_that_opens_the_meeting(planner, lines, link, solution):
 
 
 FORMS = [
+    ("a title as a mail writes it", calendar(event("SUMMARY:=?utf-8?B?TcO4dGUgcMOlIMOFc2Vu?=")), "Møte på Åsen"),
     ("utf-16 without a mark", calendar(event("SUMMARY:Møte")).decode().encode("utf-16-le"), "Møte"),
     ("Windows-1252", calendar(event("SUMMARY:Møte på Åsen")).decode().encode("cp1252"), "Møte på Åsen"),
     ("folded by a tab", calendar(event("SUMMARY:Mø\r\n\tte")), "Møte"),

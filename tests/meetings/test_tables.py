@@ -220,6 +220,20 @@ OWN = [
     ("starts;roles;starts\nx;y;z\n", "import.column"),
     ("starts;role;starts\nx;y;z\n", "import.column_twice"),
     ("label;mail\nx;y\n", "import.column_missing"),
+    ('"starts,role,label"\n"02.03.2027 10:00,patient,P. P."\n', patient()),
+    ('"starts;role;label";;\n"02.03.2027 10:00;patient;P. P.";;\n', patient()),
+    ('"starts,""role"",label"\n"02.03.2027 10:00,""patient"",P. P."\n', patient()),
+    ("starts;role;label\n2027-3-2 10:00;patient;P. P.\n", patient()),
+    ("starts;role;label\n02-03-2027 10:00;patient;P. P.\n", "meeting.time_form"),
+    ("starts;role;phone;label\n02.03.2027 10:00;patient;(+47) 900 00 000;P. P.\n", CALLED),
+    ("starts;role;label\n02.03.2027 10:00;patient;#N/A\n", "import.cell_error"),
+    ("starts;role;label\n02.03.2027 10:00;patient;#NAVN?\n", "import.cell_error"),
+    ("starts;role;label\n########;patient;P. P.\n", "import.cell_error"),
+    ("starts;role;label\n02.03.2027 10:00;patient;#1\n", patient("#1")),
+    ("starts;role;label\n02.03.2027 10:00;patient;Ã…se Ã˜degÃ¥rd\n", patient("Åse Ødegård")),
+    ("starts;role;label\n02.03.2027 10:00;patient;Ã\x81gnes\n", patient("Ágnes")),
+    ("starts;role;label\n02.03.2027 10:00;patient;Ã…se Ærlig\n", patient("Ã…se Ærlig")),
+    ("starts;role;label\n02.03.2027 10:00;patient;\ufffdse\n", "import.encoding"),
 ]
 
 

@@ -1,4 +1,7 @@
-"""A certificate that is renewed while the server runs: taken where it is whole, else refused in one sentence."""
+"""A certificate that is renewed while the server runs: taken where it is whole, else refused in one sentence.
+
+home-assistant/core#14237, aio-libs/aiohttp#10626, Kozea/Radicale#1319: the old one was served until a restart.
+"""
 
 from __future__ import annotations
 

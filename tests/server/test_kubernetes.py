@@ -1,4 +1,7 @@
-"""A Service called "readiness" in the same namespace stops nothing; a typing mistake still does."""
+"""A Service called "readiness" in the same namespace stops nothing; a typing mistake still does.
+
+lmenezes/cerebro#441, garethgeorge/backrest#885, langgenius/dify#539: NAME_PORT=tcp://... was taken for a setting.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-/** Camera and microphone that fail in the ways that people report: aws/amazon-chime-sdk-js#1351, w3c/mediacapture-main#541 and #1011, webrtc/samples#1191. */
+/** Camera and microphone that fail in the ways that people report: aws/amazon-chime-sdk-js#1351, w3c/mediacapture-main#541 and #1011, webrtc/samples#1191, electron/electron#23281. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { asOne, devicesAdvice } from "../../web/selftest/js/advice.js";

@@ -40,6 +40,19 @@ test("a token that a mail has broken in the middle is put together", () => {
   }
 });
 
+test("a token that an editor has set in type is read as it was: dashes for hyphens, one long one for two, Markdown's backslashes", () => {
+  const double = "x7Jq--2D_ab3Kd9fGhLmNpQrStUvWxYz0123456789A";
+  for (const token of [...TOKENS, double]) {
+    for (const sign of ["\u2010", "\u2011", "\u2012", "\u2013", "\u2014", "\u2212", "\uff0d", "%E2%80%93", "\\-"]) {
+      assert.equal(tokenIn(token.replaceAll("-", sign)), token, sign);
+      assert.deepEqual(found(`/o/demo/t#${token.replaceAll("-", sign)}`), { token, seen: false }, sign);
+    }
+    assert.equal(tokenIn(token.replaceAll("_", "\\_")), token);
+    assert.equal(tokenIn(`\u2013${token}\u2014`), token);
+  }
+  for (const sign of ["\u2013", "\u2014", "%E2%80%94"]) assert.equal(tokenIn(double.replace("--", sign)), double, sign);
+});
+
 test("where the secret was cut off there is none, and nothing else is mistaken for one", () => {
   for (const href of ["/o/demo/t", "/o/demo/t#", "/o/demo/t/", "/o/demo/t.", "/o/demo/t%23", "/o/demo/t?lang=nb", "/o/demo/t#abc", "/o/demo/try", "/o/demo/t?utm_id=0123456789012345678901234567890123456789abc", "/t/s1#main", "/board/s1#0123456789abcdefghij"]) {
     assert.equal(found(href), null, href);

@@ -28,7 +28,13 @@ function decoded(text) {
 }
 
 /** Without line breaks of mails (`=` at the end of a line is one), spaces and what can't be seen. @param {string} text */
-const joined = (text) => text.replace(/=?[\r\n]+\s*/g, "").replace(/[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g, "");
+const joined = (text) => text.replace(/=?[\r\n]+\s*|&shy;/g, "").replace(/[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g, "");
+
+/**
+ * As it was before an editor set it: dashes for hyphens, one long one for two, and Markdown's `\\_`.
+ * @param {string} text @param {string} long what a long dash stands for
+ */
+const typed = (text, long) => text.replace(/\\(?=[_-])/g, "").replace(/[\u2013\u2014]/g, long).replace(/[\u2010-\u2012\u2212\ufe63\uff0d]/g, "-");
 
 /** Signs that mails put around a link may be letters of the token too: what is left over must be nothing else. @param {string} run */
 function fitting(run) {
@@ -45,7 +51,8 @@ function fitting(run) {
 /** @param {string} text a fragment, or the end of a path @returns {string | null} the whole token in it */
 export function tokenIn(text) {
   const plain = joined(decoded(text));
-  const pieces = [plain.replace(/=/g, ""), joined(plain.replace(/=([0-9A-F]{2})/gi, (_, digits) => String.fromCharCode(parseInt(digits, 16)))), plain];
+  const asSent = [plain.replace(/=/g, ""), joined(plain.replace(/=([0-9A-F]{2})/gi, (_, digits) => String.fromCharCode(parseInt(digits, 16)))), plain];
+  const pieces = [...asSent, ...["-", "--"].map((sign) => typed(plain, sign))];
   for (const piece of pieces) {
     for (const run of piece.split(/[^A-Za-z0-9_-]+/)) {
       const found = fitting(run);
