@@ -47,7 +47,7 @@ def test_sound_is_asked_for_in_pieces_of_ten_milliseconds():
 async def test_an_answer_to_a_browser_takes_sound_and_gives_video(name):
     """Sound only up, in pieces of 10 ms; video only down.
 
-    We are DTLS' client: a browser's large hello need not be put together (signalwire/freeswitch#2966, algesten/dimpl#88).
+    We are the client of DTLS, so no large hello of a browser is put together (signalwire/freeswitch#2966).
     """
     peer = Loopback((("127.0.0.1", "127.0.0.1"),), None, budget=Budget(), on_event=lambda *_: None)
     try:

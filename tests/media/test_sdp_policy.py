@@ -16,7 +16,7 @@ NAMES = [f"{browser}-{kind}" for browser in ("chromium", "firefox") for kind in 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_browsers_own_offer_passes_without_its_candidates(name):
-    """What real browsers offer is let through; no address of theirs is (aiortc/aioice#77: mDNS names are not resolved)."""
+    """What real browsers offer is let through; no address of theirs is (aiortc/aioice#77: no mDNS name is resolved)."""
     checked = check_offer(recorded_offer(name))
     assert "candidate" not in checked
     assert ".local" not in checked
