@@ -43,9 +43,8 @@ _RTCP_TRANSPORT_FEEDBACK = 205
 _FMT_TRANSPORT_CC = 15
 _RTCP_VERSION = 2
 _STUN_BELOW = 4
-"""First bytes of a STUN message: 0 to 3 (RFC 7983)."""
 _SECURE = frozenset((*range(20, 64), *range(128, 192)))
-"""First bytes of DTLS and of SRTP or SRTCP (RFC 7983)."""
+"""First bytes of a STUN message, 0 to 3, and of DTLS, SRTP and SRTCP (RFC 7983)."""
 _SCTP_HEAD_BYTES = 12
 _PARAMETERS_AT = {1: 20, 2: 20, 4: 4, 5: 4, 6: 4, 9: 4, 130: 4}
 """SCTP chunk types that carry parameters (RFC 9260), and the offset of the first parameter."""
@@ -180,13 +179,10 @@ class GuardedProtocol(ice.StunProtocol):
 
 
 def extend_tables() -> None:
-    """Make aiortc answer transport-wide feedback for VP8, name the extension, and keep the offer's payload types.
-
-    May be called twice.
-    """
+    """Make aiortc answer transport-wide feedback for VP8, name it, and keep any payload type. May be called twice."""
     rtp.DYNAMIC_PAYLOAD_TYPES = cast("Any", DYNAMIC)
     extensions = codecs.HEADER_EXTENSIONS["video"]
-    if not any(extension.uri == TRANSPORT_CC for extension in extensions):
+    if all(extension.uri != TRANSPORT_CC for extension in extensions):
         extensions.append(RTCRtpHeaderExtensionParameters(id=5, uri=TRANSPORT_CC))
     feedback = RTCRtcpFeedback(type="transport-cc")
     for codec in codecs.CODECS["video"]:

@@ -105,9 +105,11 @@ class WorkerLimits:
     """From acquisition, s. Ten minutes of machine time, without cutting off a person who needs half an hour."""
     reads: tuple[str, ...] = ()
     """Folders it may read besides libraries and models: an organisation's own recordings."""
+    udp: bool = True
+    """Whether it may open a socket for media at all; only a worker of a test needs one."""
 
 
-HEAVY_LIMITS = WorkerLimits(cpu_s=600, memory_mb=768)
+HEAVY_LIMITS = WorkerLimits(cpu_s=600, memory_mb=768, udp=False)
 """The shared helper: CenterFace takes 350 MB on a picture of 1280 x 720 px; a fresh one takes over at 400 CPU-s."""
 
 

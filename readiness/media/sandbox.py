@@ -99,7 +99,7 @@ def confine(keep_fd: int, limits: WorkerLimits) -> Confinement:
     with contextlib.suppress(OSError):
         os.chdir("/")
     abi = landlock.read_only(readable)
-    calls = seccomp.refuse_calls()
+    calls = seccomp.refuse_calls(udp=limits.udp)
     return Confinement(files=abi > 0, tcp=calls or abi >= landlock.ABI_NETWORK, calls=calls, user=user)
 
 

@@ -29,6 +29,8 @@ _LAST_KNOWN = 452
 _CLONE_THREAD = 0x00010000
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _INET, _INET6, _DATAGRAM, _KIND_OF_SOCKET = 2, 10, 2, 0xF
+_SOL_SOCKET, _SO_BROADCAST = 1, 6
+"""No datagram to everybody on a network."""
 _PRCTL_REFUSED = (1, 4, 0x59616D61)
 """PR_SET_PDEATHSIG, PR_SET_DUMPABLE and PR_SET_PTRACER: their present settings must stay."""
 _ABSENT = -1
@@ -68,6 +70,7 @@ _REFUSED = {
 _SEEN = {
     "open": (2, _ABSENT), "openat": (257, 56), "openat2": (437, 437), "socket": (41, 198), "kill": (62, 129),
     "tgkill": (234, 131), "clone": (56, 220), "clone3": (435, 435), "prlimit64": (302, 261), "prctl": (157, 167),
+    "setsockopt": (54, 208),
 }  # fmt: skip
 """Calls that are allowed or denied by their arguments."""
 _OFTEN = {"sendto": (44, 206), "recvfrom": (45, 207), "futex": (202, 98), "read": (0, 63), "write": (1, 64)}
@@ -80,19 +83,22 @@ _Instruction = tuple[int, int, int, int]
 """Operation, instructions to skip if it holds, instructions to skip if not, and its operand."""
 
 
-def refuse_calls() -> bool:
-    """Install the filter on this thread and all later ones; return whether it is on. Needs PR_SET_NO_NEW_PRIVS."""
+def refuse_calls(*, udp: bool) -> bool:
+    """Install the filter on this thread and all later ones; return whether it is on. Needs PR_SET_NO_NEW_PRIVS.
+
+    `udp`: whether a socket for media may be opened; no other socket may be in any case.
+    """
     known = _ARCHITECTURES.get(platform.machine())
     if not sys.platform.startswith("linux") or known is None or sys.byteorder != "little":
         return False
-    program = b"".join(struct.pack("<HBBI", *one) for one in _program(*known, os.getpid()))
+    program = b"".join(struct.pack("<HBBI", *one) for one in _program(*known, os.getpid(), udp=udp))
     code = ctypes.create_string_buffer(program, len(program))
     head = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
     libc = ctypes.CDLL(None, use_errno=True)
     return bool(libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.c_char_p(head), 0, 0) == 0)
 
 
-def _program(column: int, architecture: int, pid: int) -> Iterator[_Instruction]:
+def _program(column: int, architecture: int, pid: int, *, udp: bool) -> Iterator[_Instruction]:
     """Yield the filter for the process `pid`."""
     yield _load(_ARCHITECTURE_AT)
     yield (_EQUAL, 1, 0, architecture)
@@ -109,7 +115,7 @@ def _program(column: int, architecture: int, pid: int) -> Iterator[_Instruction]
         if numbers[column] != _ABSENT:
             yield (_EQUAL, 0, 1, numbers[column])
             yield _answer(errno.EPERM)
-    for name, rule in _rules(pid).items():
+    for name, rule in _rules(pid, udp=udp).items():
         number = _SEEN[name][column]
         if number != _ABSENT:
             yield (_EQUAL, 0, len(rule), number)
@@ -117,11 +123,15 @@ def _program(column: int, architecture: int, pid: int) -> Iterator[_Instruction]
     yield (_RETURN, 0, 0, _ALLOW)
 
 
-def _rules(pid: int) -> dict[str, list[_Instruction]]:
+def _rules(pid: int, *, udp: bool) -> dict[str, list[_Instruction]]:
     """Return the rule for each call of `_SEEN`; every rule ends in an answer."""
     end: list[_Instruction] = [_answer(errno.EPERM), (_RETURN, 0, 0, _ALLOW)]
     ours = [_argument(0), (_EQUAL, 1, 0, pid), *end]
     reading = [(_SET, 0, 1, _WRITING), *end]
+    media = [
+        _argument(0), (_EQUAL, 1, 0, _INET), (_EQUAL, 0, 3, _INET6), _argument(1), (_MASK, 0, 0, _KIND_OF_SOCKET),
+        (_EQUAL, 1, 0, _DATAGRAM), *end,
+    ]  # fmt: skip
     return {
         "open": [_argument(1), *reading],
         "openat": [_argument(2), *reading],
@@ -131,9 +141,9 @@ def _rules(pid: int) -> dict[str, list[_Instruction]]:
         "prlimit64": [_argument(0), (_EQUAL, 2, 0, 0), (_EQUAL, 1, 0, pid), *end],
         "clone": [_argument(0), (_SET, 1, 0, _CLONE_THREAD), *end],
         "clone3": [_answer(errno.ENOSYS)],  # likewise, to clone
-        "socket": [
-            _argument(0), (_EQUAL, 1, 0, _INET), (_EQUAL, 0, 3, _INET6), _argument(1), (_MASK, 0, 0, _KIND_OF_SOCKET),
-            (_EQUAL, 1, 0, _DATAGRAM), *end,
+        "socket": media if udp else [_answer(errno.EPERM)],
+        "setsockopt": [
+            _argument(1), (_EQUAL, 0, 3, _SOL_SOCKET), _argument(2), (_EQUAL, 0, 1, _SO_BROADCAST), *end,
         ],
         "prctl": [
             _argument(0), *((_EQUAL, 3 - at, 0, option) for at, option in enumerate(_PRCTL_REFUSED)),

@@ -11,7 +11,7 @@ from readiness.meetings.wire import READ, decoded
 
 __all__ = ["print_sheet", "read_import"]
 
-PRINT_LIMITS = WorkerLimits(cpu_s=8, memory_mb=768, open_files=64, wall_s=25)
+PRINT_LIMITS = WorkerLimits(cpu_s=8, memory_mb=768, open_files=64, wall_s=25, udp=False)
 """A letter for each of sixty people takes 0.3 CPU-s; a day of twenty full meetings 3 CPU-s and 400 MiB."""
 RETRY_S = 5.0
 

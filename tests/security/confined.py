@@ -69,6 +69,10 @@ def ways(folder: Path, port: int, parent: int) -> dict[str, Callable[[], object]
     def raw_socket() -> None:
         socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP).close()
 
+    def broadcast() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+
     def linked() -> None:
         (folder / "link").symlink_to(key)
 
@@ -93,6 +97,7 @@ def ways(folder: Path, port: int, parent: int) -> dict[str, Callable[[], object]
         "connect to a local socket": lambda: connected(socket.AF_UNIX, str(folder / "local")),
         "listen": listening,
         "send past UDP": raw_socket,
+        "send to a whole network": broadcast,
         "fork": forked,
         "start a program": executed,
         "signal the parent": lambda: os.kill(parent, signal.SIGCONT),
