@@ -325,6 +325,8 @@ def test_every_key_that_pages_name_is_there():
             re.findall(r'\bt\["([a-zA-Z_.]+)"\]', text)
         )
         named |= set(re.findall(r'\bt(?:exts)?\.t\("([a-zA-Z_.]+)"', text))
+        if path.suffix == ".html":
+            named |= set(re.findall(r'\bchoice\([^()]*, "([a-z_]+\.[a-z_.]+)"\)', text))
         assert sorted(named - set(known)) == [], path.name
         for stem in re.findall(r"\bt\(`([a-z_.]+)\$\{", text):
             assert any(key.startswith(stem) for key in known), (path.name, stem)
@@ -449,8 +451,8 @@ def test_no_words_stand_in_scripts():
 def test_no_words_stand_in_pages():
     """A page has no text of its own: the names of the languages, each in itself, are data."""
     for path in (ROOT / "web").rglob("*.html"):
-        text = re.sub(r"<!--.*?-->|<(script|style)\b.*?</\1>", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
-        text = re.sub(r"\{%.*?%\}|\{\{.*?\}\}", " ", text, flags=re.DOTALL)
+        source = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", " ", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        text = re.sub(r"<!--.*?-->|<(script|style)\b.*?</\1>", "", source, flags=re.DOTALL)
         visible = re.findall(r">([^<]*)<", text)
         shown = re.findall(r'(?:aria-label|title|alt|placeholder)="([^"]*)"', text)
         words = {word for part in (*visible, *shown) for word in re.findall(r"[^\W\d_]{2,}", part)}

@@ -15,6 +15,9 @@ export class ApiError extends Error {
   }
 }
 
+/** @param {unknown} error @returns {string} its code, or that of any fault of ours */
+export const codeOf = (error) => (error instanceof ApiError ? error.code : "internal");
+
 /**
  * @param {string} path @param {object} [body] posted as JSON where given @param {string} [method]
  * @param {Record<string, string>} [headers] @returns {Promise<any>}

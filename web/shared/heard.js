@@ -3,6 +3,8 @@
  * and never both. A focus that would be left on nothing goes to where the reading goes on.
  */
 
+import { make } from "./dom.js";
+
 /** How long announced words stay for a screen reader that is busy, ms. */
 const STAY_MS = 10_000;
 
@@ -12,9 +14,7 @@ let region = null;
 /** A live region is heard only if it was there before its words. */
 function ready() {
   if (region?.isConnected || typeof document === "undefined") return;
-  region = document.createElement("div");
-  region.className = "visually-hidden";
-  region.setAttribute("aria-live", "polite");
+  region = make("div", { class: "visually-hidden", "aria-live": "polite" });
   document.body.append(region);
 }
 ready();
@@ -22,8 +22,7 @@ ready();
 /** Say something that no visible live region says. @param {string} text */
 export function announce(text) {
   ready();
-  const line = document.createElement("p");
-  line.textContent = text;
+  const line = make("p", {}, text);
   region?.append(line);
   setTimeout(() => line.remove(), STAY_MS);
 }

@@ -14,10 +14,11 @@ export function isLang(value) {
   return typeof value === "string" && Object.hasOwn(LANGUAGES, value);
 }
 
-/** Tell the browser what the page is written in, and which way. @param {Lang} lang */
+/** Tell what the page is written in, and which way: the browser, and whoever may choose another language. @param {Lang} lang */
 export function writtenIn(lang) {
   document.documentElement.lang = lang;
   document.documentElement.dir = LANGUAGES[lang].dir;
+  for (const button of document.querySelectorAll("[data-lang]")) button.setAttribute("aria-pressed", String(button.getAttribute("data-lang") === lang));
 }
 
 /**

@@ -3,6 +3,7 @@
  * presses nothing, and takes nobody's link away. Afterwards the old one opens in this browser only. Loaded where it is needed.
  */
 import { call } from "./api.js";
+import { make } from "./dom.js";
 
 /** @param {string} session @returns {Promise<string>} the link that takes the place of the one that opened this session */
 export async function renewLink(session) {
@@ -27,18 +28,16 @@ export function renewAtPress(session, renewed) {
  * @param {string} session @param {import("./i18n.js").Texts} texts
  */
 export function offerRenewal(session, texts) {
-  const box = document.createElement("div");
-  const line = (/** @type {string} */ kind, /** @type {string} */ key) => Object.assign(document.createElement(kind), { textContent: texts.t(key) });
-  const said = Object.assign(line("p", "link.seen"), { role: "status" });
-  const button = Object.assign(line("button", "link.renew"), { type: "button", className: "button" });
-  const notice = Object.assign(document.createElement("div"), { className: "notice", id: "renewal" });
-  notice.dataset.tone = "warn";
+  const box = make("div");
+  const said = make("p", { role: "status" }, texts.t("link.seen"));
+  const button = make("button", { type: "button", class: "button" }, texts.t("link.renew"));
+  const notice = make("div", { class: "notice", id: "renewal", "data-tone": "warn" });
   button.addEventListener("click", async () => {
     const link = await renewLink(session).catch(() => "");
     said.textContent = texts.t(link ? "link.renewed" : "error.internal");
     if (!link) return;
     button.remove();
-    box.append(Object.assign(document.createElement("p"), { className: "renewed", textContent: link }));
+    box.append(make("p", { class: "renewed" }, link));
   });
   box.append(said, button);
   notice.append(box);

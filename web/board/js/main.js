@@ -2,12 +2,13 @@
  * The leader's board: who is ready, live. The secret of the link is posted once and then forgotten.
  * @typedef {import("../../shared/types").Board} Board
  */
-import { ApiError, call, keepLanguage, meta, redeem, sessionOf } from "../../shared/api.js";
+import { ApiError, call, codeOf, keepLanguage, meta, redeem, sessionOf } from "../../shared/api.js";
+import { find, say } from "../../shared/dom.js";
 import { keepFocus, readFrom } from "../../shared/heard.js";
 import { applyTexts, clockTime, createTexts, isLang, langOf, loadCatalogue, writtenIn } from "../../shared/i18n.js";
 import { arrange } from "./rows.js";
 import { createTaps, problem } from "./taps.js";
-import { drawAfterwards, drawMeeting, drawNumbers, drawOthers, find, makeTickable, say } from "./view.js";
+import { drawAfterwards, drawMeeting, drawNumbers, drawOthers, makeTickable } from "./view.js";
 
 /** How often "tested 5 minutes ago" is counted anew. */
 const AGE_MS = 15_000;
@@ -16,7 +17,7 @@ const RECONNECT_MS = 5000;
 const PROBLEMS = ["sound", "picture", "connection", "other"];
 
 const base = meta("readiness-static");
-let phone = document.querySelector("#help strong")?.textContent ?? "";
+let phone = document.querySelector(".help strong")?.textContent ?? "";
 /** @type {import("../../shared/i18n.js").Lang} */
 let lang = langOf(document.documentElement.lang);
 /** @type {Record<string, string>} */
@@ -111,7 +112,7 @@ async function again() {
 /** @param {unknown} error */
 function fail(error) {
   const t = texts();
-  const code = error instanceof ApiError ? error.code : "internal";
+  const code = codeOf(error);
   find("#title").removeAttribute("data-t");
   find("#title").classList.remove("visually-hidden");
   find("#summary").removeAttribute("data-t");
@@ -131,9 +132,6 @@ async function setLanguage(next) {
   writtenIn(next);
   document.title = texts().t("board.page_title");
   applyTexts(document, texts());
-  for (const button of document.querySelectorAll("[data-lang]")) {
-    button.setAttribute("aria-pressed", String(button.getAttribute("data-lang") === lang));
-  }
   for (const guide of document.querySelectorAll(".guide-text")) /** @type {HTMLElement} */ (guide).hidden = guide.getAttribute("lang") !== lang;
   said.clear();
   render();

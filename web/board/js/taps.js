@@ -2,12 +2,12 @@
  * What the leader does with one tap: sends a link again, hands somebody over to support, asks for the phone numbers.
  * @typedef {import("../../shared/i18n.js").Texts} Texts
  */
-import { ApiError, call } from "../../shared/api.js";
-import { find, say } from "./view.js";
+import { call, codeOf } from "../../shared/api.js";
+import { find, say } from "../../shared/dom.js";
 
 /** @param {Texts} t @param {unknown} error */
 export function problem(t, error) {
-  return t.first([`error.${error instanceof ApiError ? error.code : "internal"}`, "error.internal"]);
+  return t.first([`error.${codeOf(error)}`, "error.internal"]);
 }
 
 /**

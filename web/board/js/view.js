@@ -4,45 +4,14 @@
  * @typedef {import("../../shared/types").BoardPart} BoardPart
  * @typedef {import("../../shared/i18n.js").Texts} Texts
  */
+import { copyOf, find, make, say } from "../../shared/dom.js";
 import { clockTime } from "../../shared/i18n.js";
 import { icon, TONES } from "../../shared/icons.js";
+import { arrangeIn } from "../../shared/lists.js";
 import { actions, byNeed, countdown, facts, sentence, summary } from "./rows.js";
-
-/** @param {string} selector @returns {HTMLElement} */
-export function find(selector) {
-  const element = document.querySelector(selector);
-  if (!(element instanceof HTMLElement)) throw new Error(`the page has no ${selector}`);
-  return element;
-}
-
-/** @param {Element | null} element @param {string} text */
-export function say(element, text) {
-  if (element && element.textContent !== text) element.textContent = text;
-}
 
 /** @param {string} number */
 const tel = (number) => `tel:${number.replaceAll(/[^+\d]/g, "")}`;
-
-/**
- * @template {HTMLElement} T @param {string} tag @param {Record<string, string>} attributes @param {string} [text]
- * @returns {T}
- */
-export function make(tag, attributes, text = "") {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.textContent = text;
-  return /** @type {T} */ (element);
-}
-
-/** Make `list` hold exactly these, in this order; nothing is moved that stands where it should. @param {Element} list @param {Element[]} items */
-function arrangeIn(list, items) {
-  const focused = /** @type {HTMLElement | null} */ (document.activeElement);
-  items.forEach((item, place) => {
-    if (list.children[place] !== item) list.insertBefore(item, list.children[place] ?? null);
-  });
-  while (list.children.length > items.length) list.lastElementChild?.remove();
-  if (focused && focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
-}
 
 /**
  * @param {BoardPart} part the meeting to read @param {Board} board @param {Texts} t @param {number} now ms, by the server's clock
@@ -52,9 +21,9 @@ export function drawMeeting({ meeting, participants }, board, t, now, said) {
   const { organisation } = board;
   const phone = meeting.support_phone || organisation.support_phone;
   say(find("#organisation"), organisation.name);
-  find("#help").hidden = !phone;
-  find("#help").setAttribute("href", tel(phone));
-  say(find("#help strong"), phone);
+  find(".help").hidden = !phone;
+  find(".help").setAttribute("href", tel(phone));
+  say(find(".help strong"), phone);
   say(find("#support-hours"), organisation.support_hours);
   const when = `${t.at(meeting.starts_at, meeting.time_zone)}–${clockTime(meeting.ends_at, meeting.time_zone)}`;
   say(find("#meeting"), meeting.title ? `${meeting.title}: ${when}` : when);
@@ -70,19 +39,12 @@ export function drawMeeting({ meeting, participants }, board, t, now, said) {
   const list = find("#participants");
   const before = new Map([...list.children].map((item) => [item.getAttribute("data-id"), item]));
   const items = byNeed(participants).map((participant) => {
-    const item = before.get(participant.id) ?? fresh(participant.id);
+    const item = before.get(participant.id) ?? copyOf("participant");
+    item.setAttribute("data-id", participant.id);
     drawParticipant(item, participant, meeting.state, t, now, said.get(participant.id) ?? "");
     return item;
   });
   arrangeIn(list, items);
-}
-
-/** @param {string} id @returns {HTMLElement} */
-function fresh(id) {
-  const { content } = /** @type {HTMLTemplateElement} */ (find("#participant"));
-  const item = /** @type {HTMLElement} */ (content.firstElementChild?.cloneNode(true));
-  item.dataset.id = id;
-  return item;
 }
 
 /**
@@ -97,11 +59,11 @@ function drawParticipant(element, participant, meetingState, t, now, said) {
   const name = participant.label || role;
   say(item.querySelector("h3"), name);
   say(item.querySelector(".role"), name === role ? "" : role);
-  icon(/** @type {Element} */ (item.querySelector("svg")), item.dataset.tone);
+  icon(find("svg", item), item.dataset.tone);
   say(item.querySelector("strong"), t.t(`state.${participant.state}`));
   say(item.querySelector(".todo"), participant.state === "ready" ? "" : sentence(t, participant));
   say(item.querySelector(".facts"), facts(t, participant, now));
-  drawTaps(/** @type {HTMLElement} */ (item.querySelector(".taps")), participant, meetingState, t, name);
+  drawTaps(find(".taps", item), participant, meetingState, t, name);
   say(item.querySelector(".said"), said);
 }
 
@@ -139,7 +101,7 @@ export function drawOthers(others, t, now) {
     const svg = button.querySelector("svg") ?? button.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "svg"));
     for (const [name, value] of [["class", "icon"], ["viewBox", "0 0 24 24"], ["aria-hidden", "true"]]) svg.setAttribute(name, value);
     icon(svg, tone);
-    const text = button.querySelector("span") ?? button.appendChild(document.createElement("span"));
+    const text = button.querySelector("span") ?? button.appendChild(make("span"));
     say(text, [t.at(meeting.starts_at, meeting.time_zone), meeting.title, told].filter(Boolean).join(" · "));
     return item;
   });
@@ -188,8 +150,8 @@ function fillChoices(box, name, values, chosen, word) {
 /** A box to tick on each point of the checklist; nothing of it is kept. */
 export function makeTickable() {
   for (const point of document.querySelectorAll("#checklist .guide-text li")) {
-    const label = document.createElement("label");
-    label.append(make("input", { type: "checkbox" }), make("span", {}));
+    const label = make("label");
+    label.append(make("input", { type: "checkbox" }), make("span"));
     label.lastElementChild?.append(...point.childNodes);
     point.replaceChildren(label);
   }

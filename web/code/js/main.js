@@ -2,14 +2,15 @@
  * Opens what a typed code stands for: the same page as the link of the letter.
  */
 import { ApiError, call, meta } from "../../shared/api.js";
+import { find } from "../../shared/dom.js";
 import { createTexts, langOf, loadCatalogue } from "../../shared/i18n.js";
 import { clean, grouped, isWhole } from "./typed.js";
 
 const lang = langOf(document.documentElement.lang);
-const form = /** @type {HTMLFormElement} */ (document.querySelector("#form"));
-const field = /** @type {HTMLInputElement} */ (document.querySelector("#typed"));
-const problem = /** @type {HTMLElement} */ (document.querySelector("#problem"));
-const button = /** @type {HTMLButtonElement} */ (form.querySelector("button"));
+const form = /** @type {HTMLFormElement} */ (find("#form"));
+const field = /** @type {HTMLInputElement} */ (find("#typed"));
+const problem = /** @type {HTMLElement} */ (find("#problem"));
+const button = /** @type {HTMLButtonElement} */ (find("button", form));
 
 /** @param {string[]} keys the first that has words is said */
 async function complain(keys) {

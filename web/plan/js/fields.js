@@ -4,6 +4,7 @@
  * @typedef {import("../../shared/i18n.js").Texts} Texts
  * @typedef {HTMLInputElement | HTMLSelectElement} Control
  */
+import { make } from "../../shared/dom.js";
 
 let numbered = 0;
 
@@ -12,10 +13,7 @@ const controls = (root) => [...root.querySelectorAll("input, select")].map((one)
 
 /** @param {Control} control @param {string} text */
 export function markWrong(control, text) {
-  const said = document.createElement("p");
-  said.className = "wrong small";
-  said.id = `wrong-${numbered += 1}`;
-  said.textContent = text;
+  const said = make("p", { class: "wrong small", id: `wrong-${numbered += 1}` }, text);
   control.setAttribute("aria-invalid", "true");
   const before = control.getAttribute("aria-describedby");
   if (before) control.dataset.described = before;

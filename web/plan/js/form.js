@@ -1,11 +1,12 @@
 /**
  * A new meeting: sensible defaults, the people, and their invitations at once.
- * @typedef {import("./dom.js").Page} Page
+ * @typedef {import("./person.js").Page} Page
  * @typedef {import("../../shared/types").PlannedMeeting} Meeting
  */
+import { find, make, say } from "../../shared/dom.js";
 import { announce } from "../../shared/heard.js";
-import { complain, field, find, personFields, readFields, say, tellField } from "./dom.js";
 import { check, keepTyped, typedBefore } from "./fields.js";
+import { complain, field, personFields, readFields, tellField } from "./person.js";
 import { isBlank, minutesOf, nextWorkday } from "./plan.js";
 
 /** Minutes before the start at which whoever has not tested is reminded. */
@@ -55,12 +56,8 @@ function fillTyped(t, { fields, people }) {
 
 /** @param {import("../../shared/i18n.js").Texts} t @param {object} [values] @returns {HTMLElement} */
 function addPerson(t, values = {}) {
-  const item = document.createElement("li");
-  item.className = "card";
-  const remove = document.createElement("button");
-  remove.type = "button";
-  remove.className = "button quiet remove";
-  remove.textContent = t.t("plan.remove");
+  const item = make("li", { class: "card" });
+  const remove = make("button", { type: "button", class: "button quiet remove" }, t.t("plan.remove"));
   remove.addEventListener("click", () => {
     item.remove();
     find("#add").focus();

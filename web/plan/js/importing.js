@@ -1,8 +1,9 @@
 /**
  * Many meetings from a file: all or nothing, unless told to leave out the bad rows.
- * @typedef {import("./dom.js").Page} Page
+ * @typedef {import("./person.js").Page} Page
  */
-import { field, find, problem, say } from "./dom.js";
+import { find, make, say } from "../../shared/dom.js";
+import { field, problem } from "./person.js";
 
 /** @param {Page} page */
 export function showImport({ api, texts: t }) {
@@ -32,13 +33,9 @@ export function showImport({ api, texts: t }) {
   function draw(box, rows, told) {
     find(box).hidden = !told.length;
     find(rows).replaceChildren(...told.map(({ row, reason, field: column, found }) => {
-      const line = document.createElement("tr");
-      const number = document.createElement("th");
-      number.scope = "row";
-      number.textContent = String(row);
-      const why = document.createElement("td");
-      why.textContent = [column, found, t.first([`error.${reason}`]) || reason].filter(Boolean).join(": ");
-      line.append(number, why);
+      const line = make("tr");
+      const why = [column, found, t.first([`error.${reason}`]) || reason].filter(Boolean).join(": ");
+      line.append(make("th", { scope: "row" }, String(row)), make("td", {}, why));
       return line;
     }));
   }

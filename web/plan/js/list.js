@@ -1,12 +1,13 @@
 /**
  * The meetings of today and those to come.
  * @typedef {import("../../shared/types").PlannedLine} Line
- * @typedef {import("./dom.js").Page} Page
+ * @typedef {import("./person.js").Page} Page
  */
+import { copyOf, find, make, say } from "../../shared/dom.js";
 import { clockTime } from "../../shared/i18n.js";
 import { announce, keepFocus } from "../../shared/heard.js";
 import { icon } from "../../shared/icons.js";
-import { clone, field, find, problem, say } from "./dom.js";
+import { field, problem } from "./person.js";
 import { dayOf, tally } from "./plan.js";
 
 /** Meetings asked for at a time. */
@@ -44,9 +45,7 @@ export async function showList(page) {
     const today = dayOf(Date.now(), zone);
     const parts = { today: lines.filter((line) => dayOf(line.starts_at, zone) <= today), coming: lines.filter((line) => dayOf(line.starts_at, zone) > today) };
     for (const [name, ones] of Object.entries(parts)) {
-      const none = document.createElement("li");
-      none.className = "soft";
-      none.textContent = t.t(words ? "plan.none_found" : `plan.none_${name}`);
+      const none = make("li", { class: "soft" }, t.t(words ? "plan.none_found" : `plan.none_${name}`));
       find(`#${name}`).replaceChildren(...(ones.length ? ones.map((line) => row(page, line, name === "today")) : [none]));
     }
     find("#more").hidden = !next;
@@ -67,7 +66,7 @@ export async function showList(page) {
 
 /** @param {Page} page @param {Line} line @param {boolean} isToday */
 function row({ texts: t, zone, home, asked }, line, isToday) {
-  const item = clone("line");
+  const item = copyOf("line");
   const { ready, total, tone } = tally(line.counts ?? {});
   const gone = line.state === "cancelled";
   /** @type {HTMLAnchorElement} */ (find("a", item)).href = `${home}/meetings/${encodeURIComponent(line.id)}${asked}`;
@@ -75,7 +74,7 @@ function row({ texts: t, zone, home, asked }, line, isToday) {
   say(item.querySelector(".what"), [line.title, ...(line.leaders ?? [])].filter(Boolean).join(" · ") || t.t("plan.untitled"));
   const count = find(".count", item);
   count.dataset.tone = gone ? "calm" : tone;
-  icon(/** @type {Element} */ (count.querySelector("svg")), gone ? "calm" : tone);
+  icon(find("svg", count), gone ? "calm" : tone);
   say(count.querySelector("span"), gone ? t.t("plan.cancelled_short") : t.t(total ? "board.summary" : "board.nobody", { ready, total }));
   return item;
 }

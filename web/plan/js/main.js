@@ -2,14 +2,15 @@
  * The organiser's pages: swaps the secret of the link for a session once, then shows the one that was asked for.
  */
 import { ApiError, call, meta, redeem } from "../../shared/api.js";
+import { find, say } from "../../shared/dom.js";
 import { createTexts, langOf, loadCatalogue } from "../../shared/i18n.js";
-import { find, problem, say } from "./dom.js";
 import { showForm } from "./form.js";
 import { showImport } from "./importing.js";
 import { showList } from "./list.js";
 import { showMeeting } from "./meeting.js";
+import { problem } from "./person.js";
 
-/** @type {Record<string, (page: import("./dom.js").Page) => void | Promise<void>>} */
+/** @type {Record<string, (page: import("./person.js").Page) => void | Promise<void>>} */
 const VIEWS = { list: showList, new: showForm, meeting: showMeeting, import: showImport };
 
 const lang = langOf(document.documentElement.lang);

@@ -1,15 +1,17 @@
 /**
  * One meeting: who has been invited, who has tested, and everything that can be changed.
- * @typedef {import("./dom.js").Page} Page
+ * @typedef {import("./person.js").Page} Page
  * @typedef {import("../../shared/types").PlannedMeeting} Meeting
  * @typedef {import("../../shared/types").PlannedPerson} Person
  * @typedef {import("../../shared/types").PlannedHost} Host
  */
+import { copyOf, find, make, say } from "../../shared/dom.js";
 import { clockTime } from "../../shared/i18n.js";
 import { announce, keepFocus } from "../../shared/heard.js";
 import { icon, TONES } from "../../shared/icons.js";
-import { clone, complain, field, find, personFields, problem, readFields, say, tellField } from "./dom.js";
+import { arrangeIn } from "../../shared/lists.js";
 import { check, clearWrong } from "./fields.js";
+import { complain, field, personFields, problem, readFields, tellField } from "./person.js";
 import { channelOf, invited, minutesOf, notInvited } from "./plan.js";
 
 /** How often the page looks again while it is seen. */
@@ -49,14 +51,13 @@ export async function showMeeting(page) {
   /** @param {string} list @param {"participant" | "host"} kind @param {(Person | Host)[]} people @param {boolean} isPlanned */
   function drawCards(list, kind, people, isPlanned) {
     const before = new Map([...find(list).children].map((item) => [item.getAttribute("data-id"), /** @type {HTMLElement} */ (item)]));
-    people.forEach((person, index) => {
-      const item = before.get(person.id) ?? clone("card");
+    arrangeIn(find(list), people.map((person) => {
+      const item = before.get(person.id) ?? copyOf("card");
       item.dataset.id = person.id;
       item.dataset.kind = kind;
       drawCard(item, person, kind, isPlanned);
-      if (find(list).children[index] !== item) find(list).insertBefore(item, find(list).children[index] ?? null);
-    });
-    while (find(list).children.length > people.length) find(list).lastElementChild?.remove();
+      return item;
+    }));
   }
 
   /** @param {HTMLElement} item @param {Person | Host} person @param {"participant" | "host"} kind @param {boolean} isPlanned */
@@ -70,7 +71,7 @@ export async function showMeeting(page) {
     chip.hidden = !state;
     if (state) {
       item.dataset.tone = chip.dataset.tone = TONES[state] ?? "calm";
-      icon(/** @type {Element} */ (chip.querySelector("svg")), chip.dataset.tone);
+      icon(find("svg", chip), chip.dataset.tone);
       say(chip.querySelector("strong"), t.t(`state.${state}`));
     }
     say(item.querySelector(".reach"), [person.mail, person.phone].filter(Boolean).join(" · ") || t.t("plan.no_reach"));
@@ -81,13 +82,8 @@ export async function showMeeting(page) {
     if (box.dataset.shown === taps.join()) return;
     box.dataset.shown = taps.join();
     box.replaceChildren(...taps.map((tap) => {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.className = `button tap${tap === "send" ? "" : " quiet"}`;
-      button.dataset.tap = tap;
-      button.textContent = t.t(`plan.tap.${tap}`);
-      button.setAttribute("aria-label", `${button.textContent}: ${name}`);
-      return button;
+      const words = t.t(`plan.tap.${tap}`);
+      return make("button", { type: "button", class: `button tap${tap === "send" ? "" : " quiet"}`, "data-tap": tap, "aria-label": `${words}: ${name}` }, words);
     }));
   }
 
@@ -152,7 +148,7 @@ export async function showMeeting(page) {
   /** A file is fetched with the session's own header, so that a link on another site can't make one. @param {string[]} people */
   async function openLetters(people) {
     const file = await api(`${place}/letters.pdf?people=${people.map(encodeURIComponent).join(",")}`);
-    const link = document.createElement("a");
+    const link = make("a");
     link.href = URL.createObjectURL(file);
     link.download = t.t("plan.letters_file");
     link.click();

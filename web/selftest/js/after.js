@@ -4,6 +4,7 @@
  * @typedef {{ score: number, problem: string }} Answer
  */
 import { call } from "../../shared/api.js";
+import { make } from "../../shared/dom.js";
 
 const SCORES = [5, 4, 3, 2, 1];
 const PROBLEMS = ["sound", "picture", "connection", "other"];
@@ -12,14 +13,10 @@ const WORKED = 4;
 
 /** @param {string} text @param {boolean} pressed @param {() => void} press */
 function choice(text, pressed, press) {
-  const button = Object.assign(document.createElement("button"), { type: "button", className: "button", textContent: text });
-  button.setAttribute("aria-pressed", String(pressed));
+  const button = make("button", { type: "button", class: "button", "aria-pressed": String(pressed) }, text);
   button.addEventListener("click", press);
   return button;
 }
-
-/** @param {string} kind @param {string} text @param {object} [values] */
-const element = (kind, text, values) => Object.assign(document.createElement(kind), { textContent: text }, values);
 
 /**
  * @param {string} session @param {Answer} given @param {() => Texts} texts
@@ -41,12 +38,13 @@ export function afterwards(session, given, texts) {
   /** @param {HTMLElement} place */
   function draw(place) {
     const { t } = texts();
-    const scores = element("div", "", { className: "actions" });
+    const scores = make("div", { class: "actions" });
     scores.append(...SCORES.map((score) => choice(t(`after.score_${score}`), answer.score === score, () => void send(place, { score, problem: score >= WORKED ? "" : answer.problem }))));
-    const words = element("div", "", { className: "actions", hidden: answer.score === 0 || answer.score >= WORKED });
-    words.append(element("p", t("after.problem")), ...PROBLEMS.map((problem) => choice(t(`after.problem_${problem}`), answer.problem === problem, () => void send(place, { ...answer, problem }))));
-    const status = element("p", said ? t(said) : "", { role: "status" });
-    place.replaceChildren(element("h2", t("after.question")), scores, words, status);
+    const words = make("div", { class: "actions" });
+    words.hidden = answer.score === 0 || answer.score >= WORKED;
+    words.append(make("p", {}, t("after.problem")), ...PROBLEMS.map((problem) => choice(t(`after.problem_${problem}`), answer.problem === problem, () => void send(place, { ...answer, problem }))));
+    const status = make("p", { role: "status" }, said ? t(said) : "");
+    place.replaceChildren(make("h2", {}, t("after.question")), scores, words, status);
     place.hidden = false;
   }
 

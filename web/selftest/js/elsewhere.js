@@ -3,6 +3,7 @@
  * Loaded where something is missing.
  * @typedef {import("../../shared/i18n.js").Texts} Texts
  */
+import { find, make } from "../../shared/dom.js";
 import { adviceWords } from "./advice.js";
 
 /** Advice that means: open the link somewhere else. */
@@ -22,18 +23,10 @@ export const canTry = (missing) => !missing.includes("WebSocket");
  * @param {Texts} texts @param {boolean} copyable @returns {HTMLElement}
  */
 function copyBox(texts, copyable) {
-  const box = document.createElement("div");
-  box.className = "copy";
-  if (!copyable) {
-    box.textContent = texts.t("link.in_invitation");
-    return box;
-  }
-  const button = Object.assign(document.createElement("button"), { type: "button", className: "button", textContent: texts.t("link.copy") });
-  button.dataset.action = "copy-link";
-  const copied = document.createElement("p");
-  copied.className = "copied";
-  copied.setAttribute("role", "status");
-  box.append(button, copied);
+  const box = make("div", { class: "copy" }, copyable ? "" : texts.t("link.in_invitation"));
+  if (!copyable) return box;
+  const button = make("button", { type: "button", class: "button", "data-action": "copy-link" }, texts.t("link.copy"));
+  box.append(button, make("p", { class: "copied", role: "status" }));
   return box;
 }
 
@@ -49,8 +42,8 @@ export function createElsewhere(missing, isSecure) {
 
     /** Before the start. @param {import("./advice.js").Names} names @param {Texts} texts @param {boolean} copyable */
     warn(names, texts, copyable) {
-      const place = /** @type {HTMLElement} */ (document.querySelector("#unable"));
-      const start = /** @type {HTMLElement} */ (document.querySelector("#start"));
+      const place = find("#unable");
+      const start = find("#start");
       start.hidden = !canTry(missing);
       start.classList.remove("primary");
       start.textContent = texts.t("elsewhere.start");
@@ -61,9 +54,8 @@ export function createElsewhere(missing, isSecure) {
       place.dataset.key = key;
       place.dataset.advice = code;
       const { title, remedy } = adviceWords(texts, code, names);
-      const line = (/** @type {string} */ kind, /** @type {string} */ text) => Object.assign(document.createElement(kind), { textContent: text });
-      const box = document.createElement("div");
-      box.append(line("h2", title), line("p", remedy), ...(ELSEWHERE.has(code) ? [copyBox(texts, copyable)] : []), line("p", texts.t(canTry(missing) ? "elsewhere.anyway" : "elsewhere.nothing")));
+      const box = make("div");
+      box.append(make("h2", {}, title), make("p", {}, remedy), ...(ELSEWHERE.has(code) ? [copyBox(texts, copyable)] : []), make("p", {}, texts.t(canTry(missing) ? "elsewhere.anyway" : "elsewhere.nothing")));
       place.replaceChildren(box);
     },
   };

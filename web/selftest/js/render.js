@@ -4,6 +4,7 @@
  * @typedef {import("../../shared/i18n.js").Texts} Texts
  * @typedef {import("../../shared/types").Report} Report
  */
+import { copyOf, find, make, say } from "../../shared/dom.js";
 import { announce, keepFocus, readFrom } from "../../shared/heard.js";
 import { applyTexts, writtenIn } from "../../shared/i18n.js";
 import { icon, TONES } from "../../shared/icons.js";
@@ -21,27 +22,6 @@ const MOST_ADVICE = 3;
 const AGAIN = { no_pause: "sound.quiet_again", others: "sound.quiet_others" };
 /** The level meter runs from a whisper's floor to full scale. */
 const METER_DBFS = 60;
-
-/** @template {Element} [T=HTMLElement] @param {string} selector @returns {T} */
-function find(selector) {
-  const element = document.querySelector(selector);
-  if (!element) throw new Error(`the page has no ${selector}`);
-  return /** @type {T} */ (/** @type {unknown} */ (element));
-}
-
-/** @param {Element} element @param {string} text set only when it differs, so that nothing is read out twice */
-function say(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
-/** @param {string} id of a template @returns {HTMLElement} */
-function copyOf(id) {
-  const { content } = /** @type {HTMLTemplateElement} */ (find(`#${id}`));
-  return /** @type {HTMLElement} */ (content.firstElementChild?.cloneNode(true));
-}
-
-/** @param {Element} root @param {string} selector */
-const inside = (root, selector) => /** @type {HTMLElement} */ (root.querySelector(selector));
 
 /** @param {{ names: import("./advice.js").Names, platform: import("../../shared/types").Platform }} options the words of this system's and browser's remedies */
 export function createView({ names, platform }) {
@@ -66,9 +46,9 @@ export function createView({ names, platform }) {
       const item = copyOf("advice-item");
       const { title, remedy } = adviceWords(texts, code, names, before.includes(code));
       item.dataset.advice = code;
-      draw(inside(item, "svg"), code);
-      say(inside(item, ".advice-title"), title);
-      say(inside(item, ".remedy"), remedy);
+      draw(find("svg", item), code);
+      say(find(".advice-title", item), title);
+      say(find(".remedy", item), remedy);
       elsewhere?.addCopy(item, code, texts, copyable);
       return item;
     }));
@@ -88,8 +68,8 @@ export function createView({ names, platform }) {
     list.replaceChildren(...lines.map(([tone, text]) => {
       const item = copyOf("notice-item");
       item.dataset.tone = tone;
-      icon(inside(item, "svg"), tone);
-      say(inside(item, "p"), text);
+      icon(find("svg", item), tone);
+      say(find("p", item), text);
       return item;
     }));
   }
@@ -150,13 +130,10 @@ export function createView({ names, platform }) {
     icon(sign, tone);
     if (code && drawing.dataset.code !== code) draw(drawing, code);
     drawing.dataset.code = code;
-    const said = inside(block, "[role=status]");
+    const said = find("[role=status]", block);
     if (said.textContent === words) return;
     const [, why = "", what = words] = (tone !== "calm" && /^(.*[.!?]\s)(\S[^.!?]*[.!?])$/.exec(words)) || [];
-    const reason = document.createElement("span");
-    reason.className = "why";
-    say(reason, why);
-    said.replaceChildren(reason, what);
+    said.replaceChildren(make("span", { class: "why" }, why), what);
   }
 
   /** @param {State} state */
@@ -220,7 +197,7 @@ export function createView({ names, platform }) {
       }));
     }
     for (const button of choices.querySelectorAll("button")) button.disabled = speaker.state === "waiting";
-    /** @type {HTMLButtonElement} */ (section.querySelector("[data-action=heard-nothing]")).disabled = speaker.state !== "played";
+    /** @type {HTMLButtonElement} */ (find("[data-action=heard-nothing]", section)).disabled = speaker.state !== "played";
   }
 
   /** @param {State} state */
@@ -234,9 +211,9 @@ export function createView({ names, platform }) {
     list.dataset.key = key;
     list.replaceChildren(...phases.map(([phase, state]) => {
       const item = copyOf("phase-item");
-      icon(inside(item, "svg"), PHASE_ICONS[state]);
-      say(inside(item, ".name"), texts.t(`phase.${phase}`));
-      say(inside(item, ".state"), texts.t(`phase_state.${state}`));
+      icon(find("svg", item), PHASE_ICONS[state]);
+      say(find(".name", item), texts.t(`phase.${phase}`));
+      say(find(".state", item), texts.t(`phase_state.${state}`));
       return item;
     }));
     const running = phases.find(([, state]) => state === "running");
@@ -300,12 +277,12 @@ export function createView({ names, platform }) {
       const item = copyOf("figure-item");
       const { value, limits } = figureWords(texts, FIGURES, check);
       item.dataset.check = check.id;
-      inside(item, ".outcome").dataset.tone = TONES[check.outcome];
-      icon(inside(item, "svg"), TONES[check.outcome]);
-      say(inside(item, ".name"), texts.t(`check.${check.id}`));
-      say(inside(item, ".outcome span"), texts.t(`outcome.${check.outcome}`));
-      say(inside(item, ".value"), value);
-      say(inside(item, ".limits"), limits);
+      find(".outcome", item).dataset.tone = TONES[check.outcome];
+      icon(find("svg", item), TONES[check.outcome]);
+      say(find(".name", item), texts.t(`check.${check.id}`));
+      say(find(".outcome span", item), texts.t(`outcome.${check.outcome}`));
+      say(find(".value", item), value);
+      say(find(".limits", item), limits);
       return item;
     }));
   }
@@ -383,9 +360,6 @@ export function createView({ names, platform }) {
       writtenIn(next.lang);
       document.title = next.t("page.title");
       applyTexts(document, next);
-      for (const button of document.querySelectorAll("[data-lang]")) {
-        button.setAttribute("aria-pressed", String(button.getAttribute("data-lang") === next.lang));
-      }
     },
     /** @param {import("../../shared/types").Organisation} organisation */
     setOrganisation({ name, support_phone, support_hours, languages }) {

@@ -2,7 +2,8 @@
  * The part of the answer where the person measures the full speed: the button, and the result in plain words.
  * Loaded with speedtest.js, when the button is pressed first.
  */
-import { ApiError, meta } from "../../shared/api.js";
+import { codeOf, meta } from "../../shared/api.js";
+import { find } from "../../shared/dom.js";
 import { systemClock } from "./clock.js";
 import { run } from "./speedtest.js";
 
@@ -30,7 +31,7 @@ function words(texts, { down_mbps, up_mbps }) {
 /** Measure, or stop measuring. @param {HTMLElement} button @param {string} session @param {() => import("../../shared/i18n.js").Texts} texts */
 export async function press(button, session, texts) {
   if (running) return running.abort(new DOMException("stopped by the person", "AbortError"));
-  const said = /** @type {HTMLElement} */ (document.querySelector("#speed-said"));
+  const said = find("#speed-said");
   const controller = running = new AbortController();
   const label = (/** @type {string} */ key) => {
     button.dataset.t = key;
@@ -46,8 +47,7 @@ export async function press(button, session, texts) {
     said.textContent = words(texts(), found);
     document.dispatchEvent(new CustomEvent("readiness:speed", { detail: found, bubbles: true }));
   } catch (error) {
-    const code = error instanceof ApiError ? error.code : "internal";
-    said.textContent = controller.signal.aborted ? texts().t("speed.stopped") : texts().first([`error.${code}`, "error.internal"]);
+    said.textContent = controller.signal.aborted ? texts().t("speed.stopped") : texts().first([`error.${codeOf(error)}`, "error.internal"]);
   } finally {
     running = null;
     label("speed.start");

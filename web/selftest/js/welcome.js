@@ -6,6 +6,7 @@
  * @typedef {import("../../shared/types").Report} Report
  * @typedef {import("../../shared/i18n.js").Texts} Texts
  */
+import { find, say } from "../../shared/dom.js";
 
 /** @param {string} browser @returns {string} its name without the version */
 const program = (browser) => browser.split(" ")[0];
@@ -19,22 +20,19 @@ export function shortWillDo(session, here) {
   return Boolean(there && there.form === here.form && there.os === here.os && program(there.browser) === program(here.browser));
 }
 
-/** @param {string} id @returns {HTMLElement} */
-const find = (id) => /** @type {HTMLElement} */ (document.querySelector(`#${id}`));
-
 /** @param {Session | null} session @param {Platform} here @param {Texts} texts */
 export function renderMeeting(session, here, texts) {
   const short = shortWillDo(session, here);
   document.documentElement.toggleAttribute("data-short", short);
-  find("recheck").hidden = !session?.recheck;
-  find("recheck-text").textContent = texts.t(short ? "recheck.text" : "recheck.other_device");
-  find("recheck-start").hidden = !short;
-  find("start").classList.toggle("primary", !short);
-  find("start").textContent = texts.t(short ? "recheck.full" : "welcome.start");
-  find("last-report").hidden ||= Boolean(session?.recheck);
-  find("service").hidden = !session?.service;
+  find("#recheck").hidden = !session?.recheck;
+  say(find("#recheck-text"), texts.t(short ? "recheck.text" : "recheck.other_device"));
+  find("#recheck-start").hidden = !short;
+  find("#start").classList.toggle("primary", !short);
+  say(find("#start"), texts.t(short ? "recheck.full" : "welcome.start"));
+  find("#last-report").hidden ||= Boolean(session?.recheck);
+  find("#service").hidden = !session?.service;
   const { title = "", host = "" } = session?.service ?? {};
-  find("service-text").textContent = texts.t("service.ask", { title, host });
+  say(find("#service-text"), texts.t("service.ask", { title, host }));
 }
 
 /**
@@ -44,30 +42,30 @@ export function renderMeeting(session, here, texts) {
  */
 export function renderUnfinished(session, texts) {
   const left = session?.unfinished;
-  find("unfinished").hidden = !left;
-  find("show-answer").hidden = find("last-report").hidden || Boolean(left);
+  find("#unfinished").hidden = !left;
+  find("#show-answer").hidden = find("#last-report").hidden || Boolean(left);
   if (!left) return;
   document.documentElement.toggleAttribute("data-short", true);
   const elsewhere = left.live && history.state?.test !== left.test;
   const where = left.here ? "resume.other_window" : "resume.other_device";
-  find("unfinished-text").textContent = texts.t(elsewhere ? where : "resume.middle");
-  find("resume").hidden = !left.here;
-  find("resume").textContent = texts.t(elsewhere ? "resume.here" : "resume.go_on");
-  find("recheck").hidden = true;
-  find("last-report").hidden = true;
-  find("start").classList.toggle("primary", !left.here);
-  find("start").textContent = texts.t(left.here ? "resume.anew" : "welcome.start");
+  say(find("#unfinished-text"), texts.t(elsewhere ? where : "resume.middle"));
+  find("#resume").hidden = !left.here;
+  say(find("#resume"), texts.t(elsewhere ? "resume.here" : "resume.go_on"));
+  find("#recheck").hidden = true;
+  find("#last-report").hidden = true;
+  find("#start").classList.toggle("primary", !left.here);
+  say(find("#start"), texts.t(left.here ? "resume.anew" : "welcome.start"));
 }
 
 /** Whether the person agreed to ask the meeting's own page. */
-export const mayAsk = () => !find("service").hidden && /** @type {HTMLInputElement} */ (find("service-ok")).checked;
+export const mayAsk = () => !find("#service").hidden && /** @type {HTMLInputElement} */ (find("#service-ok")).checked;
 
 /** What no browser can try, and that the answer rests on an earlier test. @param {Report | null} report @param {Session | null} session @param {Texts} texts */
 export function renderRest(report, session, texts) {
   const missing = report?.not_tested?.includes("meeting_program") ?? false;
-  find("not-tested").hidden = !missing;
-  find("not-tested").textContent = missing ? texts.t("service.not_tested", { title: session?.solution?.title ?? "" }) : "";
+  find("#not-tested").hidden = !missing;
+  say(find("#not-tested"), missing ? texts.t("service.not_tested", { title: session?.solution?.title ?? "" }) : "");
   const short = report?.mode === "recheck" && report.verdict.startsWith("ready");
-  find("carried").hidden = !short;
-  find("carried").textContent = short ? texts.t("recheck.carried") : "";
+  find("#carried").hidden = !short;
+  say(find("#carried"), short ? texts.t("recheck.carried") : "");
 }

@@ -1,14 +1,9 @@
 /**
  * The page of support: swaps the secret of its link for a session once; everything else is the server's own markup.
  */
-import { ApiError, meta, redeem, sessionOf } from "../../shared/api.js";
+import { ApiError, codeOf, meta, redeem, sessionOf } from "../../shared/api.js";
+import { find, say } from "../../shared/dom.js";
 import { createTexts, langOf, loadCatalogue } from "../../shared/i18n.js";
-
-/** @param {string} selector @param {string} text */
-function say(selector, text) {
-  const element = document.querySelector(selector);
-  if (element) element.textContent = text;
-}
 
 async function open() {
   if (!(await redeem(meta("readiness-organisation")))) throw new ApiError("link.cut", 404);
@@ -20,9 +15,9 @@ async function fail(error) {
   const lang = langOf(document.documentElement.lang);
   const phone = meta("readiness-phone").replaceAll(" ", "\u00a0");
   const texts = createTexts(lang, await loadCatalogue(meta("readiness-static"), lang), { phone });
-  const code = error instanceof ApiError ? error.code : "internal";
-  say("#title", texts.first([`error.${code}.title`, "error.page.title"]));
-  say("#summary", texts.first([`error.${code}`, "error.internal"]));
+  const code = codeOf(error);
+  say(find("#title"), texts.first([`error.${code}.title`, "error.page.title"]));
+  say(find("#summary"), texts.first([`error.${code}`, "error.internal"]));
 }
 
 /** @param {Element} button */

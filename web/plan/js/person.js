@@ -1,26 +1,15 @@
 /**
- * Small things of the organiser's pages: finding, saying, and the fields of one person.
+ * The fields of one person, and what went wrong with a form, said in its place.
  * @typedef {import("../../shared/i18n.js").Texts} Texts
  * @typedef {{ texts: Texts, zone: string, home: string, asked: string, meeting: string, api: (path: string, body?: object, method?: string) => Promise<any> }} Page
  * @typedef {{ role: string, label: string, locale: string, mail: string, phone: string, together?: number }} Fields
  */
 import { ApiError } from "../../shared/api.js";
+import { copyOf, find, say } from "../../shared/dom.js";
 import { refused } from "./fields.js";
-
-/** @template {HTMLElement} T @param {string} selector @param {ParentNode} [root] @returns {T} */
-export function find(selector, root = document) {
-  const element = root.querySelector(selector);
-  if (!(element instanceof HTMLElement)) throw new Error(`the page has no ${selector}`);
-  return /** @type {T} */ (element);
-}
 
 /** @param {string} selector @param {ParentNode} [root] @returns {HTMLInputElement} */
 export const field = (selector, root) => find(selector, root);
-
-/** @param {Element | null} element @param {string} text */
-export function say(element, text) {
-  if (element && element.textContent !== text) element.textContent = text;
-}
 
 /** @param {Texts} t @param {unknown} error */
 export function problem(t, error) {
@@ -51,15 +40,9 @@ export function complain(place, text) {
   say(element, text);
 }
 
-/** The first element of a template. @param {string} id @returns {HTMLElement} */
-export function clone(id) {
-  const { content } = /** @type {HTMLTemplateElement} */ (find(`#${id}`));
-  return /** @type {HTMLElement} */ (content.firstElementChild?.cloneNode(true));
-}
-
 /** Fields for a participant or a host. @param {"participant" | "host"} kind @param {Partial<Fields>} [values] @returns {HTMLElement} */
 export function personFields(kind, values = {}) {
-  const fields = clone("fields");
+  const fields = copyOf("fields");
   for (const other of fields.querySelectorAll(`[data-only]:not([data-only=${kind}])`)) other.remove();
   for (const input of /** @type {NodeListOf<HTMLInputElement>} */ (fields.querySelectorAll("[data-field]"))) {
     const value = /** @type {Record<string, unknown>} */ (values)[input.dataset.field ?? ""];
