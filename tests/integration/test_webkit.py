@@ -121,9 +121,9 @@ async def assert_sound(page: WebKitPage, where: str) -> None:
 
 @pytest.fixture
 async def broken() -> AsyncIterator[str]:
-    """The address of pages whose scripts fail: after a while, and for want of a part."""
+    """Pages whose scripts fail: again and again, because WebDriver may come late, and for want of a part."""
     scripts = {
-        "later": "setTimeout(() => Promise.reject(new Error('later')), 200);",
+        "later": "setInterval(() => Promise.reject(new Error('later')), 200);",
         "half": "import { missing } from './later.js';",
     }
 
