@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import gzip
 import time
+import zlib
 
 import pytest
 
 from tests.security.support import raw
 
-INFLATED_BYTES = 1 << 30
+PIECE = bytes(1 << 20)
+PIECES = 1024
 MOST_CPU_S = 1.0
 """Inflating this bomb takes above 2 s of CPU time; refusing it takes some milliseconds."""
 
 
 @pytest.fixture(scope="module")
 def bomb() -> bytes:
-    """One megabyte that holds a gigabyte of zeros."""
-    return gzip.compress(bytes(INFLATED_BYTES), 9)
+    """One megabyte that holds a gigabyte of zeros: pieces after a full flush are coded alike. Its checksum is wrong."""
+    coder = zlib.compressobj(9, wbits=16 + zlib.MAX_WBITS)
+    first, again = (coder.compress(PIECE) + coder.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    return first + again * (PIECES - 2) + coder.compress(PIECE) + coder.flush()
 
 
 @pytest.mark.parametrize(
