@@ -6,6 +6,7 @@ against these tables.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from probes.path import PATHS
@@ -28,6 +29,7 @@ __all__ = [
     "DEFAULT_SOLUTION",
     "KINDS",
     "PRACTICAL",
+    "ROOM_LINE",
     "SELF_TEST",
     "TESTERS",
     "kind_of",
@@ -105,7 +107,32 @@ SELF_TEST: Final = TestKind(
 )
 """One person's test before a meeting, in a browser."""
 
-KINDS: Final = (SELF_TEST,)
+
+def _line_profile(_occasion: Occasion | None) -> Profile:
+    """Return the needs of a consultation's line alone, which a room's own profile names nothing of."""
+    whole = profile_of(None)
+    checks = {name: rule for name, rule in whole.checks.items() if name.startswith("network.")}
+    alone = {
+        name: replace(rule, after=tuple(one for one in rule.after if one in checks)) for name, rule in checks.items()
+    }
+    return replace(whole, checks=alone, practical=())
+
+
+ROOM_LINE: Final = TestKind(
+    name="room_line",
+    sessions=frozenset({"room"}),
+    phases=tuple(SELF_TEST.phase(name) for name in ("connect", "clock", "downlink", "uplink", "tcp_down", "tcp_up")),
+    whole=Course(
+        phases=("connect", "clock", "downlink", "uplink", "tcp_down", "tcp_up"),
+        together=frozenset({"connect", "clock", "downlink", "uplink"}),
+    ),
+    short=None,
+    profile_of=_line_profile,
+    questions_of=lambda _: (),
+)
+"""The line of a meeting room, taken by the room's own PC as a part of its check."""
+
+KINDS: Final = (SELF_TEST, ROOM_LINE)
 TESTERS: Final = frozenset(session for kind in KINDS for session in kind.sessions)
 """Kinds of session that can take a test."""
 

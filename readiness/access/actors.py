@@ -7,8 +7,9 @@ from typing import Final
 
 from reports.store.actors import MAY, Act, Actor, ActorKind
 from reports.store.records import Host, Invitation, Organisation, Session, SessionKind
+from reports.store.room_records import Room
 
-__all__ = ["actor_of", "clock_of", "operator_of", "sessions_that_may"]
+__all__ = ["actor_of", "clock_of", "operator_of", "room_actor", "sessions_that_may"]
 
 _KINDS: Final[Mapping[SessionKind, ActorKind]] = {
     "participant": "participant",
@@ -16,8 +17,11 @@ _KINDS: Final[Mapping[SessionKind, ActorKind]] = {
     "leader": "leader",
     "support": "support",
     "organiser": "organiser",
+    "room_manager": "room_manager",
+    "room": "guest",
 }
-_WITHOUT_SESSION: Final[Mapping[str, ActorKind]] = {"api": "program", "feed": "calendar"}
+"""A room's session takes one test of its line and may do nothing else; its key, which may more, opens no page."""
+_WITHOUT_SESSION: Final[Mapping[str, ActorKind]] = {"api": "program", "feed": "calendar", "fleet": "fleet"}
 """Links that are not swapped for a session: whoever shows one acts at once."""
 
 
@@ -46,6 +50,11 @@ def operator_of(organisation: Organisation) -> Actor:
     return Actor("operator", organisation.id, "operator")
 
 
+def room_actor(room: Room) -> Actor:
+    """Return a meeting room's own PC, which has shown the room's key."""
+    return Actor("room", room.organisation_id, f"room:{room.id}")
+
+
 def clock_of(organisation_id: str) -> Actor:
     """Return the service itself, which does for an organisation what is due: reminders, messages, left-overs."""
     return Actor("clock", organisation_id, "clock")
@@ -53,5 +62,5 @@ def clock_of(organisation_id: str) -> Actor:
 
 def sessions_that_may(act: Act) -> frozenset[str]:
     """Return the kinds of session that allow `act`; tokens and the service itself need none."""
-    named: dict[ActorKind, SessionKind] = {actor: session for session, actor in _KINDS.items()} | {"host": "leader"}
-    return frozenset(named[kind] for kind in MAY[act] if kind in named)
+    allowed = {session for session, kind in _KINDS.items() if kind in MAY[act]}
+    return frozenset(allowed | ({"leader"} if "host" in MAY[act] else set()))

@@ -35,16 +35,20 @@ __all__ = [
     "GivenLink",
     "Links",
     "api_token",
+    "fleet_token",
     "give_support_link",
     "new_link",
     "organiser_link",
     "renew_seen",
+    "room_link",
 ]
 
 SUPPORT_LIFE = timedelta(days=90)
 """Default lifetime of support's links."""
 ORGANISER_LIFE = timedelta(days=365)
 """Default lifetime of an organiser's link or a program's token."""
+ROOMS_LIFE = timedelta(days=90)
+"""Default lifetime of a link to the pages of rooms. Its session lasts as long: a display on a wall has no hands."""
 LINK_NOT_VALID = "link.not_valid"
 
 
@@ -162,6 +166,21 @@ async def organiser_link(
 async def api_token(store: Store, organisation: Organisation, now: datetime, lasts: timedelta = ORGANISER_LIFE) -> str:
     """Create a token with which a program, by ``Authorization: Bearer``, may do what an organiser may."""
     return await _office(store, organisation, "api", now + lasts)
+
+
+async def room_link(
+    store: Store, organisation: Organisation, base_url: str, now: datetime, lasts: timedelta = ROOMS_LIFE
+) -> str:
+    """Create a link to the pages of rooms: how each is, and what can be done about it."""
+    token = await _office(store, organisation, "room_manager", now + lasts)
+    return f"{base_url}/o/{organisation.slug}/rooms#{token}"
+
+
+async def fleet_token(
+    store: Store, organisation: Organisation, now: datetime, lasts: timedelta = ORGANISER_LIFE
+) -> str:
+    """Create a token with which a program, by ``Authorization: Bearer``, reads how the rooms are and nothing else."""
+    return await _office(store, organisation, "fleet", now + lasts)
 
 
 async def _office(store: Store, organisation: Organisation, kind: InvitationKind, until: datetime) -> str:

@@ -41,6 +41,7 @@ _SESSIONS: dict[InvitationKind, SessionKind] = {
     "leader": "leader",
     "support": "support",
     "organiser": "organiser",
+    "room_manager": "room_manager",
 }
 """Kind of session by kind of link; calendars and programs have no page."""
 

@@ -25,7 +25,7 @@ TOKEN_BYTES = 32
 """256 bits; above 112 a plain hash is enough to store (OWASP ASVS 6.5.2)."""
 TYPED_LENGTH = 10
 """Characters of the code in a letter: 50 bits, with few wrong attempts a minute (LNK-6)."""
-PAGES = {"participant": "t", "leader": "board", "support": "support", "organiser": "plan"}
+PAGES = {"participant": "t", "leader": "board", "support": "support", "organiser": "plan", "room_manager": "rooms"}
 
 
 def new_token() -> str:

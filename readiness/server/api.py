@@ -33,9 +33,9 @@ EVENT_KEEPALIVE_S = 4.0
 """Interval at which a stream rechecks its session: a revoked link goes dark within 5 s."""
 STREAMS_OF_SESSION, MOST_STREAMS = 5, 200
 """Most event streams of one session, and of a process. A board without one polls every few seconds."""
-LINKED = frozenset({"participant", "leader", "support", "organiser"})
+LINKED = frozenset({"participant", "leader", "support", "organiser", "room_manager"})
 """Kinds of session that a link opens."""
-FOLDERS = {"leader": "board", "support": "support", "organiser": "plan"}
+FOLDERS = {"leader": "board", "support": "support", "organiser": "plan", "room_manager": "rooms"}
 """Path of the page by kind of session; all others have the self-test."""
 
 

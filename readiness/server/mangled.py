@@ -16,7 +16,9 @@ MOST_DECODED = 4
 """A redirect inside a redirect inside a mail is encoded three times."""
 UNSEEN = re.compile(r"=?[\r\n]+\s*|[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 """Line breaks of mails (including ``=`` at the end of a line), spaces and invisible characters."""
-PAGE = re.compile(r"/*o/+([^/]+)/+(try|t|board|plan|support|code)(?=[^a-z0-9_-]|\Z|[a-z0-9_-]{43}\Z)", re.IGNORECASE)
+PAGE = re.compile(
+    r"/*o/+([^/]+)/+(try|t|board|plan|support|code|rooms)(?=[^a-z0-9_-]|\Z|[a-z0-9_-]{43}\Z)", re.IGNORECASE
+)
 """The page's name ends at a character it can't contain, or where a whole token is glued to it."""
 
 

@@ -29,10 +29,10 @@ routes = web.RouteTableDef()
 FOREVER = f"public, max-age={int(timedelta(days=365).total_seconds())}, immutable"
 A_DAY = "public, max-age=86400"
 SELFTEST, BOARD, ERROR = "selftest/index.html", "board/index.html", "shared/error.html"
-SUPPORT, CODE, PLAN = "support/index.html", "code/index.html", "plan/index.html"
-TEMPLATES = {"t": SELFTEST, "try": SELFTEST, "support": SUPPORT, "plan": PLAN, "code": CODE}
+SUPPORT, CODE, PLAN, ROOMS = "support/index.html", "code/index.html", "plan/index.html", "rooms/index.html"
+TEMPLATES = {"t": SELFTEST, "try": SELFTEST, "support": SUPPORT, "plan": PLAN, "code": CODE, "rooms": ROOMS}
 """By the last part of a link's path; the board is made with its guides."""
-FOR_STAFF = frozenset({BOARD, SUPPORT, PLAN, "figures/index.html", "api/index.html"})
+FOR_STAFF = frozenset({BOARD, SUPPORT, PLAN, ROOMS, "figures/index.html", "api/index.html"})
 """Pages in the languages that have texts for staff."""
 
 

@@ -42,6 +42,7 @@ from .records import (
     new_id,
 )
 from .repository import Store
+from .room_records import Room, RoomEvent, RoomHook, RoomNotice, RoomResult, RoomSettings
 
 __all__ = [
     "Actor",
@@ -65,6 +66,12 @@ __all__ = [
     "Outgoing",
     "Participant",
     "Purged",
+    "Room",
+    "RoomEvent",
+    "RoomHook",
+    "RoomNotice",
+    "RoomResult",
+    "RoomSettings",
     "SchemaTooNew",
     "SchemaTooOld",
     "SelfTest",

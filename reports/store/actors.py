@@ -11,14 +11,16 @@ from .errors import NotAllowed
 __all__ = ["MAY", "OWN_ONLY", "Act", "Actor", "ActorKind"]
 
 ActorKind = Literal[
-    "participant", "guest", "leader", "host", "support", "organiser", "program", "calendar", "operator", "clock"
-]
+    "participant", "guest", "leader", "host", "support", "organiser", "program", "calendar", "operator", "clock",
+    "room", "room_manager", "fleet",
+]  # fmt: skip
 """``guest``: who tests without an invitation; ``host``: a meeting's technical host; ``program``: who shows a token;
-``calendar``: a leader's feed; ``operator``: who types commands on the server; ``clock``: the service by itself."""
+``calendar``: a leader's feed; ``operator``: who types commands on the server; ``clock``: the service by itself;
+``room``: a meeting room's PC; ``room_manager``: who looks after rooms; ``fleet``: a program that reads how they are."""
 Act = Literal[
     "case.open", "case.read", "case.list", "case.take", "report.find", "report.last", "report.own", "report.save",
     "report.delete", "meeting.read", "meeting.find", "meeting.change", "day.read", "people.read", "person.read",
-    "host.read", "phone.read", "phone.give",
+    "host.read", "phone.read", "phone.give", "room.report", "room.read", "room.manage", "room.invite", "room.beside",
 ]  # fmt: skip
 OWN_ONLY: Final = frozenset[ActorKind]({"participant", "guest"})
 """Who tests, and does nothing about anybody else."""
@@ -43,11 +45,18 @@ MAY: Final[Mapping[Act, frozenset[ActorKind]]] = {
     "host.read": frozenset({"calendar", "clock"}),
     "phone.read": _LEADS,
     "phone.give": frozenset({"participant"}),
+    "room.report": frozenset({"room"}),
+    "room.read": frozenset({"room_manager", "fleet", "operator", "clock"}),
+    "room.manage": frozenset({"room_manager", "operator"}),
+    "room.invite": _PLANS,
+    "room.beside": _LEADS | _PLANS | {"clock"},
 }
 """``meeting.read``: one meeting, by its id; ``meeting.find``: any of the organisation, with the people in it;
 ``meeting.change``: it, and who is in it; ``day.read``: the meetings that one person leads or runs; ``people.read``: all
 who are in a meeting, how ready they are and what was sent to them; ``phone``: the number that was typed in;
-``report.last``: a participant's newest; ``report.own``: that of a session; ``report.find``: by code, or all of them."""
+``report.last``: a participant's newest; ``report.own``: that of a session; ``report.find``: by code, or all of them;
+``room.report``: of a room's own checks; ``room.read``: how all rooms are; ``room.manage``: rooms, their codes and keys;
+``room.invite``: rooms by name; ``room.beside``: those of one meeting."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,8 +47,9 @@ __all__ = [
     "new_id",
 ]
 
-InvitationKind = Literal["participant", "leader", "support", "organiser", "api", "feed"]
-SessionKind = Literal["participant", "leader", "drop_in", "support", "organiser"]
+InvitationKind = Literal["participant", "leader", "support", "organiser", "api", "feed", "room_manager", "fleet"]
+"""``fleet``: a token with which a program reads how the rooms are."""
+SessionKind = Literal["participant", "leader", "drop_in", "support", "organiser", "room_manager", "room"]
 HostRole = Literal["leader", "technical_host"]
 MeetingState = Literal["planned", "cancelled"]
 Channel = Literal["mail", "sms"]
@@ -374,3 +375,4 @@ class Purged:
     hosts: int = 0
     answers: int = 0
     cases: int = 0
+    room_figures: int = 0

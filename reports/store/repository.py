@@ -21,6 +21,8 @@ from .organisations import OrganisationPart
 from .outbox import OutboxPart
 from .people import PeoplePart
 from .retention import RetentionPart
+from .room_results import RoomResultPart
+from .rooms import RoomPart
 from .self_tests import SelfTestPart
 from .stored_reports import ReportPart
 from .tables import organisation
@@ -38,6 +40,8 @@ class Store(
     SelfTestPart,
     ReportPart,
     FeedbackPart,
+    RoomPart,
+    RoomResultPart,
     RetentionPart,
     InstallationPart,
 ):

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .part import StorePart
 from .records import ANSWERS_AFTER_END, Purged, new_id
+from .room_tables import room_code, room_event, room_key, room_notice, room_result
 from .tables import (
     feedback,
     host,
@@ -79,6 +80,7 @@ class RetentionPart(StorePart):
             sessions=await self._run(sa.delete(session).where(session.c.expires_at < now - SESSION_KEPT)),
             old_figures=await self._run(sa.delete(unlinked_report).where(unlinked_report.c.week < oldest)),
             answers=await self._run(sa.delete(feedback).where(feedback.c.week < oldest)),
+            room_figures=await self._forget_rooms(now),
             meetings=await self._forget_meetings(past, now),
         )
         await self._database.scrub()
@@ -87,6 +89,17 @@ class RetentionPart(StorePart):
     async def _run(self, statement: sa.Update | sa.Delete) -> int:
         async with self._database.write() as connection:
             return (await connection.execute(statement)).rowcount
+
+    async def _forget_rooms(self, now: datetime) -> int:
+        """Forget what rooms found long ago, and codes, keys and notices that are over; return how many results."""
+        over = now - SESSION_KEPT
+        ended = sa.or_(room_key.c.revoked_at < over, room_key.c.expires_at < over)
+        told = sa.and_(room_notice.c.state.in_(("sent", "failed", "dropped")), room_notice.c.due_at < over)
+        await self._run(sa.delete(room_code).where(room_code.c.expires_at < over))
+        await self._run(sa.delete(room_key).where(ended))
+        await self._run(sa.delete(room_notice).where(told))
+        await self._run(sa.delete(room_event).where(room_event.c.at < now - FIGURES_KEPT))
+        return await self._run(sa.delete(room_result).where(room_result.c.ended_at < now - FIGURES_KEPT))
 
     async def _forget_meetings(self, past: sa.ColumnElement[bool], now: datetime) -> int:
         """Empty what tells who met; delete meetings whose links are closed, with people, links and messages."""

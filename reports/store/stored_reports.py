@@ -91,9 +91,13 @@ class ReportPart(StorePart):
         return await self._newest(report.c.organisation_id == actor.organisation_id, report.c.code == code)
 
     async def newest_reports(self, actor: Actor, most: int) -> list[StoredReport]:
-        """Return the newest reports of the actor's organisation, the newest first, at most `most`."""
+        """Return the newest reports of the actor's organisation, the newest first, at most `most`.
+
+        None of a room's line: each room has one every morning.
+        """
         actor.require("report.find")
-        chosen = sa.select(*_COLUMNS).where(report.c.organisation_id == actor.organisation_id)
+        of_room = sa.exists().where(session.c.id == report.c.session_id, session.c.kind == "room")
+        chosen = sa.select(*_COLUMNS).where(report.c.organisation_id == actor.organisation_id, ~of_room)
         rows = await self._rows(chosen.order_by(report.c.number.desc()).limit(most))
         return [StoredReport(**row._asdict()) for row in rows]
 

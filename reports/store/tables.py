@@ -15,14 +15,15 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     UniqueConstraint,
     text,
 )
 
+from . import room_tables  # noqa: F401 - they belong to the schema
 from .columns import UtcDateTime
+from .schema import metadata
 
 __all__ = [
     "feedback",
@@ -41,16 +42,6 @@ __all__ = [
     "support_case",
     "unlinked_report",
 ]
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
 
 installation = Table(
     "installation",
@@ -142,8 +133,12 @@ invitation = Table(
     Column("host_id", ForeignKey("host.id", ondelete="CASCADE"), index=True),
     Column("code_hash", LargeBinary, unique=True),
     Column("seen_at", UtcDateTime),
-    CheckConstraint("kind IN ('participant', 'leader', 'support', 'organiser', 'api', 'feed')", name="kind"),
-    CheckConstraint("(kind IN ('support', 'organiser', 'api')) = (meeting_id IS NULL)", name="meeting"),
+    CheckConstraint(
+        "kind IN ('participant', 'leader', 'support', 'organiser', 'api', 'feed', 'room_manager', 'fleet')", name="kind"
+    ),
+    CheckConstraint(
+        "(kind IN ('support', 'organiser', 'api', 'room_manager', 'fleet')) = (meeting_id IS NULL)", name="meeting"
+    ),
 )
 
 session = Table(
@@ -161,7 +156,9 @@ session = Table(
     Column("pin_expires_at", UtcDateTime),
     Column("pin_tries", Integer, nullable=False, server_default="0"),
     Column("unlocked_until", UtcDateTime),
-    CheckConstraint("kind IN ('participant', 'leader', 'drop_in', 'support', 'organiser')", name="kind"),
+    CheckConstraint(
+        "kind IN ('participant', 'leader', 'drop_in', 'support', 'organiser', 'room_manager', 'room')", name="kind"
+    ),
 )
 
 self_test = Table(

@@ -19,7 +19,7 @@ from typing import get_args
 
 import pytest
 
-from readiness.access.actors import actor_of, clock_of, operator_of, sessions_that_may
+from readiness.access.actors import actor_of, clock_of, operator_of, room_actor, sessions_that_may
 from reports.kinds import TESTERS
 from reports.store import Actor, Gone, NotAllowed, Store
 from reports.store.actors import MAY, OWN_ONLY, Act, ActorKind
@@ -28,7 +28,10 @@ from reports.store.meetings import MeetingPart
 from reports.store.outbox import OutboxPart
 from reports.store.people import PeoplePart
 from reports.store.records import InvitationKind, SessionKind
+from reports.store.room_results import RoomResultPart
+from reports.store.rooms import RoomPart
 from reports.store.stored_reports import ReportPart
+from tests.fleet import room
 from tests.security.test_idor import MATRIX
 from tests.statements import statements_of
 from tests.store import cast
@@ -55,21 +58,29 @@ ROUTES: dict[Act, tuple[tuple[str, str], ...]] = {
     "host.read": (),
     "phone.read": (BOARD,),
     "phone.give": (OWN_PAGE,),
+    "room.report": (("GET", "/api/rooms/settings"),),
+    "room.read": (("GET", "/rooms/{session}"),),
+    "room.manage": (("POST", "/rooms/{session}/room/{room}/known"),),
+    "room.invite": (NEW_MEETING,),
+    "room.beside": (BOARD, NEW_MEETING),
 }
 """The routes that lead to an act. Through the page's socket a report is saved, and a number is given."""
+BY_SECRET = "a code or key that is looked up: what a room's actor is made of"
 BY_CLOCK = "what is sent, of every organisation at once"
 WHO: dict[str, ActorKind] = {
     "per": "participant", "kari": "participant", "anna": "participant", "odd": "leader", "lars": "leader",
     "nora": "support", "eve": "organiser", "otto": "organiser", "bot": "program",
+    "rita": "room_manager", "room": "room",
 }  # fmt: skip
 """The callers of `idor.csv`, but for nobody."""
-NO_CALLER: frozenset[ActorKind] = frozenset({"guest", "host", "calendar", "operator", "clock"})
+NO_CALLER: frozenset[ActorKind] = frozenset({"guest", "host", "calendar", "operator", "clock", "fleet"})
 """A guest tests as a participant does, a technical host has a leader's session, a calendar's token stands in the path,
 the others come by no route."""
-PARTS = (MeetingPart, PeoplePart, CasePart, ReportPart, OutboxPart)
+PARTS = (MeetingPart, PeoplePart, CasePart, ReportPart, OutboxPart, RoomPart, RoomResultPart)
 WITHOUT = {
     "queue": BY_CLOCK, "claim_outgoing": BY_CLOCK, "settle_outgoing": BY_CLOCK, "stuck": BY_CLOCK,
-    "meetings_starting": BY_CLOCK,
+    "meetings_starting": BY_CLOCK, "rooms_silent": BY_CLOCK, "claim_room_notices": BY_CLOCK,
+    "settle_room_notice": BY_CLOCK, "room_event": BY_CLOCK, "enrol_room": BY_SECRET, "room_of_key": BY_SECRET,
 }  # fmt: skip
 """What goes by another right."""
 ANNA, PEOPLE = "meeting-anna-anna", ("lars", "anna", "kari")
@@ -93,7 +104,7 @@ def test_every_session_has_its_kind_of_actor():
     made = {kind: actor_of(cast.session(kind=kind, participant_id=None)) for kind in get_args(SessionKind)}
     assert {kind: actor.kind for kind, actor in made.items()} == {
         "participant": "participant", "leader": "leader", "drop_in": "guest", "support": "support",
-        "organiser": "organiser",
+        "organiser": "organiser", "room_manager": "room_manager", "room": "guest",
     }  # fmt: skip
     opened = cast.session(kind="leader", participant_id=None, invitation_id="i")
     assert actor_of(opened) == Actor("leader", "org-sunnaas", "link:i")
@@ -103,12 +114,13 @@ def test_every_session_has_its_kind_of_actor():
     shown = {kind: cast.invitation(kind=kind, participant_id=None) for kind in get_args(InvitationKind)}
     assert actor_of(shown["api"]) == Actor("program", "org-sunnaas", "link:link-anna")
     assert actor_of(replace(shown["feed"], host_id="host-lars")) == Actor("calendar", "org-sunnaas", "host:host-lars")
-    for kind in set(shown) - {"api", "feed"}:
+    for kind in set(shown) - {"api", "feed", "fleet"}:
         with pytest.raises(ValueError, match="swapped for a session"):
             actor_of(shown[kind])
     assert operator_of(cast.organisation()) == Actor("operator", "org-sunnaas", "operator")
     assert clock_of("org-sunnaas") == Actor("clock", "org-sunnaas", "clock")
-    named: set[ActorKind] = {"host", "program", "calendar", "operator", "clock"}
+    assert room_actor(room(organisation_id="org-sunnaas")) == Actor("room", "org-sunnaas", "room:room-Fjorden")
+    named: set[ActorKind] = {"host", "program", "calendar", "operator", "clock", "room", "fleet"}
     assert {actor.kind for actor in made.values()} | named == set(get_args(ActorKind))
 
 
@@ -132,8 +144,10 @@ def test_the_table_and_the_matrix_of_routes_agree():
         through = {kind for row in rows for name, kind in WHO.items() if int(row[name]) < 400}
         assert through == MAY[act] - NO_CALLER, act
         assert {row["none"] for row in rows} <= {"401", "404"}
-        guest = {"drop_in"} if "guest" in MAY[act] else set()
-        assert sessions_that_may(act) == through - {"program"} | guest, "a technical host's session is a leader's"
+        guest = {"drop_in", "room"} if "guest" in MAY[act] else set()
+        assert sessions_that_may(act) == through - {"program", "room"} | guest, (
+            "a technical host's session is a leader's"
+        )
     assert sessions_that_may("report.save") == sessions_that_may("report.own") == TESTERS, "whom the socket lets in"
 
 
@@ -280,5 +294,15 @@ async def ask(store: Store, actor: Actor, act: Act) -> None:
             await store.set_practical(actor, ANNA, phone_encrypted=b"number")
         case "phone.read":
             await store.phone(actor, ANNA)
+        case "room.report":
+            assert await store.own_room(actor) is None
+        case "room.read":
+            assert await store.rooms(actor) == []
+        case "room.manage":
+            assert not await store.remove_room(actor, "none")
+        case "room.invite":
+            assert await store.rooms_to_invite(actor) == []
+        case "room.beside":
+            assert await store.meeting_rooms(actor, "meeting-anna") == []
         case "day.read":
             await store.meetings_of_person(actor, b"person-lars", starts=(cast.NOW, cast.ENDS))

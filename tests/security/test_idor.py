@@ -8,6 +8,7 @@ anna    the patient of the meeting                kari    Anna herself, by her l
 lars    leads the meeting                         odd     leads another one of the same organisation
 nora    support of the organisation               otto    plans for the organisation
 eve     plans for another organisation            bot     a program of another organisation (bearer token)
+rita    looks after the organisation's rooms      room    the PC of one of them (bearer key)
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -26,23 +28,25 @@ import aiohttp
 import pytest
 
 from readiness.access.limits import FailureLimiter
-from readiness.access.links import Links, api_token, give_support_link, organiser_link
+from readiness.access.links import Links, api_token, give_support_link, organiser_link, room_link
+from readiness.access.rooms import enrol, give_code
 from readiness.meetings.addresses import Reach, seal_reach
 from readiness.server.app import make_app
 from reports.store.records import Host, new_id
 from tests.actors import add_meeting, otto
 from tests.cast import SUNNAAS, invite, make_cast
 from tests.conftest import Server
+from tests.fleet import AGENT, RITA, result, room
 from tests.security.support import redeem
 from tests.server.test_board import phases, reported
 
 MATRIX = Path(__file__).parent / "idor.csv"
-CALLERS = ("none", "per", "kari", "odd", "eve", "bot", "nora", "anna", "lars", "otto")
+CALLERS = ("none", "per", "kari", "odd", "eve", "bot", "nora", "anna", "lars", "otto", "rita", "room")
 """Those who own something come last, so that what they change is not in the way."""
 PRINTS = "/api/v1/meetings/{meeting}/letters.pdf"
 """The one GET that may write: a letter has a link in it, made where there is none yet. It needs a header that neither a
 scanner nor another site's page can send."""
-SCANNERS = ("none", "nora", "anna", "lars", "otto")
+SCANNERS = ("none", "nora", "anna", "lars", "otto", "rita")
 """Whose links a mail scanner may open with HEAD too."""
 STARTS = "2031-05-06T10:00:00+02:00"
 MADE = {
@@ -62,6 +66,8 @@ BODIES: Mapping[tuple[str, str], Any] = {
     ("POST", "/api/v1/meetings/{meeting}/hosts"): {"role": "technical_host", "label": "T"},
     ("PATCH", "/api/v1/meetings/{meeting}/hosts/{host}"): {"label": "changed"},
     ("POST", "/api/v1/meetings/{meeting}/invitations"): {"people": ["{participant}"], "channel": "link"},
+    ("POST", "/api/rooms/enrol"): {"code": "AAAA-AAAA", "agent": AGENT, "system": "linux"},
+    ("POST", "/api/rooms/results"): result(datetime.now(tz=UTC)),
 }
 
 
@@ -88,7 +94,9 @@ class World:
     names: dict[str, str]
 
     def address(self, route: str) -> str:
-        owners = {"/t/": "anna", "/api/v1/sessions/": "anna", "/plan/": "otto", "/support/": "nora"}
+        owners = {
+            "/t/": "anna", "/api/v1/sessions/": "anna", "/plan/": "otto", "/support/": "nora", "/rooms/": "rita",
+        }  # fmt: skip
         owner = next((who for start, who in owners.items() if route.startswith(start)), "lars")
         route = route.replace("speedtest/{name}", "speedtest/latency.txt")
         return self.filled(route.replace("{session}", self.callers[owner].session))
@@ -190,6 +198,11 @@ async def world(server: Server):
         tokens[name] = given.link
     tokens["nora"] = await give_support_link(store, sunnaas, "", now)
     tokens["otto"] = await organiser_link(store, sunnaas, "", now)
+    tokens["rita"] = await room_link(store, sunnaas, "", now)
+    await store.add_room(RITA, room())
+    code = await give_code(store, contacts, RITA, room().id, now)
+    opened = await enrol(store, contacts, code, now, agent=AGENT, system="linux")
+    assert opened is not None
     eve = await organiser_link(store, east, "", now)
     callers = {name: Caller(_browser(server)) for name in CALLERS}
     for name, link in tokens.items():
@@ -198,10 +211,11 @@ async def world(server: Server):
     async with callers["eve"].http.post("/api/v1/links/redeem", json=body) as answer:
         callers["eve"].session = (await answer.json())["session"]
     callers["bot"].token = await api_token(store, east, now)
+    callers["room"].token = opened[1]
     await reported(server, cast, cast.anna, phases())
     names = {
         "organisation": "sunnaas", "meeting": cast.meeting.id, "participant": cast.anna.id, "host": lars.id,
-        "version": server.services.assets.version, "name": "shared/icon.svg", "token": "nothing",
+        "version": server.services.assets.version, "name": "shared/icon.svg", "token": "nothing", "room": room().id,
     }  # fmt: skip
     yield World(callers, names)
     for caller in callers.values():

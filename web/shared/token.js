@@ -10,7 +10,7 @@ const TOKEN = /^[A-Za-z0-9_-]{43}$/;
 const LEAST = 16;
 /** Safe Links inside a redirect inside a mail is three times encoded. */
 const MOST_DECODED = 4;
-const PAGE = /^\/*o\/+[^/]+\/+(try|t|board|plan|support|code)(?=[^a-z0-9_-]|$|[a-z0-9_-]{43}$)(.*)$/is;
+const PAGE = /^\/*o\/+[^/]+\/+(try|t|board|plan|support|code|rooms)(?=[^a-z0-9_-]|$|[a-z0-9_-]{43}$)(.*)$/is;
 
 /** @param {string} text @returns {string} without percent signs, as often as it was encoded; what is no UTF-8 stays */
 function decoded(text) {
