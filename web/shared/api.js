@@ -41,7 +41,7 @@ export function meta(name) {
   return document.querySelector(`meta[name="${name}"]`)?.getAttribute("content") ?? "";
 }
 
-/** The public session id of an address such as /t/<id>. @param {string} path @param {"t" | "board" | "support"} kind */
+/** The public session id of an address such as /t/<id>. @param {string} path @param {"t" | "board" | "support" | "rooms"} kind */
 export function sessionOf(path, kind) {
   const [, folder, id] = path.replace(/^\/+/, "/").split("/");
   return folder === kind && id ? decodeURIComponent(id) : null;
