@@ -21,7 +21,7 @@ class Reach:
 
     @property
     def takes_sms(self) -> bool:
-        """Whether an SMS may arrive: there is a number, and it is not known to be other than mobile."""
+        """Return whether an SMS may arrive: there is a number, and nothing says that it is no mobile."""
         return takes_sms(self.phone)
 
     def channel(self) -> Channel | None:
@@ -68,6 +68,6 @@ def open_reach(contacts: ContactBox, sealed: bytes | None) -> Reach:
 
 
 def person_hash(contacts: ContactBox, reach: Reach) -> bytes | None:
-    """Return a keyed hash of the mail address, else the number, that finds the same person's other meetings."""
+    """Return a keyed hash of the mail address, else of the number, for finding the same person's other meetings."""
     name = reach.mail.casefold() or reach.phone
     return contacts.derive("person", name) if name else None

@@ -1,4 +1,4 @@
-"""Who takes part, from the addresses of a calendar's entry. Nobody is dropped in silence: who is left out is noted."""
+"""Participants and leader from the addresses of a calendar's entry. Anybody left out is noted."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ LONGEST_LABEL = 60
 ROOMS = frozenset({"ROOM", "RESOURCE"})
 ROOM_DOMAINS = ("resource.calendar.google.com",)
 CALENDAR_DOMAINS = ("group.calendar.google.com", "import.calendar.google.com", "group.v.calendar.google.com")
-"""Addresses of calendars at Google: nobody reads what is sent there."""
+"""Domains of Google's calendars, which are nobody's mailboxes."""
 LEAVING = {"DECLINED": "import.declined", "DELEGATED": "import.delegated"}
 LEADING = frozenset({"CHAIR", "ORGANIZER", "OWNER"})
 _NOBODY = re.compile(r"(?:invalid:|mailto:)?(?:no-?mail|invalid|unknown|none|undisclosed.*)?", re.IGNORECASE)
-"""What programs write for an address they do not have."""
+"""Placeholders that programs write for a missing address."""
 _DIRECTORY = re.compile(r"(?:cn|ou|o|uid|dc)=", re.IGNORECASE)
-"""How a name in a directory begins (LDAP, Notes): a place in a tree, even where an at sign stands in it."""
+"""Beginning of a name in a directory (LDAP, Notes), which is no mail address even with an at sign in it."""
 _PHONE = re.compile(r"(?:tel|sms):([^;?]{3,40})", re.IGNORECASE)
 
 
@@ -44,7 +44,7 @@ class _Address:
     phone: str
     name: str
     raw: str
-    """The address as it stands, in small letters; empty where it names nobody."""
+    """The address in small letters; empty where it names nobody."""
     kind: str
     role: str
     answer: str
@@ -58,7 +58,7 @@ class _Address:
         return (self.name or self.mail or self.raw)[:LONGEST_FOUND]
 
     def is_same(self, other: _Address) -> bool:
-        """Return whether both are one person: the same mail address in any case, or address of another kind."""
+        """Return whether both are one person: the same address, of mail or another kind, in any case."""
         return bool(self.mail or self.raw) and (self.mail.casefold(), self.mail or self.raw) == (
             other.mail.casefold(),
             self.mail or other.raw,
@@ -66,7 +66,7 @@ class _Address:
 
 
 def invited(organizer: Line | None, attendees: Sequence[Line], row: int) -> Invited:
-    """Return who takes part in the entry `row`, who leads it, and who was left out and why."""
+    """Return the participants and leader of the entry `row`, and whoever was left out, with the reason."""
     listed = [_address(line) for line in attendees]
     leader = (
         _address(organizer) if organizer else next((one for one in listed if one.role in {"ORGANIZER", "OWNER"}), None)
@@ -97,13 +97,13 @@ def _hosts(leader: _Address | None) -> tuple[HostPlan, ...]:
 
 
 def _leads(one: _Address, leader: _Address) -> bool:
-    """Return whether an attendee is the organizer, who may be listed under another address."""
+    """Return whether an attendee is the organizer, perhaps under another address."""
     is_same_name = bool(one.name) and one.name.casefold() == leader.name.casefold()
     return one.is_same(leader) or (one.role in LEADING and is_same_name)
 
 
 def _left_out(one: _Address) -> str:
-    """Return why somebody is not invited, or "". Outlook calls its rooms NON-PARTICIPANT too."""
+    """Return the reason for leaving somebody out, or "". Outlook marks rooms as NON-PARTICIPANT too."""
     if one.answer in LEAVING:
         return LEAVING[one.answer]
     if one.kind == "GROUP":
@@ -112,7 +112,7 @@ def _left_out(one: _Address) -> str:
 
 
 def _role(one: _Address, domain: str) -> str:
-    """A room, a colleague at the organizer's own domain, or else the patient."""
+    """Return the role: a room, a colleague if at the organizer's domain, else the patient."""
     if one.is_room:
         return "meeting_room"
     return "staff" if domain and one.mail.rpartition("@")[2].casefold() == domain else "patient"
@@ -138,7 +138,7 @@ def _address(line: Line) -> _Address:
 
 
 def _mail(address: str) -> str:
-    """Return the mail address in `address`, or "" where it is of another kind: X.400, a directory's, none."""
+    """Return the mail address in `address`, or "" for another kind: X.400, a directory's, none."""
     plain = address.strip(" \"'")
     had_scheme = False
     while plain[:7].lower() == "mailto:":

@@ -1,7 +1,7 @@
 """Meetings from a file: CSV as spreadsheets save it, or iCalendar. Everything is checked before anything is changed.
 
-A meeting of which one row is wrong is left out as a whole: an interpreter who was silently dropped is worse than a
-meeting that has to be mended in the file. Importing a file again changes what it made; it takes nobody out.
+A meeting with one bad row is left out as a whole: an interpreter who is silently dropped is worse than a meeting that
+has to be corrected in the file. A second import of a file changes the meetings of the first; it removes nobody.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from reports.store.records import Meeting, NewMeeting, Participant
 __all__ = ["Imported", "Reader", "import_file"]
 
 _HEADS: Mapping[str, str] = {"starts_at": "starts", "locale": "language", "minutes": "minutes"}
-"""What the API calls a column: a wrong field is named as it stands in the file."""
+"""Columns by the API's names of fields: a wrong field is reported by its name in the file."""
 NOBODY = "\x1f"
-"""Ends what tells of somebody of whom nothing but the role is known."""
+"""Ends the mark of a person who is known by role only."""
 MOVED_WITHIN = timedelta(days=366)
 _PROPERTIES: Mapping[str, str] = {
     "starts": "DTSTART",
@@ -45,27 +45,27 @@ _PROPERTIES: Mapping[str, str] = {
     "leader": "ORGANIZER",
     "leader_mail": "ORGANIZER",
 }
-"""Where a calendar's entry says it."""
+"""Properties of a calendar's entry, by the API's names of fields."""
 
 
 @dataclass(slots=True)
 class Imported:
-    """What was done: ids of meetings that were made and changed. Where `bad` stands without skipping, nothing was."""
+    """The result: ids of the meetings that were made and changed; none of either if rows are bad and not skipped."""
 
     made: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     bad: list[Bad] = field(default_factory=list)
     notes: list[Bad] = field(default_factory=list)
-    """What was done otherwise than the file may have meant."""
+    """Remarks on what the file perhaps meant in another way."""
 
 
 Reader = Callable[[bytes], Awaitable[tuple[list[Wanted], list[Bad]]]]
-"""Reads a file where it can do no harm; raises what `read_file` raises."""
+"""Reads a file in a confined process; raises the errors of `read_file`."""
 
 
 @dataclass(slots=True)
 class _Todo:
-    """What a file comes to, checked against what is there."""
+    """The work that a file asks for, checked against the stored meetings."""
 
     new: list[tuple[Wanted, NewMeeting]] = field(default_factory=list)
     changed: list[tuple[Wanted, Meeting]] = field(default_factory=list)
@@ -76,9 +76,9 @@ class _Todo:
 async def import_file(
     planner: Planner, raw: bytes, *, read: Reader, skip_bad: bool = False, invite: bool = False
 ) -> Imported:
-    """Make and change the meetings of a file: all of them, or none where a row is bad, unless told to skip those.
+    """Make and change the meetings of a file: all of them, or none if a row is bad and `skip_bad` is not set.
 
-    With `invite` everybody in new meetings who can be reached is invited, but for a meeting that looks like another.
+    `invite` invites everybody in new meetings who can be reached, except to meetings that look like existing ones.
     """
     wanted, bad = await read(raw)
     known = await planner.known([one.key for one in wanted])
@@ -112,7 +112,7 @@ def _check(
     *,
     invite: bool,
 ) -> _Todo:
-    """Return what is to be made and what is to be changed, and what can't be."""
+    """Return the meetings to make, those to change, and the rows that can be neither."""
     todo = _Todo()
     for one in wanted:
         found = known.get(one.key)
@@ -145,7 +145,7 @@ def _is_older(one: Wanted, found: Meeting) -> bool:
 
 
 def _ends(planner: Planner, one: Wanted, found: Meeting) -> bool:
-    """Return whether a cancelling entry is about this meeting, and later than what is known of it."""
+    """Return whether a cancelling entry is about this meeting and newer than the stored version."""
     if _is_older(one, found) or not planner.is_open(found):
         return False
     is_this = found.import_key == hash_token(one.key)
@@ -156,7 +156,7 @@ def _ends(planner: Planner, one: Wanted, found: Meeting) -> bool:
 
 
 async def _marked(planner: Planner, todo: _Todo, *, invite: bool) -> list[NewMeeting]:
-    """Note which new meetings have the time and the people of another, and invite nobody to those."""
+    """Note the new meetings with the time and people of an existing one, and invite nobody to them."""
     starts = sorted({new.meeting.starts_at for _, new in todo.new})
     there: dict[str, tuple[Meeting, list[Participant]]] = {}
     for meeting, person in await planner.store.people_at(planner.actor, starts):
@@ -178,9 +178,9 @@ async def _marked(planner: Planner, todo: _Todo, *, invite: bool) -> list[NewMee
 
 
 async def _perhaps_moved(planner: Planner, todo: _Todo) -> set[str]:
-    """Return the keys of new rows without an identifier whose people have a meeting from another such row to come.
+    """Return the keys of new rows without an identifier whose people have a coming meeting from another such row.
 
-    Rows that this file names again are not that other one.
+    Meetings whose rows are still in this file do not count.
     """
     rows = {one.key: _who(planner, new.participants) for one, new in todo.new if one.plan.version == NAMELESS}
     if not rows:
@@ -196,7 +196,7 @@ async def _perhaps_moved(planner: Planner, todo: _Todo) -> set[str]:
 
 
 def _who(planner: Planner, people: Iterable[Participant]) -> frozenset[str]:
-    """Return what tells a meeting's people from another's: addresses, numbers, else what they are called."""
+    """Return a mark of a meeting's people: their addresses, numbers, else their labels."""
     reaches = [(one, open_reach(planner.contacts, one.reach)) for one in people]
     return frozenset(reach.mail.casefold() or reach.phone or f"{one.role}{NOBODY}{one.label}" for one, reach in reaches)
 
@@ -212,7 +212,7 @@ def _change_of(one: Wanted) -> Change:
 
 
 def _bad_of(one: Wanted, error: InputError) -> Bad:
-    """Return the row that `error` is about, by the place of the participant it names."""
+    """Return the row that `error` is about, by the position of its participant."""
     parts = error.field.split(".")
     place = int(parts[1]) if parts[0] == "participants" and len(parts) > 1 else 0
     column = _HEADS.get(parts[-1], parts[-1])
@@ -230,7 +230,7 @@ def _bad_of(one: Wanted, error: InputError) -> Bad:
 
 
 async def _apply(planner: Planner, one: Wanted, found: Meeting) -> bool:
-    """Bring a meeting that was imported before up to date; return whether anything was another."""
+    """Bring an imported meeting up to date; return whether anything changed."""
     if one.is_cancelled:
         await planner.cancel(found.id)
         await _note_version(planner, one, found)
@@ -263,7 +263,7 @@ async def _note_version(planner: Planner, one: Wanted, found: Meeting) -> None:
 
 
 def _is_as(planner: Planner, wished: Mapping[str, Any], one: Participant) -> bool:
-    """Return whether somebody is as wished already; the wish was checked before."""
+    """Return whether a person already matches the wish, which was checked before."""
     reach = open_reach(planner.contacts, one.reach)
     now = {"phone": reach.phone, "mail": reach.mail}
     clean = {"phone": planner.values.clean_phone, "mail": clean_mail, "label": one_line}
@@ -275,9 +275,9 @@ def _is_as(planner: Planner, wished: Mapping[str, Any], one: Participant) -> boo
 def _pairs(
     planner: Planner, wishes: Sequence[PersonPlan], people: Sequence[Participant], *, by_role: bool
 ) -> list[tuple[PersonPlan, Participant | None]]:
-    """Return whom each wish means, nobody twice; who is meant in every point is never taken for another.
+    """Return the person meant by each wish, nobody twice; whoever matches a wish fully is not given to another one.
 
-    Two may have one number, a child and its mother: the order of their rows tells nothing.
+    Two people may have one number, a child and its mother, and their rows may come in any order.
     """
     left = list(people)
     found: dict[int, Participant] = {}
@@ -296,7 +296,7 @@ def _pairs(
 
 
 def _same(planner: Planner, wish: PersonPlan, people: Sequence[Participant], *, by_role: bool) -> Participant | None:
-    """Return whom `wish` means: the one with the same address or number, else of the same label, and role if told."""
+    """Return the person meant by `wish`: same address or number, else same label; `by_role` wants the same role too."""
     for one in people:
         reach = open_reach(planner.contacts, one.reach)
         if wish.mail and clean_mail(wish.mail).casefold() == reach.mail.casefold():

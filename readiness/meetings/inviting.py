@@ -1,6 +1,6 @@
-"""Inviting: who can be reached in which way, the messages that invite or tell of a change, and what letters say.
+"""Inviting: how each person is reached, the messages that invite or tell of a change, and the content of letters.
 
-Messages are queued in the transaction that changes the meeting, so that a crash never leaves anybody untold; their
+Messages are queued in the transaction that changes the meeting, so that a crash leaves nobody uninformed; their
 texts are made when they are sent.
 """
 
@@ -25,13 +25,13 @@ from reports.store.records import Channel, Host, Meeting, MessageName, Outgoing,
 __all__ = ["Invited", "Inviting", "invitation", "refuse_too_many"]
 
 MOST_INVITATIONS_A_DAY = 10
-"""To one person in one meeting, whoever sends them."""
+"""Limit for one person in one meeting, whoever sends them."""
 Missing = Literal["no_mail", "no_phone", "no_mobile", "no_address"]
 
 
 @dataclass(frozen=True, slots=True)
 class Invited:
-    """What came of inviting one: ``waiting`` to be sent, ``ready`` to be handed over, or why not."""
+    """The result of inviting a person: ``waiting`` to be sent, ``ready`` to be handed over, or why not."""
 
     id: str
     state: Literal["waiting", "ready"] | Missing
@@ -41,7 +41,7 @@ class Invited:
 
 @dataclass(frozen=True, slots=True)
 class Inviting:
-    """Invites to the meetings of one organisation at one moment."""
+    """Sends invitations for one organisation at one moment."""
 
     store: Store
     contacts: ContactBox
@@ -52,9 +52,9 @@ class Inviting:
     async def invite(
         self, meeting: Meeting, people: Sequence[str] | None, channel: Way, *, renew: bool = False
     ) -> list[Invited]:
-        """Invite these participants and hosts (None: all participants), or give their links to be handed over.
+        """Invite these participants and hosts (None: all participants), or return their links to hand over.
 
-        With `renew` earlier links are closed. AccessError("person.not_found") for an id that is not in the meeting.
+        `renew` closes earlier links. Raises AccessError("person.not_found") for an id that is not in the meeting.
         """
         participants = await self.store.participants(self.actor, meeting.id)
         everybody: dict[str, Participant | Host] = {one.id: one for one in participants}
@@ -81,7 +81,7 @@ class Inviting:
         return answers
 
     async def letters(self, meeting: Meeting, people: Sequence[str] | None) -> list[LetterContext]:
-        """Return what the letters of these participants say (None: of all). AccessError for who is not in it."""
+        """Return the content of these participants' letters (None: of all). Raises AccessError for anybody else."""
         everybody = {one.id: one for one in await self.store.participants(self.actor, meeting.id)}
         chosen = list(everybody) if people is None else list(dict.fromkeys(people))
         if not chosen or not set(chosen) <= set(everybody):
@@ -104,14 +104,14 @@ class Inviting:
         return letters
 
     async def told(self, meeting: Meeting, kind: MessageName, data: Mapping[str, Any]) -> list[Outgoing]:
-        """Return a message to everybody who was told of the meeting as it was, by the way they were told.
+        """Return a message to each person who knew of the meeting, by the channel that told them.
 
-        Whose invitation still waits hears of the new state by it. Who was not told yet of an earlier move hears of both
-        as one.
+        People whose invitation is still queued learn the new state from that. An earlier move that is still
+        queued and this one become one message.
         """
         told: dict[tuple[str | None, str | None], tuple[Channel, Mapping[str, Any]]] = {}
         queued = await self.store.outgoing_of(self.actor, meeting.id)
-        for one in sorted(queued, key=lambda one: (one.created_at, one.kind == kind)):  # of one moment: invited first
+        for one in sorted(queued, key=lambda one: (one.created_at, one.kind == kind)):  # invitations first
             whose = (one.participant_id, one.host_id)
             if one.kind in INVITES and one.state in {"sending", "sent"}:
                 told[whose] = (one.channel, data)
@@ -136,9 +136,9 @@ class Inviting:
 
 
 def invitation(person: Person, meeting: Meeting, way: Way, now: datetime) -> Outgoing | None:
-    """Return the message that invites, or None where the link is handed over in another way, or not yet.
+    """Return the invitation, or None where the link is handed over in another way, or not yet.
 
-    Raises InputError("person.no_mail"), ("person.no_phone") or ("person.no_mobile") where that way reaches nobody.
+    Raises InputError("person.no_mail"), ("person.no_phone") or ("person.no_mobile") if that way does not reach them.
     """
     channel = person.reach.channel() if way == "auto" else way
     if channel not in {"mail", "sms"}:
@@ -176,7 +176,7 @@ def _missing(reach: Reach, way: Way) -> Missing | None:
 
 
 async def refuse_too_many(store: Store, actor: Actor, meeting_id: str, people: Sequence[str], now: datetime) -> None:
-    """Raise LimitError where somebody of `people` has been written to too often within a day."""
+    """Raise LimitError if anybody of `people` has got too many invitations within a day."""
     since = now - timedelta(days=1)
     sent = Counter(
         one.participant_id or one.host_id

@@ -1,4 +1,4 @@
-"""Links of video meetings: which of the addresses in an entry opens the meeting, and which solution it belongs to."""
+"""Links of video meetings: finds the link in an entry that opens the meeting, and the solution it belongs to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reports.solution import host_of, load_solution, solution_names
 __all__ = ["best_link", "solution_of_link", "unwrapped"]
 
 LONGEST_TEXT = 20_000
-"""Characters of a description that are looked through; invitations name their link in the first two thousand."""
+"""Characters of a description that are searched; invitations have their link in the first two thousand."""
 MOST_LINKS = 50
 MOST_WRAPS = 3
 _LINK = re.compile(r"https://[^\s<>\"'\x00-\x1f\\^`{|}]{4,2000}", re.IGNORECASE)
@@ -22,7 +22,7 @@ _WRAPPERS = (
     ("www.google.com", ("q", "url")),
     ("google.com", ("q", "url")),
 )
-"""Hosts that stand before other links, and where in theirs the other one is."""
+"""Hosts of mail filters that wrap links, and the place of the wrapped one."""
 _PROOFPOINT = re.compile(r"https://urldefense\.com/v3/__(https?:/.+?)__;", re.IGNORECASE)
 _JOINS = {
     "teams": re.compile(r"/(?:l/meetup-join|meet|meetup-join)/", re.IGNORECASE),
@@ -30,7 +30,7 @@ _JOINS = {
     "whereby": re.compile(r"^/(?!(?:information|blog|user|org|pricing)(?:/|$))[^/]+", re.IGNORECASE),
     "nhn_join": re.compile(r"^/\S*"),
 }
-"""What the path of a link that opens a meeting has; a solution's other pages are help, options and numbers to call."""
+"""Paths of links that open a meeting; a solution's other pages are help, options and phone numbers."""
 _OTHERS = (
     ("meet.google.com", re.compile(r"/(?:lookup/\w+|[a-z]{3}-[a-z]{4}-[a-z]{3})\b")),
     ("webex.com", re.compile(r"/(?:meet/|join/|[\w-]+/j\.php|wbxmjs/)", re.IGNORECASE)),
@@ -39,17 +39,17 @@ _OTHERS = (
     ("gotomeeting.com", re.compile(r"/(?:join/)?\d+")),
     ("bluejeans.com", re.compile(r"/\d+")),
 )
-"""Video services of which nothing more is known than that these links open their meetings."""
+"""Video services that are known only by the form of links that open their meetings."""
 _MARKS = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&"))
-"""Of HTML; ``&copy`` and the like may be a part of an address."""
+"""Entities of HTML; others, such as ``&copy``, may be a part of an address."""
 _SAID = re.compile(r"\b(?:join|bli\s+med|delta|koble|video|m\wterom|m\wtelenk)", re.IGNORECASE)
 """Words before a link that opens a meeting."""
 _NO_MEETING = re.compile(r"calend|kalend|/event|/ical|\.ics\b|outlook\.|aka\.ms|//maps?\.|/maps\b", re.IGNORECASE)
-"""In the address of an entry's own page, of a map or of help."""
+"""Parts of the address of an entry's own page, of a map or of help."""
 
 
 def solution_of_link(link: str) -> str:
-    """Return the solution that the link's host belongs to, or "" where that is not known."""
+    """Return the solution that the link's host belongs to, or "" if unknown."""
     host = host_of(unwrapped(link))
     name = host.partition(":")[0] if host else ""
     for one in solution_names():
@@ -59,7 +59,7 @@ def solution_of_link(link: str) -> str:
 
 
 def unwrapped(link: str) -> str:
-    """Return the link that a mail filter put its own before, or the link itself."""
+    """Return the link that a mail filter has wrapped, or the link itself."""
     for _ in range(MOST_WRAPS):
         inner = _inside(link)
         if not inner.lower().startswith("https://"):
@@ -71,7 +71,7 @@ def unwrapped(link: str) -> str:
 def best_link(surest: Iterable[str], places: Iterable[str], texts: Iterable[str], pages: Iterable[str]) -> str:
     """Return the https link that opens the meeting, or "".
 
-    `surest` name nothing else; `places` say where the meeting is; `texts` say anything; `pages` may be the entry's own.
+    `surest` hold links to join only; `places` are locations; `texts` are free text; `pages` may be the entry's own.
     """
     named = [link for one in surest for link in _links(one)]
     placed = [link for one in places for link in _links(one)]
@@ -90,7 +90,7 @@ def _links(text: str) -> list[str]:
 
 
 def _with_words(text: str) -> Sequence[tuple[str, str]]:
-    """Return each link of a text, unwrapped, with the words of its line before it."""
+    """Return each link of a text, unwrapped, with the words before it on its line."""
     found: list[tuple[str, str]] = []
     text = text[:LONGEST_TEXT]
     for mark, letter in _MARKS:
@@ -108,7 +108,7 @@ def _with_words(text: str) -> Sequence[tuple[str, str]]:
 
 
 def _trimmed(link: str) -> str:
-    """Return a link without what the sentence around it ends with; a bracket that it opened itself belongs to it."""
+    """Return a link without the punctuation of its sentence; a closing bracket stays if the link opened it."""
     link = link.rstrip(",;.:!?*_")
     while link.endswith((")", "]")) and link.count(link[-1]) > link.count("(" if link[-1] == ")" else "["):
         link = link[:-1].rstrip(",;.:!?")

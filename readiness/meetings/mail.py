@@ -35,7 +35,7 @@ def build_mail(
 ) -> EmailMessage:
     """Return the mail. Raises ValueError for a line break in anything that becomes a header.
 
-    A message keeps its Message-ID however often it is sent, so that mail servers can recognise copies.
+    A message keeps its Message-ID over retries, so that mail servers can recognise copies.
     """
     mail = EmailMessage(policy=MAIL_POLICY)
     user, _, domain = sender.partition("@")
@@ -119,11 +119,11 @@ class MailSender:
 
 
 _Refused = aiosmtplib.SMTPRecipientsRefused
-"""Every recipient was refused, of which a mail has one."""
+"""Every recipient was refused; each mail has one."""
 
 
 def _told(error: Exception, stage: Stage) -> DeliveryError:
-    """Return the DeliveryError for `error`, raised in connecting or in handing a mail over."""
+    """Return the DeliveryError for `error`, which came at connecting or handing over a mail."""
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
         (one,) = error.recipients
         return judged("recipient", one.code, one.message)

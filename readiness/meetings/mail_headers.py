@@ -1,7 +1,7 @@
-"""Headers of a mail that no program can misread: CPython's own folding puts a space into words of long names.
+"""Mail headers that no program misreads; CPython's own folding puts a space into long names.
 
-Names and subjects beyond ASCII become encoded words (RFC 2047) of whole letters, cut between words where that fits;
-addresses stand whole on a line (RFC 5322 allows 998).
+Names and subjects beyond ASCII become encoded words (RFC 2047) of whole letters, split between words where possible;
+addresses are never split over lines (RFC 5322 allows 998 characters).
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from typing import Any, Final
 __all__ = ["MAIL_POLICY", "encoded_words"]
 
 ROOM: Final = 60 - len("=?utf-8?q??=")
-"""Of an encoded word, which RFC 2047 2 allows 75 signs: so that one fits on a line after the longest of our names."""
+"""Bytes of an encoded word; fewer than RFC 2047 2 allows (75), to fit after the longest of our header names."""
 LONGEST_LINE: Final = 76
 _ATOM: Final = re.compile(r"(?!=\?)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,60}")
-"""RFC 5322 3.2.3: a word that needs no marks."""
+"""RFC 5322 3.2.3: a word that needs no quotes."""
 _PLAIN: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
-"""RFC 2047 5(3): what may stand for itself also in a name before an address."""
+"""RFC 2047 5(3): bytes that need no encoding in a name before an address."""
 
 
 def encoded_words(text: str) -> list[str]:
-    """Return `text` as encoded words, each short enough for a line and made of whole letters."""
+    """Return `text` as encoded words of whole letters, each short enough for a line."""
     found: list[str] = []
     part = ""
     for piece in _pieces(text):
@@ -37,13 +37,13 @@ def encoded_words(text: str) -> list[str]:
 
 
 def _pieces(text: str) -> list[str]:
-    """Split after each space: cut there, a reader that joins with a space of its own does the least harm."""
+    """Split after each space; there a reader that joins with a space of its own does the least harm."""
     words = text.split(" ")
     return [f"{word} " for word in words[:-1]] + words[-1:]
 
 
 def _phrase(name: str) -> list[str]:
-    """Return a name before an address: plain words as they are, what stands between them encoded.
+    """Return a name before an address: plain words as they are, the words between them encoded.
 
     Beside a plain word every reader keeps the space; between two encoded words some, CPython among them, add one.
     """
@@ -71,7 +71,7 @@ def _quoted(text: str) -> str:
 
 
 class _Policy(EmailPolicy):
-    """SMTP's policy, but for the headers that we fold ourselves."""
+    """SMTP's policy, except that some headers are folded here."""
 
     def fold(self, name: str, value: Any) -> str:
         """Return the header as lines."""
@@ -85,7 +85,7 @@ class _Policy(EmailPolicy):
 
 
 def _own(name: str, value: Any) -> str | None:
-    """Return the lines of a header that CPython might spoil; None where its own folding will do."""
+    """Return the lines of a header that CPython might spoil; None if its folding is safe."""
     if isinstance(value, AddressHeader) and len(value.addresses) == 1:
         (one,) = value.addresses
         if not one.display_name:

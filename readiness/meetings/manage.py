@@ -1,4 +1,4 @@
-"""Organisations, meetings and links from the command line. Everything wrong is one line: a SettingError."""
+"""Organisations, meetings and links from the command line. Every failure is a SettingError of one line."""
 
 from __future__ import annotations
 
@@ -52,15 +52,15 @@ __all__ = [
 ]
 
 LONGEST_LINK = timedelta(days=366)
-"""A year: then somebody has to ask who still uses the link."""
+"""A year; after that somebody has to ask who still uses the link."""
 LONGEST_TEXT = 20_000
 Office = Literal["support", "organiser", "api"]
 
 
 async def set_organisation(settings: Settings, record: Organisation) -> None:
-    """Add `record`, or change the organisation of the same slug. Raises SettingError for what can't be kept.
+    """Add `record`, or change the organisation of the same slug. Raises SettingError for values that can't be stored.
 
-    Its own texts that `record` does not name stay as they were.
+    Texts of the organisation that `record` does not have stay as they were.
     """
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", record.slug):
         raise SettingError(f"--slug: {record.slug!r} can't stand in a link; use a-z, 0-9 and -")
@@ -76,9 +76,9 @@ async def set_organisation(settings: Settings, record: Organisation) -> None:
 
 
 async def show_key(settings: Settings, *, replace_it: bool) -> tuple[str, str]:
-    """Return the fingerprints of this machine's key and of the database's, which `replace_it` makes this machine's.
+    """Return the fingerprints of this machine's key and the database's; `replace_it` makes this machine's valid.
 
-    What an earlier key sealed can't be read afterwards: phone numbers, addresses and meeting links.
+    After that, phone numbers, addresses and meeting links encrypted under the earlier key can't be read.
     """
     async with _store(settings, any_key=True) as store:
         own = contact_box(settings).fingerprint
@@ -131,7 +131,7 @@ async def make_meeting(
 
 
 async def list_meetings(settings: Settings, *, organisation: str, days: int) -> list[tuple[MeetingLine, datetime]]:
-    """Return the meetings from today on, each with its start on the organisation's clock."""
+    """Return the meetings from today on, each with its start in the organisation's time zone."""
     async with _planner(settings, organisation, needs_url=False) as planner:
         zone = ZoneInfo(planner.organisation.time_zone)
         today = planner.now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -153,13 +153,13 @@ async def show_meeting(settings: Settings, *, organisation: str, meeting: str) -
 async def move_meeting(
     settings: Settings, *, organisation: str, meeting: str, starts: datetime, minutes: int | None
 ) -> Meeting:
-    """Move a meeting and tell whoever was invited."""
+    """Move a meeting and tell everybody who was invited."""
     async with _planner(settings, organisation) as planner:
         return await planner.change(meeting, Change(starts=starts, minutes=minutes))
 
 
 async def cancel_meeting(settings: Settings, *, organisation: str, meeting: str) -> Meeting:
-    """Cancel a meeting and tell whoever was invited."""
+    """Cancel a meeting and tell everybody who was invited."""
     async with _planner(settings, organisation) as planner:
         return await planner.cancel(meeting)
 
@@ -167,7 +167,7 @@ async def cancel_meeting(settings: Settings, *, organisation: str, meeting: str)
 async def invite_people(
     settings: Settings, *, organisation: str, meeting: str, people: Sequence[str], channel: Way, renew: bool
 ) -> list[Invited]:
-    """Invite people of a meeting, by their ids; all participants where none is named."""
+    """Invite people of a meeting by their ids; all participants if none is given."""
     async with _planner(settings, organisation) as planner:
         return await planner.invite(meeting, people or None, channel, renew=renew)
 
@@ -189,7 +189,7 @@ async def import_meetings(
 
 
 async def _read_confined(chores: Chores, file: Path, raw: bytes) -> tuple[list[Wanted], list[Bad]]:
-    """Read a file within the limits that the server has for it. Raises SettingError, which names the file."""
+    """Read a file within the server's limits for files. Raises a SettingError that names the file."""
     try:
         return await read_import(chores, raw)
     except InputError as error:
@@ -199,7 +199,7 @@ async def _read_confined(chores: Chores, file: Path, raw: bytes) -> tuple[list[W
 
 
 async def make_link(settings: Settings, kind: Office, *, organisation: str, lasts: timedelta) -> str:
-    """Return a fresh link of support or of an organiser, or a program's token. Raises SettingError."""
+    """Return a fresh link for support or an organiser, or a program's token. Raises SettingError."""
     if not timedelta() < lasts <= LONGEST_LINK:
         raise SettingError(f"--days: it opens for 1 to {LONGEST_LINK.days} days")
     async with _planner(settings, organisation, needs_url=kind != "api") as planner:
@@ -210,7 +210,7 @@ async def make_link(settings: Settings, kind: Office, *, organisation: str, last
 
 
 async def close_links(settings: Settings, kind: Office, *, organisation: str) -> int:
-    """Close every link of one kind of the organisation with the pages they opened; return how many."""
+    """Close all links of one kind of the organisation and the sessions they opened; return how many."""
     async with _planner(settings, organisation, needs_url=False) as planner:
         return await planner.store.revoke_links(planner.organisation.id, kind, planner.now)
 
@@ -234,13 +234,13 @@ def own_texts(files: Mapping[str, Sequence[str]]) -> dict[str, dict[str, str]]:
 
 
 def describe(code: str) -> str:
-    """Return what a code means, in English, as the pages say it."""
+    """Return the English words of an error's code, as on the pages."""
     return catalogue("en").get(f"error.{code}", code)
 
 
 @asynccontextmanager
 async def _planner(settings: Settings, slug: str, *, needs_url: bool = True) -> AsyncIterator[Planner]:
-    """Give what plans for the organisation; whatever it refuses becomes one line."""
+    """Yield a planner for the organisation. Its refusals become SettingErrors of one line."""
     if needs_url and not settings.public_url:
         raise SettingError("READINESS_PUBLIC_URL: links need the address that people will open")
     async with _store(settings) as store:

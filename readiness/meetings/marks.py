@@ -1,4 +1,4 @@
-"""What a meeting looked like to those who were told of it: the same mark, the same meeting."""
+"""Marks of meetings as people were told of them: equal marks mean that nothing has changed for them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MARK_BYTES = 12
 
 
 def state_mark(contacts: ContactBox, meeting: Meeting) -> str:
-    """Return a mark of when, how long, where and in which program: keyed, because a link is a secret."""
+    """Return a mark of time, length, link and solution; keyed, because a link is a secret."""
     link = contacts.open(meeting.join_link) if meeting.join_link else ""
     parts = (rfc3339(meeting.starts_at), rfc3339(meeting.ends_at), meeting.solution, link or "")
     return contacts.derive("told", "\x1f".join(parts))[:MARK_BYTES].hex()

@@ -1,4 +1,4 @@
-"""What a mail of each kind says, part by part, from what is true when it is sent. Pure."""
+"""The parts of each kind of mail, from the state at sending. Pure."""
 
 from __future__ import annotations
 
@@ -30,55 +30,55 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How one meeting of a leader's day stands: a role and a state for each participant, without names."""
+    """The state of one meeting of a leader's day: role and state of each participant, without names."""
 
     starts_at: datetime
     people: tuple[tuple[str, str], ...]
 
     @property
     def ready(self) -> int:
-        """How many are ready."""
+        """Return how many participants are ready."""
         return sum(state in READY_VERDICTS for _, state in self.people)
 
 
 @dataclass(frozen=True, slots=True)
 class MessageContext:
-    """What a message is made of. Lives in memory only."""
+    """The values of a message. Kept in memory only."""
 
     organisation: Organisation
     meeting: Meeting
     language: str
     now: datetime
     person_id: str
-    """Participant or host: part of the name of the entry in their calendar."""
+    """Id of the participant or host; part of the UID of their calendar's entry."""
     link: str = ""
-    """The test of a participant, the board of a host."""
+    """A participant's test, or a host's board."""
     feed: str = ""
-    """The calendar of everything a leader leads, for their own calendar program."""
+    """A leader's calendar of all their meetings, for their calendar program to subscribe to."""
     host_role: str | None = None
     """leader or technical_host; None for a participant."""
     mail: str = ""
-    """Where mail goes; named in the calendar entry."""
+    """The receiver's address; also in the calendar's entry."""
     sender: str = ""
-    """Where mail comes from."""
+    """The sender's address."""
     moved_from: datetime | None = None
-    """When a meeting was that has moved; the same as now where something else of it has changed."""
+    """The earlier start of a changed meeting; equal to the present one if something else changed."""
     day: tuple[Tally, ...] = ()
-    """A summary's meetings, in the order of time."""
+    """A summary's meetings, by time."""
     changed: tuple[str, str] | None = None
-    """An alert's role and state."""
+    """Role and state of an alert."""
     pin: str = ""
     pin_minutes: int = 0
 
     @property
     def is_same_time(self) -> bool:
-        """Whether the meeting is when it was."""
+        """Return whether the meeting kept its time."""
         return self.moved_from == self.meeting.starts_at
 
 
 @dataclass(frozen=True, slots=True)
 class MailParts:
-    """The parts of a mail, in the order they are read."""
+    """The parts of a mail, in reading order."""
 
     subject: str
     lead: Sequence[str]
@@ -90,7 +90,7 @@ class MailParts:
 
 
 def counts(context: MessageContext, words: Words) -> dict[str, object]:
-    """Return what summaries and alerts count or name."""
+    """Return the counts and names in summaries and alerts."""
     people = sum(len(one.people) for one in context.day)
     values: dict[str, object] = {"ready": sum(one.ready for one in context.day), "total": people}
     if context.changed is not None:
@@ -110,7 +110,7 @@ def _help(words: Words, context: MessageContext) -> list[str]:
 
 
 def _test(context: MessageContext, words: Words, kind: str) -> MailParts:
-    """A participant's message: what for, the link, three steps, and what is good to know."""
+    """Return a participant's message: purpose, link, three steps, and what is good to know."""
     return MailParts(
         subject=words.t(f"mail.{kind}.subject"),
         lead=[words.t("mail.meeting"), words.t(f"mail.{kind}.why")],
@@ -127,22 +127,22 @@ def _test(context: MessageContext, words: Words, kind: str) -> MailParts:
 
 
 def invitation(context: MessageContext, words: Words) -> MailParts:
-    """Return the first a participant hears: there is a meeting, and a test before it."""
+    """Return a participant's first message: there is a meeting, and a test before it."""
     return _test(context, words, "invitation")
 
 
 def reminder(context: MessageContext, words: Words) -> MailParts:
-    """Return what asks a participant who has not tested."""
+    """Return the reminder for a participant who has not tested."""
     return _test(context, words, "reminder")
 
 
 def recheck(context: MessageContext, words: Words) -> MailParts:
-    """Return what asks a participant whose test is old for a short one."""
+    """Return the request for a short test, for a participant whose test is old."""
     return _test(context, words, "recheck")
 
 
 def moved(context: MessageContext, words: Words) -> MailParts:
-    """Return what has changed of a meeting, for somebody who knew of it."""
+    """Return the news of a changed meeting, for people who knew of it."""
     is_host = context.host_role is not None
     return MailParts(
         subject=words.t("mail.changed.subject" if context.is_same_time else "mail.moved.subject"),
@@ -159,13 +159,13 @@ def moved(context: MessageContext, words: Words) -> MailParts:
 
 
 def cancelled(context: MessageContext, words: Words) -> MailParts:
-    """Return that there will be no meeting."""
+    """Return the news that the meeting is cancelled."""
     asked = [] if context.host_role else [words.t("mail.cancelled.ask")]
     return MailParts(subject=words.t("mail.cancelled.subject"), lead=[words.t("mail.cancelled.lead")], notes=asked)
 
 
 def leader_link(context: MessageContext, words: Words) -> MailParts:
-    """Return the first a leader or technical host hears, with their board."""
+    """Return the first message of a leader or technical host, with the link to their board."""
     return MailParts(
         subject=words.t("mail.leader_link.subject"),
         lead=[words.t(f"mail.{context.host_role or 'leader'}"), words.t("mail.leader_link.why")],
@@ -179,7 +179,7 @@ def leader_link(context: MessageContext, words: Words) -> MailParts:
 
 
 def summary(context: MessageContext, words: Words) -> MailParts:
-    """Return how the meetings of a leader's day stand, on the evening before."""
+    """Return the state of a leader's meetings of a day, sent the evening before."""
     zone = ZoneInfo(context.organisation.time_zone)
     groups = []
     for one in context.day:
@@ -196,7 +196,7 @@ def summary(context: MessageContext, words: Words) -> MailParts:
 
 
 def alert(context: MessageContext, words: Words) -> MailParts:
-    """Return that somebody became ready, or is no longer, in the last hour before the meeting."""
+    """Return the news that a participant became ready, or no longer is, in the last hour before the meeting."""
     role, state = context.changed or ("", "")
     return MailParts(
         subject=words.t("mail.alert.subject"),
@@ -207,6 +207,6 @@ def alert(context: MessageContext, words: Words) -> MailParts:
 
 
 def pin(context: MessageContext, words: Words) -> MailParts:
-    """Return the one-time code that shows phone numbers on a board."""
+    """Return the mail with the one-time code that shows phone numbers on a board."""
     del context
     return MailParts(subject=words.t("mail.pin.subject"), lead=[words.t("mail.pin.lead"), words.t("mail.pin.why")])

@@ -1,7 +1,7 @@
-"""What a message says: mail as text and HTML, or SMS, from what is true when it is sent. Pure; sends nothing.
+"""Texts of messages: mail as text and HTML, or SMS, from the state at sending. Pure; sends nothing.
 
-Neutral on purpose: a lock screen or a shared mailbox shows a time, a link and whom to call; no title, no name of a
-participant, nothing of why they meet. No pictures and nothing that tells whether a mail was opened.
+Neutral on purpose: a lock screen or a shared mailbox shows a time, a link and a phone number; no title, no name of a
+participant, no reason for the meeting. There are no pictures, and nothing tracks whether a mail was opened.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from reports.store.records import MessageName, Outgoing
 __all__ = ["Message", "render_message"]
 
 LEAST_NAME = 12
-"""Letters of an organisation's name that an SMS keeps, however long the rest is."""
+"""Least letters of an organisation's name in an SMS, however long the rest is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message ready to be handed over; an SMS has nothing but its text."""
+    """A message ready for delivery; an SMS has a text only."""
 
     subject: str
     text: str
@@ -39,7 +39,7 @@ class Message:
 
 
 def render_message(outgoing: Outgoing, context: MessageContext) -> Message:
-    """Return what `outgoing` says."""
+    """Return the message for `outgoing`, in the receiver's language."""
     words = _words(context)
     if outgoing.channel == "sms":
         return Message(subject="", text=_sms_text(f"sms.{_sms_name(outgoing.kind, context)}", context, words))
@@ -62,14 +62,14 @@ def render_message(outgoing: Outgoing, context: MessageContext) -> Message:
 
 
 def _sms_name(kind: MessageName, context: MessageContext) -> str:
-    """Return what a message is called among the words of an SMS."""
+    """Return the message's key among the texts of SMS."""
     if kind != "moved":
         return kind
     return f"{'changed' if context.is_same_time else 'moved'}{'_host' if context.host_role else ''}"
 
 
 def _sms_text(key: str, context: MessageContext, words: Words) -> str:
-    """Return an SMS in signs that its parts are counted by, with the organisation's name cut where it is too long."""
+    """Return an SMS in characters that SMS carries, with the organisation's name shortened to fit."""
     name, values = carried(context.organisation.name), counts(context, words)
     text = carried(words.t(key, **values, organisation=name))
     while parts(text) > MOST_PARTS and len(name) > LEAST_NAME:
@@ -100,7 +100,7 @@ def _words(context: MessageContext) -> Words:
 
 
 def _as_text(mail: MailParts, words: Words) -> str:
-    """Return the mail as plain text; a link stands on a line of its own, so that no program cuts it."""
+    """Return the mail as plain text; a link has a line of its own, so that no mail program cuts it."""
     blocks = [words.t("mail.hello"), "\n".join(mail.lead)]
     if mail.button:
         blocks.append(f"{mail.button[0]}:\n{mail.button[1]}")

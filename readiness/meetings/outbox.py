@@ -1,7 +1,7 @@
-"""The outbox's runner: claims what is due, writes it from what is true now, hands it over, and says what became of it.
+"""The outbox's runner: claims due messages, writes them from the present state, delivers them and stores the outcome.
 
-At least once: a message is settled after its receiver took it, so a process that dies in between sends it again when
-its claim is over. Every server process runs one; the store sees to it that two never hold the same message.
+Delivery is at least once: a message is settled after the receiver accepted it, so one whose process dies in between is
+sent again when the claim expires. Every server process has a runner; the store never lets two hold the same message.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ __all__ = ["OutboxRunner", "retry_delay"]
 
 log = logging.getLogger(__name__)
 CLAIM_S = 90.0
-"""How long a process may hold messages; after that another one sends them."""
+"""How long a process may hold messages before another one may send them."""
 HELD_S = 60.0
-"""How long into a claim a message is begun; one takes at most 20 s, so the claim is never outlived."""
+"""Latest start of a message within a claim; one takes at most 20 s, so none outlives its claim."""
 MOST_CLAIMED = 8
 POLL_S = 5.0
-"""Between looks, for what other processes queued and what waited for its time."""
+"""Time between polls, for messages that other processes queued or that waited for their time."""
 FIRST_DELAY_S: Final = 30.0
 LONGEST_DELAY_S: Final = 3600.0
 GIVES_UP_AFTER: Final = timedelta(hours=24)
 
 
 def retry_delay(attempts: int) -> timedelta:
-    """Return how long to wait after `attempts` failed ones: 30 s, doubled each time to an hour, spread by a fifth."""
+    """Return the wait after `attempts` failures: 30 s, doubled each time up to an hour, randomised by a fifth."""
     delay_s = min(FIRST_DELAY_S * 2 ** min(attempts - 1, 10), LONGEST_DELAY_S)
     return timedelta(seconds=delay_s * random.uniform(0.8, 1.2))
 
 
 class OutboxRunner:
-    """Sends what is queued until it is cancelled. A class because it holds the two senders."""
+    """Sends queued messages until it is cancelled. A class because it holds the two senders."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class OutboxRunner:
         self._stopped = asyncio.Event()
 
     async def stop(self, within_s: float) -> None:
-        """End `run` after the message that is in hand: cancelled in the middle, it might be sent twice."""
+        """End `run` after the message in hand; cancelled in the middle, it might be sent twice."""
         self._is_stopping = True
         self._store.queued.set()
         with contextlib.suppress(TimeoutError):
@@ -95,13 +95,13 @@ class OutboxRunner:
         self._stopped.set()
 
     async def send_due(self) -> int:
-        """Claim some messages that are due and send them one after the other; return how many were claimed."""
+        """Claim some due messages and send them one after the other; return how many were claimed."""
         store, began = self._store, time.monotonic()
         claimed = await store.claim_outgoing(self._now(), MOST_CLAIMED, CLAIM_S)
         async with MailSender(self._settings) as mail, SmsSender(self._settings) as sms:
             for outgoing in claimed:
                 if self._is_stopping or time.monotonic() - began > HELD_S:
-                    now = self._now()  # whoever is free sends the rest
+                    now = self._now()  # any free process sends the rest
                     await store.settle_outgoing(outgoing.id, state="waiting", now=now, due_at=now)
                 else:
                     await self._send(outgoing, mail, sms)
@@ -118,7 +118,7 @@ class OutboxRunner:
             is_final = error.is_final or (error.tries is not None and outgoing.attempts >= error.tries)
             await self._failed(outgoing, error.code, is_final=is_final)
         except StoreError:
-            raise  # the claim ends by itself
+            raise  # the claim expires by itself
         except Exception:
             log.exception("outbox.message_failed")
             await self._failed(outgoing, "fault", is_final=False)
@@ -128,7 +128,7 @@ class OutboxRunner:
             await store.settle_outgoing(outgoing.id, state="sent", now=self._now())
 
     def _note(self, channel: Channel, error: DeliveryError | None) -> None:
-        """Log what of our own keeps a channel from sending, once until it is another or gone."""
+        """Log a fault of ours that stops a channel, once until it changes or is gone."""
         code = error.code if error and error.code in OURS else ""
         if error is not None and not code:
             return  # of this message only

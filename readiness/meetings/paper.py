@@ -1,7 +1,7 @@
-"""Paper: A4 pages as tagged PDF (PDF/UA-1) by typst, in typefaces that are sent along. Blocks for some 20 ms.
+"""Paper: A4 pages as tagged PDF (PDF/UA-1) by typst, in our own typefaces. Blocks for some 20 ms.
 
-Words, links and pictures go to the template as JSON, never as source: nothing that somebody typed is ever run. Nothing
-that somebody typed stops a page either: what can't be printed becomes a mark (see `printable`).
+Words, links and pictures go to the template as JSON, never as source: typed text is never run. Nor does typed text stop
+a page: characters that can't be printed become a mark (see `printable`).
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ TEMPLATES = Path(__file__).resolve().parent / "templates"
 STANDARDS: list[typst.PDFStandard] = ["ua-1"]
 """ISO 14289-1: a screen reader gets headings, lists, tables and texts for pictures, in order."""
 FIRST_FAMILIES = ("Atkinson Hyperlegible Next", "Noto Sans")
-"""Before all others: the letter's own typeface, then the one with every Latin, Greek and Cyrillic letter."""
+"""Families tried first: the letter's own, then the one with every Latin, Greek and Cyrillic letter."""
 VERBATIM = frozenset({"lang", "dir", "tone", "qr", "address", "code"})
-"""Fields that we make ourselves, and that have to stay as they are."""
+"""Fields that we make ourselves and that must not be changed."""
 _TRIAL = TEMPLATES / "trial.typ"
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """What is to be printed: a template, what it says, and how large its type may be, largest first."""
+    """A sheet to print: a template, its data, and the sizes of type to try, largest first."""
 
     template: str
     data: Mapping[str, Any]
@@ -45,23 +45,23 @@ class Sheet:
     pages: int
 
     def pdf(self) -> bytes:
-        """Return the pages, set in this process."""
+        """Return the PDF, typeset in this process."""
         return print_pdf(self.template, self.data, sizes_pt=self.sizes_pt, pages=self.pages)
 
     def sent(self) -> bytes:
-        """Return the sheet for `print_sent`."""
+        """Return the sheet as bytes for `print_sent`."""
         return json.dumps(asdict(self)).encode()
 
 
 def print_sent(sheet: bytes) -> bytes:
-    """Return the pages of a sheet that was sent to a process of its own."""
+    """Return the PDF of a sheet that was sent to a confined process."""
     return Sheet(**json.loads(sheet)).pdf()
 
 
 def print_pdf(template: str, data: Mapping[str, Any], *, sizes_pt: Sequence[float], pages: int) -> bytes:
-    """Return what `template` (``letter`` or ``board``) makes of `data`. Call it in a thread.
+    """Return the PDF that `template` (``letter`` or ``board``) makes of `data`. Call it in a thread.
 
-    Of `sizes_pt`, largest first, the first is taken whose type fits on `pages` pages; the last one flows over.
+    The first of `sizes_pt` that fits on `pages` pages is taken; with the last one more pages are allowed.
     """
     made = b""
     data = _each_text(data, printable)
@@ -78,18 +78,18 @@ def print_pdf(template: str, data: Mapping[str, Any], *, sizes_pt: Sequence[floa
 
 @functools.cache
 def families() -> list[str]:
-    """Return the families of our typefaces in the order in which a letter is looked for."""
+    """Return the families of our typefaces, in the order in which they are searched for a letter."""
     return [*FIRST_FAMILIES, *(name for name in sorted(_fonts().families()) if name not in FIRST_FAMILIES)]
 
 
 @functools.cache
 def _fonts() -> typst.Fonts:
-    """Only what is sent along: a page looks the same on every machine."""
+    """Return our own fonts only, so that a page looks the same on every machine."""
     return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[FONTS])
 
 
 def _each_text(data: Any, change: Callable[[str], str]) -> Any:
-    """Return `data` with `change` made to each text that somebody may have typed."""
+    """Return `data` with `change` applied to each text that somebody may have typed."""
     if isinstance(data, str):
         return change(data)
     if isinstance(data, Mapping):
@@ -100,7 +100,7 @@ def _each_text(data: Any, change: Callable[[str], str]) -> Any:
 
 
 def _tried(text: str) -> str:
-    """Return `text` where it can be set; else its bare letters, else a mark."""
+    """Return `text` if it can be typeset; else its letters without marks, else a mark."""
     for one in (text, without_marks(text)):
         try:
             _compiled(_TRIAL, one)
@@ -111,7 +111,7 @@ def _tried(text: str) -> str:
 
 
 def _at_any_price(source: Path, data: Mapping[str, Any]) -> bytes:
-    """Return the page; without the promise to screen readers where it can't be kept: paper is read by eye."""
+    """Return the PDF; without PDF/UA if that can't be met, because paper is read by eye."""
     try:
         return _compiled(source, data)
     except typst.TypstError as error:
@@ -120,7 +120,7 @@ def _at_any_price(source: Path, data: Mapping[str, Any]) -> bytes:
 
 
 def _count(pdf: bytes) -> int:
-    """Return how many pages a PDF of typst's has."""
+    """Return the number of pages in a PDF made by typst."""
     found = _PAGES.search(pdf)
     if found is None:
         raise ValueError("a PDF without pages")

@@ -1,6 +1,6 @@
 """Planning: make, change and cancel meetings. Used by the pages, the API, imports and the command line.
 
-What is wished is read by `values`, who is told is said by `inviting`; here it is stored, all of it or nothing.
+`values` checks the wishes, `inviting` decides who is told; this module stores the result, all of it or nothing.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from reports.store.records import Host, Meeting, NewMeeting, Organisation, Outgo
 __all__ = ["Made", "Planner"]
 
 PERSON_KEPT = timedelta(hours=24)
-"""After the end nothing is known of its people, so nothing can be changed."""
+"""How long after its end a meeting keeps its people; nothing can be changed once they are deleted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A meeting that is stored, with those in it; `is_new` is False where it had been made before."""
+    """A stored meeting with its people; `is_new` is False if it existed already."""
 
     meeting: Meeting
     participants: tuple[Participant, ...]
@@ -44,7 +44,7 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """Plans for one organisation at one moment. Every wrong wish is an InputError whose `field` says where."""
+    """Plans for one organisation at one moment. A wrong wish raises InputError; its `field` says where."""
 
     store: Store
     contacts: ContactBox
@@ -52,7 +52,7 @@ class Planner:
     base_url: str
     now: datetime
     actor: Actor
-    """Who plans, of that organisation."""
+    """The planning actor; belongs to the organisation."""
 
     def __post_init__(self) -> None:
         if self.actor.organisation_id != self.organisation.id:
@@ -60,7 +60,7 @@ class Planner:
 
     @property
     def values(self) -> Values:
-        """What reads wishes."""
+        """The checker of wishes for this organisation and moment."""
         return Values(self.organisation, self.contacts, self.now)
 
     @property
@@ -74,7 +74,7 @@ class Planner:
     # ---- making
 
     def draft(self, plan: MeetingPlan, *, may_be_past: bool = False) -> NewMeeting:
-        """Check a plan and return what would be stored; nothing is stored. Safe in a thread."""
+        """Check a plan and return what `make` would store, without storing it. Safe in a thread."""
         values = self.values
         meeting = values.meeting(plan, may_be_past=may_be_past)
         people = values.people(meeting.id, plan)
@@ -91,9 +91,9 @@ class Planner:
         )
 
     async def make(self, plan: MeetingPlan) -> Made:
-        """Store a meeting with its people and queue its invitations. A plan with a known key gives what is there.
+        """Store a meeting with its people and queue its invitations. For a known key, return the existing one.
 
-        Raises Unprocessable("request.key_reused") where that was another wish, by its version.
+        Raises Unprocessable("request.key_reused") if that one was made from another version of the wish.
         """
         drafted = self.draft(plan)
         known = await self._known(drafted.meeting) if drafted.meeting.import_key else None
@@ -101,7 +101,7 @@ class Planner:
             return known
         try:
             await self.store.add_meetings(self.actor, [drafted])
-        except Conflict:  # somebody else asked for the same at the same moment
+        except Conflict:  # another request for the same came at the same moment
             known = await self._known(drafted.meeting)
             if known is None:
                 raise
@@ -109,7 +109,7 @@ class Planner:
         return Made(drafted.meeting, tuple(drafted.participants), tuple(drafted.hosts))
 
     async def links(self, made: Made) -> dict[str, GivenLink]:
-        """Return everybody's link by id."""
+        """Return the link of each person in a meeting, by id."""
         links = self._links
         everybody: list[Participant | Host] = [*made.participants, *made.hosts]
         return {one.id: await links.of(made.meeting, one) for one in everybody}
@@ -121,7 +121,7 @@ class Planner:
         return {hashes[key]: one for key, one in found.items()}
 
     async def in_series(self, names: Sequence[str]) -> dict[str, list[Meeting]]:
-        """Return the planned meetings that were made as occurrences of these series, by series."""
+        """Return the planned occurrences of these series, by series."""
         hashes = {hash_token(name): name for name in names if name}
         found: dict[str, list[Meeting]] = {}
         for one in await self.store.meetings_in_series(self.actor, list(hashes)) if hashes else []:
@@ -149,12 +149,12 @@ class Planner:
         return found
 
     def check_change(self, found: Meeting, wish: Change) -> None:
-        """Raise InputError where `change` would, for a meeting as it is now. Safe in a thread."""
+        """Raise the InputError that `change` would raise for the meeting as it is now. Safe in a thread."""
         self._refuse_closed(found)
         self.values.changes(found, wish)
 
     async def change(self, meeting_id: str, wish: Change) -> Meeting:
-        """Change a meeting; where time, solution or link is another, whoever was told of the old one is told."""
+        """Change a meeting; a new time, solution or link is told to everybody who knew the old one."""
         found = await self._open(meeting_id)
         wished = self.values.changes(found, wish)
         changes = {name: value for name, value in wished.items() if value != getattr(found, name)}
@@ -171,7 +171,7 @@ class Planner:
             )
 
     async def cancel(self, meeting_id: str) -> Meeting:
-        """Cancel a meeting and tell whoever was told of it. Twice is the same as once."""
+        """Cancel a meeting and tell everybody who knew of it. A second call changes nothing."""
         found = await self.meeting(meeting_id)
         if found.state == "cancelled":
             return found
@@ -183,16 +183,16 @@ class Planner:
     async def invite(
         self, meeting_id: str, people: Sequence[str] | None, channel: Way, *, renew: bool = False
     ) -> list[Invited]:
-        """Invite people of a meeting that is not over, or give their links; as `Inviting.invite`."""
+        """Invite people to a meeting that is not over, or return their links; see `Inviting.invite`."""
         return await self._inviting.invite(await self._open(meeting_id), people, channel, renew=renew)
 
     async def letters(self, meeting: Meeting, people: Sequence[str] | None) -> list[LetterContext]:
-        """Return what the letters of these participants say (None: of all); as `Inviting.letters`."""
+        """Return the content of these participants' letters (None: of all); see `Inviting.letters`."""
         self._refuse_closed(meeting)
         return await self._inviting.letters(meeting, people)
 
     async def add_person(self, meeting_id: str, wish: PersonPlan | HostPlan) -> Participant | Host:
-        """Add a participant or host to a meeting, and invite at once where `channel` says how."""
+        """Add a participant or host to a meeting, and invite them at once if `channel` is set."""
         meeting = await self._open(meeting_id)
         values = self.values
         person = values.host(meeting_id, wish) if isinstance(wish, HostPlan) else values.person(meeting_id, wish)
@@ -243,19 +243,19 @@ class Planner:
             return await self.store.change_host(self.actor, meeting_id, host_id, changes)
 
     def _differing(self, known: Person, new: Person, names: Sequence[str]) -> dict[str, Any]:
-        """Return what is another now, as it is stored. The same address looks different each time it is closed."""
+        """Return the changed fields as they are stored. Contact data is compared before it is encrypted."""
         stored = sealed(self.contacts, new)
         changes = {name: getattr(stored, name) for name in names if getattr(stored, name) != getattr(known.whose, name)}
         return changes if new.reach == known.reach else changes | {"reach": stored.reach}
 
     async def remove_person(self, meeting_id: str, participant_id: str) -> None:
-        """Take a participant out of a meeting, with link, messages and report."""
+        """Remove a participant from a meeting, with link, messages and report."""
         with _not_found("meeting.not_found"):
             if not await self.store.remove_participant(self.actor, meeting_id, participant_id):
                 raise AccessError("person.not_found")
 
     async def remove_host(self, meeting_id: str, host_id: str) -> None:
-        """Take a leader or technical host out of a meeting, with link and messages."""
+        """Remove a leader or technical host from a meeting, with link and messages."""
         with _not_found("meeting.not_found"):
             if not await self.store.remove_host(self.actor, meeting_id, host_id):
                 raise AccessError("person.not_found")
@@ -263,7 +263,7 @@ class Planner:
     # ---- parts
 
     def is_open(self, found: Meeting) -> bool:
-        """Return whether anything is known of its people still, so that they can be told."""
+        """Return whether the meeting's people are still stored, so that they can be told."""
         return found.ends_at + PERSON_KEPT >= self.now
 
     async def _open(self, meeting_id: str) -> Meeting:

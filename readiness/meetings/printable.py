@@ -1,7 +1,7 @@
-"""Text that our typefaces can print: what no font of ours holds becomes a mark, and the rest stays.
+"""Text that our typefaces can print: signs that no font of ours has become a mark, the rest stays.
 
-A label may be in any script, hold an emoji, a sign of the keyboard that cannot be seen, or be pasted from anywhere.
-None of that may stop a letter.
+A label may be in any script, have an emoji or an invisible character, or be pasted from anywhere. None of that may stop
+a letter from being printed.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ FONTS = Path(__file__).resolve().parent / "templates" / "fonts"
 MARK = "\N{WHITE SQUARE}"
 """Stands for what can't be printed."""
 MOST_CHARACTERS = 300
-"""Of one text. Titles and labels are far shorter; what is longer is cut, with an ellipsis."""
+"""Limit for one text; titles and labels are far shorter. A longer one is cut, with an ellipsis."""
 LONG_WORD = 20
-"""A word of more letters may be broken, or it would run out of its column."""
+"""Words with more letters may be broken, so that they stay in their column."""
 BREAK_EVERY = 10
 MOST_ON_ONE_LETTER = 4
-"""Marks above and below one letter; more of them cover the lines around."""
+"""Marks above and below one letter; more would cover the lines around it."""
 JOINERS = "\u200c\u200d"
-"""Decide how letters of Persian and of India are joined, so they stay."""
+"""Control how letters of Persian and of Indian scripts are joined, so they stay."""
 BREAK = "\u200b"
 _EMOJI = re.compile(
     "[\U0001f1e6-\U0001f1ff]{2}"  # a flag
@@ -34,14 +34,14 @@ _EMOJI = re.compile(
     "|[\u2190-\u2bff\U0001f000-\U0001faff][\ufe0f\U0001f3fb-\U0001f3ff]*"
     "(?:\u200d[\u2190-\u2bff\U0001f000-\U0001faff][\ufe0f\U0001f3fb-\U0001f3ff]*)*[\U000e0020-\U000e007f]*"
 )
-"""One emoji, however many code points it is made of."""
+"""One emoji, which may be several code points."""
 _WORD = re.compile(rf"\S{{{LONG_WORD + 1},}}")
 _HIGH_BMP = 0xFFFF
 _FORMAT_SEGMENTS, _FORMAT_GROUPS = 4, 12
 
 
 def printable(text: str) -> str:
-    """Return `text` with a `MARK` for each sign, or run of signs, that no font holds; never longer than 300 letters."""
+    """Return `text` with a `MARK` for each run of signs that no font has; at most 300 letters."""
     known = code_points()
     text = unicodedata.normalize("NFC", text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"))
     text = _EMOJI.sub(
@@ -66,25 +66,25 @@ def printable(text: str) -> str:
         stacked = 0
     whole = "".join(kept)
     if text and not whole.strip(JOINERS + " "):
-        return MARK  # nothing to see: a name all the same, not a row without one
+        return MARK  # nothing visible: better a mark than a row without a name
     if len(whole) > MOST_CHARACTERS:
         whole = whole[: MOST_CHARACTERS - 1] + "\N{HORIZONTAL ELLIPSIS}"
     return _WORD.sub(lambda found: BREAK.join(_pieces(found[0])), whole)
 
 
 def without_marks(text: str) -> str:
-    """Return `text` with bare letters: what is left where a font can't set a letter and the marks on it together."""
+    """Return `text` with the marks on its letters removed, for fonts that can't set both together."""
     return "".join(sign for sign in text if unicodedata.category(sign)[0] != "M" and sign not in JOINERS)
 
 
 def _icon(emoji: str) -> str:
-    """Return the plain sign below an emoji's variants where a font has it (a telephone, a star), or nothing to know."""
+    """Return the plain sign of an emoji if a font has it (a telephone, a star), else an unknown one."""
     plain = emoji.replace("\ufe0f", "")
     return plain if len(plain) == 1 and ord(plain) in code_points() else "\N{REPLACEMENT CHARACTER}"
 
 
 def _pieces(word: str) -> Iterator[str]:
-    """Cut a long word, never between a letter and what stands on it."""
+    """Cut a long word, never between a letter and the marks on it."""
     piece, letters = "", 0
     for sign in word:
         loose = unicodedata.category(sign)[0] != "M" and sign not in JOINERS
@@ -96,7 +96,7 @@ def _pieces(word: str) -> Iterator[str]:
 
 
 def _holds_on(sign: str) -> bool:
-    """Whether the next letter is written together with this one: a joiner, or India's sign for "no vowel"."""
+    """Return whether the next letter is joined to this one: by a joiner, or the Indian sign for "no vowel"."""
     virama = 9
     return sign in JOINERS or unicodedata.combining(sign) == virama
 

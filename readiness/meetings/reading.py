@@ -1,4 +1,4 @@
-"""A file of meetings, from its bytes to what it asks for. Knows no store and no server, so that it can run confined."""
+"""Reads a file of meetings. Knows no store and no server, so that it can run in a confined process."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ __all__ = ["MOST_BYTES", "MOST_IN_FILE", "MOST_MEETINGS", "read_file"]
 
 MOST_BYTES = 1_000_000
 MOST_MEETINGS = 300
-"""In one file: all are stored in one transaction, and within the time that a request has."""
+"""Limit for one file: all are stored in one transaction, within the time of one request."""
 
 MOST_IN_FILE = 3000
-"""People of all meetings of a file: to seal their addresses and derive their links takes the web process 0.8 CPU-s."""
+"""People in all meetings of a file; encrypting their addresses and deriving their links takes 0.8 CPU-s."""
 MOST_BAD = 500
-"""Rows that are told of: whoever has more has another file than they think."""
+"""Most bad rows in an answer; with more, it is probably the wrong file."""
 
 
 def read_file(raw: bytes) -> tuple[list[Wanted], list[Bad]]:
-    """Return the meetings of a file and its bad rows. Raises InputError where the file as a whole is no such file."""
+    """Return the meetings of a file and its bad rows. Raises InputError if it is no file of meetings."""
     if is_mail(raw):
         wanted, bad = read_mail(raw)
     else:

@@ -1,7 +1,7 @@
-"""What is sent by the clock: reminders, the short check of the morning, the leader's summary and late alerts.
+"""Messages sent by the clock: reminders, the morning's short check, the leader's summary and late alerts.
 
-Each is queued under a name of its own, so that several processes, or one that starts again, send it once. Nothing wakes
-anybody: what would fall between nine in the evening and seven in the morning goes out at eight in the evening before.
+Each is queued under a name of its own, so that it is sent once even if several processes run or one restarts. Nobody is
+woken: a message due between nine in the evening and seven in the morning goes out at eight the evening before.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ __all__ = ["Job", "Reminders", "jobs_of", "turned", "wake_nobody"]
 log = logging.getLogger(__name__)
 EVERY_S: Final = 20.0
 HORIZON: Final = timedelta(days=31)
-"""How far ahead meetings are looked at: the earliest reminder anybody may ask for is 30 days before."""
+"""How far ahead meetings are looked at; the earliest reminder on offer is 30 days before."""
 CATCH_UP: Final = timedelta(hours=3)
-"""So long after its moment something is still sent: a service that was away must not remind of everything at once."""
+"""Longest delay at which a message is still sent: after an outage the service must not send everything at once."""
 LAST_HOUR: Final = timedelta(hours=1)
 MORNING: Final = time(7, 0)
 EVENING: Final = time(20, 0)
 NIGHT: Final = time(21, 0)
 SUMMARY: Final = time(18, 0)
 EARLY: Final = timedelta(minutes=60)
-"""The morning's check comes at least this long before the meeting; else it comes the evening before."""
+"""Least time between the morning's check and the meeting; with less, the check comes the evening before."""
 Kind = Literal["reminder", "recheck", "summary"]
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Something to send about a meeting from `moment` on; `name` tells it from the meeting's other jobs."""
+    """A message to send about a meeting from `moment` on; `name` distinguishes it from the meeting's other jobs."""
 
     kind: Kind
     moment: datetime
@@ -60,7 +60,7 @@ class Job:
 
 
 def wake_nobody(moment: datetime, zone: ZoneInfo) -> datetime:
-    """Return `moment`, or eight in the evening before where it falls between 21:00 and 07:00 in `zone`."""
+    """Return `moment`, or 20:00 the evening before if it is between 21:00 and 07:00 in `zone`."""
     local = moment.astimezone(zone)
     if MORNING <= local.time() < NIGHT:
         return moment
@@ -69,7 +69,7 @@ def wake_nobody(moment: datetime, zone: ZoneInfo) -> datetime:
 
 
 def jobs_of(meeting: Meeting, zone: ZoneInfo) -> Iterator[Job]:
-    """Yield what is sent by the clock about `meeting`, in no order. Reminders can be switched off, the rest can't."""
+    """Yield the jobs of `meeting`, in no order. Reminders can be switched off, the rest can't."""
     starts = meeting.starts_at.astimezone(zone)
     for minutes in meeting.reminders:
         moment = wake_nobody(meeting.starts_at - timedelta(minutes=minutes), zone)
@@ -82,9 +82,9 @@ def jobs_of(meeting: Meeting, zone: ZoneInfo) -> Iterator[Job]:
 
 
 def turned(marks: Sequence[ReportMark], since: datetime) -> list[ReportMark]:
-    """Return the newest reports since `since` that made their participant ready, or took that away.
+    """Return each participant's newest report since `since` that made them ready, or no longer ready.
 
-    `marks` are all reports of a meeting, the oldest first. Somebody who never tested counts as not ready.
+    `marks` are all reports of a meeting, oldest first. A participant without a test counts as not ready.
     """
     ready: dict[str, bool] = {}
     newest: dict[str, ReportMark] = {}
@@ -98,7 +98,7 @@ def turned(marks: Sequence[ReportMark], since: datetime) -> list[ReportMark]:
 
 
 class Reminders:
-    """Queues by the clock until it is cancelled. A class because it remembers what it has done already."""
+    """Queues messages by the clock until it is cancelled. A class because it remembers which are done."""
 
     def __init__(self, store: Store, contacts: ContactBox, *, now: Callable[[], datetime], can_sms: bool) -> None:
         self._store = store
@@ -108,7 +108,7 @@ class Reminders:
         self._done: dict[tuple[str, Kind, str], datetime] = {}
 
     async def run(self) -> None:
-        """Look every few seconds, for ever."""
+        """Queue due messages every few seconds, for ever."""
         while True:
             try:
                 await self.queue_due()
@@ -119,7 +119,7 @@ class Reminders:
             await asyncio.sleep(EVERY_S)
 
     async def queue_due(self) -> int:
-        """Queue what is due now and return how many messages were new."""
+        """Queue the messages that are due now; return how many were new."""
         store, now = self._store, self._now()
         organisations: dict[str, Organisation | None] = {}
         added = 0
@@ -139,7 +139,7 @@ class Reminders:
         return added
 
     def _due(self, meeting: Meeting, zone: ZoneInfo, now: datetime) -> list[Job]:
-        """Return the jobs whose moment has come; of several reminders the last one only."""
+        """Return the jobs that are due; of several reminders the last one only."""
         come = [job for job in jobs_of(meeting, zone) if job.moment <= now < job.moment + CATCH_UP]
         reminders = sorted((job for job in come if job.kind == "reminder"), key=lambda job: job.moment)
         wanted = [job for job in come if job.kind != "reminder"] + reminders[-1:]
@@ -157,7 +157,7 @@ class Reminders:
             person = row.participant
             sent = told.get(person.id)
             if sent is not None and sent[1] >= job.moment:
-                continue  # the invitation itself came later than this reminder would have
+                continue  # the invitation came after this reminder was due
             channel = sent[0] if sent else open_reach(self._contacts, person.reach).channel()
             if (
                 channel is None
@@ -169,7 +169,7 @@ class Reminders:
         return messages
 
     async def _told(self, meeting: Meeting) -> dict[str, tuple[Channel, datetime]]:
-        """Return by which way and when each participant was invited last."""
+        """Return channel and time of each participant's last invitation."""
         told: dict[str, tuple[Channel, datetime]] = {}
         for one in await self._store.outgoing_of(clock_of(meeting.organisation_id), meeting.id):
             if one.kind == "invitation" and one.participant_id and one.state in {"waiting", "sending", "sent"}:
@@ -177,7 +177,7 @@ class Reminders:
         return told
 
     def _to_host(self, meeting: Meeting, host: Host, job: Job, now: datetime) -> Outgoing | None:
-        """Return a leader's summary; one for all meetings of the day, by mail where there is an address."""
+        """Return a leader's summary of all meetings of the day, by mail where there is an address."""
         channel = open_reach(self._contacts, host.reach).channel()
         if channel is None:
             return None
@@ -186,7 +186,7 @@ class Reminders:
         return _outgoing(meeting, "summary", channel, now, once, host_id=host.id)
 
     async def _alerts(self, meeting: Meeting, now: datetime) -> list[Outgoing]:
-        """Return a message to each leader for every participant who turned ready, or not, in the last hour before."""
+        """Return alerts to each leader: who became ready, or no longer is, in the last hour before the meeting."""
         clock = clock_of(meeting.organisation_id)
         marks = turned(await self._store.report_marks(clock, meeting.id), meeting.starts_at - LAST_HOUR)
         if not marks:
@@ -213,7 +213,7 @@ class Reminders:
 
 
 def _concerns(row: BoardRow, job: Job, meeting: Meeting) -> bool:
-    """Return whether a participant is to be asked: a reminder for who has not tested, a check for whose test is old."""
+    """Return whether a job concerns a participant: reminders those without a test, checks those with an old one."""
     report = row.report
     if row.participant.reach is None or row.running:
         return False

@@ -24,7 +24,7 @@ SEND_TIMEOUT_S: Final = 20.0
 
 
 def proxy_for(url: str) -> str | None:
-    """Return the forward proxy for `url`, as HTTPS_PROXY, HTTP_PROXY and NO_PROXY say; None for none."""
+    """Return the forward proxy for `url` by HTTPS_PROXY, HTTP_PROXY and NO_PROXY, or None."""
     parts = urlsplit(url)
     if proxy_bypass(parts.hostname or ""):
         return None
@@ -51,7 +51,7 @@ class SmsSender:
             self._session = None
 
     async def send(self, to: str, text: str) -> None:
-        """Hand one SMS over; returns when the gateway said that it took it. Raises DeliveryError."""
+        """Hand one SMS over; returns once the gateway has confirmed it. Raises DeliveryError."""
         settings, url = self._settings, self._settings.sms_url.reveal()
         headers = headers_of(settings.sms_headers.reveal())
         body: bytes | None = None
@@ -89,7 +89,7 @@ class SmsSender:
 
 
 async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
-    """Return the first part of an answer's body, as much as is looked through."""
+    """Return the beginning of an answer's body, as far as it is searched."""
     found = bytearray()
     while len(found) < MOST_BYTES and (piece := await answer.content.read(MOST_BYTES - len(found))):
         found += piece

@@ -1,7 +1,7 @@
-"""What an SMS gateway's answer means: the recipient's number, or something of our own. Pure.
+"""SMS gateways' answers: whether the recipient's number is at fault, or something of ours. Pure.
 
-HTTP has no code for a wrong number, and every gateway has words of its own. Only an answer that names the number, and
-says that it is wrong, is final; all else is tried again for a day, as with mail, and never told as a wrong number.
+HTTP has no code for a wrong number, and each gateway has its own words. Only an answer that mentions the number and
+calls it wrong is final; anything else is tried again for a day, as with mail, and never reported as a wrong number.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from readiness.meetings.delivery import DeliveryError
 __all__ = ["MOST_BYTES", "WRONG_KEY", "judge"]
 
 MOST_BYTES: Final = 64 * 1024
-"""Of an answer that is looked through for success, or for whose fault it is."""
+"""Bytes of an answer that are searched for success, or for whose fault it is."""
 MOST_TRIES: Final = 3
-"""Where a gateway took the request but did not say that it took the SMS: it may have gone out all the same."""
+"""Tries if a gateway took the request but did not confirm the SMS: it may have been sent all the same."""
 TAKEN: Final = range(200, 300)
 CLIENT_ERRORS: Final = range(400, 500)
 TRY_LATER: Final = frozenset({408, 425, 429})
 OF_REQUEST: Final = frozenset({400, 422})
-"""Answers that tell of what was asked for: the number is a part of it, and so are our template and our sender."""
+"""Status codes about the request: that includes the number, but also our template and our sender."""
 WRONG_KEY: Final = frozenset({401, 403, 407})
-"""Answers that tell of our key, or of the proxy's password."""
+"""Status codes about our key, or the proxy's password."""
 NOT_THERE: Final = frozenset({404, 405})
 _OURS_BY_WORDS: Final = {
     "declined": r"(?:no|not enough|insufficient|low|out of)\W{1,3}(?:credit|balance|funds)|\bsaldo|kreditt",
@@ -32,9 +32,9 @@ _OURS_BY_WORDS: Final = {
     r"|user.?name|login|passord|brukernavn|brukarnamn)|not authenticated|authentication (?:failed|error|required)"
     r"|unauthori[sz]ed",
 }
-"""What gateways say under a code that does not tell it: whose trouble it is."""
+"""Words by which gateways name the trouble under an unspecific status code."""
 MAY_BE_NUMBER: Final = frozenset({400, 403, 404, 422})
-"""Answers that gateways give to a wrong number, among other things."""
+"""Status codes that gateways use for a wrong number, among other things."""
 _NUMBER: Final = (
     r"(?:recipients?|receiver|destination|msisdn|mobile|phone ?number|(?:the )?number|to.?number|subscriber|mottaker\w*"
     r"|(?:telefon)?nummer\w*|[\"'`\[]to(?:\[\d+\])?[\"'`\]])"
@@ -52,15 +52,15 @@ _OF_OURS: Final = re.compile(
     r"|template|json|xml|body|content\w*|header|order|reference|version|request|method|avsender\w*|konto\w*)\b",
     re.IGNORECASE,
 )
-"""Words for things that have numbers, and may be wrong, and are not the recipient's."""
+"""Words for things that may have a wrong number too, but are not the recipient's."""
 BEFORE: Final = 20
-"""Characters before such words that say whose number it is."""
+"""Characters before such a word that may say whose number is meant."""
 _BETWEEN: Final = re.compile(r"[{}\[\],;.<>\n\r]\s")
 _DIGITS: Final = re.compile(r"\+?\d[\d ]{5,}\d")
 
 
 def judge(status: int, said: bytes, success: str) -> None:
-    """Return where the gateway took the SMS, else raise DeliveryError: only a wrong number is final."""
+    """Return if the gateway took the SMS, else raise DeliveryError; only a wrong number is final."""
     detail, text = str(status), said.decode("utf-8", "replace")
     if status in TAKEN:
         if success and not re.search(success, text):
@@ -85,7 +85,7 @@ def _by_words(text: str) -> str | None:
 
 
 def _tells_of_number(text: str) -> bool:
-    """Return whether an answer calls the number wrong, in one breath and without a word for something of ours."""
+    """Return whether an answer calls the number wrong in one phrase, without a word for something of ours."""
     for sentence in _BETWEEN.split(_DIGITS.sub("", text)):
         for found in _OF_NUMBER.finditer(sentence):
             if not _OF_OURS.search(sentence[max(0, found.start() - BEFORE) : found.end()]):

@@ -1,7 +1,7 @@
-"""What a mail server's refusal means: the recipient's address, or something of our own. Pure.
+"""Mail servers' refusals: whether the recipient's address is at fault, or something of ours. Pure.
 
-By the enhanced status code (RFC 3463, 7504) where there is one, else by the words that mail servers use. Only what is
-known to be the recipient's is final; all else is tried again for a day, and never told as a wrong address.
+Judged by the enhanced status code (RFC 3463, 7504) where there is one, else by the words that mail servers use. Only a
+known fault of the address is final; anything else is tried again for a day, and never reported as a wrong address.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from readiness.meetings.delivery import DeliveryError
 __all__ = ["PERMANENT", "Stage", "judged"]
 
 Stage = Literal["connect", "login", "sender", "recipient", "data"]
-"""When it was said: before any mail, of our password, of MAIL FROM, of RCPT TO, of what the mail holds."""
+"""When the server refused: before any mail, at our password, MAIL FROM, RCPT TO, or the mail's content."""
 TRANSIENT: Final = 400
 PERMANENT: Final = 500
-"""Answers from here on say that it went wrong, and that trying the same again will not help (RFC 5321 4.2.1)."""
+"""Codes from here on are permanent failures; a retry will not help (RFC 5321 4.2.1)."""
 _ENHANCED: Final = re.compile(r"\s*([245])\.(\d{1,3})\.(\d{1,3})\b")
 _ADDRESS: Final = re.compile(r"<[^>]*>|\S+@\S+")
-"""What an answer quotes: its words are not the server's."""
+"""Quotations in an answer; their words are not the server's."""
 _RELAY: Final = re.compile(r"\brelay|rcpthosts", re.IGNORECASE)
 _UNKNOWN: Final = re.compile(
     r"(?:user|recipient|mailbox|address|account|person)\b.{0,30}?"
@@ -62,7 +62,7 @@ POLICY: Final = 7
 _NO_MAIL_THERE: Final = (4, 4)
 """The recipient's domain takes no mail."""
 _ACCESS_DENIED: Final = (4, 1)
-"""What Exchange Online says of a recipient that is not there, and of much else."""
+"""Exchange Online's status for an unknown recipient, and for much else."""
 _NULL_MX: Final = 556
 """RFC 7504: the recipient's domain takes no mail."""
 _LOGIN_CODES: Final = frozenset({530, 534, 535, 538})
@@ -80,13 +80,13 @@ _AS_SENDER: Final = 60
 
 
 def judged(stage: Stage, code: int, text: str) -> DeliveryError:
-    """Return what came of a mail that was answered with `code` and `text` at `stage`."""
+    """Return the DeliveryError for a mail that was answered with `code` and `text` at `stage`."""
     found = _ENHANCED.match(text)
     subject, detail = (int(found[2]), int(found[3])) if found else (-1, -1)
     said = _ADDRESS.sub(" ", text)
     numbers = f"{code} {found[0].strip()}" if found else str(code)
     if code < TRANSIENT:
-        return DeliveryError("unreachable", detail=numbers)  # no mail server, or none that keeps to the protocol
+        return DeliveryError("unreachable", detail=numbers)  # no mail server, or one that breaks the protocol
     if code < PERMANENT:
         wants = "encryption" if _WANTS_TLS.search(said) else "later"
         waits = "relay" if _RELAY.search(said) else "full" if (subject, detail) == (2, 2) else wants
@@ -111,13 +111,13 @@ def _of_login(stage: Stage, code: int, subject: int, detail: int, said: str) -> 
 
 
 def _of_sender(stage: Stage, said: str) -> str | None:
-    """Return the code where the words are about who sends: many servers say so of the first recipient only."""
+    """Return the code if the words are about the sender; many servers say so at the first recipient only."""
     is_told = stage in {"recipient", "data"} and _SENDER.search(said) and not _POLICY_OF.search(said)
     return "sender_refused" if is_told else None
 
 
 def _by_number(stage: Stage, subject: int, detail: int, said: str) -> str | None:
-    """Return the code by the enhanced status, None where that says nothing of whose it is."""
+    """Return the code by the enhanced status, None if that leaves open whose fault it is."""
     is_told = stage in {"recipient", "data"}
     if subject == ADDRESS:
         if is_told and (detail in _GONE_DETAILS or (detail == 0 and stage == "recipient")):

@@ -1,7 +1,7 @@
-"""A table's bytes as text: which signs it is written with, and what it is where it is no table at all. Pure.
+"""The text of a table's bytes: finds the encoding, or names the kind of a file that is no table. Pure.
 
-Excel saves CSV as UTF-8 only where one asks for it: else as Windows-1252, or as UTF-16 with tabs ("Unicode text").
-Those are read. Whatever could be one of two is refused in words: a name must never be guessed.
+Excel saves CSV as UTF-8 only on request, else as Windows-1252, or as UTF-16 with tabs ("Unicode text"). All three are
+read. An ambiguous encoding is refused with an explanation: a name must never be guessed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["text_of"]
 
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark is its beginning
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
@@ -34,17 +34,17 @@ _WORKBOOK_XML: Final = re.compile(rb"urn:schemas-microsoft-com:office:spreadshee
 _MAIL: Final = re.compile(rb"(?:[A-Za-z-]{2,40}: [^\r\n]*\r?\n(?:[ \t][^\r\n]*\r?\n)*){3,}\r?\n")
 _HEAD_BYTES: Final = 4096
 LOST: Final = "\ufffd"
-"""What a program before us put where it could not read a letter."""
+"""The sign that an earlier program put for a letter it could not read."""
 _PLAIN_SIGNS: Final = frozenset("«»§°€£·•…„”½¼\u00b4\u2013\u2014\u00a0")
-"""Signs beside letters that texts in Windows-1252 have."""
+"""Signs, besides letters, that are common in Windows-1252."""
 _BYTE_OF: Final = {chr(number): bytes([number]) for number in (0x81, 0x8D, 0x8F, 0x90, 0x9D)}
 """Bytes for which Windows-1252 has no sign; programs keep them as they are."""
 _WORDS_ALONE: Final = frozenset({0xC5, 0xC6, 0xD8, 0xE5, 0xE6, 0xF8})
-"""Letters of Norwegian that stand by themselves, as a word or an initial."""
+"""Norwegian letters that occur alone, as a word or an initial."""
 
 
 def text_of(raw: bytes) -> str:
-    """Return the text of a table. Raises InputError that says what the file is, or that it can't be read."""
+    """Return the text of a table. Raises an InputError that names the kind of file, or says that it can't be read."""
     if kind := _other_kind(raw):
         raise InputError(kind)
     text = _decoded(raw)
@@ -59,7 +59,7 @@ def text_of(raw: bytes) -> str:
 
 
 def _other_kind(raw: bytes) -> str | None:
-    """Return the code of what the file is, where it is known not to be a table as text."""
+    """Return the error's code for a file that is known to be of another kind."""
     head = raw[:_HEAD_BYTES].lstrip()
     if head.startswith(_ZIP):
         return "import.workbook" if _is_workbook(raw) else "import.not_table"
@@ -79,7 +79,7 @@ def _is_workbook(raw: bytes) -> bool:
         with zipfile.ZipFile(io.BytesIO(raw)) as packed:
             names = packed.namelist()
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, EOFError):
-        return True  # what is left of one: no other zip is called .csv
+        return True  # a damaged one: no other zip is called .csv
     return any(name.startswith(_WORKBOOKS) for name in names)
 
 
@@ -103,9 +103,9 @@ def _decoded(raw: bytes) -> str:
 
 
 def _read_twice(text: str) -> str:
-    """Return what was meant where a program took UTF-8 for Windows-1252 and saved it as UTF-8: ``Ã…se`` is ``Åse``.
+    """Undo the work of a program that took UTF-8 for Windows-1252 and saved it as UTF-8: ``Ã…se`` is ``Åse``.
 
-    Only where the whole text reads so: no table that was saved once does.
+    Only if the whole text can be read that way, which no text does that was saved once.
     """
     if text.isascii():
         return text
@@ -124,7 +124,7 @@ def _as(raw: bytes, encoding: str) -> str:
 
 
 def _wide(raw: bytes) -> str | None:
-    """Return which UTF-16 it is without a mark: in a heading of ASCII every second byte is zero."""
+    """Return the byte order of UTF-16 without a mark: in an ASCII heading every second byte is zero."""
     head = raw[:64]
     if len(head) < 8 or len(raw) % 2:  # noqa: PLR2004 - four letters
         return None
@@ -135,13 +135,13 @@ def _wide(raw: bytes) -> str | None:
 
 
 def _reads_well(text: str) -> bool:
-    """Return whether a text that was read as Windows-1252 looks as if it was written so.
+    """Return whether a text that was read as Windows-1252 looks as if it was written in that encoding.
 
-    Read so, Mac Roman and the code pages of DOS show signs inside words, capitals after small letters, or accented
-    letters by themselves; the letters that Windows shares with none of Latin-1's could be another's of theirs.
+    Mac Roman and the code pages of DOS, read as Windows-1252, show signs inside words, capitals after small letters,
+    or accented letters by themselves; letters outside Latin-1 could be from one of those too.
     """
     if "\r" in text and "\n" not in text:
-        return False  # a Mac's line ends of old, with letters that are not ASCII
+        return False  # an old Mac's line ends, with letters beyond ASCII
     padded = f" {text} "
     for before, sign, after in zip(padded, padded[1:], padded[2:], strict=False):
         if sign.isascii():

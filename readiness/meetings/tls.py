@@ -1,4 +1,4 @@
-"""TLS to the servers that send for us: whom it trusts, and what it means when it fails."""
+"""TLS to the servers that send for us: the trusted authorities, and the meaning of failures."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ __all__ = ["tls_context", "tls_trouble"]
 
 
 def tls_context(own: Path | None) -> ssl.SSLContext:
-    """Return what trusts the system's authorities and those in the file `own` (PEM). Raises OSError or ssl.SSLError."""
+    """Return a context that trusts the system's authorities and those in `own` (PEM). Raises OSError or SSLError."""
     context = ssl.create_default_context()
     if own is not None:
         context.load_verify_locations(cafile=own)
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # a house's own authority is often made by hand
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # hospitals' own authorities are often made by hand
     return context
 
 
 def tls_trouble(error: BaseException | None) -> DeliveryError | None:
-    """Return what an error of TLS means, wherever in the chain of causes it stands; None where there is none."""
+    """Return the code for an error of TLS anywhere in the chain of causes, or None."""
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return DeliveryError("certificate", detail=getattr(error, "verify_message", ""))

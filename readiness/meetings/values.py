@@ -1,6 +1,6 @@
-"""Values: a wish for a meeting or a person checked and written in one form, or refused with where it is wrong. Pure.
+"""Values: checks wishes for meetings and people and brings them into one form, or refuses the wrong field. Pure.
 
-Contact data stays open here: it is sealed once, where it is stored.
+Contact data stays readable here; it is encrypted once, when it is stored.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ ROLES = ("patient", "relative", "interpreter", "municipal_partner", "staff", "me
 HOST_ROLES: tuple[HostRole, ...] = ("leader", "technical_host")
 SOLUTIONS = solution_names()
 OTHER = "other"
-"""The solution of a meeting of which nothing but the link is known."""
+"""The solution of a meeting that is known by its link only."""
 MOST_REMINDERS = 5
 EARLIEST_REMINDER_MIN = 30 * 24 * 60
 LONGEST_MIN = 720
@@ -52,12 +52,12 @@ LONGEST_LABEL = 60
 LONGEST_PHONE = 30
 MOST_YEARS = 5
 EARLIEST = timedelta(hours=12)
-"""How long ago a meeting that is made now may have begun: it is running, and its people need the link."""
+"""How long ago a new meeting may have begun: it may be running already, and its people need the link."""
 
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """Reads wishes for one organisation at one moment. Every wrong one is an InputError whose `field` says where."""
+    """Reads wishes for one organisation at one moment. A wrong one raises InputError; its `field` says where."""
 
     organisation: Organisation
     contacts: ContactBox
@@ -65,7 +65,7 @@ class Values:
 
     @property
     def region(self) -> str:
-        """The organisation's country, whose numbers are typed without its code."""
+        """Return the organisation's country; its numbers are typed without the country code."""
         return region_of(self.organisation.support_phone, self.organisation.time_zone)
 
     def clean_phone(self, typed: str) -> str:
@@ -104,12 +104,12 @@ class Values:
         )
 
     def people(self, meeting_id: str, plan: MeetingPlan) -> list[Person]:
-        """Return those who take part, and then those who lead, in the plan's order."""
+        """Return the participants and then the hosts, in the plan's order."""
         people = [self.person(meeting_id, one, place) for place, one in enumerate(plan.people)]
         return people + [self.host(meeting_id, one, place) for place, one in enumerate(plan.hosts)]
 
     def person(self, meeting_id: str, wish: PersonPlan, place: int | None = None) -> Person:
-        """Return a participant; `place`: its place in a plan, for the error's field."""
+        """Return a participant. `place` is the position in the plan, for the error's field."""
         where = "" if place is None else f"participants.{place}."
         if not 1 <= wish.together <= MOST_TOGETHER:
             raise InputError("person.together", field=where + "together")
@@ -139,7 +139,7 @@ class Values:
         return Person(host, reach)
 
     def changes(self, found: Meeting, wish: Change) -> dict[str, Any]:
-        """Return the wished fields as they are stored. An unchanged link stays the bytes it is."""
+        """Return the wished fields as they are stored. An unchanged link keeps its bytes."""
         changes: dict[str, Any] = {}
         if wish.starts is not None or wish.minutes is not None:
             starts_at = found.starts_at if wish.starts is None else self._start(wish.starts)
@@ -162,7 +162,7 @@ class Values:
 
     @staticmethod
     def _told_by(link: str, before: str, wished: str | None, found: Meeting) -> dict[str, str]:
-        """Return the solution that a new link tells, where nobody said which it is."""
+        """Return the solution that a new link implies, where nobody named one."""
         told = solution_of_link(link)
         if told and wished in {None, OTHER}:
             return {"solution": told}
@@ -195,10 +195,10 @@ class Values:
 
 
 def local_moment(typed: datetime, zone: ZoneInfo) -> datetime:
-    """Return the moment that `typed` names, in `zone` where it names none.
+    """Return the moment that `typed` stands for, in `zone` unless it has a zone of its own.
 
-    A time that the clocks jump over in spring is no time: InputError("meeting.no_such_time"). One that comes twice in
-    autumn is the first of the two, unless `fold` says otherwise.
+    Raises InputError("meeting.no_such_time") for a time that the clocks skip in spring. Of one that comes twice in
+    autumn the first is taken, unless `fold` says otherwise.
     """
     if typed.tzinfo is not None:
         return typed
@@ -222,7 +222,7 @@ def _one_of(value: str, known: Sequence[str], code: str, where: str) -> str:
 
 
 def _text(typed: str, longest: int, where: str) -> str:
-    """Return a line of text: composed letters, nothing that can't be seen, spaces joined, not too long."""
+    """Return one line of text: composed letters, nothing invisible, single spaces. Raises InputError if too long."""
     plain = one_line(typed)
     if len(plain) > longest:
         raise InputError("text.too_long", field=where)
@@ -258,4 +258,4 @@ _CLEAN: Mapping[str, Callable[[Any], Any]] = {
     "practical": _practical,
     "expected_people": _people,
 }
-"""How each field of a meeting is checked and written."""
+"""How each field of a meeting is checked and normalised."""

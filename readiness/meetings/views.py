@@ -18,7 +18,7 @@ __all__ = ["line_json", "meeting_json"]
 
 
 async def meeting_json(planner: Planner, found: Meeting) -> dict[str, Any]:
-    """Return a meeting with its people, how ready they are, and how their invitations fare."""
+    """Return a meeting with its people, their readiness, and the state of their invitations."""
     store, actor, zone = planner.store, planner.actor, ZoneInfo(planner.organisation.time_zone)
     rows, hosts = await asyncio.gather(store.board(actor, found.id), store.hosts(actor, found.id))
     sent = _newest(await store.outgoing_of(actor, found.id))

@@ -1,4 +1,4 @@
-"""What a file of meetings asks for, as bytes from a confined process to the web process, which trusts none of it."""
+"""The meetings of a file as bytes, from a confined process to the web process, which trusts none of them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ READ = "readiness.meetings.wire:read"
 
 
 def read(raw: bytes) -> bytes:
-    """Return what `read_file` finds in `raw`, for `decoded`."""
+    """Return the result of `read_file` as bytes for `decoded`."""
     wanted, bad = read_file(raw)
     return json.dumps({"wanted": [_sent(one) for one in wanted], "bad": [asdict(one) for one in bad]}).encode()
 
 
 def decoded(sent: bytes) -> tuple[list[Wanted], list[Bad]]:
-    """Return what `read` sent. Raises InputError where it is not of that form."""
+    """Return the result that `read` sent. Raises InputError if the bytes have another form."""
     try:
         told = json.loads(sent)
         return [_wanted(one) for one in told["wanted"]], [_bad(one) for one in told["bad"]]
@@ -62,7 +62,7 @@ def _wanted(told: Mapping[str, Any]) -> Wanted:
 
 
 def _instant(text: Any) -> str:
-    """Return the beginning of a span, which must be a moment or nothing."""
+    """Return the beginning of a span: a moment or nothing."""
     return datetime.fromisoformat(text).isoformat() if text else ""
 
 
@@ -78,5 +78,5 @@ def _bad(told: Mapping[str, Any]) -> Bad:
 def _texts(told: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     found = {name: told[name] for name in names}
     for value in found.values():
-        str.encode(value)  # no text, or one that no database takes
+        str.encode(value)  # no text, or text that no database takes
     return found

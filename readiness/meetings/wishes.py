@@ -1,4 +1,4 @@
-"""What somebody wishes of a meeting, before anything of it is checked. Plain data that knows no store and no server."""
+"""Wishes for a meeting, as they came and before any check. Plain data; knows no store and no server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Way = Literal["mail", "sms", "letter", "link", "auto", ""]
 
 @dataclass(frozen=True, slots=True)
 class PersonPlan:
-    """Somebody or some room to take part."""
+    """A person or a room that is to take part."""
 
     role: str
     label: str = ""
@@ -43,33 +43,33 @@ class HostPlan:
 
 @dataclass(frozen=True, slots=True)
 class MeetingPlan:
-    """A meeting as somebody wishes it; a time without a zone is the organisation's own."""
+    """A meeting as somebody wants it; a time without a zone is in the organisation's own."""
 
     starts: datetime
     minutes: int = 45
     title: str = ""
     profile: str = "consultation"
     solution: str = "other"
-    """``other`` and nothing: what the host of the link tells, where it tells."""
+    """``other`` or empty: taken from the link's host, where that is known."""
     join_link: str = ""
     support_phone: str = ""
     reminders: tuple[int, ...] = REMINDERS
     practical: tuple[str, ...] | None = None
-    """None: what the profile asks."""
+    """None: the questions of the profile."""
     expected_people: int | None = None
     people: tuple[PersonPlan, ...] = ()
     hosts: tuple[HostPlan, ...] = ()
     key: str = ""
-    """Names the meeting where it comes from, so that asking again does not make another."""
+    """The meeting's name at its source, so that asking again does not make a second one."""
     series: str = ""
-    """Names the meeting with all its occurrences where it comes from."""
+    """The name, at the source, of a meeting with all its occurrences."""
     version: str = ""
-    """Which of two says more lately: the greater one, as text. Empty: not known."""
+    """Of two wishes the newer one has the greater version, compared as text. Empty: not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What to change of a meeting; None leaves it as it is."""
+    """The changes to a meeting; None leaves a field as it is."""
 
     starts: datetime | None = None
     minutes: int | None = None

@@ -1,4 +1,4 @@
-"""Writing: one message of the outbox from what is true when it is sent, or the reason why it is not sent any more."""
+"""Writing: makes a message of the outbox from the state at sending, or finds that it is of no more use."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ __all__ = ["OverError", "Writer", "Written"]
 
 
 class OverError(Exception):
-    """There is no more use for the message."""
+    """Raised where the message is of no more use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A message ready to be handed over, to whom and from whom."""
+    """A message ready for delivery, with receiver and sender."""
 
     message: Message
     context: MessageContext
@@ -39,7 +39,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class _About:
-    """What a message is about."""
+    """The meeting, person and organisation that a message is about."""
 
     organisation: Organisation
     meeting: Meeting
@@ -58,14 +58,14 @@ class Writer:
     now: datetime
 
     async def write(self, outgoing: Outgoing) -> Written:
-        """Return the message. Raises OverError where it is of no more use, DeliveryError where it can't be sent."""
+        """Return the message. Raises OverError if it is of no more use, DeliveryError if it can't be sent."""
         context, person = await self._context(outgoing)
         return Written(render_message(outgoing, context), context, person)
 
     async def _context(self, outgoing: Outgoing) -> tuple[MessageContext, Person]:
-        """Return what the message is made of, and who gets it. Each way out is a reason not to send it."""
+        """Return the values for the message and its receiver. Each exception is a reason not to send it."""
         kind = KINDS.get(outgoing.kind)
-        if kind is None:  # queued by a newer process, which may send it
+        if kind is None:  # queued by a newer version, which may send it
             raise DeliveryError("fault")
         about = await self._about(outgoing)
         person = opened(self.contacts, about.whose)
@@ -106,7 +106,7 @@ class Writer:
         return context, person
 
     async def _about(self, outgoing: Outgoing) -> _About:
-        """Look up what the message is about. Raises OverError where it is gone, DeliveryError without a sender."""
+        """Look up what the message is about. Raises OverError if that is gone, DeliveryError without a sender."""
         if outgoing.channel == "mail" and not self.settings.smtp_url:
             raise DeliveryError("no_mail_server", is_final=True)
         if outgoing.channel == "sms" and not self.settings.sms_url:
@@ -130,7 +130,7 @@ class Writer:
         return await self.store.invitation_for(participant_id=whose.id, kind="participant", now=self.now) is not None
 
     async def _day(self, about: _About, host: Host) -> tuple[Tally, ...]:
-        """Return how the meetings stand that this leader has on the day of the message's meeting."""
+        """Return the state of each meeting that this leader has on the day of the message's meeting."""
         zone = ZoneInfo(about.organisation.time_zone)
         midnight = about.meeting.starts_at.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
         span = (midnight.astimezone(UTC), (midnight + timedelta(days=1)).astimezone(UTC))
@@ -146,7 +146,7 @@ class Writer:
         return tuple(tallies)
 
     async def _changed(self, outgoing: Outgoing) -> tuple[str, str]:
-        """Return role and state now of the participant that an alert is about."""
+        """Return the role and present state of the participant that an alert is about."""
         rows = await self.store.board(clock_of(outgoing.organisation_id), outgoing.meeting_id)
         about = outgoing.data.get("participant")
         row = next((row for row in rows if row.participant.id == about), None)
