@@ -30,20 +30,20 @@ OFFICES = (
 EXIT_SETTING = 2
 EXIT_USAGE = 2
 MOST_DAYS = 10_000
-"""Enough to say that it is too many; more would not be a time at all."""
+"""Most days that are parsed, to be refused as too many; beyond this a date overflows."""
 SHOWN_EVERYWHERE = frozenset({"data_dir", "database_url", "public_url"})
-"""Settings that every command's help shows: where the data is, and what links begin with. `serve` shows them all."""
+"""Settings in every command's help: the place of the data, and the beginning of links. `serve` shows all."""
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line, as the settings do, instead of listing every option first."""
+    """A parser that reports a mistake in one line, like the settings, without listing every option first."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(EXIT_USAGE, f"{self.prog.split()[0]}: {message}; see `{self.prog} --help`\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status. One clear line for whatever is wrong with the settings."""
+    """Run the command and return its exit status. Any fault of the settings is reported in one clear line."""
     given = sys.argv[1:] if arguments is None else [*arguments]
     if given[:1] == ["room"]:
         from readiness.room.command import main as room  # noqa: PLC0415 - a room has neither server nor its settings
@@ -160,7 +160,7 @@ def _meetings_parsers(commands: Any) -> list[argparse.ArgumentParser]:
 
 
 def _add_settings(command: argparse.ArgumentParser, *, shown: Collection[str]) -> None:
-    """Take every setting as a flag; the help lists those in `shown` only."""
+    """Add every setting as a flag; the help lists only those in `shown`."""
     more = "" if len(shown) == len(SETTINGS) else "; `readiness serve --help` lists them all"
     group = command.add_argument_group(
         "settings", f"each is also a variable; NAME_FILE reads a secret from a file{more}"
@@ -343,7 +343,7 @@ def _import(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _starts(typed: str) -> datetime:
-    """Read a time with its time of day; a date alone would be midnight, which nobody meant."""
+    """Read a date with a time of day. A date alone is refused: it would mean midnight, which nobody wants."""
     from readiness.typed import read_start  # noqa: PLC0415 - keeps --help quick
 
     try:

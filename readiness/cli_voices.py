@@ -1,4 +1,4 @@
-"""``readiness voices``: judges recordings of the spoken digits of one's own."""
+"""``readiness voices``: judges an operator's own recordings of the spoken digits."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ VOICE_FAULTS = {
     "ends_with_sound": "ends with sound; leave 40 ms of silence there and fade the word over 20 ms",
     "repeated": "holds the same sound as {other}; record this digit",
 }
-"""What is wrong with a recording, and what to do about it."""
+"""Faults of a recording, and what to do about each."""
 
 
 def add_voices(commands: Any) -> argparse.ArgumentParser:
-    """Add the command with its own ones, and return that which takes settings."""
+    """Add the command with its subcommands; return the one that takes settings."""
     voices = commands.add_parser("voices", help="judge recordings of the spoken digits of your own")
     actions = voices.add_subparsers(title="commands", required=True, metavar="command")
     check: argparse.ArgumentParser = actions.add_parser("check", help="say what is wrong with each recording")

@@ -21,11 +21,11 @@ TIME_ZONE = "Europe/Oslo"
 STARTS = time(10, 0)
 PEOPLE = (("patient", "Anna"), ("relative", "Per"), ("interpreter", "T. K."))
 LEADER = "Lars"
-"""Roles and labels of the demo's people: made up, and nobody can be written to."""
+"""Roles and labels of the demo's people; all made up and without addresses."""
 
 
 async def prepare_demo(store: Store, contacts: ContactBox, base_url: str, now: datetime) -> dict[str, str]:
-    """Make the demo organisation and a meeting, and return the addresses to open."""
+    """Create the demo organisation and a meeting; return the addresses to open."""
     organisation = await store.ensure_organisation(
         Organisation(
             id="demo",

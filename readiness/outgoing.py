@@ -25,7 +25,7 @@ __all__ = [
 
 
 def smtp_url(text: str) -> str:
-    """Check the address of a mail server; the text may hold a password and never stands in the error."""
+    """Check the address of a mail server. It may hold a password, so the error never quotes it."""
     try:
         parts = urlsplit(text)
         known = parts.scheme in {"smtp", "smtps"} and bool(parts.hostname) and parts.query in {"", "starttls"}
@@ -38,7 +38,7 @@ def smtp_url(text: str) -> str:
 
 
 def mail_from(text: str) -> str:
-    """Read the address that mail comes from; a domain with letters beyond ASCII becomes ``xn--``."""
+    """Read the sender's address; a domain with letters beyond ASCII becomes ``xn--``."""
     if not text:
         return ""
     from readiness.reach import clean_mail  # noqa: PLC0415 - keeps commands that send nothing quick
@@ -53,7 +53,7 @@ def mail_from(text: str) -> str:
 
 
 def authorities(text: str) -> Path | None:
-    """Read the path of a file with certificates (PEM) of a house's own authority."""
+    """Read the path of a file with certificates (PEM) of the organisation's own authority."""
     if not text:
         return None
     path = Path(text).expanduser()
@@ -67,7 +67,7 @@ def authorities(text: str) -> Path | None:
 
 
 def sms_url(text: str) -> str:
-    """Check the address of an SMS gateway; the text may hold a key and never stands in the error."""
+    """Check the address of an SMS gateway. It may hold a key, so the error never quotes it."""
     try:
         known = bool(re.match(r"https?://[^/\s]+", text)) and bool(urlsplit(text).hostname)
     except ValueError:
@@ -80,14 +80,14 @@ def sms_url(text: str) -> str:
 
 
 def sms_method(text: str) -> str:
-    """Check how a gateway is asked."""
+    """Check the HTTP method for a gateway."""
     if text not in {"GET", "POST", "PUT"}:
         raise ValueError("GET, POST or PUT")
     return text
 
 
 def header_lines(text: str) -> str:
-    """Check headers, one a line."""
+    """Check headers, one on each line."""
     for line in filter(str.strip, text.splitlines()):
         if not re.fullmatch(r"[A-Za-z0-9-]+:[ \t]*[\x20-\x7e]+", line):
             raise ValueError("one header a line, such as Authorization: Bearer secret")
@@ -95,7 +95,7 @@ def header_lines(text: str) -> str:
 
 
 def headers_of(lines: str) -> Mapping[str, str]:
-    """Return the headers that `header_lines` let through."""
+    """Return the headers in lines that `header_lines` accepted."""
     split = (line.split(":", 1) for line in lines.splitlines() if line.strip())
     return {name.strip(): value.strip() for name, value in split}
 
@@ -110,7 +110,7 @@ def pattern(text: str) -> str:
 
 
 def sms_contradiction(url: str, method: str, body: str, headers: str) -> tuple[str, str] | None:
-    """Return which setting is wrong and why, where number or text would not get to the gateway as they are."""
+    """Return the wrong setting and the reason if number or text would not reach the gateway unchanged, else None."""
     missing = [mark for mark in ("{to}", "{text}") if mark not in url]
     if method == "GET" and url:
         if missing:

@@ -1,6 +1,6 @@
-"""Phone numbers and mail addresses as people type or paste them: checked, and written in one form. Pure.
+"""Checks phone numbers and mail addresses as people type them, and brings them into one form. Pure.
 
-Libraries know which numbers there are and which addresses are well formed; nothing is asked of the network.
+Libraries know the existing numbers and the form of addresses; the network is never asked.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from readiness.typed import visible
 __all__ = ["HOME_REGION", "LONGEST_MAIL", "clean_mail", "clean_phone", "region_of", "takes_sms"]
 
 HOME_REGION: Final = "NO"
-"""Whose numbers are typed without a country's code, where the organisation's own country is not known."""
+"""Country of numbers without a country code, if the organisation's own country is not known."""
 LONGEST_MAIL: Final = 254
 """RFC 5321 4.5.3.1, less the angle brackets."""
 _NUMBER: Final = re.compile(r"\(?\+?[0-9 ().\u2010-\u2015\-/]+")
-"""What stands between digits as people group them; letters, an extension or a second number do not."""
+"""Digits with the signs by which people group them; no letters, extension or second number."""
 _DECIMAL: Final = re.compile(r"\d+\.\d")
-"""A number that a spreadsheet took for a quantity."""
+"""A phone number that a spreadsheet took for a quantity."""
 _REACHABLE: Final = frozenset(
     {
         PhoneNumberType.FIXED_LINE,
@@ -51,18 +51,18 @@ _WITHOUT_SMS: Final = frozenset(
     }
 )
 _NAMED: Final = re.compile(r'(?:[^<>@]*|\s*"[^"<>]*"\s*)<([^<>]*)>')
-"""An address with a name before it, as mail programs copy it."""
+"""An address after a name, as mail programs copy it."""
 _INTERNAL: Final = "local"
-"""Hospitals have mail servers under it; a mail that nobody can deliver is told by our own mail server."""
+"""Hospitals have mail servers under ``.local``; our own mail server reports what can't be delivered."""
 
 if _INTERNAL in SPECIAL_USE_DOMAIN_NAMES:  # the library's own way of allowing it
     SPECIAL_USE_DOMAIN_NAMES.remove(_INTERNAL)
 
 
 def clean_phone(typed: str, region: str = HOME_REGION) -> str:
-    """Return the number as ``+4790000000``, or "" for nothing; without a country's code it is one of `region`.
+    """Return the number as ``+4790000000``, or "" for nothing; without a country code it belongs to `region`.
 
-    Raises InputError("person.phone") for anything but one number that exists and belongs to a person or place.
+    Raises InputError("person.phone") unless it is one existing number of a person or place.
     """
     plain = visible(unicodedata.normalize("NFKC", typed))
     if not plain:
@@ -81,7 +81,7 @@ def clean_phone(typed: str, region: str = HOME_REGION) -> str:
 
 
 def takes_sms(phone: str) -> bool:
-    """Return whether an SMS may reach `phone` (E.164): False for none, and where it is known to be no mobile."""
+    """Return whether an SMS may reach `phone` (E.164): False for none and for a number known to be no mobile."""
     if not phone:
         return False
     try:
@@ -91,7 +91,7 @@ def takes_sms(phone: str) -> bool:
 
 
 def region_of(phone: str, time_zone: str) -> str:
-    """Return the country (ISO 3166) of an organisation: of its own number where that names one, else of its zone."""
+    """Return the country (ISO 3166) of an organisation, by its phone number if that has a code, else by its zone."""
     if visible(phone).startswith(("+", "00")):
         try:
             found = phonenumbers.region_code_for_number(phonenumbers.parse("+" + visible(phone).lstrip("+0")))
@@ -110,9 +110,9 @@ def _country_of_zone(name: str) -> str:
 
 
 def clean_mail(typed: str) -> str:
-    """Return the address in ASCII, a domain with other letters as ``xn--``, or "" for nothing.
+    """Return the address in ASCII, its domain in ``xn--`` form where needed, or "" for nothing.
 
-    Takes ``mailto:`` and a name before ``<address>`` off. Raises InputError("person.mail"); asks no name server.
+    Removes ``mailto:`` and a name before ``<address>``. Raises InputError("person.mail"); asks no name server.
     """
     plain = visible(unicodedata.normalize("NFKC", typed))
     if plain.lower().startswith("mailto:"):

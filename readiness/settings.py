@@ -1,6 +1,6 @@
 """Settings: one table, read once from flags and ``READINESS_*`` variables, refused when unknown or malformed.
 
-`SETTINGS` is the single list: the command line, its help and the README's table come from it (a test compares them).
+`SETTINGS` is the only list: the command line, its help and the README's table come from it (a test compares them).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MOST_WORKERS = 64
 MOST_TESTS = 1000
 DEFAULT_SMS_BODY = '{"to": "{to}", "text": "{text}"}'
 MIN_PORT_RANGE = 4
-"""A self-test takes one port for each address; fewer than this can't even hold the warm workers."""
+"""A self-test takes one port for each address; fewer would not even do for the warm workers."""
 
 
 class Secret(str):
@@ -49,13 +49,13 @@ class Secret(str):
         return format(repr(self), spec)
 
     def reveal(self) -> str:
-        """Return the plain value, where it is really needed."""
+        """Return the plain value, at the place that needs it."""
         return str.__str__(self)
 
 
 @dataclass(frozen=True, slots=True)
 class MediaAddress:
-    """One address for media: what the answer tells the browser, and what the worker binds to (1:1 NAT)."""
+    """One address for media: the one in the SDP answer, and the one that the worker binds to (1:1 NAT)."""
 
     public: str
     local: str
@@ -63,7 +63,7 @@ class MediaAddress:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting: its name, how it is read, its default and its help text."""
+    """One setting: its name, reader, default and help text."""
 
     name: str
     read: Callable[[str], Any]
@@ -73,12 +73,12 @@ class Setting:
 
     @property
     def variable(self) -> str:
-        """The environment variable."""
+        """Return the name of the environment variable."""
         return PREFIX + self.name.upper()
 
     @property
     def flag(self) -> str:
-        """The command line flag."""
+        """Return the command line flag."""
         return "--" + self.name.replace("_", "-")
 
 
@@ -247,7 +247,7 @@ SETTINGS: tuple[Setting, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything the server was told. Prints itself without secrets."""
+    """All settings of a server. Prints itself without secrets."""
 
     host: str
     port: int
@@ -279,17 +279,17 @@ class Settings:
 
     @property
     def database(self) -> str:
-        """The database's URL; the embedded one where none was given."""
+        """Return the database's URL, by default that of the embedded one."""
         return self.database_url.reveal() or f"sqlite:///{self.embedded_file}"
 
     @property
     def embedded_file(self) -> Path:
-        """The file of the embedded database."""
+        """Return the file of the embedded database."""
         return self.data_dir / "readiness.sqlite3"
 
     @property
     def database_shown(self) -> str:
-        """Where the database is, without user and password."""
+        """Return the database's URL without user and password."""
         parts = urlsplit(self.database)
         if self.is_embedded:
             return str(Path(parts.path.removeprefix("/")).absolute())
@@ -297,12 +297,12 @@ class Settings:
 
     @property
     def speedtest_for_all(self) -> bool:
-        """Whether anybody may run a speed test; `auto` allows it while no public address is set, as in a trial."""
+        """Return whether anybody may run a speed test; `auto` allows it without a public address, as in a trial."""
         return self.speedtest == "on" or (self.speedtest == "auto" and not self.public_url)
 
     @property
     def is_embedded(self) -> bool:
-        """Whether the database is a file that only this machine sees."""
+        """Return whether the database is a file on this machine."""
         return self.database.startswith("sqlite")
 
 
@@ -374,7 +374,7 @@ def _refuse_contradictions(settings: Settings) -> None:
 
 
 def _refuse_untellable(settings: Settings) -> None:
-    """Refuse a gateway that would be sent something without a number or a text."""
+    """Refuse settings under which a gateway's requests would lack the number or the text."""
     if settings.sms_url or settings.sms_body != DEFAULT_SMS_BODY:
         sms = (settings.sms_url.reveal(), settings.sms_method, settings.sms_body, settings.sms_headers.reveal())
         if found := outgoing.sms_contradiction(*sms):
@@ -382,7 +382,7 @@ def _refuse_untellable(settings: Settings) -> None:
 
 
 def prepare_folder(settings: Settings) -> None:
-    """Make the data folder where it is missing, and try to write in it. Raises SettingError where that fails."""
+    """Create the data folder if it is missing, and try to write in it. Raises SettingError if that fails."""
     folder = settings.data_dir
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

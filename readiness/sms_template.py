@@ -1,7 +1,7 @@
-"""What an SMS gateway is sent: a template of the operator's, filled so that a text can't break out of it. Pure.
+"""Requests to an SMS gateway: fills the operator's template so that no text can break out of it. Pure.
 
-JSON, XML, a form or plain text, told by the template and by the Content-Type that goes with it. Whatever they can't
-agree on is refused when the settings are read, not when a patient should be told of a meeting.
+The template is JSON, XML, a form or plain text, by its content and its Content-Type. A contradiction between them is
+refused when the settings are read, not when a patient should be told of a meeting.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ _MARKS: Final = {'"': "&quot;", "'": "&apos;"}
 
 @dataclass(frozen=True, slots=True)
 class BodyForm:
-    """What kind of body a template makes, and the Content-Type that says so."""
+    """The kind of body that a template makes, and its Content-Type."""
 
     kind: Kind
     content_type: str
 
 
 def body_form(template: str, content_type: str = "") -> BodyForm:
-    """Return how `template` is filled. Raises ValueError in one line for what can't be filled safely.
+    """Return the form of `template`. Raises ValueError with one line if it can't be filled safely.
 
-    `content_type`: what the operator's own headers say; empty: what the template is tells it.
+    `content_type` is that of the operator's own headers; if empty, the template decides.
     """
     kind = _kind(template)
     named = content_type.partition(";")[0].strip().lower()
@@ -70,7 +70,7 @@ def _agrees(kind: Kind, named: str) -> bool:
 def _kind(template: str) -> Kind | None:
     plain = template.strip()
     if plain[:1] in {"{", "[", '"'} and not plain.startswith((TO, TEXT)):
-        _fill_json(json.loads(plain), {})  # its error is a ValueError that says where
+        _fill_json(json.loads(plain), {})  # its error is a ValueError with the place
         return "json"
     if plain.startswith("<"):
         _checked_xml(plain)
@@ -91,13 +91,13 @@ def _checked_xml(template: str) -> None:
 
 
 def missing_in(template: str) -> list[str]:
-    """Return which of {to} and {text} stand nowhere in `template` where they are filled."""
+    """Return those of {to} and {text} that `template` has in no place where they are filled."""
     plain = template.strip()
     return [mark for mark in (TO, TEXT) if not any(mark in place for place in _places(plain))]
 
 
 def _places(template: str) -> Iterator[str]:
-    """Give the parts of a template that are filled: values, never names."""
+    """Yield the parts of a template that are filled: values, never names."""
     kind = _kind(template) if template else None
     if kind == "json":
         yield from _strings(json.loads(template))
@@ -119,9 +119,9 @@ def _strings(found: Any) -> Iterator[str]:
 
 
 def fill_body(template: str, to: str, text: str, content_type: str = "") -> tuple[str, str]:
-    """Return the body and its Content-Type. Nothing breaks out of it; what was filled in is not looked through again.
+    """Return the body and its Content-Type. Nothing breaks out of it; filled values are not filled again.
 
-    JSON is parsed first and filled in its strings, so that a quotation mark in the text stays one.
+    JSON is parsed first and filled inside its strings, so that quotation marks in a text are escaped.
     """
     form, values = body_form(template, content_type), {TO: to, TEXT: text}
     if form.kind == "json":
@@ -136,7 +136,7 @@ def fill_body(template: str, to: str, text: str, content_type: str = "") -> tupl
 
 
 def fill_url(url: str, to: str, text: str) -> str:
-    """Return an address with what stands in its path and query, percent-encoded."""
+    """Return an address with path and query filled, percent-encoded."""
     return _fill(url, {TO: quote(to, safe=""), TEXT: quote(text, safe="")})
 
 

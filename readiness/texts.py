@@ -1,6 +1,6 @@
 """The catalogues of texts: flat keys in JSON, shared by pages, mail and print, in one folder for each language.
 
-The files of a folder go by who reads them: ``participant`` and ``messages`` every language has, ``staff`` only some.
+Each file of a folder has its readers: every language has ``participant`` and ``messages``, only some have ``staff``.
 """
 
 from __future__ import annotations
@@ -29,41 +29,41 @@ __all__ = [
 WEB_FOLDER = Path(__file__).resolve().parent.parent / "web"
 LOCALES = WEB_FOLDER / "locales"
 LANGUAGES = tuple(TABLE)
-"""Codes of the languages that people can choose; what is true of each stands in `TABLE`."""
+"""Codes of the languages that people can choose; `TABLE` has the properties of each."""
 DEFAULT_LANGUAGE = LANGUAGES[0]
 VOICES = tuple(dict.fromkeys(one.voice for one in TABLE.values()))
-"""The languages that the digits are spoken in: the rest hear one of these."""
+"""The languages with spoken digits; readers of the others hear one of these."""
 SELDOM = re.compile(
     r"advice\.(?:camera|microphone|permission)\.(?:denied\w*|dismissed|no_answer|no_frames|picture_hidden|in_use|not_found|"
     r"unsuitable|failed|ended|sound_\w+)\.|advice\..*\.again$|advice\.network\.socket_blocked\.|"
     r"advice\.(?:microphone\.(?:blocked|hum|wrong_device)|camera\.(?:flicker|frozen|low_resolution)|device\.sender_limited)\."
 )
-"""Keys that the self-test asks for in trouble (a device did not open, the line is blocked, a test failed twice), and
-advice that few get: loaded then, and not before."""
+"""Keys that the self-test needs in trouble only (a device did not open, the line is blocked, a test failed twice), and
+advice that few get. They are loaded then, and not before."""
 ON_OTHER_PAGES = ("code.", "error.http.", "error.pin.", "link.renew", "link.seen")
-"""Beginnings of keys that participants read, but not in the self-test as it starts."""
+"""Beginnings of participants' keys that the self-test does not load at its start."""
 _ALIASES = {asked: code for code, one in TABLE.items() for asked in one.asked_as}
-"""What else a browser may ask for, and what it gets: Danish and Swedish readers read bokmål better than English."""
+"""Other languages that a browser may ask for, and their stand-ins: Danes and Swedes read bokmål better than English."""
 
 
 @cache
 def catalogue(language: str) -> Mapping[str, str]:
-    """Return the texts of `language`, those for staff from what it falls back to where it has none."""
+    """Return the texts of `language`; if it has none for staff, those come from its fallback."""
     whole = {**_part(language, "participant"), **_part(language, "messages"), **_part(for_staff(language), "staff")}
     return dict(sorted(whole.items()))
 
 
 @cache
 def for_staff(language: str) -> str:
-    """Return the language in which staff who read `language` get their pages: it, or the first that it falls back to.
+    """Return the language of staff's pages for readers of `language`: the same, or the first fallback with texts.
 
-    A language needs the texts for participants and those of the messages; the ones for staff are as many again.
+    A language must have the texts for participants and messages; those for staff are as many again.
     """
     return next(code for code in preferred(language) if _file(code, "staff").is_file())
 
 
 def texts_for_participants(language: str) -> dict[str, str]:
-    """Return the texts that the self-test loads at its start: an old phone on a thin line loads nothing else."""
+    """Return the texts that the self-test loads at its start; an old phone on a thin line loads nothing else."""
     texts = _part(language, "participant").items()
     return {key: text for key, text in texts if not SELDOM.match(key) and not key.startswith(ON_OTHER_PAGES)}
 

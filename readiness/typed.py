@@ -1,4 +1,4 @@
-"""What people type or paste: signs that can't be seen are taken off; times and links are read, or refused. Pure."""
+"""Typed and pasted text: removes invisible characters; reads or refuses times and links. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LONGEST_LINK: Final = 2000
 _UNSEEN_MARKS: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
-"""Joiners, fillers and variation selectors: no category of their own tells that they show nothing."""
+"""Joiners, fillers and variation selectors, which no Unicode category marks as invisible."""
 _SPACES: Final = re.compile(r"[\t\n\x0b\x0c\r\x1c-\x1f\x85\u2800\s]")
 _CLOCK: Final = r"(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?:[:.](?P<second>\d{2}))?"
 _NORWEGIAN: Final = re.compile(rf"(?P<day>\d{{1,2}})\.\s?(?P<month>\d{{1,2}})\.\s?(?P<year>\d{{4}}),?\s+{_CLOCK}")
@@ -27,19 +27,19 @@ _ISO: Final = re.compile(r"(?P<date>[0-9W-]+)[T ](?P<time>[0-9:.,]+)(?P<zone>Z|[
 
 
 def visible(typed: str) -> str:
-    """Return `typed` composed (NFC), without what can't be seen, with plain spaces, and none around it."""
+    """Return `typed` composed (NFC), without invisible characters, with plain spaces, and none around it."""
     spaced = _SPACES.sub(" ", unicodedata.normalize("NFC", typed))
     shown = "".join(sign for sign in spaced if unicodedata.category(sign) not in {"Cf", "Cc", "Cs", "Cn", "Co"})
     return _UNSEEN_MARKS.sub("", shown).strip()
 
 
 def one_line(typed: str) -> str:
-    """Return a line of text as it looks: what can't be seen is taken off, spaces are joined."""
+    """Return a line of text as it looks: without invisible characters, with single spaces."""
     return " ".join(visible(typed).split())
 
 
 def clean_link(typed: str) -> str:
-    """Return the meeting's own address, or "" for nothing. Raises InputError("meeting.link") for anything but https."""
+    """Return the address of the meeting, or "" for nothing. Raises InputError("meeting.link") unless it is https."""
     plain = visible(typed)
     try:
         parts = urlsplit(plain)
@@ -54,14 +54,14 @@ def clean_link(typed: str) -> str:
 def read_iso(typed: str) -> datetime:
     """Read a time as programs write it: ``2027-03-02T10:00``, with an offset or without.
 
-    Raises InputError: "meeting.no_clock" for a date alone, "meeting.no_such_time" for one that no calendar has,
-    "meeting.time_form" for anything else.
+    Raises InputError: "meeting.no_clock" for a date alone, "meeting.no_such_time" for a time that does not exist,
+    "meeting.time_form" for any other form.
     """
     plain = one_line(typed)
     form = _ISO.fullmatch(plain)
     if form is None or not _ISO_DATE.fullmatch(form["date"]):
         raise InputError("meeting.no_clock" if _is_date(plain) else "meeting.time_form")
-    if form["time"].startswith("24"):  # later Pythons read it as the next day
+    if form["time"].startswith("24"):  # newer Pythons read it as the next day
         raise InputError("meeting.no_such_time")
     try:
         return datetime.fromisoformat(plain.replace(",", "."))
@@ -70,9 +70,9 @@ def read_iso(typed: str) -> datetime:
 
 
 def read_start(typed: str) -> datetime:
-    """Read a time as people write it: as `read_iso`, ``02.03.2027 10:00``, or ``2027-3-2 9:00``, also with ``/``.
+    """Read a time as people write it: like `read_iso`, or ``02.03.2027 10:00`` or ``2027-3-2 9:00``, also with ``/``.
 
-    Forms that two countries read as different days, or that leave the century open, are refused as "meeting.time_form".
+    Forms that mean different days in two countries, or leave the century open, raise "meeting.time_form".
     """
     plain = one_line(typed)
     form = _NORWEGIAN.fullmatch(plain) or _YEAR_FIRST.fullmatch(plain)

@@ -1,4 +1,4 @@
-"""The client's part of the phases `clock`, `downlink` and `uplink`: does as the server says, and answers with marks."""
+"""The client's part of the phases `clock`, `downlink` and `uplink`: follows the server's messages and sends marks."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ PHASES = ("clock", "downlink", "uplink")
 PHASE_S = 60.0
 """Longest wait for the end of a phase; the server ends each of them long before."""
 PING_EVERY_S = 0.02
-"""While the line is idle: 50 a second."""
+"""Interval while the line is idle: 50 pings a second."""
 LOADED_PING_EVERY_S = 0.05
 LOADED_TAG = 1
 MAX_LOADED_PINGS = round(PHASE_S / LOADED_PING_EVERY_S)
 STILL_S = 0.2
-"""A run is over once no packet has come for so long."""
+"""A run is over when no packet has come for this long."""
 
 SendMark = Callable[[str, dict[str, Any]], Awaitable[None]]
 
@@ -34,9 +34,9 @@ class LineTest:
     def __init__(self, peer: MediaPeer, send_mark: SendMark) -> None:
         self.peer = peer
         self.messages: list[Mapping[str, Any]] = []
-        """What the server has said of these phases."""
+        """The server's messages about these phases."""
         self.lag = LagMonitor()
-        """How late this process runs: figures of a late client are no fault of the line."""
+        """How late this process runs; a late client's figures are not the line's fault."""
         self._send_mark = send_mark
         self._ended = {phase: asyncio.Event() for phase in PHASES}
         self._sending: asyncio.Task[None] | None = None
@@ -45,7 +45,7 @@ class LineTest:
         self._spawn(self.lag.run())
 
     def follow(self, message: Mapping[str, Any]) -> None:
-        """Take one `phase` message; those of other phases are left out."""
+        """Handle one `phase` message; those of other phases are ignored."""
         phase, state, values = message["phase"], message["state"], message.get("values") or {}
         if phase not in self._ended:
             return
@@ -60,7 +60,7 @@ class LineTest:
             self._spawn(self._count(phase, int(values["run"])))
 
     async def ended(self, phase: str, *, timeout_s: float = PHASE_S) -> Mapping[str, Any]:
-        """Wait for the end of a phase and return its values, empty where it failed. Raises NoAnswerError."""
+        """Wait for the end of a phase; return its values, empty if it failed. Raises NoAnswerError."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._ended[phase].wait()
@@ -90,7 +90,7 @@ class LineTest:
         self._sending = asyncio.create_task(self._send_frames(values))
 
     async def _send_frames(self, values: Mapping[str, Any]) -> None:
-        """Send the frames of all tracks every 10 ms, catching up where this process was late, as sound does."""
+        """Send the frames of all tracks every 10 ms; after a delay of this process, catch up, as sound does."""
         began_s = time.perf_counter()
         for index in range(round(values["ms"] / FRAME_MS)):
             for track in range(values["tracks"]):
@@ -101,7 +101,7 @@ class LineTest:
             await asyncio.sleep(max(0.0, began_s + (index + 1) * FRAME_MS / 1e3 - time.perf_counter()))
 
     async def _stop_sending(self) -> int:
-        """Stop a run and return how many frames were sent in it."""
+        """Stop a run; return how many frames were sent in it."""
         if self._sending is not None:
             self._sending.cancel()
             await asyncio.gather(self._sending, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""The media connection of a client: pings on the clock channel, padded sound up, feedback about the video that comes.
+"""A client's media connection: pings on the clock channel, padded sound up, feedback about incoming video.
 
 An aiortc peer that does what the self-test's page does in a browser. No sound or picture is encoded or decoded.
 """
@@ -26,26 +26,26 @@ __all__ = ["Line", "MediaPeer", "Pong"]
 PING_KIND, PONG_KIND = 1, 2
 PING_EVERY_S = 0.02
 FEEDBACK_EVERY_S = 0.05
-"""As browsers do."""
+"""Interval of feedback, as in browsers."""
 CONNECT_S = 45.0
 """Longest wait for the clock channel; a busy machine takes its time over DTLS."""
 FEEDBACK_SSRC = 1
-"""Our own in feedback: we send no video, and nobody looks for it."""
+"""Sender of our feedback; arbitrary, because we send no video."""
 
 
 class Line(Protocol):
-    """What media meets on its way: an emulated line. Times are those of `time.perf_counter`, s."""
+    """An emulated line for media. Times are those of `time.perf_counter`, s."""
 
     def up(self, now_s: float, size_bytes: int) -> float | None:
-        """Return when a packet that is sent now reaches the other side, or None where it is lost."""
+        """Return when a packet sent now reaches the other side, or None if it is lost."""
 
     def down(self, now_s: float, size_bytes: int) -> float | None:
-        """Return when a packet that comes in now would have arrived, or None where it is lost."""
+        """Return when a packet that comes in now arrives over this line, or None if it is lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pong:
-    """An answered ping; `t2_us` and `t3_us` are of the server's clock, the others of ours."""
+    """An answered ping; `t2_us` and `t3_us` are on the server's clock, the others on ours."""
 
     seq: int
     t1_us: int
@@ -53,7 +53,7 @@ class Pong:
     t3_us: int
     t4_us: int
     server_seq: int
-    """Running number of the server's pongs: a gap is a pong that was lost."""
+    """Running number of the server's pongs; a gap is a lost pong."""
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ class MediaPeer:
     """One connection: offer, accept, wait until it is open, measure, close."""
 
     def __init__(self, *, tracks: int, feedback: bool = True, line: Line | None = None) -> None:
-        """`tracks` of sound can be sent; without `feedback` the peer is a browser that does not know it."""
+        """`tracks` is the number of sound tracks. Without `feedback` the peer is like a browser that lacks it."""
         private.extend_tables()
         self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.received = 0
@@ -85,7 +85,7 @@ class MediaPeer:
         self._epoch_s = time.perf_counter()
         self._tracks: list[_Track] = []
         self._arrived: dict[int, float] = {}
-        """Transport-wide number to arrival, s; those that no feedback has told of yet."""
+        """Arrival by transport-wide number, s, of packets that no feedback has reported yet."""
         self._next_told = 0
         self._newest = 0
         self._feedback_count = 0
@@ -96,7 +96,7 @@ class MediaPeer:
         self._on_their_way: set[asyncio.Task[None]] = set()
 
     def clock_channel(self) -> RTCDataChannel:
-        """Make the channel of the pings: unordered, and never sent again, so that a late ping holds up no other."""
+        """Open the channel for pings: unordered and without retransmission, so that a late ping delays no other."""
         return self.pc.createDataChannel("clock", ordered=False, maxRetransmits=0)
 
     def now_us(self) -> int:
@@ -113,7 +113,7 @@ class MediaPeer:
         return "\r\n".join(lines)
 
     async def accept(self, answer: str) -> None:
-        """Take the SDP of the answer and start to connect. Raises ValueError where it fits no offer of ours."""
+        """Apply the SDP answer and start to connect. Raises ValueError if it does not fit our offer."""
         await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
 
     async def opened(self, timeout_s: float = CONNECT_S) -> None:
@@ -124,7 +124,7 @@ class MediaPeer:
         except TimeoutError:
             raise NoAnswerError("no_answer.media") from None
         self._tracks = [_Track(raw) for one in self._audio if (raw := private.raw_media(one, "audio/opus"))]
-        # All goes over the transport of the first section: those of the others are aiortc's leftovers of the bundle.
+        # All goes over the transport of the first section; the others are left over from aiortc's bundling.
         video = private.raw_media(self._video, "video/VP8")
         if video is not None:
             self._send_raw = video.send
@@ -133,7 +133,7 @@ class MediaPeer:
             self._reporting = asyncio.create_task(self._report())
 
     async def ping(self, count: int, *, every_s: float = PING_EVERY_S, tag: int = 0) -> None:
-        """Send pings, as long as the channel is open; `pongs` collects what comes back."""
+        """Send pings while the channel is open; `pongs` collects the answers."""
         for _ in range(count):
             if self.channel.readyState != "open":
                 return
@@ -146,7 +146,7 @@ class MediaPeer:
         return [[pong.seq, pong.t1_us, pong.t2_us, pong.t3_us, pong.t4_us] for pong in self.pongs]
 
     async def send_frame(self, *, run: int, track: int, number: int, size_bytes: int) -> None:
-        """Send one stamped frame of sound. It is lost where the connection is gone or the answer took fewer tracks."""
+        """Send one stamped frame of sound. It is lost if the connection is gone or the answer took fewer tracks."""
         if track >= len(self._tracks):
             return
         sender = self._tracks[track]
@@ -164,7 +164,7 @@ class MediaPeer:
             asyncio.get_running_loop().call_later(max(0.0, there_s - now_s), self._start, packet)
 
     async def close(self) -> None:
-        """Close the connection; whatever is on its way is lost."""
+        """Close the connection; packets on their way are lost."""
         tasks = [*self._on_their_way, *([self._reporting] if self._reporting else [])]
         for task in tasks:
             task.cancel()
@@ -184,7 +184,7 @@ class MediaPeer:
             self.pongs.append(Pong(seq, t1_us, t2_us, t3_us, self.now_us(), server_seq))
 
     def _take(self, rtp: bytes) -> None:
-        """Take a packet of video."""
+        """Note the arrival of a packet of video."""
         now_s = time.perf_counter()
         arrived_s = self._line.down(now_s, len(rtp) + IP_UDP_BYTES + SRTP_TAG_BYTES) if self._line else now_s
         if arrived_s is None:
@@ -197,7 +197,7 @@ class MediaPeer:
             self._media_ssrc = int.from_bytes(rtp[8:12], "big")
 
     async def _report(self) -> None:
-        """Tell every `FEEDBACK_EVERY_S` what has arrived since."""
+        """Send feedback on new arrivals every `FEEDBACK_EVERY_S`."""
         while True:
             await asyncio.sleep(FEEDBACK_EVERY_S)
             now_s = time.perf_counter()
@@ -214,7 +214,7 @@ class MediaPeer:
                 await self._send(packet)
 
     async def _send(self, packet: bytes) -> None:
-        """Send; a connection that is not there, or gone, loses packets as lines do."""
+        """Send a packet; without a connection it is lost, as on a line."""
         if self._send_raw is not None:
             with contextlib.suppress(ConnectionError):
                 await self._send_raw(packet)

@@ -22,7 +22,7 @@ FEEDBACK_HEAD: Final = struct.Struct("!BBHII")
 FEEDBACK_TYPE: Final = 205
 FEEDBACK_FORMAT: Final = 15
 MAX_STATUSES: Final = 250
-"""Packets told of in one feedback: about 1000 bytes."""
+"""Most packets in one feedback; about 1000 bytes."""
 RECEIVED: Final = 0x4001
 LOST: Final = 0x0001
 """Status chunks of one packet each: received with a delta of two bytes, or not received."""
@@ -31,7 +31,7 @@ MAX_DELTA: Final = 2**15 - 1
 
 def padded_frame(*, ssrc: int, payload_type: int, count: int, run: int, track: int, number: int, size_bytes: int,
                  sent_us: int) -> bytes:  # fmt: skip
-    """Return the RTP packet of one stamped frame of `size_bytes`.
+    """Return the RTP packet of a stamped frame of `size_bytes`.
 
     `count` is the running number of packets of this SSRC, `number` that of frames in the run over all its tracks.
     """
@@ -41,7 +41,7 @@ def padded_frame(*, ssrc: int, payload_type: int, count: int, run: int, track: i
 
 
 def transport_number(rtp: bytes, extension_id: int) -> int | None:
-    """Return the transport-wide sequence number in an RTP packet's header extension, or None where it has none."""
+    """Return the transport-wide sequence number in an RTP packet's header extension, or None."""
     if len(rtp) < RTP_HEAD.size + 4 or not rtp[0] & EXTENSION_BIT:
         return None
     position = RTP_HEAD.size + 4 * (rtp[0] & 0x0F)
@@ -60,7 +60,7 @@ def transport_number(rtp: bytes, extension_id: int) -> int | None:
 
 
 def unwrapped(number: int, near: int) -> int:
-    """Return the running number that a 16-bit `number` stands for: the one closest to `near`."""
+    """Return the running number for a 16-bit `number`: the one closest to `near`."""
     half = SEQUENCES // 2
     return near + (number - near + half) % SEQUENCES - half
 
@@ -68,10 +68,10 @@ def unwrapped(number: int, near: int) -> int:
 def feedback_packets(
     first: int, arrivals_s: Sequence[float | None], *, count: int, sender_ssrc: int, media_ssrc: int
 ) -> Iterator[bytes]:
-    """Yield RTCP packets that tell when each packet from number `first` on arrived, s; None was not received.
+    """Yield RTCP packets with the arrival of each packet from number `first` on, s; None was not received.
 
     Transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01), `count` is that of the first packet.
-    Where one packet cannot hold them all, or two arrivals are more than 8 s apart, there are several.
+    There are several if one cannot hold them all, or two arrivals are more than 8 s apart.
     """
     rest = list(arrivals_s)
     while rest:
@@ -87,7 +87,7 @@ def feedback_packets(
 
 
 def _told(arrivals_s: Sequence[float | None]) -> tuple[bytes, bytes, int, int]:
-    """Return status chunks, deltas and reference time of as many packets as one feedback can tell of, and how many."""
+    """Return status chunks, deltas and reference time for as many packets as one feedback holds, and how many."""
     known_ms = [arrival * 1e3 for arrival in arrivals_s if arrival is not None]
     reference = int(known_ms[0] // REFERENCE_MS) if known_ms else 0
     statuses, deltas = bytearray(), bytearray()

@@ -1,4 +1,4 @@
-"""A scripted person takes a whole self-test over a session socket; picture, voice and answers are brought along."""
+"""A scripted person who takes a whole self-test over a session socket, with a given picture, voice and answers."""
 
 from __future__ import annotations
 
@@ -21,41 +21,41 @@ SOUND_HZ = 16_000
 PIECE_S = 0.2
 """Length of one message of sound."""
 FRAME_MS = 33
-"""Between two pictures of a camera at 30 a second."""
+"""Time between two pictures of a camera with 30 a second."""
 IDLE_TRIES = 2
-"""The server asks for the idle line again once, where it was late itself."""
+"""The server asks for the idle line once more if it was late itself."""
 
 _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What the person has, shows, says and answers."""
+    """The person's devices, picture, voice and answers."""
 
     devices: Mapping[str, Any]
-    """As `devices` sends it: camera, microphone, browser."""
+    """The data of phase `devices`: camera, microphone, browser."""
     still: bytes
     """A picture of the camera, JPEG."""
     voice: bytes
-    """Speech, PCM as the socket takes it, at least `speech_s` long."""
+    """Speech as PCM for the socket, at least `speech_s` long."""
     quiet: bytes
-    """The room while nobody speaks, PCM, at least `PIECE_S` long; it is played again and again."""
+    """The room without speech as PCM, at least `PIECE_S` long; repeated as long as needed."""
     stills: int = 9
     still_every_s: float = 0.5
     silence_s: float = 3.0
     speech_s: float = 4.0
     thinking_s: float = 4.0
-    """How long a question takes; the line is measured while the one about the digits is."""
+    """Time for a question; during the one about the digits the line is measured."""
     hears_digits: bool = True
     answers: Mapping[str, Any] = field(default_factory=dict)
-    """To the practical questions."""
+    """Answers to the practical questions."""
 
 
 async def take_test(socket: SessionSocket, plan: Mapping[str, Any], script: Script) -> dict[str, Any]:
-    """Take all phases of a plan that are not done yet, and return the report.
+    """Take all phases of a plan that are not done yet; return the report.
 
-    Raises ClosedError where the server ends the test, and NoAnswerError. A line that carries no media is no error: the
-    test goes on without its figures.
+    Raises ClosedError if the server ends the test, and NoAnswerError. A line without media is no error: the test goes
+    on without its figures.
     """
     todo = {phase["name"] for phase in plan["phases"]} - set(plan["done"])
     if "devices" in todo:
@@ -78,7 +78,7 @@ async def take_test(socket: SessionSocket, plan: Mapping[str, Any], script: Scri
 
 
 async def show(socket: SessionSocket, still: bytes, *, count: int, every_s: float) -> None:
-    """Take the phase `picture` with the same still again and again. Raises ClosedError."""
+    """Take the phase `picture`, sending the same still each time. Raises ClosedError."""
     for index in range(count):
         await socket.send_still(round(index * every_s * 1e3), still)
         await asyncio.sleep(every_s)
@@ -89,7 +89,7 @@ async def show(socket: SessionSocket, still: bytes, *, count: int, every_s: floa
 async def speak(
     socket: SessionSocket, voice: bytes, quiet: bytes, *, silence_s: float, speech_s: float, pace: float = 1.0
 ) -> None:
-    """Take the phase `sound`: silence, then speech. `pace` 1 is as fast as it is spoken, 0 as fast as it is sent.
+    """Take the phase `sound`: silence, then speech. `pace` 1 is the speed of speech, 0 the speed of the socket.
 
     Raises ClosedError.
     """
@@ -112,7 +112,7 @@ async def speak(
 async def measure_line(socket: SessionSocket, tracks: int) -> None:
     """Connect media and measure the line: the phases `connect`, `clock`, `downlink` and `uplink`.
 
-    Where media does not connect, `connect` says so and the others are left out. Raises ClosedError, NoAnswerError.
+    If media does not connect, `connect` reports it and the others are skipped. Raises ClosedError, NoAnswerError.
     """
     peer = MediaPeer(tracks=tracks)
     try:
@@ -162,7 +162,7 @@ async def _loaded(socket: SessionSocket, test: LineTest) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Followed:
-    """A line test, and the task that passes the server's messages to it."""
+    """A line test and the task that passes the server's messages to it."""
 
     test: LineTest
     following: asyncio.Task[None]
@@ -188,7 +188,7 @@ async def _following(socket: SessionSocket, peer: MediaPeer) -> AsyncIterator[_F
 
 
 async def _or_closed(line: _Followed, work: Coroutine[Any, Any, _Result]) -> _Result:
-    """Return what `work` returns, or raise what ended the following: the socket was closed."""
+    """Return the result of `work`, or raise the error that ended the following: the socket was closed."""
     working = asyncio.create_task(work)
     try:
         await asyncio.wait({working, line.following}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""A Readiness server over HTTP: links are swapped for sessions here, and a session's last report is read."""
+"""A Readiness server over HTTP: swaps links for sessions and reads a session's last report."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from readiness.client.errors import NoAnswerError, RefusedError
 __all__ = ["Service", "Session"]
 
 REQUEST_S = 45.0
-"""Longest wait for an answer: a server on a busy machine takes 36 s for its first one (measured)."""
+"""Longest wait for an answer; a server on a busy machine takes 36 s for its first one (measured)."""
 LINK_PARTS = 3
-"""Of the path ``/o/<organisation>/t``, split at its slashes; what follows is the page's business."""
+"""Parts of the path ``/o/<organisation>/t``, split at its slashes; the page handles the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What a link opened."""
+    """The session that a link opened."""
 
     id: str
     kind: str
@@ -31,19 +31,19 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One server, as this client reaches it."""
+    """One server."""
 
     http: aiohttp.ClientSession
-    """Keeps the sessions' cookies. Where `base` is an address instead of a name, its jar has to be an unsafe one."""
+    """Keeps the sessions' cookies. If `base` has an IP address instead of a name, its jar must be an unsafe one."""
     base: str
     """Scheme, host and port, without a slash at the end."""
     tls: ssl.SSLContext | bool = True
-    """Whom to trust; False trusts everybody."""
+    """The trusted authorities; False trusts everybody."""
 
     async def open_link(self, link: str) -> Session:
         """Swap the token of a link for a session.
 
-        The link may name another host than `base`. Raises ValueError where it is no link, RefusedError, NoAnswerError.
+        The link may have another host than `base`. Raises ValueError if it is no link, RefusedError, NoAnswerError.
         """
         parts = urlsplit(link)
         path = parts.path.split("/")
@@ -56,7 +56,7 @@ class Service:
         return await self._open(f"/api/v1/organisations/{organisation}/try", {})
 
     async def describe(self, session: str) -> dict[str, Any]:
-        """Return what the server says about a session, with `last_report`. Raises RefusedError, NoAnswerError."""
+        """Return the server's description of a session, with `last_report`. Raises RefusedError, NoAnswerError."""
         return await self._request("GET", f"/api/v1/sessions/{session}")
 
     async def _open(self, path: str, body: dict[str, str]) -> Session:
@@ -79,7 +79,7 @@ class Service:
 
 
 async def _refused(response: aiohttp.ClientResponse) -> RefusedError:
-    """Return the error that an answer carries; a proxy's page is ``http.<status>``."""
+    """Return the error in an answer; a proxy's page is ``http.<status>``."""
     try:
         error = (await response.json())["error"]
         code, message = str(error["code"]), str(error["message"])

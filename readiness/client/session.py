@@ -1,4 +1,4 @@
-"""The session socket: hello, what was measured, and what the server says. See `readiness/docs/protocol.md`."""
+"""The session socket: sends hello and measurements, keeps the server's messages. See `readiness/docs/protocol.md`."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ STILL: Final = 0x01
 SOUND: Final = 0x02
 """First byte of a binary message."""
 STAMP: Final = struct.Struct("!BI")
-"""Kind, and ms since the test began, before a still or a piece of sound."""
+"""Kind and ms since the test began, before a still or a piece of sound."""
 ANSWER_S: Final = 45.0
-"""Longest wait for a message that is certain to come; a busy server takes its time."""
+"""Longest wait for a message that is certain to come from a busy server."""
 CLOSE_S: Final = 10.0
 """Longest wait for the server's side of a close."""
 FINAL_KINDS: Final = frozenset({"final", "died"})
@@ -35,13 +35,13 @@ Mode = Literal["full", "recheck"]
 
 
 class SessionSocket:
-    """One session's socket. What the server says is kept in `inbox` until `get` takes it out.
+    """One session's socket. Messages of the server stay in `inbox` until `get` takes them.
 
-    It may be opened again after it was closed, to go on with a test.
+    It may be opened again after a close, to go on with a test.
     """
 
     def __init__(self, service: Service, session: str, *, client: Mapping[str, str], locale: str = "nb") -> None:
-        """`client` says who is speaking: `kind`, and for a browser `browser`, `os` and `form`."""
+        """`client` describes the client: `kind`, and for a browser `browser`, `os` and `form`."""
         self.service = service
         self.session = session
         self.client = dict(client)
@@ -57,7 +57,7 @@ class SessionSocket:
     async def open(self, *, resume: str = "", mode: Mode = "full") -> None:
         """Open the socket and say hello; `resume` is the id of a test to go on with.
 
-        Raises aiohttp.ClientError where the server refuses the socket or cannot be reached, and NoAnswerError.
+        Raises aiohttp.ClientError if the server refuses the socket or cannot be reached, and NoAnswerError.
         """
         base = self.service.base
         try:
@@ -77,7 +77,7 @@ class SessionSocket:
     async def begin(self, *, resume: str = "", mode: Mode = "full", timeout_s: float | None = ANSWER_S) -> Message:
         """Open the socket and return the plan, after the queue if there is one (`queued` messages stay in `inbox`).
 
-        Raises ClosedError, NoAnswerError, and what `open` raises.
+        Raises ClosedError, NoAnswerError, and the errors of `open`.
         """
         await self.open(resume=resume, mode=mode)
         plan = await self.get("plan", timeout_s=timeout_s)
@@ -103,16 +103,16 @@ class SessionSocket:
         return str((await self.get("answer"))["sdp"])
 
     async def finish(self) -> Message:
-        """Say that all is done and return the report. Raises ClosedError, NoAnswerError."""
+        """Finish the test and return the report. Raises ClosedError, NoAnswerError."""
         await self.send("finish", "final", {})
         return dict((await self.get("report"))["report"])
 
     async def get(
         self, kind: str, *, timeout_s: float | None = ANSWER_S, where: Callable[[Message], bool] = bool
     ) -> Message:
-        """Return the next message of a type, taken out; the others stay. `timeout_s` None waits for ever.
+        """Take the next message of a type out of the inbox; others stay. `timeout_s` None waits for ever.
 
-        Raises ClosedError where the socket closes before it comes, NoAnswerError where it does not come in time.
+        Raises ClosedError if the socket closes before it comes, NoAnswerError if it does not come in time.
         """
         try:
             async with asyncio.timeout(timeout_s):
@@ -126,7 +126,7 @@ class SessionSocket:
         return message
 
     async def leave(self) -> None:
-        """Close the socket properly. Does nothing where it is closed."""
+        """Close the socket properly; no effect if it is closed."""
         if self.socket is not None:
             await self.socket.close()
         await self._stop_reading()

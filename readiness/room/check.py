@@ -1,4 +1,4 @@
-"""One check of this room: asks each probe in a child of its own, and judges what they found."""
+"""One check of this room: runs each probe in a child process and judges the results."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ __all__ = ["RoomPlan", "check_json", "check_room"]
 
 SCHEMA: Final = "readiness.room_check/1"
 SYSTEM_SOUND: Final = frozenset({"", "default", "pipewire", "pulse"})
-"""Names of a device for which the system's own mute and volume hold."""
+"""Names of a device that the system's mute and volume apply to."""
 COMPARED: Final = ("room.signal", "room.loop", "room.level", "room.dull", "microphone.clipping")
-"""Checks that must pass, or not be asked, for a check to say what is usual."""
+"""Checks that must pass, or not apply, for a room check to count as usual."""
 Ask = Callable[[str, Mapping[str, Any]], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class RoomPlan:
-    """What this room has, and what is to be checked of it."""
+    """The devices of this room, and the checks to make."""
 
     microphone: str = ""
     """Names of devices, whole or in part; empty: the system's default."""
@@ -42,23 +42,23 @@ class RoomPlan:
     """A name, a file or an address; empty: the only one."""
     host_api: str = ""
     channels: int | None = None
-    """How many are recorded, the reference too; None: all there are, or two where a sound system offers dozens."""
+    """Channels to record, with the reference; None: all, or two if a sound system offers dozens."""
     reference: int | None = None
-    """Channel, from 1, that carries what the PC plays."""
+    """The channel, from 1, with the sound that the PC plays."""
     cancels_echo: bool = False
     loudest_dbfs: float = LOUDEST_DBFS
     parts: tuple[str, ...] = tuple(PARTS)
 
     @property
     def devices(self) -> tuple[str, ...]:
-        """What sets this room's sound apart from another's."""
+        """Return what identifies this room's sound devices."""
         return self.host_api, self.microphone, self.speaker, str(self.channels), str(self.reference)
 
 
 def check_room(
     plan: RoomPlan, folder: Path, *, ask_probe: Ask = ask, tell: Callable[[str], None] = lambda _part: None
 ) -> Judgement:
-    """Return what this room is judged to be. `folder` keeps what is usual here; `tell` hears of each part as it begins.
+    """Return the judgement on this room. `folder` keeps the usual figures; `tell` is called as each part begins.
 
     A folder that cannot be written costs only the comparison of later checks.
     """
@@ -84,7 +84,7 @@ def check_room(
 
 
 def check_json(judgement: Judgement, *, now: datetime | None = None) -> dict[str, Any]:
-    """Return the check as it is printed: no names of devices, no addresses, no sound and no picture."""
+    """Return the check for printing: no names of devices, no addresses, no sound and no picture."""
     return {
         "schema": SCHEMA,
         "verdict": judgement.verdict.value,
@@ -99,7 +99,7 @@ def check_json(judgement: Judgement, *, now: datetime | None = None) -> dict[str
 
 
 def _sound(plan: RoomPlan, usual: Baseline | None, ask_probe: Ask) -> tuple[list[Measurement], LoopFigures | None]:
-    """Return what the sound probe found, and its figures where there are some."""
+    """Return the sound probe's findings, and its figures if there are any."""
     mixed = ask_probe("mixer", {}) if {plan.microphone.lower(), plan.speaker.lower()} <= SYSTEM_SOUND else {}
     mixer = Mixer() if not mixed or "error" in mixed else Mixer(**mixed)
     found = ask_probe(
@@ -122,7 +122,7 @@ def _sound(plan: RoomPlan, usual: Baseline | None, ask_probe: Ask) -> tuple[list
 
 
 def _device(device: str, found: Mapping[str, Any], cause: str | None) -> Measurement:
-    """Return whether a device is there: both fail where the pair does not open, for PortAudio does not say which."""
+    """Return whether a device is present; both fail if the pair does not open, because PortAudio does not say which."""
     check, status = f"{device}.present", found.get(device)
     if status is None:
         return not_measured(check, str(cause or "step_died"))
@@ -132,12 +132,12 @@ def _device(device: str, found: Mapping[str, Any], cause: str | None) -> Measure
 
 
 def _loop_cause(devices: Iterable[Measurement], cause: str | None) -> str:
-    """Return why the loop was not tried: a device that is missing explains it before anything else."""
+    """Return why the loop was not tried; a missing device comes before any other cause."""
     return cause if cause and all(one.value in {None, "present"} for one in devices) else "no_microphone"
 
 
 def _is_good(judgement: Judgement) -> bool:
-    """Whether this check says what is usual: everybody hears every loudspeaker, as well as before."""
+    """Return whether this check counts as usual: every microphone hears every loudspeaker as well as before."""
     outcomes = {check.id: check.outcome for check in judgement.checks}
     return all(outcomes[check] in {Outcome.PASS, Outcome.SKIPPED} for check in COMPARED) and (
         outcomes["room.loop"] is Outcome.PASS

@@ -22,18 +22,17 @@ DEADLINES_S: Final = {
     "sound_devices": 10.0,
     "cameras": 10.0,
 }
-"""Longest time of each probe, s; those of a whole check together stay under 120. Python itself takes 1 to 3 of them on
-a busy PC, and the camera interface of Windows up to 20 to open."""
+"""Longest time of each probe, s; those of a whole check together stay under 120. Python needs 1 to 3 s to start on a
+busy PC, and the camera interface of Windows up to 20 s to open."""
 FAREWELL_S: Final = 2.0
-"""How long a child that was killed is waited for: one that hangs in the kernel cannot be."""
+"""Longest wait for the end of a killed child; one that hangs in the kernel never ends."""
 SOURCE: Final = str(Path(__file__).resolve().parents[2])
 
 
 def ask(probe: str, request: Mapping[str, Any], *, deadline_s: float | None = None, command: Sequence[str] = ()) -> Any:
-    """Return what `probe` answers to `request`, or ``{"error": "hung"}``, or ``{"error": "step_died"}``.
+    """Return the answer of `probe` to `request`, ``{"error": "hung"}``, or ``{"error": "step_died"}``.
 
-    It runs in a process group of its own, which is ended when the deadline has passed. `command` is another program in
-    place of the probe's own.
+    It runs in a process group of its own, which is killed at the deadline. `command` replaces the probe's program.
     """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (SOURCE, os.environ.get("PYTHONPATH"))))}
     child = subprocess.Popen(  # noqa: S603 - this interpreter, with a module of ours
@@ -57,7 +56,7 @@ def ask(probe: str, request: Mapping[str, Any], *, deadline_s: float | None = No
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """End the child with whatever it has started; returns also where it cannot be ended."""
+    """Kill the child with all that it has started; returns even if it cannot be killed."""
     if hasattr(os, "killpg"):
         # The group outlives its leader where a driver has started something: its number is not given away until then.
         with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -30,17 +30,17 @@ EXITS: Final = {
     Verdict.INCOMPLETE: 3,
 }
 EXIT_USAGE: Final = 64
-"""Of `sysexits.h`: a mistyped option is no verdict on the room."""
+"""From `sysexits.h`, because a mistyped option is no verdict on the room."""
 EXIT_UNCHANGED: Final = 73
-"""Of `sysexits.h` too, can't create: what is usual could not be forgotten."""
+"""From `sysexits.h`, "can't create": the usual figures could not be forgotten."""
 EXIT_INTERRUPTED: Final = 130
 CAMERA: Final = "READINESS_ROOM_CAMERA"
-"""An address with a password in it belongs here, and not where every user of the PC reads command lines."""
+"""For an address with a password, which every user of the PC could read on a command line."""
 QUIETEST_DBFS: Final = -60.0
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, with a status that is none of the verdicts."""
+    """A parser that reports a mistake in one line, with a status that is none of the verdicts."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(EXIT_USAGE, f"readiness: {message}; see `{self.prog} --help`\n")
@@ -142,7 +142,7 @@ def _check(options: argparse.Namespace, ask_probe: Ask) -> int:
 
 
 def _teller(texts: Mapping[str, str]) -> Callable[[str], None]:
-    """Return what says how far the check is: beside the answer, so that the answer can be piped."""
+    """Return a function that reports progress on the error output, so that the answer can be piped."""
 
     def tell(part: str) -> None:
         print(texts[f"room.part.{part}"], file=sys.stderr, flush=True)  # noqa: T201 - this is the command's output
@@ -163,7 +163,7 @@ def _say(judgement: Judgement, texts: Mapping[str, str]) -> None:
 
 
 def _sentences(finding: Finding, texts: Mapping[str, str]) -> list[str]:
-    """Return what is wrong, what to do, and who can do it."""
+    """Return sentences on what is wrong, what to do, and who can do it."""
     about = f"{texts[f'outcome.{finding.outcome.value}']}: "
     if finding.code.startswith("cause."):
         lines = [f"{about}{texts[f'check.{finding.check}']}. {texts[finding.code]}"]
@@ -210,7 +210,7 @@ def _list_devices(sound: Sequence[Mapping[str, Any]], seen: Sequence[Mapping[str
 
 
 def _language() -> str:
-    """Return the language of the system's messages, else English, as the rest of the command line."""
+    """Return the language of the system's messages, else English, like the rest of the command line."""
     asked = next((found for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (found := os.environ.get(name))), "")
     return negotiate(None, asked.partition(".")[0].replace("_", "-"), ("en", *LANGUAGES))
 

@@ -1,7 +1,7 @@
-"""What is usual in this room: the figures of its last good checks, in one small file on the room's own PC.
+"""The usual figures of this room: those of its last good checks, in one small file on the room's own PC.
 
-It holds levels and noise by number of loudspeaker and channel, and no names: of the devices only a digest, so that
-other devices begin anew.
+The file holds levels and noise by number of loudspeaker and channel, and no names; a digest of the devices makes other
+devices start afresh.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FILE: Final = "usual.json"
 
 
 def state_folder() -> Path:
-    """Return where this user's programs keep what they know: by the custom of each system."""
+    """Return the folder for the state of this user's programs, by the custom of each system."""
     home = Path.home()
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "readiness"
@@ -43,13 +43,13 @@ class History:
         self._devices = hashlib.sha256("\0".join(devices).encode()).hexdigest()
 
     def usual(self) -> Baseline | None:
-        """Return the median of the last good checks, or None where there was none yet; a damaged file is none."""
+        """Return the median of the last good checks, or None without any; a damaged file counts as none."""
         return Baseline.usual(self._checks())
 
     def add(self, check: Baseline) -> None:
-        """Keep one more good check. Written beside and renamed, so that a power cut leaves the old or the new file.
+        """Add a good check. The file is written beside and renamed, so that a power cut leaves the old or the new one.
 
-        Raises OSError where the folder can't be written.
+        Raises OSError if the folder can't be written.
         """
         checks = [*self._checks(), check][-KEPT:]
         written = json.dumps({"devices": self._devices, "checks": [asdict(one) for one in checks]})
@@ -62,7 +62,7 @@ class History:
         beside.replace(self._path)
 
     def forget(self) -> None:
-        """Begin anew with the next check. Raises OSError where the file can't be removed."""
+        """Forget all checks. Raises OSError if the file can't be removed."""
         with contextlib.suppress(FileNotFoundError):
             self._path.unlink()
 

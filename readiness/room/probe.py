@@ -1,6 +1,6 @@
-"""One probe in a process of its own: reads what is asked as JSON from its input, prints one line of JSON.
+"""One probe in a process of its own: reads a request as JSON from its input, prints one line of JSON.
 
-Drivers and libraries print too: what they say goes nowhere, for it names devices.
+Output of drivers and libraries is discarded, because it names devices.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ PROBES: Final = {
     "sound_devices": "readiness.room.probe:list_sound",
     "cameras": "readiness.room.probe:list_cameras",
 }
-"""Names of probes, and the functions that take what is asked and return plain values."""
+"""Names of probes, and their functions, which take a request and return plain values."""
 
 
 def list_sound(_request: object) -> list[dict[str, Any]]:
-    """Return the sound devices that there are now."""
+    """Return the sound devices of this PC."""
     from probes.hardware.sound import sound_devices  # noqa: PLC0415 - loads numpy
 
     return [asdict(device) for device in sound_devices()]
 
 
 def list_cameras(_request: object) -> list[dict[str, Any]]:
-    """Return the cameras that there are now."""
+    """Return the cameras of this PC."""
     from probes.hardware.view import cameras  # noqa: PLC0415 - loads numpy
 
     return [{"name": camera.name} for camera in cameras()]
 
 
 def main() -> int:
-    """Run the probe that the first argument names; return 0 also where it failed, for then the answer says so."""
+    """Run the probe that the first argument names. Return 0 even if it failed, because the answer says so."""
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
@@ -61,6 +61,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    # Threads of drivers may hang at the end: the answer is out, and nothing else is waited for.
+    # Threads of drivers may hang at the end; the answer is out, so nothing is waited for.
     status = main()
     os._exit(status)
