@@ -1,7 +1,7 @@
-"""The languages there are, as ``web/locales/languages.json`` lists them; the first one is the default.
+"""The table of languages in ``web/locales/languages.json``; the first one is the default.
 
-Everything that knows languages reads this table: pages, mail, print, numbers, the spoken digits. A language is added by
-an entry there and a folder of texts, not by code.
+Pages, mail, print, numbers and spoken digits all read this table. A language is added by an entry there and a folder of
+texts, not by code.
 """
 
 from __future__ import annotations
@@ -21,52 +21,52 @@ LANGUAGES_PATH: Final = Path(__file__).resolve().parents[2] / "web" / "locales" 
 
 @dataclass(frozen=True, slots=True)
 class Plural:
-    """The forms that a text with a whole number needs, by the Unicode CLDR."""
+    """The plural forms of a text with a whole number, by the Unicode CLDR."""
 
     categories: tuple[str, ...]
-    """CLDR's names of the forms, such as ``one`` and ``other``: a key with them is ``time.days#one``."""
+    """CLDR's names of the forms, such as ``one`` and ``other``; a key with one is ``time.days#one``."""
     which: str
-    """Which of them fits the number n, as gettext writes it: an expression of C whose value counts from 0."""
+    """The form for the number n, in gettext's notation: an expression of C whose value counts from 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """What is true of one language, whatever is written in it."""
+    """The properties of one language."""
 
     name: str
-    """Its own name for itself, as the choice of language shows it."""
+    """Its own name for itself, for the choice of language."""
     dir: str
-    """Which way it is written: ``ltr`` or ``rtl``."""
+    """Its direction: ``ltr`` or ``rtl``."""
     tag: str
-    """The locale by which browsers write its numbers; few know nynorsk, which writes them as bokmål does."""
+    """The locale for its numbers in browsers; few know nynorsk, which writes them like bokmål."""
     group: str
-    """What stands between thousands."""
+    """The separator of thousands."""
     decimal: str
-    """What stands before decimals."""
+    """The decimal sign."""
     plural: Plural
-    """Its plurals; a page asks the browser by `tag`."""
+    """Its plurals; pages use the browser's, by `tag`."""
     voice: str
-    """The language whose recordings of the digits are played: its own where it has any."""
+    """The language of the digits' recordings: itself if it has any."""
     fallback: str | None
-    """The language whose texts stand in for those that it has none of. None for the first one, which has them all."""
+    """The language whose texts stand in for missing ones. None for the first one, which has all texts."""
     asked_as: tuple[str, ...]
-    """Other languages that a browser may ask for whose readers read this one better than what else there is."""
+    """Other languages that a browser may ask for, whose readers understand this one best."""
     reviewed_by: str | None
-    """The native reader who read every text of it, and when. None until somebody did."""
+    """The native reader who has read all its texts, and when; None until then."""
 
     def category(self, count: int) -> str:
-        """Return CLDR's plural category of a whole number. Raises IndexError for a table whose two halves differ."""
+        """Return CLDR's plural category of a whole number. Raises IndexError if `which` has more forms."""
         return self.plural.categories[_counter(self.plural.which)(count)]
 
 
 @cache
 def _counter(which: str) -> Callable[[int], int]:
-    """Return the function that gettext makes of a plural expression. Raises ValueError for what is none."""
+    """Return the function of a gettext plural expression. Raises ValueError if it is none."""
     return c2py(which)
 
 
 def read_languages(path: Path = LANGUAGES_PATH) -> dict[str, Language]:
-    """Return the languages by their codes. Raises TypeError for an entry with a field missing or unknown."""
+    """Return the languages by code. Raises TypeError for an entry with a missing or unknown field."""
     entries: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
     return {code: _language(entry) for code, entry in entries.items()}
 
@@ -80,11 +80,11 @@ TABLE: Final[Mapping[str, Language]] = read_languages()
 
 
 def preferred(code: str) -> tuple[str, ...]:
-    """Return the languages to look for a text in, best first: `code`, what it falls back to, and so on."""
+    """Return the languages to search for a text, best first: `code`, its fallback, and so on."""
     fallback = TABLE[code].fallback
     return (code, *(preferred(fallback) if fallback else ()))
 
 
 def for_pages() -> dict[str, dict[str, object]]:
-    """Return what a page's script needs of the table."""
+    """Return the part of the table that pages' scripts need."""
     return {code: {"tag": one.tag, "dir": one.dir, "voice": one.voice} for code, one in TABLE.items()}

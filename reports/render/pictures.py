@@ -28,7 +28,7 @@ ROW_CHECKS: Final[Mapping[str, str]] = {
     "rate_up_mbps": "network.throughput_up",
     "rate_down_mbps": "network.throughput_down",
 }
-"""Which check's limits and outcome belong to which row."""
+"""The check whose limits and outcome belong to each row."""
 PICTURES: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
     "delay": (("rtt_ms",), ("delay_up_ms", "delay_down_ms")),
     "loss": (("lost_up", "lost_down"),),
@@ -38,7 +38,7 @@ PICTURES: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
 OFFERED: Final[Mapping[str, str]] = {"rate_up_mbps": "sent_up_mbps", "rate_down_mbps": "sent_down_mbps"}
 
 WIDTH: Final = 360
-"""In units of the picture; a phone shows about one CSS pixel for each, and so 14 units of text can be read."""
+"""Width in units of the picture; on a phone a unit is about one CSS pixel, so text of 14 units can be read."""
 LEFT: Final = 44
 RIGHT: Final = 8
 STRIP: Final = 84
@@ -50,15 +50,15 @@ LINE: Final = 18
 TEXT: Final = 14
 MARGIN: Final = 3
 BAR: Final = 3
-"""Width of a mark of loss, units: one lost packet can be seen."""
+"""Width of a mark of loss, units; wide enough to see one lost packet."""
 BINS: Final = 150
-"""Points drawn in a strip: one for every second unit."""
+"""Points in a strip: one for every second unit."""
 GAP_MS: Final = 500.0
-"""A line is broken where nothing was measured for so long."""
+"""A line is broken after this long without a measurement."""
 HEADROOM: Final = 1.15
-"""A scale reaches so far above its highest value."""
+"""A scale's top, relative to its highest value."""
 FEW_ROWS: Final = 30
-"""Most rows of the table: one for each second, or for a longer time where the test was long."""
+"""Most rows of the table: one for each second, or for longer times if the test was long."""
 TABLE_STEPS_S: Final = (1, 2, 5, 10, 20, 30, 60)
 SECOND_MS: Final = 1000.0
 
@@ -67,7 +67,7 @@ _Point = Sequence[float]
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture with its words: `finding` is what it shows, `columns` and `rows` are its figures."""
+    """One picture with its words: `finding` says what it shows, `columns` and `rows` are its figures."""
 
     name: str
     title: str
@@ -79,21 +79,21 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """What the strips of one picture share."""
+    """The frame that the strips of one picture share."""
 
     words: Words
     end_ms: float
     phases: Sequence[Mapping[str, Any]]
 
     def x(self, t_ms: float) -> float:
-        """Return where a moment stands, units from the left."""
+        """Return the position of a moment, units from the left."""
         return LEFT + (WIDTH - LEFT - RIGHT) * float(min(1.0, t_ms / self.end_ms))
 
 
 def pictures(
     series: Mapping[str, Any] | None, checks: Sequence[Mapping[str, Any]], words: Words
 ) -> tuple[Picture, ...]:
-    """Return delay, loss and rate of checked `series`; nothing where there are no series at all."""
+    """Return pictures of delay, loss and rate of checked `series`; none without any series."""
     if series is None:
         return ()
     by_id = {str(check.get("id")): check for check in checks}
@@ -138,7 +138,7 @@ def _picture(name: str, series: Mapping[str, Any], checks: Mapping[str, Mapping[
 
 
 def _finding(row: str, series: Mapping[str, Any], check: Mapping[str, Any], words: Words) -> str:
-    """Return what a row shows, as one or two sentences."""
+    """Return one or two sentences on what a row shows."""
     name, points = words.t(f"graph.{row}"), series.get(row)
     if points is None or _is_missing(row, points):
         return words.t("graph.finding.none", name=name)
@@ -151,12 +151,12 @@ def _finding(row: str, series: Mapping[str, Any], check: Mapping[str, Any], word
 
 
 def _is_missing(row: str, points: Sequence[_Point]) -> bool:
-    """An empty row of losses says that nothing was lost; any other empty row says nothing."""
+    """Return whether a row was not measured; an empty row of losses means that nothing was lost."""
     return not points and not row.startswith("lost")
 
 
 def _label(row: str, words: Words) -> str:
-    """Return the name of a row with its unit; losses are counted in packets, as their name says."""
+    """Return the name of a row with its unit, which the name of losses already has."""
     unit = {"ms": "ms", "mbps": "mbps"}.get(row.rsplit("_", 1)[-1])
     name = words.t(f"graph.{row}")
     return f"{name} ({words.t(f'unit.{unit}')})" if unit else name
@@ -204,10 +204,10 @@ def _limits(check: Mapping[str, Any]) -> list[tuple[str, float]]:
 
 
 def _scale(group: Sequence[str], series: Mapping[str, Any], limits: Mapping[str, Sequence[tuple[str, float]]]) -> float:
-    """Return the top of the group's scale: above all values, with the limits that they come near to in sight."""
+    """Return the top of the group's scale: above all values, and above limits that they come near to."""
     if all(row.startswith("lost") for row in group):
         most = max((lost for row in group for _, lost in thin(series.get(row) or (), sum, BINS)), default=0.0)
-        return max(2.0, 2.0 * math.ceil(_nice(max(1.0, most)) / 2))  # half of it is a whole number of packets too
+        return max(2.0, 2.0 * math.ceil(_nice(max(1.0, most)) / 2))  # so that half of it is a whole number of packets
     names = [name for row in group for name in (row, OFFERED.get(row)) if name]
     highest = max((value for name in names for _, value in series.get(name) or ()), default=0.0)
     drawn = sorted({limit for row in group for _, limit in limits[row]})
@@ -223,14 +223,14 @@ def _nice(value: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Plot:
-    """One strip's plot: where its zero lies, units from the picture's top, and the top of its scale."""
+    """One strip's plot: the position of its zero, units from the picture's top, and the top of its scale."""
 
     frame: _Frame
     base: float
     top: float
 
     def y(self, value: float) -> float:
-        """Return where a value stands."""
+        """Return the position of a value, units from the top."""
         return self.base - STRIP * min(value, self.top) / self.top
 
 
@@ -259,7 +259,7 @@ def _strip(row: str, series: Mapping[str, Any], limits: Sequence[tuple[str, floa
 
 
 def _limit_lines(check: str, limits: Sequence[tuple[str, float]], plot: _Plot) -> list[str]:
-    """Draw the limits in sight; the words of two stand at its two ends, so that they never meet."""
+    """Draw the visible limits; the words of two are at opposite ends, so that they never meet."""
     parts = []
     for place, (name, limit) in enumerate(limits):
         if limit > plot.top:
@@ -273,7 +273,7 @@ def _limit_lines(check: str, limits: Sequence[tuple[str, float]], plot: _Plot) -
 
 
 def _line(points: Sequence[_Point], plot: _Plot, attributes: str) -> str:
-    """Draw a line through the points, broken where nothing was measured."""
+    """Draw a line through the points, broken at gaps."""
     drawn, before = [], -math.inf
     for t_ms, value in points:
         is_new = t_ms - before > GAP_MS
@@ -285,7 +285,7 @@ def _line(points: Sequence[_Point], plot: _Plot, attributes: str) -> str:
 
 
 def _bars(points: Sequence[_Point], plot: _Plot) -> list[str]:
-    """Draw a bar for each bin in which packets were lost, wide enough to be seen."""
+    """Draw a visible bar for each bin with lost packets."""
     lost = [point for point in thin(points, sum, BINS) if point[1] > 0]
     return [
         f'<rect class="graph-lost" x="{plot.frame.x(t_ms) - BAR / 2:.1f}" y="{plot.y(value):.1f}" width="{BAR}" '
@@ -324,7 +324,7 @@ def _time_axis(y: float, frame: _Frame) -> list[str]:
 
 
 def _key(y: float, frame: _Frame) -> tuple[list[str], float]:
-    """Name the numbered phases below the picture; return that and the picture's height."""
+    """Draw the names of the numbered phases below the picture; return them and the picture's height."""
     parts = []
     for number, phase in enumerate(frame.phases, 1):
         y += LINE
@@ -342,7 +342,7 @@ def _key(y: float, frame: _Frame) -> tuple[list[str], float]:
 def _table(
     rows: Sequence[str], series: Mapping[str, Any], frame: _Frame
 ) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    """Return the head and the lines of the same figures: the worst delay, the mean rate, all lost packets."""
+    """Return head and lines of the table: the worst delay, the mean rate, all lost packets."""
     words = frame.words
     names = [one for row in rows for one in (row, OFFERED.get(row)) if one]
     columns = (words.t("graph.time_column"), *(_label(one, words) for one in names))

@@ -1,4 +1,4 @@
-"""Everything that support reads of one stored report, in words of a catalogue. Pure; judges nothing."""
+"""A stored report for support, in words of a catalogue. Pure; judges nothing."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ __all__ = ["line_view", "report_view"]
 
 TROUBLE: Final = frozenset({"fail", "warn", "not_measured"})
 SERVICE_CODES: Final = frozenset({"service.fault", "server.busy", "page.insecure"})
-"""Advice that no check carries, or that is ours whatever the check says."""
+"""Advice that no check has, or that is ours to follow whatever the check says."""
 SUFFIXES: Final = {
     **{unit: unit for unit in ("ms", "mbps", "pct", "dbfs", "db", "hz", "fps", "s", "px")},
     "stops": "stops",
 }
 """Units by the last part of a detail's name."""
 MOST_DETAIL: Final = 120
-"""Characters shown of a detail that is no number."""
+"""Most characters of a textual detail that are shown."""
 
 
 def report_view(
     stored: StoredReport, series: Mapping[str, Any] | None, words: Words, *, zone: tzinfo, now: datetime
 ) -> dict[str, Any]:
-    """Return everything that the page shows of one report, in words."""
+    """Return the report for the page, in words."""
     body = stored.body
     checks: Sequence[Mapping[str, Any]] = body.get("checks", ())
     return {
@@ -51,7 +51,7 @@ def report_view(
 
 
 def line_view(stored: StoredReport, words: Words, zone: tzinfo, language: str | None) -> dict[str, str]:
-    """Return one line of a list of reports; its link keeps the `language` that was asked for."""
+    """Return one line of a list of reports; its link keeps the requested `language`."""
     asked = {"lang": language} if language else {}
     return {
         "code": stored.code,
@@ -64,14 +64,14 @@ def line_view(stored: StoredReport, words: Words, zone: tzinfo, language: str | 
 
 
 def _device(body: Mapping[str, Any], words: Words) -> str:
-    """Return the class of device that the report names, such as "Chrome 142, Android, phone"."""
+    """Return the report's class of device, such as "Chrome 142, Android, phone"."""
     client = body.get("client") or {}
     form = words.first(f"form.{client.get('form')}")
     return ", ".join(str(part) for part in (client.get("browser"), client.get("os"), form) if part)
 
 
 def _equipment(body: Mapping[str, Any], words: Words) -> list[tuple[str, str]]:
-    """Return the class of camera and microphone in words; the page has reduced their names to that."""
+    """Return the classes of camera and microphone in words; the page reduced their names to classes."""
     classes = {
         check.get("id"): (check.get("details") or {}).get("device_class")
         for check in body.get("checks", ())
@@ -102,7 +102,7 @@ def _facts(stored: StoredReport, words: Words, zone: tzinfo, now: datetime) -> l
 
 
 def _notes(stored: StoredReport, words: Words) -> list[str]:
-    """Return what support must know besides: broken off, another device, what happened on the way."""
+    """Return remarks for support: an interrupted test, another device, events during the test."""
     body, notes = stored.body, []
     if body.get("cause"):
         place = words.first(f"support.part.{body.get('ended_in')}", otherwise=str(body.get("ended_in") or ""))
@@ -117,7 +117,7 @@ def _notes(stored: StoredReport, words: Words) -> list[str]:
 
 
 def _advice(code: str, body: Mapping[str, Any], words: Words) -> dict[str, str]:
-    """Return one thing to do, in the words that the participant reads, and who can do it."""
+    """Return one remedy in the participant's words, and who can apply it."""
     client = body.get("client") or {}
     key = advice_key(words.catalogue, code, os=str(client.get("os") or ""), browser=str(client.get("browser") or ""))
     named = (check.get("responsible") for check in body.get("checks", ()) if check.get("advice") == code)
@@ -131,7 +131,7 @@ def _advice(code: str, body: Mapping[str, Any], words: Words) -> dict[str, str]:
 
 
 def _groups(checks: Sequence[Mapping[str, Any]], words: Words, zone: tzinfo) -> list[dict[str, Any]]:
-    """Return the checks by what they look at, in the report's own order."""
+    """Return the checks by area, in the report's order."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for check in checks:
         groups.setdefault(str(check.get("id", "")).split(".")[0], []).append(_check(check, words, zone))
@@ -179,7 +179,7 @@ def _check(check: Mapping[str, Any], words: Words, zone: tzinfo) -> dict[str, An
 
 
 def _detail(name: str, found: object, words: Words) -> tuple[str, str]:
-    """Return a detail's name, in words where there are any, and its value."""
+    """Return a detail's name, in words if the catalogue has any, and its value."""
     said = words.first(f"detail.{name}", otherwise=name)
     if found is None:
         return said, words.t("outcome.not_measured")

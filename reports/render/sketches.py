@@ -1,7 +1,7 @@
-"""What was seen and heard, drawn from figures alone: boxes where faces were, light left and right, level over time.
+"""Sketches of camera and microphone, drawn from figures alone: boxes for faces, light at both sides, level over time.
 
-Pure, and never an image: nobody can be known by it. Left and right are as in the mirror that the person saw. Each
-sketch says in words what it shows and has a table of the same figures; what was not measured is never drawn.
+Pure. A sketch is never an image, and nobody can be recognised in it. Left and right are as in the mirror that the
+person saw. Each has words and a table of the same figures; what was not measured is never drawn.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from reports.render.words import Words
 __all__ = ["DRAWN_DETAILS", "sketches"]
 
 DRAWN_DETAILS: Final = frozenset({"places", "level_curve", "speech_curve"})
-"""Details of checks that are drawn here and say nothing as text."""
+"""Details of checks that are drawn here and mean nothing as text."""
 WIDTH: Final = 360
-"""In units of the sketch, as the pictures of the line."""
+"""Width in units of the sketch, like the pictures of the line."""
 TEXT: Final = 14
 MARGIN: Final = 6
 SIDE: Final = 40
 """Width of the strip that shows the light of one side, units."""
 MOST_HEIGHT: Final = 300
-"""Of the frame, units: a phone held upright is drawn narrower instead of longer."""
+"""Most height of the frame, units; a phone held upright is drawn narrower instead of longer."""
 ORDINARY_SHAPE: Final = 4 / 3
-"""Width over height of a picture whose size is not known."""
+"""Width over height of a picture of unknown size."""
 BRIGHTEST: Final = 255
 LOWEST_DB: Final = 80
-"""The level is drawn from so far under full scale, dB."""
+"""Bottom of the level's scale, dB under full scale."""
 PLOT: Final = 120
 """Height of the plot of the level, units."""
 AXIS: Final = 64
-"""Room for the numbers left of it, units."""
+"""Room for the numbers left of the plot, units."""
 SPEECH_BAR: Final = 10
-"""Height of the bars under the plot that mark speech, units: seen without telling colours apart."""
+"""Height of the bars under the plot that mark speech, units; visible without telling colours apart."""
 FEW_ROWS: Final = 30
 STEPS_S: Final = (1, 2, 5, 10, 20, 60)
 
@@ -46,7 +46,7 @@ _Check = Mapping[str, Any]
 
 
 def sketches(checks: Sequence[_Check], words: Words) -> tuple[Picture, ...]:
-    """Return the sketch of what the camera saw and that of what the microphone heard, where there are figures."""
+    """Return the sketches of the camera's picture and the microphone's sound, as far as there are figures."""
     by_id = {str(check.get("id")): check for check in checks}
     found = (_seen(by_id, words), _heard(by_id, words))
     return tuple(sketch for sketch in found if sketch is not None)
@@ -67,7 +67,7 @@ def _finite(value: object) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class _Face:
-    """Where one face was, in percent of the frame, from the mirror's upper left corner."""
+    """The place of one face, in percent of the frame, from the mirror's upper left corner."""
 
     left: float
     top: float
@@ -97,7 +97,7 @@ def _seen(checks: Mapping[str, _Check], words: Words) -> Picture | None:
 
 
 def _faces(places: str) -> list[_Face]:
-    """Return the faces of "x y width height;..." (percent of the camera's own frame) as the mirror shows them."""
+    """Return the faces in "x y width height;..." (percent of the camera's frame), mirrored."""
     boxes = [re.findall(r"-?\d+(?:\.\d+)?", one) for one in places.split(";")]
     found = [tuple(map(float, box)) for box in boxes if len(box) == 4]  # noqa: PLR2004 - x, y, width and height
     return [_Face(100 - x - width, y, width, height) for x, y, width, height in found]
@@ -115,7 +115,7 @@ def _shape(details: Mapping[str, Any]) -> float:
 
 
 def _frame(faces: Sequence[_Face], light: tuple[int | None, int | None], shape: float) -> tuple[list[str], float]:
-    """Draw the frame with its faces, and the light of each side beside it; return that and the sketch's height."""
+    """Draw the frame with its faces, and the light of each side beside it; return it and the sketch's height."""
     room = WIDTH - 2 * (SIDE + MARGIN)
     height = min(room / shape, MOST_HEIGHT)
     width = height * shape
@@ -143,14 +143,14 @@ def _frame(faces: Sequence[_Face], light: tuple[int | None, int | None], shape: 
 
 @dataclass(frozen=True, slots=True)
 class _Curve:
-    """Level (dB under full scale) and speech of one point after the other, and how long they all lasted."""
+    """Level (dB under full scale) and speech, point by point, and their whole length."""
 
     levels: Sequence[int]
     speech: Sequence[bool]
     seconds: float
 
     def x(self, place: float) -> float:
-        """Return where a point begins, units from the left."""
+        """Return the beginning of a point, units from the left."""
         return AXIS + (WIDTH - AXIS - MARGIN) * place / len(self.levels)
 
 
@@ -171,7 +171,7 @@ def _heard(checks: Mapping[str, _Check], words: Words) -> Picture | None:
 
 
 def _curve(details: Mapping[str, Any]) -> _Curve | None:
-    """Return the curve in the details of microphone.speech, or None where they make none."""
+    """Return the curve in the details of microphone.speech, or None if they have none."""
     levels, speech = details.get("level_curve"), details.get("speech_curve")
     seconds = _finite(details.get("listened_s"))
     if not isinstance(levels, str) or not isinstance(speech, str) or not seconds or seconds <= 0:
@@ -183,7 +183,7 @@ def _curve(details: Mapping[str, Any]) -> _Curve | None:
 
 
 def _plot(curve: _Curve, words: Words) -> tuple[list[str], float]:
-    """Draw the level with its axis and, under it, a bar wherever there was speech; return that and the height."""
+    """Draw the level with its axis, and a bar under each stretch of speech; return it and the height."""
     top = float(TEXT)
     base = top + PLOT
     parts = []
@@ -218,7 +218,7 @@ def _plot(curve: _Curve, words: Words) -> tuple[list[str], float]:
 
 
 def _runs(speech: Sequence[bool]) -> list[tuple[int, int]]:
-    """Return where speech begins and ends, as places between points."""
+    """Return the beginnings and ends of speech, as positions between points."""
     edges = [
         place
         for place, (before, now) in enumerate(zip([False, *speech], [*speech, False], strict=True))
@@ -228,7 +228,7 @@ def _runs(speech: Sequence[bool]) -> list[tuple[int, int]]:
 
 
 def _levels(curve: _Curve, words: Words) -> list[tuple[str, ...]]:
-    """Return the lines of the table: for each time the strongest level, and whether there was speech."""
+    """Return the table's lines: time, strongest level, and whether there was speech."""
     step = next((step for step in STEPS_S if curve.seconds / step <= FEW_ROWS), STEPS_S[-1])
     lines: list[tuple[str, ...]] = []
     for begin in range(0, math.ceil(curve.seconds), step):

@@ -1,4 +1,4 @@
-"""The tone, icon and colour, of everything that a test comes to: one table, as the pages' own in `icons.js`."""
+"""Tones (icon and colour) of all results of a test; the same table as the pages' in `icons.js`."""
 
 from __future__ import annotations
 

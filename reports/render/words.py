@@ -1,7 +1,7 @@
-"""A report's figures as words of a catalogue: the server's twin of the page's own ``figures.js`` and ``i18n.js``.
+"""A report's figures in words of a catalogue: the server's twin of the pages' ``figures.js`` and ``i18n.js``.
 
-Both take direction and decimals from `reports.checks`, and both are held to ``tests/data/figures.json``. No text stands
-here; `catalogue` is one of the flat catalogues (``web/locales``).
+Both take direction and decimals from `reports.checks`, and both are tested against ``tests/data/figures.json``. There
+are no texts here; `catalogue` is one of the flat catalogues (``web/locales``).
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _LIMITS: Final = {
     ">": ("limit.pass_most", "limit.fail_over"),
     ">=": (None, "limit.fail_from"),
 }
-"""How the limit of what is good and the limit of what is too poor are told, by how a figure is worse than they are.
+"""Texts for the limits of good and of too poor, by the way in which a figure is worse.
 
 The only check of the last kind knows no figure that could be better, and so there are no words for one."""
 _NO_BREAK: Final = "\u00a0"
 _MINUS: Final = "\u2212"
 _DECIMALS: Final = ((100, 0), (10, 1))
-"""From this size on so many decimals, and two below: for numbers that no check is judged by."""
+"""Decimals by size, and two below the smallest: for numbers without a check."""
 
 
 class Words:
@@ -41,26 +41,26 @@ class Words:
         self._common = common
 
     def t(self, key: str, **values: object) -> str:
-        """Return the text of `key`, its placeholders filled; the key itself where there is none."""
+        """Return the text of `key` with its placeholders filled; the key itself if there is none."""
         filled = self._common | values
         text = self.catalogue.get(key, key)
         return _PLACEHOLDER.sub(lambda match: str(filled.get(match[1], match[0])), text)
 
     def plural(self, key: str, number: int, /, **values: object) -> str:
-        """Return the text of `key` for so many: the form of the number's plural category, else for others, else one.
+        """Return the text of `key` for a count: the form of its plural category, else for others, else the only one.
 
-        ``{count}`` is the number, where `values` don't say how it is written.
+        ``{count}`` is the number, unless `values` has it.
         """
         forms = (f"{key}#{TABLE[self.language].category(number)}", f"{key}#other")
         return self.t(next((form for form in forms if form in self.catalogue), key), **{"count": number, **values})
 
     def first(self, *keys: str, otherwise: str = "", **values: object) -> str:
-        """Return the text of the first of `keys` that there is."""
+        """Return the text of the first of `keys` that exists."""
         key = next((key for key in keys if key in self.catalogue), None)
         return self.t(key, **values) if key else otherwise
 
     def number(self, value: float, decimals: int | None = None) -> str:
-        """Return a number as the language writes it, with at most `decimals` (None: as many as its size calls for)."""
+        """Return a number in the language's form, with at most `decimals` (None: by its size)."""
         if decimals is None:
             decimals = next((places for least, places in _DECIMALS if abs(value) >= least), 2)
         text = f"{abs(value):,.{decimals}f}"
@@ -76,7 +76,7 @@ class Words:
         return f"{number}{_NO_BREAK}{word}" if word else number
 
     def value_of(self, check: Mapping[str, Any]) -> str:
-        """Return what a check measured, or why nothing can be told of it."""
+        """Return a check's value in words, or why there is none."""
         value, details = check.get("value"), check.get("details") or {}
         if check.get("outcome") not in JUDGED or value is None:
             return self.first(f"cause.{check.get('cause')}", "value.none")
@@ -89,7 +89,7 @@ class Words:
         return ", ".join(self.first(f"value.{word}", otherwise=word) for word in said if isinstance(word, str))
 
     def figure(self, check: Mapping[str, Any], value: float) -> str:
-        """Return a figure of this check with its unit, on its own side of each limit of the check."""
+        """Return a figure with its unit, rounded so that it stays on its side of each limit of the check."""
         figure = FIGURES.get(str(check.get("id")))
         if figure is None:
             return self.amount(value, check.get("unit"))
@@ -99,7 +99,7 @@ class Words:
     def limits_of(self, check: Mapping[str, Any]) -> str:
         """Return the limits that explain a check's outcome; empty where there are none.
 
-        A limit that the figure keeps while the check was judged otherwise is left out: something else decided.
+        A limit that the figure meets although the check was judged otherwise is left out: something else decided.
         """
         value, outcome = check.get("value"), check.get("outcome")
         check_id, unit = str(check.get("id")), check.get("unit")
@@ -115,7 +115,7 @@ class Words:
         return " ".join(said)
 
     def limit(self, check_id: str, limit: float, unit: str | None = None) -> str:
-        """Return a limit of this check, to as many decimals as its figure."""
+        """Return a limit of this check, with as many decimals as its figure."""
         figure = FIGURES.get(check_id)
         return self.amount(figure.rounded(limit), unit, figure.decimals) if figure else self.amount(limit, unit)
 
@@ -133,7 +133,7 @@ class Words:
 
 
 def _is_unheard(check: Mapping[str, Any]) -> bool:
-    """Whether no echo was heard: the number then is what it is under for sure, and there is nothing to compare."""
+    """Return whether no echo was heard: then the number is an upper bound, with nothing to compare."""
     return (check.get("details") or {}).get("heard") is False
 
 

@@ -1,8 +1,8 @@
-"""Links and the sessions they are swapped for. Only hashes of secrets come in, are stored and are compared.
+"""Links and the sessions they are exchanged for. Only hashes of secrets are passed in, stored and compared.
 
-Unknown, expired, revoked and belonging to somebody else are one answer, None, from one query, so that neither the
-answer nor its time tells them apart. The comparison is a search for a SHA-256 in an index: what its timing could tell
-about a digest tells nothing about the 256-bit token.
+An unknown, expired, revoked or foreign link gives one answer, None, from one query, so that neither the answer nor its
+time tells them apart. The comparison is a search for a SHA-256 in an index; what its timing could reveal about a digest
+reveals nothing about the 256-bit token.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _OWN: Final = [name for name in Session.__dataclass_fields__ if name != "testing
 
 
 class AccessPart(StorePart):
-    """The part of the store that knows who may open what."""
+    """The part of the store that keeps links and sessions."""
 
     async def add_invitation(self, added: Invitation, token_hash: bytes, code_hash: bytes | None = None) -> None:
         """Store a link by the SHA-256 of its token, and the code for typing it by its keyed hash."""
@@ -45,8 +45,8 @@ class AccessPart(StorePart):
     ) -> Invitation:
         """Return the person's open link of this kind, else store `added` and return it; one transaction.
 
-        However many ask at the same moment, one link is open afterwards. With `replace` earlier ones are closed, of
-        every kind; without, only one counts whose token can be made again: whose hash is what `hash_of` gives.
+        One link is open afterwards, however many callers there are. `replace` closes earlier ones of every kind.
+        Without it an existing link counts only if its token can be derived again, that is, if `hash_of` gives its hash.
         """
         whose = (
             invitation.c.participant_id == added.participant_id
@@ -70,15 +70,15 @@ class AccessPart(StorePart):
         return added
 
     async def find_invitation(self, organisation_slug: str, token_hash: bytes, now: datetime) -> Invitation | None:
-        """Return the link if it opens anything in this organisation at this moment; `seen_at` may say for whom only."""
+        """Return the link if it opens anything in this organisation now; one with `seen_at` opens for few only."""
         return await self._link(_at(organisation_slug), invitation.c.token_hash == checked_hash(token_hash), _open(now))
 
     async def find_code(self, organisation_slug: str, code_hash: bytes, now: datetime) -> Invitation | None:
-        """Return the link that this typed code stands for, if it opens anything here at this moment."""
+        """Return the link of a typed code, if it opens anything in this organisation now."""
         return await self._link(_at(organisation_slug), invitation.c.code_hash == checked_hash(code_hash), _open(now))
 
     async def link_by_hash(self, kind: InvitationKind, token_hash: bytes, now: datetime) -> Invitation | None:
-        """Return the open link of one kind whose token says itself where it belongs: for programs and calendars."""
+        """Return the open link of one kind, for programs and calendars, whose tokens come without an organisation."""
         return await self._link(
             invitation.c.kind == kind, invitation.c.token_hash == checked_hash(token_hash), _open(now)
         )
@@ -86,7 +86,7 @@ class AccessPart(StorePart):
     async def invitation_for(
         self, *, participant_id: str | None = None, host_id: str | None = None, kind: InvitationKind, now: datetime
     ) -> Invitation | None:
-        """Return the open link of this kind that one participant or host has; of several the one that opens longest."""
+        """Return the open link of this kind of a participant or host; of several the one that lasts longest."""
         whose = invitation.c.participant_id == participant_id if participant_id else invitation.c.host_id == host_id
         return await self._link(whose, invitation.c.kind == kind, invitation.c.seen_at.is_(None), _open(now))
 
@@ -104,9 +104,9 @@ class AccessPart(StorePart):
     async def replace_seen(
         self, old: Invitation, new: Invitation, hashes: tuple[bytes, bytes | None], now: datetime
     ) -> bool:
-        """Let `new` take the place of a link whose token others may have read; False where another did so first.
+        """Replace a link whose token others may have read by `new`; False if it was replaced already.
 
-        The old one's sessions and its typed code go on. `hashes` are those of the new link's token and code.
+        The old one's sessions and typed code go on. `hashes` are those of the new link's token and code.
         """
         token_hash, code_hash = hashes
         values = {name: getattr(new, name) for name in Invitation.__dataclass_fields__}
@@ -119,14 +119,14 @@ class AccessPart(StorePart):
             return True
 
     async def invitations(self, meeting_id: str) -> list[Invitation]:
-        """Return every link of the meeting, revoked ones too."""
+        """Return all links of the meeting, revoked ones too."""
         rows = await self._rows(
             sa.select(*_LINK).where(invitation.c.meeting_id == meeting_id).order_by(invitation.c.id)
         )
         return [Invitation(**row._asdict()) for row in rows]
 
     async def feed_of(self, organisation_id: str, wanted: Host, now: datetime) -> HeldLink | None:
-        """Return the open calendar link of this host, or of the same person in another meeting, with its hash."""
+        """Return the open calendar link, with its hash, of this host or the same person in another meeting."""
         same = host.c.id == wanted.id
         if wanted.person_hash is not None:
             same = sa.or_(same, host.c.person_hash == wanted.person_hash)
@@ -151,7 +151,7 @@ class AccessPart(StorePart):
         return None if row is None else Invitation(**row._asdict())
 
     async def revoke_invitation(self, invitation_id: str, now: datetime) -> bool:
-        """Close the link and every session it opened; wake the meeting's watchers, who ask for their session again."""
+        """Close the link and its sessions; wake the meeting's watchers, who then check their session."""
         statement = (
             sa.update(invitation)
             .where(invitation.c.id == invitation_id, invitation.c.revoked_at.is_(None))
@@ -165,7 +165,7 @@ class AccessPart(StorePart):
             return row is not None
 
     async def revoke_links(self, organisation_id: str, kind: InvitationKind, now: datetime) -> int:
-        """Close every open link of one kind in this organisation, with its sessions; return how many links."""
+        """Close all open links of one kind in this organisation with their sessions; return how many links."""
         statement = (
             sa.update(invitation)
             .where(
@@ -180,7 +180,7 @@ class AccessPart(StorePart):
             return (await connection.execute(statement)).rowcount
 
     async def revoke_of(self, now: datetime, *, participant_id: str | None = None, host_id: str | None = None) -> int:
-        """Close every open link of one participant or host with the pages they opened; return how many."""
+        """Close all open links of a participant or host with their sessions; return how many."""
         whose = invitation.c.participant_id == participant_id if participant_id else invitation.c.host_id == host_id
         statement = sa.update(invitation).where(whose, _open(now)).values(revoked_at=now)
         async with self._changing_boards() as (connection, meetings):
@@ -189,13 +189,13 @@ class AccessPart(StorePart):
             return len(found)
 
     async def set_pin(self, session_id: str, pin_hash: bytes, expires_at: datetime) -> None:
-        """Let the page try this one-time code, in place of an earlier one."""
+        """Store the one-time code that a page may try, in place of an earlier one."""
         values = {"pin_hash": checked_hash(pin_hash), "pin_expires_at": expires_at, "pin_tries": 0}
         async with self._database.write() as connection:
             await connection.execute(sa.update(session).where(session.c.id == session_id).values(values))
 
     async def try_pin(self, session_id: str, pin_hash: bytes, now: datetime, unlocked_until: datetime) -> bool:
-        """Try the one-time code: it opens once, and after five tries never, however many try at the same moment."""
+        """Try the one-time code. It opens once, and never after five tries, also with several callers at once."""
         right = session.c.pin_hash == checked_hash(pin_hash)
         statement = (
             sa.update(session)
@@ -228,12 +228,12 @@ class AccessPart(StorePart):
             await connection.execute(sa.insert(session).values(secret_hash=checked_hash(secret_hash), **values))
 
     async def session_by_id(self, session_id: str) -> Session | None:
-        """Return the session without its secret, expired or not: for the server's own chores, never for a caller."""
+        """Return the session, expired or not, without checking its secret; for the server's own work only."""
         row = await self._first(_sessions().where(session.c.id == session_id))
         return None if row is None else _session_of(row)
 
     async def find_session(self, session_id: str, secret_hash: bytes, now: datetime) -> Session | None:
-        """Return the session if the secret is its own, it has not expired, and its link still opens."""
+        """Return the session if the secret is right, it has not expired, and its link is still open."""
         row = await self._first(
             _sessions()
             .outerjoin(invitation, invitation.c.id == session.c.invitation_id)

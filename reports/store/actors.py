@@ -1,4 +1,4 @@
-"""Who asks the store, and what each kind of them may do: the one table of it."""
+"""Actors: everybody who asks the store, and the one table of what each kind may do."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ ActorKind = Literal[
     "participant", "guest", "leader", "host", "support", "organiser", "program", "calendar", "operator", "clock",
     "room", "room_manager", "fleet",
 ]  # fmt: skip
-"""``guest``: who tests without an invitation; ``host``: a meeting's technical host; ``program``: who shows a token;
-``calendar``: a leader's feed; ``operator``: who types commands on the server; ``clock``: the service by itself;
-``room``: a meeting room's PC; ``room_manager``: who looks after rooms; ``fleet``: a program that reads how they are."""
+"""``guest``: tests without an invitation; ``host``: a meeting's technical host; ``program``: has a token;
+``calendar``: a leader's feed; ``operator``: types commands on the server; ``clock``: the service by itself;
+``room``: a meeting room's PC; ``room_manager``: looks after rooms; ``fleet``: a program that reads rooms' states."""
 Act = Literal[
     "case.open", "case.read", "case.list", "case.take", "report.find", "report.last", "report.own", "report.save",
     "report.delete", "meeting.read", "meeting.find", "meeting.change", "day.read", "people.read", "person.read",
     "host.read", "phone.read", "phone.give", "room.report", "room.read", "room.manage", "room.invite", "room.beside",
 ]  # fmt: skip
 OWN_ONLY: Final = frozenset[ActorKind]({"participant", "guest"})
-"""Who tests, and does nothing about anybody else."""
+"""Kinds that test, and reach nobody else's data."""
 _PLANS: Final = frozenset[ActorKind]({"organiser", "program", "operator"})
 _LEADS: Final = frozenset[ActorKind]({"leader", "host"})
 MAY: Final[Mapping[Act, frozenset[ActorKind]]] = {
@@ -61,20 +61,20 @@ who are in a meeting, how ready they are and what was sent to them; ``phone``: t
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Somebody who asks, inside one organisation. `id` is stored beside what was done: no name, no address."""
+    """Somebody who asks, within one organisation. `id` is stored with each action; it is no name and no address."""
 
     kind: ActorKind
     organisation_id: str
     id: str
 
     def may(self, act: Act) -> bool:
-        """Return whether this kind of actor may do `act` at all; on which rows is the query's to say."""
+        """Return whether this kind of actor may do `act` at all; the query decides on which rows."""
         return self.kind in MAY[act]
 
     def require(self, act: Act, about: str | None = None) -> None:
-        """Raise `NotAllowed` where `may` says no: the edge should have refused, so it is a fault of ours.
+        """Raise `NotAllowed` unless `may` allows it. The edge should have refused, so that is a fault of ours.
 
-        `about` is the participant whose data it is, where it is somebody's: a participant gets at nobody else's.
+        `about` is the participant whose data it is, if any; a participant reaches nobody else's.
         """
         if not self.may(act):
             raise NotAllowed(f"{self.kind} may not {act}")

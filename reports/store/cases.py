@@ -1,4 +1,4 @@
-"""Support cases: participants whom a leader handed over to support, and what became of them."""
+"""Support cases: participants whom a leader handed over to support."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from .tables import host, meeting, participant, report, support_case
 __all__ = ["CasePart", "close_cases"]
 
 MAX_WAITING: Final = 50
-"""Lines on the page of support."""
+"""Most waiting cases on support's page."""
 _COLUMNS: Final = [support_case.c[name] for name in SupportCase.__dataclass_fields__]
 _REPORT: Final = [report.c[name] for name in StoredReport.__dataclass_fields__]
 _NOT_DONE: Final = support_case.c.done_at.is_(None)
 
 
 class CasePart(StorePart):
-    """The part of the store that knows whom support is to help."""
+    """The part of the store that keeps support cases."""
 
     async def open_case(self, actor: Actor, meeting_id: str, participant_id: str, *, now: datetime) -> bool:
-        """Open a case for a participant; False where one waits already.
+        """Open a case for a participant; False if one is waiting already.
 
-        A case that support has taken is done by it, as ``opened_again``. `Gone`: no such participant in a meeting
-        of the actor's organisation.
+        A case that support has taken is ended, as ``opened_again``. Raises `Gone` without such a participant in a
+        meeting of the actor's organisation.
         """
         actor.require("case.open")
         mine = sa.select(participant.c.id).join(meeting, meeting.c.id == participant.c.meeting_id)
@@ -63,7 +63,7 @@ class CasePart(StorePart):
             return is_new is not None
 
     async def take_case(self, actor: Actor, case_id: str, *, now: datetime) -> bool:
-        """Note that the actor takes a case; False where there is no such one, or somebody has it already."""
+        """Take a case for the actor; False if there is none, or somebody has it already."""
         actor.require("case.take")
         waiting = sa.and_(support_case.c.taken_at.is_(None), _NOT_DONE)
         mine = sa.and_(support_case.c.id == case_id, support_case.c.organisation_id == actor.organisation_id)
@@ -75,7 +75,7 @@ class CasePart(StorePart):
             return row is not None
 
     async def cases_of(self, actor: Actor, meeting_id: str) -> list[SupportCase]:
-        """Return the meeting's cases, the oldest first; of one moment, the one that is not done comes last."""
+        """Return the meeting's cases, oldest first; of the same moment the open one comes last."""
         actor.require("case.read")
         chosen = sa.select(*_COLUMNS).where(
             support_case.c.meeting_id == meeting_id, support_case.c.organisation_id == actor.organisation_id
@@ -84,9 +84,9 @@ class CasePart(StorePart):
         return [SupportCase(**row._asdict()) for row in rows]
 
     async def waiting_cases(self, actor: Actor, now: datetime) -> list[WaitingCase]:
-        """Return the cases that nobody has taken, the oldest first, as long as their meetings' links still test.
+        """Return the cases that nobody has taken, oldest first, while their meetings' links still open a test.
 
-        Three queries, however many there are.
+        Takes three queries.
         """
         actor.require("case.list")
         waiting = (
@@ -117,13 +117,13 @@ class CasePart(StorePart):
         ]
 
     async def _newest_of(self, participant_ids: list[str]) -> dict[str, StoredReport]:
-        """Return the newest report of each participant who has one."""
+        """Return each participant's newest report, if any."""
         newest = sa.select(sa.func.max(report.c.number)).where(report.c.participant_id.in_(participant_ids))
         chosen = sa.select(*_REPORT).where(report.c.number.in_(newest.group_by(report.c.participant_id)))
         return {row.participant_id: StoredReport(**row._asdict()) for row in await self._rows(chosen)}
 
     async def _leaders_of(self, meeting_ids: set[str]) -> dict[str, tuple[str, ...]]:
-        """Return what the leaders of each meeting are called."""
+        """Return the labels of each meeting's leaders."""
         chosen = sa.select(host.c.meeting_id, host.c.label).where(host.c.meeting_id.in_(meeting_ids))
         labels: dict[str, list[str]] = defaultdict(list)
         for row in await self._rows(chosen.where(host.c.role == "leader").order_by(host.c.label)):
@@ -132,6 +132,6 @@ class CasePart(StorePart):
 
 
 async def close_cases(connection: AsyncConnection, meeting_id: str, now: datetime) -> None:
-    """End the cases of a meeting that is cancelled, inside its transaction."""
+    """End the cases of a meeting, inside the transaction that cancels it."""
     ended = sa.update(support_case).where(support_case.c.meeting_id == meeting_id, _NOT_DONE)
     await connection.execute(ended.values(done_at=now, how="meeting_cancelled"))

@@ -12,7 +12,7 @@ __all__ = ["UtcDateTime"]
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment: aware in any zone going in, aware UTC coming out.
+    """A moment: stored from any zone, returned in UTC; always aware.
 
     PostgreSQL keeps it as `timestamptz`; SQLite as text of fixed width in UTC, so that comparing text compares time.
     """
@@ -21,7 +21,7 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse a naive moment: nobody knows which zone it was meant in."""
+        """Return the moment in the database's form. Raises for a naive one, whose zone nobody knows."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -30,7 +30,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - theirs
-        """Return the moment in UTC, whatever zone the connection had."""
+        """Return the moment in UTC, whatever the connection's zone."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

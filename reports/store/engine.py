@@ -1,4 +1,4 @@
-"""The database: engines for SQLite and PostgreSQL, transactions, and one error for everything that may pass by itself.
+"""The database: engines for SQLite and PostgreSQL, transactions, and one error for all that may pass by itself.
 
 A write returns after its commit, never before. SQLite: WAL, ``synchronous=FULL`` (``NORMAL`` may lose acknowledged
 commits at a power cut), foreign keys on, ``BEGIN IMMEDIATE`` so that two writers wait instead of failing half-way, and
@@ -26,22 +26,22 @@ __all__ = ["Database", "database_url", "driver_errors", "dump_json", "prepare_sq
 LOCK_TIMEOUT_S: Final = 5.0
 """How long a statement waits for another writer."""
 PING_LOCK_S: Final = 2.0
-"""How long a look at our own health waits for another program's lock."""
+"""How long a health check waits for another program's lock."""
 TIME_LIMIT_S: Final = 10.0
 """How long a whole transaction may take, waiting included, before the caller hears `StoreUnavailable`."""
 GIVE_UP_S: Final = 1.0
-"""How long PostgreSQL's driver may then tell the server; where the network is cut it would try for ten seconds."""
+"""How long PostgreSQL's driver may then try to cancel at the server; over a cut network it would try for 10 s."""
 POOL_SIZE: Final = 5
 """Connections kept open per process; the store's transactions take milliseconds."""
 
 dump_json = partial(json.dumps, allow_nan=False, separators=(",", ":"))
-"""JSON as stored: ASCII only, and no NaN, which is not JSON."""
+"""Dumps JSON for the store: ASCII only, and no NaN, which is not JSON."""
 
 _PASSING = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError, sa.exc.TimeoutError)
 
 
 def database_url(url: str | URL) -> URL:
-    """Return `url` with the asynchronous driver we use; refuse databases the store was not tested on."""
+    """Return `url` with our asynchronous driver; refuse databases that the store was not tested on."""
     parsed = make_url(url)
     backend = parsed.get_backend_name()
     if backend == "sqlite":
@@ -54,7 +54,7 @@ def database_url(url: str | URL) -> URL:
 
 
 def prepare_sqlite(connection: Any, *, lock_timeout_s: float, foreign_keys: bool = True) -> None:
-    """Set up a new DBAPI connection; the driver must not begin transactions on its own."""
+    """Set up a new DBAPI connection. The driver must not begin transactions on its own."""
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={int(lock_timeout_s * 1000)}")
@@ -66,14 +66,14 @@ def prepare_sqlite(connection: Any, *, lock_timeout_s: float, foreign_keys: bool
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    """Readers get a snapshot; writers take the write lock at once, or they could fail half-way."""
+    """Begin a transaction: readers get a snapshot; writers take the write lock at once, or they could fail half-way."""
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 @contextmanager
 def driver_errors() -> Generator[None]:
-    """Turn what a database may say on a bad day into `StoreUnavailable`; mistakes in our SQL stay what they are."""
+    """Turn a database's passing errors into `StoreUnavailable`; mistakes in our SQL stay as they are."""
     try:
         yield
     except sa.exc.IntegrityError as error:
@@ -92,7 +92,7 @@ def driver_errors() -> Generator[None]:
 
 
 def _broken_rule(error: sa.exc.IntegrityError) -> Exception:
-    """Name the constraint that refused a row: a missing parent is `Gone`, a taken key `Conflict`."""
+    """Return the error for a refused row: `Gone` for a missing parent, `Conflict` for a taken key."""
     name = str(getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None))
     if name in {"SQLITE_CONSTRAINT_FOREIGNKEY", "23503"}:
         return Gone("what this belongs to is no longer stored")
@@ -106,7 +106,7 @@ def _make_engine(url: URL, lock_timeout_s: float, time_limit_s: float) -> AsyncE
         "json_serializer": dump_json,
         "pool_size": POOL_SIZE,
         "pool_timeout": time_limit_s,
-        "hide_parameters": True,  # values never reach a log by way of an exception's text
+        "hide_parameters": True,  # an exception's text must not bring values into a log
     }
     if url.get_backend_name() == "sqlite":
         engine = create_async_engine(url, **common)
@@ -129,11 +129,11 @@ def _make_engine(url: URL, lock_timeout_s: float, time_limit_s: float) -> AsyncE
 
 
 _finishing: set[asyncio.Task[Any]] = set()
-"""What goes on when its caller was cancelled; kept here, for a loop itself forgets its tasks."""
+"""Tasks that outlive their cancelled callers; kept here because an event loop holds tasks weakly."""
 
 
 def _see_through(work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-    """Start `work`, which ends by itself whatever becomes of who asked for it."""
+    """Start `work`, which ends by itself even if its caller is cancelled."""
     task = asyncio.get_running_loop().create_task(work)
     _finishing.add(task)
     task.add_done_callback(_finishing.discard)
@@ -143,9 +143,9 @@ def _see_through(work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
 def _open_sqlite(
     dialect: sa.Dialect, _record: object, arguments: list[Any], options: dict[str, Any], *, lock_timeout_s: float
 ) -> Any:
-    """Open and set up a connection; where the caller is cancelled meanwhile, it is closed as soon as it is there.
+    """Open and set up a connection; if the caller is cancelled meanwhile, close it as soon as it is open.
 
-    The driver opens it in a thread, and a cancelled caller would leave it open with nobody to close it.
+    The driver opens it in a thread; a cancelled caller would leave it open with nobody to close it.
     """
 
     def opened() -> Any:
@@ -158,7 +158,7 @@ def _open_sqlite(
         return connection
 
     async def close_unwanted() -> None:
-        with suppress(Exception):  # it could not be opened: then there is nothing to close
+        with suppress(Exception):  # it could not be opened, so there is nothing to close
             connection = await opening
             await connection.driver_connection.close()
 
@@ -171,16 +171,16 @@ def _open_sqlite(
 
 
 def _roll_back_first(connection: Any, _record: object, _error: object) -> None:
-    """Roll back before a connection is thrown away, as when its caller was cancelled.
+    """Roll back before a connection is discarded, for example after its caller was cancelled.
 
-    SQLite's close leaves the transaction open, and everybody else locked out, while any cursor of it is still alive.
+    SQLite's close leaves the transaction open, and everybody else locked out, while any of its cursors is alive.
     """
 
     async def roll_back() -> None:
-        with suppress(Exception):  # closed already, or never opened: then it holds nothing
+        with suppress(Exception):  # closed already or never opened, so it holds nothing
             await connection.driver_connection.rollback()
 
-    with suppress(RuntimeError):  # no loop runs: the process is ending
+    with suppress(RuntimeError):  # no loop is running: the process is ending
         _see_through(roll_back())
 
 
@@ -195,28 +195,28 @@ class Database:
         self._time_limit_s = time_limit_s
         self._engine = _make_engine(self.url, lock_timeout_s, time_limit_s)
         self._writing_engine = self._engine.execution_options(writes=True)
-        # SQLite has one writer; waiting here is fair and cheap, its own busy handler sleeps up to 100 ms at a time.
+        # SQLite has one writer. Waiting here is fair and cheap; its busy handler sleeps up to 100 ms at a time.
         self._writers = asyncio.Semaphore(1 if self.is_sqlite else POOL_SIZE)
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncConnection]:
-        """Give a connection whose statements all see the same moment on SQLite, and commit nothing."""
+        """Yield a connection that commits nothing; on SQLite all its statements see one snapshot."""
         with driver_errors():
             async with self._limit(), self._engine.connect() as connection:
                 yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[AsyncConnection]:
-        """Give a transaction; leaving the block normally means it is committed and on disk."""
+        """Yield a transaction; when the block ends normally, it is committed and on disk."""
         with driver_errors():
             async with self._limit(), self._writers, self._writing_engine.begin() as connection:
                 yield connection
 
     @asynccontextmanager
     async def _limit(self) -> AsyncGenerator[None]:
-        """Interrupt the block at the limit, and on PostgreSQL once more while the driver still waits for an answer.
+        """Interrupt the block at the limit; on PostgreSQL once more while the driver still waits for an answer.
 
-        SQLite's driver waits for its own thread only, and is not interrupted while it rolls back.
+        SQLite's driver waits only for its own thread, and is not interrupted while it rolls back.
         """
         if self.is_sqlite:
             async with asyncio.timeout(self._time_limit_s):
@@ -226,7 +226,7 @@ class Database:
                 yield
 
     async def scrub(self) -> None:
-        """Take deleted content out of SQLite's write-ahead log too, as far as no reader holds it."""
+        """Remove deleted content from SQLite's write-ahead log too, unless a reader holds it."""
         if not self.is_sqlite:
             return
         with driver_errors():
@@ -236,9 +236,9 @@ class Database:
                 await cursor.close()
 
     async def ping(self, question: sa.Select[Any]) -> None:
-        """Ask `question`. Raises StoreUnavailable where nothing can be read, or on SQLite written, now.
+        """Run the query `question`. Raises StoreUnavailable if nothing can be read, or on SQLite written, now.
 
-        SQLite is asked over a new connection, which holds no pages in memory, and takes the write lock for a moment.
+        SQLite gets a new connection, which holds no pages in memory and takes the write lock for a moment.
         """
         if not self.is_sqlite:
             async with self.read() as connection:
@@ -255,7 +255,7 @@ class Database:
                     await engine.dispose()
 
     async def close(self) -> None:
-        """Close every connection, also one that is just being opened for a caller that was cancelled."""
+        """Close all connections, also one that is being opened for a cancelled caller."""
         await self._engine.dispose()
         loop = asyncio.get_running_loop()
         while unfinished := [task for task in _finishing if task.get_loop() is loop]:

@@ -1,17 +1,17 @@
-"""What can go wrong in the store, as one small tree; nothing of SQLAlchemy or a driver gets out.
+"""Errors of the store; no exception of SQLAlchemy or a driver gets out.
 
-StoreError              superclass, never raised itself
+StoreError              superclass, never raised
 ├── StoreUnavailable    disk full, locked, connection lost, timeout: nothing is known to be stored, try again
 ├── SchemaTooNew        the database was migrated by newer software: install that, nothing was changed
 ├── SchemaTooOld        the database needs `Store.migrate` before it is used
-├── MigrationFailed     a migration was taken back whole; a person has to look
+├── MigrationFailed     a migration was rolled back; a person has to look
 ├── CodeTaken           the report's short code is in use: make a new one and save again
 ├── Conflict            the id is in use for something that is not yours, or not the same
-├── NotStorable         a value that no database keeps, such as a text with NUL: refused, and no fault of ours
-├── Gone                what the row belongs to was deleted or purged: do not try again
-├── NotAllowed          this kind of actor may not do that: the edge should have refused it
+├── NotStorable         a value that no database keeps, such as a text with NUL; not our fault
+├── Gone                the row's parent was deleted or purged: do not try again
+├── NotAllowed          this kind of actor may not do that; the edge should have refused it
 ├── TakenOver           another page has taken the self-test over: nothing was stored, do not try again
-└── ForbiddenField      a value the privacy table does not allow was about to be stored
+└── ForbiddenField      a value to store has a field that the privacy table does not allow
 """
 
 # ruff: noqa: N818 - the names say what happened, as `FileExistsError` would without its last word
@@ -35,11 +35,11 @@ __all__ = [
 
 
 class StoreError(Exception):
-    """Superclass of all errors of the store; never raised itself."""
+    """Superclass of all errors of the store; never raised."""
 
     @property
     def reason(self) -> str:
-        """What the driver said, in one line, such as "Connection refused"; for whoever opens a database by hand.
+        """Return the driver's words in one line, such as "Connection refused", for people who open a database by hand.
 
         Not for logs of a running server: a driver may quote values there.
         """
@@ -73,11 +73,11 @@ class Conflict(StoreError):
 
 
 class NotStorable(StoreError):
-    """A value is none that this database can look for or keep; nothing was stored."""
+    """The database can neither search for nor keep a value; nothing was stored."""
 
 
 class Gone(StoreError):
-    """The session, self-test, meeting or participant this belongs to is no longer stored."""
+    """The session, self-test, meeting or participant that this belongs to is no longer stored."""
 
 
 class NotAllowed(StoreError):
@@ -85,8 +85,8 @@ class NotAllowed(StoreError):
 
 
 class TakenOver(StoreError):
-    """The self-test has a newer claim than the caller's, so another page owns it; `args[0]` names what was refused."""
+    """The self-test has a newer claim than the caller's, so another page owns it; `args[0]` names the refused write."""
 
 
 class ForbiddenField(StoreError, ValueError):
-    """A JSON value holds a field that may never be stored; `args[0]` names it."""
+    """A JSON value has a field that may never be stored; `args[0]` names it."""

@@ -1,4 +1,4 @@
-"""How meetings went: one answer for each participant and leader, and sums that single nobody out."""
+"""Feedback on meetings: one answer from each participant and leader, and sums that single nobody out."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from .tables import feedback, host, invitation, session
 __all__ = ["LEAST_ANSWERS", "FeedbackPart"]
 
 LEAST_ANSWERS: Final = 5
-"""A sum over fewer people is not told."""
+"""Least people in a published sum."""
 WORKED: Final = 4
-"""The least score that says sound and picture worked."""
+"""Least score that means that sound and picture worked."""
 _COLUMNS: Final = [feedback.c[name] for name in Feedback.__dataclass_fields__]
 _Cell = tuple[str, str, str, str | None]
 _GROUP: Final = ("role", "profile", "solution", "verdict")
 
 
 class FeedbackPart(StorePart):
-    """The part of the store that knows how meetings went."""
+    """The part of the store that keeps feedback."""
 
     async def add_feedback(self, added: Feedback) -> None:
-        """Store an answer, or change the one that this participant or host gave before."""
+        """Store an answer, or change the earlier one of this participant or host."""
         whose = [name for name in ("participant_id", "host_id") if getattr(added, name) is not None]
         if len(whose) != 1:
             raise ValueError("an answer is one participant's or one host's")
@@ -37,7 +37,7 @@ class FeedbackPart(StorePart):
             await connection.execute(insert.on_conflict_do_update(index_elements=whose, set_=changed))
 
     async def feedback_for(self, opened: Session) -> Feedback | None:
-        """Return what the participant or host of this session answered."""
+        """Return the answer of this session's participant or host."""
         if opened.participant_id is not None:
             mine = feedback.c.participant_id == opened.participant_id
         else:
@@ -58,7 +58,7 @@ class FeedbackPart(StorePart):
         return None if row is None else Host(**row._asdict())
 
     async def feedback_summary(self, organisation_id: str, weeks: tuple[str, str]) -> list[FeedbackCell]:
-        """Return the sums from the first to the last ISO week (such as ``2026-W48``); cells of few are left out."""
+        """Return the sums from the first to the last ISO week (``2026-W48``), without cells of too few people."""
         first, last = weeks
         cell_of = [feedback.c[name] for name in _GROUP]
         counted = sa.select(*cell_of, feedback.c.problem, feedback.c.score, sa.func.count().label("number"))

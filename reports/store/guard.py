@@ -1,6 +1,6 @@
-"""A last look at JSON before it is stored: fields that identify a device, an address or a person may not get in.
+"""Last check of JSON before it is stored: refuses fields that identify a device, an address or a person.
 
-The schema of the session socket keeps them out already; this catches the day somebody adds one.
+The schema of the session socket keeps them out already; this one is for the day when somebody adds one there.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MOST_DEPTH: Final = 16
 
 
 def guard(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `value` as a plain dictionary; raise `ForbiddenField` where a name in it may not be stored."""
+    """Return `value` as a plain dictionary. Raises `ForbiddenField` for a name that may not be stored."""
     _look(value, 0)
     return dict(value)
 

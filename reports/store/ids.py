@@ -1,4 +1,4 @@
-"""Names that the store gives: ids that nobody guesses, and codes of reports that survive being read aloud."""
+"""Names that the store makes: unguessable ids, and report codes that can be read aloud."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import unicodedata
 __all__ = ["CODE_ALPHABET", "CODE_LENGTH", "clean_code", "new_code", "new_id"]
 
 CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Crockford's base32: no I, L, O, U, so that a code survives being read aloud."""
+"""Crockford's base32: no I, L, O or U, so that a code can be read aloud without mistakes."""
 CODE_LENGTH = 6
-"""30 bits: names a report to support inside one organisation; it opens nothing, so it need not be unguessable."""
+"""30 bits. A code names a report within one organisation and opens nothing, so it need not be unguessable."""
 _MISREAD = str.maketrans("OILU", "011V")
 _MOST_TYPED = 40
-"""Characters looked at of what somebody typed as a code."""
+"""Most characters of a typed code that are read."""
 _ID_BYTES = 18
 """144 bits of randomness, above the 128 a session id needs."""
 
@@ -21,7 +21,7 @@ _ID_BYTES = 18
 def new_id() -> str:
     """Return a fresh unguessable id of 24 URL-safe characters.
 
-    It begins with no hyphen: a command that is given the id would take it for an option.
+    It never begins with a hyphen, which a command would take for an option.
     """
     while (made := secrets.token_urlsafe(_ID_BYTES)).startswith("-"):
         pass
@@ -34,9 +34,9 @@ def new_code() -> str:
 
 
 def clean_code(typed: str, length: int = CODE_LENGTH) -> str | None:
-    """Return the code of `length` characters that somebody meant to type, or None where it can't be one.
+    """Return the code of `length` characters that somebody meant to type, or None if it can't be one.
 
-    Small letters, spaces and hyphens do not matter; O is 0, I and L are 1, as Crockford has it, and U is heard for V.
+    Case, spaces and hyphens do not matter; O is 0, I and L are 1, as in Crockford's base32, and U counts as V.
     """
     plain = unicodedata.normalize("NFKC", typed[:_MOST_TYPED]).upper()
     code = "".join(letter for letter in plain if letter.isalnum()).translate(_MISREAD)

@@ -1,4 +1,4 @@
-"""What holds for every machine on one database: which key they share."""
+"""The key that all machines on one database share."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ _SEALED: Final = (participant.c.contact, participant.c.reach, host.c.reach, meet
 
 
 class InstallationPart(StorePart):
-    """The part of the store that knows which key seals its contacts."""
+    """The part of the store that knows the key of its encrypted contacts."""
 
     async def key_fingerprint(self) -> str | None:
-        """Return the fingerprint of the key that this database was first used with, None before that."""
+        """Return the fingerprint of the key that this database was first used with, or None."""
         row = await self._first(sa.select(installation.c.key_fingerprint))
         return None if row is None else row.key_fingerprint
 
     async def claim_key(self, fingerprint: str) -> str:
-        """Store `fingerprint` where none is yet, and return the stored one; of several at once the first wins."""
+        """Store `fingerprint` unless there is one; return the stored one. Of several callers the first wins."""
         claim = self._insert(installation).values(id=_ONLY, key_fingerprint=fingerprint)
         async with self._database.write() as connection:
             await connection.execute(claim.on_conflict_do_nothing())
         return await self.key_fingerprint() or fingerprint
 
     async def replace_key(self, fingerprint: str) -> None:
-        """Store `fingerprint` whatever was stored; what an earlier key sealed stays unreadable."""
+        """Replace the stored fingerprint; data encrypted under an earlier key stays unreadable."""
         claim = self._insert(installation).values(id=_ONLY, key_fingerprint=fingerprint)
         async with self._database.write() as connection:
             replaced = {"key_fingerprint": fingerprint}
             await connection.execute(claim.on_conflict_do_update(index_elements=["id"], set_=replaced))
 
     async def sealed_sample(self) -> bytes | None:
-        """Return something that was sealed under the key, such as a phone number; None where nothing is."""
+        """Return some value that was encrypted under the key, such as a phone number, or None."""
         for column in _SEALED:
             row = await self._first(sa.select(column).where(column.is_not(None)).limit(1))
             if row is not None:

@@ -1,4 +1,4 @@
-"""Meetings: made, moved, cancelled, found and listed, each by an actor inside its own organisation (AUT-2)."""
+"""Meetings: stored, changed, cancelled, found and listed by actors of their organisation (AUT-2)."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ __all__ = ["MeetingPart"]
 
 CHANGEABLE: Final = frozenset(Meeting.__dataclass_fields__) - {"id", "organisation_id", "state", "sequence"}
 MOVES: Final = frozenset({"starts_at", "ends_at", "join_link", "solution"})
-"""What a calendar has to be told of."""
+"""Fields whose change calendars must be told."""
 KEYS_AT_ONCE: Final = 500
-"""Well below what either database takes as parameters of one statement."""
+"""Keys in one query; well below either database's limit of parameters."""
 
 
 class MeetingPart(StorePart):
-    """The part of the store that knows who meets when."""
+    """The part of the store that keeps meetings."""
 
     async def add_meetings(self, actor: Actor, batch: Sequence[NewMeeting]) -> None:
-        """Store many meetings, each with its people, links and what is to be sent to them: all of it, or nothing.
+        """Store meetings with their people, links and messages: all of them or nothing.
 
-        ValueError where one of them, a link or a message is not of the actor's organisation.
+        Raises ValueError if a meeting, link or message belongs to another organisation than the actor's.
         """
         actor.require("meeting.change")
         if {owner for added in batch for owner in _owners(added)} - {actor.organisation_id}:
@@ -55,10 +55,10 @@ class MeetingPart(StorePart):
         messages: Sequence[Outgoing] = (),
         drops: Collection[str] = (),
     ) -> Meeting:
-        """Change fields of a meeting and return it. Its links and open pages last until the new end; `Gone`: no such.
+        """Change fields of a meeting and return it; its links and sessions last until the new end. Raises `Gone`.
 
-        `sequence` counts up where the time or the link changed. Give only what is really another: an encrypted link
-        looks different each time. Waiting messages of the kinds `drops` are dropped, then `messages` queued.
+        `sequence` is raised if the time or the link changed. Pass only fields that differ: an encrypted link looks
+        different each time. Waiting messages of the kinds `drops` are dropped, then `messages` are queued.
         """
         actor.require("meeting.change")
         if not set(changes) <= CHANGEABLE:
@@ -87,9 +87,9 @@ class MeetingPart(StorePart):
     async def cancel_meeting(
         self, actor: Actor, meeting_id: str, now: datetime, *, messages: Sequence[Outgoing] = ()
     ) -> Meeting:
-        """Cancel the meeting: close its participants' links and support cases, drop what waits, then queue `messages`.
+        """Cancel a meeting: close participants' links and support cases, drop waiting messages, queue `messages`.
 
-        Again changes nothing.
+        A second call changes nothing.
         """
         actor.require("meeting.change")
         async with self._changing_boards() as (connection, meetings):
@@ -118,13 +118,13 @@ class MeetingPart(StorePart):
         await connection.execute(waiting.values(state="dropped"))
 
     async def meeting(self, actor: Actor, meeting_id: str) -> Meeting | None:
-        """Return the meeting with this id if it is of the actor's organisation."""
+        """Return the meeting with this id if it belongs to the actor's organisation."""
         actor.require("meeting.read")
         row = await self._first(meeting_in(actor.organisation_id, meeting_id))
         return None if row is None else meeting_of(row)
 
     async def meeting_by_key(self, actor: Actor, import_key: bytes) -> Meeting | None:
-        """Return the meeting that was imported, or asked for, under this key."""
+        """Return the meeting that was imported or requested under this key."""
         actor.require("meeting.find")
         chosen = sa.select(meeting).where(
             meeting.c.organisation_id == actor.organisation_id, meeting.c.import_key == import_key
@@ -199,8 +199,8 @@ class MeetingPart(StorePart):
     ) -> list[MeetingLine]:
         """Return meetings that start in the half-open span `starts`, the earliest first, at most `most`.
 
-        `after`: the id of the last one seen. `search`: a part of a title or of a participant's or leader's label. Four
-        queries, however many there are.
+        `after` is the id of the last one seen; `search` is a part of a title or of a participant's or leader's label.
+        Takes four queries, however many meetings there are.
         """
         actor.require("meeting.find")
         chosen = sa.select(meeting).where(
@@ -223,7 +223,7 @@ class MeetingPart(StorePart):
     async def meetings_of_person(
         self, actor: Actor, person_hash: bytes, *, starts: tuple[datetime, datetime]
     ) -> list[Meeting]:
-        """Return the meetings that this person leads or runs and that start in the half-open span, earliest first."""
+        """Return this person's meetings, as leader or host, that start in the half-open span, earliest first."""
         actor.require("day.read")
         mine = sa.select(host.c.meeting_id).where(host.c.person_hash == person_hash)
         chosen = sa.select(meeting).where(
@@ -294,9 +294,9 @@ async def _add(connection: AsyncConnection, batch: Sequence[NewMeeting]) -> None
 
 
 def _matches(search: str) -> sa.ColumnElement[bool]:
-    """Titles and labels that contain `search`; SQLite knows small and capital letters of ASCII only.
+    """Return the condition that title or label contains `search`. SQLite ignores the case of ASCII only.
 
-    Names that were stored before letters were composed (Å as A and a ring) are found by that spelling.
+    Names stored before letters were composed (Å as A and a ring) are found by that spelling.
     """
     search = unicodedata.normalize("NFC", search)
     written = {search, search.lower(), search.upper(), search.capitalize(), search.title()}

@@ -1,7 +1,7 @@
-"""Telling watchers that a meeting's board changed: inside the process, and over PostgreSQL between processes.
+"""Tells watchers that a meeting's board changed: within the process, and between processes over PostgreSQL.
 
-An event says only "look again". Several changes may come as one event, and an event may come without a change; a change
-without an event never happens: after a lost connection to the database every watcher is woken.
+An event means "read again", no more. Several changes may come as one event, and an event may come without a change, but
+no change comes without an event: after a lost connection to the database every watcher is woken.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ __all__ = ["BoardEvents", "PostgresListener", "Watcher"]
 
 CHANNEL: Final = "readiness_board"
 _HEARTBEAT_S: Final = 10.0
-"""How often an idle listening connection is asked whether it still lives."""
+"""Interval of checks whether an idle listening connection is alive."""
 _ANSWER_LIMIT_S: Final = 5.0
-"""How long connecting, or an answer to the heartbeat, may take."""
+"""Longest time for connecting, or for an answer to the heartbeat."""
 _RETRY_FIRST_S: Final = 0.2
 _RETRY_MOST_S: Final = 8.0
-"""Reconnecting: doubling pauses, each drawn at random up to this, so that processes do not come back in step."""
+"""Longest pause between reconnects; pauses double and are randomised, so that processes do not come back in step."""
 
 _log = logging.getLogger(__name__)
 
 
 class Watcher:
-    """The events of one watched meeting; iterate over it. It ends when the store closes."""
+    """The events of a watched meeting, to iterate over. Ends when the store closes."""
 
     def __init__(self) -> None:
         self._changed = asyncio.Event()
@@ -69,19 +69,19 @@ class BoardEvents:
         self._closed = False
 
     def publish(self, meeting_id: str) -> None:
-        """Wake whoever watches this meeting."""
+        """Wake all watchers of this meeting."""
         for watcher in self._watchers.get(meeting_id, ()):
             watcher.wake()
 
     def publish_all(self) -> None:
-        """Wake everybody: something may have been missed."""
+        """Wake all watchers, because events may have been lost."""
         for watchers in self._watchers.values():
             for watcher in watchers:
                 watcher.wake()
 
     @asynccontextmanager
     async def subscribe(self, *meeting_ids: str) -> AsyncGenerator[Watcher]:
-        """Give the events of these meetings from now on; what changed before is for the caller to read, inside."""
+        """Yield the events of these meetings from now on; the caller reads the earlier state inside the block."""
         watcher = Watcher()
         if self._closed:
             watcher.end()
@@ -96,7 +96,7 @@ class BoardEvents:
                     del self._watchers[meeting_id]
 
     def close(self) -> None:
-        """End every watcher, now and later."""
+        """End all watchers, present and future."""
         self._closed = True
         for watchers in self._watchers.values():
             for watcher in watchers:
@@ -114,11 +114,11 @@ class PostgresListener:
         self._task: asyncio.Task[None] | None = None
 
     async def announce(self, connection: AsyncConnection, meeting_id: str) -> None:
-        """Tell the other processes, if and when this transaction is committed."""
+        """Notify the other processes if and when this transaction is committed."""
         await connection.execute(sa.select(sa.func.pg_notify(CHANNEL, f"{self._origin}:{meeting_id}")))
 
     async def start(self, *, wait_s: float = 2.0) -> None:
-        """Be listening within `wait_s` if the database allows it; if not, go on trying behind the scenes."""
+        """Start listening, within `wait_s` if the database allows; otherwise keep trying in the background."""
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="board listener")
         with contextlib.suppress(TimeoutError):

@@ -1,4 +1,4 @@
-"""Organisations: whose meetings they are, and whom to call."""
+"""Organisations: the owners of meetings, with their support phones."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["OrganisationPart"]
 
 
 class OrganisationPart(StorePart):
-    """The part of the store that knows the organisations."""
+    """The part of the store that keeps organisations."""
 
     async def ensure_organisation(self, wanted: Organisation) -> Organisation:
-        """Store the organisation, or bring the one with this slug up to date; return it with the id it has."""
+        """Store the organisation, or update the one with this slug; return it with its stored id."""
         values = {
             "name": wanted.name,
             "support_phone": wanted.support_phone,
@@ -38,7 +38,7 @@ class OrganisationPart(StorePart):
         return None if row is None else _organisation_of(row)
 
     async def only_organisation(self) -> Organisation | None:
-        """Return the organisation where there is exactly one: whom to call on a page that names none."""
+        """Return the organisation if there is exactly one, for the phone number on pages that name none."""
         rows = await self._rows(sa.select(organisation).limit(2))
         return _organisation_of(rows[0]) if len(rows) == 1 else None
 

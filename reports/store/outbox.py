@@ -1,6 +1,6 @@
-"""Messages to be sent: queued in the transaction of what they tell, claimed by one process at a time, settled.
+"""Messages to send: queued in the transaction that they report, claimed by one process at a time, then settled.
 
-At least once: a claim of a process that died is over after its time, and another one tries. No text is stored.
+Delivery is at least once: a dead process's claim expires, and another process tries. No text is stored.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _OPEN = ("waiting", "sending")
 
 
 class OutboxPart(StorePart):
-    """The part of the store that knows what is to be sent."""
+    """The part of the store that keeps messages to send."""
 
     async def queue(self, messages: Sequence[Outgoing]) -> int:
-        """Store messages to be sent and return how many were new: what happens `once` and is there is left out."""
+        """Store messages to send; return how many were new. One whose `once` exists already is left out."""
         if not messages:
             return 0
         async with self._changing_boards() as (connection, meetings):
@@ -38,7 +38,7 @@ class OutboxPart(StorePart):
         return added
 
     async def claim_outgoing(self, now: datetime, most: int, claim_s: float) -> list[Outgoing]:
-        """Take up to `most` messages that are due, the longest due first; nobody else gets them for `claim_s`."""
+        """Claim up to `most` due messages, longest due first; nobody else gets them for `claim_s`."""
         due = sa.select(outbox.c.id).where(outbox.c.state.in_(_OPEN), outbox.c.due_at <= now)
         due = due.order_by(outbox.c.due_at, outbox.c.id).limit(most).with_for_update(skip_locked=True)
         claimed = {"state": "sending", "attempts": outbox.c.attempts + 1, "due_at": now + timedelta(seconds=claim_s)}
@@ -59,7 +59,7 @@ class OutboxPart(StorePart):
         error: str | None = None,
         due_at: datetime | None = None,
     ) -> bool:
-        """Say what became of a claimed message; ``waiting`` with `due_at` tries again. False: it was not being sent."""
+        """Store the outcome of a claimed message; ``waiting`` with `due_at` is a retry. False if it was not claimed."""
         if state == "waiting" and due_at is None:
             raise ValueError("to try again, say when")
         values: dict[str, Any] = {"state": state, "error": error}
@@ -75,7 +75,7 @@ class OutboxPart(StorePart):
             return row is not None
 
     async def stuck(self, codes: Collection[str], organisation_id: str | None = None) -> dict[str, str]:
-        """Return for which of `codes` messages wait to be tried again, by channel; of all where none is named."""
+        """Return those of `codes` with messages that wait for a retry, by channel; of all organisations by default."""
         chosen = sa.select(outbox.c.channel, sa.func.max(outbox.c.error).label("error"))
         chosen = chosen.where(outbox.c.state.in_(_OPEN), outbox.c.error.in_(codes)).group_by(outbox.c.channel)
         if organisation_id is not None:
@@ -83,21 +83,21 @@ class OutboxPart(StorePart):
         return {row.channel: row.error for row in await self._rows(chosen)}
 
     async def outgoing_of(self, actor: Actor, meeting_id: str) -> list[Outgoing]:
-        """Return every message about the meeting, the oldest first; none of another organisation's."""
+        """Return all messages about the meeting, oldest first; none for another organisation's."""
         actor.require("people.read")
         mine = sa.and_(outbox.c.meeting_id == meeting_id, outbox.c.organisation_id == actor.organisation_id)
         chosen = sa.select(*_COLUMNS).where(mine)
         return [_outgoing_of(row) for row in await self._rows(chosen.order_by(outbox.c.created_at, outbox.c.id))]
 
     async def meetings_starting(self, starts: tuple[datetime, datetime]) -> list[Meeting]:
-        """Return every organisation's planned meetings that start in the half-open span: for what the clock does."""
+        """Return all organisations' planned meetings that start in the half-open span, for jobs by the clock."""
         chosen = sa.select(meeting).where(
             meeting.c.state == "planned", meeting.c.starts_at >= starts[0], meeting.c.starts_at < starts[1]
         )
         return [meeting_of(row) for row in await self._rows(chosen.order_by(meeting.c.starts_at, meeting.c.id))]
 
     async def report_marks(self, actor: Actor, meeting_id: str) -> list[ReportMark]:
-        """Return what every report of the meeting's participants said, the oldest first."""
+        """Return the verdicts of all reports of the meeting's participants, oldest first."""
         actor.require("people.read")
         columns = (report.c.participant_id, report.c.id.label("report_id"), report.c.verdict, report.c.created_at)
         mine = sa.and_(report.c.meeting_id == meeting_id, within(actor.organisation_id, meeting_id))

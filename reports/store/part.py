@@ -1,4 +1,4 @@
-"""What the parts of the store share: database, events, and a transaction that tells watchers when it is done."""
+"""The base of the store's parts: database, events, and a transaction that notifies watchers after its commit."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ _HASH_BYTES: Final = hashlib.sha256().digest_size
 
 
 def checked_hash(value: bytes) -> bytes:
-    """Return `value` if it has the length of a SHA-256; a token itself must never come this far."""
+    """Return `value` if it has the length of a SHA-256. Raises for anything else: no token may come this far."""
     if len(value) != _HASH_BYTES:
         raise ValueError("expected a SHA-256 digest of 32 bytes")
     return value
 
 
 class StorePart:
-    """Base of the parts; only `Store` is made by others."""
+    """Base of the parts; other modules make a `Store` only."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._events = BoardEvents()
         self.queued = asyncio.Event()
-        """Set when this process queued a message; whoever sends clears it."""
+        """Set when this process queues a message; cleared by the sender."""
         self._listener = None if database.is_sqlite else PostgresListener(database.url, self._events)
 
     def _insert(self, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
-        """An INSERT that knows ON CONFLICT; both databases spell it alike."""
+        """Return an INSERT with ON CONFLICT, which both databases spell alike."""
         return sqlite.insert(table) if self._database.is_sqlite else postgresql.insert(table)
 
     @asynccontextmanager
     async def _changing_boards(self) -> AsyncGenerator[tuple[AsyncConnection, set[str]]]:
-        """Give a transaction and a set for the ids of meetings it changes; watchers hear of it after the commit."""
+        """Yield a transaction and a set for the ids of changed meetings, whose watchers are woken after the commit."""
         meetings: set[str] = set()
         async with self._database.write() as connection:
             yield connection, meetings
@@ -57,7 +57,7 @@ class StorePart:
             self._events.publish(meeting_id)
 
     async def _put_outgoing(self, connection: AsyncConnection, messages: Sequence[Outgoing]) -> int:
-        """Queue messages inside a transaction and return how many were new; the caller sets `queued` afterwards."""
+        """Queue messages inside a transaction; return how many were new. The caller sets `queued` afterwards."""
         insert = self._insert(outbox).on_conflict_do_nothing().returning(outbox.c.id)
         added = 0
         for one in messages:

@@ -1,4 +1,4 @@
-"""Participants and hosts of a meeting. What changes one takes an actor and names the meeting (AUT-2)."""
+"""Participants and hosts of a meeting. Every change takes an actor and the meeting's id (AUT-2)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OF_HOST: Final = frozenset({"role", "label", "locale", "reach", "person_hash"})
 
 
 class PeoplePart(StorePart):
-    """The part of the store that knows who takes part and who leads."""
+    """The part of the store that keeps participants and hosts."""
 
     async def participant(self, actor: Actor, participant_id: str) -> Participant | None:
         """Return the participant with this id, in a meeting of the actor's organisation."""
@@ -31,7 +31,7 @@ class PeoplePart(StorePart):
         return None if row is None else participant_of(row)
 
     async def participants(self, actor: Actor, meeting_id: str) -> list[Participant]:
-        """Return everybody in the meeting, in order; nobody where it is another organisation's."""
+        """Return the meeting's participants in order; nobody for another organisation's meeting."""
         actor.require("people.read")
         mine = sa.and_(participant.c.meeting_id == meeting_id, within(actor.organisation_id, meeting_id))
         chosen = sa.select(participant).where(mine).order_by(participant.c.position)
@@ -40,9 +40,9 @@ class PeoplePart(StorePart):
     async def add_participant(
         self, actor: Actor, meeting_id: str, added: Participant, *, most: int | None = None
     ) -> Participant:
-        """Store one more participant, after the others, and return it with its position.
+        """Store a participant after the others; return it with its position.
 
-        `Gone`: no such meeting. `Conflict`: it has `most` already, however many are added at the same moment.
+        Raises `Gone` without such a meeting; `Conflict` if it has `most` participants, however many callers there are.
         """
         actor.require("meeting.change")
         if added.meeting_id != meeting_id:
@@ -62,7 +62,7 @@ class PeoplePart(StorePart):
     async def change_participant(
         self, actor: Actor, meeting_id: str, participant_id: str, changes: Mapping[str, Any]
     ) -> Participant:
-        """Change fields of a participant and return it. `Gone`: no such one in this organisation's meeting."""
+        """Change fields of a participant and return it. Raises `Gone` if the organisation's meeting has no such one."""
         actor.require("meeting.change")
         if not set(changes) <= OF_PERSON:
             raise ValueError(f"not to be changed: {sorted(set(changes) - OF_PERSON)}")
@@ -78,7 +78,7 @@ class PeoplePart(StorePart):
             return participant_of(row)
 
     async def remove_participant(self, actor: Actor, meeting_id: str, participant_id: str) -> bool:
-        """Take somebody out, with links, pages, messages and reports; False where there is no such one."""
+        """Delete a participant with links, sessions, messages and reports; False if there is none."""
         actor.require("meeting.change")
         async with self._changing_boards() as (connection, meetings):
             await locked(connection, actor.organisation_id, meeting_id)
@@ -87,7 +87,7 @@ class PeoplePart(StorePart):
             return (await connection.execute(sa.delete(participant).where(mine))).rowcount == 1
 
     async def hosts(self, actor: Actor, meeting_id: str) -> list[Host]:
-        """Return the leaders and technical hosts of the meeting, leaders first; none of another organisation's."""
+        """Return the meeting's hosts, leaders first; none for another organisation's meeting."""
         actor.require("people.read")
         mine = sa.and_(host.c.meeting_id == meeting_id, within(actor.organisation_id, meeting_id))
         chosen = sa.select(host).where(mine).order_by(host.c.role, host.c.id)
@@ -101,7 +101,7 @@ class PeoplePart(StorePart):
         return None if row is None else host_of(row)
 
     async def add_host(self, actor: Actor, meeting_id: str, added: Host) -> Host:
-        """Store one more leader or technical host. `Gone`: no such meeting."""
+        """Store a leader or technical host. Raises `Gone` without such a meeting."""
         actor.require("meeting.change")
         if added.meeting_id != meeting_id:
             raise ValueError("the host names another meeting")
@@ -113,7 +113,7 @@ class PeoplePart(StorePart):
             return added
 
     async def change_host(self, actor: Actor, meeting_id: str, host_id: str, changes: Mapping[str, Any]) -> Host:
-        """Change fields of a host and return it. `Gone`: no such one in this organisation's meeting."""
+        """Change fields of a host and return it. Raises `Gone` if the organisation's meeting has no such one."""
         actor.require("meeting.change")
         if not set(changes) <= OF_HOST:
             raise ValueError(f"not to be changed: {sorted(set(changes) - OF_HOST)}")
@@ -130,7 +130,7 @@ class PeoplePart(StorePart):
             return host_of(row)
 
     async def remove_host(self, actor: Actor, meeting_id: str, host_id: str) -> bool:
-        """Take a host out, with links, pages and messages; False where there is no such one."""
+        """Delete a host with links, sessions and messages; False if there is none."""
         actor.require("meeting.change")
         async with self._changing_boards() as (connection, meetings):
             await locked(connection, actor.organisation_id, meeting_id)
@@ -139,7 +139,7 @@ class PeoplePart(StorePart):
             return (await connection.execute(sa.delete(host).where(mine))).rowcount == 1
 
     async def set_practical(self, actor: Actor, participant_id: str, *, phone_encrypted: bytes | None) -> None:
-        """Keep or take away the number this participant can be reached at; the caller encrypted it."""
+        """Store or remove this participant's phone number, encrypted by the caller."""
         actor.require("phone.give", participant_id)
         statement = sa.update(participant).where(_person(actor, participant_id)).values(contact=phone_encrypted)
         async with self._database.write() as connection:
@@ -147,7 +147,7 @@ class PeoplePart(StorePart):
                 raise Gone("no such participant")
 
     async def phone(self, actor: Actor, participant_id: str) -> bytes | None:
-        """Return the number as `set_practical` got it."""
+        """Return the encrypted number that `set_practical` stored."""
         actor.require("phone.read", participant_id)
         row = await self._first(sa.select(participant.c.contact).where(_person(actor, participant_id)))
         return None if row is None or row.contact is None else bytes(row.contact)

@@ -1,4 +1,4 @@
-"""What the store takes and gives: frozen values, no behaviour, no SQL. Moments are aware and in UTC."""
+"""The store's values: frozen, without behaviour or SQL. Moments are aware and in UTC."""
 
 from __future__ import annotations
 
@@ -59,17 +59,17 @@ MessageName = Literal[
 OutgoingState = Literal["waiting", "sending", "sent", "failed", "dropped"]
 SelfTestState = Literal["running", "finished", "incomplete"]
 CaseEnd = Literal["opened_again", "meeting_cancelled"]
-"""How a support case was done."""
+"""How a support case ended."""
 
 TESTS_AFTER_END = timedelta(hours=1)
-"""A link of a meeting tests until the meeting's end plus this."""
+"""How long after its end a meeting's links still open a test."""
 ANSWERS_AFTER_END = timedelta(days=7)
-"""So long after the end the link still opens the one question about how it went."""
+"""How long after the end a link still opens the question how it went."""
 
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """A hospital or clinic, and whom its participants can call."""
+    """A hospital or clinic, with the phone number for its participants."""
 
     id: str
     slug: str
@@ -80,7 +80,7 @@ class Organisation:
     time_zone: str
     drop_in_allowed: bool
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Its own Markdown by name (checklist, emergency) and language; what is missing has a default."""
+    """Its own Markdown by name (checklist, emergency) and language; a missing one has a default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,23 +100,23 @@ class Meeting:
     join_link: bytes | None = None
     """The meeting's own address, encrypted by the caller: a private room's address is personal."""
     support_phone: str = ""
-    """Whom to call about this meeting; empty: the organisation's."""
+    """The support phone for this meeting; empty: the organisation's."""
     state: MeetingState = "planned"
     sequence: int = 0
     """Counts every move and the cancelling (RFC 5545 SEQUENCE)."""
     reminders: tuple[int, ...] = ()
-    """Minutes before the start at which whoever has not tested is reminded."""
+    """Minutes before the start of reminders to participants who have not tested."""
     import_key: bytes | None = None
-    """SHA-256 of the identifier it was imported under: the same import again changes it instead of adding one."""
+    """SHA-256 of its identifier in an import, so that the same import changes it instead of adding another."""
     import_series: bytes | None = None
-    """SHA-256 of what names all occurrences of an imported series."""
+    """SHA-256 of the common identifier of an imported series."""
     import_version: str = ""
-    """How late what was imported was written: an older file changes nothing. Compared as text; empty: not known."""
+    """Version of the imported entry, compared as text; an older file changes nothing. Empty: not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """Someone or some room taking part; `label` is what the leader chose and is emptied 24 h after the end."""
+    """A person or room that takes part; `label` is the leader's choice and is emptied 24 h after the end."""
 
     id: str
     meeting_id: str
@@ -129,12 +129,12 @@ class Participant:
     reach: bytes | None = None
     """Phone and mail address that invitations go to, as JSON, encrypted by the caller."""
     last_verdict: str | None = None
-    """What the last report said, kept when the report is unlinked, until the meeting is forgotten."""
+    """The last report's verdict, kept after the report is unlinked, until the meeting is deleted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Who leads a meeting, or runs its technical side; `label` and `reach` are emptied 24 h after the end."""
+    """A leader or technical host of a meeting; `label` and `reach` are emptied 24 h after the end."""
 
     id: str
     meeting_id: str
@@ -143,7 +143,7 @@ class Host:
     locale: str
     reach: bytes | None = None
     person_hash: bytes | None = None
-    """HMAC of the address under the service's key: finds one leader's meetings without telling who it is."""
+    """HMAC of the address under the service's key: finds a leader's meetings without revealing the address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ class Outgoing:
     kind: MessageName
     channel: Channel
     once: str | None
-    """A name that only one message may have, such as one reminder for one person; None: as often as asked."""
+    """A name that only one message may have, such as one reminder to one person; None: no limit."""
     created_at: datetime
     due_at: datetime
     state: OutgoingState = "waiting"
@@ -166,12 +166,12 @@ class Outgoing:
     error: str | None = None
     sent_at: datetime | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
-    """What can't be looked up when it is sent; never a name, an address or a link."""
+    """Values that can't be looked up at sending; never a name, an address or a link."""
 
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """One answer to "did sound and picture work?", 1 (not at all) to 5 (well), and the word for what did not."""
+    """An answer to "did sound and picture work?", 1 (not at all) to 5 (well), and the word for what did not."""
 
     id: str
     organisation_id: str
@@ -190,7 +190,7 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackCell:
-    """Answers of one kind of people after one verdict: how many, and how many of them said that it worked (4 or 5)."""
+    """Answers of one role after one verdict: their number, and how many said that it worked (4 or 5)."""
 
     role: str
     profile: str
@@ -199,12 +199,12 @@ class FeedbackCell:
     answers: int
     worked: int
     problems: Mapping[str, int] = field(default_factory=dict)
-    """How often each word was chosen; words of fewer people than a cell needs are left out."""
+    """How often each word was chosen, without words of too few people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """A link that was given out; its token is stored as a hash only and is not part of this value.
+    """A link that was handed out; its token is stored as a hash only and is not part of this value.
 
     Links for support, organisers and programs have no meeting, every other link has one.
     """
@@ -218,13 +218,13 @@ class Invitation:
     revoked_at: datetime | None = None
     host_id: str | None = None
     seen_at: datetime | None = None
-    """When another link took its place because others may have read its token on the way: from then on it opens only
-    for who holds one of its sessions. Its sessions and its typed code go on."""
+    """When another link replaced it because others may have read its token on the way. From then on it opens only for
+    holders of its sessions; those and its typed code go on."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeldLink:
-    """A link that is open, with the SHA-256 of its token: what tells whether the token can be made again."""
+    """An open link with the SHA-256 of its token, which shows whether the token can be derived again."""
 
     link: Invitation
     token_hash: bytes
@@ -232,7 +232,7 @@ class HeldLink:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An open page: what a link, or a drop-in, was swapped for."""
+    """An open page, in exchange for a link or of a drop-in."""
 
     id: str
     kind: SessionKind
@@ -242,12 +242,12 @@ class Session:
     participant_id: str | None
     expires_at: datetime
     testing_until: datetime | None = field(default=None, compare=False)
-    """Until when a meeting's page may test, told by the store when it finds the session; None: as long as it lives."""
+    """Until when a meeting's page may test, set by the store when it finds the session; None: no limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
-    """One run; `phases` holds what each ended phase found, so that another process can go on with the rest."""
+    """One self-test; `phases` holds the results of ended phases, so that another process can go on with the rest."""
 
     id: str
     session_id: str
@@ -257,16 +257,16 @@ class SelfTest:
     state: SelfTestState
     started_at: datetime
     updated_at: datetime
-    """The page's last sign of life, or the end of the run."""
+    """The page's last sign of life, or the end of the test."""
     client: Mapping[str, Any] = field(default_factory=dict)
     phases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     claim: int = 1
-    """Raised by each page that takes the run over. Only the page with the newest claim writes, see `TakenOver`."""
+    """Raised by each page that takes the test over. Only the page with the newest claim may write, see `TakenOver`."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredReport:
-    """A report as committed; `body` is the JSON object the participant's page gets."""
+    """A report as committed; `body` is the JSON object for the participant's page."""
 
     id: str
     code: str
@@ -285,7 +285,7 @@ class StoredReport:
 
 @dataclass(frozen=True, slots=True)
 class BoardRow:
-    """One line of a leader's board: the newest report if there is one, and whether a test runs right now."""
+    """One line of a leader's board: the newest report if any, and whether a test is running."""
 
     participant: Participant
     report: StoredReport | None
@@ -294,13 +294,13 @@ class BoardRow:
 
 @dataclass(frozen=True, slots=True)
 class NewMeeting:
-    """A meeting with everything that is stored with it, or not at all."""
+    """A meeting with all that is stored along with it, in one transaction."""
 
     meeting: Meeting
     participants: Sequence[Participant] = ()
     hosts: Sequence[Host] = ()
     links: Sequence[tuple[Invitation, bytes, bytes | None]] = ()
-    """Each with the hash of its token and of its typed code."""
+    """Links, each with the hashes of its token and of its typed code."""
     messages: Sequence[Outgoing] = ()
 
 
@@ -310,11 +310,11 @@ class MeetingLine:
 
     meeting: Meeting
     people: Mapping[str, int]
-    """How many participants are in each state: not_tested, stale, or the newest report's verdict."""
+    """The number of participants by state: not_tested, stale, or the newest report's verdict."""
     labels: tuple[str, ...]
-    """What the participants are called, in order."""
+    """The participants' labels, in order."""
     leaders: tuple[str, ...]
-    """What the leaders are called."""
+    """The leaders' labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,7 +340,7 @@ class SupportCase:
 
 @dataclass(frozen=True, slots=True)
 class WaitingCase:
-    """A case that support has not taken yet, with what its page shows: the meeting, its leaders, the newest report."""
+    """A case that support has not taken yet, with the meeting, its leaders and the newest report for support's page."""
 
     id: str
     opened_at: datetime
@@ -352,7 +352,7 @@ class WaitingCase:
 
 @dataclass(frozen=True, slots=True)
 class ReportMark:
-    """What one report of a meeting said, and when."""
+    """Verdict and time of one report of a meeting."""
 
     participant_id: str
     report_id: str
@@ -362,7 +362,7 @@ class ReportMark:
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """How many rows one purge deleted, emptied or unlinked."""
+    """Numbers of rows that one purge deleted, emptied or unlinked."""
 
     drop_in_reports: int = 0
     unlinked_reports: int = 0

@@ -1,4 +1,4 @@
-"""The store: one object per process, made by `Store.open`. Everything that touches SQL is behind it."""
+"""The store: one object per process, made by `Store.open`. All SQL is behind it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Store(
     RetentionPart,
     InstallationPart,
 ):
-    """Reads and writes of the service. Every method may raise `StoreUnavailable`; a write that returned is on disk."""
+    """Reads and writes of the service. Any method may raise `StoreUnavailable`; a write is on disk when it returns."""
 
     @classmethod
     async def open(
@@ -58,8 +58,8 @@ class Store(
     ) -> Self:
         """Open the database at `url` (``sqlite:////path/file`` or ``postgresql://…``).
 
-        With `migrate` it is brought up to date first; without, `SchemaTooOld` says that it has to be. `SchemaTooNew` is
-        raised either way, before anything is changed.
+        With `migrate` it is migrated first; without, an old schema raises `SchemaTooOld`. A newer one always raises
+        `SchemaTooNew`, before anything is changed.
         """
         work = migrations.migrate if migrate else migrations.check_schema
         await asyncio.to_thread(work, url)
@@ -67,7 +67,7 @@ class Store(
 
     @staticmethod
     async def migrate(url: str) -> list[str]:
-        """Bring the database at `url` up to date and return the revisions applied; several processes take turns."""
+        """Migrate the database at `url` and return the applied revisions; several processes take turns."""
         return await asyncio.to_thread(migrations.migrate, url)
 
     async def ping(self) -> None:
@@ -76,7 +76,7 @@ class Store(
 
     @asynccontextmanager
     async def watch(self, *meeting_ids: str) -> AsyncGenerator[Watcher]:
-        """Give an iterator that yields each time the board of one of these meetings may have changed since entering.
+        """Yield an iterator over possible changes, since entering, to the boards of these meetings.
 
         Enter first, then read the board, then iterate: nothing is missed in between.
         """

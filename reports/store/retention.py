@@ -1,7 +1,7 @@
-"""Retention: when the link to a person ends, and what is left then.
+"""Retention: ends the link to a person in time, and keeps only anonymous figures.
 
-Each step is its own short transaction and may be run again; run it before the service opens (a restored backup brings
-back what was deleted) and every hour.
+Each step is a short transaction of its own and may be repeated. Run it before the service opens, because a restored
+backup brings deleted data back, and regularly after that.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ from .tables import (
 __all__ = ["RetentionPart"]
 
 PERSON_KEPT: Final = timedelta(hours=24)
-"""After a meeting's end, or a drop-in report's making."""
+"""Time after a meeting's end, or after a drop-in report was made."""
 RUN_KEPT: Final = timedelta(hours=24)
-"""What single phases found, after the last one; a reconnect is possible for 10 minutes."""
+"""Time for results of single phases, after the last one; a reconnect is possible for 10 minutes."""
 SESSION_KEPT: Final = timedelta(hours=24)
-"""After a session expired, or a link that belongs to no meeting."""
+"""Time after a session, or a link without a meeting, expired."""
 MEETING_KEPT: Final = ANSWERS_AFTER_END
-"""After its end, with its links: they still open the one question about how it went."""
+"""Time after a meeting's end; until then its links open the question how it went."""
 FIGURES_KEPT: Final = timedelta(days=396)
 """13 months, so that a month can be compared with the same month a year before."""
 BATCH: Final = 200
-"""Reports unlinked in one transaction, so that nobody waits long for it."""
+"""Reports that are unlinked in one transaction, so that nobody waits long."""
 _FIGURE_FIELDS: Final = ("id", "outcome", "value", "unit", "pass", "fail", "cause", "responsible")
 _shuffler: Final = random.SystemRandom()
 
@@ -52,7 +52,7 @@ class RetentionPart(StorePart):
     """The part of the store that forgets."""
 
     async def purge(self, now: datetime) -> Purged:
-        """Forget what is due at `now` and return how much it was."""
+        """Delete, empty or unlink all data that is due at `now`; return how much it was."""
         past = meeting.c.ends_at < now - PERSON_KEPT
         drop_ins = sa.delete(report).where(report.c.meeting_id.is_(None), report.c.created_at < now - PERSON_KEPT)
         ended = sa.select(meeting.c.id).where(past)
@@ -102,7 +102,7 @@ class RetentionPart(StorePart):
         return await self._run(sa.delete(room_result).where(room_result.c.ended_at < now - FIGURES_KEPT))
 
     async def _forget_meetings(self, past: sa.ColumnElement[bool], now: datetime) -> int:
-        """Empty what tells who met; delete meetings whose links are closed, with people, links and messages."""
+        """Empty fields that identify people; delete meetings with closed links, with people, links and messages."""
         named = sa.or_(meeting.c.title != "", meeting.c.join_link.is_not(None), meeting.c.import_key.is_not(None))
         emptied = (
             sa.update(meeting)
@@ -129,7 +129,7 @@ class RetentionPart(StorePart):
         while True:
             async with self._database.write() as connection:
                 rows: list[Any] = list((await connection.execute(remove_returning)).all())
-                _shuffler.shuffle(rows)  # the order of rows must not tell the order of people
+                _shuffler.shuffle(rows)  # the order of rows must not reveal the order of people
                 if rows:
                     answers = await _take_answers(connection, [row.id for row in rows])
                     figures = [{**_figures(row), **answers.get(row.id, _NO_ANSWER)} for row in rows]
@@ -144,7 +144,7 @@ _NO_ANSWER: Final[Mapping[str, Any]] = {"score": None, "problem": None}
 
 
 async def _take_answers(connection: AsyncConnection, report_ids: list[str]) -> dict[str, dict[str, Any]]:
-    """Return score and problem by report, and forget which report each answer followed."""
+    """Return score and problem by report, and unlink the answers from their reports."""
     followed = feedback.c.report_id.in_(report_ids)
     chosen = sa.select(feedback.c.report_id, feedback.c.score, feedback.c.problem).where(followed)
     rows = (await connection.execute(chosen)).all()
@@ -153,9 +153,9 @@ async def _take_answers(connection: AsyncConnection, report_ids: list[str]) -> d
 
 
 async def _keep_verdicts(connection: AsyncConnection, rows: list[Any]) -> None:
-    """Leave with each participant what the newest report said, for the question of how the meeting went.
+    """Store the newest report's verdict with each participant, for the question how the meeting went.
 
-    Where reports are unlinked in several batches, the oldest go first.
+    If reports are unlinked in several batches, the oldest go first.
     """
     newest = {row.participant_id: row.verdict for row in sorted(rows, key=lambda row: row.number)}
     for participant_id, verdict in newest.items():
@@ -164,7 +164,7 @@ async def _keep_verdicts(connection: AsyncConnection, rows: list[Any]) -> None:
 
 
 def _figures(row: sa.Row[Any]) -> dict[str, Any]:
-    """Return what may be kept of a report when nobody may know whose it was."""
+    """Return the figures of a report that may be kept without its participant."""
     body: Mapping[str, Any] = row.body
     return {
         "id": new_id(),
@@ -178,7 +178,7 @@ def _figures(row: sa.Row[Any]) -> dict[str, Any]:
 
 
 def _check_figures(check: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep a check's figures; of the practical questions only whether they were answered, never what."""
+    """Return a check's figures; of practical questions only whether they were answered, never the answer."""
     kept = {name: check.get(name) for name in _FIGURE_FIELDS}
     if str(check.get("id", "")).startswith("practical."):
         kept["value"] = None
@@ -186,7 +186,7 @@ def _check_figures(check: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _client_class(client: object) -> str:
-    """Return for example ``Chrome/Android/phone``: no versions, a rare one could single somebody out."""
+    """Return for example ``Chrome/Android/phone``, without versions: a rare one could single somebody out."""
     if not isinstance(client, Mapping):
         return ""
     words = [str(client.get(name) or "").split(" ") for name in ("browser", "os", "form")]

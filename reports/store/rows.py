@@ -1,4 +1,4 @@
-"""Rows of meetings and their people as records and back, and what every change of a meeting does alike."""
+"""Converts rows of meetings and people to records and back; conditions and locks for changes of a meeting."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ __all__ = [
 
 
 def meeting_of(row: sa.Row[Any]) -> Meeting:
-    """Read a row that has the meeting's columns."""
+    """Return the meeting in a row with the meeting's columns."""
     values = {name: getattr(row, name) for name in Meeting.__dataclass_fields__}
     lists = {name: tuple(values[name]) for name in ("practical", "reminders")}
     return Meeting(**{**values, **lists})
 
 
 def participant_of(row: sa.Row[Any], prefix: str = "") -> Participant:
-    """Read a row that has the participant's columns, each under `prefix`."""
+    """Return the participant in a row with the participant's columns, each under `prefix`."""
     return Participant(**{name: getattr(row, prefix + name) for name in Participant.__dataclass_fields__})
 
 
 def host_of(row: sa.Row[Any]) -> Host:
-    """Read a row that has the host's columns."""
+    """Return the host in a row with the host's columns."""
     return Host(**{name: getattr(row, name) for name in Host.__dataclass_fields__})
 
 
@@ -49,7 +49,7 @@ def values_of(record: Meeting | Participant | Host | Invitation) -> dict[str, An
 
 
 def meeting_in(organisation_id: str, meeting_id: str) -> sa.Select[Any]:
-    """Select the meeting with this id if it is this organisation's."""
+    """Return a query for the meeting with this id if it is this organisation's."""
     return sa.select(meeting).where(meeting.c.id == meeting_id, meeting.c.organisation_id == organisation_id)
 
 
@@ -73,7 +73,7 @@ async def locked(connection: AsyncConnection, organisation_id: str, meeting_id: 
 
 
 async def carry_feeds(connection: AsyncConnection, found: Meeting, hosts: Sequence[Host]) -> None:
-    """Let the calendar links of these people hang on this meeting where it ends later than the one they hung on."""
+    """Move these people's calendar links to this meeting if it ends later than the present one of each link."""
     until = found.ends_at + ANSWERS_AFTER_END
     for one in hosts:
         if one.person_hash is None:

@@ -1,7 +1,7 @@
-"""Self-tests while they run: what each ended phase found, so that a reconnect to any process goes on with the rest.
+"""Running self-tests: the results of ended phases, so that a reconnect to any process goes on with the rest.
 
-A run belongs to the page with its newest claim. Beginning a run is its first claim, taking it over raises the number,
-and whatever is written under an older number raises `TakenOver`, on whichever process the older page still is.
+A test belongs to the page with its newest claim. Beginning it is its first claim, taking it over raises the number, and
+a write under an older number raises `TakenOver`, on whichever process the older page still is.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _OWN = [name for name in SelfTest.__dataclass_fields__ if name != "phases"]
 
 
 class SelfTestPart(StorePart):
-    """The part of the store that keeps runs, their phases and their claims."""
+    """The part of the store that keeps running tests, their phases and their claims."""
 
     # ---- claims
 
@@ -46,15 +46,15 @@ class SelfTestPart(StorePart):
             return await _raise_claims(connection, now, _of_person(whose), self_test.c.updated_at >= since, wanted)
 
     async def start_self_test(self, test: SelfTest) -> None:
-        """Store a run that begins; the board shows it as running. The person's other runs go on."""
+        """Store a new run; the board shows it as running. The person's other runs go on."""
         async with self._changing_boards() as (connection, meetings):
             await self._add(connection, test)
             meetings.update(await _meeting_of_test(connection, test.id))
 
     async def begin_self_test(self, test: SelfTest, whose: Session, since: datetime) -> list[SelfTest]:
-        """Store a run that takes the place of the person's running ones; return those, each under a new claim.
+        """Store a run that replaces the person's running ones; return those, each under a new claim.
 
-        The caller owns them now and has to end them. Of runs that are begun at the same moment, one is left.
+        The caller owns those now and must end them. Of runs that begin at the same moment one is left.
         """
         async with self._changing_boards() as (connection, meetings):
             others = await self._take_others(connection, whose, since, test.updated_at)
@@ -65,9 +65,9 @@ class SelfTestPart(StorePart):
     async def resume_self_test(
         self, test_id: str, whose: Session, since: datetime, now: datetime, *, claim: int
     ) -> list[SelfTest]:
-        """Set a claimed run going again; return the person's other running ones, as `begin_self_test` does.
+        """Continue a claimed run; return the person's other running ones, like `begin_self_test`.
 
-        Raises TakenOver where `claim` is not the newest one, Gone where there is no such run.
+        Raises TakenOver if `claim` is not the newest one, Gone if there is no such run.
         """
         async with self._changing_boards() as (connection, meetings):
             others = await self._take_others(connection, whose, since, now, self_test.c.id != test_id)
@@ -76,9 +76,9 @@ class SelfTestPart(StorePart):
             return others
 
     async def claim_left_over(self, test: SelfTest, idle_since: datetime) -> int | None:
-        """Take over a run that nobody is at and return the claim; None where another was first or the page came back.
+        """Take over an abandoned run and return the claim; None if another was first or the page came back.
 
-        That is no sign of life: who takes it and dies leaves it to the next.
+        This is no sign of life: if the caller dies, the run is left to the next one.
         """
         statement = (
             sa.update(self_test)
@@ -92,14 +92,14 @@ class SelfTestPart(StorePart):
             return None if row is None else int(row.claim)
 
     async def claim_of(self, test_id: str) -> int | None:
-        """Return the newest claim of a run; None where there is no such run."""
+        """Return the newest claim of a run, or None if there is no such run."""
         row = await self._first(sa.select(self_test.c.claim).where(self_test.c.id == test_id))
         return None if row is None else int(row.claim)
 
     # ---- reading
 
     async def self_test(self, test_id: str, session_id: str) -> SelfTest | None:
-        """Return the run with its phases, if this session made it."""
+        """Return the run with its phases if this session made it."""
         found = await self._tests(self_test.c.id == test_id, self_test.c.session_id == session_id)
         return found[0] if found else None
 
@@ -108,19 +108,19 @@ class SelfTestPart(StorePart):
         return await self._tests(_of_person(whose), self_test.c.updated_at >= since)
 
     async def stale_self_tests(self, before: datetime) -> list[SelfTest]:
-        """Return the running runs nobody updated since `before`: their process or their person is gone."""
+        """Return the running runs without an update since `before`; their process or person is gone."""
         return await self._tests(self_test.c.state == "running", self_test.c.updated_at < before)
 
     # ---- writing under a claim
 
     async def save_phase(self, test_id: str, phase: str, data: Mapping[str, Any], now: datetime, *, claim: int) -> None:
-        """Keep what a phase found, in place of what it found before; committed on return. Raises TakenOver, Gone."""
+        """Store a phase's results in place of earlier ones; committed on return. Raises TakenOver, Gone."""
         async with self._database.write() as connection:
             await change_claimed(connection, test_id, claim, "phase", updated_at=now)
             await self._put_phase(connection, test_id, phase, data, now)
 
     async def touch_self_test(self, test_id: str, now: datetime, *, claim: int) -> None:
-        """Note that the page is alive though no phase has ended: somebody is reading, or thinking.
+        """Note a sign of life of a page where no phase has ended: somebody is reading or thinking.
 
         Raises TakenOver, Gone.
         """
@@ -149,7 +149,7 @@ class SelfTestPart(StorePart):
         now: datetime,
         *conditions: sa.ColumnElement[bool],
     ) -> list[SelfTest]:
-        """Claim the person's running runs that meet the conditions, one page of the person at a time."""
+        """Claim the person's running runs that meet the conditions; one page of a person at a time."""
         await _lock_person(connection, whose)
         running = (_of_person(whose), self_test.c.state == "running", self_test.c.updated_at >= since, *conditions)
         claims = await _raise_claims(connection, now, *running)
@@ -170,9 +170,9 @@ class SelfTestPart(StorePart):
 async def change_claimed(
     connection: AsyncConnection, test_id: str, claim: int, what: str, **values: SelfTestState | datetime
 ) -> None:
-    """Change a run inside a transaction, under the newest claim only. Raises TakenOver(`what`), or Gone.
+    """Change a run inside a transaction, under the newest claim only. Raises TakenOver(`what`) or Gone.
 
-    A transaction that is just raising the claim is waited for.
+    Waits for a transaction that is raising the claim.
     """
     mine = (self_test.c.id == test_id, self_test.c.claim == claim)
     statement = sa.update(self_test).where(*mine).values(claim=claim, **values)
@@ -183,14 +183,14 @@ async def change_claimed(
 
 
 def _of_person(whose: Session) -> sa.ColumnElement[bool]:
-    """A participant's runs in any session; somebody without an invitation is known by the session alone."""
+    """Return the condition for a participant's runs in any session, or a drop-in's runs in this session."""
     if whose.participant_id is None:
         return self_test.c.session_id == whose.id
     return self_test.c.participant_id == whose.participant_id
 
 
 async def _lock_person(connection: AsyncConnection, whose: Session) -> None:
-    """Let one page of a person begin or take over at a time; SQLite has one writer anyway.
+    """Lock out the person's other pages while one begins or takes over; SQLite has one writer anyway.
 
     Rows that refer to the person may be written meanwhile.
     """

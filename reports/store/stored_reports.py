@@ -1,4 +1,4 @@
-"""Reports: acknowledged after the commit, exactly once, and gone when their participant says so."""
+"""Reports: acknowledged after the commit, stored exactly once, deleted when their participant says so."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _COLUMNS: Final = [report.c[name] for name in StoredReport.__dataclass_fields__]
 
 
 class ReportPart(StorePart):
-    """The part of the store that keeps verdicts."""
+    """The part of the store that keeps reports."""
 
     async def save_report(
         self,
@@ -38,14 +38,14 @@ class ReportPart(StorePart):
         ended_at: datetime | None = None,
         series: Mapping[str, Any] | None = None,
     ) -> StoredReport:
-        """Store a report, end its self-test in the same transaction, and return the report as stored, committed.
+        """Store a report and end its self-test in one transaction; return the report as committed.
 
-        `claim` is the caller's to the self-test; where another page has a newer one, `TakenOver`, nothing is stored.
-        `ended_at` is when the self-test ended, where that was not now: it can be gone on with for a while from then.
-        `series` are kept beside it and go when it goes; ValueError where they are not of the schema.
+        `claim` is the caller's claim to the self-test; if another page has a newer one, `TakenOver` is raised and
+        nothing stored. `ended_at` is the end of the self-test if it is not now; the test can be continued for a while
+        from then. `series` are stored with the report and deleted with it; ValueError if they don't fit the schema.
 
-        Saving an id again gives the row that is there, unchanged, so a client may try until it hears an answer.
-        `CodeTaken`: make another code. `Conflict`: the id is another session's. `Gone`: deleted meanwhile. ValueError
+        Saving an id again returns the stored row unchanged, so a client may retry until it gets an answer. Raises
+        `CodeTaken` (make another code), `Conflict` (another session's id), `Gone` (deleted meanwhile), and ValueError
         for a report of another organisation than the actor's.
         """
         actor.require("report.save", added.participant_id)
@@ -67,7 +67,7 @@ class ReportPart(StorePart):
             if _owner(stored) != _owner(added):
                 raise Conflict("this report id belongs to another session")
             if stored.self_test_id is not None and claim is not None:
-                # One that was saved before leaves the state as it is, but still only its owner gets it back.
+                # A repeated save leaves the state as it is, but still only the owner gets the report back.
                 ended = {"state": self_test_state, "updated_at": ended_at or stored.created_at}
                 await change_claimed(connection, stored.self_test_id, claim, "report", **(ended if is_new else {}))
             if is_new is not None and stored.meeting_id is not None:
@@ -81,12 +81,12 @@ class ReportPart(StorePart):
         return await self._newest(mine, report.c.participant_id == participant_id)
 
     async def report_for_session(self, actor: Actor, session_id: str) -> StoredReport | None:
-        """Return the newest report this session may see: its own, or an earlier one of the same participant."""
+        """Return the newest report that this session may see: its own, or an earlier one of the same participant."""
         actor.require("report.own")
         return await self._newest(_visible_to(actor, session_id))
 
     async def report_by_code(self, actor: Actor, code: str) -> StoredReport | None:
-        """Return the report support was told the code of, inside its own organisation only."""
+        """Return the report with this code, within the actor's organisation only."""
         actor.require("report.find")
         return await self._newest(report.c.organisation_id == actor.organisation_id, report.c.code == code)
 
@@ -102,7 +102,7 @@ class ReportPart(StorePart):
         return [StoredReport(**row._asdict()) for row in rows]
 
     async def series_of(self, actor: Actor, report_id: str) -> dict[str, Any] | None:
-        """Return the series of a report of the actor's organisation; None where there are none, or no such report."""
+        """Return the series of a report of the actor's organisation, or None."""
         actor.require("report.find")
         mine = sa.and_(report.c.id == report_id, report.c.organisation_id == actor.organisation_id)
         chosen = sa.select(report.c.series).where(mine)
@@ -110,9 +110,9 @@ class ReportPart(StorePart):
         return None if row is None or row.series is None else unpack(bytes(row.series))
 
     async def delete_report(self, actor: Actor, report_id: str, session_id: str) -> bool:
-        """Delete a report this session may see, with the run it came from; False where there is none.
+        """Delete a report that this session may see, with its run; False if there is none.
 
-        On SQLite the content is overwritten and taken out of the write-ahead log before this returns.
+        On SQLite the content is overwritten, also in the write-ahead log, before this returns.
         """
         actor.require("report.delete")
         statement = (
@@ -132,9 +132,9 @@ class ReportPart(StorePart):
         return True
 
     async def delete_everything_of(self, actor: Actor, session_id: str, idle_since: datetime) -> bool:
-        """Delete all reports that this session may see, the runs behind them, and the number that was typed in.
+        """Delete all reports that this session may see, their runs, and the typed phone number.
 
-        A run that gave a sign of life since `idle_since` goes on: somebody is at it. False where there was nothing.
+        A run with a sign of life since `idle_since` goes on, because somebody is taking it. False if there was nothing.
         """
         actor.require("report.delete")
         person, ours = _person_of(session_id), _is_ours(actor, session_id)
@@ -152,9 +152,9 @@ class ReportPart(StorePart):
         return bool(gone or runs or numbers)
 
     async def board(self, actor: Actor, meeting_id: str) -> list[BoardRow]:
-        """Return everybody in the meeting in order, each with the newest report; two queries, however many they are.
+        """Return the meeting's participants in order, each with the newest report; takes two queries.
 
-        Nobody where the meeting is another organisation's.
+        Nobody if the meeting is another organisation's.
         """
         actor.require("people.read")
         running = sa.exists().where(self_test.c.participant_id == participant.c.id, self_test.c.state == "running")
@@ -179,7 +179,7 @@ def _owner(stored: StoredReport) -> tuple[str | None, ...]:
 
 
 def _person_of(session_id: str) -> sa.ScalarSelect[str | None]:
-    """Select whose session it is, of a participant's session."""
+    """Return a query for the participant of a session."""
     mine = sa.and_(session.c.id == session_id, session.c.kind == "participant")
     return sa.select(session.c.participant_id).where(mine).scalar_subquery()
 
@@ -187,12 +187,12 @@ def _person_of(session_id: str) -> sa.ScalarSelect[str | None]:
 def _is_ours(actor: Actor, session_id: str) -> sa.ColumnElement[bool]:
     """Return the condition that the session is of the actor's organisation.
 
-    Asked of the session: a report's own organisation would have SQLite read all reports of it.
+    The session is asked, because by the report's own organisation SQLite would read all its reports.
     """
     return sa.exists().where(session.c.id == session_id, session.c.organisation_id == actor.organisation_id)
 
 
 def _visible_to(actor: Actor, session_id: str) -> sa.ColumnElement[bool]:
-    """A session sees its own reports; a participant's session those of the same participant too. A leader sees none."""
+    """Return the condition for reports of the session, or of its participant. A leader sees none."""
     own = sa.or_(report.c.session_id == session_id, report.c.participant_id == _person_of(session_id))
     return sa.and_(_is_ours(actor, session_id), own)
