@@ -1,9 +1,9 @@
-"""Room acoustics: a sweep that a loudspeaker plays, found again in every microphone channel. Pure, numpy only.
+"""Room acoustics: finds the sweep of a loudspeaker in every microphone channel. Pure, numpy only.
 
-The sweep is exponential (Farina 2000), 300 to 6,000 Hz in one second. What a microphone heard is divided by what was
-played, frequency by frequency, which gives the impulse response of the path between the two; how far its highest point
-stands over its median says whether the sweep is in there at all. Delays are told between channels of one recording:
-when a sound card really began to play nobody knows to the millisecond.
+The sweep is exponential (Farina 2000), 300 to 6,000 Hz in one second. The recording divided by the sweep, frequency by
+frequency, is the impulse response of the path between the two; its peak over its median shows whether the sweep is in
+there at all. Delays are compared between channels of one recording only, because nobody knows to the millisecond when a
+sound card really began to play.
 """
 
 from __future__ import annotations
@@ -35,43 +35,43 @@ __all__ = [
 
 RATE_HZ: Final = 48_000
 RESPONSE_HZ: Final = 12_000
-"""Samples of a response each second; twice the band's upper end, though half of that would carry it."""
+"""Sample rate of a response: twice the band's upper end. It is analytic, so half would do."""
 SWEEP_S: Final = 1.0
 LISTEN_S: Final = 2.2
-"""A recording of one sweep: the sweep itself, and 1.2 s for two buffers, a slow television and the room."""
+"""Length of a recording: the sweep, and 1.2 s for two buffers, a slow television and the room."""
 BAND_HZ: Final = (300.0, 6000.0)
-"""What the loudspeakers and microphones of meeting rooms carry, down to speakerphones of 16 kHz."""
+"""Band of loudspeakers and microphones in meeting rooms, down to speakerphones with 16 kHz."""
 FADE_S: Final = 0.02
-"""A sweep that begins or ends at once clicks."""
+"""Fade at both ends; without it the sweep clicks."""
 EDGE_OCTAVES: Final = 0.15
-"""Over so many octaves the band's ends fade out; a hard edge rings."""
+"""Width of the band's edges, octaves; a hard edge rings."""
 EDGES_HZ: Final = (BAND_HZ[0], BAND_HZ[0] * 2**EDGE_OCTAVES, BAND_HZ[1] / 2**EDGE_OCTAVES, BAND_HZ[1])
-"""Where the band begins, is whole, begins to fade, and ends."""
+"""Frequencies at which the band begins, is full, begins to fade, and ends."""
 OCTAVES_HZ: Final = (500.0, 1000.0, 2000.0, 4000.0)
-"""Middles of the octaves whose gain is told; the lowest and the highest whole ones in the band."""
+"""Centres of the octaves with a gain of their own, from the lowest to the highest whole one in the band."""
 HEARD_DB: Final = 15.0
-"""So far the response's highest point stands over its median where the sweep is heard ..."""
+"""Least peak of the response over its median if the sweep is heard ..."""
 SWEEPS: Final = 3
-"""Recordings of one path that are joined."""
+"""Recordings of one path that are combined."""
 AGREE: Final = 2
 AGREE_S: Final = 0.001
-"""... and of the three responses at least two are highest there too, within this. Noise that comes and goes is often
-over the first limit, but never at the same moment."""
+"""... and at least two of the three responses peak there too, within this time. Intermittent noise often passes the
+first limit, but never at the same moment."""
 LEAD_S: Final = 0.004
 TAIL_S: Final = 0.3
-"""What of the response belongs to the path: a room of 0.6 s has then fallen by 30 dB."""
+"""Part of the response that belongs to the path; a room with a reverberation of 0.6 s has then fallen by 30 dB."""
 FIRST: Final = 0.5
-"""The first arrival has at least this share of the strongest one's amplitude: the direct way may be weaker ..."""
+"""Least amplitude of the first arrival, as a share of the strongest: the direct path may be weaker ..."""
 OVER_CHANCE: Final = 6.0
-"""... but stands this far over the median, where chance would not put it."""
+"""... and least amplitude over the median, beyond chance."""
 THIN: Final = 3
-"""48 kHz to the 16 kHz that the hum finder takes."""
+"""From 48 kHz to 16 kHz for the hum finder."""
 THIN_RATE_HZ: Final = RATE_HZ // THIN
 WINDOW: Final = THIN_RATE_HZ // 10
-"""Noise is told of the median 100 ms, so that a door that falls shut does not count."""
+"""Noise is the median of 100 ms windows, so that a slamming door does not count."""
 FULL_SCALE: Final = 0.999
 RUN: Final = 3
-"""So many samples at full scale in a row are clipped; one alone may be a peak."""
+"""Samples in a row at full scale that count as clipped; a single one may be a peak."""
 LEAST_DB: Final = -150.0
 
 Mono = NDArray[np.float32]
@@ -80,14 +80,14 @@ Response = NDArray[np.complex64]
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What one channel heard of one loudspeaker."""
+    """The sweep of one loudspeaker in one channel."""
 
     stands_out_db: float
-    """The response's highest point over its median."""
+    """Peak of the response over its median."""
     delay_ms: float
-    """From the recording's first sample to the first arrival: to be compared between channels only."""
+    """From the recording's first sample to the first arrival; comparable between channels only."""
     gain_db: float
-    """Level of the sweep as received over that as played; without meaning where it was not heard."""
+    """Level of the received sweep over the played one; meaningless if it was not heard."""
     octaves_db: tuple[float, ...]
     """The same in each of `OCTAVES_HZ`."""
     is_heard: bool
@@ -96,16 +96,16 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """What one channel gives while nothing is played; -150 dB where it gives nothing."""
+    """One channel while nothing is played; -150 dB means silence."""
 
     is_zero: bool
-    """Every sample is exactly 0: a microphone that is muted or not there, or one with a noise gate in a quiet room."""
+    """Every sample is exactly 0: the microphone is muted or missing, or has a noise gate in a quiet room."""
     noise_dbfs: float
-    """Above 80 Hz."""
+    """Noise above 80 Hz."""
     band_dbfs: float
-    """In the sweep's band."""
+    """Noise in the sweep's band."""
     hum_db: float
-    """How far the mains' harmonics stand out; 0 where there is no hum."""
+    """Level of the mains' harmonics over the noise; 0 without hum."""
     hum_dbfs: float
 
 
@@ -129,13 +129,13 @@ def sweep() -> Mono:
 def response_of(heard: Mono) -> Response:
     """Return the path's impulse response as an analytic signal, within the sweep's band.
 
-    `heard` is one channel that begins with the first sample that was played, at full scale. A path without loss gives
-    a response of gain 1. Raises ValueError for a recording that is shorter than the sweep.
+    `heard` is one channel from the first played sample on; the sweep was played at full scale. A path without loss
+    has a response of gain 1. Raises ValueError for a recording shorter than the sweep.
     """
     if len(heard) < len(sweep()):
         raise ValueError("a recording shorter than the sweep")
-    # Circular on purpose: the sweep ends before the recording does, and what lies before time 0 ends up behind it.
-    # One-sided, the band needs no more samples than its upper end.
+    # Circular on purpose: the sweep ends before the recording, and anything before time 0 wraps around to its end.
+    # The one-sided band needs no more samples than its upper end.
     count = len(heard) * RESPONSE_HZ // RATE_HZ
     kept = count // 2 + 1
     whole = np.zeros(count, np.complex64)
@@ -145,9 +145,9 @@ def response_of(heard: Mono) -> Response:
 
 
 def arrival_of(responses: Sequence[Response]) -> Arrival:
-    """Return what the responses of one path, all as long, say together. Raises ValueError where there are none.
+    """Return the result of several responses of one path, of equal length. Raises ValueError without any.
 
-    They are joined by their median, so that a door that falls shut in one of three does not count.
+    They are combined by their median, so that a slamming door in one of three does not count.
     """
     joined = responses[0] if len(responses) == 1 else _middle(responses)
     envelope = np.abs(joined)
@@ -171,7 +171,7 @@ def arrival_of(responses: Sequence[Response]) -> Arrival:
 
 
 def quiet_of(sound: Mono) -> Quiet:
-    """Return what one channel of at least 2.5 s gave while nothing was played."""
+    """Return the figures of one channel, at least 2.5 s long, while nothing was played."""
     if not np.any(sound):
         return Quiet(is_zero=True, noise_dbfs=LEAST_DB, band_dbfs=LEAST_DB, hum_db=0.0, hum_dbfs=LEAST_DB)
     thin = _thinned(sound)
@@ -190,7 +190,7 @@ def quiet_of(sound: Mono) -> Quiet:
 
 
 def clipped_pct(sound: Mono) -> float:
-    """Return the share of samples that stand at full scale in runs of at least three, in percent."""
+    """Return the share of samples at full scale in runs of at least three, in percent."""
     full = np.abs(sound) >= FULL_SCALE
     runs = full.copy()
     for shift in range(1, RUN):
@@ -204,7 +204,7 @@ def clipped_pct(sound: Mono) -> float:
 
 @cache
 def _inverse(length: int) -> NDArray[np.complex64]:
-    """Return what a spectrum is multiplied with to divide the sweep out of it, inside the band."""
+    """Return the factors that divide the sweep out of a spectrum, inside the band."""
     spectrum = np.fft.rfft(sweep().astype(np.float64), length)
     window = _band(length)
     power = np.abs(spectrum) ** 2
@@ -214,7 +214,7 @@ def _inverse(length: int) -> NDArray[np.complex64]:
 
 @cache
 def _band(length: int) -> NDArray[np.float64]:
-    """Return 1 inside the band and 0 outside, with edges that fade over a part of an octave inwards."""
+    """Return 1 inside the band and 0 outside, with edges that fade inwards over a part of an octave."""
     frequency = np.fft.rfftfreq(length, 1.0 / RATE_HZ)
     octave = np.log2(np.maximum(frequency, 1.0))
     low, high = np.log2(BAND_HZ[0]), np.log2(BAND_HZ[1])
@@ -223,16 +223,16 @@ def _band(length: int) -> NDArray[np.float64]:
 
 
 def _middle(responses: Sequence[Response]) -> Response:
-    """Return the median of real and of imaginary parts."""
+    """Return the median of the real and of the imaginary parts."""
     rows = [np.ascontiguousarray(one).view(np.float32) for one in responses]
     if len(rows) != SWEEPS:
         return np.asarray(np.median(rows, axis=0), np.float32).view(np.complex64)
-    one, two, three = rows  # the same without sorting: half of a test's time went there
+    one, two, three = rows  # the same without sorting, which took half of a test's time
     return np.maximum(np.minimum(one, two), np.minimum(np.maximum(one, two), three)).view(np.complex64)
 
 
 def _first(envelope: NDArray[np.float64], limit: float) -> float:
-    """Return where the first arrival over `limit` is highest, between samples by a parabola."""
+    """Return the peak of the first arrival over `limit`, interpolated by a parabola."""
     start = int(np.argmax(envelope >= limit))
     top = start
     while top + 1 < len(envelope) and envelope[top + 1] > envelope[top]:
@@ -245,12 +245,12 @@ def _first(envelope: NDArray[np.float64], limit: float) -> float:
 
 
 def _gains(path: Response, outside: Response) -> tuple[float, tuple[float, ...]]:
-    """Return the path's gain in the whole band and in each octave, dB, without what chance adds."""
+    """Return the path's gain in the band and in each octave, dB, less the noise's share."""
     length = len(path)
     frequency = np.fft.fftfreq(length, 1.0 / RESPONSE_HZ)
     power = np.abs(np.fft.fft(path)) ** 2
-    # Chance is spread over the band as the noise is: told from the median of the rest, which a second arrival of the
-    # sweep does not lift. Of an envelope of noise the mean square is the median squared over ln 2.
+    # The noise's share comes from the median of the rest, which a second arrival of the sweep does not raise. For an
+    # envelope of noise the mean square is the median squared over ln 2.
     chance = float(np.median(np.abs(outside))) ** 2 / np.log(2.0) if len(outside) else 0.0
     inside = (frequency >= BAND_HZ[0]) & (frequency <= BAND_HZ[1])
     weight = np.interp(np.log2(np.maximum(frequency, 1.0)), np.log2(EDGES_HZ), (0.0, 1.0, 1.0, 0.0)) ** 2
@@ -266,7 +266,7 @@ def _gains(path: Response, outside: Response) -> tuple[float, tuple[float, ...]]
 
 
 def _band_dbfs(sound: Mono) -> float:
-    """Return the level of `sound` within the sweep's band: the median 100 ms."""
+    """Return the level of `sound` within the sweep's band, as the median of 100 ms windows."""
     count = RATE_HZ // 10
     frames = np.asarray(sound[: len(sound) // count * count], np.float64).reshape(-1, count)
     shape = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(count) / count)
@@ -277,7 +277,7 @@ def _band_dbfs(sound: Mono) -> float:
 
 
 def _thinned(sound: Mono) -> Mono:
-    """Return `sound` at 16 kHz, its upper end cut off first so that nothing folds down."""
+    """Return `sound` at 16 kHz, low-passed first against aliasing."""
     spectrum = np.fft.rfft(sound)
     count = len(sound) // THIN
     kept = spectrum[: count // 2 + 1].copy()

@@ -1,4 +1,4 @@
-"""Hearing: speech found also where the detector alone does not: quiet or whispered, and in high voices.
+"""Hearing: finds speech that the detector alone misses: quiet, whispered, or in high voices.
 
 Silero is less sure of quiet speech, so what it is given is brought up to an ordinary level first, by 20 dB at the most;
 and of voices over 280 Hz and of whispers, which have no pitch. While nobody was heard clearly yet, a second detector
@@ -18,28 +18,28 @@ __all__ = ["Detector", "Hearing"]
 
 WINDOW_SAMPLES: Final = 512
 LOUD: Final = 0.1
-"""RMS that quiet sound is brought up to: -20 dBFS."""
+"""RMS to which quiet sound is amplified: -20 dBFS."""
 MOST_GAIN: Final = 10.0
-"""20 dB; more would bring up the noise of a quiet room to where speech is."""
+"""20 dB; more would amplify the noise of a quiet room to the level of speech."""
 FADING: Final = 0.997
-"""How the loudest window so far is forgotten, for each window: by half in 7 s."""
+"""Decay of the loudest level so far with each window: by half in 7 s."""
 SLOWED: Final = 1.25
 """A voice of 350 Hz becomes one of 280 Hz."""
 PITCH_SAMPLES: Final = 128
-"""125 Hz, where the slowed sound is; a slowed window holds five of them."""
+"""Period of 125 Hz in the slowed sound; a slowed window has five."""
 PITCH_POWER: Final = 3
-"""How narrow the pulses are, a power of a raised cosine: with 1 whispers gain less, with 6 noise is taken for them."""
+"""Narrowness of the pulses, as a power of a raised cosine: with 1 whispers gain less, with 6 noise gains too."""
 HALF_TAPS: Final = 16
-"""Samples on either side that a sample between two others is made of."""
+"""Samples on either side that an interpolated sample is made of."""
 
 Samples = NDArray[np.float32]
 
 
 class Detector(Protocol):
-    """Anything that gives one speech probability per 512 samples at 16 kHz, such as `probes.speech.SpeechDetector`."""
+    """Gives one speech probability per 512 samples at 16 kHz, such as `probes.speech.SpeechDetector`."""
 
     def feed(self, samples: Samples, /) -> list[float]:
-        """Take samples, return a probability for each window that became full."""
+        """Take samples; return a probability for each window that is full."""
 
 
 class Hearing:
@@ -55,10 +55,10 @@ class Hearing:
         self._pitch = _pulses()
 
     def probability(self, window: Samples, *, listen_again: bool, with_pitch: bool = False) -> float:
-        """Return how probable speech is in one window; `listen_again` asks the second detector too.
+        """Return the probability of speech in one window; `listen_again` asks the second detector too.
 
-        `with_pitch` gives that one the sound with a pitch put on it. Animals gain by that as whispers do, so it is for
-        where some speech was found without.
+        `with_pitch` adds a pitch to the second one's sound. That helps animals as much as whispers, so it is only for
+        sound in which some speech was found without it.
         """
         self._loudest = max(self._loudest * FADING, float(np.sqrt(np.mean(window**2))))
         gain = min(MOST_GAIN, max(1.0, LOUD / max(self._loudest, 1e-6)))
@@ -75,14 +75,14 @@ class Hearing:
 
 
 def _pulses() -> Samples:
-    """Return what a slowed window is multiplied by: pulses that leave the power as it is."""
+    """Return the pulses that a slowed window is multiplied by; they keep its power."""
     turn = 2.0 * np.pi * np.arange(round(WINDOW_SAMPLES * SLOWED)) / PITCH_SAMPLES
     pulses = (1.0 + np.cos(turn)) ** PITCH_POWER
     return np.asarray(pulses / np.sqrt(np.mean(pulses**2)), np.float32)
 
 
 def _interpolation() -> Samples:
-    """Return what makes `SLOWED` times as many samples of a window and the samples before it: a windowed sinc each."""
+    """Return windowed sincs that make `SLOWED` times as many samples of a window and the samples before it."""
     places = HALF_TAPS + np.arange(round(WINDOW_SAMPLES * SLOWED)) / SLOWED
     away = np.arange(WINDOW_SAMPLES + 2 * HALF_TAPS)[None, :] - places[:, None]
     taps = np.sinc(away) * (0.5 + 0.5 * np.cos(np.pi * np.clip(away / HALF_TAPS, -1, 1)))

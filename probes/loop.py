@@ -1,8 +1,8 @@
-"""The loop test of a room: play a sweep on each loudspeaker, listen in every microphone channel, keep the figures.
+"""A room's loop test: plays a sweep on each loudspeaker, records every microphone channel, keeps figures only.
 
-What plays and records is a `Duplex`: a sound card, or in tests a room made of arrays. Sound lives only as long as it is
-looked at. The sweep begins far under what can be heard and is raised until the best microphone hears it as loud as the
-room's own noise; it never goes over the level that it is given.
+A `Duplex` plays and records: a sound card, or in tests a room made of arrays. Sound is dropped as soon as it has been
+analysed. The sweep starts far below audibility and is raised until the best microphone hears it as loud as the room's
+own noise; it never exceeds the given level.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ __all__ = ["LOUDEST_DBFS", "Duplex", "LoopFigures", "Recording", "SoundPath", "S
 
 QUIET_S: Final = 3.0
 SETTLE_S: Final = 0.3
-"""The beginning of a stream is not looked at: buffers fill, and flags there mean nothing."""
+"""Ignored beginning of a stream, in which buffers fill and flags mean nothing."""
 FIRST_DBFS: Final = -50.0
 STEP_DB: Final = 6.0
 LOUDEST_DBFS: Final = -20.0
-"""Peak of the loudest sweep, relative to full scale: what comes out depends on the volume that the system is set to."""
+"""Peak of the loudest sweep, relative to full scale; the real loudness depends on the system's volume."""
 ATTEMPTS: Final = 3
-"""A recording with a flag is made again, so many times altogether ..."""
+"""Most tries of a recording; one with a flag is repeated ..."""
 MOST_REPEATED: Final = 6
-"""... and no more than this many in one test."""
+"""... and most repeats in one test."""
 
 Sound = NDArray[np.float32]
 
 
 class Spoiled(Exception):  # noqa: N818 - a state of the machine, not a fault of ours
-    """The machine was too busy to play or record without gaps, again and again."""
+    """Raised if the machine was repeatedly too busy to play or record without gaps."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What all channels heard, from the first sample on that was played."""
+    """A recording of all channels, from the first played sample on."""
 
     sound: Sound
     """Frames x channels."""
@@ -63,19 +63,19 @@ class Duplex(Protocol):
 
     @property
     def speakers(self) -> int:
-        """How many loudspeakers play alone."""
+        """Return how many loudspeakers can play alone."""
 
     @property
     def channels(self) -> int:
-        """How many channels are recorded."""
+        """Return how many channels are recorded."""
 
     def play(self, sound: Sound) -> Recording:
-        """Play frames x loudspeakers and return as many frames of all channels."""
+        """Play frames x loudspeakers; return as many frames of all channels."""
 
 
 @dataclass(frozen=True, slots=True)
 class SoundPath(Arrival):
-    """What one channel heard of one loudspeaker, and which they are."""
+    """The sweep of one loudspeaker in one channel, with their numbers."""
 
     speaker: int
     channel: int
@@ -83,37 +83,37 @@ class SoundPath(Arrival):
 
 @dataclass(frozen=True, slots=True)
 class LoopFigures:
-    """What the loop test found; channels and loudspeakers count from 0."""
+    """The figures of a loop test; channels and loudspeakers count from 0."""
 
     quiet: tuple[Quiet, ...]
-    """Of each channel, the reference too. What is 0 then but not while sweeps are played is no zero: it has a gate."""
+    """For each channel, the reference too. One that is 0 here but not during sweeps is alive; it has a noise gate."""
     clipped_pct: tuple[float, ...]
-    """Of each channel while sweeps were played."""
+    """For each channel while sweeps were played."""
     paths: tuple[SoundPath, ...]
     played_dbfs: float
-    """Peak of the sweep that was found loud enough, or of the loudest."""
+    """Peak of the sweep that was loud enough, or of the loudest."""
     reference: int | None
-    """Channel that carries what the machine played, where there is one."""
+    """The channel with the sound that the machine played, if there is one."""
     repeated: int
-    """Recordings that were made again because of flags."""
+    """Recordings that were repeated because of flags."""
 
     @property
     def microphones(self) -> tuple[int, ...]:
-        """Channels that are microphones."""
+        """Return the channels that are microphones."""
         return tuple(channel for channel in range(len(self.quiet)) if channel != self.reference)
 
     def heard(self, *, speaker: int | None = None, channel: int | None = None) -> list[bool]:
-        """Return for each path to a microphone whether the sweep was heard; of one loudspeaker or channel only."""
+        """Return whether the sweep was heard, for each path, optionally of one loudspeaker or channel."""
         return [path.is_heard for path in self.of_microphones(speaker=speaker, channel=channel)]
 
     def of_microphones(self, *, speaker: int | None = None, channel: int | None = None) -> Iterator[SoundPath]:
-        """Yield the paths to microphones; those of one loudspeaker or channel only."""
+        """Yield the paths to microphones, optionally of one loudspeaker or channel."""
         for path in self.paths:
             if path.channel != self.reference and speaker in {None, path.speaker} and channel in {None, path.channel}:
                 yield path
 
     def over_noise_db(self, path: SoundPath) -> float:
-        """Return how far the sweep was received over the noise in its band, dB."""
+        """Return the level of the received sweep over the noise in its band, dB."""
         return _received_dbfs(path.gain_db, self.played_dbfs) - self.quiet[path.channel].band_dbfs
 
     def to_json(self) -> dict[str, Any]:
@@ -122,7 +122,7 @@ class LoopFigures:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> LoopFigures:
-        """Read back what `to_json` wrote. Raises KeyError and TypeError where it did not."""
+        """Return the figures that `to_json` wrote. Raises KeyError and TypeError for anything else."""
         return cls(
             quiet=tuple(Quiet(**one) for one in data["quiet"]),
             clipped_pct=tuple(data["clipped_pct"]),
@@ -134,10 +134,9 @@ class LoopFigures:
 
 
 def listen(duplex: Duplex, *, reference: int | None = None, loudest_dbfs: float = LOUDEST_DBFS) -> LoopFigures:
-    """Return the figures of the loop. `reference` is the channel that carries what the machine played.
+    """Return the figures of the loop. `reference` is the channel with the sound that the machine played.
 
-    Raises Spoiled where three recordings in a row had a flag, or six altogether, and ValueError for a reference that is
-    no channel.
+    Raises Spoiled if three recordings in a row had a flag, or six altogether; ValueError if `reference` is no channel.
     """
     if reference is not None and reference not in range(duplex.channels):
         raise ValueError(f"there is no channel {reference + 1}")
@@ -162,7 +161,7 @@ def listen(duplex: Duplex, *, reference: int | None = None, loudest_dbfs: float 
 
 
 class _Test:
-    """Plays and records on one card, and makes again what was spoiled."""
+    """Plays and records on one card, and repeats spoiled recordings."""
 
     def __init__(self, duplex: Duplex) -> None:
         self._duplex = duplex
@@ -170,7 +169,7 @@ class _Test:
         self.repeated = 0
 
     def record(self, sound: Sound, begin: int = 0) -> Sound:
-        """Return what was heard from frame `begin` on, without a flag in it. Raises Spoiled."""
+        """Return a recording without flags from frame `begin` on. Raises Spoiled."""
         for _ in range(ATTEMPTS):
             heard = self._duplex.play(sound)
             if not any(flag >= begin for flag in heard.flags):
@@ -181,7 +180,7 @@ class _Test:
         raise Spoiled
 
     def sweep(self, speakers: Sequence[int], level_dbfs: float) -> Sound:
-        """Return what was heard of a sweep on `speakers`. Raises Spoiled."""
+        """Return the recording of a sweep on `speakers`. Raises Spoiled."""
         sound = np.zeros((round(LISTEN_S * RATE_HZ), len(self.speakers)), np.float32)
         for speaker in speakers:
             sound[: len(sweep()), speaker] = sweep() * np.float32(10.0 ** (level_dbfs / 20.0))
@@ -189,7 +188,7 @@ class _Test:
 
 
 def _loud_enough(test: _Test, quiet: Sequence[Quiet], microphones: Sequence[int], loudest_dbfs: float) -> float:
-    """Return the level at which the best microphone hears a sweep as loud as its own noise, or the loudest allowed."""
+    """Return the level at which the best microphone hears a sweep as loud as its noise, or the loudest allowed."""
     level_dbfs = min(FIRST_DBFS, loudest_dbfs)
     while level_dbfs < loudest_dbfs:
         sound = test.sweep(test.speakers, level_dbfs)
@@ -200,7 +199,7 @@ def _loud_enough(test: _Test, quiet: Sequence[Quiet], microphones: Sequence[int]
                 over.append(_received_dbfs(arrival.gain_db, level_dbfs) - quiet[channel].band_dbfs)
         if over and max(over) >= 0.0:
             return level_dbfs
-        # What was heard a little says how much is missing; what was not heard is raised step by step.
+        # A faint sweep shows how much is missing; an unheard one is raised step by step.
         missing_db = min(-max(over) + 1.0, 2.0 * STEP_DB) if over else STEP_DB
         level_dbfs = min(level_dbfs + max(missing_db, 1.0), loudest_dbfs)
     return loudest_dbfs
@@ -211,5 +210,5 @@ def _arrival(heard: Sequence[Sound], level_dbfs: float) -> Arrival:
 
 
 def _received_dbfs(gain_db: float, played_dbfs: float) -> float:
-    """Return the power of the received sweep: its peak is 3 dB over that."""
+    """Return the power of the received sweep; its peak is 3 dB higher."""
     return played_dbfs - 10.0 * float(np.log10(2.0)) + gain_db

@@ -1,6 +1,6 @@
-"""From the figures of a room's loop test to measurements: what of it works, and what has changed. Plain Python.
+"""Measurements from the figures of a room's loop test: what works, and what has changed. Plain Python.
 
-The order in which causes are looked for is part of the answer: a muted loudspeaker explains silence before a cable.
+Causes are tried in a fixed order: a muted loudspeaker explains silence before a cable does.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from probes.measurement import Measurement, Number, not_measured
 __all__ = ["Baseline", "Mixer", "sound_measurements", "unmeasured_sound"]
 
 QUIETEST_PCT: Final = 5.0
-"""Under this volume a loudspeaker may as well be muted; the scale is cubic, 10 % is -60 dB."""
+"""Below this volume a loudspeaker counts as muted; the scale is cubic, 10 % is -60 dB."""
 NOISIER_DB: Final = 15.0
 NOISY_DBFS: Final = -40.0
-"""So far over the usual noise, or over this where nothing is usual yet, a sweep that is not heard may be drowned."""
+"""Noise this far over the usual, or over this level without a usual one, may drown a sweep."""
 FLOOR_FALLEN_DB: Final = 20.0
-"""A channel whose own noise has fallen by this hears nothing any more, though it is not exactly 0."""
+"""A channel whose noise has fallen by this much is dead, though not exactly 0."""
 TREBLE: Final = slice(3, 4)
 BODY: Final = slice(0, 2)
-"""The octave at 4 kHz, and those at 500 Hz and 1 kHz: of `acoustics.OCTAVES_HZ`."""
+"""The octave at 4 kHz, and those at 500 Hz and 1 kHz, in `acoustics.OCTAVES_HZ`."""
 ASKED: Final = ("room.signal", "room.loop", "microphone.clipping", "microphone.noise", "microphone.hum")
-"""What every room is asked; the rest needs earlier checks or a reference channel."""
+"""Checks for every room; the others need earlier checks or a reference channel."""
 UNITS: Final = {"microphone.clipping": "pct", "microphone.noise": "dbfs", "microphone.hum": "db"}
 _Details = dict[str, Number | str | bool | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Mixer:
-    """What the system says of its own mute and volume; None where it does not say."""
+    """The system's mute and volume; None if it does not tell."""
 
     speaker_muted: bool | None = None
     speaker_pct: float | None = None
@@ -41,13 +41,13 @@ class Mixer:
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing can be heard of the loudspeaker, by the system's own word."""
+        """Return whether the loudspeaker is silent according to the system."""
         return self.speaker_muted is True or (self.speaker_pct is not None and self.speaker_pct < QUIETEST_PCT)
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What is usual in this room, by loudspeaker and channel (``0-1``) and by channel (``1``)."""
+    """The usual figures of this room, by loudspeaker and channel (``0-1``) and by channel (``1``)."""
 
     gains_db: Mapping[str, float] = field(default_factory=dict)
     treble_db: Mapping[str, float] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Baseline:
 
     @classmethod
     def of(cls, figures: LoopFigures) -> Baseline:
-        """Return what this one check says."""
+        """Return the figures of one check."""
         heard = [path for path in figures.of_microphones() if path.is_heard]
         return cls(
             {_key(path): path.gain_db for path in heard},
@@ -65,7 +65,7 @@ class Baseline:
 
     @classmethod
     def usual(cls, checks: Sequence[Baseline]) -> Baseline | None:
-        """Return the median of several checks, or None of none."""
+        """Return the median of several checks, or None without any."""
         if not checks:
             return None
         return cls(
@@ -76,14 +76,14 @@ class Baseline:
 
 
 def unmeasured_sound(cause: str) -> list[Measurement]:
-    """Return what every room is asked, without a value for this cause."""
+    """Return the checks for every room without values, for this cause."""
     return [not_measured(check, cause, UNITS.get(check)) for check in ASKED]
 
 
 def sound_measurements(figures: LoopFigures, *, mixer: Mixer, usual: Baseline | None, system: str) -> list[Measurement]:
-    """Return what the loop test says. `system` is ``sys.platform``; `usual` is None before there was a good check.
+    """Return the measurements of a loop test. `system` is ``sys.platform``; `usual` is None before a good check.
 
-    Figures that are compared with what is usual, or with a reference channel, are left out where there is none.
+    Figures that need usual values or a reference channel are left out without them.
     """
     found = [_signal(figures, mixer, usual, system), _loop(figures, mixer, usual)]
     changes = _changes(figures, usual.gains_db if usual else {}, lambda path: path.gain_db)
@@ -99,7 +99,7 @@ def sound_measurements(figures: LoopFigures, *, mixer: Mixer, usual: Baseline | 
 
 
 def _signal(figures: LoopFigures, mixer: Mixer, usual: Baseline | None, system: str) -> Measurement:
-    """Return whether the microphones give anything. Exact zeros are never quiet: no microphone is."""
+    """Return whether the microphones give a signal. Exact zeros are no quiet: every microphone has noise."""
     dead = [channel for channel in figures.microphones if _is_dead(figures, channel, usual)]
     zero = [channel for channel in dead if figures.quiet[channel].is_zero]
     value = "signal"
@@ -119,7 +119,7 @@ def _is_dead(figures: LoopFigures, channel: int, usual: Baseline | None) -> bool
 
 
 def _loop(figures: LoopFigures, mixer: Mixer, usual: Baseline | None) -> Measurement:
-    """Return whether each loudspeaker is heard by each microphone that lives, and if not, why."""
+    """Return whether each live microphone hears each loudspeaker, and if not, why."""
     alive = [channel for channel in figures.microphones if not figures.quiet[channel].is_zero]
     if not alive:
         return not_measured("room.loop", "no_microphone")
@@ -158,7 +158,7 @@ def _why_silent(figures: LoopFigures, mixer: Mixer) -> str:
 
 
 def _is_noisy(figures: LoopFigures, alive: Sequence[int], usual: Baseline | None) -> bool:
-    """Whether even the best-placed microphone is in more noise than a sweep can be found in."""
+    """Return whether even the best-placed microphone has too much noise to find a sweep."""
     limits = {
         channel: floor + NOISIER_DB if (floor := usual.noise_dbfs.get(str(channel)) if usual else None) is not None
         else NOISY_DBFS for channel in alive
@@ -167,7 +167,7 @@ def _is_noisy(figures: LoopFigures, alive: Sequence[int], usual: Baseline | None
 
 
 def _delay(figures: LoopFigures) -> list[Measurement]:
-    """Return how long the sound takes from the machine's output to the microphones; needs the reference channel."""
+    """Return the delay from the machine's output to the microphones; needs the reference channel."""
     played = {
         path.speaker: path.delay_ms for path in figures.paths if path.channel == figures.reference and path.is_heard
     }
@@ -180,7 +180,7 @@ def _delay(figures: LoopFigures) -> list[Measurement]:
 
 
 def _noise(figures: LoopFigures) -> list[Measurement]:
-    """Return clipping, noise and hum of the microphones that live; the loudest hum, and the middle of the noise."""
+    """Return clipping, median noise and loudest hum of the live microphones."""
     alive = [channel for channel in figures.microphones if not figures.quiet[channel].is_zero]
     if not alive:
         checks = ("microphone.clipping", "microphone.noise", "microphone.hum")
@@ -197,7 +197,7 @@ def _noise(figures: LoopFigures) -> list[Measurement]:
 
 
 def _changes(figures: LoopFigures, usual: Mapping[str, float], of: Any) -> dict[tuple[int, int], float]:
-    """Return by (loudspeaker, channel) how far each path that is heard is from what is usual."""
+    """Return the difference of each heard path from the usual, by (loudspeaker, channel)."""
     return {
         (path.speaker, path.channel): of(path) - usual[_key(path)]
         for path in figures.of_microphones()
@@ -206,7 +206,7 @@ def _changes(figures: LoopFigures, usual: Mapping[str, float], of: Any) -> dict[
 
 
 def _worst_of_groups(changes: Mapping[tuple[int, int], float]) -> float:
-    """Return the lowest middle over all paths of one loudspeaker, or of one channel: one of them may be covered."""
+    """Return the lowest median over the paths of a loudspeaker or a channel, one of which may be covered."""
     groups = [
         [change for key, change in changes.items() if key[side] == number]
         for side in (0, 1)
@@ -216,7 +216,7 @@ def _worst_of_groups(changes: Mapping[tuple[int, int], float]) -> float:
 
 
 def _treble_db(path: SoundPath) -> float:
-    """Return how much stronger the treble is than the body of the sound; usually below 0."""
+    """Return the level of the treble over the body of the sound; usually below 0."""
     treble, body = path.octaves_db[TREBLE], path.octaves_db[BODY]
     return sum(treble) / len(treble) - sum(body) / len(body)
 
@@ -233,5 +233,5 @@ def _key(path: SoundPath) -> str:
 
 
 def _numbers(channels: Iterable[int]) -> str | None:
-    """Return channels as people count them, from 1; None where there are none."""
+    """Return channels counted from 1; None without any."""
     return ", ".join(str(channel + 1) for channel in channels) or None

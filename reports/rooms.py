@@ -1,4 +1,4 @@
-"""How a room's check of itself is judged: its profile, and what is left out of it on purpose. Pure."""
+"""Judges a room's check of itself by its profile, less what does not apply. Pure."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ PARTS: Final = {
     "picture": ("camera.",),
     "machine": ("machine.",),
 }
-"""What can be checked alone, and the beginnings of its checks."""
+"""Parts that can be checked alone, with the beginnings of their checks."""
 COMPARED: Final = frozenset({"room.level", "room.dull", "room.delay", "machine.power"})
-"""Checks that need what not every room has: earlier checks, a reference channel, a battery."""
+"""Checks that not every room can have: they need earlier checks, a reference channel or a battery."""
 NOBODYS: Final = frozenset({"too_noisy", "in_use"})
-"""Causes for which nobody has to mend anything. Whatever else keeps a PC from measuring is for IT."""
+"""Causes that nobody has to fix. Any other that keeps a PC from measuring is for IT."""
 EXPLAINED: Final = frozenset({"no_camera", "no_microphone"})
-"""Causes that another check's finding already explains."""
+"""Causes that the finding of another check already explains."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong, or could not be found out."""
+    """One fault, or one thing that could not be measured."""
 
     check: str
     outcome: Outcome
     code: str
-    """What the words are looked up by: an advice code, or ``cause.`` with a cause."""
+    """Key of its words: an advice code, or ``cause.`` with a cause."""
     responsible: Responsible | None
-    """Who mends it; None where there is nothing to mend."""
+    """Whoever has to fix it; None if there is nothing to fix."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the finding as it is printed."""
+        """Return the finding for printing."""
         who = self.responsible.value if self.responsible else None
         return {"check": self.check, "outcome": self.outcome.value, "code": self.code, "responsible": who}
 
@@ -53,10 +53,10 @@ def room_profile() -> Profile:
 
 
 def judge_room(measured: Iterable[Measurement], *, parts: Iterable[str], cancels_echo: bool = False) -> Judgement:
-    """Judge a room by what was measured of `parts`; the others are left out without effect.
+    """Judge a room by the measurements of `parts`; the others are left out without effect.
 
-    A device that `cancels_echo` takes the loudspeaker's sound out of the microphone's: that the loop was not tried is
-    then no fault, but such a room is never quite ready.
+    A device that `cancels_echo` removes the loudspeaker's sound from the microphone's. An untried loop is then no
+    fault, but such a room is never quite ready.
     """
     by_check = {one.check: one for one in measured}
     wanted = tuple(beginning for part in parts for beginning in PARTS[part])
@@ -70,7 +70,7 @@ def judge_room(measured: Iterable[Measurement], *, parts: Iterable[str], cancels
 
 
 def findings(judgement: Judgement) -> list[Finding]:
-    """Return what to say, failures first, then what was not measured, then warnings; without what another explains."""
+    """Return the findings: failures, then missing measurements, then warnings; without those that others explain."""
     order = {Outcome.FAIL: 0, Outcome.NOT_MEASURED: 1, Outcome.SKIPPED: 2, Outcome.WARN: 3}
     results = {check.id: check for check in judgement.checks}
     found: list[Finding] = []
@@ -83,7 +83,7 @@ def findings(judgement: Judgement) -> list[Finding]:
 
 
 def _is_explained_by_canceller(loop: Measurement | None) -> bool:
-    """Whether a canceller may be why the loop was not heard; not where nothing could be heard at all."""
+    """Return whether an echo canceller may have hidden the loop; not if nothing could be heard at all."""
     return loop is not None and loop.value in {"unheard", "one_deaf"}
 
 
@@ -100,7 +100,7 @@ def _finding(check: CheckResult) -> Finding | None:
 
 
 def _is_explained(check: CheckResult, results: dict[str, CheckResult]) -> bool:
-    """Whether a check that this one rests on has failed, or has no value itself."""
+    """Return whether a check that this one depends on has failed or has no value."""
     explains = {Outcome.FAIL} if check.outcome is Outcome.FAIL else {Outcome.FAIL, Outcome.NOT_MEASURED}
     before = room_profile().checks[check.id].after
     return any(results[name].outcome in explains for name in before if name in results)

@@ -12,12 +12,12 @@ from probes.measurement import Measurement, not_measured
 __all__ = ["machine_measurements", "measure_machine"]
 
 LOOK_S: Final = 2.0
-"""How long the load is looked at: this check's own start is over by then."""
+"""How long the load is measured; long enough that this check's own start does not dominate."""
 UNITS: Final = {"machine.load": "pct", "machine.memory": "pct", "machine.disk": "pct", "machine.power": None}
 
 
 def measure_machine(_request: object) -> dict[str, Any]:
-    """Return load, memory and disk in use, percent, and whether a PC with a battery lives on it (None: has none)."""
+    """Return load, memory and disk in use, percent, and whether the PC runs on its battery (None: has none)."""
     system = importlib.import_module("psutil")
     load_pct = system.cpu_percent(interval=LOOK_S)
     battery = system.sensors_battery() if hasattr(system, "sensors_battery") else None
@@ -30,7 +30,7 @@ def measure_machine(_request: object) -> dict[str, Any]:
 
 
 def machine_measurements(found: Mapping[str, Any]) -> list[Measurement]:
-    """Return the measurements in what `measure_machine` found; a cause in ``error`` stands for all of them."""
+    """Return the measurements from the result of `measure_machine`; a cause in ``error`` applies to all of them."""
     if found.get("error"):
         return [not_measured(check, str(found["error"]), unit) for check, unit in UNITS.items()]
     numbers = [

@@ -1,4 +1,4 @@
-"""Mute and volume of the default sound devices, as the system tells them: by its own programs, nothing is changed."""
+"""Mute and volume of the default sound devices, read by the system's own programs; nothing is changed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Run = Callable[[Sequence[str]], str | None]
 
 
 def measure_mixer(_request: object) -> dict[str, Any]:
-    """Return a `Mixer` as plain values; all None where the system has no program that we know (Windows)."""
+    """Return a `Mixer` as plain values; all None if the system has no program that we know (Windows)."""
     if sys.platform == "darwin":
         return asdict(read_macos(_run))
     for program, read in (("wpctl", read_wireplumber), ("pactl", read_pulse)):
@@ -70,7 +70,7 @@ def _yes(said: str | None) -> bool | None:
 
 
 def _run(argv: Sequence[str]) -> str | None:
-    """Return what a program prints, in the words it has without a language, or None where it does not answer."""
+    """Return a program's output in the C locale, or None if it does not answer."""
     try:
         done = subprocess.run(  # noqa: S603 - fixed programs with fixed arguments
             argv, capture_output=True, text=True, timeout=ANSWER_S, check=True, env={**os.environ, "LC_ALL": "C"}

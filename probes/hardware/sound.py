@@ -1,6 +1,6 @@
-"""Sound cards through PortAudio (``sounddevice``): chosen by name at each run, never by number, and read back.
+"""Sound cards through PortAudio (``sounddevice``), chosen by name at each run, never by number, and verified.
 
-Numbers change when something is plugged in, and then the sound would come from another room's loudspeaker.
+Numbers change when a device is plugged in, and the sound would then come from another loudspeaker.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from probes.loop import LOUDEST_DBFS, Recording, Sound, Spoiled, listen
 __all__ = ["SoundDevice", "find_device", "measure_sound", "sound_devices"]
 
 LATENCY_S: Final = 0.2
-"""Short buffers lose samples on a busy machine and bring nothing here."""
+"""Long buffers: short ones lose samples on a busy machine and have no benefit here."""
 SPARE_S: Final = 5.0
-"""Longer than the sound itself and its buffers nobody waits for a card."""
+"""How much longer than the sound and its buffers a card may take."""
 CHANNELS: Final = (8, 6, 4, 2, 1)
-"""Numbers of channels that sound systems do not mix by the names of places."""
+"""Numbers of channels at which sound systems do not mix channels by their positions."""
 UNAVAILABLE: Final = -9985
 """PortAudio's paDeviceUnavailable."""
 HOST_ERROR: Final = -9999
@@ -44,11 +44,11 @@ class SoundDevice:
     is_default_input: bool
     is_default_output: bool
     index: int
-    """Good for this process only."""
+    """PortAudio's number, valid in this process only."""
 
 
 def sound_devices() -> list[SoundDevice]:
-    """Return every device that the system lists now. Raises OSError where there is no PortAudio."""
+    """Return the system's sound devices. Raises OSError without PortAudio."""
     library = importlib.import_module("sounddevice")
     apis = library.query_hostapis()
     default_input, default_output = library.default.device
@@ -71,7 +71,7 @@ def find_device(
 ) -> tuple[str, SoundDevice | None]:
     """Return (``present``, device), or (``not_found`` or ``ambiguous``, None).
 
-    Without a name it is the system's default. A whole name goes before a part of one; both whatever their case.
+    Without a name it is the system's default. A full name is preferred to a part of one; case does not matter.
     """
     able = [device for device in devices if (device.inputs if records else device.outputs) > 0]
     able = [device for device in able if host_api.lower() in device.host_api.lower()]
@@ -87,7 +87,7 @@ def find_device(
 
 
 def measure_sound(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``{microphone, speaker, cause, figures}``: what each device came to, and the loop test's figures.
+    """Return ``{microphone, speaker, cause, figures}``: the state of each device, and the loop test's figures.
 
     `request` has ``microphone``, ``speaker`` and ``host_api`` (names, empty for the default), ``channels`` (how many to
     record, else as many as a device of that size has), ``reference`` (one of them, from 1) and ``loudest_dbfs``.
@@ -114,7 +114,7 @@ def measure_sound(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _test(source: SoundDevice, sink: SoundDevice, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the figures of the loop, or a cause where other devices opened. Raises Spoiled and what PortAudio does."""
+    """Return the loop's figures, or a cause if other devices opened. Raises Spoiled and PortAudio's errors."""
     reference = request.get("reference")
     channels = request.get("channels")
     with _Card(source, sink, int(channels) if channels else None) as card:
@@ -131,7 +131,7 @@ def _test(source: SoundDevice, sink: SoundDevice, request: Mapping[str, Any]) ->
 
 
 class _Card:
-    """One duplex stream: what is recorded has the clock of what is played."""
+    """One duplex stream: recording and playing have one clock."""
 
     def __init__(self, source: SoundDevice, sink: SoundDevice, channels: int | None) -> None:
         self._library = importlib.import_module("sounddevice")
@@ -155,17 +155,17 @@ class _Card:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # The process ends after this one test, which frees the device even where the library's own stop would wait.
+        # The process ends after this test, which frees the device even if the library's own stop would hang.
         self._stream.abort()
         self._stream.close()
 
     def is_the_asked_one(self) -> bool:
-        """Whether the devices that opened have the names that were asked for."""
+        """Return whether the opened devices have the requested names."""
         names = [str(self._library.query_devices(index)["name"]) for index in self._stream.device]
         return names == [device.name for device in self._asked]
 
     def play(self, sound: Sound) -> Recording:
-        """Play and record. Raises TimeoutError where the card takes no more sound."""
+        """Play and record. Raises TimeoutError if the card stops taking sound."""
         job = _Job(sound, np.zeros((len(sound), self.channels), np.float32))
         self._job = job
         if not job.done.wait(len(sound) / RATE_HZ + SPARE_S):
@@ -173,7 +173,7 @@ class _Card:
         return Recording(job.heard, tuple(job.flags))
 
     def _turn(self, heard: Sound, played: Sound, frames: int, _time: Any, status: Any) -> None:
-        """Copy, and note flags: whatever takes longer here would cause the next one."""
+        """Copy sound and note flags; anything slower here would cause the next flag."""
         job = self._job
         played.fill(0.0)
         if job is None:
@@ -190,7 +190,7 @@ class _Card:
 
 
 class _Job:
-    """What is being played, and what was heard so far."""
+    """The sound being played, and the recording so far."""
 
     def __init__(self, sound: Sound, heard: Sound) -> None:
         self.sound, self.heard = sound, heard
@@ -200,12 +200,12 @@ class _Job:
 
 
 def _most(offered: int) -> int:
-    """Return how many channels to open: sound systems that offer dozens carry two."""
+    """Return how many channels to open; sound systems that offer dozens really have two."""
     return next((count for count in CHANNELS if count <= offered), 1) if offered <= max(CHANNELS) else 2
 
 
 def _cause(error: Exception) -> str:
-    """Return why PortAudio did not open or go on."""
+    """Return why PortAudio could not open a device or go on."""
     code, *host = [*error.args[1:], None]
     if code == UNAVAILABLE:
         return "in_use"

@@ -1,7 +1,7 @@
-"""The room's camera through OpenCV: by name, as a file, or over the network. A picture lives while it is looked at.
+"""The room's camera through OpenCV: by name, as a file, or over the network. Pictures are dropped after analysis.
 
-The beginning of what a camera gives is thrown away: its exposure has not settled, and a network camera sends what it
-had stored, faster than it films.
+The first pictures of a camera are discarded: the exposure has not settled, and a network camera sends its backlog
+faster than it films.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ __all__ = ["Camera", "cameras", "measure_view", "view_measurements"]
 WARM_S: Final = 2.0
 LOOK_S: Final = 3.0
 STILL_MS: Final = 300.0
-"""Light and change are looked at so often, the rate with every frame."""
+"""Interval of stills for light and change; the rate is measured with every frame."""
 OPEN_MS: Final = 6000
 READ_MS: Final = 3000
 MOST_FRAMES: Final = 2000
 WIDTH_PX, HEIGHT_PX, RATE_FPS = 1280, 720, 30
-"""What is asked of a camera; what it gives is read back."""
+"""Requested size and rate; the real ones are read back."""
 ADDRESS: Final = re.compile(r"(?i)^(rtsps?|https?)://")
 FFMPEG_OPTIONS: Final = "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay|analyzeduration;200000|probesize;100000"
-"""TCP, for some cameras never answer over UDP and the wait is without an end; little probing, for it takes seconds."""
+"""TCP, because some cameras never answer over UDP; little probing, because it takes seconds."""
 VIDEO_CLASS: Final = Path("/sys/class/video4linux")
 CHECKS: Final = {
     "camera.present": None,
@@ -50,17 +50,17 @@ LIGHT: Final = ("luma_mean", "luma_p95", "luma_p99", "luma_std", "frame_clipped_
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """One camera as the system lists it."""
+    """One camera in the system's list."""
 
     name: str
     place: str | int
-    """Where OpenCV opens it: a device file, or a number that is good for this process only."""
+    """What OpenCV opens: a device file, or a number that is valid in this process only."""
     backend: int = 0
     """OpenCV's number of the interface; 0 lets it choose."""
 
 
 def cameras() -> list[Camera]:
-    """Return the cameras that the system lists now; empty also where it can't be asked."""
+    """Return the system's cameras; empty also if they can't be listed."""
     if sys.platform == "linux":
         return _of_linux(VIDEO_CLASS)
     try:
@@ -71,7 +71,7 @@ def cameras() -> list[Camera]:
 
 
 def measure_view(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``{status, width_px, height_px, capture_ms, stills}`` of the camera ``source``; empty: the only one.
+    """Return ``{status, width_px, height_px, capture_ms, stills}`` of the camera ``source`` (empty: the only one).
 
     ``status`` is present, not_found, ambiguous, in_use, no_frames or failed.
     """
@@ -94,7 +94,7 @@ def measure_view(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def view_measurements(found: Mapping[str, Any]) -> list[Measurement]:
-    """Return the measurements in what `measure_view` found; a cause in ``error`` stands for all of them."""
+    """Return the measurements from the result of `measure_view`; a cause in ``error`` applies to all of them."""
     status, cause = found.get("status"), found.get("error")
     cause = "in_use" if status == "in_use" else cause
     if cause:
@@ -114,7 +114,7 @@ def view_measurements(found: Mapping[str, Any]) -> list[Measurement]:
 
 
 def _light(stills: list[Still]) -> Measurement:
-    """Return the light of the middle one of the pictures, by brightness."""
+    """Return the light of the picture with the median brightness."""
     lit = sorted((one for one in stills if one.luma_mean is not None), key=lambda one: one.luma_mean or 0.0)
     if not lit:
         return not_measured("camera.light", "too_few_samples", "luma")
@@ -133,7 +133,7 @@ def _open_camera(camera: Camera) -> Any:
     library = importlib.import_module("cv2")
     backend = library.CAP_V4L2 if sys.platform == "linux" else camera.backend
     capture = library.VideoCapture(camera.place, backend)
-    # In this order: without MJPEG first, a camera on USB 2 gives a large picture five times a second.
+    # In this order: without MJPEG first, a camera on USB 2 gives five large pictures a second.
     capture.set(library.CAP_PROP_FOURCC, library.VideoWriter.fourcc(*"MJPG"))
     capture.set(library.CAP_PROP_FRAME_WIDTH, WIDTH_PX)
     capture.set(library.CAP_PROP_FRAME_HEIGHT, HEIGHT_PX)
@@ -142,7 +142,7 @@ def _open_camera(camera: Camera) -> Any:
 
 
 def _look(capture: Any, *, is_live: bool) -> dict[str, Any] | None:
-    """Return what the camera gives within `LOOK_S`, or None where it did not open. Closes it."""
+    """Return the camera's pictures within `LOOK_S`, or None if it did not open. Closes it."""
     library = importlib.import_module("cv2")
     try:
         if not capture.isOpened():
@@ -190,7 +190,7 @@ def _frames(capture: Any, *, is_live: bool) -> Iterator[tuple[float, Any]]:
 
 
 def _of_linux(folder: Path) -> list[Camera]:
-    """Return the cameras under `folder`; of a device's several files the first gives pictures, the others data."""
+    """Return the cameras under `folder`; of a device's files the first gives pictures, the others data."""
     found = []
     for entry in sorted(folder.glob("video*"), key=lambda path: int(re.sub(r"\D", "", path.name) or 0)):
         try:
@@ -203,7 +203,7 @@ def _of_linux(folder: Path) -> list[Camera]:
 
 
 def _is_held(place: str | int, processes: Path = Path("/proc")) -> bool:
-    """Whether another process of ours has this device file open; False where nobody can tell."""
+    """Return whether another process has this device file open; False if that can't be told."""
     if not isinstance(place, str):
         return False
     for handle in processes.glob("[0-9]*/fd/*"):
