@@ -1,5 +1,5 @@
 /**
- * The few HTTP calls of the pages, and how a link's secret becomes a session:
+* The pages' HTTP calls, and the exchange of a link's secret for a session:
  * it stands in the address's fragment, is posted once, and is taken out of the address at once.
  */
 
@@ -15,7 +15,7 @@ export class ApiError extends Error {
   }
 }
 
-/** @param {unknown} error @returns {string} its code, or that of any fault of ours */
+/** @param {unknown} error @returns {string} its code; "internal" for any fault of ours */
 export const codeOf = (error) => (error instanceof ApiError ? error.code : "internal");
 
 /**
@@ -47,15 +47,15 @@ export function sessionOf(path, kind) {
   return folder === kind && id ? decodeURIComponent(id) : null;
 }
 
-/** A link as we give it out; every other address is looked at closely. */
+/** A link as we make it; any other address is examined closely. */
 const AS_GIVEN = /^\/o\/[^/]+\/(?:t|try|board|plan|support)$/;
 const PLAIN = /^\?lang=\w*$/;
 const TOKEN = /^#[A-Za-z0-9_-]{43}$/;
-/** A link that is pasted over the address of the same page changes its fragment only, and loads nothing by itself. */
+/** Least length of a secret. A link pasted over the address of the same page changes only its fragment and loads nothing by itself. */
 const LEAST_SECRET = 16;
 
 /**
- * The secret of this address, and whether servers have read it; null where there is none. An address that was mangled is put right.
+ * The secret of this address, and whether servers have read it; null without any. A mangled address is repaired.
  * @param {string} organisation @returns {Promise<{ token: string, seen: boolean, home: string } | null>}
  */
 async function secretHere(organisation) {
@@ -70,14 +70,14 @@ async function secretHere(organisation) {
   return secret && { ...secret, home };
 }
 
-/** What was asked for besides the secret. */
+/** The part of the query that is kept: the language. */
 const askedFor = () => {
   const lang = new URLSearchParams(location.search).get("lang");
   return lang ? `?lang=${encodeURIComponent(lang)}` : "";
 };
 
 /**
- * Swap the secret in the address for a session. Reads the address once, before anything else can. Where servers on the way have
+ * Exchange the secret in the address for a session. Reads the address once, before anything else can. If servers on the way have
  * read the secret too, the address remembers that for this tab (`history.state.seen`), and a person's press renews the link (renew.js).
  * @param {string} organisation
  * @returns {Promise<{ session: string, link: string, seen: boolean } | null>} null where there is no secret; `link` is "" where it
@@ -99,7 +99,7 @@ export async function redeem(organisation) {
   }
 }
 
-/** Remember the language in the address, and nowhere else: it outlives a reload. @param {string} lang */
+/** Keep the language in the address, and nowhere else, so that it survives a reload. @param {string} lang */
 export function keepLanguage(lang) {
   history.replaceState(history.state, "", `${location.pathname}?lang=${lang}${location.hash}`);
 }

@@ -1,17 +1,17 @@
 /**
- * What somebody hears who does not see the page, each thing once: words are announced, or the focus is moved to them,
- * and never both. A focus that would be left on nothing goes to where the reading goes on.
+* Output for people who hear the page instead of seeing it, each thing once: words are announced, or get the focus,
+* never both. A focus whose element disappears moves to the place where reading continues.
  */
 
 import { make } from "./dom.js";
 
-/** How long announced words stay for a screen reader that is busy, ms. */
+/** How long announced words stay for a busy screen reader, ms. */
 const STAY_MS = 10_000;
 
 /** @type {HTMLElement | null} */
 let region = null;
 
-/** A live region is heard only if it was there before its words. */
+/** Make the live region in advance: it is heard only if it exists before its words. */
 function ready() {
   if (region?.isConnected || typeof document === "undefined") return;
   region = make("div", { class: "visually-hidden", "aria-live": "polite" });
@@ -19,7 +19,7 @@ function ready() {
 }
 ready();
 
-/** Say something that no visible live region says. @param {string} text */
+/** Announce words that no visible live region has. @param {string} text */
 export function announce(text) {
   ready();
   const line = make("p", {}, text);
@@ -28,8 +28,8 @@ export function announce(text) {
 }
 
 /**
- * Move the focus to a heading whose words are new. Where it already is, another element with the same words takes its
- * place: focusing the focused one tells nobody anything.
+* Move the focus to a heading with new words. If the focus is there already, an element with the same words takes its
+* place, because focusing the focused one is silent.
  * @param {HTMLElement} heading
  */
 export function readFrom(heading) {
@@ -53,9 +53,9 @@ function trail(element) {
 }
 
 /**
- * Draw, and see that the focus is not lost by it.
+* Draw without losing the focus.
  * @param {() => void} work
- * @param {(place: Element) => Element | null | undefined} next where the reading goes on when what had the focus is gone, from the innermost box it stood in that is still there
+ * @param {(place: Element) => Element | null | undefined} next where reading continues if the focused element is gone; gets the innermost box around it that is still there
  */
 export function keepFocus(work, next) {
   const before = document.activeElement;

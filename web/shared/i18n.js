@@ -4,7 +4,7 @@
  */
 
 /**
- * The languages there are, the first one the default. The server puts its own table here when it serves this file.
+* The languages, the default first. The server puts its own table here when it serves this file.
  * @type {Record<Lang, { tag: string, dir: string, voice: Lang }>}
  */
 export const LANGUAGES = {};
@@ -14,7 +14,7 @@ export function isLang(value) {
   return typeof value === "string" && Object.hasOwn(LANGUAGES, value);
 }
 
-/** Tell what the page is written in, and which way: the browser, and whoever may choose another language. @param {Lang} lang */
+/** Mark the page's language and direction for the browser, and on the buttons for other languages. @param {Lang} lang */
 export function writtenIn(lang) {
   document.documentElement.lang = lang;
   document.documentElement.dir = LANGUAGES[lang].dir;
@@ -22,7 +22,7 @@ export function writtenIn(lang) {
 }
 
 /**
- * The catalogue language for a browser's or a page's language tag; the default where nothing fits.
+* The catalogue language for a browser's or a page's language tag; the default if none fits.
  * @param {string | null | undefined} tag @returns {Lang}
  */
 export function langOf(tag) {
@@ -49,7 +49,7 @@ function dateParts(when, timeZone) {
   return { weekday: WEEKDAYS.indexOf(parts.weekday) + 1, day: Number(parts.day), month: Number(parts.month) };
 }
 
-/** @param {string | number} when @param {string} [timeZone] the reader's own where none is given */
+/** @param {string | number} when @param {string} [timeZone] the reader's own by default */
 export function clockTime(when, timeZone) {
   return new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone }).format(new Date(when));
 }
@@ -59,10 +59,10 @@ export function clockTime(when, timeZone) {
  * @param {Record<string, string | number>} [common] placeholders every text may use, such as `phone`
  */
 export function createTexts(lang, catalogue, common = {}) {
-  /** The text of a key; the key itself where it is missing, so that nothing is ever blank.
+  /** The text of a key; the key itself if it is missing, so that nothing is ever blank.
    * @param {string} key @param {Record<string, string | number>} [values] */
   const t = (key, values) => fill(catalogue[key] ?? key, { ...common, ...values });
-  /** The text of a key for so many: the form of the count's plural category (CLDR), else that for others, else the only one.
+  /** The text of a key for a count: the form of its plural category (CLDR), else that for others, else the only one.
    * @param {string} key @param {number} count @param {Record<string, string | number>} [values] */
   const plural = (key, count, values) => {
     const forms = [`${key}#${new Intl.PluralRules(LANGUAGES[lang].tag).select(count)}`, `${key}#other`];
@@ -81,7 +81,7 @@ export function createTexts(lang, catalogue, common = {}) {
     },
     /** @param {number} value @param {number} [digits] most decimals */
     number: (value, digits = 1) => new Intl.NumberFormat(LANGUAGES[lang].tag, { maximumFractionDigits: digits }).format(value),
-    /** Day and time in a zone, in the catalogue's own words: browsers seldom know nynorsk.
+    /** Day and time in a zone, in the catalogue's words, because browsers seldom know nynorsk.
      * @param {string} when RFC 3339 @param {string} timeZone */
     at(when, timeZone) {
       const { weekday, day, month } = dateParts(when, timeZone);
@@ -100,7 +100,7 @@ export function createTexts(lang, catalogue, common = {}) {
 
 /**
  * @param {string} base the versioned folder of static files @param {Lang} lang
- * @param {"" | "staff/" | "trouble/"} [folder] staff's pages have more words, and so has trouble
+ * @param {"" | "staff/" | "trouble/"} [folder] staff's pages have more words, and so has a page in trouble
  * @returns {Promise<Record<string, string>>}
  */
 export async function loadCatalogue(base, lang, folder = "") {
@@ -110,7 +110,7 @@ export async function loadCatalogue(base, lang, folder = "") {
 }
 
 /**
- * Put words into every element that names its text by `data-t`, and into labels named by `data-t-label`.
+* Put words into every element that names its text by `data-t`, and into labels by `data-t-label`.
  * @param {ParentNode} root @param {Texts} texts
  */
 export function applyTexts(root, texts) {

@@ -1,6 +1,6 @@
 /**
- * Icons as SVG nodes: each shape differs, so that none depends on its colour. And the tone, icon and colour, of everything
- * that a test comes to.
+* Icons as SVG nodes, each with a shape of its own, so that none depends on its colour. And the tones (icon and colour) of
+* all results of a test.
  */
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -22,7 +22,7 @@ const ICONS = {
   running: "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20zM12 6v6l4 2",
 };
 
-/** The tone of a verdict, of a participant's state and of a check's outcome; as in `reports/render/tones.py`. @type {Record<string, string>} */
+/** Tones of verdicts, participants' states and checks' outcomes; the same as in `reports/render/tones.py`. @type {Record<string, string>} */
 export const TONES = {
   ready: "good", pass: "good", ready_with_warnings: "warn", warn: "warn", not_ready: "bad", fail: "bad",
   incomplete: "calm", not_measured: "calm", skipped: "calm", stale: "calm", not_tested: "waiting",

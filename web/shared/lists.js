@@ -1,8 +1,8 @@
 /**
- * Lists that are drawn again and again, in which a finger or a focus may rest on an item.
+* Redraws lists without disturbing a finger or a focus on an item.
  */
 
-/** Make `list` hold exactly these, in this order; nothing is moved that stands where it should. @param {Element} list @param {Element[]} items */
+/** Make `list` hold exactly these items in this order; items in their place are not moved. @param {Element} list @param {Element[]} items */
 export function arrangeIn(list, items) {
   const focused = /** @type {HTMLElement | null} */ (document.activeElement);
   items.forEach((item, place) => {

@@ -1,18 +1,18 @@
 /**
- * A link whose secret others may have read on the way makes place for a new one, at a person's press: a scanner that runs the page
- * presses nothing, and takes nobody's link away. Afterwards the old one opens in this browser only. Loaded where it is needed.
+* Replaces a link whose secret others may have read on the way, at a person's press: a scanner that runs the page
+* presses nothing, and so takes nobody's link away. Afterwards the old one opens in this browser only. Loaded when needed.
  */
 import { call } from "./api.js";
 import { make } from "./dom.js";
 
-/** @param {string} session @returns {Promise<string>} the link that takes the place of the one that opened this session */
+/** @param {string} session @returns {Promise<string>} the link that replaces the one that opened this session */
 export async function renewLink(session) {
   const { link } = await call(`/api/v1/sessions/${encodeURIComponent(session)}/link`, {});
   history.replaceState({ ...history.state, seen: false }, "");
   return link;
 }
 
-/** A person's own link: at the first press, without a word. @param {string} session @param {(link: string) => void} renewed */
+/** Renew a person's own link at the first press, silently. @param {string} session @param {(link: string) => void} renewed */
 export function renewAtPress(session, renewed) {
   const over = new AbortController();
   const press = (/** @type {Event} */ event) => {
@@ -24,7 +24,7 @@ export function renewAtPress(session, renewed) {
 }
 
 /**
- * An office's link, of which nobody can be reminded: it is shown when it is made, to be saved.
+* Offer to renew an office's link. The new one is shown once, to be saved, because nobody gets it by mail.
  * @param {string} session @param {import("./i18n.js").Texts} texts
  */
 export function offerRenewal(session, texts) {

@@ -6,13 +6,13 @@
 /** Characters of a token: 256 bits in base64url. */
 const LENGTH = 43;
 const TOKEN = /^[A-Za-z0-9_-]{43}$/;
-/** So short that somebody's program has cut the secret off. */
+/** A secret this short was cut off by some program. */
 const LEAST = 16;
-/** Safe Links inside a redirect inside a mail is three times encoded. */
+/** A Safe Link inside a redirect inside a mail is encoded three times. */
 const MOST_DECODED = 4;
 const PAGE = /^\/*o\/+[^/]+\/+(try|t|board|plan|support|code|rooms)(?=[^a-z0-9_-]|$|[a-z0-9_-]{43}$)(.*)$/is;
 
-/** @param {string} text @returns {string} without percent signs, as often as it was encoded; what is no UTF-8 stays */
+/** @param {string} text @returns {string} percent-decoded as often as it was encoded; bytes that are no UTF-8 stay */
 function decoded(text) {
   let found = text;
   for (let i = 0; i < MOST_DECODED; i += 1) {
@@ -27,16 +27,16 @@ function decoded(text) {
   return found;
 }
 
-/** Without line breaks of mails (`=` at the end of a line is one), spaces and what can't be seen. @param {string} text */
+/** Without mails' line breaks (also `=` at the end of a line), spaces and invisible characters. @param {string} text */
 const joined = (text) => text.replace(/=?[\r\n]+\s*|&shy;/g, "").replace(/[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g, "");
 
 /**
- * As it was before an editor set it: dashes for hyphens, one long one for two, and Markdown's `\\_`.
- * @param {string} text @param {string} long what a long dash stands for
+* Undo an editor's typography: dashes for hyphens, one long one for two, and Markdown's `\\_`.
+ * @param {string} text @param {string} long the hyphens that a long dash stands for
  */
 const typed = (text, long) => text.replace(/\\(?=[_-])/g, "").replace(/[\u2013\u2014]/g, long).replace(/[\u2010-\u2012\u2212\ufe63\uff0d]/g, "-");
 
-/** Signs that mails put around a link may be letters of the token too: what is left over must be nothing else. @param {string} run */
+/** Return a token at either end of a run. Signs that mails put around a link may be a token's letters too, so nothing else may be left. @param {string} run */
 function fitting(run) {
   if (TOKEN.test(run)) return run;
   const over = run.length - LENGTH;
@@ -62,16 +62,16 @@ export function tokenIn(text) {
   return null;
 }
 
-/** Which page an address means, whatever was hung on to it. @param {string} pathname @returns {{ page: string, rest: string } | null} */
+/** The page that an address means, whatever was appended to it. @param {string} pathname @returns {{ page: string, rest: string } | null} */
 export function pageOf(pathname) {
   const [, page, rest] = PAGE.exec(joined(decoded(pathname))) ?? [];
   return page ? { page: page.toLowerCase(), rest } : null;
 }
 
 /**
- * The secret of this address. `seen`: it stood where servers and proxies read it.
+ * The secret of this address. `seen`: it was in a part that servers and proxies read.
  * @param {{ hash: string, pathname: string, search: string }} address
- * @returns {{ token: string, seen: boolean } | null} null where there is none, or too little of one
+ * @returns {{ token: string, seen: boolean } | null} null without one, or if too little of it is left
  */
 export function secretOf({ hash, pathname, search }) {
   const fragment = hash.slice(1);

@@ -1,7 +1,7 @@
 /**
  * The part of JSON Schema 2020-12 that shared/protocol.json uses, and no more:
  * $ref, type, const, enum, required, properties, additionalProperties, items, anyOf, sizes, ranges, pattern.
- * A keyword it does not know is an error of ours and throws.
+ * An unknown keyword is a fault of ours and throws.
  */
 
 const KNOWN = new Set([
@@ -23,7 +23,7 @@ function isType(value, type) {
   }
 }
 
-/** @param {any} value @param {Schema} schema @returns {string | null} the name of the rule that is broken */
+/** @param {any} value @param {Schema} schema @returns {string | null} the name of the broken rule */
 function brokenScalarRule(value, schema) {
   if (schema.type && !isType(value, schema.type)) return "type";
   if ("const" in schema && value !== schema.const) return "const";
@@ -69,7 +69,7 @@ function objectProblem(value, schema, root, path) {
 /**
  * @param {unknown} value @param {Schema} schema @param {Schema} root the document that `$ref` points into
  * @param {string} [path]
- * @returns {string | null} where and which rule is broken, or null
+ * @returns {string | null} place and name of the broken rule, or null
  */
 export function problem(value, schema, root, path = "") {
   for (const keyword of Object.keys(schema)) {

@@ -1,5 +1,5 @@
 /**
- * The leader's board: who is ready, live. The secret of the link is posted once and then forgotten.
+* Entry of the leader's board, which shows live who is ready. The link's secret is posted once and then forgotten.
  * @typedef {import("../../shared/types").Board} Board
  */
 import { ApiError, call, codeOf, keepLanguage, meta, redeem, sessionOf } from "../../shared/api.js";
@@ -10,10 +10,10 @@ import { arrange } from "./rows.js";
 import { createTaps, problem } from "./taps.js";
 import { drawAfterwards, drawMeeting, drawNumbers, drawOthers, makeTickable } from "./view.js";
 
-/** How often "tested 5 minutes ago" is counted anew. */
+/** How often ages such as "tested 5 minutes ago" are updated. */
 const AGE_MS = 15_000;
 const RECONNECT_MS = 5000;
-/** The word for what did not work, after the meeting. */
+/** Words for a problem in the meeting. */
 const PROBLEMS = ["sound", "picture", "connection", "other"];
 
 const base = meta("readiness-static");
@@ -29,18 +29,18 @@ let link = "";
 /** @type {string | null} the meeting that the leader chose to read */
 let chosen = null;
 let answered = { score: 0, problem: "" };
-/** What came of a tap, by participant. @type {Map<string, string>} */
+/** The result of a tap, by participant. @type {Map<string, string>} */
 const said = new Map();
 let updatedAt = 0;
 /** @type {string | null} a text key */
 let trouble = null;
-/** Difference of the server's clock to ours, ms: ages must not depend on a wrong clock here. */
+/** The server's clock minus ours, ms, so that ages do not depend on a wrong clock here. */
 let ahead_ms = 0;
 
 const texts = () => createTexts(lang, catalogue, { phone: phone.replaceAll(" ", "\u00a0") });
 const path = (/** @type {string} */ end = "") => `/api/v1/boards/${encodeURIComponent(session)}${end}`;
 
-/** Where the reading goes on when a button is gone: the person it was about, or the part. @param {Element} place */
+/** Where reading continues if a button is gone: at its person, or the section. @param {Element} place */
 const after = (place) => place.closest("section, li.participant")?.querySelector("h2, h3") ?? find("#title");
 
 function render() {
@@ -97,7 +97,7 @@ function follow() {
   });
 }
 
-/** The browser gave up on the stream: look whether the board is still ours, then follow it again. */
+/** After the browser gave up on the stream: check that the board is still ours, then follow it again. */
 async function again() {
   try {
     await refresh();

@@ -1,5 +1,5 @@
 /**
- * What the leader reads of each participant: a state, one sentence, how old the answer is, and what one tap can do.
+* A participant's words on the board: a state, one sentence, the answer's age, and what one tap can do.
  * Pure; no figures.
  * @typedef {import("../../shared/types").BoardParticipant} Participant
  * @typedef {import("../../shared/types").BoardMeeting} Meeting
@@ -7,13 +7,13 @@
  */
 import { READY } from "../../shared/states.js";
 
-/** States in which it is known what is wrong, so that the sentence can name it. */
+/** States with a known problem, which the sentence can name. */
 const NAMED = new Set(["ready_with_warnings", "not_ready", "incomplete"]);
 const MINUTE_MS = 60_000;
-/** From here on the minutes are counted. */
+/** From this long before the start on, minutes are counted. */
 const SOON_MIN = 60;
 
-/** The one sentence of what to do. @param {Texts} texts @param {Participant} participant */
+/** The one sentence that says what to do. @param {Texts} texts @param {Participant} participant */
 export function sentence(texts, { state, area, responsible }) {
   const keys = [];
   if (NAMED.has(state) && responsible === "service") keys.push("leader.do.service");
@@ -40,7 +40,7 @@ export function facts(texts, participant, now) {
   return lines.join(" ");
 }
 
-/** Answers to the practical questions that the leader has to know of. @param {Texts} texts @param {Participant} participant @returns {string[]} */
+/** Answers to practical questions that the leader must know. @param {Texts} texts @param {Participant} participant @returns {string[]} */
 function said(texts, { practical = {}, together }) {
   const lines = Object.entries(practical).map(([question, value]) => texts.first([`board.practical.${question}.${value}`]));
   if (Number(practical.people ?? 0) > (together ?? 1)) lines.push(texts.plural("board.together", Number(practical.people)));
@@ -53,7 +53,7 @@ function invitationLine(texts, { state, sent_at }, ago) {
 }
 
 /**
- * What one tap can do for this participant, the most useful first. Somebody who is ready needs nothing but perhaps a call.
+* Actions for this participant, most useful first. Somebody who is ready needs a call at most.
  * @param {Participant} participant @param {string} meetingState
  * @returns {("call" | "resend" | "handover")[]}
  */
@@ -71,7 +71,7 @@ export function summary(participants) {
   return { ready: participants.filter(({ state }) => READY.includes(state)).length, total: participants.length };
 }
 
-/** Those who need somebody come first. */
+/** States in the order of need. */
 const NEED = ["not_ready", "incomplete", "stale", "not_tested", "ready_with_warnings", "ready"];
 
 /** @param {Participant[]} participants @returns {Participant[]} the same, in the order of need */
@@ -79,7 +79,7 @@ export function byNeed(participants) {
   return [...participants].sort((a, b) => NEED.indexOf(a.state) - NEED.indexOf(b.state));
 }
 
-/** How long until the meeting, in words; "" while it is far away. @param {Texts} texts @param {Meeting} meeting @param {number} now ms */
+/** The time until the meeting in words; "" while it is far away. @param {Texts} texts @param {Meeting} meeting @param {number} now ms */
 export function countdown(texts, { starts_at, ends_at, state }, now) {
   if (state === "cancelled") return texts.t("board.cancelled");
   if (now >= Date.parse(ends_at)) return texts.t("board.over");
@@ -102,7 +102,7 @@ export function arrange(own, day, now, chosen = null) {
   return { shown, others: all.filter((one) => one !== shown) };
 }
 
-/** Does `one` need the leader before `own`: today, and earlier? @param {{ meeting: Meeting }} one @param {{ meeting: Meeting }} own @param {number} now */
+/** Whether `one` needs the leader before `own`: today, and earlier. @param {{ meeting: Meeting }} one @param {{ meeting: Meeting }} own @param {number} now */
 function sooner(one, own, now) {
   const starts = Date.parse(one.meeting.starts_at);
   return starts < Date.parse(own.meeting.starts_at) && starts - now < SOON_MIN * MINUTE_MS;

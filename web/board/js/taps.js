@@ -1,5 +1,5 @@
 /**
- * What the leader does with one tap: sends a link again, hands somebody over to support, asks for the phone numbers.
+* The leader's taps: sending a link again, handing somebody over to support, asking for phone numbers.
  * @typedef {import("../../shared/i18n.js").Texts} Texts
  */
 import { call, codeOf } from "../../shared/api.js";

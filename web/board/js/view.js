@@ -1,5 +1,5 @@
 /**
- * Draws the board. Elements are kept from one drawing to the next, so that a finger or a focus on one is not lost.
+* Draws the board. Elements are kept from one drawing to the next, so that a finger or a focus on them is not lost.
  * @typedef {import("../../shared/types").Board} Board
  * @typedef {import("../../shared/types").BoardPart} BoardPart
  * @typedef {import("../../shared/i18n.js").Texts} Texts
@@ -86,7 +86,7 @@ function drawTaps(box, participant, meetingState, t, name) {
   arrangeIn(box, items);
 }
 
-/** The leader's other meetings: when, what, how many are ready; a tap shows one. @param {BoardPart[]} others @param {Texts} t @param {number} now */
+/** Draw the leader's other meetings with time, title and how many are ready; a tap shows one. @param {BoardPart[]} others @param {Texts} t @param {number} now */
 export function drawOthers(others, t, now) {
   find("#others").hidden = !others.length;
   const before = new Map([...find("#meetings").children].map((item) => [item.getAttribute("data-id"), item]));
@@ -108,7 +108,7 @@ export function drawOthers(others, t, now) {
   arrangeIn(find("#meetings"), items);
 }
 
-/** Phone numbers: how to see them, or who runs the technical side. @param {BoardPart} part @param {Board} board @param {Texts} t */
+/** Draw the section of phone numbers: how to see them, and the technical hosts. @param {BoardPart} part @param {Board} board @param {Texts} t */
 export function drawNumbers({ meeting }, board, t) {
   const hosts = (meeting.hosts ?? []).filter(({ role }) => role === "technical_host");
   find("#numbers").hidden = !board.unlocked && !board.pin && !hosts.length;
@@ -126,7 +126,7 @@ export function drawNumbers({ meeting }, board, t) {
   find("#hosts").replaceChildren(...items);
 }
 
-/** The question after the meeting, and what was answered. @param {number | null | undefined} score @param {string} problem @param {Texts} t @param {readonly string[]} problems */
+/** Draw the question after the meeting, with the answer. @param {number | null | undefined} score @param {string} problem @param {Texts} t @param {readonly string[]} problems */
 export function drawAfterwards(score, problem, t, problems) {
   find("#afterwards").hidden = score === null || score === undefined;
   if (find("#afterwards").hidden) return;
@@ -147,7 +147,7 @@ function fillChoices(box, name, values, chosen, word) {
   arrangeIn(box, items);
 }
 
-/** A box to tick on each point of the checklist; nothing of it is kept. */
+/** Put a box to tick on each point of the checklist; ticks are not kept. */
 export function makeTickable() {
   for (const point of document.querySelectorAll("#checklist .guide-text li")) {
     const label = make("label");

@@ -1,5 +1,5 @@
 /**
- * Opens what a typed code stands for: the same page as the link of the letter.
+* Entry of the page for typed codes: opens the same page as the letter's link.
  */
 import { ApiError, call, meta } from "../../shared/api.js";
 import { find } from "../../shared/dom.js";
@@ -12,7 +12,7 @@ const field = /** @type {HTMLInputElement} */ (find("#typed"));
 const problem = /** @type {HTMLElement} */ (find("#problem"));
 const button = /** @type {HTMLButtonElement} */ (find("button", form));
 
-/** @param {string[]} keys the first that has words is said */
+/** @param {string[]} keys the first one with words is shown */
 async function complain(keys) {
   const phone = meta("readiness-phone").replaceAll(" ", "\u00a0");
   const texts = createTexts(lang, await loadCatalogue(meta("readiness-static"), lang, "staff/"), { phone });

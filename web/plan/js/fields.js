@@ -1,5 +1,5 @@
 /**
- * What is wrong with a form, told at each field: marked, described, and the focus on the first. And what was typed,
+* Mistakes in a form: each field is marked and described, and the first gets the focus. And typed values,
  * kept with this entry of the tab's history: a reload or the back button brings it again, a closed tab forgets it.
  * @typedef {import("../../shared/i18n.js").Texts} Texts
  * @typedef {HTMLInputElement | HTMLSelectElement} Control
@@ -32,7 +32,7 @@ export function clearWrong(root) {
   for (const said of root.querySelectorAll(".wrong")) said.remove();
 }
 
-/** The words for what the browser itself sees is wrong. @param {Texts} t @param {Control} control */
+/** The words for a mistake that the browser itself has found. @param {Texts} t @param {Control} control */
 function reason(t, control) {
   const { validity, type, min, max } = /** @type {HTMLInputElement} */ (control);
   if (validity.valueMissing) return t.t("plan.wrong.missing");
@@ -43,26 +43,26 @@ function reason(t, control) {
   return t.t("error.request.malformed");
 }
 
-/** The name of a field as it stands beside it. @param {Control} control */
+/** The name of a field, from its label. @param {Control} control */
 function nameOf(control) {
   const label = control.labels?.[0];
   return (label?.firstChild?.textContent ?? "").trim();
 }
 
-/** What is told of the form as a whole: how many, or which. @param {Texts} t @param {ParentNode} root */
+/** Words for the whole form: the field with the mistake, or how many there are. @param {Texts} t @param {ParentNode} root */
 function summary(t, root) {
   const wrong = controls(root).filter((one) => one.getAttribute("aria-invalid") === "true");
   return wrong.length === 1 ? t.t("plan.wrong.one", { field: nameOf(wrong[0]) }) : t.plural("plan.wrong.several", wrong.length);
 }
 
-/** Open what hides the first wrong field, and go there. @param {ParentNode} root */
+/** Uncover the first wrong field and go there. @param {ParentNode} root */
 function goToFirst(root) {
   const first = controls(root).find((one) => one.getAttribute("aria-invalid") === "true");
   first?.closest("details")?.setAttribute("open", "");
   first?.focus();
 }
 
-/** Look through a form before it is sent. @param {Texts} t @param {ParentNode} root @returns {string} what to say of it, empty where all is well */
+/** Check a form before it is sent. @param {Texts} t @param {ParentNode} root @returns {string} words for the whole form, empty if it is right */
 export function check(t, root) {
   clearWrong(root);
   const wrong = controls(root).filter((one) => one.willValidate && !one.checkValidity());
@@ -73,8 +73,8 @@ export function check(t, root) {
 }
 
 /**
- * The service said that a field is wrong.
- * @param {Texts} t @param {ParentNode} root @param {Element | null | undefined} control @param {string} text @returns {string} what to say of the form
+* Mark a field that the service has refused.
+ * @param {Texts} t @param {ParentNode} root @param {Element | null | undefined} control @param {string} text @returns {string} words for the whole form
  */
 export function refused(t, root, control, text) {
   clearWrong(root);
@@ -85,7 +85,7 @@ export function refused(t, root, control, text) {
 }
 
 /**
- * Remember what is typed into `form`, and ask before it is left half filled.
+* Keep the values typed into `form`, and ask before it is left half filled.
  * @param {HTMLFormElement} form @param {() => unknown} read what to keep @returns {{ forget: () => void }}
  */
 export function keepTyped(form, read) {
@@ -105,5 +105,5 @@ export function keepTyped(form, read) {
   };
 }
 
-/** What was typed before a reload or before the page was left. @returns {any} */
+/** The values typed before a reload, or before the page was left. @returns {any} */
 export const typedBefore = () => history.state?.typed;

@@ -1,5 +1,5 @@
 /**
- * A new meeting: sensible defaults, the people, and their invitations at once.
+* The form for a new meeting: sensible defaults, the people, and their invitations.
  * @typedef {import("./person.js").Page} Page
  * @typedef {import("../../shared/types").PlannedMeeting} Meeting
  */
@@ -9,7 +9,7 @@ import { check, keepTyped, typedBefore } from "./fields.js";
 import { complain, field, personFields, readFields, tellField } from "./person.js";
 import { isBlank, minutesOf, nextWorkday } from "./plan.js";
 
-/** Minutes before the start at which whoever has not tested is reminded. */
+/** Reminders to people who have not tested, minutes before the start. */
 const REMINDERS = [2880, 180];
 
 /** @param {Page} page */
@@ -23,7 +23,7 @@ export async function showForm(page) {
   if (typed) fillTyped(t, typed);
   else if (like) await fillLike(page, like);
   if (!find("#people").children.length) addPerson(t);
-  // A page that was filled in twice by a double tap makes one meeting.
+  // Sent twice, as by a double tap, the form makes one meeting.
   const key = typed?.key ?? crypto.randomUUID();
   const form = /** @type {HTMLFormElement} */ (find("#plan"));
   form.noValidate = true;
@@ -34,12 +34,12 @@ export async function showForm(page) {
   });
 }
 
-/** @returns {HTMLInputElement[]} those that stand on the page whoever takes part */
+/** @returns {HTMLInputElement[]} the fields that do not belong to a participant */
 const standing = () => /** @type {HTMLInputElement[]} */ ([...document.querySelectorAll("#plan input[id], #plan select[id], #questions input")]);
 /** @param {HTMLInputElement} input */
 const isTick = ({ type }) => type === "checkbox";
 
-/** Everything as it is typed, right or wrong. */
+/** All values as typed, right or wrong. */
 const typedNow = () => ({
   fields: standing().map((input) => (isTick(input) ? input.checked : input.value)),
   people: [...find("#people").children].map((item) => readFields(item)),
@@ -68,7 +68,7 @@ function addPerson(t, values = {}) {
   return item;
 }
 
-/** Everything but the day, from a meeting that was held before. @param {Page} page @param {string} id */
+/** Fill in everything but the day from an earlier meeting. @param {Page} page @param {string} id */
 async function fillLike({ api, texts: t }, id) {
   /** @type {Meeting} */
   const like = await api(`/api/v1/meetings/${encodeURIComponent(id)}`);
@@ -89,7 +89,7 @@ async function fillLike({ api, texts: t }, id) {
   }
 }
 
-/** Choose a value of a list, which need not have been in it. @param {string} selector @param {string} value */
+/** Choose a value in a list; a length that the list lacks is added. @param {string} selector @param {string} value */
 function choose(selector, value) {
   const list = /** @type {HTMLSelectElement} */ (find(selector));
   list.value = value;
@@ -99,9 +99,9 @@ function choose(selector, value) {
   }
 }
 
-/** What the page says about the meeting. @returns {any} */
+/** The wish for the meeting, from the page's fields. @returns {any} */
 function read() {
-  // Invited in the same step as stored: nobody is forgotten when the line breaks in between.
+  // Stored and invited in one step, so that nobody is forgotten if the line breaks in between.
   const channel = field("#invite").checked ? "auto" : "";
   const people = [...find("#people").children].map((item) => ({ ...readFields(item), channel }));
   const hosts = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[data-host]")]).map((row) => ({ role: row.dataset.host, locale: document.documentElement.lang, ...readFields(row), channel }));
@@ -120,7 +120,7 @@ function read() {
   };
 }
 
-/** @param {Page} page @param {string} key @param {() => void} forget what was typed: it is saved */
+/** @param {Page} page @param {string} key @param {() => void} forget drops the typed values once they are saved */
 async function save({ api, texts: t, home, asked }, key, forget) {
   const button = /** @type {HTMLButtonElement} */ (find("#save"));
   complain(find("#problem"), "");

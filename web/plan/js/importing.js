@@ -1,5 +1,5 @@
 /**
- * Many meetings from a file: all or nothing, unless told to leave out the bad rows.
+* Imports meetings from a file: all or nothing, unless bad rows are to be skipped.
  * @typedef {import("./person.js").Page} Page
  */
 import { find, make, say } from "../../shared/dom.js";
@@ -47,5 +47,5 @@ export function showImport({ api, texts: t }) {
   find("#skip").addEventListener("click", () => send(true));
 }
 
-/** The service may tell how many, or which. @param {number | unknown[]} value */
+/** A number, or the length of a list: the service may send either. @param {number | unknown[]} value */
 const count = (value) => (Array.isArray(value) ? value.length : value);

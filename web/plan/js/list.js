@@ -1,5 +1,5 @@
 /**
- * The meetings of today and those to come.
+* The list of meetings: today's, and the coming ones.
  * @typedef {import("../../shared/types").PlannedLine} Line
  * @typedef {import("./person.js").Page} Page
  */
@@ -10,7 +10,7 @@ import { icon } from "../../shared/icons.js";
 import { field, problem } from "./person.js";
 import { dayOf, tally } from "./plan.js";
 
-/** Meetings asked for at a time. */
+/** Meetings in one request. */
 const MOST = 50;
 const TYPING_MS = 250;
 
@@ -24,7 +24,7 @@ export async function showList(page) {
 
   let asked = 0;
 
-  /** @param {string | null} after the last one that is shown, or from the start */
+  /** @param {string | null} after the last one shown; null from the start */
   async function load(after) {
     const mine = ++asked;
     const query = new URLSearchParams({ most: String(MOST), search: field("#words").value.trim() });

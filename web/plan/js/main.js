@@ -1,5 +1,5 @@
 /**
- * The organiser's pages: swaps the secret of the link for a session once, then shows the one that was asked for.
+* Entry of the organiser's pages: exchanges the link's secret for a session once, then shows the requested page.
  */
 import { ApiError, call, meta, redeem } from "../../shared/api.js";
 import { find, say } from "../../shared/dom.js";
@@ -16,7 +16,7 @@ const VIEWS = { list: showList, new: showForm, meeting: showMeeting, import: sho
 const lang = langOf(document.documentElement.lang);
 const session = meta("readiness-session");
 
-/** The API asks for the session's name beside its cookie. @param {string} path @param {object} [body] a File goes as it is @param {string} [method] */
+/** Call the API, which wants the session's id beside its cookie. @param {string} path @param {object} [body] a File is sent as it is @param {string} [method] */
 async function api(path, body, method) {
   const headers = { "Readiness-Session": session };
   const isFile = body instanceof File;

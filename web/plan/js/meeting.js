@@ -1,5 +1,5 @@
 /**
- * One meeting: who has been invited, who has tested, and everything that can be changed.
+* The page of one meeting: invitations, tests, and all changes.
  * @typedef {import("./person.js").Page} Page
  * @typedef {import("../../shared/types").PlannedMeeting} Meeting
  * @typedef {import("../../shared/types").PlannedPerson} Person
@@ -14,7 +14,7 @@ import { check, clearWrong } from "./fields.js";
 import { complain, field, personFields, problem, readFields, tellField } from "./person.js";
 import { channelOf, invited, minutesOf, notInvited } from "./plan.js";
 
-/** How often the page looks again while it is seen. */
+/** How often the page is refreshed while it is visible. */
 const LOOK_MS = 8000;
 
 /** @param {Page} page */
@@ -25,10 +25,10 @@ export async function showMeeting(page) {
   let meeting = await api(place);
   /** @type {{ kind: "participant" | "host", one: Person | Host | null }} */
   let edited = { kind: "participant", one: null };
-  /** What came of a tap, by person. @type {Map<string, string>} */
+  /** The result of a tap, by person. @type {Map<string, string>} */
   const done = new Map();
 
-  /** Where the reading goes on when a button is gone: the person it was about, or the list. @param {Element} place */
+  /** Where reading continues if a button is gone: at its person, or the list. @param {Element} place */
   const after = (place) => place.closest("li.person")?.querySelector("h3") ?? place.closest("section")?.querySelector("h2") ?? find("#title");
   const draw = () => keepFocus(drawAll, after);
 
@@ -145,7 +145,7 @@ export async function showMeeting(page) {
     }
   }
 
-  /** A file is fetched with the session's own header, so that a link on another site can't make one. @param {string[]} people */
+  /** Fetch and open letters. The request has the session's header, so that a link on another site can't make it. @param {string[]} people */
   async function openLetters(people) {
     const file = await api(`${place}/letters.pdf?people=${people.map(encodeURIComponent).join(",")}`);
     const link = make("a");

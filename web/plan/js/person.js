@@ -1,5 +1,5 @@
 /**
- * The fields of one person, and what went wrong with a form, said in its place.
+* The fields of one person, and errors of the service, shown at their place.
  * @typedef {import("../../shared/i18n.js").Texts} Texts
  * @typedef {{ texts: Texts, zone: string, home: string, asked: string, meeting: string, api: (path: string, body?: object, method?: string) => Promise<any> }} Page
  * @typedef {{ role: string, label: string, locale: string, mail: string, phone: string, together?: number }} Fields
@@ -18,8 +18,8 @@ export function problem(t, error) {
 }
 
 /**
- * Tell what the service refused at its field, and go there. @param {Texts} t @param {unknown} error @param {ParentNode} root
- * @param {Element[]} [hosts] the boxes of the hosts that were sent, in their order @returns {string} what to say of the form
+* Mark the field that the service refused, and go there. @param {Texts} t @param {unknown} error @param {ParentNode} root
+ * @param {Element[]} [hosts] the boxes of the hosts in the request, in order @returns {string} words for the whole form
  */
 export function tellField(t, error, root, hosts = []) {
   const text = problem(t, error);
@@ -30,10 +30,10 @@ export function tellField(t, error, root, hosts = []) {
   return refused(t, root, group ? box?.querySelector(selector) : null, text);
 }
 
-/** Where the page calls a field otherwise than the service. @type {Record<string, string>} */
+/** Fields with another name on the page than at the service. @type {Record<string, string>} */
 const FIELDS = { local_start: "time", starts: "time", join_link: "join", title: "name", support_phone: "support" };
 
-/** Show what went wrong in its place. @param {Element} place @param {string} text */
+/** Show an error in its place; an empty text hides it. @param {Element} place @param {string} text */
 export function complain(place, text) {
   const element = /** @type {HTMLElement} */ (place);
   element.hidden = !text;
@@ -51,7 +51,7 @@ export function personFields(kind, values = {}) {
   return fields;
 }
 
-/** What stands in the fields below `root`. @param {ParentNode} root @returns {any} */
+/** The values of the fields below `root`. @param {ParentNode} root @returns {any} */
 export function readFields(root) {
   /** @type {Record<string, string | number>} */
   const read = {};

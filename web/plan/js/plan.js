@@ -1,5 +1,5 @@
 /**
- * What the organiser's pages work out: days, channels, how many are ready. Pure.
+* Calculations of the organiser's pages: days, channels, how many are ready. Pure.
  * @typedef {import("../../shared/types").PlannedMeeting} Meeting
  * @typedef {import("../../shared/types").PlannedPerson} Person
  * @typedef {import("../../shared/i18n.js").Texts} Texts
@@ -23,17 +23,17 @@ export function nextWorkday(now, zone) {
   return (next ?? new Date(today + DAY_MS)).toISOString().slice(0, 10);
 }
 
-/** How somebody is invited: by mail where there is an address, else by SMS. @param {{ mail?: string, phone?: string }} person @returns {"mail" | "sms" | null} */
+/** The channel of an invitation: mail if there is an address, else SMS. @param {{ mail?: string, phone?: string }} person @returns {"mail" | "sms" | null} */
 export function channelOf({ mail, phone }) {
   return mail ? "mail" : phone ? "sms" : null;
 }
 
-/** The words for why somebody could not be invited that way, by their key; empty where they are. @param {{ state?: string } | undefined} made */
+/** The key of the reason why somebody could not be invited; empty if they were. @param {{ state?: string } | undefined} made */
 export function notInvited(made) {
   return made?.state?.startsWith("no_") ? `error.person.${made.state}` : "";
 }
 
-/** Nothing was typed about this one. @param {{ label?: string, mail?: string, phone?: string }} person */
+/** Whether no field of this person has been filled in. @param {{ label?: string, mail?: string, phone?: string }} person */
 export function isBlank({ label, mail, phone }) {
   return !label && !mail && !phone;
 }
@@ -49,7 +49,7 @@ export function tally(counts) {
   return { ready, total, tone: sum(TROUBLE) ? "bad" : !total ? "calm" : ready < total ? "calm" : counts.ready === total ? "good" : "warn" };
 }
 
-/** How it goes with somebody's invitation. @param {Texts} t @param {Person["invitation"] | undefined} invitation @param {string} zone */
+/** The state of a person's invitation in words. @param {Texts} t @param {Person["invitation"] | undefined} invitation @param {string} zone */
 export function invited(t, invitation, zone) {
   if (!invitation || invitation.state === "none") return t.t("plan.not_invited");
   const { channel, state, sent_at, error } = invitation;

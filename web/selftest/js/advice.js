@@ -20,7 +20,7 @@ export function adviceWords(texts, code, names, again = false) {
   return { title: texts.t(`advice.${known}.title`), remedy: texts.first(keys) };
 }
 
-/** What one answer decides for both devices is one thing to do. */
+/** Pairs of advice that one answer of the browser decides, and so one thing to do. */
 const SHARED = ["denied", "denied_system", "denied_policy", "dismissed", "no_answer"];
 
 /** @param {string[]} codes @returns {string[]} */
@@ -51,7 +51,7 @@ export function statusAdvice(device, status) {
   return `${device}.${STATUS_CODES[status] ?? "failed"}`;
 }
 
-/** @param {import("../../shared/types").DevicesResult} found @returns {string[]} what is wrong with camera and microphone, each thing once */
+/** @param {import("../../shared/types").DevicesResult} found @returns {string[]} faults of camera and microphone, each once */
 export function devicesAdvice({ camera, microphone, hidden }) {
   const codes = [statusAdvice("camera", camera.status), hidden ? "camera.picture_hidden" : null, statusAdvice("microphone", microphone.status)];
   return /** @type {string[]} */ ([...new Set(codes.filter((code) => code !== null))]);

@@ -1,5 +1,5 @@
 /**
- * After the meeting: one question, five steps and a word for what did not work. Loaded when there is something to ask.
+* The question after the meeting: five steps, and a word for a problem. Loaded when there is something to ask.
  * @typedef {import("../../shared/i18n.js").Texts} Texts
  * @typedef {{ score: number, problem: string }} Answer
  */
@@ -8,7 +8,7 @@ import { make } from "../../shared/dom.js";
 
 const SCORES = [5, 4, 3, 2, 1];
 const PROBLEMS = ["sound", "picture", "connection", "other"];
-/** From here on it worked, and nobody is asked what did not. */
+/** From this score on it worked, and nobody is asked about problems. */
 const WORKED = 4;
 
 /** @param {string} text @param {boolean} pressed @param {() => void} press */
@@ -20,7 +20,7 @@ function choice(text, pressed, press) {
 
 /**
  * @param {string} session @param {Answer} given @param {() => Texts} texts
- * @returns {(place: HTMLElement) => void} draws it, in the language of the moment
+ * @returns {(place: HTMLElement) => void} draws it in the present language
  */
 export function afterwards(session, given, texts) {
   let answer = given;

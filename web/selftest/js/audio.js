@@ -7,16 +7,16 @@
  */
 import { StepFault, within } from "./clock.js";
 
-/** Between two spoken digits, seconds: enough to tell them apart. */
+/** Pause between two spoken digits, s; enough to tell them apart. */
 const GAP_S = 0.3;
-/** A digit begins with the first sample over this, on the server as here, so that decoders' leads do not matter. */
+/** A digit begins with the first sample over this, also on the server, so that decoders' lead-ins do not matter. */
 const ONSET = 0.02;
-/** Firefox leaves the context suspended for ever where the computer has no sound output; others are there in a moment. */
+/** Firefox leaves the context suspended for ever without a sound output; otherwise it starts in a moment. */
 const RESUME_MS = 4000;
 
-/** The module of the audio thread is a small file: what has not loaded by then is held up by something. */
+/** The audio thread's module is a small file; if it has not loaded by then, something blocks it. */
 const MODULE_MS = 5000;
-/** Rates that microphones have, Hz; Firefox takes a microphone into a context of the same rate only, and Bluetooth has its own. */
+/** Microphones' rates, Hz; Firefox accepts a microphone only in a context of the same rate, and Bluetooth has its own. */
 const RATES_HZ = [48_000, 44_100, 16_000, 8000];
 
 /** @param {AudioContext} context @param {string} url @param {Clock} clock */
@@ -35,7 +35,7 @@ async function loadModule(context, url, clock) {
 }
 
 /**
- * Capture of the raw microphone. A context that refuses the microphone's rate makes way for one that has it.
+* Capture of the raw microphone. A context that refuses the microphone's rate is replaced by one with that rate.
  * @param {AudioContext} context @param {MediaStream} stream @param {string} workletUrl
  * @param {{ clock: Clock, create?: (sampleRate: number) => AudioContext }} options
  * @returns {Promise<Recorder>} rejects with StepFault: "sound_blocked" without the audio thread, "sound_refused" without a source
@@ -90,7 +90,7 @@ function capture(context, source, played) {
       onBlock?.(data.block);
     } else onPcm?.(data.t_ms, data.pcm);
   };
-  /** Two contexts run on one clock, begun at different times. */
+  /** Two contexts have one clock with different beginnings. */
   const ahead_s = () => (played === context ? 0 : played.currentTime - context.currentTime);
   return {
     now: () => captured_ms,
@@ -116,7 +116,7 @@ function workletNode(context) {
   }
 }
 
-/** A track of silence: the page measures the way up with its frames. @param {AudioContext} context @returns {MediaStreamTrack | null} */
+/** A track of silence, whose frames measure the way up. @param {AudioContext} context @returns {MediaStreamTrack | null} */
 export function silentTrack(context) {
   const output = context.createMediaStreamDestination();
   const silence = new ConstantSourceNode(context, { offset: 0 });
@@ -130,7 +130,7 @@ function onset_s(clip) {
   return Math.max(0, clip.getChannelData(0).findIndex((value) => Math.abs(value) > ONSET)) / clip.sampleRate;
 }
 
-/** @param {AudioContext} context @returns {Promise<void>} rejects where the sound output does not start */
+/** @param {AudioContext} context @returns {Promise<void>} rejects if the sound output does not start */
 async function resumed(context) {
   const late = new Promise((_, reject) => {
     setTimeout(() => reject(new Error("no sound output")), RESUME_MS);
@@ -138,7 +138,7 @@ async function resumed(context) {
   await Promise.race([context.resume(), late]);
 }
 
-/** Plays spoken digits. The first ones are fetched and decoded ahead; more are needed only where those were not heard. @param {AudioContext} context */
+/** Plays spoken digits. The first ones are fetched and decoded ahead; more are needed only if those were not heard. @param {AudioContext} context */
 export function createPlayer(context) {
   /** @type {Map<string, Promise<AudioBuffer>>} */
   const buffers = new Map();
@@ -188,7 +188,7 @@ export function createPlayer(context) {
 
 /** @typedef {AudioContext & { setSinkId?: (id: string) => Promise<void> }} OutputContext */
 
-/** Entries that stand for another device in the list. */
+/** Entries in the list that are aliases of another device. */
 const ALIASES = new Set(["", "default", "communications"]);
 
 /**
@@ -203,9 +203,9 @@ export function createOutputs(context, media) {
     return devices.filter(({ kind, deviceId }) => kind === "audiooutput" && !ALIASES.has(deviceId)).map(({ deviceId }) => deviceId);
   };
   return {
-    /** @returns {Promise<boolean>} there is another loudspeaker to try */
+    /** @returns {Promise<boolean>} whether there is another loudspeaker to try */
     possible: async () => (await ids()).length > 1,
-    /** Send the digits to the next loudspeaker; what can't be opened is left out. */
+    /** Send the digits to the next loudspeaker that can be opened. */
     async next() {
       const found = await ids();
       if (found.length === 0) return;

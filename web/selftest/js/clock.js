@@ -4,10 +4,10 @@
  * @typedef {import("../../shared/types").Clock} Clock
  */
 
-/** How finely a paused clock looks at itself. */
+/** How often a paused clock checks itself, ms. */
 const TICK_MS = 100;
 
-/** A step took more machine time than it may. */
+/** Thrown if a step exceeds its machine time. */
 export class StepTimeout extends Error {
   /** @param {string} what */
   constructor(what) {
@@ -99,7 +99,7 @@ export async function withWatchdog({ clock, limit_ms, what, signal }, work) {
 }
 
 /**
- * What `work` gives, or undefined where it takes longer than it may. What it gives later is nobody's: see to it.
+* The result of `work`, or undefined if it exceeds the limit. The caller has to dispose of a late result.
  * @template T @param {{ clock: Clock, limit_ms: number }} options @param {Promise<T>} work
  * @returns {Promise<T | undefined>} rejects as `work` does
  */
@@ -114,9 +114,9 @@ export async function within({ clock, limit_ms }, work) {
   }
 }
 
-/** A step that can't be done here, and why: `code` is the report's cause. */
+/** Thrown if a step is impossible here; `code` is the report's cause. */
 export class StepFault extends Error {
-  /** @param {string} code @param {unknown} [error] what the browser said */
+  /** @param {string} code @param {unknown} [error] the browser's error */
   constructor(code, error) {
     super(code);
     this.name = "StepFault";

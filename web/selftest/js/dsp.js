@@ -4,11 +4,11 @@
  * @typedef {import("../../shared/types").Block} Block
  */
 
-/** Silence has no logarithm; everything below this reads as this. */
+/** Floor of levels, because silence has no logarithm. */
 export const FLOOR_DBFS = -120;
 /** A run of this many samples at full scale is clipping. */
 const CLIP_RUN = 3;
-/** Just under the largest value that 16-bit capture can give. */
+/** Full scale: just under the largest value of 16-bit capture. */
 const CLIP_LEVEL = 0.999;
 const BLOCK_S = 0.1;
 const CLIP_FRAMES = 5;
@@ -18,11 +18,11 @@ export function toDbfs(amplitude) {
   return amplitude > 1e-6 ? Math.round(200 * Math.log10(amplitude)) / 10 : FLOOR_DBFS;
 }
 
-/** Flat is a run within this share of the block's own peak: clipped somewhere, and turned down afterwards. */
+/** A run within this share of the block's own peak is flat: clipped somewhere, and turned down afterwards. */
 const FLAT_SHARE = 0.999;
-/** Under this no run is called flat: -40 dBFS. */
+/** Least peak of a flat run: -40 dBFS. */
 const FLAT_LEAST = 0.01;
-/** A gap is a dropout when it lasts 3 to 300 ms: shorter may be chance, longer is a mute or a noise gate. */
+/** Length of a dropout, 3 to 300 ms: a shorter gap may be chance, a longer one is a mute or a noise gate. */
 const DROPOUT_S = [0.003, 0.3];
 /**
  * In a gap nothing changes by more than half a step of 16 bits from one sample to the next, which no live microphone does.
@@ -57,7 +57,7 @@ function framesAt(samples, level) {
   return (100 * found) / CLIP_FRAMES;
 }
 
-/** Finds gaps in the middle of sound, across blocks. */
+/** Finds dropouts in the middle of sound, across blocks. */
 export class DropoutCounter {
   /** @param {number} rate_hz */
   constructor(rate_hz) {
@@ -135,7 +135,7 @@ export class BlockMeter {
     this.total = 0;
   }
 
-  /** @param {Float32Array} input @returns {Block[]} the blocks that became full */
+  /** @param {Float32Array} input @returns {Block[]} the blocks that are full */
   feed(input) {
     const blocks = [];
     for (const value of input) {
@@ -153,11 +153,11 @@ export class BlockMeter {
   }
 }
 
-/** What goes to the server. */
+/** The rate of sound sent to the server. */
 export const OUT_HZ = 16000;
 /** Zero crossings of the filter on each side; 24 keeps aliasing under -60 dB. */
 const CROSSINGS = 24;
-/** Positions between two input samples for which the filter is tabled. */
+/** Positions between two input samples in the filter's table. */
 const PHASES = 160;
 
 /**
@@ -191,7 +191,7 @@ export class Resampler {
     this.half = Math.ceil(CROSSINGS / (2 * cutoff));
     this.table = filterTable(cutoff, this.half);
     this.step = rate_hz / OUT_HZ;
-    /** How much earlier than its place among the samples that come out something was in those that came in, ms. */
+    /** The delay of the output against the input, ms. */
     this.early_ms = (1000 * this.half) / rate_hz;
     this.history = new Float32Array(2 * this.half);
     this.position = this.half;

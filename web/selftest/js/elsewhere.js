@@ -1,25 +1,25 @@
 /**
- * Another browser: what this one can't do, said before the start, and the link to take along, where it is advised.
+* For browsers that lack something: a warning before the start, and the link to take along where that is advised.
  * Loaded where something is missing.
  * @typedef {import("../../shared/i18n.js").Texts} Texts
  */
 import { find, make } from "../../shared/dom.js";
 import { adviceWords } from "./advice.js";
 
-/** Advice that means: open the link somewhere else. */
+/** Advice to open the link somewhere else. */
 const ELSEWHERE = new Set(["browser.no_capture", "browser.unsupported"]);
 
-/** The advice for a browser that lacks these. @param {string[]} missing W3C names @param {boolean} isSecure only a secure page may ask for a camera at all */
+/** The advice for a browser without these interfaces. @param {string[]} missing W3C names @param {boolean} isSecure only a secure page may ask for a camera at all */
 export function adviceFor(missing, isSecure) {
   if (!isSecure) return "page.insecure";
   return missing.includes("getUserMedia") ? "browser.no_capture" : "browser.unsupported";
 }
 
-/** Whether a test would tell anything: without this nothing reaches us. @param {string[]} missing */
+/** Whether a test is of any use: without this nothing reaches us. @param {string[]} missing */
 export const canTry = (missing) => !missing.includes("WebSocket");
 
 /**
- * The button that copies the link, or where the link stands when this page no longer knows it.
+* The button that copies the link, or words on where to find it if this page no longer knows it.
  * @param {Texts} texts @param {boolean} copyable @returns {HTMLElement}
  */
 function copyBox(texts, copyable) {
@@ -35,12 +35,12 @@ export function createElsewhere(missing, isSecure) {
   return {
     isFor: (/** @type {string} */ code) => ELSEWHERE.has(code),
 
-    /** The link beside the advice that asks for it. @param {HTMLElement} item @param {string} code @param {Texts} texts @param {boolean} copyable */
+    /** Add the link beside advice that asks for it. @param {HTMLElement} item @param {string} code @param {Texts} texts @param {boolean} copyable */
     addCopy(item, code, texts, copyable) {
       if (ELSEWHERE.has(code)) (item.querySelector("div") ?? item).append(copyBox(texts, copyable));
     },
 
-    /** Before the start. @param {import("./advice.js").Names} names @param {Texts} texts @param {boolean} copyable */
+    /** Warn before the start. @param {import("./advice.js").Names} names @param {Texts} texts @param {boolean} copyable */
     warn(names, texts, copyable) {
       const place = find("#unable");
       const start = find("#start");

@@ -29,12 +29,12 @@ export function createEquipment({ worklet, clock, inputs, dispatch, findWords, s
   let outputs = null;
   /** @type {Promise<DevicesResult> | null} */
   let reopened = null;
-  /** The question that is open, as long as its answer is waited for. */
+  /** The open question to the browser, while its answer is awaited. */
   let asking = new AbortController();
 
   const stop = (/** @type {MediaStreamTrack[]} */ tracks) => tracks.forEach((track) => track.stop());
 
-  /** @returns {Promise<DevicesResult>} the live stream of an earlier run where it is whole */
+  /** @returns {Promise<DevicesResult>} the live stream of an earlier run if it is complete */
   async function open() {
     const known = stateOf().devices;
     const live = known?.stream?.getTracks().every(({ readyState }) => readyState === "live");
@@ -95,7 +95,7 @@ export function createEquipment({ worklet, clock, inputs, dispatch, findWords, s
     otherOutputs: async () => (await outputs?.possible()) ?? false,
     nextOutput: async () => outputs?.next(),
 
-    /** Everything that a browser allows only in a tap: sound output, camera and microphone. */
+    /** Open everything that a browser allows only within a tap: sound output, camera and microphone. */
     openFromTap() {
       try {
         audio ??= new AudioContext({ latencyHint: "interactive" });
@@ -108,7 +108,7 @@ export function createEquipment({ worklet, clock, inputs, dispatch, findWords, s
       return open();
     },
 
-    /** The person asks once more. */
+    /** Ask once more, as the person wants. */
     reopen() {
       reopened = this.openFromTap();
       inputs.press("reopen");
@@ -152,7 +152,7 @@ export function createEquipment({ worklet, clock, inputs, dispatch, findWords, s
 
 /** @typedef {ReturnType<typeof createEquipment>} Equipment */
 
-// ---- what happens to it meanwhile
+// ---- events meanwhile
 
 /** @typedef {(code: string) => void} Report */
 
@@ -185,7 +185,7 @@ export function watch({ stream, context, report, onHidden, signal }) {
   context?.addEventListener("sinkchange", () => report("audio_route_changed"), { signal });
 }
 
-/** Keep the screen on while the test runs, where the browser can. @param {AbortSignal} signal */
+/** Keep the screen on while the test runs, if the browser can. @param {AbortSignal} signal */
 export function keepAwake(signal) {
   const { wakeLock } = /** @type {any} */ (navigator);
   if (!wakeLock) return;

@@ -10,12 +10,12 @@
 /** The server puts its own table here when it serves this file. @type {Figures} */
 export const FIGURES = {};
 
-/** How the limits of what is good and of what is too poor are told. Of the last kind there is only the latter. @type {Record<Figure["worse"], [string | null, string]>} */
+/** Texts for the limits of good and of too poor, by the way in which a figure is worse. The last kind has only the latter. @type {Record<Figure["worse"], [string | null, string]>} */
 const LIMITS = { "<": ["limit.pass_least", "limit.fail_under"], ">": ["limit.pass_most", "limit.fail_over"], ">=": [null, "limit.fail_from"] };
 const JUDGED = ["pass", "warn", "fail"];
-/** From this size on no decimals are told. */
+/** From this size on there are no decimals. */
 const WHOLE_FROM = 100;
-/** Numbers of checks that the table does not know (any more). */
+/** For checks that the table does not know (any more). */
 const OTHER_DECIMALS = 2;
 
 /** @param {Figure} figure @param {number} value @param {number} limit */
@@ -52,7 +52,7 @@ function withUnit(texts, value, decimals, unit) {
 export function figureWords(texts, figures, { id, outcome, value, unit, pass, fail, cause, details }) {
   const none = () => texts.first([`cause.${cause}`, "value.none"]);
   if (!JUDGED.includes(outcome) || value === null || value === undefined) return { value: none(), limits: "" };
-  // Where no echo was heard the number is what it is under for sure: nothing to hold against a limit.
+  // Without an audible echo the number is an upper bound, with no limit to compare.
   if (details?.heard === false) return { value: texts.t("value.not_heard"), limits: "" };
   if (!isNumber(value)) {
     const device = details?.device_class;
@@ -65,7 +65,7 @@ export function figureWords(texts, figures, { id, outcome, value, unit, pass, fa
   const said = (number) => withUnit(texts, number, figure.decimals, unit);
   const [good, poor] = LIMITS[figure.worse];
   const limits = [];
-  // A limit that the figure keeps while the check was judged otherwise is left out: something else decided.
+  // A limit that the figure meets although the check was judged otherwise is left out: something else decided.
   if (good && isNumber(pass) && isWorse(figure, value, pass) === (outcome !== "pass")) limits.push(texts.t(good, { value: said(rounded(figure, pass)) }));
   if (isNumber(fail) && isWorse(figure, value, fail) === (outcome === "fail")) limits.push(texts.t(poor, { value: said(rounded(figure, fail)) }));
   return { value: said(rounded(figure, value, [pass, fail].filter(isNumber))), limits: limits.join(" ") };

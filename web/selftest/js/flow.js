@@ -1,6 +1,6 @@
 /**
- * One test from the tap to the answer. Runs the checks in order, sends what they found, and starts again where the server
- * says after a lost line. A check that dies is told as dead, and the test goes on.
+* One test from the tap to the answer. Runs the checks in order, sends their results, and after a lost line continues where
+* the server says. A check that dies is reported as dead, and the test goes on.
  * @typedef {import("../../shared/types").Plan} Plan
  * @typedef {import("../../shared/types").PhaseName} PhaseName
  * @typedef {import("../../shared/types").Report} Report
@@ -15,14 +15,14 @@ import * as speaker from "./checks/speaker.js";
 import { linked, StepFault, StepTimeout, withWatchdog } from "./clock.js";
 import { PCM_UP, STILL_UP } from "./wire.js";
 
-/** Longest a step may run while the page is in view, ms; a person who needs longer asks for it with a button. */
+/** Longest time of a step while the page is visible, ms; a button gives a person more. */
 const LIMIT_MS = { picture: 90_000, sound: 90_000 };
 /** How long the answer may take after the last byte has left, before the line counts as dead; a slow line takes half of it. */
 const REPORT_MS = 45_000;
-/** Sooner than this nobody is told that the line is slow: the last message has only just been handed over. */
+/** Earliest notice of a slow line, ms: before that the last message has only just been handed over. */
 const SLOW_MS = 3000;
 const SENDING_MS = 500;
-/** So many lines in a row without a report, and the fault is ours. */
+/** After this many lines in a row without a report the fault is ours. */
 const MOST_SILENT = 3;
 
 /**
@@ -54,7 +54,7 @@ const MOST_SILENT = 3;
  *   silent: number }} Kept `silent`: lines on which no report came */
 
 /**
- * The server may give its answer at any time: where its own worker broke, it does so at once.
+* Run the test. The server may answer at any time; if its worker broke, it does so at once.
  * @param {Tools} tools @param {AbortSignal} signal @returns {Promise<Report>}
  */
 export async function run(tools, signal) {
@@ -105,7 +105,7 @@ async function steps(tools, plan, devices, kept, signal) {
   return answer(tools, kept, signal);
 }
 
-/** The meeting's own page, while the person is busy with something else. @param {Tools} tools */
+/** Check the meeting's own page while the person is busy with something else. @param {Tools} tools */
 async function serviceCheck(tools) {
   const found = await tools.service().catch(() => null);
   if (found) tools.link.send("service", "final", found);
@@ -117,7 +117,7 @@ function enter(tools, step) {
   tools.dispatch({ type: "step", step });
 }
 
-/** Presses that mean "go on" or "give me more time". @param {Tools} tools @returns {"next" | "more" | null} */
+/** The person's wish to go on, or for more time. @param {Tools} tools @returns {"next" | "more" | null} */
 function asked({ inputs }) {
   const action = inputs.take(["next", "more-time"]);
   return action === "more-time" ? "more" : /** @type {"next" | null} */ (action);
@@ -224,7 +224,7 @@ async function speakerStep(tools, plan, devices, kept, signal) {
   tools.link.send("speaker", "final", kept.speaker);
 }
 
-/** The sound of the digits goes out when the line has been measured. @param {Tools} tools @param {Kept} kept @param {AbortSignal} signal */
+/** Send the sound of the digits once the line has been measured. @param {Tools} tools @param {Kept} kept @param {AbortSignal} signal */
 async function echoStep({ link }, { ear }, signal) {
   const { pieces, figures } = (await ear?.heard(signal)) ?? { pieces: [], figures: { ended_by: "not_played" } };
   if (figures.ended_by === "played") for (const { t_ms, samples } of pieces) link.sendBinary(PCM_UP, t_ms, new Uint8Array(samples.buffer));
@@ -247,7 +247,7 @@ async function practicalStep(tools, plan, kept, signal) {
 }
 
 /**
- * Ask for the report, and say how much of what was measured is still on its way. A line that brings no report is broken
+* Ask for the report, and show how much is still to be sent. A line that brings no report is broken
  * off, and the test goes on over a new one. @param {Tools} tools @param {Kept} kept @param {AbortSignal} signal @returns {Promise<Report>}
  */
 async function answer(tools, kept, signal) {
@@ -271,7 +271,7 @@ async function answer(tools, kept, signal) {
 }
 
 /**
- * Tell what has left this machine where it takes a while, until nothing has moved for too long.
+* Show what has left this machine, if that takes a while; ends when nothing has moved for too long.
  * @param {Tools} tools @param {AbortSignal} signal
  */
 async function sending({ link, wall, dispatch }, signal) {

@@ -1,5 +1,5 @@
 /**
- * What the person presses, as something a check can wait for.
+* The person's presses, for checks to wait for.
  * @typedef {{ action: string, data: Record<string, string> }} Input
  */
 
@@ -31,13 +31,13 @@ export function createInputs() {
         return undefined;
       });
     },
-    /** A press that nobody was waiting for, once. @param {string[]} actions @returns {string | null} */
+    /** A press that came before anybody waited for it; returned once. @param {string[]} actions @returns {string | null} */
     take(actions) {
       const found = pressed.find(({ action }) => actions.includes(action));
       pressed = pressed.filter((one) => one !== found);
       return found?.action ?? null;
     },
-    /** Forget presses that belong to an earlier step. */
+    /** Forget presses of an earlier step. */
     clear() {
       pressed = [];
     },

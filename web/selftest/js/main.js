@@ -23,11 +23,11 @@ import { mayAsk } from "./welcome.js";
 
 /** How long the camera stays ready for "test again" after the answer. */
 const RELEASE_MS = 60_000;
-/** How long the line of the test may be without a word while the page itself reaches us; with the request that tells it, under 10 s. */
+/** Longest silence of the test's line while the page itself still reaches us; under 10 s with the request that shows it. */
 const LINE_MS = 6000;
-/** How long words may take to load before the page says less. */
+/** Longest wait for words before the page does without. */
 const WORDS_MS = 4000;
-/** How often the first page looks whether the test still runs elsewhere. */
+/** How often the first page checks whether the test still runs elsewhere. */
 const LOOK_MS = 3000;
 
 const base = meta("readiness-static");
@@ -57,7 +57,7 @@ let speed = null;
 /** Draws the question after the meeting. @type {(() => void) | null} */
 let drawAfter = null;
 let ready = false;
-/** The words for what seldom happens are here. */
+/** Whether the words for rare events are loaded. */
 let inTrouble = false;
 /** @type {SessionLink | null} */
 let link = null;
@@ -104,7 +104,7 @@ async function setLanguage(next) {
   speak();
 }
 
-/** Words for what seldom happens are loaded when it does. @param {string[]} codes of advice that is about to be shown */
+/** Load the words for a rare event when it happens. @param {string[]} codes of advice that is about to be shown */
 async function findWords(codes) {
   if (inTrouble || codes.every((code) => texts.has(`advice.${code}.title`) && !state.before.includes(code))) return;
   inTrouble = true;
@@ -114,7 +114,7 @@ async function findWords(codes) {
   speak();
 }
 
-/** Put the catalogue's words on the page, with the phone number of whoever this test belongs to. */
+/** Put the catalogue's words on the page, with the phone number for this test. */
 function speak() {
   const phone = (state.session?.organisation.support_phone ?? view.printedPhone()).replaceAll(" ", "\u00a0");
   texts = createTexts(lang, catalogue, { phone, mb: meta("readiness-data-mb"), speed_mb: meta("readiness-speed-mb") });
@@ -123,13 +123,13 @@ function speak() {
   view.render(state);
 }
 
-/** A browser that lacks something is told so before the start. */
+/** Warn before the start if this browser lacks something. */
 async function lookAtBrowser() {
   const missing = missingInterfaces(globalThis);
   if (missing.length) view.setElsewhere((await import("./elsewhere.js")).createElsewhere(missing, isSecureContext));
 }
 
-/** Find out whose test this is. A try without an invitation makes its session at the start only. */
+/** Find out whose test this is. Without an invitation the session is made only at the start. */
 async function load() {
   await lookAtBrowser();
   const redeemed = await redeem(organisation);
@@ -161,7 +161,7 @@ function loadNetwork() {
   return network;
 }
 
-/** Show whose test it is, in the invitation's language unless one was chosen here. @param {string} id */
+/** Show whose test this is, in the invitation's language unless another was chosen here. @param {string} id */
 async function look(id) {
   const found = await call(`/api/v1/sessions/${encodeURIComponent(id)}`);
   dispatch({ type: "session", session: found });
@@ -179,7 +179,7 @@ async function look(id) {
   await setLanguage(found.locale);
 }
 
-/** Look again while a test of the same person runs elsewhere: it may end, or have been this very tab before a reload. */
+/** Check again while a test of the same person runs elsewhere; it may end, or be this tab's own from before a reload. */
 async function watchElsewhere() {
   while (session && state.step === "welcome" && state.session?.unfinished?.live) {
     await wall.sleep(LOOK_MS);
@@ -187,14 +187,14 @@ async function watchElsewhere() {
   }
 }
 
-/** The newest of what the server knows; a server that is away just now changes nothing. */
+/** Fetch the session's newest state; without an answer nothing changes. */
 async function refresh() {
   const found = await call(`/api/v1/sessions/${encodeURIComponent(session ?? "")}`).catch(() => null);
   if (found) dispatch({ type: "session", session: found });
   return found !== null;
 }
 
-/** Loaded where the person agreed to be seen there, and not before. */
+/** Loaded only if the person agreed to be seen there. */
 async function askService() {
   const service = state.session?.service;
   if (!session || !service || !mayAsk()) return null;
@@ -251,7 +251,7 @@ async function connect(signal, resume) {
   return line;
 }
 
-/** A line that stays silent while an ordinary request gets through is blocked, and support can see that. @param {SessionLink} line @param {object} hello */
+/** A line that stays silent while an ordinary request gets through is blocked; report that to support. @param {SessionLink} line @param {object} hello */
 async function tellBlocked(line, hello) {
   const { report } = await call(`/api/v1/sessions/${encodeURIComponent(session ?? "")}/blocked`, hello);
   await findWords(["network.socket_blocked"]);
@@ -284,7 +284,7 @@ function releaseLater() {
   release = setTimeout(equipment.release, RELEASE_MS);
 }
 
-/** One test, from the tap. @param {"full" | "recheck"} [asked] the same again where it is not said @param {string} [resume] the test to go on with */
+/** Take one test, from the tap on. @param {"full" | "recheck"} [asked] the same again where it is not said @param {string} [resume] the test to go on with */
 async function start(asked = mode, resume) {
   mode = asked;
   clearTimeout(release);
@@ -331,14 +331,14 @@ async function goOn() {
   return start("full", unfinished.test);
 }
 
-/** The last answer, with what to do and the code to read out, as it was given. */
+/** Show the last answer again, with its advice and code. */
 async function showAnswer() {
   const report = state.session?.last_report;
   await findWords(report?.advice ?? []);
   if (report) dispatch({ type: "report", report });
 }
 
-/** Out of the queue, or away from a service that does not answer: back to the first page, where going on is offered. */
+/** Leave the queue, or a service that does not answer: back to the first page, which offers to go on. */
 function leave() {
   test?.abort(new DOMException("the person has left", "AbortError"));
   test = null;
@@ -355,7 +355,7 @@ async function copyLink(button) {
   view.copied(button, done === true ? null : ownLink);
 }
 
-/** The person's own answer, gone at once: here, on the leader's board and in the database. */
+/** Delete the person's answer at once: here, on the leader's board and in the database. */
 async function deleteReport() {
   if (!session) return;
   const gone = await call(`/api/v1/sessions/${encodeURIComponent(session)}/report`, {}, "DELETE").then(() => true, () => false);

@@ -8,11 +8,11 @@
 import { ApiError } from "../../shared/api.js";
 import { waitOf } from "./session.js";
 
-/** "Just a moment" stands alone no longer than this. */
+/** How long "just a moment" is all that is said. */
 export const LONGER_MS = 8000;
-/** From here on somebody should be called. */
+/** From this time on the page says whom to call. */
 export const CALL_MS = 45_000;
-/** Pauses between tries of a request that found nobody; the last one repeats. */
+/** Pauses between tries of a request without an answer; the last one repeats. */
 const AGAIN_MS = [1000, 2000, 4000, 8000];
 const GATEWAY_AWAY = 502;
 
@@ -40,7 +40,7 @@ export function createPatience({ clock, tell }) {
 }
 
 /**
- * A request that is made again while nobody answers, for as long as `signal` lasts. Any other error is passed on.
+* Repeat a request while nobody answers, until `signal` is aborted. Any other error is passed on.
  * @template T @param {() => Promise<T>} request @param {Clock} clock @param {AbortSignal} signal @returns {Promise<T>}
  */
 export async function persistently(request, clock, signal) {
@@ -55,7 +55,7 @@ export async function persistently(request, clock, signal) {
   }
 }
 
-/** From here on the time in a queue is told in minutes, s. */
+/** From this long a wait on, the time in a queue is given in minutes, s. */
 const IN_MINUTES_S = 90;
 
 /** @param {State} state @param {Texts} texts */

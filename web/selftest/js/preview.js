@@ -11,12 +11,12 @@
  */
 import { stillSize } from "./checks/picture.js";
 
-/** A camera that has given nothing for so long is told; most need under 1 s, few webcams 2 s to 3 s. */
+/** After this long without a picture the camera has failed; most need under 1 s, a few webcams 2 to 3 s. */
 export const FRAME_MS = 4000;
 const TICK_MS = 100;
-/** A video that shows nothing for so long is given its stream anew: WebKit may never start one that was out of view when it got it. */
+/** After this long without a picture a video gets its stream anew: WebKit may never start one that was out of view at first. */
 const STUCK_MS = 1500;
-/** A start that was broken off (another stream, a page that was hidden) is made again so often. */
+/** Most repeats of an interrupted start (another stream, a hidden page). */
 const AGAIN_MS = 500;
 /** HTMLMediaElement.HAVE_CURRENT_DATA: there is a picture to show. */
 const HAVE_PICTURE = 2;
@@ -75,7 +75,7 @@ const LEVELS = [30, 200, 90, 230, 160, 60, 220, 110, 240, 130, 40, 180];
 /** @param {number} x @param {number} y @returns {number} the level drawn there */
 const levelAt = (x, y) => LEVELS[Math.floor(y / CELL_PX) * (WIDTH / CELL_PX) + Math.floor(x / CELL_PX)];
 
-/** @param {Uint8ClampedArray} rgba of 64 x 48 px @returns {boolean} what was drawn is what was read */
+/** @param {Uint8ClampedArray} rgba of 64 x 48 px @returns {boolean} whether the picture that was read is the one that was drawn */
 export function matches(rgba) {
   const off = new Float64Array(LEVELS.length);
   if (rgba.length !== 4 * WIDTH * HEIGHT) return false;

@@ -3,7 +3,7 @@
  * policy of its own that names this host alone; the answer cannot be read, and is not.
  */
 const TIMEOUT_MS = 5000;
-/** How long the browser's word for what a policy stopped may come after the failure, ms. */
+/** How long after a failure the browser may report that a policy caused it, ms. */
 const EVENT_MS = 100;
 
 /** @param {MessageEvent<{ url: string }>} event */

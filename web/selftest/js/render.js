@@ -15,7 +15,7 @@ import { waitWords } from "./patience.js";
 import { renderMeeting, renderRest, renderUnfinished } from "./welcome.js";
 
 const PHASE_ICONS = { waiting: "waiting", running: "running", done: "good", failed: "warn" };
-/** Errors that trying again does not mend. */
+/** Errors that a retry does not cure. */
 const FINAL = new Set(["meeting.over", "link.cut", "link.not_valid", "session.not_valid", "drop_in.not_allowed"]);
 const MOST_ADVICE = 3;
 /** Why silence is asked for once more. @type {Record<string, string>} */
@@ -31,13 +31,13 @@ export function createView({ names, platform }) {
   let shown = "";
   let drawnReport = "";
   let copyable = false;
-  /** Where this browser lacks something. @type {import("./elsewhere.js").Elsewhere | null} */
+  /** Present if this browser lacks something. @type {import("./elsewhere.js").Elsewhere | null} */
   let elsewhere = null;
-  /** How often in a row camera or microphone were asked for in vain. */
+  /** Failed requests for camera or microphone in a row. */
   let vain = 0;
   let hadProblem = false;
 
-  /** @param {string[]} codes @param {HTMLElement} list @param {string[]} [before] what the test before this one said */
+  /** @param {string[]} codes @param {HTMLElement} list @param {string[]} [before] the advice of the test before this one */
   function renderAdvice(codes, list, before = []) {
     const key = `${texts.lang} ${copyable} ${codes.join(" ")}`;
     if (list.dataset.key === key) return;
@@ -90,7 +90,7 @@ export function createView({ names, platform }) {
     elsewhere?.warn(names, texts, copyable);
   }
 
-  /** What does not help a second time is not said again: a browser that is closed to us by its owner can't be told from one by the person. @param {State} state */
+  /** Advice that did not help is not repeated: a refusal by the browser's administrator can't be told from one by the person. @param {State} state */
   function vainWords({ devices }) {
     if (vain < 2) return texts.t("devices.problem");
     const denied = [devices?.camera.status, devices?.microphone.status].includes("NotAllowedError");
@@ -253,7 +253,7 @@ export function createView({ names, platform }) {
     renderFigures(report).catch(() => find("#figures").closest("details")?.setAttribute("hidden", ""));
   }
 
-  /** With what the test was made: the same is wanted in the meeting. @param {Report | null} report */
+  /** The equipment of the test, which the meeting should have too. @param {Report | null} report */
   function renderEquipment(report) {
     const classOf = (/** @type {string} */ device) => report?.checks.find(({ id, value }) => id === `${device}.present` && value === "present")?.details?.device_class;
     const words = ["camera", "microphone"].map((device) => texts.first([`equipment.${device}.${classOf(device)}`])).filter(Boolean);
@@ -269,7 +269,7 @@ export function createView({ names, platform }) {
     say(link, texts.t(key));
   }
 
-  /** Their words are loaded with the first answer: nobody reads them before. @param {Report} report */
+  /** The figures; their words are loaded with the first answer, since nobody reads them before. @param {Report} report */
   async function renderFigures({ checks }) {
     const [drawn, { FIGURES, figureWords }] = [drawnReport, await import("./figures.js")];
     if (drawnReport !== drawn) return;
@@ -323,7 +323,7 @@ export function createView({ names, platform }) {
     waiting: renderWaiting,
   };
 
-  /** Whenever this changes, there is something new to read from its heading on. @param {State} state */
+  /** A name of the part on show; when it changes, there is something new to read from its heading on. @param {State} state */
   function partOf(state) {
     const parts = {
       sound: state.sound?.stage ?? "quiet", devices: state.prompt === "answered" && deviceProblem(state) ? "problem" : state.prompt === "looking" ? "answered" : state.prompt,
@@ -388,12 +388,12 @@ export function createView({ names, platform }) {
       if (state.report) document.documentElement.dataset.verdict = state.report.verdict;
       else delete document.documentElement.dataset.verdict;
     },
-    /** Said beside the button that was pressed. @param {Element} button @param {string | null} link the link itself where it could not be copied */
+    /** Report beside the pressed button. @param {Element} button @param {string | null} link the link itself where it could not be copied */
     copied(button, link) {
       const place = button.closest(".copy")?.querySelector(".copied");
       if (place) say(place, link ?? texts.t("link.copied"));
     },
-    /** The answer is deleted: nothing of it stays on the page but that. @param {boolean} gone */
+    /** Report the deletion; nothing else of the answer stays on the page. @param {boolean} gone */
     deleted(gone) {
       say(find("#deleted"), texts.t(gone ? "answer.deleted" : "answer.not_deleted"));
       if (!gone) return;
@@ -406,13 +406,13 @@ export function createView({ names, platform }) {
       copyable = possible;
       for (const place of document.querySelectorAll("[data-copy]")) /** @type {HTMLElement} */ (place).hidden = !possible;
     },
-    /** Where the question after the meeting stands. @param {boolean} alone nothing is tested any more */
+    /** The place of the question after the meeting. @param {boolean} alone nothing is tested any more */
     after(alone) {
       document.documentElement.toggleAttribute("data-over", alone);
       say(find("#welcome-title"), texts.t(alone ? "after.title" : "welcome.title"));
       return find("#after");
     },
-    /** Also before any words are loaded: the server wrote these. @param {boolean} shown */
+    /** Works before any words are loaded, because the server wrote these. @param {boolean} shown */
     slow(shown) {
       find("#start-slow").hidden = !shown;
     },

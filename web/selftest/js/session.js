@@ -1,5 +1,5 @@
 /**
- * The self-test as one pure reducer: what the page shows follows from this state and from nothing else.
+* The self-test as one pure reducer: the page shows this state and nothing else.
  * @typedef {import("../../shared/types").Plan} Plan
  * @typedef {import("../../shared/types").Report} Report
  * @typedef {import("../../shared/types").Session} Session
@@ -166,14 +166,14 @@ export function waitOf({ step, loaded, prompt, devices, connection, busy, blocke
   return connection === "connecting" || step === "devices" ? "connecting" : null;
 }
 
-/** The section that is shown: a step that cannot go on without the line makes way for the wait. @param {State} state */
+/** The section to show; a step that needs the lost line gives way to the wait. @param {State} state */
 export function shownOf(state) {
   const wait = waitOf(state);
   const alone = wait === "queued" || wait === "lost" || wait === "busy" || wait === "blocked" || (wait === "connecting" && state.patience > 0);
   return alone ? "waiting" : state.step;
 }
 
-/** Where the person is, such as 2 of 6; null outside the counted steps. @param {State} state */
+/** The person's progress, such as 2 of 6; null outside the counted steps. @param {State} state */
 export function progressOf({ step, practical, plan }) {
   const short = plan?.mode === "recheck";
   const steps = COUNTED.filter((name) => (short ? SHORT.has(name) : name !== "practical" || practical.length > 0));
@@ -181,7 +181,7 @@ export function progressOf({ step, practical, plan }) {
   return at < 0 ? null : { number: at + 1, total: steps.length };
 }
 
-/** Whether a device needs the person before the test can go on. @param {Pick<State, "devices">} state */
+/** Whether the person has to do something about a device before the test can go on. @param {Pick<State, "devices">} state */
 export function deviceProblem({ devices }) {
   return devices !== null && (devices.camera.status !== "present" || devices.microphone.status !== "present" || devices.hidden === true);
 }

@@ -10,13 +10,13 @@
 import { messageProblem } from "../../shared/validate.js";
 import { frame } from "./wire.js";
 
-/** How long the page goes on trying; the server keeps what is finished for as long. What the person is told meanwhile: patience.js. */
+/** How long the page tries to reconnect; the server keeps finished phases for as long. For the words meanwhile see patience.js. */
 const RESUME_MS = 10 * 60_000;
 /** The server is heard every 2 s in the queue and every 4 s in a test. So many seconds without a word are told, and so many end the line. */
 const SILENT_S = 10;
 export const DEAD_S = 20;
 const BACKOFF_MS = [500, 1000, 2000, 4000, 8000];
-/** Codes of `error` and `bye` after which coming back is right. */
+/** Codes of `error` and `bye` after which the page should come back. */
 const COME_BACK = new Set(["server.busy", "shutting_down", "store.unavailable"]);
 
 /** The session is over for good; `code` is looked up as error.<code>. */
@@ -29,7 +29,7 @@ export class LinkClosed extends Error {
   }
 }
 
-/** The line was lost in the middle of something; the flow starts again where the server says. */
+/** Thrown when the line is lost; the flow continues where the server says. */
 export class LinkLost extends Error {
   constructor() {
     super("connection lost");
@@ -50,7 +50,7 @@ export function openLink({ url, hello, protocol, clock, resume, WebSocketClass =
   let plan = null;
   /** @type {string | null} */
   let test = resume ?? null;
-  /** Whether the server has said anything yet: until then no line can be lost. */
+  /** Whether the server has sent anything yet; until then no line can be lost. */
   let heard = false;
   /** @type {LinkClosed | null} */
   let closed = null;
@@ -66,14 +66,14 @@ export function openLink({ url, hello, protocol, clock, resume, WebSocketClass =
   /** @type {Set<() => void>} */
   const waiting = new Set();
 
-  /** Seconds without a word, counted while the page runs: a phone that slept has missed nothing. */
+  /** Seconds without a message, counted while the page runs, so that a phone's sleep does not count. */
   let silent_s = 0;
   const heardNow = () => {
     if (silent_s >= SILENT_S) onSilent(false);
     silent_s = 0;
   };
 
-  /** Watch a line whose server is known to make itself heard. @param {WebSocket} ws */
+  /** Watch a line whose server sends regular messages. @param {WebSocket} ws */
   async function listen(ws) {
     while (ws === socket && !closed) {
       await clock.sleep(1000);
@@ -120,7 +120,7 @@ export function openLink({ url, hello, protocol, clock, resume, WebSocketClass =
     downAgain();
   }
 
-  /** The line is down, or could not even be tried: again after a while. */
+  /** Try again after a while; the line is down or could not be opened. */
   function downAgain() {
     if (plan) {
       plan = null;
@@ -135,7 +135,7 @@ export function openLink({ url, hello, protocol, clock, resume, WebSocketClass =
     clock.sleep(wait, pause.signal).catch(() => undefined).then(connect);
   }
 
-  /** Break this line off, which may be dead without knowing it, and begin another. */
+  /** Close this line, which may be dead unnoticed, and open another. */
   function reopen() {
     const old = socket;
     if (!old || closed) return;
@@ -154,7 +154,7 @@ export function openLink({ url, hello, protocol, clock, resume, WebSocketClass =
     wake();
   }
 
-  /** @param {string} text @returns {boolean} whether it is one of those that come again and again */
+  /** @param {string} text @returns {boolean} whether it is of a kind that comes again and again */
   function onText(text) {
     let message;
     try {
@@ -233,7 +233,7 @@ export function openLink({ url, hello, protocol, clock, resume, WebSocketClass =
     get bufferedAmount() {
       return socket?.bufferedAmount ?? 0;
     },
-    /** @param {string} type @param {(message: any) => void} handler @returns {() => void} take the handler off again */
+    /** @param {string} type @param {(message: any) => void} handler @returns {() => void} removes the handler */
     on(type, handler) {
       const one = { type, handler };
       handlers.add(one);
@@ -269,12 +269,12 @@ export function openLink({ url, hello, protocol, clock, resume, WebSocketClass =
       });
     },
     reopen,
-    /** Resolves after `ms`, and tells whether the server has not said a word yet though somebody still waits for it. @param {number} ms */
+    /** Resolves after `ms` to whether the server has sent nothing yet while somebody still waits. @param {number} ms */
     async unheard(ms) {
       await clock.sleep(ms);
       return !heard && !closed;
     },
-    /** Try again now rather than after the pause. */
+    /** Try again now instead of after the pause. */
     retryNow() {
       notBefore = 0;
       if (!socket) pause.abort();

@@ -14,7 +14,7 @@ class SoundProcessor extends AudioWorkletProcessor {
     this.piece = new Int16Array(PIECE);
     this.filled = 0;
     this.pieces = 0;
-    /** Time that the context counted and this processor was not called in: browsers leave out some at the start. */
+    /** Time of the context in which this processor was not called; browsers skip some at the start. */
     this.missed_ms = 0;
     this.origin_s = NaN;
     this.silence = new Float32Array(128);

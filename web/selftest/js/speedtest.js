@@ -1,5 +1,5 @@
 /**
- * The full speed of the line, on demand: as many bytes as come in a few seconds, down and then up, over the routes of
+* The full speed of the line, on demand: the bytes of a few seconds, down and then up, over the routes of
  * Speedtest Mini. Counted at the receiver. Stores nothing, judges nothing; loaded only when somebody asks for it.
  * @typedef {import("../../shared/types").Clock} Clock
  * @typedef {{ fetch: typeof fetch, clock: Clock, session: string, most_bytes: number, signal: AbortSignal, onPhase: (phase: "down" | "up") => void }} Options
@@ -8,15 +8,15 @@ import { ApiError } from "../../shared/api.js";
 
 /** Each way, ms. */
 const LASTS_MS = 5000;
-/** Share of the time in which connections find their speed, and which does not count; at most this long, ms. */
+/** Share of the time, not counted, in which connections reach their speed; and its most, ms. */
 const RAMP_SHARE = 0.25;
 const RAMP_MS = 1000;
-/** Transfers at a time: one alone does not fill a long line. */
+/** Parallel transfers; a single one does not fill a long line. */
 const STREAMS = 4;
-/** Down takes this share of the bytes; what is on its way at the end comes on top, and has the rest with up. */
+/** Share of the bytes for the way down; bytes on their way at the end come on top, out of the rest, shared with up. */
 const DOWN_SHARE = 0.6;
 const UP_SHARE = 0.3;
-/** Side of the picture whose bytes are asked for: 8 MB. */
+/** Side of the picture to download: 8 MB. */
 const DOWN_SIZE = 2000;
 /** Uploads grow until each takes this long, ms, from the first size to the last, bytes. */
 const UPLOAD_MS = 300;
@@ -26,7 +26,7 @@ const LAST_UPLOAD = 1024 * 1024;
 const GRACE_MS = 6000;
 /** Most bytes that a browser makes at random in one go. */
 const RANDOM_BYTES = 65_536;
-/** The server may still be putting away the self-test that has just ended. */
+/** Pause before a second try: the server may still be closing the self-test that has just ended. */
 const AGAIN_MS = 3000;
 
 /** @typedef {{ from_ms: number, to_ms: number, bytes: number }} Piece bytes that came evenly between two moments */
@@ -109,7 +109,7 @@ async function down(options) {
   return settled(pieces, begun, clock.now());
 }
 
-/** Noise, which nothing on the way can make smaller; a blob, because Chromium sends bytes out of a page's memory slowly. */
+/** Noise, which can't be compressed on the way; a blob, because Chromium sends bytes of a page's memory slowly. */
 function noise() {
   const bytes = new Uint8Array(LAST_UPLOAD);
   for (let at = 0; at < bytes.length; at += RANDOM_BYTES) crypto.getRandomValues(bytes.subarray(at, at + RANDOM_BYTES));
@@ -147,7 +147,7 @@ async function up(options) {
   return settled(pieces, begun, ended > begun ? ended : pieces.at(-1)?.to_ms ?? begun);
 }
 
-/** Come in; where there is no room, once more after a moment. @param {Options} options */
+/** Begin a test; if there is no room, try once more after a moment. @param {Options} options */
 async function enter(options) {
   const { clock, signal } = options;
   try {

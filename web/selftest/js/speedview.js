@@ -1,5 +1,5 @@
 /**
- * The part of the answer where the person measures the full speed: the button, and the result in plain words.
+* The measurement of full speed in the answer: its button, and the result in plain words.
  * Loaded with speedtest.js, when the button is pressed first.
  */
 import { codeOf, meta } from "../../shared/api.js";
@@ -7,7 +7,7 @@ import { find } from "../../shared/dom.js";
 import { systemClock } from "./clock.js";
 import { run } from "./speedtest.js";
 
-/** What a meeting needs each way, Mbit/s, sound included, and how much over that is asked for: as in the profiles. */
+/** A meeting's need each way, Mbit/s, with sound, and the factor over it that is asked for; the same as in the profiles. */
 const NEEDS = /** @type {const} */ ([["1080p", 3.8], ["group", 2.6], ["720p", 1.5], ["360p", 0.65], ["audio", 0.1]]);
 const FACTOR = 1.25;
 const MB = 1e6;
@@ -28,7 +28,7 @@ function words(texts, { down_mbps, up_mbps }) {
   return `${speed} ${texts.t(`speed.for_${goodFor(Math.min(down_mbps, up_mbps))}`)}`;
 }
 
-/** Measure, or stop measuring. @param {HTMLElement} button @param {string} session @param {() => import("../../shared/i18n.js").Texts} texts */
+/** Start or stop a measurement. @param {HTMLElement} button @param {string} session @param {() => import("../../shared/i18n.js").Texts} texts */
 export async function press(button, session, texts) {
   if (running) return running.abort(new DOMException("stopped by the person", "AbortError"));
   const said = find("#speed-said");
@@ -55,7 +55,7 @@ export async function press(button, session, texts) {
   return undefined;
 }
 
-/** Stop, when the person goes on to something else. */
+/** Stop the measurement because the person goes on to something else. */
 export function stop() {
   running?.abort(new DOMException("a new test begins", "AbortError"));
 }

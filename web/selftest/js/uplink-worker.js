@@ -27,7 +27,7 @@ function stamped(track) {
   return frame;
 }
 
-/** Outside a run, and on tracks that it doesn't need, nothing is sent at all. @param {number} track */
+/** Nothing is sent outside a run, or on tracks that a run doesn't need. @param {number} track */
 function padding(track) {
   return new TransformStream({
     transform(frame, controller) {

@@ -7,7 +7,7 @@
 
 const REPLY_MS = 1000;
 
-/** @returns {"script" | "streams" | null} how this browser lets us touch encoded frames */
+/** @returns {"script" | "streams" | null} this browser's interface to encoded frames */
 export function frameAccess() {
   const scope = /** @type {any} */ (globalThis);
   if (typeof scope.RTCRtpScriptTransform === "function") return "script";
@@ -17,7 +17,7 @@ export function frameAccess() {
 /** @type {any} */
 let policy = null;
 
-/** A script that is started by its address: of our own origin, or none. @param {string} url @returns {any} */
+/** Return a script's address for starting it; only one of our own origin. @param {string} url @returns {any} */
 export function ownScript(url) {
   const types = /** @type {any} */ (globalThis).trustedTypes;
   if (new URL(url, location.href).origin !== location.origin) throw new TypeError("a worker of another origin");
@@ -62,7 +62,7 @@ function opened(peer, { source, workerUrl, tracks }) {
   return new Uplink(worker, track);
 }
 
-/** Starts and stops runs and says how many frames were sent. */
+/** Starts and stops runs, and counts the frames sent. */
 export class Uplink {
   /** @param {Worker} worker @param {MediaStreamTrack} track */
   constructor(worker, track) {

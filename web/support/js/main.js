@@ -1,5 +1,5 @@
 /**
- * The page of support: swaps the secret of its link for a session once; everything else is the server's own markup.
+* Entry of support's page: exchanges the link's secret for a session once; everything else is the server's markup.
  */
 import { ApiError, codeOf, meta, redeem, sessionOf } from "../../shared/api.js";
 import { find, say } from "../../shared/dom.js";
@@ -28,7 +28,7 @@ async function copy(button) {
   if (said) said.textContent = said.getAttribute(`data-${done}`);
 }
 
-/** The session of this page, which others may have the link of. */
+/** Offer a new link if others may have read this page's one. */
 async function renew() {
   const session = sessionOf(location.pathname, "support") ?? "";
   const lang = langOf(document.documentElement.lang);

@@ -14,16 +14,16 @@
 import { cameraClass, microphoneClass, missingInterfaces } from "../platform.js";
 import { within } from "../clock.js";
 
-/** The voice is measured as it is: only the echo canceller, which a call needs, stays on. */
+/** The voice is measured unprocessed, except for the echo canceller, which a call needs. */
 const AUDIO = { echoCancellation: true, noiseSuppression: false, autoGainControl: false };
 const VIDEO = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 }, facingMode: "user" };
-/** A person may look for the browser's question, or somebody who can read it, for so long before we offer a way on. */
+/** How long a person may look for the browser's question, or for help with it, before we offer a way on. */
 export const ASK_MS = 30_000;
-/** Where nobody is asked: longer than the 10 s after which Chromium itself gives a device up. */
+/** Limit if nobody is asked; longer than the 10 s after which Chromium gives a device up. */
 export const OPEN_MS = 12_000;
-/** How long the browser may take to say what it already allows. */
+/** Longest wait for the browser's present permissions. */
 const QUERY_MS = 1000;
-/** Several browsers check the picture that we draw and read back in less than 0.1 s. */
+/** Limit for a picture that is drawn and read back; browsers take less than 0.1 s. */
 const READ_MS = 3000;
 const DEVICES = /** @type {Device[]} */ (["microphone", "camera"]);
 
@@ -42,7 +42,7 @@ const DEVICES = /** @type {Device[]} */ (["microphone", "camera"]);
 
 /** @typedef {{ tracks: MediaStreamTrack[], status: Record<Device, Status>, late?: Promise<MediaStream> }} Opened */
 
-/** @param {Tools} tools @param {Device} device @returns {Promise<string | undefined>} the browser's permission, where it tells */
+/** @param {Tools} tools @param {Device} device @returns {Promise<string | undefined>} the browser's permission, if it tells */
 async function permissionOf({ permissions, clock }, device) {
   const asked = (async () => permissions?.query({ name: /** @type {PermissionName} */ (/** @type {string} */ (device)) }))();
   return (await within({ clock, limit_ms: QUERY_MS }, asked.catch(() => undefined)))?.state;
@@ -58,7 +58,7 @@ async function ask({ media }, wanted, plain = false) {
 /** @param {MediaStream} stream */
 const close = (stream) => stream.getTracks().forEach((track) => track.stop());
 
-/** A stream that nobody waits for any more is closed when it comes. @param {Promise<MediaStream>} asked */
+/** Close a stream that comes when nobody waits for it any more. @param {Promise<MediaStream>} asked */
 function forget(asked) {
   asked.then(close, () => undefined);
 }
@@ -68,7 +68,7 @@ function without(device, status) {
   return { tracks: [], status: /** @type {Record<Device, Status>} */ ({ [device]: status }) };
 }
 
-/** Loaded where something was refused. @param {Tools} tools @param {unknown} error @param {Device} device @param {string | undefined} state */
+/** The status for a refusal; its module is loaded only then. @param {Tools} tools @param {unknown} error @param {Device} device @param {string | undefined} state */
 async function reasonOf({ allows }, error, device, state) {
   const { statusOf } = await import("./refusal.js");
   return statusOf(error, { state, allowed: allows?.(device) ?? true });
@@ -103,7 +103,7 @@ function statusIn(stream, device) {
   return tracksOf(stream, device).length ? "ended" : "NotFoundError";
 }
 
-/** @param {Tools} tools @returns {Promise<Opened>} both by one question, and each alone where that failed */
+/** @param {Tools} tools @returns {Promise<Opened>} both by one question, or each alone if that failed */
 async function openAll(tools) {
   const asked = ask(tools, DEVICES);
   asked.catch(() => undefined);
@@ -122,7 +122,7 @@ async function openAll(tools) {
   return openApart(tools, error);
 }
 
-/** What one answer gave; a device that has ended already, or did not come, is tried once more. @param {Tools} tools @param {MediaStream} stream @param {Record<Device, string | undefined>} state @returns {Promise<Opened>} */
+/** The devices of one answer; one that has ended already, or is missing, is tried once more. @param {Tools} tools @param {MediaStream} stream @param {Record<Device, string | undefined>} state @returns {Promise<Opened>} */
 async function openEnded(tools, stream, state) {
   /** @type {Opened[]} */
   const found = [];
@@ -179,10 +179,10 @@ function microphoneFigures(stream, status) {
   });
 }
 
-/** Newer browsers name a kind of echo canceller instead of `true`. @param {unknown} value */
+/** Newer browsers give a kind of echo canceller instead of `true`. @param {unknown} value */
 const asFlag = (value) => (value === undefined ? undefined : Boolean(value));
 
-/** Drop what the browser did not tell. @template {object} T @param {T} figures @returns {T} */
+/** Drop the figures that the browser did not give. @template {object} T @param {T} figures @returns {T} */
 function tidy(figures) {
   return /** @type {T} */ (Object.fromEntries(Object.entries(figures).filter(([, value]) => value !== undefined && value !== null)));
 }
@@ -226,7 +226,7 @@ async function looked(tools, { tracks, status, late }) {
   return { ...result("no_frames"), late: later(tools, seen.later, (came) => (came ? frames() : new Promise(() => undefined)), () => undefined) };
 }
 
-/** @param {Tools} tools @returns {Promise<DevicesResult>} never rejects: no camera is a finding, not an abort */
+/** @param {Tools} tools @returns {Promise<DevicesResult>} never rejects: a missing camera is a result */
 export async function run(tools) {
   const { media, scope = globalThis, onProgress } = tools;
   if (!media?.getUserMedia) {

@@ -1,5 +1,5 @@
 /**
- * Echo: what the microphone hears while the digits are played. Kept here until the line has been measured, so that it
+* Echo: the microphone's sound while the digits are played. Kept here until the line has been measured, so that it
  * does not get in the way, then judged by the server, which knows what the digits sound like.
  * @typedef {import("../../../shared/types").Clock} Clock
  * @typedef {import("../../../shared/types").Recorder} Recorder
@@ -9,9 +9,9 @@
  *   | { ended_by: "not_played" | "no_microphone" }} Figures
  */
 
-/** How long after the digits their echo may still come, and ring, ms. */
+/** How long after the digits their echo may come and ring, ms. */
 const TAIL_MS = 1000;
-/** How long the page waits for the end of that, ms: the recorder may have stopped. */
+/** Longest wait for the end of that, ms; the recorder may have stopped. */
 const PATIENCE_MS = 6000;
 
 /**
@@ -24,7 +24,7 @@ export function createEar({ recorder, play, clock }) {
   let whole = Promise.resolve();
 
   return {
-    /** Play the digits and listen to them. @param {number[]} digits @param {number} gain_db @returns {Promise<number>} how long they sound, ms */
+    /** Play the digits and listen to them. @param {number[]} digits @param {number} gain_db @returns {Promise<number>} their length, ms */
     async play(digits, gain_db) {
       const ear = await recorder().catch(() => null);
       /** @type {Heard["pieces"]} */
@@ -52,7 +52,7 @@ export function createEar({ recorder, play, clock }) {
       whole = ended;
       return lasts_ms;
     },
-    /** What was heard of the digits that were played last. @param {AbortSignal} signal @returns {Promise<Heard>} */
+    /** The microphone's sound during the last digits. @param {AbortSignal} signal @returns {Promise<Heard>} */
     async heard(signal) {
       await Promise.race([whole, clock.sleep(PATIENCE_MS, signal)]);
       return heard;

@@ -1,5 +1,5 @@
 /**
- * The meeting's own page: does this browser reach it? Only where the person said yes, for the other side then sees that
+* Whether this browser reaches the meeting's own page. Only if the person agreed, because the other side then sees that
  * somebody came by. Tells what happened, and leaves out what it cannot know.
  * @typedef {{ state: "reached" | "silent" | "unable", ms: number }} Answer
  * @typedef {{ host: string, url: string }} Service
@@ -7,15 +7,15 @@
  */
 import { ownScript } from "../uplink.js";
 
-/** Longest that our own page may take, ms. */
+/** Longest wait for our own page, ms. */
 const OWN_MS = 4000;
-/** Longest that a worker may take to say anything at all, ms. */
+/** Longest wait for any word of a worker, ms. */
 const WORKER_MS = 7000;
 
 /**
  * Once, and where nobody answers once more, with a look at our own page in between: a line that is down blames nobody.
  * @param {{ ask: () => Promise<Answer>, own: () => Promise<boolean> }} options
- * @returns {Promise<Found | null>} null where this browser cannot ask
+ * @returns {Promise<Found | null>} null if this browser cannot ask
  */
 export async function run({ ask, own }) {
   const first = await ask();
@@ -27,7 +27,7 @@ export async function run({ ask, own }) {
   return second.state === "unable" ? null : { reached: false, own: answered, tries: 2 };
 }
 
-/** How a browser asks: by a worker of this session. @param {string} session @param {Service} service @returns {Parameters<typeof run>[0]} */
+/** The way in which a browser asks: by a worker of this session. @param {string} session @param {Service} service @returns {Parameters<typeof run>[0]} */
 export function browserAsks(session, { url }) {
   return {
     ask: () => askWorker(`/t/${encodeURIComponent(session)}/reach.js`, url),

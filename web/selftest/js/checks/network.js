@@ -15,10 +15,10 @@ import { candidatePair, connectionKind, packetsReceived } from "./stats.js";
 const CONNECT_MS = 15_000;
 const IDLE_EVERY_MS = 20;
 const LOADED_EVERY_MS = 50;
-/** Pongs of the last pings are still on their way: so many usual round trips, and this at the least and the most. */
+/** Wait for the last pongs: this many usual round trips, within a least and a most time. */
 const LAST_TRIPS = 2;
 const LAST_PONGS_MS = /** @type {const} */ ([150, 1500]);
-/** Packets are all there when the count has stood still for so long; a full queue takes its time. */
+/** All packets have arrived once the count has stood still for this long; a full queue takes its time. */
 const STILL_MS = 200;
 const DRAIN_MS = 2000;
 const MAX_ROWS = 900;
@@ -26,17 +26,17 @@ const PERCENTILE = 0.99;
 const MAX_POINTS = 200;
 const POINT_EVERY_MS = 20;
 const TCP_MS = 4000;
-/** Headroom is proven by this much at the rate that is asked, or by this many bytes at any: a test, not a search. */
+/** Headroom is proven by this much time at the wanted rate, or by this many bytes at any rate. */
 const PROOF_MS = 800;
 const PROOF_BYTES = 256 * 1024;
 const MOST_BYTES = 1_000_000;
 const MAX_BUFFERED = 256_000;
-/** Up, as the server does down: at most this many times the probe rate, so that the line's queue stays short. */
+/** Most rate upwards, in multiples of the probe rate, so that the line's queue stays short; the server does the same downwards. */
 const SEND_AHEAD = 4;
-/** How much longer than its own budget a phase may take before we stop waiting for the server. */
+/** How far a phase may exceed its budget before we stop waiting for the server. */
 const GRACE_MS = 5000;
 
-/** Sends pings and keeps the rows of those that were answered. */
+/** Sends pings and keeps a row for each answered one. */
 export class PingLog {
   /** @param {Pick<RTCDataChannel, "send" | "bufferedAmount">} channel @param {() => number} now_us @param {() => boolean} isHidden */
   constructor(channel, now_us, isHidden = () => false) {
@@ -72,7 +72,7 @@ export class PingLog {
     return trips.sort((one, other) => one - other)[trips.length >> 1] ?? 0;
   }
 
-  /** What was answered and how late we were ourselves, since the last time it was asked for. */
+  /** Answered pings and our own lateness since the last call. */
   take() {
     const late = this.late.sort((one, other) => one - other);
     const found = { rows: this.rows, lag_ms: late[Math.floor(late.length * PERCENTILE)] ?? 0, hidden: this.hidden };
@@ -117,7 +117,7 @@ export async function run(options) {
   }
 }
 
-/** The short check: does media still find its way? Nothing is timed or loaded. @param {Parameters<typeof run>[0]} options */
+/** The short check, whether media still gets through. Nothing is timed or loaded. @param {Parameters<typeof run>[0]} options */
 async function pathOnly(options) {
   if (options.plan.done.includes("connect")) return;
   const open = await connect(options);
@@ -129,7 +129,7 @@ async function pathOnly(options) {
   }
 }
 
-/** Try the ways through TURN, where there are any, while the line is measured; each takes a few packets. @param {Parameters<typeof run>[0]} options @param {Open | null} open */
+/** Try the ways through TURN, if any, while the line is measured; each takes a few packets. @param {Parameters<typeof run>[0]} options @param {Open | null} open */
 async function triedWays(options, open) {
   const { plan, link } = options;
   const resumed = !open && plan.mode !== "recheck" && plan.done.includes("uplink");
@@ -138,14 +138,14 @@ async function triedWays(options, open) {
   link.send("paths", "final", { direct, tried: await tryRelays(options) });
 }
 
-/** Machine time a phase may take, by the plan. @param {Plan} plan @param {PhaseName} phase @param {number} otherwise_ms */
+/** The machine time of a phase by the plan. @param {Plan} plan @param {PhaseName} phase @param {number} otherwise_ms */
 function budget_ms(plan, phase, otherwise_ms) {
   const found = plan.phases.find(({ name }) => name === phase);
   return (found ? found.budget_s * 1000 : otherwise_ms) + GRACE_MS;
 }
 
 /**
- * Run one phase; a phase that throws or takes too long is reported as dead, and the test goes on.
+* Run one phase. If it throws or takes too long, it is reported as dead, and the test goes on.
  * @param {Parameters<typeof run>[0]} options @param {PhaseName} phase @param {(signal: AbortSignal) => Promise<void>} work
  * @returns {Promise<boolean>}
  */
@@ -199,7 +199,7 @@ async function connect({ link, plan, createPeer, clock, signal, onProgress, soun
 
 /**
  * @param {{ pc: RTCPeerConnection, channel: RTCDataChannel, link: Link, clock: Clock, signal: AbortSignal }} options
- * @returns {Promise<number>} when the offer was sent
+ * @returns {Promise<number>} the time at which the offer was sent
  */
 async function negotiate({ pc, channel, link, clock, signal }) {
   const opened = new Promise((resolve, reject) => {
@@ -243,7 +243,7 @@ async function throughMedia(options, open, byMedia) {
   onProgress("uplink", loaded ? "done" : "failed");
 }
 
-/** The line at rest; once more where the server was late itself. @param {Parameters<typeof run>[0]} options @param {Open} open */
+/** Measure the line at rest; once more if the server was late itself. @param {Parameters<typeof run>[0]} options @param {Open} open */
 async function idle({ link, clock, signal }, { peer, log, uplink }) {
   for (let again = true; again; ) {
     const begun = phaseMessage(link, "clock", signal, (state) => state !== "ended");
@@ -264,7 +264,7 @@ async function idle({ link, clock, signal }, { peer, log, uplink }) {
 }
 
 /**
- * Both directions under load, as the server asks: it starts and stops the runs, we count.
+* Measure both directions under load: the server starts and stops the runs, we count.
  * @param {Parameters<typeof run>[0]} options @param {Open} open @returns {Promise<{ down: boolean, up: boolean }>} what was measured
  */
 async function load({ link, clock, signal }, { peer, log, uplink }) {
@@ -300,7 +300,7 @@ async function uplinkMark(link, run, uplink, clock, signal) {
   link.send("uplink", "mark", { run, sent: (await uplink?.stop(clock, signal)) ?? 0 });
 }
 
-/** Count what came down once no more comes. @param {Link} link @param {number} run @param {RTCPeerConnection} peer @param {Clock} clock @param {AbortSignal} signal */
+/** Count the packets that came down once no more come. @param {Link} link @param {number} run @param {RTCPeerConnection} peer @param {Clock} clock @param {AbortSignal} signal */
 async function downlinkMark(link, run, peer, clock, signal) {
   const start = clock.now();
   let received = packetsReceived(await peer.getStats());
@@ -337,7 +337,7 @@ async function pings(log, tag, every_ms, clock, signal, over) {
   }
 }
 
-/** Enough has come through to prove what the meeting needs. @param {number} bytes @param {number} ms @param {number} rate_mbps */
+/** Whether enough has come through to prove the meeting's need. @param {number} bytes @param {number} ms @param {number} rate_mbps */
 export function headroomProven(bytes, ms, rate_mbps) {
   const proven = ms >= PROOF_MS && bytes >= PROOF_BYTES && (bytes * 8) / (ms * 1000) >= rate_mbps;
   return proven || bytes >= MOST_BYTES;

@@ -1,5 +1,5 @@
 /**
- * Every way through a TURN server, each by itself: UDP, TCP, TLS. A blocked one tells an IT department what to open.
+* Every way through a TURN server by itself: UDP, TCP, TLS. A blocked one shows an IT department what to open.
  * @typedef {import("../../../shared/types").Clock} Clock
  * @typedef {import("../../../shared/types").Link} Link
  * @typedef {import("../../../shared/types").Plan} Plan
@@ -8,7 +8,7 @@
 import { withWatchdog } from "../clock.js";
 import { candidatePair, roundTrip } from "./stats.js";
 
-/** Longest that a way may take to open, ms: Whereby gives up at 5 s too. */
+/** Longest time for a way to open, ms; Whereby gives up at 5 s too. */
 const OPEN_MS = 5000;
 
 /** @param {string} url @returns {string} the path's name */

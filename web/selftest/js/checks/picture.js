@@ -17,23 +17,23 @@ export const ROOM = { longSide_px: 1280, bytes: 60_000, every_ms: 1000 };
 const QUALITIES = [0.8, 0.65, 0.5, 0.35, 0.2];
 /** Shares of the long side: a lively room at 1280 px may be too large at the lowest quality. Smaller is better than nothing. */
 const SHARES = [1, 0.8, 0.64, 0.5];
-/** What is tried where the picture is shrunk. */
+/** Qualities to try for a shrunk picture. */
 const LOW_QUALITIES = [0.35, 0.2];
 /** The picture has to be good for this long before the test goes on by itself. */
 const GOOD_MS = 2000;
 const ENOUGH_MS = 15_000;
 const MORE_MS = 60_000;
 const MAX_TIMES = 600;
-/** A picture is read in a few ms, on an old phone in 0.3 s; what takes longer than this is left out. */
+/** Limit for reading a picture, which takes a few ms, on an old phone 0.3 s; slower ones are left out. */
 const READ_MS = 4000;
-/** Noise is measured in one of so many stills, and so many figures are kept. */
+/** Noise is measured in one of this many stills, and this many figures are kept. */
 const NOISE_EVERY = 3;
 const MAX_NOISE = 40;
-/** How often frames are counted, ms: a sixth of the interval of 30 fps, and hardly more often than timers come. */
+/** Interval of counting frames, ms: a sixth of the interval of 30 fps, hardly more often than timers fire. */
 const COUNT_EVERY_MS = 5;
 /** How often a browser that calls is watched, ms: the slowest camera that does not fail, of 5 fps, gives a frame in it. */
 const LOOK_EVERY_MS = 250;
-/** After so many looks without a call, while frames came, it is given up: one may be a page that was busy for a moment. */
+/** Looks without a call, while frames came, after which the call is given up; a single one may be a busy moment. */
 const SILENT_LOOKS = 3;
 
 /** @param {number} width @param {number} height @param {number} longSide_px */
@@ -68,7 +68,7 @@ export class FrameTimes {
     this.frames = -1;
   }
 
-  /** Forget them all: a better watch begins. */
+  /** Forget all times, because a better watch begins. */
   restart() {
     this.times.length = 0;
     this.frames = -1;
@@ -135,11 +135,11 @@ export function watchFrames(video, times, clock = systemClock()) {
   return () => over.abort();
 }
 
-/** @param {HTMLVideoElement} video @returns {number | undefined} frames that came so far, shown or not */
+/** @param {HTMLVideoElement} video @returns {number | undefined} frames so far, shown or not */
 const framesOf = (video) => video.getVideoPlaybackQuality?.().totalVideoFrames;
 
 /**
- * Decides when the picture step is over. Pure: fed with hints and the time.
+* Decides when the picture step is over, from hints and the time. Pure.
  */
 export class PictureEnd {
   /** @param {number} now */

@@ -1,16 +1,16 @@
 /**
- * Practical questions, each of them optional. An answer that was not given is not sent.
+* Practical questions, all optional. Only given answers are sent.
  */
 
 const MAX_PEOPLE = 50;
 
-/** @param {string} text @returns {string} digits, spaces and a plus; "" where there is no number in it */
+/** @param {string} text @returns {string} digits, spaces and a plus; "" without a number in it */
 export function tidyPhone(text) {
   const kept = text.replace(/[^+0-9 ]/g, "").trim().slice(0, 20);
   return /\d{4}/.test(kept.replaceAll(" ", "")) ? kept : "";
 }
 
-/** Questions that are answered by one of these words, never by free text. */
+/** Questions with one of these words as their answer, never free text. */
 const CHOICES = { private_room: ["yes", "no", "unknown"], company: ["alone", "family", "staff", "others"], interpreter: ["yes", "no"], equipment: ["yes", "no"] };
 
 /** @typedef {Partial<Record<keyof typeof CHOICES, string>> & { people?: number, phone?: string }} Answers */

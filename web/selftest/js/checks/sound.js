@@ -11,24 +11,24 @@ import { StepFault } from "../clock.js";
 const QUIET_S = 3;
 const SPEAK_MS = 10_000;
 const MORE_MS = 60_000;
-/** Whoever was not heard for so long is told. */
+/** After this long without speech the person is told. */
 const FAINT_MS = 4000;
 const TICK_MS = 100;
 const MAX_BLOCKS = 600;
-/** Blocks of nothing but exact zeros before we say that the microphone is mute: 1.5 s. */
+/** Blocks of exact zeros after which the microphone counts as muted: 1.5 s. */
 const ZERO_BLOCKS = 15;
 const ZERO_PCT = 99;
 
-/** Clear pause that the server needs for the noise floor, s: 10 windows of 32 ms. */
+/** Least clear pause for the server's noise floor, s: 10 windows of 32 ms. */
 const PAUSE_S = 0.32;
 
-/** Watches for a microphone that gives no sound at all. */
+/** Watches for a microphone without any sound. */
 export class ZeroWatch {
   constructor() {
     this.run = 0;
   }
 
-  /** @param {Block} block @returns {boolean} the microphone has been dead silent for a while */
+  /** @param {Block} block @returns {boolean} whether the microphone has been dead silent for a while */
   add(block) {
     this.run = block[3] > ZERO_PCT ? this.run + 1 : 0;
     return this.run >= ZERO_BLOCKS;

@@ -10,7 +10,7 @@
 import { linked } from "../clock.js";
 
 const LOUDER_DB = 6;
-/** A breath after the words of the step, so that a screen reader and the digits do not talk at once. */
+/** Pause after the step's words, so that a screen reader and the digits do not talk at the same time. */
 const BEFORE_MS = 1500;
 
 /** @param {number[]} a @param {number[]} b */

@@ -1,5 +1,5 @@
 /**
- * What the test reads from WebRTC statistics. Candidate types and protocols only: addresses never leave the browser.
+* The test's part of WebRTC statistics: candidate types and protocols only; addresses never leave the browser.
  */
 
 const TYPES = new Set(["host", "srflx", "prflx", "relay"]);
@@ -31,7 +31,7 @@ export function candidatePair(stats) {
   return ["udp", "tcp", "tls"].includes(local?.relayProtocol) ? { ...found, relay_protocol: local.relayProtocol } : found;
 }
 
-/** Round trip of the pair in use, ms, where the browser has measured it. @param {RTCStatsReport} stats @returns {{ rtt_ms?: number }} */
+/** Round trip of the pair in use, ms, if the browser has measured it. @param {RTCStatsReport} stats @returns {{ rtt_ms?: number }} */
 export function roundTrip(stats) {
   const { totalRoundTripTime, responsesReceived } = selectedPair(new Map(/** @type {any} */ (stats))) ?? {};
   return responsesReceived > 0 ? { rtt_ms: Math.round((totalRoundTripTime / responsesReceived) * 10_000) / 10 } : {};
@@ -48,7 +48,7 @@ export function packetsReceived(stats) {
 
 const KINDS = new Set(["wifi", "cellular", "ethernet"]);
 
-/** What kind of network it is, where the browser says so (Chrome on Android does). @returns {{ connection: string }} */
+/** The kind of network, if the browser tells (Chrome on Android does). @returns {{ connection: string }} */
 export function connectionKind() {
   const type = /** @type {any} */ (globalThis.navigator)?.connection?.type;
   return { connection: KINDS.has(type) ? type : "unknown" };
