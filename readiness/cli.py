@@ -77,6 +77,7 @@ def parser() -> argparse.ArgumentParser:
     organisation.add_argument("--slug", required=True, help="short name in links, such as sunnaas")
     organisation.add_argument("--name", required=True, help="name as participants know it")
     organisation.add_argument("--support-phone", required=True, help="whom to call when it does not work")
+    organisation.add_argument("--clinic-phone", default="", help="whom to call for another time or a meeting in person")
     organisation.add_argument("--support-hours", default="", help="when somebody answers, such as 08-15")
     organisation.add_argument("--languages", default=",".join(LANGUAGES), help="languages offered, first the default")
     organisation.add_argument("--time-zone", default="Europe/Oslo", help="zone that meeting times are shown in")
@@ -194,6 +195,7 @@ def _organisation(settings: Settings, options: argparse.Namespace) -> int:
         name=one_line(options.name),
         support_phone=one_line(options.support_phone),
         support_hours=options.support_hours,
+        clinic_phone=one_line(options.clinic_phone),
         languages=languages,
         time_zone=options.time_zone,
         drop_in_allowed=not options.no_drop_in,

@@ -22,6 +22,7 @@ __all__ = [
     "catalogue",
     "for_staff",
     "negotiate",
+    "texts_for_later",
     "texts_for_participants",
     "texts_for_trouble",
 ]
@@ -40,6 +41,8 @@ SELDOM = re.compile(
 )
 """Keys that the self-test needs in trouble only (a device did not open, the line is blocked, a test failed twice), and
 advice that few get. They are loaded then, and not before."""
+LATER = ("after.", "cause.", "check.", "limit.", "outcome.", "speed.", "unit.")
+"""Beginnings of keys that the self-test asks for with its answer, or after the meeting, and loads then."""
 ON_OTHER_PAGES = ("code.", "error.http.", "error.pin.", "link.renew", "link.seen")
 """Beginnings of participants' keys that the self-test does not load at its start."""
 _ALIASES = {asked: code for code, one in TABLE.items() for asked in one.asked_as}
@@ -65,7 +68,12 @@ def for_staff(language: str) -> str:
 def texts_for_participants(language: str) -> dict[str, str]:
     """Return the texts that the self-test loads at its start; an old phone on a thin line loads nothing else."""
     texts = _part(language, "participant").items()
-    return {key: text for key, text in texts if not SELDOM.match(key) and not key.startswith(ON_OTHER_PAGES)}
+    return {key: text for key, text in texts if not SELDOM.match(key) and not key.startswith((*LATER, *ON_OTHER_PAGES))}
+
+
+def texts_for_later(language: str) -> dict[str, str]:
+    """Return the texts that the self-test loads with its answer: see `LATER`."""
+    return {key: text for key, text in _part(language, "participant").items() if key.startswith(LATER)}
 
 
 def texts_for_trouble(language: str) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """Video solutions: the needs of the program that a meeting runs in, read from TOML and strictly validated.
 
 A file holds the hosts of its links, the ports of its media, the devices on which it runs in a program of its own that
-no browser can test, and its rate if that is known better than from the kind of meeting.
+no browser can test, its rate if that is known better than from the kind of meeting, and what a meeting's planner has
+to know: how many take part at most, which browsers open it, where to practise, and what is done against recording.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 
 __all__ = [
     "Opening",
+    "Recording",
     "Solution",
     "SolutionError",
     "host_of",
@@ -27,11 +29,15 @@ __all__ = [
 
 SOLUTION_FOLDER = Path(__file__).parent / "solutions"
 FORMS = frozenset({"phone", "tablet", "computer"})
+Recording = Literal["told", "unknown"]
+"""Everybody in the meeting is told of a recording; or not known."""
+RECORDINGS = frozenset({"told", "unknown"})
 _HOST = re.compile(r"^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$")
 """Nothing else may enter a header that tells a browser which hosts it may contact."""
 _PATH = re.compile(r"^/[a-z0-9._/-]*$")
 _PORTS = re.compile(r"^\d{1,5}(?:-\d{1,5})?(?:, \d{1,5}(?:-\d{1,5})?)*$")
 _MOST_MBPS = 100.0
+_LEAST_PEOPLE, _MOST_PEOPLE = 2, 100_000
 
 
 class SolutionError(ValueError):
@@ -63,6 +69,14 @@ class Solution:
     need_mbps: Mapping[str, float]
     """Need by profile, Mbit/s each way including sound, if a public source is better than the profile's figure."""
     source: str
+    most_people: int | None
+    """How many a meeting holds at most, in its smallest room that is meant for patients; None: not known."""
+    browsers: tuple[str, ...]
+    """Browsers that open it without a program; empty: not known, or none."""
+    practice: str
+    """An https address where anybody can try it alone; empty: none is known."""
+    recording: Recording
+    """What is done where somebody records."""
 
     def host_for(self, join_link: str | None) -> str | None:
         """Return the host of this meeting's page: that of its link if it is one of the solution's, else the first.
@@ -117,6 +131,7 @@ def parse_solution(text: str, *, where: str) -> Solution:
             ports=tuple(Opening(one["protocol"], one["ports"], one["to"]) for one in data["ports"]),
             need_mbps={name: _need(name, need) for name, need in data.get("need", {}).items()},
             source=data["source"],
+            **_known(data),
         )
     except SolutionError as error:
         raise SolutionError(f"{where}: {error}") from None
@@ -127,6 +142,21 @@ def parse_solution(text: str, *, where: str) -> Solution:
     return solution
 
 
+def _known(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a meeting's planner has to know; each fact stands beside its source."""
+    people, opens, practice = (data.get(name, {}) for name in ("people", "opens", "practice"))
+    recording = data.get("recording", {})
+    for name, fact in (("people", people), ("opens", opens), ("practice", practice), ("recording", recording)):
+        if fact and not str(fact["source"]).strip():
+            raise SolutionError(f"{name}: a fact without a source")
+    return {
+        "most_people": people.get("most"),
+        "browsers": tuple(opens.get("browsers", ())),
+        "practice": str(practice.get("url", "")),
+        "recording": recording.get("who", "unknown"),
+    }
+
+
 def _need(profile: str, data: Mapping[str, Any]) -> float:
     if not str(data["source"]).strip():
         raise SolutionError(f"need.{profile}: a figure without a source")
@@ -134,6 +164,15 @@ def _need(profile: str, data: Mapping[str, Any]) -> float:
     if not 0 < mbps < _MOST_MBPS:
         raise SolutionError(f"need.{profile}: {mbps} Mbit/s")
     return mbps
+
+
+def _fact_problem(solution: Solution) -> str | None:
+    """Return the fault of what a planner has to know, or None."""
+    if solution.most_people is not None and not _LEAST_PEOPLE <= solution.most_people <= _MOST_PEOPLE:
+        return f"people: {solution.most_people}"
+    if solution.practice and host_of(solution.practice) is None:
+        return f"practice: {solution.practice!r}"
+    return None if solution.recording in RECORDINGS else f"recording: {solution.recording!r}"
 
 
 def _problem(solution: Solution) -> str | None:
@@ -149,4 +188,4 @@ def _problem(solution: Solution) -> str | None:
     for opening in solution.ports:
         if opening.protocol not in {"tcp", "udp"} or not _PORTS.match(opening.ports) or not opening.to.strip():
             return f"ports: {opening}"
-    return None
+    return _fact_problem(solution)

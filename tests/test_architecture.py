@@ -22,8 +22,8 @@ MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 NOT_YET_SPLIT = {
     "readiness/media/aiortc_private.py": 438,
     "web/selftest/js/checks/network.js": 404,
-    "web/selftest/js/main.js": 406,
-    "web/selftest/js/render.js": 432,
+    "web/selftest/js/main.js": 405,
+    "web/selftest/js/render.js": 431,
 }
 """Modules above the bar, with the lines they may have at most until they are split by meaning. Only ever less."""
 

@@ -165,6 +165,7 @@ class Planner:
         if moves:
             was = {"moved_from": rfc3339(found.starts_at), "was": state_mark(self.contacts, found)}
             messages = await self._inviting.told(found, "moved", was)
+            changes["changed_at"] = self.now
         with _not_found("meeting.not_found"):
             return await self.store.change_meeting(
                 self.actor, meeting_id, changes, messages=messages, drops=FOLLOWS_UP if moves else ()

@@ -21,10 +21,11 @@ from readiness.reach import clean_mail, clean_phone, region_of
 from readiness.typed import clean_link, one_line
 from reports.profile import load_profile, profile_names
 from reports.solution import solution_names
-from reports.store.records import Host, HostRole, Meeting, Organisation, Participant, new_id
+from reports.store.records import Host, HostRole, JoinShown, Meeting, Organisation, Participant, new_id
 
 __all__ = [
     "HOST_ROLES",
+    "JOIN_SHOWN",
     "LONGEST_LABEL",
     "LONGEST_MIN",
     "LONGEST_PHONE",
@@ -39,6 +40,7 @@ __all__ = [
 
 ROLES = ("patient", "relative", "interpreter", "municipal_partner", "staff", "meeting_room")
 HOST_ROLES: tuple[HostRole, ...] = ("leader", "technical_host")
+JOIN_SHOWN: tuple[JoinShown, ...] = ("page", "mail", "kept")
 SOLUTIONS = solution_names()
 OTHER = "other"
 """The solution of a meeting that is known by its link only."""
@@ -96,7 +98,11 @@ class Values:
             expected_people=_people(plan.expected_people or needs.expected_people),
             solution=(solution_of_link(join_link) or solution) if solution == OTHER else solution,
             join_link=self.contacts.close(join_link) if join_link else None,
+            join_shown=_CLEAN["join_shown"](plan.join_shown),
+            join_from=_CLEAN["join_from"](plan.join_from),
             support_phone=_CLEAN["support_phone"](plan.support_phone),
+            clinic_phone=_CLEAN["clinic_phone"](plan.clinic_phone),
+            contact=_CLEAN["contact"](plan.contact),
             reminders=_reminders(plan.reminders),
             import_key=hash_token(plan.key) if plan.key else None,
             import_series=hash_token(plan.series) if plan.series else None,
@@ -250,7 +256,11 @@ def _people(wished: int) -> int:
 
 _CLEAN: Mapping[str, Callable[[Any], Any]] = {
     "title": lambda typed: _text(typed, LONGEST_TITLE, "title"),
+    "join_shown": lambda name: _one_of(name, JOIN_SHOWN, "meeting.join_shown", "join_shown"),
+    "join_from": lambda typed: _text(typed, LONGEST_LABEL, "join_from"),
     "support_phone": lambda typed: _text(typed, LONGEST_PHONE, "support_phone"),
+    "clinic_phone": lambda typed: _text(typed, LONGEST_PHONE, "clinic_phone"),
+    "contact": lambda typed: _text(typed, LONGEST_LABEL, "contact"),
     "profile": lambda name: _one_of(name, profile_names(), "meeting.profile", "profile"),
     "solution": lambda name: _one_of(name, SOLUTIONS, "meeting.solution", "solution"),
     "join_link": lambda typed: _at("join_link", clean_link, unwrapped(_at("join_link", clean_link, typed))),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,12 +17,16 @@ from reports.validity import state_of
 
 __all__ = ["line_json", "meeting_json"]
 
+TELLS = {*INVITES, "moved", "cancelled"}
+"""Messages that say when a meeting is, or that it is off."""
+
 
 async def meeting_json(planner: Planner, found: Meeting) -> dict[str, Any]:
     """Return a meeting with its people, their readiness, and the state of their invitations."""
     store, actor, zone = planner.store, planner.actor, ZoneInfo(planner.organisation.time_zone)
     rows, hosts = await asyncio.gather(store.board(actor, found.id), store.hosts(actor, found.id))
-    sent = _newest(await store.outgoing_of(actor, found.id))
+    messages = await store.outgoing_of(actor, found.id)
+    sent, call = _newest(messages), _uncalled(found, messages)
     return {
         **_times(found, zone),
         "id": found.id,
@@ -30,14 +35,18 @@ async def meeting_json(planner: Planner, found: Meeting) -> dict[str, Any]:
         "profile": found.profile,
         "solution": found.solution,
         "join_link": (planner.contacts.open(found.join_link) if found.join_link else None) or "",
+        "join_shown": found.join_shown,
+        "join_from": found.join_from,
         "support_phone": found.support_phone,
+        "clinic_phone": found.clinic_phone,
+        "contact": found.contact,
         "state": found.state,
         "sequence": found.sequence,
         "reminders": list(found.reminders),
         "practical": list(found.practical),
         "expected_people": found.expected_people,
-        "participants": [_participant_json(planner, row, sent) for row in rows],
-        "hosts": [_host_json(planner, one, sent) for one in hosts],
+        "participants": [_participant_json(planner, row, sent) | {"call": call(row.participant.id)} for row in rows],
+        "hosts": [_host_json(planner, one, sent) | {"call": call(one.id)} for one in hosts],
     }
 
 
@@ -86,6 +95,27 @@ def _host_json(planner: Planner, one: Host, sent: Mapping[str, Outgoing]) -> dic
         "mail": reach.mail,
         "invitation": _sent_json(sent.get(one.id)),
     }
+
+
+def _uncalled(found: Meeting, messages: Sequence[Outgoing]) -> Callable[[str], bool]:
+    """Return what tells who has to be called: who got no message since the meeting was changed or cancelled last.
+
+    That is whoever has a letter, a link that was handed over, or an address that takes nothing.
+    """
+    since = found.changed_at
+    if since is None:
+        return lambda _: False
+    told = {one.participant_id or one.host_id for one in messages if one.kind in TELLS and _reaches(one, since)}
+    return lambda person_id: person_id not in told
+
+
+def _reaches(message: Outgoing, since: datetime) -> bool:
+    """Return whether a message says how the meeting is now, or need not say it because nothing is another."""
+    if message.state == "dropped":
+        return message.error == "over" and message.created_at >= since
+    return message.state in {"waiting", "sending"} or (
+        message.state == "sent" and (message.sent_at or message.created_at) >= since
+    )
 
 
 def _newest(messages: Sequence[Outgoing]) -> dict[str, Outgoing]:

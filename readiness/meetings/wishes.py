@@ -52,7 +52,12 @@ class MeetingPlan:
     solution: str = "other"
     """``other`` or empty: taken from the link's host, where that is known."""
     join_link: str = ""
+    join_shown: str = "page"
+    """Who gets that link: ``page``, ``mail`` or ``kept``, as in `Meeting`."""
+    join_from: str = ""
     support_phone: str = ""
+    clinic_phone: str = ""
+    contact: str = ""
     reminders: tuple[int, ...] = REMINDERS
     practical: tuple[str, ...] | None = None
     """None: the questions of the profile."""
@@ -77,7 +82,11 @@ class Change:
     profile: str | None = None
     solution: str | None = None
     join_link: str | None = None
+    join_shown: str | None = None
+    join_from: str | None = None
     support_phone: str | None = None
+    clinic_phone: str | None = None
+    contact: str | None = None
     reminders: tuple[int, ...] | None = None
     practical: tuple[str, ...] | None = None
     expected_people: int | None = None

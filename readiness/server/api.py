@@ -23,7 +23,7 @@ from readiness.server.services import SERVICES, Services, caller, session_of
 from reports.kinds import TESTERS, profile_of
 from reports.model import rfc3339
 from reports.store import Watcher
-from reports.store.records import Session
+from reports.store.records import Meeting, Session
 
 __all__ = ["routes"]
 
@@ -235,12 +235,15 @@ async def _session_json(services: Services, session: Session) -> dict[str, Any]:
         "session": session.id,
         "kind": session.kind,
         "locale": participant.locale if participant else None,
-        "organisation": organisation_json(organisation),
+        "organisation": _called(organisation_json(organisation), meeting),
         "meeting": meeting
         and {
             "starts_at": rfc3339(meeting.starts_at),
             "ends_at": rfc3339(meeting.ends_at),
             "time_zone": organisation.time_zone if organisation else "UTC",
+            "state": meeting.state,
+            "clinic_phone": meeting.clinic_phone or (organisation.clinic_phone if organisation else ""),
+            "contact": meeting.contact,
         },
         "practical": list(meeting.practical) if meeting else [],
         "expected_people": meeting.expected_people if meeting else profile_of(None).expected_people,
@@ -249,3 +252,10 @@ async def _session_json(services: Services, session: Session) -> dict[str, Any]:
         **session_extras(services, session, meeting, organisation, report),
         "after": asked_of(meeting, await store.feedback_for(session), services.now()) if participant else None,
     }
+
+
+def _called(organisation: dict[str, Any] | None, meeting: Meeting | None) -> dict[str, Any] | None:
+    """Return the organisation with the number for technical help of this very meeting, where it has one of its own."""
+    if organisation is None or meeting is None or not meeting.support_phone:
+        return organisation
+    return organisation | {"support_phone": meeting.support_phone}

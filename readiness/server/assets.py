@@ -13,7 +13,15 @@ from pathlib import Path
 
 import jinja2
 
-from readiness.texts import LANGUAGES, LOCALES, WEB_FOLDER, catalogue, texts_for_participants, texts_for_trouble
+from readiness.texts import (
+    LANGUAGES,
+    LOCALES,
+    WEB_FOLDER,
+    catalogue,
+    texts_for_later,
+    texts_for_participants,
+    texts_for_trouble,
+)
 from reports.checks import figures_json
 from reports.render.languages import TABLE, for_pages
 from reports.render.words import Words
@@ -44,6 +52,7 @@ _FILLED: Mapping[str, tuple[bytes, Callable[[], object]]] = {
 _CATALOGUES: Mapping[str, Callable[[str], Mapping[str, str]]] = {
     "": texts_for_participants,
     "trouble/": texts_for_trouble,
+    "later/": texts_for_later,
     "staff/": catalogue,
 }
 """The parts of a language's texts that pages load, by the folder that they are served in."""
@@ -90,7 +99,7 @@ def _plural(key: str, count: int, texts: Mapping[str, str], language: str) -> st
 
 
 def _read(folder: Path) -> list[tuple[str, Asset]]:
-    """Read every file. A catalogue is served for participants, for their trouble, and whole for staff.
+    """Read every file. A catalogue is served for participants, for their trouble and their answer, and whole for staff.
 
     The tables of figures and of languages are the server's own, so that there are no second ones.
     """

@@ -14,15 +14,28 @@ from reports.store.records import Organisation
 
 __all__ = ["wish_of"]
 
+AS_GIVEN = (
+    "minutes",
+    "title",
+    "profile",
+    "solution",
+    "join_link",
+    "join_shown",
+    "join_from",
+    "support_phone",
+    "clinic_phone",
+    "contact",
+    "expected_people",
+)
+"""Fields of a meeting that are the same in a body and in a wish."""
+
 
 def wish_of(body: Mapping[str, Any], organisation: Organisation) -> dict[str, Any]:
     """Return the fields of a meeting that `body` gives, as `MeetingPlan` and `Change` name them."""
     wish: dict[str, Any] = {}
     if "starts_at" in body or "local_start" in body:
         wish["starts"] = _starts(body, ZoneInfo(organisation.time_zone))
-    for name in ("minutes", "title", "profile", "solution", "join_link", "support_phone", "expected_people"):
-        if name in body:
-            wish[name] = body[name]
+    wish |= {name: body[name] for name in AS_GIVEN if name in body}
     for name in ("reminders", "practical"):
         if name in body:
             wish[name] = tuple(body[name])

@@ -93,7 +93,7 @@ async def list_meetings(request: web.Request) -> web.Response:
     planner = await planner_of(request)
     zone = ZoneInfo(planner.organisation.time_zone)
     today = datetime.combine(planner.now.astimezone(zone).date(), time(), tzinfo=zone)
-    starts = _moment(request, "from", today)
+    starts = _moment(request, "from", today, zone)
     most = request.query.get("most", str(LINES))
     after = request.query.get("after")
     if not most.isdecimal() or not 1 <= int(most[:6]) <= MOST_LINES or (after is not None and not is_id(after)):
@@ -101,7 +101,7 @@ async def list_meetings(request: web.Request) -> web.Response:
     search = one_line(request.query.get("search", "")[:100])
     lines = await planner.store.meetings(
         planner.actor,
-        starts=(starts, _moment(request, "to", starts + AHEAD)),
+        starts=(starts, _moment(request, "to", starts + AHEAD, zone)),
         now=planner.now,
         after=after,
         most=int(most),
@@ -263,13 +263,15 @@ async def _answer(planner: Planner, found: Meeting, *, status: int = 200) -> web
     return web.json_response(await meeting_json(planner, found), status=status)
 
 
-def _moment(request: web.Request, name: str, otherwise: datetime) -> datetime:
-    """Return the moment that a parameter names."""
+def _moment(request: web.Request, name: str, otherwise: datetime, zone: ZoneInfo) -> datetime:
+    """Return the moment that a parameter names; a day begins on the organisation's own clock."""
     asked = request.query.get(name)
     if asked is None:
         return otherwise
     try:
         found = datetime.fromisoformat(asked.replace(" ", "+"))
+        if len(asked) == len("2026-12-01"):
+            found = found.replace(tzinfo=zone)
     except ValueError:
         raise InputError("request.malformed", field=name) from None
     if found.tzinfo is None or not FIRST_YEAR <= found.year <= LAST_YEAR:

@@ -195,12 +195,13 @@ def _guide(organisation: Organisation, name: str) -> dict[str, str]:
 
 def _shown(organisation: Organisation | None) -> dict[str, str]:
     if organisation is None:
-        return {"slug": "", "name": "", "support_phone": "", "support_hours": ""}
+        return {"slug": "", "name": "", "support_phone": "", "support_hours": "", "clinic_phone": ""}
     return {
         "slug": organisation.slug,
         "name": organisation.name,
         "support_phone": organisation.support_phone,
         "support_hours": organisation.support_hours,
+        "clinic_phone": organisation.clinic_phone,
     }
 
 

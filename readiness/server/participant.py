@@ -6,7 +6,7 @@ with a policy that names the only host it may contact. The page itself may conta
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from aiohttp import web
@@ -21,10 +21,12 @@ from reports.solution import load_solution
 from reports.store.records import Feedback, Meeting, Organisation, Session, StoredReport
 from reports.validity import carry_over, is_over, recheck_due
 
-__all__ = ["asked_of", "routes", "session_extras"]
+__all__ = ["JOINS_BEFORE", "asked_of", "routes", "session_extras"]
 
 routes = web.RouteTableDef()
 WORKER = "selftest/js/reach-worker.js"
+JOINS_BEFORE = timedelta(minutes=15)
+"""So long before the start the page shows the meeting's own link: the guideline lets people in five to ten before."""
 
 
 @routes.get("/t/{session}/reach.js")
@@ -53,7 +55,12 @@ def session_extras(
     solution, host = load_solution(solution_of(meeting)), _host(services, meeting)
     return {
         "over": meeting is not None and is_over(meeting, now),
-        "solution": {"title": solution.title, "program_on": sorted(solution.program_on)},
+        "join": _join(services, meeting) if session.participant_id else None,
+        "solution": {
+            "title": solution.title,
+            "program_on": sorted(solution.program_on),
+            "practice": solution.practice,
+        },
         "service": host
         and {"title": solution.title or host, "host": host, "url": f"https://{host}{solution.probe_path}"},
         "recheck": _recheck(report, meeting, zone, services) if session.participant_id else None,
@@ -66,6 +73,25 @@ def _host(services: Services, meeting: Meeting | None) -> str | None:
         return None
     link = services.contacts.open(meeting.join_link) if meeting.join_link else None
     return load_solution(solution_of(meeting)).host_for(link)
+
+
+def _join(services: Services, meeting: Meeting | None) -> dict[str, Any] | None:
+    """Return how this participant gets into the meeting; the meeting's own link from a quarter of an hour before.
+
+    ``from`` says where the link comes from where it is kept back. None: no meeting, or it is over.
+    """
+    now = services.now()
+    if meeting is None or is_over(meeting, now):
+        return None
+    opens_at, is_kept = meeting.starts_at - JOINS_BEFORE, meeting.join_link is None or meeting.join_shown == "kept"
+    link = services.contacts.open(meeting.join_link) if meeting.join_link and not is_kept and now >= opens_at else None
+    return {
+        "opens_at": rfc3339(opens_at),
+        "open": now >= opens_at,
+        "link": link,
+        "here": not is_kept,
+        "from": meeting.join_from,
+    }
 
 
 def _recheck(

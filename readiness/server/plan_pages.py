@@ -30,6 +30,9 @@ LIMITS = {
     "mail": {"maxlength": LONGEST_MAIL},
     "phone": {"maxlength": LONGEST_PHONE},
     "support_phone": {"maxlength": LONGEST_PHONE},
+    "clinic_phone": {"maxlength": LONGEST_PHONE},
+    "contact": {"maxlength": LONGEST_LABEL},
+    "join_from": {"maxlength": LONGEST_LABEL},
     "join_link": {"maxlength": LONGEST_LINK},
     "together": {"min": 1, "max": MOST_TOGETHER},
 }
@@ -86,7 +89,7 @@ async def _page(request: web.Request, name: str) -> web.Response:
         "asked_language": asked if asked in organisation.languages else None,
         "roles": ROLES,
         "profiles": profile_names(),
-        "solutions": [(name, load_solution(name).title) for name in solution_names()],
+        "solutions": [load_solution(name) for name in solution_names()],
         "practical": [check.removeprefix(PRACTICAL) for check in profile.checks if check.startswith(PRACTICAL)],
         "asked": profile.practical,
         "example": EXAMPLE,

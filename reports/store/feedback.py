@@ -32,7 +32,8 @@ class FeedbackPart(StorePart):
             raise ValueError("an answer is one participant's or one host's")
         values = {name: getattr(added, name) for name in Feedback.__dataclass_fields__}
         insert = self._insert(feedback).values(values)
-        changed = {name: values[name] for name in ("score", "problem", "verdict", "report_id", "week")}
+        kept = ("score", "problem", "satisfied", "again", "verdict", "report_id", "week")
+        changed = {name: values[name] for name in kept}
         async with self._database.write() as connection:
             await connection.execute(insert.on_conflict_do_update(index_elements=whose, set_=changed))
 

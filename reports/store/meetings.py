@@ -87,21 +87,17 @@ class MeetingPart(StorePart):
     async def cancel_meeting(
         self, actor: Actor, meeting_id: str, now: datetime, *, messages: Sequence[Outgoing] = ()
     ) -> Meeting:
-        """Cancel a meeting: close participants' links and support cases, drop waiting messages, queue `messages`.
+        """Cancel the meeting: close its support cases, drop what waits, then queue `messages`. Again changes nothing.
 
-        A second call changes nothing.
+        Its links stay open: whoever opens one is told.
         """
         actor.require("meeting.change")
         async with self._changing_boards() as (connection, meetings):
             found = await locked(connection, actor.organisation_id, meeting_id)
             if found.state == "cancelled":
                 return found
-            changed = replace(found, state="cancelled", sequence=found.sequence + 1)
+            changed = replace(found, state="cancelled", sequence=found.sequence + 1, changed_at=now)
             await connection.execute(sa.update(meeting).where(meeting.c.id == meeting_id).values(values_of(changed)))
-            links = sa.update(invitation).where(
-                invitation.c.meeting_id == meeting_id, invitation.c.kind == "participant"
-            )
-            await connection.execute(links.where(invitation.c.revoked_at.is_(None)).values(revoked_at=now))
             await self._drop_waiting(connection, meeting_id, None)
             await close_cases(connection, meeting_id, now)
             await self._put_outgoing(connection, messages)

@@ -26,6 +26,8 @@ class OrganisationPart(StorePart):
             "time_zone": wanted.time_zone,
             "drop_in_allowed": wanted.drop_in_allowed,
             "texts": {name: dict(by_language) for name, by_language in wanted.texts.items()},
+            "clinic_phone": wanted.clinic_phone,
+            "asks_afterwards": wanted.asks_afterwards,
         }
         insert = self._insert(organisation).values(id=wanted.id, slug=wanted.slug, **values)
         statement = insert.on_conflict_do_update(index_elements=["slug"], set_=values).returning(*organisation.c)

@@ -24,6 +24,7 @@ __all__ = [
     "HostRole",
     "Invitation",
     "InvitationKind",
+    "JoinShown",
     "Meeting",
     "MeetingLine",
     "MeetingState",
@@ -52,9 +53,10 @@ InvitationKind = Literal["participant", "leader", "support", "organiser", "api",
 SessionKind = Literal["participant", "leader", "drop_in", "support", "organiser", "room_manager", "room"]
 HostRole = Literal["leader", "technical_host"]
 MeetingState = Literal["planned", "cancelled"]
+JoinShown = Literal["page", "mail", "kept"]
 Channel = Literal["mail", "sms"]
 MessageName = Literal[
-    "invitation", "reminder", "recheck", "moved", "cancelled", "leader_link", "summary", "alert", "pin"
+    "invitation", "reminder", "recheck", "moved", "cancelled", "afterwards", "leader_link", "summary", "alert", "pin"
 ]
 OutgoingState = Literal["waiting", "sending", "sent", "failed", "dropped"]
 SelfTestState = Literal["running", "finished", "incomplete"]
@@ -80,7 +82,11 @@ class Organisation:
     time_zone: str
     drop_in_allowed: bool
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Its own Markdown by name (checklist, emergency) and language; a missing one has a default."""
+    """Its own Markdown by name (checklist, emergency, privacy) and language; a missing one has a default."""
+    clinic_phone: str = ""
+    """Whom to call for another time or a meeting in person; empty: the number for technical help."""
+    asks_afterwards: bool = False
+    """Whether participants get a message after the meeting that asks how it went."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +105,23 @@ class Meeting:
     """The video solution, by the name of its file among the solutions."""
     join_link: bytes | None = None
     """The meeting's own address, encrypted by the caller: a private room's address is personal."""
+    join_shown: JoinShown = "page"
+    """Who gets that address: participants on the page behind their own link, also in mail and letter, or nobody."""
+    join_from: str = ""
+    """Where participants get the meeting's own link where it is kept back, in the organiser's words."""
     support_phone: str = ""
     """The support phone for this meeting; empty: the organisation's."""
+    clinic_phone: str = ""
+    """Whom to call for another time or a meeting in person; empty: the organisation's."""
+    contact: str = ""
+    """Who answers there, as participants know them; emptied 24 h after the end."""
     state: MeetingState = "planned"
     sequence: int = 0
     """Counts every move and the cancelling (RFC 5545 SEQUENCE)."""
     reminders: tuple[int, ...] = ()
     """Minutes before the start of reminders to participants who have not tested."""
+    changed_at: datetime | None = None
+    """When what its people had been told was changed last; None: never."""
     import_key: bytes | None = None
     """SHA-256 of its identifier in an import, so that the same import changes it instead of adding another."""
     import_series: bytes | None = None
@@ -186,6 +202,10 @@ class Feedback:
     score: int
     problem: str
     week: str
+    satisfied: int | None = None
+    """How content with meeting by video, 1 to 5; None: not answered."""
+    again: str | None = None
+    """Whether the person would take a video meeting again: yes, no or maybe; None: not answered."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,11 +103,22 @@ class RetentionPart(StorePart):
 
     async def _forget_meetings(self, past: sa.ColumnElement[bool], now: datetime) -> int:
         """Empty fields that identify people; delete meetings with closed links, with people, links and messages."""
-        named = sa.or_(meeting.c.title != "", meeting.c.join_link.is_not(None), meeting.c.import_key.is_not(None))
+        told = (meeting.c.title, meeting.c.join_from, meeting.c.contact)
+        named = sa.or_(
+            *(one != "" for one in told), meeting.c.join_link.is_not(None), meeting.c.import_key.is_not(None)
+        )
         emptied = (
             sa.update(meeting)
             .where(past, named)
-            .values(title="", join_link=None, import_key=None, import_series=None, import_version="")
+            .values(
+                title="",
+                join_link=None,
+                join_from="",
+                contact="",
+                import_key=None,
+                import_series=None,
+                import_version="",
+            )
         )
         await self._run(emptied)
         return await self._run(sa.delete(meeting).where(meeting.c.ends_at < now - MEETING_KEPT))

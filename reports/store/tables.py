@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -63,6 +64,8 @@ organisation = Table(
     Column("time_zone", String, nullable=False),
     Column("drop_in_allowed", Boolean, nullable=False),
     Column("texts", JSON, nullable=False, server_default="{}"),
+    Column("clinic_phone", String, nullable=False, server_default=""),
+    Column("asks_afterwards", Boolean, nullable=False, server_default=false()),
 )
 
 meeting = Table(
@@ -78,7 +81,12 @@ meeting = Table(
     Column("expected_people", Integer, nullable=False),
     Column("solution", String, nullable=False, server_default="other"),
     Column("join_link", LargeBinary),
+    Column("join_shown", String, nullable=False, server_default="page"),
+    Column("join_from", String, nullable=False, server_default=""),
     Column("support_phone", String, nullable=False, server_default=""),
+    Column("clinic_phone", String, nullable=False, server_default=""),
+    Column("contact", String, nullable=False, server_default=""),
+    Column("changed_at", UtcDateTime),
     Column("state", String, nullable=False, server_default="planned"),
     Column("sequence", Integer, nullable=False, server_default="0"),
     Column("reminders", JSON, nullable=False, server_default="[]"),
@@ -290,6 +298,8 @@ feedback = Table(
     Column("report_id", String),
     Column("score", Integer, nullable=False),
     Column("problem", String, nullable=False),
+    Column("satisfied", Integer),
+    Column("again", String),
     Column("week", String, nullable=False),
     CheckConstraint("score BETWEEN 1 AND 5", name="score"),
     Index("ix_feedback_organisation_id_week", "organisation_id", "week"),

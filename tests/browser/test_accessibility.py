@@ -60,9 +60,10 @@ async ([lang, phone, change]) => {
   const { createView } = await import(`${base}/selftest/js/render.js`);
   const { createTexts, loadCatalogue } = await import(`${base}/shared/i18n.js`);
   const { initial } = await import(`${base}/selftest/js/session.js`);
-  window.drawn ??= createView({ names: { os: "linux", browser: "chrome" } });
+  window.drawn ??= createView({ names: { os: "linux", browser: "chrome" }, findLater: async () => undefined });
   if (window.drawnLang !== lang) {
-    const words = { ...(await loadCatalogue(base, lang)), ...(await loadCatalogue(base, lang, "trouble/")) };
+    const parts = await Promise.all(["", "trouble/", "later/"].map((part) => loadCatalogue(base, lang, part)));
+    const words = Object.assign({}, ...parts);
     window.drawn.setTexts(createTexts(lang, words, { phone, mb: "10" }), phone);
   }
   window.drawnLang = lang;

@@ -222,7 +222,7 @@ async def taps(board: Page, place: Place) -> None:
 
 
 async def change(organiser: Page, browser: Browser, place: Place, link: str) -> None:
-    """Move: the same link in a new mail. A typed code opens the test. Cancelled: told, and the link is dead."""
+    """Move: the same link in a new mail. A typed code opens the test. Cancelled: told, and the link says so."""
     await organiser.wait_for_selector("#participants > li:nth-child(3)")
     await organiser.click("[data-open=move]")
     await organiser.fill("#time", "13:30")
@@ -248,7 +248,7 @@ async def change(organiser: Page, browser: Browser, place: Place, link: str) -> 
     await organiser.wait_for_selector("#cancelled:visible")
     await until(lambda: place.mails.to(ANNA)[2:], "told that it is cancelled")
     dead, _ = await opened(browser, link, "#stopped-title:visible", phone=True)
-    assert await dead.inner_text("#stopped-title") == catalogue("nb")["error.link.not_valid.title"]
+    assert await dead.inner_text("#stopped-title") == catalogue("nb")["error.meeting.off.title"]
 
 
 BAD_FILE = (

@@ -19,7 +19,7 @@ from readiness.cli import main as readiness
 from readiness.room import children
 from readiness.room.children import ask
 from readiness.room.command import main
-from readiness.texts import LANGUAGES, catalogue, texts_for_participants, texts_for_trouble
+from readiness.texts import LANGUAGES, catalogue, texts_for_later, texts_for_participants, texts_for_trouble
 from reports.model import Outcome, Responsible, Verdict
 from reports.rooms import PARTS, room_profile
 from tests.room.rooms import faulty, gains, lively
@@ -232,7 +232,7 @@ def test_every_finding_has_words_and_somebody_who_mends_it():
         wanted |= {f"outcome.{outcome.value}" for outcome in Outcome}
         wanted |= {f"room.who.{who.value}" for who in (Responsible.ROOM_HOST, Responsible.LOCAL_IT)}
         assert sorted(wanted - set(texts)) == []
-        for page in (texts_for_participants(language), texts_for_trouble(language)):
+        for page in (texts_for_participants(language), texts_for_trouble(language), texts_for_later(language)):
             assert [key for key in page if key.startswith(("room.", "advice.room.", "check.room."))] == []
         unasked = {key for key in texts if key.startswith("advice.room.")} - wanted
         assert unasked == set()

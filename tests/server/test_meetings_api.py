@@ -159,8 +159,43 @@ async def test_who_was_not_told_yet_is_told_once(server, program):
     assert await sent(server, made["id"]) == [("invitation", "mail", "dropped")]
 
 
+async def test_who_is_told_by_nobody_is_named_to_be_called(server, program):
+    """A letter patient's meeting is moved: message or call, for everybody; of a change back nobody is told."""
+    away = {"role": "patient", "label": "Brev"}
+    people = [ANNA | {"channel": "mail"}, away]
+    _, made = await program("POST", "", wished(participants=people, hosts=[LARS | {"channel": "mail"}]))
+    place = f"/{made['id']}"
+
+    def calls(seen) -> list[str]:
+        return [one["label"] for one in (*seen["participants"], *seen["hosts"]) if one["call"]]
+
+    assert calls(made) == []
+    await all_sent(server)
+    _, moved = await program("PATCH", place, {"local_start": local(3)})
+    assert calls(moved) == ["Brev"]
+    _, longer = await program("PATCH", place, {"minutes": 90})
+    assert calls(longer) == ["Brev"], "a length alone is told too"
+    await all_sent(server)
+    _, gone = await program("DELETE", place)
+    assert calls(gone) == ["Brev"]
+    _, only_named = await program("POST", "", wished(participants=people))
+    _, titled = await program("PATCH", f"/{only_named['id']}", {"title": "Samtale"})
+    assert calls(titled) == []
+
+
+async def test_a_day_is_found_on_the_organisations_own_clock(server, program):
+    """A day as from and to; also one that is past."""
+    _, made = await program("POST", "", wished(local_start=local(2, "00:30")))
+    day, after = local(2)[:10], local(3)[:10]
+    _, found = await program("GET", f"?from={day}&to={after}")
+    assert [one["id"] for one in found["meetings"]] == [made["id"]]
+    _, none = await program("GET", f"?from={after}")
+    assert none["meetings"] == []
+    assert (await program("GET", "?from=2026-13-01"))[0] == 400
+
+
 async def test_moving_moves_how_long_links_open(server, program, http):
-    """The same link opens until a week after the new end; cancelling closes it."""
+    """The same link opens until a week after the new end; of a cancelled meeting it says so, and nothing else of it."""
     _, made = await program("POST", "", wished())
     place, anna = f"/{made['id']}", made["participants"][0]
     ask = {"people": [anna["id"]], "channel": "link"}
@@ -174,7 +209,10 @@ async def test_moving_moves_how_long_links_open(server, program, http):
     await program("DELETE", place)
     token = link.partition("#")[2]
     async with http.post("/api/v1/links/redeem", json={"organisation": "sunnaas", "token": token}) as opened:
-        assert opened.status == 404
+        session = (await opened.json())["session"]
+    async with http.get(f"/api/v1/sessions/{session}") as page:
+        told = await page.json()
+    assert (told["meeting"]["state"], told["over"], told["join"], told["after"]) == ("cancelled", True, None, None)
 
 
 async def test_people_are_added_changed_and_taken_out(server, program):

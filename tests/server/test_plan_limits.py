@@ -16,7 +16,14 @@ from tests.server.test_meetings_api import ANNA, Program, nothing_is_sent, progr
 __all__ = ["nothing_is_sent", "program"]
 
 OF_PERSON = {"label", "mail", "phone", "together"}
-IDS = {"title": 'id="name"', "join_link": 'id="join"', "support_phone": 'id="support"'}
+IDS = {
+    "title": 'id="name"',
+    "join_link": 'id="join"',
+    "support_phone": 'id="support"',
+    "clinic_phone": 'id="clinic"',
+    "contact": 'id="contact"',
+    "join_from": 'id="join-from"',
+}
 
 
 def text_of(name: str, length: int) -> str:

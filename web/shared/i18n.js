@@ -100,7 +100,7 @@ export function createTexts(lang, catalogue, common = {}) {
 
 /**
  * @param {string} base the versioned folder of static files @param {Lang} lang
- * @param {"" | "staff/" | "trouble/"} [folder] staff's pages have more words, and so has a page in trouble
+ * @param {"" | "staff/" | "trouble/" | "later/"} [folder] staff's pages have more words, and so have trouble and the answer
  * @returns {Promise<Record<string, string>>}
  */
 export async function loadCatalogue(base, lang, folder = "") {

@@ -14,7 +14,17 @@ export type Status =
   | "insecure" | "unsupported" | "failed" | "ended";
 
 export interface Organisation { slug: string; name: string; support_phone: string; support_hours: string; languages?: string[] }
-export interface Meeting { title?: string; starts_at: string; ends_at: string; time_zone: string }
+export interface Meeting {
+  title?: string;
+  starts_at: string;
+  ends_at: string;
+  time_zone: string;
+  state?: "planned" | "cancelled";
+  /** whom to call for another time or a meeting in person */
+  clinic_phone?: string;
+  /** who answers there */
+  contact?: string;
+}
 
 export interface Session {
   session: string;
@@ -29,7 +39,9 @@ export interface Session {
   over?: boolean;
   /** the question after the meeting, from its end on; score 0 where nothing was said yet */
   after?: { score: number; problem: string } | null;
-  solution?: { title: string; program_on: string[] };
+  solution?: { title: string; program_on: string[]; practice?: string };
+  /** the way into the meeting: its link only once it is open, and only where it is given here */
+  join?: { opens_at: string; open: boolean; link: string | null; here: boolean; from: string } | null;
   /** the host of the meeting's own page, where it is known */
   service?: { title: string; host: string; url: string } | null;
   /** a short check will do, on the same kind of device */
@@ -212,8 +224,10 @@ export interface PlannedPerson {
   mail: string;
   state?: string;
   invitation?: { channel: string; state: string; sent_at: string | null; error: string | null } | null;
+  /** no message tells of the last change */
+  call?: boolean;
 }
-export interface PlannedHost { id: string; role: string; label: string; locale: string; phone: string; mail: string; invitation?: PlannedPerson["invitation"] }
+export interface PlannedHost { id: string; role: string; label: string; locale: string; phone: string; mail: string; call?: boolean; invitation?: PlannedPerson["invitation"] }
 export interface PlannedMeeting {
   id: string;
   title: string;
@@ -223,7 +237,11 @@ export interface PlannedMeeting {
   profile: string;
   solution: string;
   join_link: string;
+  join_shown: string;
+  join_from: string;
   support_phone: string;
+  clinic_phone: string;
+  contact: string;
   state: "planned" | "cancelled";
   sequence: number;
   reminders: number[];

@@ -5,12 +5,10 @@
  */
 import { find, make, say } from "../../shared/dom.js";
 import { announce } from "../../shared/heard.js";
+import { fillAbout, readAbout, watchAbout } from "./about.js";
 import { check, keepTyped, typedBefore } from "./fields.js";
 import { complain, field, personFields, readFields, tellField } from "./person.js";
 import { isBlank, minutesOf, nextWorkday } from "./plan.js";
-
-/** Reminders to people who have not tested, minutes before the start. */
-const REMINDERS = [2880, 180];
 
 /** @param {Page} page */
 export async function showForm(page) {
@@ -23,7 +21,8 @@ export async function showForm(page) {
   if (typed) fillTyped(t, typed);
   else if (like) await fillLike(page, like);
   if (!find("#people").children.length) addPerson(t);
-  // Sent twice, as by a double tap, the form makes one meeting.
+  watchAbout(t, () => find("#people").children.length + 1);
+  // A page that was filled in twice by a double tap makes one meeting.
   const key = typed?.key ?? crypto.randomUUID();
   const form = /** @type {HTMLFormElement} */ (find("#plan"));
   form.noValidate = true;
@@ -74,13 +73,7 @@ async function fillLike({ api, texts: t }, id) {
   const like = await api(`/api/v1/meetings/${encodeURIComponent(id)}`);
   field("#time").value = like.local_start.slice(11, 16);
   choose("#minutes", String(minutesOf(like)));
-  field("#name").value = like.title;
-  choose("#solution", like.solution);
-  choose("#profile", like.profile);
-  field("#join").value = like.join_link ?? "";
-  field("#support").value = like.support_phone;
-  for (const box of /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("#questions input"))) box.checked = like.practical.includes(box.value);
-  field("#remind").checked = like.reminders.length > 0;
+  fillAbout(like, t);
   for (const person of like.participants) addPerson(t, person);
   for (const host of like.hosts) {
     for (const input of /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll(`[data-host=${host.role}] [data-field]`))) {
@@ -106,15 +99,9 @@ function read() {
   const people = [...find("#people").children].map((item) => ({ ...readFields(item), channel }));
   const hosts = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[data-host]")]).map((row) => ({ role: row.dataset.host, locale: document.documentElement.lang, ...readFields(row), channel }));
   return {
-    title: field("#name").value.trim(),
+    ...readAbout(),
     local_start: `${field("#date").value}T${field("#time").value}`,
     minutes: Number(field("#minutes").value),
-    solution: field("#solution").value,
-    join_link: field("#join").value.trim(),
-    profile: field("#profile").value,
-    support_phone: field("#support").value.trim(),
-    practical: /** @type {HTMLInputElement[]} */ ([...document.querySelectorAll("#questions input:checked")]).map(({ value }) => value),
-    reminders: field("#remind").checked ? REMINDERS : [],
     participants: people,
     hosts: hosts.filter((host) => !isBlank(host)),
   };

@@ -8,7 +8,7 @@ import { clockTime } from "../../shared/i18n.js";
 import { announce, keepFocus } from "../../shared/heard.js";
 import { icon } from "../../shared/icons.js";
 import { field, problem } from "./person.js";
-import { dayOf, tally } from "./plan.js";
+import { dayOf, spanOf, tally } from "./plan.js";
 
 /** Meetings in one request. */
 const MOST = 50;
@@ -29,6 +29,8 @@ export async function showList(page) {
     const mine = ++asked;
     const query = new URLSearchParams({ most: String(MOST), search: field("#words").value.trim() });
     if (after) query.set("after", after);
+    const span = spanOf(field("#day").value, field("#past").checked, Date.now(), zone);
+    for (const [name, value] of Object.entries(span)) query.set(name, value);
     const found = await page.api(`/api/v1/meetings?${query}`);
     if (mine !== asked) return; // something else was typed meanwhile
     lines = after ? [...lines, ...found.meetings] : found.meetings;
@@ -42,12 +44,14 @@ export async function showList(page) {
 
   function draw() {
     const words = field("#words").value.trim();
-    const today = dayOf(Date.now(), zone);
+    const today = field("#past").checked || field("#day").value ? "" : dayOf(Date.now(), zone);
     const parts = { today: lines.filter((line) => dayOf(line.starts_at, zone) <= today), coming: lines.filter((line) => dayOf(line.starts_at, zone) > today) };
     for (const [name, ones] of Object.entries(parts)) {
       const none = make("li", { class: "soft" }, t.t(words ? "plan.none_found" : `plan.none_${name}`));
+      find(`#${name}-part`).hidden = name === "today" && !today;
       find(`#${name}`).replaceChildren(...(ones.length ? ones.map((line) => row(page, line, name === "today")) : [none]));
     }
+    say(find("#coming-title"), field("#day").value ? t.t("plan.that_day") : t.t(field("#past").checked ? "plan.past" : "plan.coming"));
     find("#more").hidden = !next;
   }
 
@@ -56,6 +60,7 @@ export async function showList(page) {
     clearTimeout(typing);
     typing = setTimeout(() => look(null), TYPING_MS);
   });
+  for (const part of ["#day", "#past"]) field(part).addEventListener("change", () => look(null));
   find("#search").addEventListener("submit", (event) => {
     event.preventDefault();
     look(null);

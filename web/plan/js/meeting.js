@@ -10,6 +10,7 @@ import { clockTime } from "../../shared/i18n.js";
 import { announce, keepFocus } from "../../shared/heard.js";
 import { icon, TONES } from "../../shared/icons.js";
 import { arrangeIn } from "../../shared/lists.js";
+import { fillAbout, readAbout, showCalls, watchAbout } from "./about.js";
 import { check, clearWrong } from "./fields.js";
 import { complain, field, personFields, problem, readFields, tellField } from "./person.js";
 import { channelOf, invited, minutesOf, notInvited } from "./plan.js";
@@ -37,9 +38,11 @@ export async function showMeeting(page) {
     find("#shown").hidden = false;
     say(find("#title"), meeting.title || t.t("plan.meeting.title"));
     say(find("#when"), `${t.at(meeting.starts_at, zone)}–${clockTime(meeting.ends_at, zone)}`);
-    const about = [t.first([`plan.profile.${meeting.profile}`]), t.plural("plan.minutes", minutesOf(meeting)), meeting.support_phone && `${t.t("plan.support_phone")}: ${meeting.support_phone}`];
+    const chosen = [.../** @type {HTMLSelectElement} */ (find("#solution")).options].find(({ value }) => value === meeting.solution);
+    const about = [chosen?.text, t.first([`plan.profile.${meeting.profile}`]), t.plural("plan.minutes", minutesOf(meeting)), meeting.support_phone && `${t.t("plan.support_phone")}: ${meeting.support_phone}`];
     say(find("#about"), about.filter(Boolean).join(" · "));
     find("#cancelled").hidden = isPlanned;
+    showCalls(t, [...meeting.participants, ...meeting.hosts]);
     for (const part of ["#more-people", "#more-hosts"]) find(part).hidden = !isPlanned;
     for (const button of find("#tools").querySelectorAll("button")) button.hidden = !isPlanned;
     find("#letters").hidden = !isPlanned || !meeting.participants.length;
@@ -186,12 +189,22 @@ export async function showMeeting(page) {
       if (![...list.options].some(({ value }) => value === length)) list.append(new Option(t.plural("plan.minutes", Number(length)), length));
       list.value = length;
     }
+    if (name === "correct") fillAbout(meeting, t);
     dialog.showModal();
+  }
+
+  /** Whoever can be reached and has not been invited yet. */
+  async function inviteAll() {
+    const waiting = [...meeting.participants, ...meeting.hosts].filter((one) => !one.invitation && channelOf(one));
+    if (waiting.length) await api(`${place}/invitations`, { people: waiting.map(({ id }) => id), channel: "auto" });
+    say(find("#said"), waiting.length ? t.plural("plan.done.invite_all", waiting.length) : t.t("plan.nobody_to_invite"));
+    await look();
   }
 
   /** @type {Record<string, () => Promise<any>>} */
   const answers = {
     move: () => api(place, { local_start: `${field("#date").value}T${field("#time").value}`, minutes: Number(field("#minutes").value) }, "PATCH"),
+    correct: () => api(place, readAbout(meeting.reminders), "PATCH"),
     cancel: () => api(place, undefined, "DELETE"),
     person() {
       const fields = readFields(find("#person"));
@@ -228,6 +241,8 @@ export async function showMeeting(page) {
     else if (button.dataset.open) open(button.dataset.open);
     else tap(button);
   });
+  find("#invite-all").addEventListener("click", () => inviteAll().catch((error) => say(find("#said"), problem(t, error))));
+  watchAbout(t, () => meeting.participants.length + meeting.hosts.length);
   find("#copy").addEventListener("click", () => {
     navigator.clipboard.writeText(field("#link-text").value).then(() => "board.copied", () => "board.not_copied").then((key) => say(find("#link-said"), t.t(key)));
   });

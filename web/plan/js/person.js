@@ -30,8 +30,8 @@ export function tellField(t, error, root, hosts = []) {
   return refused(t, root, group ? box?.querySelector(selector) : null, text);
 }
 
-/** Fields with another name on the page than at the service. @type {Record<string, string>} */
-const FIELDS = { local_start: "time", starts: "time", join_link: "join", title: "name", support_phone: "support" };
+/** Where the page calls a field otherwise than the service. @type {Record<string, string>} */
+const FIELDS = { local_start: "time", starts: "time", join_link: "join", title: "name", support_phone: "support", clinic_phone: "clinic", join_from: "join-from", join_shown: "shown-to" };
 
 /** Show an error in its place; an empty text hides it. @param {Element} place @param {string} text */
 export function complain(place, text) {

@@ -16,6 +16,21 @@ export function dayOf(when, zone) {
   return `${parts.year}-${parts.month}-${parts.day}`;
 }
 
+/** How far back "earlier meetings" goes: longer than anything of them is kept. */
+const PAST_DAYS = 31;
+
+/**
+ * What the list asks for: one day, what has been, or (nothing) from today on.
+ * @param {string} day YYYY-MM-DD or "" @param {boolean} past @param {number} now ms @param {string} zone @returns {Record<string, string>}
+ */
+export function spanOf(day, past, now, zone) {
+  /** @param {string} from @param {number} days */
+  const after = (from, days) => new Date(Date.parse(`${from}T12:00:00Z`) + days * DAY_MS).toISOString().slice(0, 10);
+  if (day) return { from: day, to: after(day, 1) };
+  const today = dayOf(now, zone);
+  return past ? { from: after(today, -PAST_DAYS), to: today } : {};
+}
+
 /** The next working day in a zone, YYYY-MM-DD. @param {number} now ms @param {string} zone */
 export function nextWorkday(now, zone) {
   const today = Date.parse(`${dayOf(now, zone)}T12:00:00Z`);

@@ -6,13 +6,15 @@
  * @typedef {import("./socket.js").SessionLink} SessionLink
  */
 import { ApiError, call, keepLanguage, meta, redeem, sessionOf } from "../../shared/api.js";
-import { createTexts, isLang, LANGUAGES, langOf, loadCatalogue } from "../../shared/i18n.js";
+import { createTexts, isLang, LANGUAGES, langOf } from "../../shared/i18n.js";
 import { silentTrack } from "./audio.js";
+import { createCatalogues } from "./catalogues.js";
 import { watchFrames } from "./checks/picture.js";
 import { pausableClock, systemClock, within } from "./clock.js";
 import { createEquipment, keepAwake, watch } from "./equipment.js";
 import { run } from "./flow.js";
 import { createInputs } from "./inputs.js";
+import { isOff, watchMeeting } from "./joining.js";
 import { createPatience, persistently } from "./patience.js";
 import { adviceNames, missingInterfaces, platformOf } from "./platform.js";
 import { stillSource } from "./preview.js";
@@ -37,7 +39,7 @@ const names = adviceNames(platform);
 const wall = systemClock();
 const clock = pausableClock(wall);
 const inputs = createInputs();
-const view = createView({ names, platform });
+const view = createView({ names, platform, findLater: () => catalogues.find("later/") });
 const equipment = createEquipment({
   worklet: `${base}/selftest/js/sound-worklet.js`, clock: wall, inputs, dispatch, findWords, stateOf: () => state, preview: view.preview,
 });
@@ -49,16 +51,13 @@ let session = null;
 let ownLink = null;
 /** @type {import("../../shared/i18n.js").Lang} */
 let lang = langOf(document.documentElement.lang);
-/** @type {Record<string, string>} */
-let catalogue = {};
-let texts = createTexts(lang, catalogue);
+const catalogues = createCatalogues(base);
+let texts = createTexts(lang, {});
 /** Loaded when somebody asks for it. @type {Promise<typeof import("./speedview.js")> | null} */
 let speed = null;
 /** Draws the question after the meeting. @type {(() => void) | null} */
 let drawAfter = null;
 let ready = false;
-/** Whether the words for rare events are loaded. */
-let inTrouble = false;
 /** @type {SessionLink | null} */
 let link = null;
 /** @type {AbortController | null} */
@@ -97,8 +96,7 @@ function stop(error) {
 
 /** @param {import("../../shared/i18n.js").Lang} next */
 async function setLanguage(next) {
-  catalogue = await loadCatalogue(base, next);
-  if (inTrouble) Object.assign(catalogue, await loadCatalogue(base, next, "trouble/"));
+  await catalogues.change(next);
   lang = next;
   ready = true;
   speak();
@@ -106,18 +104,16 @@ async function setLanguage(next) {
 
 /** Load the words for a rare event when it happens. @param {string[]} codes of advice that is about to be shown */
 async function findWords(codes) {
-  if (inTrouble || codes.every((code) => texts.has(`advice.${code}.title`) && !state.before.includes(code))) return;
-  inTrouble = true;
-  const found = await within({ clock: wall, limit_ms: WORDS_MS }, loadCatalogue(base, lang, "trouble/")).catch(() => undefined);
-  inTrouble = found !== undefined;
-  Object.assign(catalogue, found);
+  if (catalogues.has("trouble/") || codes.every((code) => texts.has(`advice.${code}.title`) && !state.before.includes(code))) return;
+  await within({ clock: wall, limit_ms: WORDS_MS }, catalogues.find("trouble/")).catch(() => undefined);
   speak();
 }
 
 /** Put the catalogue's words on the page, with the phone number for this test. */
 function speak() {
   const phone = (state.session?.organisation.support_phone ?? view.printedPhone()).replaceAll(" ", "\u00a0");
-  texts = createTexts(lang, catalogue, { phone, mb: meta("readiness-data-mb"), speed_mb: meta("readiness-speed-mb") });
+  const clinic = (state.session?.meeting?.clinic_phone || phone).replaceAll(" ", "\u00a0");
+  texts = createTexts(lang, catalogues.words(), { phone, clinic, mb: meta("readiness-data-mb"), speed_mb: meta("readiness-speed-mb") });
   view.setTexts(texts, phone);
   drawAfter?.();
   view.render(state);
@@ -144,6 +140,7 @@ async function load() {
   dispatch({ type: "loaded" });
   loadNetwork().catch(() => undefined);
   watchElsewhere();
+  watchMeeting(wall, () => state, refresh);
 }
 
 /** @param {string} link that takes the place of one that others may have read */
@@ -167,9 +164,11 @@ async function look(id) {
   dispatch({ type: "session", session: found });
   if (found.service_ready === false) dispatch({ type: "stopped", code: "service.not_ready" });
   view.setOrganisation(found.organisation);
-  if (found.over && !found.after) dispatch({ type: "stopped", code: "meeting.over" });
+  if (found.over && !found.after && !isOff(state)) dispatch({ type: "stopped", code: "meeting.over" });
   if (found.after) {
+    await words;
     const { afterwards } = await import("./after.js");
+    await catalogues.find("later/");
     const draw = afterwards(id, found.after, () => texts);
     drawAfter = () => draw(view.after(found.over));
   }

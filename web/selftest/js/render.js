@@ -10,21 +10,24 @@ import { applyTexts, writtenIn } from "../../shared/i18n.js";
 import { icon, TONES } from "../../shared/icons.js";
 import { adviceWords, asOne, devicesAdvice } from "./advice.js";
 import { draw } from "./drawing.js";
+import { renderJoin, tellWayIn, tellWhen } from "./joining.js";
 import { deviceProblem, progressOf, shownOf, waitOf } from "./session.js";
 import { waitWords } from "./patience.js";
 import { renderMeeting, renderRest, renderUnfinished } from "./welcome.js";
 
 const PHASE_ICONS = { waiting: "waiting", running: "running", done: "good", failed: "warn" };
-/** Errors that a retry does not cure. */
-const FINAL = new Set(["meeting.over", "link.cut", "link.not_valid", "session.not_valid", "drop_in.not_allowed"]);
+/** Errors that trying again does not mend. */
+const FINAL = new Set(["meeting.over", "meeting.off", "link.cut", "link.not_valid", "session.not_valid", "drop_in.not_allowed"]);
 const MOST_ADVICE = 3;
+/** Steps in which nothing is measured, so that the meeting may be opened. */
+const ENDS = new Set(["welcome", "answer", "stopped", "waiting"]);
 /** Why silence is asked for once more. @type {Record<string, string>} */
 const AGAIN = { no_pause: "sound.quiet_again", others: "sound.quiet_others" };
 /** The level meter runs from a whisper's floor to full scale. */
 const METER_DBFS = 60;
 
-/** @param {{ names: import("./advice.js").Names, platform: import("../../shared/types").Platform }} options the words of this system's and browser's remedies */
-export function createView({ names, platform }) {
+/** @param {{ names: import("./advice.js").Names, platform: import("../../shared/types").Platform, findLater: () => Promise<void> }} options the words of this system's and browser's remedies, and what loads those of the figures */
+export function createView({ names, platform, findLater }) {
   /** @type {Texts} */
   let texts;
   let phone = "";
@@ -85,6 +88,7 @@ export function createView({ names, platform }) {
     const last = session?.last_report;
     find("#last-report").hidden = !last;
     if (last) say(find("#last-report"), texts.t("welcome.last", { verdict: texts.t(`verdict.${last.verdict}.short`) }));
+    tellWayIn(session, texts);
     renderMeeting(session, platform, texts);
     renderUnfinished(session, texts);
     elsewhere?.warn(names, texts, copyable);
@@ -236,6 +240,7 @@ export function createView({ names, platform }) {
     const sending = sent_pct < 100 ? texts.t("answer.sending", { percent: sent_pct }) : texts.t(patience > 0 ? "answer.judging_long" : "answer.judging_text");
     say(find("#answer-text"), report ? texts.t(`verdict.${report.verdict}.text`) : sending);
     find("#answer-body").hidden = !report;
+    tellWhen(report, session, texts);
     renderEquipment(report);
     const key = report ? `${texts.lang} ${report.id}` : "";
     if (!report || drawnReport === key) return;
@@ -262,39 +267,30 @@ export function createView({ names, platform }) {
     say(find("#equipment"), texts.t(second ? "answer.equipment" : "answer.equipment_one", { first, second }));
   }
 
-  /** @param {HTMLElement} link @param {string} key */
-  function setCall(link, key) {
-    link.hidden = !phone;
-    link.setAttribute("href", `tel:${phone.replaceAll(" ", "")}`);
+  /** @param {HTMLElement} link @param {string} key @param {string} [number] */
+  function setCall(link, key, number = phone) {
+    link.hidden = !number;
+    link.setAttribute("href", `tel:${number.replaceAll(" ", "")}`);
     say(link, texts.t(key));
   }
 
-  /** The figures; their words are loaded with the first answer, since nobody reads them before. @param {Report} report */
+  /** Their script and words are loaded with the first answer: nobody reads them before. @param {Report} report */
   async function renderFigures({ checks }) {
-    const [drawn, { FIGURES, figureWords }] = [drawnReport, await import("./figures.js")];
-    if (drawnReport !== drawn) return;
-    find("#figures").replaceChildren(...checks.map((check) => {
-      const item = copyOf("figure-item");
-      const { value, limits } = figureWords(texts, FIGURES, check);
-      item.dataset.check = check.id;
-      find(".outcome", item).dataset.tone = TONES[check.outcome];
-      icon(find("svg", item), TONES[check.outcome]);
-      say(find(".name", item), texts.t(`check.${check.id}`));
-      say(find(".outcome span", item), texts.t(`outcome.${check.outcome}`));
-      say(find(".value", item), value);
-      say(find(".limits", item), limits);
-      return item;
-    }));
+    const [drawn, { drawFigures }] = [drawnReport, await import("./figureview.js"), await findLater()];
+    applyTexts(find("#answer-body details"), texts);
+    if (drawnReport === drawn) drawFigures(find("#figures"), checks, texts);
   }
 
   /** @param {State} state */
-  function renderStopped({ error }) {
+  function renderStopped({ error, session }) {
     say(find("#stopped-title"), texts.first([`error.${error}.title`, "stopped.title"]));
     say(find("#stopped-text"), texts.first([`error.${error}`, "error.internal"]));
     find("#stopped-retry").hidden = FINAL.has(error);
     find("#stopped-code").hidden = !error.startsWith("link.");
     say(find("#stopped-retry"), texts.t(error === "replaced" ? "resume.here" : "answer.retry"));
-    setCall(find("#stopped-call"), "help.call_us");
+    const clinic = error === "meeting.off" ? session?.meeting?.clinic_phone : "";
+    setCall(find("#stopped-call"), clinic ? "help.call_clinic" : "help.call_us", clinic || phone);
+    find("#stopped-fallback").hidden = error.startsWith("meeting.");
   }
 
   /** @param {State} state */
@@ -368,6 +364,7 @@ export function createView({ names, platform }) {
       find(".help").setAttribute("href", `tel:${support_phone.replaceAll(" ", "")}`);
       say(find(".help strong"), support_phone);
       say(find("#support-hours"), support_hours);
+      find("#hours").hidden = !support_hours;
       for (const button of document.querySelectorAll("[data-lang]")) {
         const lang = button.getAttribute("data-lang") ?? "";
         /** @type {HTMLElement} */ (button).hidden = languages !== undefined && !languages.includes(lang);
@@ -383,6 +380,8 @@ export function createView({ names, platform }) {
       keepFocus(() => {
         renderers[shownOf(state)](state);
         renderNotices(state);
+        renderJoin(state.session, platform, texts, ENDS.has(shownOf(state)));
+        find("#languages-below").hidden = state.step === "welcome";
       }, () => (partOf(state) === shown ? headingOf(state) : null));
       show(state);
       if (state.report) document.documentElement.dataset.verdict = state.report.verdict;

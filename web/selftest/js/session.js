@@ -93,6 +93,7 @@ export function reduce(state, action) {
 function changed(state, action) {
   switch (action.type) {
     case "session":
+      if (action.session.meeting?.state === "cancelled") return { ...state, session: action.session, step: "stopped", error: "meeting.off", report: null, judging: false };
       return { ...state, session: action.session, practical: action.session.practical ?? [] };
     case "start": {
       const kept = { session: state.session, practical: state.session?.practical ?? [], paused: state.paused, devices: state.devices, before: (state.report ?? state.session?.last_report)?.advice ?? [] };

@@ -1,0 +1,24 @@
+/**
+ * The list of all figures below the answer. Loaded with the first answer.
+ * @typedef {import("../../shared/types").Check} Check
+ * @typedef {import("../../shared/i18n.js").Texts} Texts
+ */
+import { copyOf, find, say } from "../../shared/dom.js";
+import { icon, TONES } from "../../shared/icons.js";
+import { FIGURES, figureWords } from "./figures.js";
+
+/** @param {HTMLElement} list @param {Check[]} checks @param {Texts} texts */
+export function drawFigures(list, checks, texts) {
+  list.replaceChildren(...checks.map((check) => {
+    const item = copyOf("figure-item");
+    const { value, limits } = figureWords(texts, FIGURES, check);
+    item.dataset.check = check.id;
+    find(".outcome", item).dataset.tone = TONES[check.outcome];
+    icon(find("svg", item), TONES[check.outcome]);
+    say(find(".name", item), texts.t(`check.${check.id}`));
+    say(find(".outcome span", item), texts.t(`outcome.${check.outcome}`));
+    say(find(".value", item), value);
+    say(find(".limits", item), limits);
+    return item;
+  }));
+}
