@@ -4,6 +4,7 @@
  * @typedef {import("../../shared/types").Session} Session
  * @typedef {import("../../shared/types").Platform} Platform
  * @typedef {import("../../shared/i18n.js").Texts} Texts
+ * @typedef {{ tellWayIn: typeof tellWayIn, tellWhen: typeof tellWhen, renderJoin: typeof renderJoin }} Joining
  */
 
 import { find, say } from "../../shared/dom.js";
@@ -15,14 +16,22 @@ const LOOK_MS = 30_000;
 /** Whether nothing is measured, so that the page may change. @param {import("./session.js").State} state */
 const restsAt = ({ step, judging }) => step === "welcome" || (step === "answer" && !judging);
 
+/** Steps in which nothing is measured, so that the meeting may be opened. */
+const ENDS = new Set(["welcome", "answer", "stopped", "waiting"]);
+let watched = false;
+
 /** @param {{ session: Session | null }} state */
-export const isOff = ({ session }) => session?.meeting?.state === "cancelled";
+const isOff = ({ session }) => session?.meeting?.state === "cancelled";
 
 /**
  * The way in opens by itself, and a meeting that is off is told.
+ * @param {{ setJoining: (joining: Joining) => void }} view
  * @param {import("./clock.js").Clock} clock @param {() => import("./session.js").State} stateOf @param {() => Promise<unknown>} refresh
  */
-export async function watchMeeting(clock, stateOf, refresh) {
+export async function attend(view, clock, stateOf, refresh) {
+  view.setJoining({ tellWayIn, tellWhen, renderJoin });
+  if (watched) return;
+  watched = true;
   const look = async () => {
     const state = stateOf();
     if (state.session?.meeting && restsAt(state) && !document.hidden && !isOff(state)) await refresh();
@@ -67,12 +76,12 @@ export function tellWhen(report, session, texts) {
 
 /**
  * @param {Session | null} session @param {Platform} here @param {Texts} texts
- * @param {boolean} mayLeave nothing is being measured, so that the meeting may be opened
+ * @param {string} step what is shown
  */
-export function renderJoin(session, here, texts, mayLeave) {
+export function renderJoin(session, here, texts, step) {
   const { join, meeting, solution } = session ?? {};
   const place = find("#join");
-  const open = Boolean(join?.open && meeting && mayLeave);
+  const open = Boolean(join?.open && meeting && ENDS.has(step));
   place.hidden = !open;
   document.documentElement.toggleAttribute("data-joins", Boolean(open && join?.link));
   if (!open || !join || !meeting) return;

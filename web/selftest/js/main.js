@@ -14,7 +14,6 @@ import { pausableClock, systemClock, within } from "./clock.js";
 import { createEquipment, keepAwake, watch } from "./equipment.js";
 import { run } from "./flow.js";
 import { createInputs } from "./inputs.js";
-import { isOff, watchMeeting } from "./joining.js";
 import { createPatience, persistently } from "./patience.js";
 import { adviceNames, missingInterfaces, platformOf } from "./platform.js";
 import { stillSource } from "./preview.js";
@@ -140,7 +139,6 @@ async function load() {
   dispatch({ type: "loaded" });
   loadNetwork().catch(() => undefined);
   watchElsewhere();
-  watchMeeting(wall, () => state, refresh);
 }
 
 /** @param {string} link that takes the place of one that others may have read */
@@ -164,7 +162,8 @@ async function look(id) {
   dispatch({ type: "session", session: found });
   if (found.service_ready === false) dispatch({ type: "stopped", code: "service.not_ready" });
   view.setOrganisation(found.organisation);
-  if (found.over && !found.after && !isOff(state)) dispatch({ type: "stopped", code: "meeting.over" });
+  if (found.meeting) (await import("./joining.js")).attend(view, wall, () => state, refresh);
+  if (found.over && !found.after && found.meeting?.state !== "cancelled") dispatch({ type: "stopped", code: "meeting.over" });
   if (found.after) {
     await words;
     const { afterwards } = await import("./after.js");

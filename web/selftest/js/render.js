@@ -10,7 +10,6 @@ import { applyTexts, writtenIn } from "../../shared/i18n.js";
 import { icon, TONES } from "../../shared/icons.js";
 import { adviceWords, asOne, devicesAdvice } from "./advice.js";
 import { draw } from "./drawing.js";
-import { renderJoin, tellWayIn, tellWhen } from "./joining.js";
 import { deviceProblem, progressOf, shownOf, waitOf } from "./session.js";
 import { waitWords } from "./patience.js";
 import { renderMeeting, renderRest, renderUnfinished } from "./welcome.js";
@@ -19,8 +18,6 @@ const PHASE_ICONS = { waiting: "waiting", running: "running", done: "good", fail
 /** Errors that trying again does not mend. */
 const FINAL = new Set(["meeting.over", "meeting.off", "link.cut", "link.not_valid", "session.not_valid", "drop_in.not_allowed"]);
 const MOST_ADVICE = 3;
-/** Steps in which nothing is measured, so that the meeting may be opened. */
-const ENDS = new Set(["welcome", "answer", "stopped", "waiting"]);
 /** Why silence is asked for once more. @type {Record<string, string>} */
 const AGAIN = { no_pause: "sound.quiet_again", others: "sound.quiet_others" };
 /** The level meter runs from a whisper's floor to full scale. */
@@ -36,7 +33,9 @@ export function createView({ names, platform, findLater }) {
   let copyable = false;
   /** Present if this browser lacks something. @type {import("./elsewhere.js").Elsewhere | null} */
   let elsewhere = null;
-  /** Failed requests for camera or microphone in a row. */
+  /** Where there is a meeting. @type {import("./joining.js").Joining | null} */
+  let joining = null;
+  /** How often in a row camera or microphone were asked for in vain. */
   let vain = 0;
   let hadProblem = false;
 
@@ -88,7 +87,7 @@ export function createView({ names, platform, findLater }) {
     const last = session?.last_report;
     find("#last-report").hidden = !last;
     if (last) say(find("#last-report"), texts.t("welcome.last", { verdict: texts.t(`verdict.${last.verdict}.short`) }));
-    tellWayIn(session, texts);
+    joining?.tellWayIn(session, texts);
     renderMeeting(session, platform, texts);
     renderUnfinished(session, texts);
     elsewhere?.warn(names, texts, copyable);
@@ -240,7 +239,7 @@ export function createView({ names, platform, findLater }) {
     const sending = sent_pct < 100 ? texts.t("answer.sending", { percent: sent_pct }) : texts.t(patience > 0 ? "answer.judging_long" : "answer.judging_text");
     say(find("#answer-text"), report ? texts.t(`verdict.${report.verdict}.text`) : sending);
     find("#answer-body").hidden = !report;
-    tellWhen(report, session, texts);
+    joining?.tellWhen(report, session, texts);
     renderEquipment(report);
     const key = report ? `${texts.lang} ${report.id}` : "";
     if (!report || drawnReport === key) return;
@@ -371,16 +370,16 @@ export function createView({ names, platform, findLater }) {
       }
     },
     /** @param {import("./elsewhere.js").Elsewhere} module */
-    setElsewhere(module) {
-      elsewhere = module;
-    },
+    setElsewhere: (module) => void (elsewhere = module),
+    /** @param {import("./joining.js").Joining} module */
+    setJoining: (module) => void (joining = module),
     printedPhone: () => find(".help strong").textContent ?? "",
     /** @param {State} state */
     render(state) {
       keepFocus(() => {
         renderers[shownOf(state)](state);
         renderNotices(state);
-        renderJoin(state.session, platform, texts, ENDS.has(shownOf(state)));
+        joining?.renderJoin(state.session, platform, texts, shownOf(state));
         find("#languages-below").hidden = state.step === "welcome";
       }, () => (partOf(state) === shown ? headingOf(state) : null));
       show(state);
