@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from types import TracebackType
 from typing import Final, Self
@@ -13,6 +14,7 @@ import aiohttp
 
 from readiness.meetings.delivery import DeliveryError
 from readiness.meetings.sms_answers import MOST_BYTES, WRONG_KEY, judge
+from readiness.meetings.socks import is_socks, through
 from readiness.meetings.tls import tls_context, tls_trouble
 from readiness.outgoing import headers_of
 from readiness.settings import Settings
@@ -24,11 +26,12 @@ SEND_TIMEOUT_S: Final = 20.0
 
 
 def proxy_for(url: str) -> str | None:
-    """Return the forward proxy for `url` by HTTPS_PROXY, HTTP_PROXY and NO_PROXY, or None."""
+    """Return the proxy for `url` by HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, or None."""
     parts = urlsplit(url)
     if proxy_bypass(parts.hostname or ""):
         return None
-    return getproxies().get(parts.scheme) or None
+    told = getproxies()
+    return told.get(parts.scheme) or told.get("all") or None
 
 
 class SmsSender:
@@ -60,15 +63,23 @@ class SmsSender:
             filled, content_type = fill_body(settings.sms_body, to, text, named)
             body = filled.encode("utf-8")
             headers = {"Content-Type": content_type, **headers}
+        proxy = proxy_for(url)
         try:
-            async with (await self._opened()).request(
-                settings.sms_method,
-                fill_url(url, to, text),
-                data=body,
-                headers=headers,
-                allow_redirects=False,
-                proxy=proxy_for(url),
-            ) as answer:
+            async with contextlib.AsyncExitStack() as stack:
+                if proxy and is_socks(proxy):
+                    connector = await through(proxy, url, tls=await self._trust())
+                    session, proxy = await stack.enter_async_context(_session(connector)), None
+                else:
+                    session = await self._opened()
+                asked = session.request(
+                    settings.sms_method,
+                    fill_url(url, to, text),
+                    data=body,
+                    headers=headers,
+                    allow_redirects=False,
+                    proxy=proxy,
+                )
+                answer = await stack.enter_async_context(asked)
                 status = answer.status
                 said = await _beginning(answer)
         except aiohttp.ClientHttpProxyError as error:
@@ -79,13 +90,16 @@ class SmsSender:
 
     async def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
-            context: ssl.SSLContext | bool = True
-            if self._settings.sms_ca:
-                context = await asyncio.to_thread(tls_context, self._settings.sms_ca)
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=context), timeout=aiohttp.ClientTimeout(total=SEND_TIMEOUT_S)
-            )
+            self._session = _session(aiohttp.TCPConnector(ssl=await self._trust()))
         return self._session
+
+    async def _trust(self) -> ssl.SSLContext | bool:
+        own = self._settings.sms_ca
+        return await asyncio.to_thread(tls_context, own) if own else True
+
+
+def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=SEND_TIMEOUT_S))
 
 
 async def _beginning(answer: aiohttp.ClientResponse) -> bytes:

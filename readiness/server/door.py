@@ -44,9 +44,9 @@ ENOUGH_FOR_A_HOSPITAL = 1_200
 BACKLOG = 256
 """Backlog of connections while the loop is busy; more would be too old by the time they are accepted."""
 HANDSHAKE_S = 10.0
-WRITE_S = 14.0
+WRITE_S = 10.0
 """A client that reads less than `LEAST_BYTES` of a response in this time is not waiting for it."""
-LEAST_BYTES = 14 * 1024
+LEAST_BYTES = 10 * 1024
 """1 kB/s: no page is usable over a slower line."""
 LOOK_S = 2.0
 RESET = struct.pack("ii", 1, 0)

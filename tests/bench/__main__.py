@@ -15,7 +15,9 @@ from pathlib import Path
 from tests.bench.figures import Figure, as_json, table
 
 FOLDER = Path(__file__).parent
-NOT_AREAS = {"__init__", "__main__", "crowd", "figures", "picture_data", "sound_data", "sound_people", "sound_rooms"}
+NOT_AREAS = {
+    "__init__", "__main__", "besieged", "crowd", "figures", "picture_data", "sound_data", "sound_people", "sound_rooms",
+}  # fmt: skip
 
 
 def areas() -> list[str]:

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import psutil
@@ -194,6 +195,52 @@ async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
         writer.write(some)
         await writer.drain()
     writer.close()
+
+
+@dataclass
+class Socks:
+    """A SOCKS5 proxy: every name leads to `port` on this machine. `asked` keeps the names; `users` who may."""
+
+    port: int
+    asked: list[str] = field(default_factory=list)
+    users: dict[str, str] = field(default_factory=dict)
+    reply: int = 0
+    url: str = ""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        _, count = await reader.readexactly(2)
+        offered = await reader.readexactly(count)
+        way = (2 if self.users else 0) if (2 if self.users else 0) in offered else 255
+        writer.write(bytes([5, way]))
+        if way == 255:
+            return
+        if way == 2:
+            name = (await reader.readexactly((await reader.readexactly(2))[1])).decode()
+            secret = (await reader.readexactly((await reader.readexactly(1))[0])).decode()
+            writer.write(bytes([1, self.users.get(name) != secret]))
+            if self.users.get(name) != secret:
+                return
+        kind = (await reader.readexactly(4))[3]
+        length = {1: 4, 4: 16}.get(kind) or (await reader.readexactly(1))[0]
+        name, port = await reader.readexactly(length), int.from_bytes(await reader.readexactly(2), "big")
+        self.asked.append(f"{name.decode() if kind == 3 else ip_address(name)}:{port}")
+        writer.write(bytes([5, self.reply, 0, 3, 4]) + b"here" + b"\0\0")
+        if self.reply:
+            return
+        there, out = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            await asyncio.gather(pump(reader, out), pump(there, writer))
+        finally:
+            await shut(out)
+
+
+@contextlib.asynccontextmanager
+async def socks_proxy(port: int) -> AsyncIterator[Socks]:
+    """A running SOCKS5 proxy on a free port."""
+    made = Socks(port)
+    async with listening(made.serve) as port:
+        made.url = f"127.0.0.1:{port}"
+        yield made
 
 
 @contextlib.asynccontextmanager

@@ -27,7 +27,7 @@ from readiness.meetings.smtp_answers import judged
 from readiness.settings import load_settings
 from readiness.sms_template import fill_body
 from readiness.texts import LANGUAGES, catalogue
-from tests.meetings.hard import DAY, Authority, forward_proxy, scripted
+from tests.meetings.hard import DAY, Authority, forward_proxy, scripted, socks_proxy
 from tests.meetings.receivers import gateway
 
 NOW = datetime(2026, 11, 30, 8, 0, tzinfo=UTC)
@@ -425,6 +425,59 @@ async def test_a_forward_proxy_from_the_environment(monkeypatch: pytest.MonkeyPa
         async with sms_sender(SMS_URL=there.url) as sender:
             await sender.send("+4790000000", "y")
         assert (len(proxy.asked), [one["text"] for one in there.sent()]) == (1, ["x", "y"])
+
+
+async def test_a_socks_proxy_from_the_environment(house: Authority, monkeypatch: pytest.MonkeyPatch):
+    """An own case, HTTPS_PROXY=socks5://user:password@host: names are the proxy's to look up, TLS is the gateway's."""
+
+    async def take(request: web.Request) -> web.Response:
+        return web.Response(text=await request.text())
+
+    runner = web.AppRunner(made := web.Application(), access_log=None)
+    made.router.add_post("/send", take)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=house.context(host="gateway.example")).start()
+    monkeypatch.delenv("no_proxy", raising=False)
+    url = "https://gateway.example:8443/send"
+    async with socks_proxy(runner.addresses[0][1]) as proxy:
+        monkeypatch.setenv("https_proxy", f"socks5h://anna:pass%20word@{proxy.url}")
+        proxy.users = {"anna": "pass word"}
+        async with sms_sender(SMS_URL=url, SMS_CA=str(house.file), SMS_SUCCESS="4790000000") as sender:
+            await sender.send("+4790000000", "x")
+            await sender.send("+4790000000", "y")
+            assert proxy.asked == ["gateway.example:8443"] * 2
+            proxy.users = {"anna": "another"}
+            with pytest.raises(DeliveryError, match="login"):
+                await sender.send("+4790000000", "x")
+            proxy.users = {}
+            for reply, code in ((2, "login"), (4, "unreachable")):
+                proxy.reply = reply
+                with pytest.raises(DeliveryError, match=code):
+                    await sender.send("+4790000000", "x")
+            proxy.reply = 0
+        async with sms_sender(SMS_URL=url) as sender:
+            with pytest.raises(DeliveryError, match="certificate"):
+                await sender.send("+4790000000", "x")
+    await runner.cleanup()
+
+
+async def test_a_plain_gateway_by_its_number_through_socks(monkeypatch: pytest.MonkeyPatch):
+    """ALL_PROXY, an address instead of a name, NO_PROXY, and a proxy that is none."""
+    async with gateway() as there, socks_proxy(int(there.url.rpartition(":")[2])) as proxy:
+        monkeypatch.setenv("all_proxy", f"socks5://{proxy.url}")
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        async with sms_sender(SMS_URL="http://192.0.2.7/send") as sender:
+            await sender.send("+4790000000", "by its number")
+        assert proxy.asked == ["192.0.2.7:80"]
+        async with sms_sender(SMS_URL=there.url) as sender:
+            await sender.send("+4790000000", "direct")
+        assert (len(proxy.asked), [one["text"] for one in there.sent()]) == (1, ["by its number", "direct"])
+        no_proxy = there.url.removeprefix("http://").split("/")[0]
+        for wrong in (f"socks5://{no_proxy}", "socks5://127.0.0.1:9", "socks4://127.0.0.1:9"):
+            monkeypatch.setenv("all_proxy", wrong)
+            async with sms_sender(SMS_URL="http://gateway.example/send") as sender:
+                with pytest.raises(DeliveryError, match="unreachable"):
+                    await sender.send("+4790000000", "x")
 
 
 async def test_tls_through_a_proxy_with_an_own_authority(house: Authority, monkeypatch: pytest.MonkeyPatch):
