@@ -24,7 +24,17 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from tests.bench.besieged import Pulse, Watched, client, come_uninvited, is_held, opened, sockets, still_open
+from tests.bench.besieged import (
+    Pulse,
+    Watched,
+    client,
+    come_uninvited,
+    is_held,
+    opened,
+    said_first,
+    sockets,
+    still_open,
+)
 from tests.bench.figures import Figure
 from tests.integration.support import ServerProcess, certificate, serving
 from tests.meetings.bombs import BOMBS
@@ -146,7 +156,7 @@ async def _upgrades(watched: Watched, part: int) -> list[Figure]:
             one.send(upgrade)
             some.append(one)
     await asyncio.sleep(2.0)
-    left = len(still_open(some))
+    left = len(said_first(some, b"HTTP/1.1 101"))
     for one in some:
         one.close()
     return [

@@ -16,7 +16,7 @@ import psutil
 
 from tests.integration.support import ServerProcess
 
-__all__ = ["Pulse", "Watched", "client", "come_uninvited", "is_held", "opened", "sockets", "still_open"]
+__all__ = ["Pulse", "Watched", "client", "come_uninvited", "is_held", "opened", "said_first", "sockets", "still_open"]
 
 MEBIBYTE = 1 << 20
 
@@ -144,6 +144,16 @@ def still_open(some: Iterable[socket.socket]) -> list[socket.socket]:
         except OSError:
             pass
     return found
+
+
+def said_first(some: Iterable[socket.socket], word: bytes) -> list[socket.socket]:
+    """Those that were answered with this word first, and are still open."""
+    found = []
+    for one in some:
+        with contextlib.suppress(OSError):
+            if one.recv(65536).startswith(word):
+                found.append(one)
+    return still_open(found)
 
 
 def is_held(one: socket.socket) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from dataclasses import replace
 from datetime import timedelta
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import page as ua
 import pytest
 
 from readiness.meetings.board_pdf import BoardContext, BoardLine, BoardMeeting, board_pdf
@@ -17,6 +19,9 @@ from readiness.texts import LANGUAGES, catalogue
 from tests.cast import SUNNAAS
 from tests.meetings.scene import BASE, NOW, STARTS, a_meeting
 
+LABELS = ("تجربة", "தமிழ்", "ሰላም", "Anna 🙂", "ښځه", "กขค")
+TYPST_LEAVES_OUT = "PDFUA1-FONT-GLYPH-WIDTH-001"
+"""Widths inside of the outlines of CJK's font (CFF), up to typst 0.15; readers take those that stand beside it."""
 LINK = f"{BASE}/o/sunnaas/t#Zm9vYmFyLWJhel9xdXV4LWNvcmdlLWdyYXVsdC1nYXJwbHk"
 
 
@@ -73,6 +78,31 @@ def test_letters_are_one_tagged_page_each_in_their_own_language(tmp_path: Path):
         assert "10:00" in page
         assert "CanaryTitle" not in page
     assert "tysdag 1. desember" in pages[1]
+
+
+def wrong_for_readers(pdf: bytes) -> list[str]:
+    """The rules of PDF/UA-1 (ISO 14289-1) that a machine finds broken."""
+    report = ua.validate_pdf_bytes(pdf, profile="ua1")
+    assert report.rules.total > 100
+    return [f"{one.rule_id}: {one.message}" for one in report.failures]
+
+
+def test_UU_1_letters_and_sheets_can_be_read_aloud(tmp_path: Path):
+    """PDF/UA-1: tagged, in a language, with a title and other texts, read in order; no rule of a hundred is broken."""
+    many = [*(letter(language) for language in LANGUAGES), *(letter("nb", label=label) for label in LABELS)]
+    letters = letters_pdf(many)
+    sheets = [letters, board_pdf(sheet(count=4)), board_pdf(replace(sheet(), meetings=[]))]
+    assert [wrong_for_readers(one) for one in sheets] == [[], [], []]
+    assert wrong_for_readers(letters.replace(b"/Lang", b"/Lung")), "a letter in no language is found out"
+    assert {one.split(":")[0] for one in wrong_for_readers(letters_pdf([letter("nb", label="李明")]))} == {
+        TYPST_LEAVES_OUT
+    }
+    path = tmp_path / "read.pdf"
+    path.write_bytes(letters_pdf([letter("nb")]))
+    said = subprocess.run(["pdfinfo", "-struct", path], check=True, capture_output=True).stdout.decode(errors="replace")
+    kinds = re.findall(r"^ *(H\d|Figure|L|P)\b", said, re.MULTILINE)
+    assert kinds.count("H1") == 1
+    assert kinds.index("H1") < kinds.index("H2") < kinds.index("L") < kinds.index("Figure"), "what to do comes first"
 
 
 def test_the_square_opens_the_link(tmp_path: Path):

@@ -160,6 +160,8 @@ async def test_LOD_2_who_does_not_read_is_cut_off_and_who_reads_slowly_is_not(ho
     house.door.end_slow()
     assert house.door.connections == 1
     (line,) = lines(house)
+    assert line.socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 2 * door_module.SEND_BUFFER_BYTES
+    assert line.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == door_module.UNHEARD_MS
     line.socket.sent_bytes += door_module.LEAST_BYTES  # as if the line had taken so much
     now[0] = door_module.WRITE_S
     house.door.end_slow()
