@@ -7,7 +7,7 @@ own noise; it never exceeds the given level.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Protocol
 
@@ -27,30 +27,34 @@ from probes.acoustics import (
     sweep,
 )
 
-__all__ = ["LOUDEST_DBFS", "Duplex", "LoopFigures", "Recording", "SoundPath", "Spoiled", "listen"]
+__all__ = ["LOUDEST_DBFS", "Duplex", "LoopFigures", "Recording", "Somebody", "SoundPath", "Spoiled", "listen"]
 
 QUIET_S: Final = 3.0
 SETTLE_S: Final = 0.3
-"""Ignored beginning of a stream, in which buffers fill and flags mean nothing."""
+"""The beginning of a stream is not looked at: buffers fill, and flags there mean nothing."""
 FIRST_DBFS: Final = -50.0
 STEP_DB: Final = 6.0
 LOUDEST_DBFS: Final = -20.0
-"""Peak of the loudest sweep, relative to full scale; the real loudness depends on the system's volume."""
+"""Peak of the loudest sweep, relative to full scale: what comes out depends on the volume that the system is set to."""
 ATTEMPTS: Final = 3
-"""Most tries of a recording; one with a flag is repeated ..."""
+"""A recording with a flag is made again, so many times altogether ..."""
 MOST_REPEATED: Final = 6
-"""... and most repeats in one test."""
+"""... and no more than this many in one test."""
 
 Sound = NDArray[np.float32]
 
 
 class Spoiled(Exception):  # noqa: N818 - a state of the machine, not a fault of ours
-    """Raised if the machine was repeatedly too busy to play or record without gaps."""
+    """The machine was too busy to play or record without gaps, again and again."""
+
+
+class Somebody(Exception):  # noqa: N818 - a state of the room
+    """Somebody speaks in the room: nothing was played."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A recording of all channels, from the first played sample on."""
+    """What all channels heard, from the first sample on that was played."""
 
     sound: Sound
     """Frames x channels."""
@@ -133,10 +137,17 @@ class LoopFigures:
         )
 
 
-def listen(duplex: Duplex, *, reference: int | None = None, loudest_dbfs: float = LOUDEST_DBFS) -> LoopFigures:
-    """Return the figures of the loop. `reference` is the channel with the sound that the machine played.
+def listen(
+    duplex: Duplex,
+    *,
+    reference: int | None = None,
+    loudest_dbfs: float = LOUDEST_DBFS,
+    is_speech: Callable[[Sound], bool] = lambda _sound: False,
+) -> LoopFigures:
+    """Return the figures of the loop. `reference` is the channel that carries what the machine played.
 
-    Raises Spoiled if three recordings in a row had a flag, or six altogether; ValueError if `reference` is no channel.
+    Raises Spoiled where three recordings in a row had a flag, or six altogether, Somebody where `is_speech` of what any
+    microphone heard before anything was played, and ValueError for a reference that is no channel.
     """
     if reference is not None and reference not in range(duplex.channels):
         raise ValueError(f"there is no channel {reference + 1}")
@@ -145,6 +156,8 @@ def listen(duplex: Duplex, *, reference: int | None = None, loudest_dbfs: float 
     before = test.record(silence, begin=round(SETTLE_S * RATE_HZ))
     quiet = tuple(quiet_of(np.ascontiguousarray(column)) for column in before.T)
     microphones = [channel for channel in range(duplex.channels) if channel != reference]
+    if any(is_speech(np.ascontiguousarray(before[:, channel])) for channel in microphones):
+        raise Somebody
     level_dbfs = _loud_enough(test, quiet, microphones, loudest_dbfs)
     paths: list[SoundPath] = []
     clipped, sounded = [0.0] * duplex.channels, [False] * duplex.channels

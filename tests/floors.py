@@ -85,12 +85,13 @@ def climbing(root: Path) -> list[str]:
 
 
 def of_the_client(root: Path) -> list[str]:
-    """Return every import between the client and the rest, but for the wire formats and probes that it may know."""
+    """Return every import between the client and the rest, but for what it may know, and for rooms, which use it."""
     own, known = "readiness.client", ("readiness.client", "readiness.media", "probes")
     modules = modules_of(root)
     arrows = [(name, other) for name, path in modules.items() for other in _imports(name, path, modules)]
     leaving = [arrow for arrow in arrows if arrow[0].startswith(own) and not arrow[1].startswith(known)]
-    entering = [arrow for arrow in arrows if arrow[1].startswith(own) and not arrow[0].startswith(own)]
+    users = (own, "readiness.room")
+    entering = [arrow for arrow in arrows if arrow[1].startswith(own) and not arrow[0].startswith(users)]
     return sorted(f"{name} -> {other}" for name, other in (*leaving, *entering))
 
 

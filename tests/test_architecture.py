@@ -127,7 +127,7 @@ def test_nobody_climbs_the_floors():
 
 
 def test_the_client_and_the_server_know_nothing_of_each_other():
-    """The client imports wire formats and probes only, and nothing imports it but tests, and rooms to come."""
+    """The client imports wire formats and probes only, and nothing imports it but tests and rooms."""
     assert of_the_client(ROOT) == []
 
 

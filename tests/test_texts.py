@@ -372,7 +372,8 @@ NORWEGIAN = re.compile("[æøåÆØÅ]")
 FOR_OPERATORS = {
     "readiness/cli.py",
     "readiness/cli_voices.py",
-    "readiness/room/command.py",
+    *(f"readiness/room/{name}.py" for name in ("agent", "by_hand", "command", "enrolment", "handing", "install")),
+    *(f"readiness/room/{name}.py" for name in ("joining", "line", "running", "service", "timetable")),
     "readiness/settings.py",
     "readiness/outgoing.py",
     "readiness/docs_table.py",

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from probes.room_sound import Mixer
 
-__all__ = ["measure_mixer", "read_macos", "read_pulse", "read_wireplumber"]
+__all__ = ["ask_program", "measure_mixer", "read_macos", "read_pulse", "read_wireplumber"]
 
 ANSWER_S: Final = 2.0
 """Longest wait for one program."""
@@ -23,10 +23,10 @@ Run = Callable[[Sequence[str]], str | None]
 def measure_mixer(_request: object) -> dict[str, Any]:
     """Return a `Mixer` as plain values; all None if the system has no program that we know (Windows)."""
     if sys.platform == "darwin":
-        return asdict(read_macos(_run))
+        return asdict(read_macos(ask_program))
     for program, read in (("wpctl", read_wireplumber), ("pactl", read_pulse)):
         if shutil.which(program):
-            return asdict(read(_run))
+            return asdict(read(ask_program))
     return asdict(Mixer())
 
 
@@ -69,8 +69,8 @@ def _yes(said: str | None) -> bool | None:
     return found[1] == "yes" if found else None
 
 
-def _run(argv: Sequence[str]) -> str | None:
-    """Return a program's output in the C locale, or None if it does not answer."""
+def ask_program(argv: Sequence[str]) -> str | None:
+    """Return what a program prints, in the words it has without a language, or None where it does not answer."""
     try:
         done = subprocess.run(  # noqa: S603 - fixed programs with fixed arguments
             argv, capture_output=True, text=True, timeout=ANSWER_S, check=True, env={**os.environ, "LC_ALL": "C"}

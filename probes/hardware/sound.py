@@ -15,9 +15,10 @@ from typing import Any, Final, Self
 import numpy as np
 
 from probes.acoustics import RATE_HZ
-from probes.loop import LOUDEST_DBFS, Recording, Sound, Spoiled, listen
+from probes.loop import LOUDEST_DBFS, Recording, Somebody, Sound, Spoiled, listen
+from probes.speech import SAMPLE_RATE_HZ, WINDOW_S, SpeechDetector
 
-__all__ = ["SoundDevice", "find_device", "measure_sound", "sound_devices"]
+__all__ = ["SoundDevice", "find_device", "measure_sound", "sound_devices", "speech_s"]
 
 LATENCY_S: Final = 0.2
 """Long buffers: short ones lose samples on a busy machine and have no benefit here."""
@@ -30,6 +31,9 @@ UNAVAILABLE: Final = -9985
 HOST_ERROR: Final = -9999
 IN_USE: Final = frozenset({-2004287478})
 """Windows' AUDCLNT_E_DEVICE_IN_USE, behind PortAudio's host error."""
+PROBABLE: Final = 0.5
+SPEECH_S: Final = 0.5
+"""So much speech in three seconds is somebody; a chair or a door is taken for less (`sound.md`)."""
 FLAGS: Final = ("input_underflow", "input_overflow", "output_underflow", "output_overflow")
 
 
@@ -90,7 +94,8 @@ def measure_sound(request: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``{microphone, speaker, cause, figures}``: the state of each device, and the loop test's figures.
 
     `request` has ``microphone``, ``speaker`` and ``host_api`` (names, empty for the default), ``channels`` (how many to
-    record, else as many as a device of that size has), ``reference`` (one of them, from 1) and ``loudest_dbfs``.
+    record, else as many as a device of that size has), ``reference`` (one of them, from 1), ``loudest_dbfs``, and
+    ``people``: whether to play nothing where somebody speaks; the cause is then ``people``.
     """
     try:
         devices = sound_devices()
@@ -104,6 +109,8 @@ def measure_sound(request: Mapping[str, Any]) -> dict[str, Any]:
         return found
     try:
         return found | _test(source, sink, request)
+    except Somebody:
+        cause = "people"
     except Spoiled:
         cause = "device_busy"
     except TimeoutError:
@@ -126,6 +133,7 @@ def _test(source: SoundDevice, sink: SoundDevice, request: Mapping[str, Any]) ->
             card,
             reference=int(reference) - 1 if reference else None,
             loudest_dbfs=float(request.get("loudest_dbfs") or LOUDEST_DBFS),
+            is_speech=_is_speech if request.get("people") else lambda _sound: False,
         )
     return {"figures": figures.to_json()}
 
@@ -197,6 +205,18 @@ class _Job:
         self.at = 0
         self.flags: list[int] = []
         self.done = threading.Event()
+
+
+def speech_s(sound: Sound) -> float:
+    """Return how many seconds of mono sound at 48 kHz are speech."""
+    step = round(RATE_HZ / SAMPLE_RATE_HZ)
+    whole = sound[: len(sound) // step * step].reshape(-1, step)
+    # The mean of three samples folds a little back: no matter for whether somebody speaks.
+    return WINDOW_S * sum(one >= PROBABLE for one in SpeechDetector().feed(whole.mean(axis=1)))
+
+
+def _is_speech(sound: Sound) -> bool:
+    return speech_s(sound) >= SPEECH_S
 
 
 def _most(offered: int) -> int:

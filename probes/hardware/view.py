@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 
 from probes.camera import frame_rate_measurement, frozen_measurement
+from probes.hardware.scene import PICTURES, look_at, scene_measurements
 from probes.light import Luma, frame_light, luma_change
 from probes.measurement import Measurement, not_measured
 from probes.stills import Still
@@ -73,21 +74,24 @@ def cameras() -> list[Camera]:
 def measure_view(request: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``{status, width_px, height_px, capture_ms, stills}`` of the camera ``source`` (empty: the only one).
 
-    ``status`` is present, not_found, ambiguous, in_use, no_frames or failed.
+    ``status`` is present, not_found, ambiguous, in_use, no_frames or failed. Where ``scene`` is asked for, three of the
+    pictures are also compared with the fingerprints there (`probes.hardware.scene`), and what that gives is ``scene``.
     """
     source = str(request.get("source") or "")
+    scene = request.get("scene")
     os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", FFMPEG_OPTIONS)
     os.environ.setdefault("OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0")
     is_file = not ADDRESS.match(source) and Path(source).is_file() and not source.startswith("/dev/")
     if is_file or ADDRESS.match(source):
-        return _look(_open_stream(source), is_live=not is_file) or {"status": "failed" if is_file else "not_found"}
+        seen = _look(_open_stream(source), is_live=not is_file, scene=scene)
+        return seen or {"status": "failed" if is_file else "not_found"}
     listed = cameras()
     wanted = source.lower()
     found = [one for one in listed if one.name.lower() == wanted or str(one.place) == source]
     found = found or [one for one in listed if wanted in one.name.lower()]
     if len(found) != 1:
         return {"status": "ambiguous" if found else "not_found"}
-    seen = _look(_open_camera(found[0]), is_live=True) or {"status": "failed"}
+    seen = _look(_open_camera(found[0]), is_live=True, scene=scene) or {"status": "failed"}
     if seen["status"] != "present" and _is_held(found[0].place):
         return {"status": "in_use"}
     return seen
@@ -110,6 +114,7 @@ def view_measurements(found: Mapping[str, Any]) -> list[Measurement]:
         frame_rate_measurement(found["capture_ms"]),
         frozen_measurement(stills),
         _light(stills),
+        *scene_measurements(found.get("scene")),
     ]
 
 
@@ -141,9 +146,10 @@ def _open_camera(camera: Camera) -> Any:
     return capture
 
 
-def _look(capture: Any, *, is_live: bool) -> dict[str, Any] | None:
-    """Return the camera's pictures within `LOOK_S`, or None if it did not open. Closes it."""
+def _look(capture: Any, *, is_live: bool, scene: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+    """Return what the camera gives within `LOOK_S`, or None where it did not open. Closes it."""
     library = importlib.import_module("cv2")
+    kept: list[Any] = []
     try:
         if not capture.isOpened():
             return None
@@ -159,6 +165,8 @@ def _look(capture: Any, *, is_live: bool) -> dict[str, Any] | None:
             luma = np.asarray(library.cvtColor(picture, library.COLOR_BGR2GRAY), np.uint8)
             change = luma_change(before, luma)
             before = luma
+            if scene and t_ms >= 1000.0 * LOOK_S * len(kept) / PICTURES:
+                kept.append(picture)
             stills.append(Still.from_json({"t_ms": t_ms, "diff_luma": change, **frame_light(luma)}))
     finally:
         capture.release()
@@ -170,6 +178,7 @@ def _look(capture: Any, *, is_live: bool) -> dict[str, Any] | None:
         "height_px": size[1],
         "capture_ms": capture_ms,
         "stills": [asdict(one) for one in stills],
+        "scene": look_at(kept, scene) if scene else None,
     }
 
 

@@ -1,1 +1,1 @@
-"""The room that checks itself: runs on the room's own PC, without a server and without the server's packages."""
+"""The room that checks itself: runs on the room's own PC, with or without a server, and never with its packages."""

@@ -3,37 +3,59 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from probes.hardware.machine import machine_measurements
+from probes.hardware.scene import is_somebody_seen
 from probes.hardware.view import view_measurements
 from probes.loop import LOUDEST_DBFS, LoopFigures
 from probes.measurement import Measurement, not_measured
 from probes.room_sound import Baseline, Mixer, sound_measurements, unmeasured_sound
 from readiness import __version__
-from readiness.room.children import ask
+from readiness.room.children import DEADLINES_S, FAREWELL_S, ask
+from readiness.room.errors import RoomBusyError
 from readiness.room.history import History
-from reports.model import Outcome, rfc3339
+from reports.model import CheckResult, Level, Outcome, rfc3339
 from reports.rooms import PARTS, findings, judge_room, room_profile
 from reports.verdict import Judgement
 
-__all__ = ["RoomPlan", "check_json", "check_room"]
+__all__ = ["REFERENCE", "WHOLE_S", "LinePlan", "RoomPlan", "check_json", "check_room"]
 
 SCHEMA: Final = "readiness.room_check/1"
+REFERENCE: Final = "reference.npz"
+"""The camera's fingerprints, in the state folder."""
+WHOLE_S: Final = 118.0
+"""A whole check ends within this, whatever hangs: what there is no time for any more is not measured."""
+LEAST_S: Final = 3.0
+QUIET_TIME_DB: Final = 15.0
+"""So much quieter than its loudest is a room's check when people around may sleep."""
 SYSTEM_SOUND: Final = frozenset({"", "default", "pipewire", "pulse"})
-"""Names of a device that the system's mute and volume apply to."""
+"""Names of a device for which the system's own mute and volume hold."""
 COMPARED: Final = ("room.signal", "room.loop", "room.level", "room.dull", "microphone.clipping")
-"""Checks that must pass, or not apply, for a room check to count as usual."""
-Ask = Callable[[str, Mapping[str, Any]], Any]
+"""Checks that must pass, or not be asked, for a check to say what is usual."""
+Ask = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LinePlan:
+    """The server that the line is measured with."""
+
+    server: str
+    key: str = field(repr=False)
+    hosts: tuple[str, ...] = ()
+    """Of the meeting's solution."""
+    speed: bool = False
+    public_speed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RoomPlan:
-    """The devices of this room, and the checks to make."""
+    """What this room has, and what is to be checked of it."""
 
     microphone: str = ""
     """Names of devices, whole or in part; empty: the system's default."""
@@ -42,42 +64,48 @@ class RoomPlan:
     """A name, a file or an address; empty: the only one."""
     host_api: str = ""
     channels: int | None = None
-    """Channels to record, with the reference; None: all, or two if a sound system offers dozens."""
+    """How many are recorded, the reference too; None: all there are, or two where a sound system offers dozens."""
     reference: int | None = None
-    """The channel, from 1, with the sound that the PC plays."""
+    """Channel, from 1, that carries what the PC plays."""
     cancels_echo: bool = False
     loudest_dbfs: float = LOUDEST_DBFS
     parts: tuple[str, ...] = tuple(PARTS)
+    line: LinePlan | None = None
+    """None: this room has no server, and nothing is asked of a line."""
+    clock_off_s: float | None = None
+    """How far this PC's clock is from the server's, where that is known."""
+    away_from_people: bool = False
+    """Play nothing where somebody is seen or heard: nobody asked for this check at the room."""
+    is_quiet_time: bool = False
+    disk_is_full: bool = False
 
     @property
     def devices(self) -> tuple[str, ...]:
-        """Return what identifies this room's sound devices."""
+        """What sets this room's sound apart from another's."""
         return self.host_api, self.microphone, self.speaker, str(self.channels), str(self.reference)
 
 
 def check_room(
-    plan: RoomPlan, folder: Path, *, ask_probe: Ask = ask, tell: Callable[[str], None] = lambda _part: None
+    plan: RoomPlan,
+    folder: Path,
+    *,
+    ask_probe: Ask = ask,
+    tell: Callable[[str], None] = lambda _part: None,
+    steady_s: Callable[[], float] = time.monotonic,
 ) -> Judgement:
-    """Return the judgement on this room. `folder` keeps the usual figures; `tell` is called as each part begins.
+    """Return what this room is judged to be. `folder` keeps what is usual here; `tell` hears of each part as it begins.
 
-    A folder that cannot be written costs only the comparison of later checks.
+    A folder that cannot be written costs only the comparison of later checks. Raises RoomBusyError where the plan is to
+    stay away from people, and somebody is there.
     """
-    measured: list[Measurement] = []
-    figures: LoopFigures | None = None
-    history = History(folder, plan.devices)
-    for part in plan.parts:
+    run = _Run(plan, folder, ask_probe, steady_s)
+    for part in _order(plan):
         tell(part)
-        if part == "sound":
-            sound, figures = _sound(plan, history.usual(), ask_probe)
-            measured += sound
-        elif part == "picture":
-            measured += view_measurements(ask_probe("picture", {"source": plan.camera}))
-        else:
-            measured += machine_measurements(ask_probe("machine", {}))
-    judgement = judge_room(measured, parts=plan.parts, cancels_echo=plan.cancels_echo)
-    if figures is not None and _is_good(judgement):
+        run.parts[part]()
+    judgement = judge_room(run.measured, parts=plan.parts, cancels_echo=plan.cancels_echo, line=run.line)
+    if run.figures is not None and _is_good(judgement):
         try:
-            history.add(Baseline.of(figures))
+            run.history.add(Baseline.of(run.figures))
         except OSError:
             tell("state_lost")
     return judgement
@@ -98,27 +126,101 @@ def check_json(judgement: Judgement, *, now: datetime | None = None) -> dict[str
     }
 
 
-def _sound(plan: RoomPlan, usual: Baseline | None, ask_probe: Ask) -> tuple[list[Measurement], LoopFigures | None]:
-    """Return the sound probe's findings, and its figures if there are any."""
-    mixed = ask_probe("mixer", {}) if {plan.microphone.lower(), plan.speaker.lower()} <= SYSTEM_SOUND else {}
-    mixer = Mixer() if not mixed or "error" in mixed else Mixer(**mixed)
-    found = ask_probe(
-        "sound",
-        {
-            "microphone": plan.microphone,
-            "speaker": plan.speaker,
-            "host_api": plan.host_api,
-            "channels": plan.channels,
-            "reference": plan.reference,
-            "loudest_dbfs": plan.loudest_dbfs,
-        },
-    )
-    cause = found.get("error") or found.get("cause")
-    figures = LoopFigures.from_json(found["figures"]) if found.get("figures") else None
-    devices = [_device(check, found, cause) for check in ("microphone", "speaker")]
-    if figures is None:
-        return [*devices, *unmeasured_sound(_loop_cause(devices, cause))], None
-    return [*devices, *sound_measurements(figures, mixer=mixer, usual=usual, system=sys.platform)], figures
+def _order(plan: RoomPlan) -> list[str]:
+    """Return the parts in order: where people must not be disturbed the picture tells of them before any sound."""
+    parts = [part for part in plan.parts if part != "network" or plan.line is not None]
+    return sorted(parts, key=("picture", "sound", "machine", "network").index) if plan.away_from_people else parts
+
+
+class _Run:
+    """One check on its way."""
+
+    def __init__(self, plan: RoomPlan, folder: Path, ask_probe: Ask, steady_s: Callable[[], float]) -> None:
+        self.measured: list[Measurement] = []
+        self.line: list[CheckResult] = []
+        self.figures: LoopFigures | None = None
+        self.history = History(folder, plan.devices)
+        self.parts = {
+            "sound": self._sound, "picture": self._picture, "machine": self._machine, "network": self._network,
+        }  # fmt: skip
+        self._plan, self._folder, self._ask_probe = plan, folder, ask_probe
+        self._steady_s, self._end_s = steady_s, steady_s() + WHOLE_S
+
+    def _ask(self, probe: str, request: Mapping[str, Any]) -> Any:
+        """Ask a probe, within its own deadline and what is left of the whole."""
+        left_s = self._end_s - self._steady_s() - FAREWELL_S
+        if left_s < LEAST_S:
+            return {"error": "no_time"}
+        if left_s < DEADLINES_S[probe]:
+            return self._ask_probe(probe, request, deadline_s=left_s)
+        return self._ask_probe(probe, request)
+
+    def _sound(self) -> None:
+        plan = self._plan
+        mixed = self._ask("mixer", {}) if {plan.microphone.lower(), plan.speaker.lower()} <= SYSTEM_SOUND else {}
+        mixer = Mixer() if not mixed or "error" in mixed else Mixer(**mixed)
+        found = self._ask(
+            "sound",
+            {
+                "microphone": plan.microphone,
+                "speaker": plan.speaker,
+                "host_api": plan.host_api,
+                "channels": plan.channels,
+                "reference": plan.reference,
+                "loudest_dbfs": plan.loudest_dbfs - QUIET_TIME_DB * plan.is_quiet_time,
+                "people": plan.away_from_people,
+            },
+        )
+        cause = found.get("error") or found.get("cause")
+        if cause == "people":
+            raise RoomBusyError
+        self.figures = LoopFigures.from_json(found["figures"]) if found.get("figures") else None
+        devices = [_device(check, found, cause) for check in ("microphone", "speaker")]
+        if self.figures is None:
+            self.measured += [*devices, *unmeasured_sound(_loop_cause(devices, cause))]
+            return
+        usual = self.history.usual()
+        self.measured += [*devices, *sound_measurements(self.figures, mixer=mixer, usual=usual, system=sys.platform)]
+
+    def _picture(self) -> None:
+        path = self._folder / REFERENCE
+        scene = {"people": self._plan.away_from_people, "path": str(path) if path.exists() else ""}
+        is_looked_at = scene["people"] or scene["path"]
+        asked = {"source": self._plan.camera, **({"scene": scene} if is_looked_at else {})}
+        found = self._ask("picture", asked)
+        if self._plan.away_from_people and is_somebody_seen(found.get("scene")):
+            raise RoomBusyError
+        self.measured += view_measurements(found)
+
+    def _machine(self) -> None:
+        self.measured += machine_measurements({**self._ask("machine", {}), "unwritable": self._plan.disk_is_full})
+        if self._plan.clock_off_s is not None:
+            self.measured.append(Measurement("machine.clock", abs(round(self._plan.clock_off_s)), "s", samples=1))
+
+    def _network(self) -> None:
+        line = self._plan.line
+        if line is None:
+            return
+        if line.hosts:
+            hosts = self._ask("hosts", {"hosts": list(line.hosts)})
+            self.measured.append(_hosts(hosts))
+        asked = {"server": line.server, "key": line.key, "speed": line.speed, "public": line.public_speed}
+        found = self._ask("line", asked)
+        self.measured += [Measurement.from_json(one) for one in found.get("speed") or []]
+        try:
+            self.line = [CheckResult.from_json(one) for one in found["checks"]]
+        except (KeyError, TypeError, ValueError):
+            self.line = []
+        if not self.line:
+            cause = str(found.get("error") or "no_value")
+            self.line = [CheckResult("network.path", Outcome.NOT_MEASURED, Level.REQUIRED, cause=cause)]
+
+
+def _hosts(found: Mapping[str, Any]) -> Measurement:
+    if found.get("error"):
+        return not_measured("solution.hosts", str(found["error"]))
+    asked, reached = int(found["asked"]), int(found["reached"])
+    return Measurement("solution.hosts", asked - reached, samples=asked, details={"reached": reached})
 
 
 def _device(device: str, found: Mapping[str, Any], cause: str | None) -> Measurement:

@@ -19,20 +19,25 @@ DEADLINES_S: Final = {
     "mixer": 10.0,
     "picture": 30.0,
     "machine": 10.0,
+    "in_use": 10.0,
+    "line": 75.0,
+    "hosts": 10.0,
+    "keyring": 10.0,
     "sound_devices": 10.0,
     "cameras": 10.0,
 }
-"""Longest time of each probe, s; those of a whole check together stay under 120. Python needs 1 to 3 s to start on a
-busy PC, and the camera interface of Windows up to 20 s to open."""
+"""Longest time of each probe, s; a whole check gives each what is left of two minutes. Python itself takes
+1 to 3 of them on a busy PC, and the camera interface of Windows up to 20 to open."""
 FAREWELL_S: Final = 2.0
-"""Longest wait for the end of a killed child; one that hangs in the kernel never ends."""
+"""How long a child that was killed is waited for: one that hangs in the kernel cannot be."""
 SOURCE: Final = str(Path(__file__).resolve().parents[2])
 
 
 def ask(probe: str, request: Mapping[str, Any], *, deadline_s: float | None = None, command: Sequence[str] = ()) -> Any:
-    """Return the answer of `probe` to `request`, ``{"error": "hung"}``, or ``{"error": "step_died"}``.
+    """Return what `probe` answers to `request`, or ``{"error": "hung"}``, or ``{"error": "step_died"}``.
 
-    It runs in a process group of its own, which is killed at the deadline. `command` replaces the probe's program.
+    It runs in a process group of its own, which is ended when the deadline has passed. `command` is another program in
+    place of the probe's own.
     """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (SOURCE, os.environ.get("PYTHONPATH"))))}
     child = subprocess.Popen(  # noqa: S603 - this interpreter, with a module of ours

@@ -6,7 +6,6 @@ devices start afresh.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from probes.room_sound import Baseline
+from readiness.room.files import remove, write_json
 
 __all__ = ["History", "state_folder"]
 
@@ -52,19 +52,11 @@ class History:
         Raises OSError if the folder can't be written.
         """
         checks = [*self._checks(), check][-KEPT:]
-        written = json.dumps({"devices": self._devices, "checks": [asdict(one) for one in checks]})
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        beside = self._path.with_suffix(".tmp")
-        with beside.open("w", encoding="utf-8") as file:
-            file.write(written)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(self._path)
+        write_json(self._path, {"devices": self._devices, "checks": [asdict(one) for one in checks]})
 
     def forget(self) -> None:
-        """Forget all checks. Raises OSError if the file can't be removed."""
-        with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()
+        """Begin anew with the next check. Raises OSError where the file can't be removed."""
+        remove(self._path)
 
     def _checks(self) -> list[Baseline]:
         try:

@@ -20,6 +20,10 @@ PROBES: Final = {
     "mixer": "probes.hardware.mixer:measure_mixer",
     "picture": "probes.hardware.view:measure_view",
     "machine": "probes.hardware.machine:measure_machine",
+    "in_use": "probes.hardware.in_use:measure_in_use",
+    "line": "readiness.room.line:measure_line",
+    "hosts": "readiness.room.line:measure_hosts",
+    "keyring": "readiness.room.keyring_probe:use_keyring",
     "sound_devices": "readiness.room.probe:list_sound",
     "cameras": "readiness.room.probe:list_cameras",
 }

@@ -1,0 +1,137 @@
+"""What the room's camera sees, against what it should: fingerprints of the empty room in one file on the room's PC.
+
+Somebody at the room has the first one taken, when nobody is in the picture; for a week after that the checks
+themselves add the room's other states of light, and nothing is said yet. The file is its account's alone.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from probes.faces import FaceFinder
+from probes.measurement import Measurement, not_measured
+from probes.reference_view import Fingerprint, Look, Picture, agreed, best_look, fingerprint
+
+__all__ = ["LEARNING_S", "PICTURES", "is_somebody_seen", "look_at", "scene_measurements"]
+
+PICTURES: Final = 3
+"""Looked at each time; two of them must agree."""
+LEARNING_S: Final = 7 * 86_400.0
+MOST_STATES: Final = 4
+"""Of light: day, lamps, both, dusk."""
+OTHER_LIGHT: Final = 1.5
+"""So much brighter or darker than all that is known is another state of light."""
+SURE_PCT: Final = 50.0
+"""A picture teaches another state of light only where so much of the room was found in its place."""
+LEAST_WITH_FACES: Final = 2
+"""Of three pictures: a pattern of light may be taken for a face once."""
+
+
+def look_at(pictures: Sequence[Picture], scene: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what three pictures show: ``{faces, state, shift_pct, seen_pct, is_learning, taken}``.
+
+    `scene` has ``path`` (of the fingerprints), ``people`` (whether to look for faces) and ``take`` (whether to begin
+    anew with these pictures). ``taken`` is True, or why nothing was kept: people, plain, failed.
+    """
+    faces = _with_faces(pictures) if scene.get("people") or scene.get("take") else None
+    found: dict[str, Any] = {"faces": faces, "state": None, "taken": None}
+    path = Path(str(scene["path"])) if scene.get("path") else None
+    if path is None or not pictures:
+        return found
+    if scene.get("take"):
+        return found | {"taken": _take(path, pictures, faces or 0)}
+    known, began_s = _read(path)
+    if not known:
+        return found
+    look = agreed(best_look(picture, known) for picture in pictures)
+    is_learning = not time.time() - began_s >= 0 or time.time() - began_s < LEARNING_S
+    if is_learning and look is not None and not faces:
+        _learn(path, known, began_s, pictures[len(pictures) // 2], look)
+    told = {"state": look.state, "shift_pct": look.shift_pct, "seen_pct": look.seen_pct} if look else {}
+    return found | {"state": "differing"} | told | {"is_learning": is_learning}
+
+
+def scene_measurements(scene: Mapping[str, Any] | None) -> list[Measurement]:
+    """Return ``camera.view``; nothing where there is no fingerprint, or while the room is still being learnt."""
+    if not scene or not scene.get("state") or scene.get("is_learning"):
+        return []
+    state = str(scene["state"])
+    if state in {"differing", "black"}:
+        return [not_measured("camera.view", "too_dark" if state == "black" else "no_agreement")]
+    details = {"shift_pct": scene.get("shift_pct"), "seen_pct": scene.get("seen_pct")}
+    return [Measurement("camera.view", state, samples=PICTURES, details=details)]
+
+
+def is_somebody_seen(scene: Mapping[str, Any] | None) -> bool:
+    """Whether somebody is in the picture."""
+    return bool(scene) and (scene or {}).get("faces") is not None and int((scene or {})["faces"]) >= LEAST_WITH_FACES
+
+
+def _with_faces(pictures: Sequence[Picture]) -> int:
+    finder = FaceFinder()
+    return sum(bool(finder.find(picture)) for picture in pictures)
+
+
+def _take(path: Path, pictures: Sequence[Picture], faces: int) -> bool | str:
+    if faces:
+        return "people"
+    kept = fingerprint(pictures[len(pictures) // 2])
+    if kept is None:
+        return "plain"
+    looks = [best_look(picture, [kept]) for picture in pictures]
+    if any(look.state != "same" for look in looks):
+        return "people"
+    try:
+        _write(path, [kept], time.time())
+    except OSError:
+        return "failed"
+    return True
+
+
+def _learn(path: Path, known: list[Fingerprint], began_s: float, picture: Picture, look: Look) -> None:
+    """Add another state of light, where the room is plainly the same."""
+    if look.state != "same" or (look.seen_pct or 0.0) < SURE_PCT or len(known) >= MOST_STATES:
+        return
+    new = fingerprint(picture)
+    if new is None or any(1 / OTHER_LIGHT < new.mean / max(1.0, one.mean) < OTHER_LIGHT for one in known):
+        return
+    try:
+        _write(path, [*known, new], began_s)
+    except OSError:
+        return
+
+
+def _read(path: Path) -> tuple[list[Fingerprint], float]:
+    """Return the fingerprints and when the first was taken; none where the file is missing or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            count, began_s = int(stored["count"]), float(stored["began_s"])
+            arrays = [{name: stored[f"{name}{at}"] for name in NAMES} for at in range(count)]
+        return [Fingerprint.from_arrays(one) for one in arrays], began_s
+    except (OSError, ValueError, KeyError, EOFError):
+        return [], 0.0
+
+
+def _write(path: Path, kept: Sequence[Fingerprint], began_s: float) -> None:
+    """Write beside and rename: the account's alone, whole after a power cut. Raises OSError."""
+    arrays = {f"{name}{at}": array for at, one in enumerate(kept) for name, array in one.to_arrays().items()}
+    content = io.BytesIO()
+    np.savez(content, count=np.array(len(kept)), began_s=np.array(began_s), **arrays)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    beside = path.with_name(path.name + ".tmp")
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content.getvalue())
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+NAMES: Final = ("places", "descriptors", "coarse", "figures")

@@ -1,0 +1,103 @@
+"""A check that somebody makes at the room's own PC: measured with its server, and handed in like the service's own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import aiohttp
+
+from readiness.room.check import Ask, RoomPlan
+from readiness.room.enrolment import Enrolment, read_enrolment
+from readiness.room.errors import RoomError
+from readiness.room.handing import envelope, hand_in
+from readiness.room.running import line_plan
+from readiness.room.service import Service
+from readiness.room.spool import Spool
+from readiness.room.steady import SystemClock, boot_id
+from readiness.room.timetable import Rules, TimetableError
+
+__all__ = ["Room"]
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The room that this PC is, or none."""
+
+    folder: Path
+    enrolment: Enrolment | None
+    told: Mapping[str, Any]
+    """What the server said just now; empty where it did not."""
+    started: datetime
+    complain: Callable[[str], None]
+
+    @classmethod
+    def of(cls, folder: Path, *, ask_probe: Ask, complain: Callable[[str], None]) -> Self:
+        """Ask the server, where there is one. A server that is away is told and no reason not to check."""
+        enrolment, told = None, {}
+        try:
+            enrolment = read_enrolment(folder, ask_probe=ask_probe)
+            if enrolment is not None:
+                told = asyncio.run(_settings(enrolment))
+        except RoomError as error:
+            complain(f"readiness: {error}")
+        return cls(folder, enrolment, told, datetime.now(UTC), complain)
+
+    @property
+    def is_in_meeting(self) -> bool:
+        """Whether the room is kept free now for a meeting that the server knows of."""
+        if self.enrolment is None:
+            return False
+        try:
+            rules = Rules.read(self.told.get("settings") or {}, self.told.get("meetings") or [], self.enrolment.room_id)
+        except TimetableError:
+            return False
+        return rules.in_meeting(self.started) is not None
+
+    def plan_of(self, plan: RoomPlan) -> RoomPlan:
+        """Return the plan with this room's server."""
+        if self.enrolment is None:
+            return plan
+        try:
+            server = datetime.fromisoformat(str(self.told["server_time"])).astimezone(UTC)
+            off_s = (self.started - server).total_seconds()
+        except (KeyError, ValueError):
+            off_s = None
+        return replace(plan, line=line_plan(self.enrolment, speed=True), clock_off_s=off_s)
+
+    def hand_in(self, checked: Mapping[str, Any]) -> None:
+        """Keep the check for the server and try to send it; the service goes on with what could not be sent."""
+        if self.enrolment is None:
+            return
+        clock = SystemClock()
+        boot = boot_id(self.folder, self.enrolment.room_id)
+        spool = Spool(self.folder / "spool")
+        result = envelope(
+            checked,
+            reason="hand",
+            planned=None,
+            started=self.started,
+            clock=clock,
+            boot=boot,
+            key_store=self.enrolment.key_store,
+        )
+        spool.add(result)
+        try:
+            asyncio.run(_send(self.enrolment, self.folder, boot))
+        except RoomError as error:
+            self.complain(f"readiness: {error}; the service sends it later")
+
+
+async def _settings(enrolment: Enrolment) -> dict[str, Any]:
+    async with aiohttp.ClientSession() as http:
+        return await Service(http, enrolment.server, enrolment.key).settings()
+
+
+async def _send(enrolment: Enrolment, folder: Path, boot: str) -> None:
+    async with aiohttp.ClientSession() as http:
+        service = Service(http, enrolment.server, enrolment.key)
+        await hand_in(Spool(folder / "spool"), service, clock=SystemClock(), boot=boot)
