@@ -138,7 +138,10 @@ class PrefixBuckets:
 
     def take(self, address: str) -> None:
         """Take a token of `address`. Raises LimitError if none is left."""
-        prefix = prefix_of(address)
+        self.take_of(prefix_of(address))
+
+    def take_of(self, prefix: str) -> None:
+        """Take a token of `prefix`, which may be any name. Raises LimitError if none is left."""
         fresh = TokenBucket(rate_per_s=self._rate_per_s, burst=self._burst, clock=self._clock)
         bucket = self._buckets.setdefault(prefix, fresh)
         self._buckets.move_to_end(prefix)

@@ -51,7 +51,8 @@ def ask(probe: str, request: Mapping[str, Any], *, deadline_s: float | None = No
     limit_s = DEADLINES_S[probe] if deadline_s is None else deadline_s
     try:
         said, _ = child.communicate(json.dumps(request).encode(), timeout=limit_s)
-        return json.loads(said)
+        found = json.loads(said)
+        return found if isinstance(found, dict | list) else {"error": "step_died"}
     except subprocess.TimeoutExpired:
         return {"error": "hung"}
     except (ValueError, OSError):

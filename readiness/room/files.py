@@ -46,7 +46,7 @@ def read_json(path: Path) -> Any:
     """Return what a file holds, or None where it is missing or damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
 
 

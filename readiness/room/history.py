@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import sys
 from collections.abc import Iterable
@@ -40,7 +41,8 @@ class History:
 
     def __init__(self, folder: Path, devices: Iterable[str]) -> None:
         self._path = folder / FILE
-        self._devices = hashlib.sha256("\0".join(devices).encode()).hexdigest()
+        named = "\0".join(devices).encode("utf-8", "surrogatepass")  # a command line may hold bytes that are no text
+        self._devices = hashlib.sha256(named).hexdigest()
 
     def usual(self) -> Baseline | None:
         """Return the median of the last good checks, or None without any; a damaged file counts as none."""
@@ -63,12 +65,19 @@ class History:
             stored = json.loads(self._path.read_text(encoding="utf-8"))
             kept = stored["checks"] if stored["devices"] == self._devices else []
             return [_baseline(one) for one in kept]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, MemoryError):
             return []
 
 
 def _baseline(stored: dict[str, Any]) -> Baseline:
-    return Baseline(**{name: {key: float(value) for key, value in stored[name].items()} for name in _NAMES})
+    return Baseline(**{name: {key: _finite(value) for key, value in stored[name].items()} for name in _NAMES})
+
+
+def _finite(value: Any) -> float:
+    """Return a figure that can be compared: against NaN, nothing is ever worse. Raises ValueError for others."""
+    if not math.isfinite(figure := float(value)):
+        raise ValueError(value)
+    return figure
 
 
 _NAMES: Final = ("gains_db", "treble_db", "noise_dbfs")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from readiness.texts import LANGUAGES, negotiate
+from readiness.typed import one_line
 from reports.model import Outcome
 from reports.rooms import Finding, findings
 from reports.verdict import Judgement
@@ -17,12 +18,19 @@ __all__ = ["complain", "list_devices", "print_line", "say_check", "system_langua
 
 def print_line(text: str) -> None:
     """Print what was asked for."""
-    print(text)  # noqa: T201 - this is the command's output
+    _put(text, sys.stdout)
 
 
 def complain(text: str) -> None:
     """Print beside the answer, so that the answer can be piped."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is the command's output
+    _put(text, sys.stderr)
+    sys.stderr.flush()
+
+
+def _put(text: str, stream: TextIO) -> None:
+    """Print; an old encoding (Windows writes cp1252 to a file) loses letters, and does not end the check."""
+    encoding = stream.encoding or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding), file=stream)
 
 
 def system_language() -> str:
@@ -50,7 +58,7 @@ def say_check(judgement: Judgement, texts: Mapping[str, str]) -> None:
 
 
 def list_devices(sound: Sequence[Mapping[str, Any]], seen: Sequence[Mapping[str, Any]]) -> None:
-    """Print sound devices, the default marked, and cameras."""
+    """Print sound devices, the default marked, and cameras. Whoever made a device wrote its name."""
     for kind, count, default in (
         ("microphone", "inputs", "is_default_input"),
         ("loudspeaker", "outputs", "is_default_output"),
@@ -58,9 +66,9 @@ def list_devices(sound: Sequence[Mapping[str, Any]], seen: Sequence[Mapping[str,
         for device in sound:
             if device[count]:
                 mark = "*" if device[default] else " "
-                print_line(f"{mark} {kind:<12} {device['name']}  [{device['host_api']}, {device[count]} ch]")
+                print_line(f"{mark} {kind:<12} {one_line(device['name'])}  [{device['host_api']}, {device[count]} ch]")
     for camera in seen:
-        print_line(f"  {'camera':<12} {camera['name']}")
+        print_line(f"  {'camera':<12} {one_line(camera['name'])}")
 
 
 def _sentences(finding: Finding, texts: Mapping[str, str]) -> list[str]:

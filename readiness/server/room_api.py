@@ -96,6 +96,7 @@ async def take_result(request: web.Request) -> web.Response:
         raise TooLarge("request.too_large") from None
     now = services.now()
     added = read_result(_object(raw), now)
+    services.room_results.take_of(room.id)
     done = await services.store.add_room_result(
         room_actor(room),
         added,
@@ -114,6 +115,7 @@ async def rotate_key(request: web.Request) -> web.Response:
     """Give the room another key; the one it shows holds until the new one is used, a day at most."""
     services = request.app[SERVICES]
     room = await _room_of(request)
+    services.room_openings.take_of(room.id)
     key = new_token()
     await services.store.rotate_room_key(room_actor(room), hash_token(key), services.now())
     return web.json_response({"key": key}, status=201)
@@ -135,6 +137,7 @@ async def test_line(request: web.Request) -> web.Response:
     room = await _room_of(request)
     if services.draining:
         raise Unavailable("server.busy", retry_after_s=60)
+    services.room_openings.take_of(room.id)
     session, secret = await open_line(services.store, room, services.now())
     cookie = cookie_name(session.id, secure=caller(request).is_secure)
     return web.json_response({"self_test": session.id, "token": secret, "cookie": cookie}, status=201)

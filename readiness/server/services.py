@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Final
 
 from aiohttp import web
 
@@ -31,6 +32,12 @@ from reports.store.records import Session
 __all__ = ["SERVICES", "Nameless", "Services", "caller", "session_of", "utc_now"]
 
 """Kinds of sessions that a self-test belongs to."""
+
+ROOM_RESULTS_PER_S: Final = 1 / 60
+ROOM_RESULTS_BURST: Final = 1_500
+"""A room that was cut off for a week hands in a thousand at once; else it has a few a day."""
+ROOM_OPENINGS_BURST: Final = 30
+"""Keys and tests of the line: one of each with a check."""
 
 
 def utc_now() -> datetime:
@@ -68,6 +75,14 @@ class Services:
     now: Callable[[], datetime] = utc_now
     beginnings: PrefixBuckets = field(default_factory=lambda: PrefixBuckets(time.monotonic))
     """Limits new drop-in tests: each leaves a row for two days."""
+    room_results: PrefixBuckets = field(
+        default_factory=lambda: PrefixBuckets(time.monotonic, rate_per_s=ROOM_RESULTS_PER_S, burst=ROOM_RESULTS_BURST)
+    )
+    """Limits what one room's key can store, by room."""
+    room_openings: PrefixBuckets = field(
+        default_factory=lambda: PrefixBuckets(time.monotonic, rate_per_s=ROOM_RESULTS_PER_S, burst=ROOM_OPENINGS_BURST)
+    )
+    """Limits keys and tests of the line, by room: each leaves a row."""
     csp_reports: int = 0
     """Reports of refused content since they were last logged."""
     failures: FailureLimiter = field(default_factory=lambda: FailureLimiter(time.monotonic))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from readiness.cli import main as readiness
 from readiness.room import children
 from readiness.room.children import ask
 from readiness.room.command import main
+from readiness.room.history import FILE, History
 from readiness.texts import LANGUAGES, catalogue, texts_for_later, texts_for_participants, texts_for_trouble
 from reports.model import Outcome, Responsible, Verdict
 from reports.rooms import PARTS, room_profile
@@ -210,6 +212,41 @@ def test_devices_are_listed_by_name(capsys):
     assert json.loads(capsys.readouterr().out) == {"sound": sound, "cameras": [{"name": "Webcam"}]}
     assert main(["devices"], ask_probe=lambda probe, _request: {"error": "hung"} if probe == "cameras" else sound) == 3
     assert "did not answer" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_a_name_of_any_letters_is_listed_and_drives_no_terminal(monkeypatch, encoding):
+    """Windows writes cp1252 to a file, and a name in another script ended the command; no control is printed."""
+    card = {"name": "Mikrofon 音 \u202e\x1b[31m🎤", "inputs": 1, "outputs": 0, "host_api": "ALSA"}
+    card |= {"is_default_input": True, "is_default_output": False}
+    answers = {"sound_devices": [card], "cameras": [{"name": "one\ntwo"}]}
+    written = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", written)
+    assert main(["devices"], ask_probe=lambda probe, _request: answers[probe]) == 0
+    written.flush()
+    said = written.buffer.getvalue().decode(encoding)
+    assert re.search(r"Mikrofon (音|\?) \[31m(🎤|\?)  \[ALSA, 1 ch\]", said)
+    assert "one two" in said
+    assert not {"\x1b", "\u202e"} & set(said)
+
+
+DAMAGED = [
+    '{"devices": "D", "checks": [{"gains_db": {"0": NaN}, "treble_db": {}, "noise_dbfs": {}}]}',
+    '{"devices": "D", "checks": [{"gains_db": {"0": 1e999}, "treble_db": {}, "noise_dbfs": {}}]}',
+    '{"devices": "D", "checks": [{"gains_db": [], "treble_db": {}, "noise_dbfs": {}}]}',
+    '{"devices": "D", "checks": {"a": 1}}',
+    "[" * 100_000,
+    '"x"',
+    "\0",
+]
+
+
+@pytest.mark.parametrize("damaged", DAMAGED, ids=lambda text: text[:60])
+def test_a_damaged_file_of_what_is_usual_counts_as_none(tmp_path, damaged):
+    """Never a figure against which nothing is worse, and never the end of a check."""
+    history = History(tmp_path, ["a", "\udce5 of an old command line"])
+    (tmp_path / FILE).write_text(damaged.replace('"D"', json.dumps(history._devices)))
+    assert history.usual() is None
 
 
 def test_room_is_a_command_of_readiness(capsys):

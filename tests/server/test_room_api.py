@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from readiness.access.rooms import give_code
+from readiness.server.services import ROOM_OPENINGS_BURST, ROOM_RESULTS_BURST
 from reports.store import Meeting, NewMeeting
 from reports.store.records import new_id
 from tests.actors import otto
@@ -72,6 +73,19 @@ async def test_a_code_enrols_once_and_the_key_reads_settings(server, http, fjord
     for changed in ({"system": "beos"}, {"agent": "canary-pc"}, {"code": ""}, {"host": "canary"}):
         assert (await ask(http, "POST", "enrol", body | changed))[0] == 400
     assert await kinds(server, fjorden) == ["enrolled"]
+
+
+async def test_a_key_that_was_stolen_fills_no_disk(server, http, fjorden):
+    """What a week of silence may have left is taken at once; after that one a minute, and few tests of the line."""
+    key = await enrolled(server, http, fjorden)
+    for _ in range(ROOM_RESULTS_BURST - 2):
+        server.services.room_results.take_of(fjorden)
+    statuses = [(await ask(http, "POST", "results", result(datetime.now(UTC)), key=key))[0] for _ in range(4)]
+    assert statuses == [201, 201, 429, 429]
+    opened = [(await ask(http, "POST", "line", {}, key=key))[0] for _ in range(ROOM_OPENINGS_BURST + 2)]
+    assert opened.count(429) == 2
+    assert (await ask(http, "POST", "keys", {}, key=key))[0] == 429
+    assert (await ask(http, "GET", "settings", key=key))[0] == 200
 
 
 async def test_codes_can_not_be_guessed(server, http, fjorden):
