@@ -7,8 +7,10 @@ from zoneinfo import ZoneInfo
 
 from readiness.access.actors import operator_of
 from readiness.access.contacts import ContactBox
-from readiness.access.links import give_support_link, organiser_link
+from readiness.access.links import give_support_link, organiser_link, room_link
+from readiness.access.rooms import give_code
 from readiness.meetings.planner import Planner
+from readiness.meetings.rooms import NewRoom, room_from
 from readiness.meetings.wishes import HostPlan, MeetingPlan, PersonPlan
 from readiness.texts import LANGUAGES
 from reports.store import Store
@@ -21,6 +23,7 @@ TIME_ZONE = "Europe/Oslo"
 STARTS = time(10, 0)
 PEOPLE = (("patient", "Anna"), ("relative", "Per"), ("interpreter", "T. K."))
 LEADER = "Lars"
+ROOM, BUILDING = "Fjorden", "Bygg A"
 """Roles and labels of the demo's people; all made up and without addresses."""
 
 
@@ -57,4 +60,18 @@ async def prepare_demo(store: Store, contacts: ContactBox, base_url: str, now: d
         "organiser_url": await organiser_link(store, organisation, base_url, now),
         "support_url": await give_support_link(store, organisation, base_url, now),
         "dropin_url": f"{base_url}/o/{DEMO_SLUG}/try",
+        "rooms_url": await room_link(store, organisation, base_url, now),
+        "room_code": await give_code(store, contacts, planner.actor, await _room(planner), now),
     }
+
+
+async def _room(planner: Planner) -> str:
+    """Return the demo's room, which keeps what it was told at earlier starts."""
+    known = await planner.store.rooms(planner.actor)
+    if known:
+        return known[0].id
+    made, _ = room_from(NewRoom(ROOM, building=BUILDING), planner.organisation, planner.contacts, planner.now)
+    if made is None:
+        raise ValueError("the demo's own room is none")
+    await planner.store.add_room(planner.actor, made)
+    return made.id

@@ -121,9 +121,9 @@ def _line_profile(_occasion: Occasion | None) -> Profile:
 ROOM_LINE: Final = TestKind(
     name="room_line",
     sessions=frozenset({"room"}),
-    phases=tuple(SELF_TEST.phase(name) for name in ("connect", "clock", "downlink", "uplink", "tcp_down", "tcp_up")),
+    phases=tuple(SELF_TEST.phase(name) for name in ("connect", "clock", "downlink", "uplink")),
     whole=Course(
-        phases=("connect", "clock", "downlink", "uplink", "tcp_down", "tcp_up"),
+        phases=("connect", "clock", "downlink", "uplink"),
         together=frozenset({"connect", "clock", "downlink", "uplink"}),
     ),
     short=None,

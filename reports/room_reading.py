@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 
-from reports.kinds import ROOM_LINE, profile_of
+from reports.kinds import ROOM_LINE
 from reports.model import Level, Outcome, Responsible, SkipReason, Verdict
 from reports.profile import Profile
 from reports.rooms import room_profile
@@ -51,13 +51,12 @@ class ReadingError(ValueError):
 
 @cache
 def _profiles() -> tuple[Profile, ...]:
-    return room_profile(), profile_of(None)
+    return room_profile(), ROOM_LINE.profile_of(None)
 
 
 @cache
 def _checks() -> frozenset[str]:
-    line = {check for phase in ROOM_LINE.phases for check in phase.checks}
-    return frozenset(room_profile().checks) | line
+    return frozenset(room_profile().checks) | frozenset(ROOM_LINE.profile_of(None).checks)
 
 
 @cache

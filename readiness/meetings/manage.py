@@ -46,6 +46,7 @@ __all__ = [
     "make_meeting",
     "move_meeting",
     "own_texts",
+    "planning",
     "set_organisation",
     "show_key",
     "show_meeting",
@@ -111,7 +112,7 @@ async def make_meeting(
     if profile not in profile_names():
         raise SettingError(f"--profile: there is no profile {profile!r}; choose among {', '.join(profile_names())}")
     listed = [(role, (label[0] if label and label[0] else role)[:60]) for role, *label in people]
-    async with _planner(settings, organisation) as planner:
+    async with planning(settings, organisation) as planner:
         made = await planner.make(
             MeetingPlan(
                 starts=starts,
@@ -132,7 +133,7 @@ async def make_meeting(
 
 async def list_meetings(settings: Settings, *, organisation: str, days: int) -> list[tuple[MeetingLine, datetime]]:
     """Return the meetings from today on, each with its start in the organisation's time zone."""
-    async with _planner(settings, organisation, needs_url=False) as planner:
+    async with planning(settings, organisation, needs_url=False) as planner:
         zone = ZoneInfo(planner.organisation.time_zone)
         today = planner.now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
         span = (today, today + timedelta(days=days))
@@ -146,7 +147,7 @@ async def list_meetings(settings: Settings, *, organisation: str, days: int) -> 
 
 async def show_meeting(settings: Settings, *, organisation: str, meeting: str) -> dict[str, Any]:
     """Return a meeting as the API shows it."""
-    async with _planner(settings, organisation, needs_url=False) as planner:
+    async with planning(settings, organisation, needs_url=False) as planner:
         return await meeting_json(planner, await planner.meeting(meeting))
 
 
@@ -154,13 +155,13 @@ async def move_meeting(
     settings: Settings, *, organisation: str, meeting: str, starts: datetime, minutes: int | None
 ) -> Meeting:
     """Move a meeting and tell everybody who was invited."""
-    async with _planner(settings, organisation) as planner:
+    async with planning(settings, organisation) as planner:
         return await planner.change(meeting, Change(starts=starts, minutes=minutes))
 
 
 async def cancel_meeting(settings: Settings, *, organisation: str, meeting: str) -> Meeting:
     """Cancel a meeting and tell everybody who was invited."""
-    async with _planner(settings, organisation) as planner:
+    async with planning(settings, organisation) as planner:
         return await planner.cancel(meeting)
 
 
@@ -168,7 +169,7 @@ async def invite_people(
     settings: Settings, *, organisation: str, meeting: str, people: Sequence[str], channel: Way, renew: bool
 ) -> list[Invited]:
     """Invite people of a meeting by their ids; all participants if none is given."""
-    async with _planner(settings, organisation) as planner:
+    async with planning(settings, organisation) as planner:
         return await planner.invite(meeting, people or None, channel, renew=renew)
 
 
@@ -183,7 +184,7 @@ async def import_meetings(
         raise SettingError(f"{file}: {error.strerror}") from None
     if len(raw) > MOST_BYTES:
         raise SettingError(f"{file}: {describe('import.too_large')}")
-    async with _planner(settings, organisation) as planner, chores_alone() as chores:
+    async with planning(settings, organisation) as planner, chores_alone() as chores:
         read = partial(_read_confined, chores, file)
         return await import_file(planner, raw, read=read, skip_bad=skip_bad, invite=invite)
 
@@ -202,7 +203,7 @@ async def make_link(settings: Settings, kind: Office, *, organisation: str, last
     """Return a fresh link for support or an organiser, or a program's token. Raises SettingError."""
     if not timedelta() < lasts <= LONGEST_LINK:
         raise SettingError(f"--days: it opens for 1 to {LONGEST_LINK.days} days")
-    async with _planner(settings, organisation, needs_url=kind != "api") as planner:
+    async with planning(settings, organisation, needs_url=kind != "api") as planner:
         if kind == "api":
             return await api_token(planner.store, planner.organisation, planner.now, lasts)
         give = give_support_link if kind == "support" else organiser_link
@@ -211,7 +212,7 @@ async def make_link(settings: Settings, kind: Office, *, organisation: str, last
 
 async def close_links(settings: Settings, kind: Office, *, organisation: str) -> int:
     """Close all links of one kind of the organisation and the sessions they opened; return how many."""
-    async with _planner(settings, organisation, needs_url=False) as planner:
+    async with planning(settings, organisation, needs_url=False) as planner:
         return await planner.store.revoke_links(planner.organisation.id, kind, planner.now)
 
 
@@ -239,7 +240,7 @@ def describe(code: str) -> str:
 
 
 @asynccontextmanager
-async def _planner(settings: Settings, slug: str, *, needs_url: bool = True) -> AsyncIterator[Planner]:
+async def planning(settings: Settings, slug: str, *, needs_url: bool = True) -> AsyncIterator[Planner]:
     """Yield a planner for the organisation. Its refusals become SettingErrors of one line."""
     if needs_url and not settings.public_url:
         raise SettingError("READINESS_PUBLIC_URL: links need the address that people will open")

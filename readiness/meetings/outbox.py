@@ -25,7 +25,7 @@ from readiness.settings import Settings
 from reports.store import Store, StoreError
 from reports.store.records import Channel, Outgoing
 
-__all__ = ["OutboxRunner", "retry_delay"]
+__all__ = ["CLAIM_S", "MOST_CLAIMED", "POLL_S", "OutboxRunner", "retry_delay"]
 
 log = logging.getLogger(__name__)
 CLAIM_S = 90.0

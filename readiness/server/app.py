@@ -16,6 +16,7 @@ from readiness.media.limits import WorkerLimits
 from readiness.media.pool import MediaSettings, WorkerPool
 from readiness.meetings.outbox import OutboxRunner
 from readiness.meetings.reminders import Reminders
+from readiness.meetings.room_notices import RoomNotices
 from readiness.server import (
     afterwards,
     api,
@@ -23,6 +24,7 @@ from readiness.server import (
     board_api,
     calendar,
     figures,
+    fleet_api,
     health_routes,
     meetings_api,
     openapi,
@@ -71,6 +73,7 @@ PARTS = (
     board_api,
     calendar,
     figures,
+    fleet_api,
     meetings_api,
     openapi,
     room_api,
@@ -152,6 +155,7 @@ async def _living(app: web.Application) -> AsyncIterator[None]:
         base_url=lambda: services.base_url,
     )
     reminders = Reminders(services.store, services.contacts, now=now, can_sms=bool(services.settings.sms_url))
+    notices = RoomNotices(services.store, services.contacts, services.settings, now=now)
     chores = [
         asyncio.create_task(work)
         for work in (
@@ -159,6 +163,8 @@ async def _living(app: web.Application) -> AsyncIterator[None]:
             services.health.watch(),
             outbox.run(),
             reminders.run(),
+            notices.run(),
+            notices.watch_silence(),
         )
     ]
     yield

@@ -264,6 +264,8 @@ def _say(links: Mapping[str, str], *, as_json: bool) -> None:
         "organiser_url": "Demo organiser's pages",
         "support_url": "Demo support page     ",
         "dropin_url": "Drop-in test          ",
+        "rooms_url": "Demo meeting rooms    ",
+        "room_code": "Code of the demo room ",
     }
     for key, link in links.items():
         print(f"{names.get(key, key)} {link}", flush=True)  # noqa: T201

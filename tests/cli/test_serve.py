@@ -20,7 +20,16 @@ from tests.integration.support import ROOT, certificate, free_port, serving, set
 
 pytestmark = pytest.mark.timeout(300)
 TOO_LATE_S = 60
-LINKS = {"base_url", "selftest_url", "board_url", "organiser_url", "support_url", "dropin_url"}
+LINKS = {
+    "base_url",
+    "selftest_url",
+    "board_url",
+    "organiser_url",
+    "support_url",
+    "dropin_url",
+    "rooms_url",
+    "room_code",
+}
 
 
 def readiness(folder: Path, *arguments: str, cwd: Path = ROOT, **settings: str) -> subprocess.CompletedProcess[str]:

@@ -536,7 +536,7 @@ async def test_the_board_is_told_of_the_newest_state(server, program):
 
 
 async def test_the_description_is_valid_and_names_every_route(server, http):
-    """OpenAPI 3.1; exactly the routes under /api/v1/meetings, with their path parameters and the code's own lists."""
+    """OpenAPI 3.1; exactly the routes of meetings and rooms, with their path parameters and the code's own lists."""
     async with http.get("/api/v1/openapi.json") as answer:
         served = await answer.json()
     assert served == description()
@@ -544,7 +544,8 @@ async def test_the_description_is_valid_and_names_every_route(server, http):
     routes = {
         (route.resource.canonical, route.method.lower())
         for route in make_app(server.services).router.routes()
-        if route.resource.canonical.startswith("/api/v1/meetings") and route.method != "HEAD"
+        if route.resource.canonical.startswith(("/api/v1/meetings", "/api/v1/rooms", "/api/rooms"))
+        and route.method != "HEAD"
     }
     methods = {"get", "post", "put", "patch", "delete"}
     described = {(path, method) for path, item in served["paths"].items() for method in item if method in methods}
