@@ -371,7 +371,12 @@ SENTENCE = re.compile(r"(?:[^\W\d_]+[,:;]? ){3,}[^\W\d_]+")
 NORWEGIAN = re.compile("[æøåÆØÅ]")
 FOR_OPERATORS = {
     "readiness/cli.py",
+    "readiness/cli_rooms.py",
     "readiness/cli_voices.py",
+    "readiness/meetings/manage_rooms.py",
+    "readiness/meetings/rooms.py",  # settings of rooms, which are typed at the command line
+    "reports/timetable.py",  # the same
+    "readiness/server/fleet_api.py",  # help of metrics, for who runs Prometheus
     *(f"readiness/room/{name}.py" for name in ("agent", "by_hand", "command", "enrolment", "handing", "install")),
     *(f"readiness/room/{name}.py" for name in ("joining", "line", "running", "service", "timetable")),
     "readiness/settings.py",
