@@ -29,11 +29,25 @@ CAUSES: Final = frozenset(
     | {"not_reached", "unreachable", "disconnected", "interrupted", "late", "loss", "own_line", "nothing_arrived"}
     | {"no_media", "no_feedback", "server_busy", "server_died", "shutting_down", "socket_blocked", "worker_died"}
     | {"worker_frozen", "worker_limit", "no_speedtest", "not_asked", "declined", "echo_cancelled"}
+    | {"no_time", "too_dark", "no_agreement", "people"}
 )
 """Why something has no value, of all that a room can say."""
 WORDS: Final = frozenset(
     {"present", "not_found", "ambiguous", "failed", "no_frames", "signal", "heard", "unheard", "mains", "battery"}
-    | {"same", "moved", "covered", "learning", "connected", "none", "wired", "wireless", "reached", "udp", "tcp"}
+    | {
+        "same",
+        "moved",
+        "covered",
+        "learning",
+        "connected",
+        "none",
+        "wired",
+        "wireless",
+        "reached",
+        "udp",
+        "tcp",
+        "other",
+    }
 )
 """Values that are words, besides those that a profile has a rule for."""
 UNITS: Final = frozenset(

@@ -139,8 +139,12 @@ async def test_line(request: web.Request) -> web.Response:
         raise Unavailable("server.busy", retry_after_s=60)
     services.room_openings.take_of(room.id)
     session, secret = await open_line(services.store, room, services.now())
-    cookie = cookie_name(session.id, secure=caller(request).is_secure)
-    return web.json_response({"self_test": session.id, "token": secret, "cookie": cookie}, status=201)
+    is_secure = caller(request).is_secure
+    cookie = cookie_name(session.id, secure=is_secure)
+    told = {"session": session.id, "self_test": session.id, "token": secret, "cookie": cookie}
+    response = web.json_response(told, status=201)
+    response.set_cookie(cookie, secret, path="/", httponly=True, secure=is_secure, samesite="Lax")
+    return response
 
 
 async def settings_json(services: Services, room: Room) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def _read(told: Mapping[str, Any], now: datetime) -> NewResult:
     not_checked = told.get("not_checked")
     if (check is None) == (not_checked is None):
         raise ReadingError("not_checked")
-    since = told.get("in_use_since")
+    since = told.get("in_use_since") or None
     more: dict[str, Any] = {
         "agent": told["agent"],
         "key_store": told["key_store"],
