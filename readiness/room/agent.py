@@ -157,7 +157,7 @@ class Agent:
         self._wanted = str(told.get("check_wanted") or "")
         try:
             self._off_s = (now - datetime.fromisoformat(str(told["server_time"])).astimezone(UTC)).total_seconds()
-        except (KeyError, ValueError):
+        except (KeyError, ValueError, OverflowError):
             self._off_s = None
         self.diary.last_contact = rfc3339(now)
         if self._clock.steady_s() >= self._contact_noted_s:

@@ -144,7 +144,7 @@ async def _json(response: aiohttp.ClientResponse) -> Any:
             return None
     try:
         return json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -25,6 +25,9 @@ DEFAULTS: Final[Mapping[str, Any]] = {
 """By which a room goes where its server does not say."""
 MISSED: Final = timedelta(days=8)
 """So far back missed times are looked for: they become one check anyway."""
+MOST_MINUTES: Final = 24 * 60
+YEARS: Final = range(2000, 9000)
+"""Before and after, moments run over when they are moved to another zone."""
 MOST_TIMES: Final = 20_000
 """More times than every minute of `MISSED` has."""
 SET_BACK: Final = timedelta(hours=6)
@@ -68,21 +71,21 @@ class Rules:
         try:
             cron, zone = str(asked["cron"]), ZoneInfo(str(asked["time_zone"]))
             CronSim(cron, datetime(2026, 1, 1, tzinfo=zone))
-            earliest, latest = (timedelta(minutes=int(one)) for one in asked["before_meeting_min"])
+            earliest, latest = map(_minutes, asked["before_meeting_min"])
             return cls(
                 cron=cron,
                 zone=zone,
-                spread=timedelta(seconds=int(share * 60 * int(asked["spread_min"]))),
-                repeat=timedelta(minutes=int(asked["repeat_min"])),
-                quiet=(time.fromisoformat(asked["quiet_from"]), time.fromisoformat(asked["quiet_to"])),
-                guard=timedelta(minutes=int(asked["guard_min"])),
+                spread=timedelta(seconds=int(share * _minutes(asked["spread_min"]).total_seconds())),
+                repeat=_minutes(asked["repeat_min"]),
+                quiet=(_clock(asked["quiet_from"]), _clock(asked["quiet_to"])),
+                guard=_minutes(asked["guard_min"]),
                 before=(max(earliest, latest), min(earliest, latest)),
                 share=share,
                 meetings=tuple(
                     Meeting(_moment(one["starts_at"]), _moment(one["ends_at"])) for one in meetings
                 ),
             )  # fmt: skip
-        except (CronSimError, ZoneInfoNotFoundError, KeyError, TypeError, ValueError) as error:
+        except (CronSimError, ZoneInfoNotFoundError, KeyError, TypeError, ValueError, OverflowError, OSError) as error:
             raise TimetableError(f"the server's timetable can't be read: {error}") from None
 
     def due(self, last: datetime, now: datetime) -> datetime | None:
@@ -132,8 +135,22 @@ class Rules:
                 yield planned
 
 
+def _minutes(told: Any) -> timedelta:
+    """Return a span of a day at most. Raises ValueError, TypeError, OverflowError."""
+    if not 0 <= (minutes := int(told)) <= MOST_MINUTES:
+        raise ValueError(f"{minutes} minutes")
+    return timedelta(minutes=minutes)
+
+
+def _clock(told: str) -> time:
+    """Return a time of day in the room's own zone. Raises ValueError, TypeError."""
+    if (clock := time.fromisoformat(told)).tzinfo is not None:
+        raise ValueError(f"{told} names a zone")
+    return clock
+
+
 def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(str(text))
-    if moment.tzinfo is None:
-        raise ValueError(f"{text} names no zone")
+    if moment.tzinfo is None or moment.year not in YEARS:
+        raise ValueError(f"{text} names no zone, or is no year of ours")
     return moment.astimezone(UTC)

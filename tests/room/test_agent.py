@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from readiness.room.errors import RevokedError
+from readiness.room.line import MOST_HOSTS, measure_hosts
 from readiness.room.timetable import Rules, TimetableError
 from tests.room.simulated import MONDAY, SETTINGS, Clock, Rig
 
@@ -217,9 +218,18 @@ async def test_a_timetable_that_cannot_be_read_is_the_usual_one(tmp_path, caplog
     assert [record.message for record in caplog.records].count(
         "the server's timetable can't be read: Wrong number of fields"
     ) == 1
-    for wrong in ({"time_zone": "Oslo"}, {"quiet_from": "late"}, {"before_meeting_min": [60]}):
+    for wrong in (
+        {"time_zone": "Oslo"}, {"time_zone": "Europe"}, {"time_zone": "x" * 5000}, {"quiet_from": "late"},
+        {"quiet_to": "06:00+14:00"}, {"before_meeting_min": [60]}, {"before_meeting_min": [10**12, 1]},
+        {"spread_min": 10**30}, {"repeat_min": float("inf")}, {"guard_min": -1}, {"cron": "*/0 * * * *"},
+    ):  # fmt: skip
         with pytest.raises(TimetableError):
             Rules.read({**SETTINGS, **wrong}, [], "room-1")
+    for year in ("0001", "9999"):
+        with pytest.raises(TimetableError):
+            Rules.read(
+                SETTINGS, [{"starts_at": f"{year}-01-01T00:00:00+14:00", "ends_at": f"{year}-12-31T23:59Z"}], "r"
+            )
     with pytest.raises(TimetableError, match="names no zone"):
         Rules.read(SETTINGS, [{"starts_at": "2026-12-01T10:00:00", "ends_at": "2026-12-01T11:00:00"}], "room-1")
 
@@ -267,3 +277,19 @@ async def test_the_loop_ends_when_it_is_told(tmp_path):
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+
+
+def test_a_room_looks_for_few_hosts_and_none_that_is_nonsense(monkeypatch):
+    """A server that somebody has taken over makes no scanner of a PC in a hospital's network."""
+    asked = []
+
+    async def connect(host, port):
+        asked.append((host, port))
+        raise OSError
+
+    monkeypatch.setattr("asyncio.open_connection", connect)
+    many = [f"10.9.0.{number}:22" for number in range(200)]
+    assert measure_hosts({"hosts": many}) == {"asked": MOST_HOSTS, "reached": 0}
+    assert len(asked) == MOST_HOSTS
+    monkeypatch.undo()
+    assert measure_hosts({"hosts": ["127.0.0.1:99999", "127.0.0.1:9", "\0", ""]}) == {"asked": 4, "reached": 0}
