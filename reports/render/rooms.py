@@ -46,7 +46,7 @@ def line_of(room: Room, newest: RoomResult | None, words: Words, zone: ZoneInfo,
         "when": words.t("room.checked", when=words.moment(room.checked_at, zone)) if room.checked_at else "",
         "since": words.t("room.since", when=words.moment(standing.since, zone)) if standing.since else "",
         "alarm": words.t("room.alarm") if standing.is_alarm else "",
-        "known": words.t("room.known", when=words.day(standing.known_until, zone)) if standing.known_until else "",
+        "known": _known(standing, words, zone),
         "last_step": _last_step(standing, words, zone),
         "twins": words.t("room.twins") if _has_twins(room, now) else "",
     }
@@ -75,6 +75,13 @@ def room_line(room: Room, newest: RoomResult | None, now: datetime) -> dict[str,
 def order_of(line: Mapping[str, Any]) -> tuple[int, str]:
     """Return what rooms are sorted by: failed first, then by name, so that nothing jumps while one looks."""
     return _ORDER.get(str(line["state"]), _LAST), str(line["name"]).casefold()
+
+
+def _known(standing: Standing, words: Words, zone: ZoneInfo) -> str:
+    """Return until when it is known: the last whole day, for it ends as the next one begins."""
+    if standing.known_until is None:
+        return ""
+    return words.t("room.known", when=words.day(standing.known_until - timedelta(seconds=1), zone))
 
 
 def _first_finding(standing: Standing, newest: RoomResult | None) -> Mapping[str, Any] | None:
