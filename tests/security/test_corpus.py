@@ -12,10 +12,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 
+from readiness.access.links import room_link
 from readiness.meetings.messages import render_message
 from reports.store.actors import Actor
 from tests.actors import otto
 from tests.cast import SUNNAAS, make_cast
+from tests.fleet import room
 from tests.integration.support import ROOT
 from tests.made import made_report, support_link
 from tests.meetings.test_messages import KINDS, context, wish
@@ -66,13 +68,19 @@ async def pages(server, http, slug: str, text: str) -> dict[str, Reader]:
     tokens = (cast.lars_token, await support_link(server.store, slug))
     board, support = [(await (await redeem(http, token, slug))[2].json())["session"] for token in tokens]
     await server.store.open_case(Actor("leader", slug, text), cast.meeting.id, cast.anna.id, now=datetime.now(tz=UTC))
+    rita = Actor("room_manager", slug, text)
+    odd = {"organisation_id": slug, "building": text, "zone": text}
+    await server.store.add_room(rita, room(text, id=f"room-{slug}", **odd))
+    link = await room_link(server.store, organisation, server.base, datetime.now(tz=UTC))
+    rooms = (await (await redeem(http, link.partition("#")[2], slug))[2].json())["session"]
     server.services.health.organisation = await server.store.organisation(slug)
     found = {}
     for name, path, query in (
         ("test", f"/o/{slug}/t", {"lang": text}), ("code", f"/o/{slug}/code", {}), ("front", "/", {}),
         ("board", f"/board/{board}", {}), ("support", f"/support/{support}", {"code": made.code}),
         ("support, typed", f"/support/{support}", {"code": text, "lang": text}), ("plan", f"/o/{slug}/plan", {}),
-        ("error", "/nowhere", {"x": text}),
+        ("error", "/nowhere", {"x": text}), ("rooms", f"/rooms/{rooms}", {"lang": text}),
+        ("wall", f"/rooms/{rooms}/wall", {}), ("room", f"/rooms/{rooms}/room/room-{slug}", {}),
     ):  # fmt: skip
         query = {key: value[:600] for key, value in query.items()}
         async with http.get(path, params=query, headers={"Accept": "text/html", "User-Agent": "x"}) as answer:

@@ -16,7 +16,7 @@ from tests.cast import SUNNAAS, make_cast
 from tests.security.support import dump_digest, raw_get
 
 TOKEN = "x7Jq-2D_ab3Kd9fGhLmNpQrStUvWxYz0123456789AB"
-PAGES = ("t", "try", "board", "plan", "support", "code")
+PAGES = ("t", "try", "board", "plan", "support", "code", "rooms")
 ENDS = (
     "%23TOKEN", "/%23TOKEN", "%2523TOKEN", "/", ".", ",", ")", "%3E", "%23", "=23TOKEN", "/TOKEN", "%23TOKEN.", "%20",
     "%23%3CTOKEN%3E", "%23TOKEN&data=05%7C01", "%23TOKEN/", "%E2%80%8B", "%0D%0A", ";", "%22", "%25", "%C3",
