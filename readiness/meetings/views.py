@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from readiness.meetings.addresses import open_reach
+from readiness.meetings.beside import rooms_json
 from readiness.meetings.kinds import INVITES
 from readiness.meetings.planner import Planner
 from reports.model import rfc3339
@@ -45,6 +46,7 @@ async def meeting_json(planner: Planner, found: Meeting) -> dict[str, Any]:
         "reminders": list(found.reminders),
         "practical": list(found.practical),
         "expected_people": found.expected_people,
+        "rooms": rooms_json(await store.meeting_rooms(actor, found.id), planner.now),
         "participants": [_participant_json(planner, row, sent) | {"call": call(row.participant.id)} for row in rows],
         "hosts": [_host_json(planner, one, sent) | {"call": call(one.id)} for one in hosts],
     }

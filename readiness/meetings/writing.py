@@ -11,6 +11,7 @@ from readiness.access.contacts import ContactBox
 from readiness.access.links import Links
 from readiness.access.pins import PIN_LIFE, pin_of
 from readiness.meetings.addresses import Person, opened
+from readiness.meetings.beside import state_beside
 from readiness.meetings.delivery import DeliveryError
 from readiness.meetings.kinds import KINDS
 from readiness.meetings.marks import state_mark
@@ -141,8 +142,10 @@ class Writer:
         for meeting in meetings:
             if meeting.state == "planned":
                 rows = await self.store.board(clock, meeting.id)
-                people = tuple((row.participant.role, state_of(row.report, self.now)) for row in rows)
-                tallies.append(Tally(meeting.starts_at, people))
+                people = [(row.participant.role, state_of(row.report, self.now)) for row in rows]
+                rooms = await self.store.meeting_rooms(clock, meeting.id)
+                people += [("meeting_room", state_beside(one.room, self.now)) for one in rooms]
+                tallies.append(Tally(meeting.starts_at, tuple(people)))
         return tuple(tallies)
 
     async def _changed(self, outgoing: Outgoing) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from readiness.access.actors import actor_of, sessions_that_may
 from readiness.errors import AccessError
 from readiness.meetings.addresses import open_reach
+from readiness.meetings.beside import room_row
 from readiness.meetings.board_pdf import BoardContext, BoardLine, BoardMeeting
 from readiness.meetings.kinds import BRINGS_LINK
 from readiness.server.services import Services
@@ -163,7 +164,8 @@ async def _part_json(
             | {"recheck_due": recheck_due(row.report, meeting, day.organisation.time_zone, now)}
             | ({"phones": phones[row.participant.id]} if unlocked else {})
             for row in rows
-        ],
+        ]
+        + [room_row(one, now) for one in await store.meeting_rooms(day.actor, meeting.id)],
     }
 
 

@@ -19,6 +19,7 @@ from aiohttp import web
 from readiness.access.actors import actor_of, sessions_that_may
 from readiness.access.tokens import hash_token
 from readiness.errors import InputError, Unauthorized
+from readiness.meetings.beside import find_rooms
 from readiness.meetings.confined import print_sheet, read_import
 from readiness.meetings.importing import import_file
 from readiness.meetings.letter import letters_sheet
@@ -121,10 +122,13 @@ async def make_meeting(request: web.Request) -> web.Response:
         raise InputError("request.malformed", field="Idempotency-Key")
     people = tuple(PersonPlan(**one) for one in body["participants"])
     hosts = tuple(HostPlan(**one) for one in body.get("hosts", ()))
+    rooms = await find_rooms(planner.store, planner.actor, body.get("rooms", ()))
     wish = wish_of(body, planner.organisation)
     starts = wish.pop("starts")
     plan = MeetingPlan(starts=starts, people=people, hosts=hosts, **wish)
     made = await planner.make(replace(plan, key=f"api:{key}", version=_fingerprint(body)) if key else plan)
+    if rooms and made.is_new:
+        await planner.store.set_meeting_rooms(planner.actor, made.meeting.id, rooms)
     return await _answer(planner, made.meeting, status=201 if made.is_new else 200)
 
 
@@ -162,8 +166,11 @@ async def change_meeting(request: web.Request) -> web.Response:
     """Move or change a meeting."""
     planner = await planner_of(request)
     body = checked("MeetingChange", await json_body(request, MAX_BODY_BYTES))
-    wish = Change(**wish_of(body, planner.organisation))
-    return await _answer(planner, await planner.change(request.match_info["meeting"], wish))
+    rooms = await find_rooms(planner.store, planner.actor, body.get("rooms", ()))
+    changed = await planner.change(request.match_info["meeting"], Change(**wish_of(body, planner.organisation)))
+    if "rooms" in body:
+        await planner.store.set_meeting_rooms(planner.actor, changed.id, rooms)
+    return await _answer(planner, changed)
 
 
 @routes.delete(PLACE)

@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
+from readiness.access.actors import actor_of
 from readiness.errors import AccessError
 from readiness.meetings.values import LONGEST_LABEL, LONGEST_PHONE, LONGEST_TITLE, MOST_TOGETHER, ROLES
 from readiness.reach import LONGEST_MAIL
@@ -94,5 +95,6 @@ async def _page(request: web.Request, name: str) -> web.Response:
         "asked": profile.practical,
         "example": EXAMPLE,
         "limits": LIMITS,
+        "rooms": await request.app[SERVICES].store.rooms_to_invite(actor_of(session)),
     }
     return render_page(request, PLAN, organisation, {"view": view}, compress=False)

@@ -164,6 +164,8 @@ export interface BoardParticipant {
   role: string;
   state: string;
   running?: boolean;
+  /** a meeting room, by its own newest check */
+  room?: boolean;
   verdict?: string;
   tested_at?: string;
   other_device?: boolean;
@@ -249,6 +251,8 @@ export interface PlannedMeeting {
   expected_people: number;
   participants: PlannedPerson[];
   hosts: PlannedHost[];
+  /** the meeting rooms that it is in, each with its newest check */
+  rooms?: { id: string; name: string; building: string; state: string; checked_at: string | null }[];
 }
 export interface PlannedLine { id: string; title: string; starts_at: string; ends_at: string; state: string; counts: Record<string, number>; labels?: string[]; leaders?: string[] }
 

@@ -14,7 +14,8 @@ const MINUTE_MS = 60_000;
 const SOON_MIN = 60;
 
 /** The one sentence that says what to do. @param {Texts} texts @param {Participant} participant */
-export function sentence(texts, { state, area, responsible }) {
+export function sentence(texts, { state, area, responsible, room }) {
+  if (room) return texts.first([`leader.room.${state}`, `leader.${state}`]);
   const keys = [];
   if (NAMED.has(state) && responsible === "service") keys.push("leader.do.service");
   if (NAMED.has(state) && area) keys.push(`leader.do.${area}.${responsible ?? "participant"}`, `leader.do.${area}`);
@@ -57,7 +58,8 @@ function invitationLine(texts, { state, sent_at }, ago) {
  * @param {Participant} participant @param {string} meetingState
  * @returns {("call" | "resend" | "handover")[]}
  */
-export function actions({ state, running, phones, can_resend, handed_over_at, taken }, meetingState) {
+export function actions({ state, running, phones, can_resend, handed_over_at, taken, room }, meetingState) {
+  if (room) return [];
   /** @type {("call" | "resend" | "handover")[]} */
   const found = phones?.length ? ["call"] : [];
   if (meetingState !== "planned" || READY.includes(state) || running) return found;

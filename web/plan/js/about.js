@@ -15,6 +15,9 @@ const solutions = () => find("#solution");
 /** @returns {HTMLInputElement[]} */
 const questions = () => [.../** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("#questions input"))];
 
+/** The meeting rooms to choose among; none where the organisation has none. @returns {HTMLInputElement[]} */
+const rooms = () => [.../** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("#rooms input"))];
+
 /** The solution that a link's host belongs to, "" where that is not known. @param {string} link @param {{ value: string, hosts: string }[]} known */
 export function solutionOf(link, known) {
   const host = /^https:\/\/(?:[^/@?#]*@)?([^/:?#]+)/i.exec(link.trim())?.[1].toLowerCase();
@@ -69,6 +72,7 @@ export function fillAbout(meeting, t) {
   field("#clinic").value = meeting.clinic_phone;
   field("#contact").value = meeting.contact;
   for (const box of questions()) box.checked = meeting.practical.includes(box.value);
+  for (const box of rooms()) box.checked = (meeting.rooms ?? []).some(({ id }) => id === box.value);
   field("#remind").checked = meeting.reminders.length > 0;
   showFrom();
   showFacts(t, meeting.participants.length + meeting.hosts.length);
@@ -87,6 +91,7 @@ export function readAbout(kept = []) {
     clinic_phone: field("#clinic").value.trim(),
     contact: field("#contact").value.trim(),
     practical: questions().filter(({ checked }) => checked).map(({ value }) => value),
+    ...(rooms().length ? { rooms: rooms().filter(({ checked }) => checked).map(({ value }) => value) } : {}),
     reminders: field("#remind").checked ? (kept.length ? kept : REMINDERS) : [],
   };
 }
