@@ -69,7 +69,7 @@ PAIRS = {
     "echo: onset of a digit": (constant("selftest/js/audio.js", "ONSET"), echo.ONSET),
     "uplink: magic": (constant("selftest/js/uplink-worker.js", "MAGIC"), uplink.MAGIC),
     "resume: how long, s": (constant("selftest/js/socket.js", "RESUME_MS") / 1000, owner.RESUME_WITHIN.total_seconds()),
-    "reminders": (constant("plan/js/form.js", "REMINDERS"), list(wishes.REMINDERS)),
+    "reminders": (constant("plan/js/about.js", "REMINDERS"), list(wishes.REMINDERS)),
     "afterwards: scores": ({*constant("selftest/js/after.js", "SCORES")}, {*afterwards.SCORES}),
     "afterwards: problems": (constant("selftest/js/after.js", "PROBLEMS"), list(afterwards.PROBLEMS)),
     "afterwards: problems, leader": (constant("board/js/main.js", "PROBLEMS"), list(afterwards.PROBLEMS)),

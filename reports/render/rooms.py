@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from reports.model import READY_VERDICTS
 from reports.render.tones import TONES
 from reports.render.words import Words
 from reports.room_course import Standing, standing_of
@@ -128,7 +129,7 @@ def days_of(
 def changed_since(results: Sequence[RoomResult], words: Words, zone: ZoneInfo) -> dict[str, Any] | None:
     """Return what is another thing now than at the last check that passed; None where that is the newest one."""
     checked = [one for one in results if one.verdict is not None]
-    before = next((one for one in checked if one.verdict in {"ready", "ready_with_warnings"}), None)
+    before = next((one for one in checked if one.verdict in READY_VERDICTS), None)
     if before is None or before is checked[0]:
         return None
     now, then = _by_check(checked[0]), _by_check(before)

@@ -4,7 +4,7 @@ import { dirname, join, relative } from "node:path";
 import { test } from "node:test";
 import { catalogue, filesBelow, readJson, ROOT, WEB } from "./support.mjs";
 
-const PAGES = ["selftest", "board", "support", "code", "plan"];
+const PAGES = ["selftest", "board", "support", "code", "plan", "rooms"];
 const html = (page) => readFileSync(join(WEB, page, "index.html"), "utf8");
 const SOURCE = readFileSync(join(ROOT, "readiness/texts.py"), "utf8");
 /** Beginnings of participants' keys that the self-test does not load. */

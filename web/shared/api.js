@@ -1,5 +1,5 @@
 /**
-* The pages' HTTP calls, and the exchange of a link's secret for a session:
+ * The pages' HTTP calls, and the exchange of a link's secret for a session:
  * it stands in the address's fragment, is posted once, and is taken out of the address at once.
  */
 

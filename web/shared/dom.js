@@ -1,5 +1,5 @@
 /**
-* The document of every page: finding elements, changing their words, copying a template, making an element.
+ * The document of every page: finding elements, changing their words, copying a template, making an element.
  */
 
 /** Return an element that must be on the page; throws without it. @template {Element} [T=HTMLElement] @param {string} selector @param {ParentNode} [root] @returns {T} */

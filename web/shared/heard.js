@@ -1,6 +1,6 @@
 /**
-* Output for people who hear the page instead of seeing it, each thing once: words are announced, or get the focus,
-* never both. A focus whose element disappears moves to the place where reading continues.
+ * Output for people who hear the page instead of seeing it, each thing once: words are announced, or get the focus,
+ * never both. A focus whose element disappears moves to the place where reading continues.
  */
 
 import { make } from "./dom.js";
@@ -28,8 +28,8 @@ export function announce(text) {
 }
 
 /**
-* Move the focus to a heading with new words. If the focus is there already, an element with the same words takes its
-* place, because focusing the focused one is silent.
+ * Move the focus to a heading with new words. If the focus is there already, an element with the same words takes its
+ * place, because focusing the focused one is silent.
  * @param {HTMLElement} heading
  */
 export function readFrom(heading) {
@@ -53,7 +53,7 @@ function trail(element) {
 }
 
 /**
-* Draw without losing the focus.
+ * Draw without losing the focus.
  * @param {() => void} work
  * @param {(place: Element) => Element | null | undefined} next where reading continues if the focused element is gone; gets the innermost box around it that is still there
  */

@@ -4,7 +4,7 @@
  */
 
 /**
-* The languages, the default first. The server puts its own table here when it serves this file.
+ * The languages, the default first. The server puts its own table here when it serves this file.
  * @type {Record<Lang, { tag: string, dir: string, voice: Lang }>}
  */
 export const LANGUAGES = {};
@@ -22,7 +22,7 @@ export function writtenIn(lang) {
 }
 
 /**
-* The catalogue language for a browser's or a page's language tag; the default if none fits.
+ * The catalogue language for a browser's or a page's language tag; the default if none fits.
  * @param {string | null | undefined} tag @returns {Lang}
  */
 export function langOf(tag) {
@@ -110,7 +110,7 @@ export async function loadCatalogue(base, lang, folder = "") {
 }
 
 /**
-* Put words into every element that names its text by `data-t`, and into labels by `data-t-label`.
+ * Put words into every element that names its text by `data-t`, and into labels by `data-t-label`.
  * @param {ParentNode} root @param {Texts} texts
  */
 export function applyTexts(root, texts) {

@@ -1,6 +1,6 @@
 /**
-* Icons as SVG nodes, each with a shape of its own, so that none depends on its colour. And the tones (icon and colour) of
-* all results of a test.
+ * Icons as SVG nodes, each with a shape of its own, so that none depends on its colour. And the tones (icon and colour) of
+ * all results of a test.
  */
 
 const SVG = "http://www.w3.org/2000/svg";

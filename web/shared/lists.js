@@ -1,5 +1,5 @@
 /**
-* Redraws lists without disturbing a finger or a focus on an item.
+ * Redraws lists without disturbing a finger or a focus on an item.
  */
 
 /** Make `list` hold exactly these items in this order; items in their place are not moved. @param {Element} list @param {Element[]} items */

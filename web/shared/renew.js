@@ -1,6 +1,6 @@
 /**
-* Replaces a link whose secret others may have read on the way, at a person's press: a scanner that runs the page
-* presses nothing, and so takes nobody's link away. Afterwards the old one opens in this browser only. Loaded when needed.
+ * Replaces a link whose secret others may have read on the way, at a person's press: a scanner that runs the page
+ * presses nothing, and so takes nobody's link away. Afterwards the old one opens in this browser only. Loaded when needed.
  */
 import { call } from "./api.js";
 import { make } from "./dom.js";
@@ -24,7 +24,7 @@ export function renewAtPress(session, renewed) {
 }
 
 /**
-* Offer to renew an office's link. The new one is shown once, to be saved, because nobody gets it by mail.
+ * Offer to renew an office's link. The new one is shown once, to be saved, because nobody gets it by mail.
  * @param {string} session @param {import("./i18n.js").Texts} texts
  */
 export function offerRenewal(session, texts) {

@@ -31,7 +31,7 @@ function decoded(text) {
 const joined = (text) => text.replace(/=?[\r\n]+\s*|&shy;/g, "").replace(/[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g, "");
 
 /**
-* Undo an editor's typography: dashes for hyphens, one long one for two, and Markdown's `\\_`.
+ * Undo an editor's typography: dashes for hyphens, one long one for two, and Markdown's `\\_`.
  * @param {string} text @param {string} long the hyphens that a long dash stands for
  */
 const typed = (text, long) => text.replace(/\\(?=[_-])/g, "").replace(/[\u2013\u2014]/g, long).replace(/[\u2010-\u2012\u2212\ufe63\uff0d]/g, "-");

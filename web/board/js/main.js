@@ -1,5 +1,5 @@
 /**
-* Entry of the leader's board, which shows live who is ready. The link's secret is posted once and then forgotten.
+ * Entry of the leader's board, which shows live who is ready. The link's secret is posted once and then forgotten.
  * @typedef {import("../../shared/types").Board} Board
  */
 import { ApiError, call, codeOf, keepLanguage, meta, redeem, sessionOf } from "../../shared/api.js";

@@ -1,5 +1,5 @@
 /**
-* A participant's words on the board: a state, one sentence, the answer's age, and what one tap can do.
+ * A participant's words on the board: a state, one sentence, the answer's age, and what one tap can do.
  * Pure; no figures.
  * @typedef {import("../../shared/types").BoardParticipant} Participant
  * @typedef {import("../../shared/types").BoardMeeting} Meeting
@@ -54,7 +54,7 @@ function invitationLine(texts, { state, sent_at }, ago) {
 }
 
 /**
-* Actions for this participant, most useful first. Somebody who is ready needs a call at most.
+ * Actions for this participant, most useful first. Somebody who is ready needs a call at most.
  * @param {Participant} participant @param {string} meetingState
  * @returns {("call" | "resend" | "handover")[]}
  */

@@ -1,5 +1,5 @@
 /**
-* The leader's taps: sending a link again, handing somebody over to support, asking for phone numbers.
+ * The leader's taps: sending a link again, handing somebody over to support, asking for phone numbers.
  * @typedef {import("../../shared/i18n.js").Texts} Texts
  */
 import { call, codeOf } from "../../shared/api.js";

@@ -1,5 +1,5 @@
 /**
-* Draws the board. Elements are kept from one drawing to the next, so that a finger or a focus on them is not lost.
+ * Draws the board. Elements are kept from one drawing to the next, so that a finger or a focus on them is not lost.
  * @typedef {import("../../shared/types").Board} Board
  * @typedef {import("../../shared/types").BoardPart} BoardPart
  * @typedef {import("../../shared/i18n.js").Texts} Texts

@@ -1,5 +1,5 @@
 /**
-* Entry of the page for typed codes: opens the same page as the letter's link.
+ * Entry of the page for typed codes: opens the same page as the letter's link.
  */
 import { ApiError, call, meta } from "../../shared/api.js";
 import { find } from "../../shared/dom.js";

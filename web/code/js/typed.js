@@ -1,5 +1,5 @@
 /**
-* Typed codes: ten characters of Crockford's base32, read off a letter. Pure.
+ * Typed codes: ten characters of Crockford's base32, read off a letter. Pure.
  */
 
 /** Characters of a code. */

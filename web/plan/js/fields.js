@@ -1,5 +1,5 @@
 /**
-* Mistakes in a form: each field is marked and described, and the first gets the focus. And typed values,
+ * Mistakes in a form: each field is marked and described, and the first gets the focus. And typed values,
  * kept with this entry of the tab's history: a reload or the back button brings it again, a closed tab forgets it.
  * @typedef {import("../../shared/i18n.js").Texts} Texts
  * @typedef {HTMLInputElement | HTMLSelectElement} Control
@@ -73,7 +73,7 @@ export function check(t, root) {
 }
 
 /**
-* Mark a field that the service has refused.
+ * Mark a field that the service has refused.
  * @param {Texts} t @param {ParentNode} root @param {Element | null | undefined} control @param {string} text @returns {string} words for the whole form
  */
 export function refused(t, root, control, text) {
@@ -85,7 +85,7 @@ export function refused(t, root, control, text) {
 }
 
 /**
-* Keep the values typed into `form`, and ask before it is left half filled.
+ * Keep the values typed into `form`, and ask before it is left half filled.
  * @param {HTMLFormElement} form @param {() => unknown} read what to keep @returns {{ forget: () => void }}
  */
 export function keepTyped(form, read) {

@@ -1,5 +1,5 @@
 /**
-* The form for a new meeting: sensible defaults, the people, and their invitations.
+ * The form for a new meeting: sensible defaults, the people, and their invitations.
  * @typedef {import("./person.js").Page} Page
  * @typedef {import("../../shared/types").PlannedMeeting} Meeting
  */

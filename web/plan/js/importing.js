@@ -1,5 +1,5 @@
 /**
-* Imports meetings from a file: all or nothing, unless bad rows are to be skipped.
+ * Imports meetings from a file: all or nothing, unless bad rows are to be skipped.
  * @typedef {import("./person.js").Page} Page
  */
 import { find, make, say } from "../../shared/dom.js";

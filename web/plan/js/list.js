@@ -1,5 +1,5 @@
 /**
-* The list of meetings: today's, and the coming ones.
+ * The list of meetings: today's, and the coming ones.
  * @typedef {import("../../shared/types").PlannedLine} Line
  * @typedef {import("./person.js").Page} Page
  */

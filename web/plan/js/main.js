@@ -1,5 +1,5 @@
 /**
-* Entry of the organiser's pages: exchanges the link's secret for a session once, then shows the requested page.
+ * Entry of the organiser's pages: exchanges the link's secret for a session once, then shows the requested page.
  */
 import { ApiError, call, meta, redeem } from "../../shared/api.js";
 import { find, say } from "../../shared/dom.js";

@@ -1,5 +1,5 @@
 /**
-* The page of one meeting: invitations, tests, and all changes.
+ * The page of one meeting: invitations, tests, and all changes.
  * @typedef {import("./person.js").Page} Page
  * @typedef {import("../../shared/types").PlannedMeeting} Meeting
  * @typedef {import("../../shared/types").PlannedPerson} Person

@@ -1,5 +1,5 @@
 /**
-* The fields of one person, and errors of the service, shown at their place.
+ * The fields of one person, and errors of the service, shown at their place.
  * @typedef {import("../../shared/i18n.js").Texts} Texts
  * @typedef {{ texts: Texts, zone: string, home: string, asked: string, meeting: string, api: (path: string, body?: object, method?: string) => Promise<any> }} Page
  * @typedef {{ role: string, label: string, locale: string, mail: string, phone: string, together?: number }} Fields
@@ -18,7 +18,7 @@ export function problem(t, error) {
 }
 
 /**
-* Mark the field that the service refused, and go there. @param {Texts} t @param {unknown} error @param {ParentNode} root
+ * Mark the field that the service refused, and go there. @param {Texts} t @param {unknown} error @param {ParentNode} root
  * @param {Element[]} [hosts] the boxes of the hosts in the request, in order @returns {string} words for the whole form
  */
 export function tellField(t, error, root, hosts = []) {

@@ -1,5 +1,5 @@
 /**
-* Calculations of the organiser's pages: days, channels, how many are ready. Pure.
+ * Calculations of the organiser's pages: days, channels, how many are ready. Pure.
  * @typedef {import("../../shared/types").PlannedMeeting} Meeting
  * @typedef {import("../../shared/types").PlannedPerson} Person
  * @typedef {import("../../shared/i18n.js").Texts} Texts

@@ -1,5 +1,5 @@
 /**
-* The question after the meeting: five steps, and a word for a problem. Loaded when there is something to ask.
+ * The question after the meeting: five steps, and a word for a problem. Loaded when there is something to ask.
  * @typedef {import("../../shared/i18n.js").Texts} Texts
  * @typedef {{ score: number, problem: string }} Answer
  */

@@ -35,7 +35,7 @@ async function loadModule(context, url, clock) {
 }
 
 /**
-* Capture of the raw microphone. A context that refuses the microphone's rate is replaced by one with that rate.
+ * Capture of the raw microphone. A context that refuses the microphone's rate is replaced by one with that rate.
  * @param {AudioContext} context @param {MediaStream} stream @param {string} workletUrl
  * @param {{ clock: Clock, create?: (sampleRate: number) => AudioContext }} options
  * @returns {Promise<Recorder>} rejects with StepFault: "sound_blocked" without the audio thread, "sound_refused" without a source

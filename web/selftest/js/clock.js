@@ -99,7 +99,7 @@ export async function withWatchdog({ clock, limit_ms, what, signal }, work) {
 }
 
 /**
-* The result of `work`, or undefined if it exceeds the limit. The caller has to dispose of a late result.
+ * The result of `work`, or undefined if it exceeds the limit. The caller has to dispose of a late result.
  * @template T @param {{ clock: Clock, limit_ms: number }} options @param {Promise<T>} work
  * @returns {Promise<T | undefined>} rejects as `work` does
  */

@@ -1,5 +1,5 @@
 /**
-* For browsers that lack something: a warning before the start, and the link to take along where that is advised.
+ * For browsers that lack something: a warning before the start, and the link to take along where that is advised.
  * Loaded where something is missing.
  * @typedef {import("../../shared/i18n.js").Texts} Texts
  */
@@ -19,7 +19,7 @@ export function adviceFor(missing, isSecure) {
 export const canTry = (missing) => !missing.includes("WebSocket");
 
 /**
-* The button that copies the link, or words on where to find it if this page no longer knows it.
+ * The button that copies the link, or words on where to find it if this page no longer knows it.
  * @param {Texts} texts @param {boolean} copyable @returns {HTMLElement}
  */
 function copyBox(texts, copyable) {

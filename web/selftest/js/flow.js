@@ -1,6 +1,6 @@
 /**
-* One test from the tap to the answer. Runs the checks in order, sends their results, and after a lost line continues where
-* the server says. A check that dies is reported as dead, and the test goes on.
+ * One test from the tap to the answer. Runs the checks in order, sends their results, and after a lost line continues where
+ * the server says. A check that dies is reported as dead, and the test goes on.
  * @typedef {import("../../shared/types").Plan} Plan
  * @typedef {import("../../shared/types").PhaseName} PhaseName
  * @typedef {import("../../shared/types").Report} Report
@@ -54,7 +54,7 @@ const MOST_SILENT = 3;
  *   silent: number }} Kept `silent`: lines on which no report came */
 
 /**
-* Run the test. The server may answer at any time; if its worker broke, it does so at once.
+ * Run the test. The server may answer at any time; if its worker broke, it does so at once.
  * @param {Tools} tools @param {AbortSignal} signal @returns {Promise<Report>}
  */
 export async function run(tools, signal) {
@@ -247,7 +247,7 @@ async function practicalStep(tools, plan, kept, signal) {
 }
 
 /**
-* Ask for the report, and show how much is still to be sent. A line that brings no report is broken
+ * Ask for the report, and show how much is still to be sent. A line that brings no report is broken
  * off, and the test goes on over a new one. @param {Tools} tools @param {Kept} kept @param {AbortSignal} signal @returns {Promise<Report>}
  */
 async function answer(tools, kept, signal) {
@@ -271,7 +271,7 @@ async function answer(tools, kept, signal) {
 }
 
 /**
-* Show what has left this machine, if that takes a while; ends when nothing has moved for too long.
+ * Show what has left this machine, if that takes a while; ends when nothing has moved for too long.
  * @param {Tools} tools @param {AbortSignal} signal
  */
 async function sending({ link, wall, dispatch }, signal) {

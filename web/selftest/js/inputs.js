@@ -1,5 +1,5 @@
 /**
-* The person's presses, for checks to wait for.
+ * The person's presses, for checks to wait for.
  * @typedef {{ action: string, data: Record<string, string> }} Input
  */
 

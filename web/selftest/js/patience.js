@@ -40,7 +40,7 @@ export function createPatience({ clock, tell }) {
 }
 
 /**
-* Repeat a request while nobody answers, until `signal` is aborted. Any other error is passed on.
+ * Repeat a request while nobody answers, until `signal` is aborted. Any other error is passed on.
  * @template T @param {() => Promise<T>} request @param {Clock} clock @param {AbortSignal} signal @returns {Promise<T>}
  */
 export async function persistently(request, clock, signal) {

@@ -1,5 +1,5 @@
 /**
-* The self-test as one pure reducer: the page shows this state and nothing else.
+ * The self-test as one pure reducer: the page shows this state and nothing else.
  * @typedef {import("../../shared/types").Plan} Plan
  * @typedef {import("../../shared/types").Report} Report
  * @typedef {import("../../shared/types").Session} Session

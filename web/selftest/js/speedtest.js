@@ -1,5 +1,5 @@
 /**
-* The full speed of the line, on demand: the bytes of a few seconds, down and then up, over the routes of
+ * The full speed of the line, on demand: the bytes of a few seconds, down and then up, over the routes of
  * Speedtest Mini. Counted at the receiver. Stores nothing, judges nothing; loaded only when somebody asks for it.
  * @typedef {import("../../shared/types").Clock} Clock
  * @typedef {{ fetch: typeof fetch, clock: Clock, session: string, most_bytes: number, signal: AbortSignal, onPhase: (phase: "down" | "up") => void }} Options

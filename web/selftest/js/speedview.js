@@ -1,5 +1,5 @@
 /**
-* The measurement of full speed in the answer: its button, and the result in plain words.
+ * The measurement of full speed in the answer: its button, and the result in plain words.
  * Loaded with speedtest.js, when the button is pressed first.
  */
 import { codeOf, meta } from "../../shared/api.js";

@@ -1,24 +1,7 @@
 /**
-* Entry of support's page: exchanges the link's secret for a session once; everything else is the server's markup.
+ * Entry of support's page: opens its link, and copies what has a button for it; everything else is the server's markup.
  */
-import { ApiError, codeOf, meta, redeem, sessionOf } from "../../shared/api.js";
-import { find, say } from "../../shared/dom.js";
-import { createTexts, langOf, loadCatalogue } from "../../shared/i18n.js";
-
-async function open() {
-  if (!(await redeem(meta("readiness-organisation")))) throw new ApiError("link.cut", 404);
-  location.reload(); // the address is the session's by now
-}
-
-/** @param {unknown} error */
-async function fail(error) {
-  const lang = langOf(document.documentElement.lang);
-  const phone = meta("readiness-phone").replaceAll(" ", "\u00a0");
-  const texts = createTexts(lang, await loadCatalogue(meta("readiness-static"), lang), { phone });
-  const code = codeOf(error);
-  say(find("#title"), texts.first([`error.${code}.title`, "error.page.title"]));
-  say(find("#summary"), texts.first([`error.${code}`, "error.internal"]));
-}
+import { openPage } from "../../shared/opening.js";
 
 /** @param {Element} button */
 async function copy(button) {
@@ -28,16 +11,7 @@ async function copy(button) {
   if (said) said.textContent = said.getAttribute(`data-${done}`);
 }
 
-/** Offer a new link if others may have read this page's one. */
-async function renew() {
-  const session = sessionOf(location.pathname, "support") ?? "";
-  const lang = langOf(document.documentElement.lang);
-  const texts = createTexts(lang, await loadCatalogue(meta("readiness-static"), lang, "staff/"));
-  (await import("../../shared/renew.js")).offerRenewal(session, texts);
-}
-
-if (meta("readiness-opening")) open().catch(fail);
-else if (history.state?.seen) renew().catch(() => undefined);
+openPage("support");
 for (const button of document.querySelectorAll("[data-copy]")) {
   /** @type {HTMLElement} */ (button).hidden = !navigator.clipboard;
   button.addEventListener("click", () => copy(button));

@@ -1,5 +1,5 @@
 /**
-* Echo: the microphone's sound while the digits are played. Kept here until the line has been measured, so that it
+ * Echo: the microphone's sound while the digits are played. Kept here until the line has been measured, so that it
  * does not get in the way, then judged by the server, which knows what the digits sound like.
  * @typedef {import("../../../shared/types").Clock} Clock
  * @typedef {import("../../../shared/types").Recorder} Recorder

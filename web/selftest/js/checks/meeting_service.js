@@ -1,5 +1,5 @@
 /**
-* Whether this browser reaches the meeting's own page. Only if the person agreed, because the other side then sees that
+ * Whether this browser reaches the meeting's own page. Only if the person agreed, because the other side then sees that
  * somebody came by. Tells what happened, and leaves out what it cannot know.
  * @typedef {{ state: "reached" | "silent" | "unable", ms: number }} Answer
  * @typedef {{ host: string, url: string }} Service

@@ -145,7 +145,7 @@ function budget_ms(plan, phase, otherwise_ms) {
 }
 
 /**
-* Run one phase. If it throws or takes too long, it is reported as dead, and the test goes on.
+ * Run one phase. If it throws or takes too long, it is reported as dead, and the test goes on.
  * @param {Parameters<typeof run>[0]} options @param {PhaseName} phase @param {(signal: AbortSignal) => Promise<void>} work
  * @returns {Promise<boolean>}
  */
@@ -264,7 +264,7 @@ async function idle({ link, clock, signal }, { peer, log, uplink }) {
 }
 
 /**
-* Measure both directions under load: the server starts and stops the runs, we count.
+ * Measure both directions under load: the server starts and stops the runs, we count.
  * @param {Parameters<typeof run>[0]} options @param {Open} open @returns {Promise<{ down: boolean, up: boolean }>} what was measured
  */
 async function load({ link, clock, signal }, { peer, log, uplink }) {

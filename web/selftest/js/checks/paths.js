@@ -1,5 +1,5 @@
 /**
-* Every way through a TURN server by itself: UDP, TCP, TLS. A blocked one shows an IT department what to open.
+ * Every way through a TURN server by itself: UDP, TCP, TLS. A blocked one shows an IT department what to open.
  * @typedef {import("../../../shared/types").Clock} Clock
  * @typedef {import("../../../shared/types").Link} Link
  * @typedef {import("../../../shared/types").Plan} Plan

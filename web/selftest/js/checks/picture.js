@@ -139,7 +139,7 @@ export function watchFrames(video, times, clock = systemClock()) {
 const framesOf = (video) => video.getVideoPlaybackQuality?.().totalVideoFrames;
 
 /**
-* Decides when the picture step is over, from hints and the time. Pure.
+ * Decides when the picture step is over, from hints and the time. Pure.
  */
 export class PictureEnd {
   /** @param {number} now */

@@ -1,5 +1,5 @@
 /**
-* Practical questions, all optional. Only given answers are sent.
+ * Practical questions, all optional. Only given answers are sent.
  */
 
 const MAX_PEOPLE = 50;

@@ -1,5 +1,5 @@
 /**
-* The test's part of WebRTC statistics: candidate types and protocols only; addresses never leave the browser.
+ * The test's part of WebRTC statistics: candidate types and protocols only; addresses never leave the browser.
  */
 
 const TYPES = new Set(["host", "srflx", "prflx", "relay"]);
