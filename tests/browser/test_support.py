@@ -41,7 +41,8 @@ async ([lang, checks]) => {
   const base = document.querySelector("meta[name=readiness-static]").content;
   const { FIGURES, figureWords } = await import(`${base}/selftest/js/figures.js`);
   const { createTexts, loadCatalogue } = await import(`${base}/shared/i18n.js`);
-  const texts = createTexts(lang, await loadCatalogue(base, lang));
+  const [first, later] = await Promise.all(["", "later/"].map((part) => loadCatalogue(base, lang, part)));
+  const texts = createTexts(lang, { ...first, ...later });
   return checks.map((check) => [check.id, figureWords(texts, FIGURES, check).value]);
 }
 """
