@@ -91,7 +91,7 @@ def test_pages_load_the_words_that_they_can_show():
         assert all(
             any(key.startswith(stem) for key in served) for stem in stems if any(k.startswith(stem) for k in known)
         )
-    assert 0.4 < len(served) / len(known) < 0.95
+    assert 0.2 < len(served) / len(known) < 0.95
 
 
 def test_the_self_test_is_small():
