@@ -32,7 +32,6 @@ VALUE_DECIMALS: Final = 3
 _PHASE_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _PAIR: Final = 2
 
-Point = tuple[float, float]
 _WORST: Final[Mapping[str, Callable[[Sequence[float]], float]]] = {
     "rtt_ms": max,
     "delay_up_ms": max,

@@ -18,7 +18,7 @@ from markdown_it import MarkdownIt
 from reports.render.languages import preferred
 from reports.store.records import Organisation
 
-__all__ = ["GUIDES", "guide_html", "guide_text"]
+__all__ = ["GUIDES", "guide_html"]
 
 GUIDES = ("checklist", "emergency")
 FOLDER = Path(__file__).parent / "texts"
@@ -26,11 +26,6 @@ PHONE = "{phone}"
 """Placeholder for the number to call."""
 HIGHEST_HEADING = 3
 """The page itself has the first two levels."""
-
-
-def guide_text(organisation: Organisation, name: str, language: str, *, phone: str = "") -> str:
-    """Return the Markdown of a guide, with ``{phone}`` replaced by `phone` or the organisation's number."""
-    return _chosen(organisation, name, language).replace(PHONE, phone or organisation.support_phone)
 
 
 def guide_html(organisation: Organisation, name: str, language: str, *, phone: str = "") -> str:

@@ -16,7 +16,7 @@ from reports.render.languages import TABLE
 from reports.render.words import Words
 from reports.store.records import Meeting, Organisation
 
-__all__ = ["LetterContext", "letters_pdf", "letters_sheet", "spaced_code"]
+__all__ = ["LetterContext", "letters_sheet", "spaced_code"]
 
 QUIET_MODULES = 4
 """The white border that a QR code needs (ISO/IEC 18004)."""
@@ -41,11 +41,6 @@ class LetterContext:
     """The page that takes the code, such as https://ready.hospital.example/o/sunnaas/code."""
     label: str = ""
     """The organiser's name for the person, printed small to match letter and envelope; may be empty."""
-
-
-def letters_pdf(letters: Sequence[LetterContext]) -> bytes:
-    """Return one PDF with a page for each of `letters`, set in this process: a server has `letters_sheet` set."""
-    return letters_sheet(letters).pdf()
 
 
 def letters_sheet(letters: Sequence[LetterContext]) -> Sheet:

@@ -14,7 +14,7 @@ import page as ua
 import pytest
 
 from readiness.meetings.board_pdf import BoardContext, BoardLine, BoardMeeting, board_pdf
-from readiness.meetings.letter import LetterContext, letters_pdf, spaced_code
+from readiness.meetings.letter import LetterContext, letters_sheet, spaced_code
 from readiness.texts import LANGUAGES, catalogue
 from tests.cast import SUNNAAS
 from tests.meetings.scene import BASE, NOW, STARTS, a_meeting
@@ -60,7 +60,7 @@ def pages_as_pictures(pdf: bytes, tmp_path: Path, *, dots_an_inch: int) -> list[
 
 def test_letters_are_one_tagged_page_each_in_their_own_language(tmp_path: Path):
     """What, when, three steps, two ways, whom to call, voluntary, not recorded: in this order."""
-    pdf = letters_pdf([letter(language) for language in LANGUAGES])
+    pdf = letters_sheet([letter(language) for language in LANGUAGES]).pdf()
     assert b"/StructTreeRoot" in pdf
     assert b"pdfuaid" in pdf
     pages = text_of(pdf, tmp_path)
@@ -90,15 +90,15 @@ def wrong_for_readers(pdf: bytes) -> list[str]:
 def test_UU_1_letters_and_sheets_can_be_read_aloud(tmp_path: Path):
     """PDF/UA-1: tagged, in a language, with a title and other texts, read in order; no rule of a hundred is broken."""
     many = [*(letter(language) for language in LANGUAGES), *(letter("nb", label=label) for label in LABELS)]
-    letters = letters_pdf(many)
+    letters = letters_sheet(many).pdf()
     sheets = [letters, board_pdf(sheet(count=4)), board_pdf(replace(sheet(), meetings=[]))]
     assert [wrong_for_readers(one) for one in sheets] == [[], [], []]
     assert wrong_for_readers(letters.replace(b"/Lang", b"/Lung")), "a letter in no language is found out"
-    assert {one.split(":")[0] for one in wrong_for_readers(letters_pdf([letter("nb", label="李明")]))} == {
+    assert {one.split(":")[0] for one in wrong_for_readers(letters_sheet([letter("nb", label="李明")]).pdf())} == {
         TYPST_LEAVES_OUT
     }
     path = tmp_path / "read.pdf"
-    path.write_bytes(letters_pdf([letter("nb")]))
+    path.write_bytes(letters_sheet([letter("nb")]).pdf())
     said = subprocess.run(["pdfinfo", "-struct", path], check=True, capture_output=True).stdout.decode(errors="replace")
     kinds = re.findall(r"^ *(H\d|Figure|L|P)\b", said, re.MULTILINE)
     assert kinds.count("H1") == 1
@@ -107,7 +107,7 @@ def test_UU_1_letters_and_sheets_can_be_read_aloud(tmp_path: Path):
 
 def test_the_square_opens_the_link(tmp_path: Path):
     """As printed at 100 dots an inch, a camera's reader finds the link and nothing else."""
-    (page,) = pages_as_pictures(letters_pdf([letter("nb")]), tmp_path, dots_an_inch=100)
+    (page,) = pages_as_pictures(letters_sheet([letter("nb")]).pdf(), tmp_path, dots_an_inch=100)
     assert cv2.QRCodeDetector().detectAndDecode(page)[0] == LINK
 
 
@@ -119,7 +119,7 @@ def test_long_names_and_addresses_still_fit_one_page(tmp_path: Path):
         code_url="https://videoklargjoring.universitetssykehuset-nord-norge.example/o/universitetssykehuset-nord-norge/code",
         label="W" * 60,
     )
-    pages = text_of(letters_pdf([long]), tmp_path)
+    pages = text_of(letters_sheet([long]).pdf(), tmp_path)
     assert len(pages) == 1
     assert "nord-norge/code" in pages[0].replace(" ", "")
 
@@ -127,7 +127,7 @@ def test_long_names_and_addresses_still_fit_one_page(tmp_path: Path):
 def test_nothing_that_was_typed_is_run(tmp_path: Path):
     """Typst's own markup in a label or title is shown as it is."""
     evil = '#panic("x") *bold* $x$ @ref <l> [link] #image("look.typ")'
-    assert evil in text_of(letters_pdf([letter("nb", label=evil)]), tmp_path)[0]
+    assert evil in text_of(letters_sheet([letter("nb", label=evil)]).pdf(), tmp_path)[0]
     assert "#panic" in text_of(board_pdf(sheet(title=evil)), tmp_path)[0]
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from readiness.meetings import paper
 from readiness.meetings.board_pdf import BoardContext, BoardLine, BoardMeeting, board_pdf
-from readiness.meetings.letter import letters_pdf
+from readiness.meetings.letter import letters_sheet
 from readiness.meetings.printable import FONTS, MARK, MOST_CHARACTERS, code_points, printable
 from tests.cast import SUNNAAS
 from tests.meetings.scene import NOW, STARTS, a_meeting
@@ -56,7 +56,7 @@ def sheet(label: str, title: str) -> BoardContext:
 @pytest.fixture(scope="module")
 def letters(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The text of a letter for each label, all in one file: what one of them did would be done to everybody."""
-    pdf = letters_pdf([letter("nb", label=text) for text in ALL.values()])
+    pdf = letters_sheet([letter("nb", label=text) for text in ALL.values()]).pdf()
     assert b"pdfuaid" in pdf
     return dict(zip(ALL, text_of(pdf, tmp_path_factory.mktemp("letters")), strict=True))
 
@@ -120,7 +120,7 @@ def test_any_mixture_of_letters_and_marks_is_set():
     letters = sorted(code for code in code_points() if unicodedata.category(chr(code))[0] == "L")
     signs = [chr(rng.choice(marks if at % 2 else letters)) for at in range(800)]
     labels = ["".join(signs[at : at + 40]) for at in range(0, 800, 40)]
-    pdf = letters_pdf([letter("nb", label=one) for one in labels])
+    pdf = letters_sheet([letter("nb", label=one) for one in labels]).pdf()
     assert pdf.count(b"/Type/Page\n") + pdf.count(b"/Type /Page\n") in {0, len(labels)}
     assert b"pdfuaid" in pdf
 
@@ -156,14 +156,14 @@ def test_a_page_comes_where_tagging_fails(monkeypatch, caplog):
         return compiled(source, data, standards)
 
     monkeypatch.setattr(paper, "_compiled", strict)
-    assert letters_pdf([letter("nb", label="Anna")]).startswith(b"%PDF")
+    assert letters_sheet([letter("nb", label="Anna")]).pdf().startswith(b"%PDF")
     assert {record.getMessage() for record in caplog.records} == {"paper.untagged"}
 
 
 @pytest.mark.parametrize("name", ["long_word", "long_hindi", "long_arabic", "zalgo", "tamil"])
 def test_no_label_runs_out_of_the_paper(name: str, tmp_path: Path):
     """Ink stays within the margins: 1 cm of white on every side."""
-    for pdf in (letters_pdf([letter("nb", label=ALL[name])]), board_pdf(sheet(ALL[name], ALL[name]))):
+    for pdf in (letters_sheet([letter("nb", label=ALL[name])]).pdf(), board_pdf(sheet(ALL[name], ALL[name]))):
         for page in pages_as_pictures(pdf, tmp_path, dots_an_inch=50):
             rows, columns = np.where(cv2.cvtColor(page, cv2.COLOR_BGR2GRAY) < 200)
             assert columns.min() >= 18
