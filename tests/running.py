@@ -34,9 +34,17 @@ STARTERS = frozenset(
 """Fixtures and helpers that start processes: what has one of them in reach is not quick."""
 NEVER_QUICK = ("browser", "integration")
 """Folders whose tests all start processes: their imports cost a second each."""
-QUICK_EXAMPLES = 20
+QUICK_EXAMPLES = 10
 """Of a property, where a whole run tries 100 or more."""
 SETTINGS_OF_TEST = "_hypothesis_internal_use_settings"
+
+
+_whole = True
+
+
+def tries(whole: int) -> int:
+    """Return how many made-up cases a test tries: `whole`, or two in a quick run, where a property has fewer too."""
+    return whole if _whole else min(whole, 2)
 
 
 class Turns:
@@ -91,6 +99,8 @@ class TakesTurns:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Take turns where there are several processes, and try less where there is little time."""
+    global _whole
+    _whole = not config.getoption("quick")
     if config.getoption("quick"):
         settings.register_profile("quick", settings.get_profile("readiness"), max_examples=QUICK_EXAMPLES)
         settings.load_profile("quick")

@@ -14,8 +14,9 @@ from probes.room_sound import Baseline, Mixer, sound_measurements
 from reports.model import Outcome, Responsible, Verdict
 from reports.rooms import findings, judge_room
 from tests.room.rooms import NOWHERE, SILENT, Room, air, convolved, faulty, gains, pink
+from tests.running import tries
 
-SEEDS = range(1, 6)
+SEEDS = range(1, 1 + tries(5))
 COUNT = round(LISTEN_S * RATE_HZ)
 
 
@@ -67,7 +68,7 @@ def test_delays_between_microphones_are_exact_under_noise(snr_db: float):
 
 def test_noise_alone_is_never_the_sweep():
     """Thirty rooms, half of them with noise that comes and goes."""
-    for seed in range(30):
+    for seed in range(tries(30)):
         rng = np.random.default_rng(seed)
         shapes = [np.interp(np.arange(COUNT), np.linspace(0, COUNT, 12), rng.uniform(0, 1, 12) ** 2) for _ in range(3)]
         noises = [pink(rng, COUNT) * (shape if seed % 2 else 1.0) for shape in shapes]
@@ -177,7 +178,7 @@ def test_a_fault_is_found_and_named(name: str):
 
 def test_a_healthy_room_is_ready():
     """Twelve checks with noise of every level that stays or comes and goes, and a volume that is moved a little."""
-    for seed in range(12):
+    for seed in range(tries(12)):
         room = Room(
             1 + seed % 5,
             noise_dbfs=-75.0 + 2 * seed,

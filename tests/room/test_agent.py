@@ -128,6 +128,7 @@ async def test_what_the_server_asks_for_is_done_once(tmp_path):
     assert [one["reason"] for one in rig.server.results] == ["asked", "asked"]
 
 
+@pytest.mark.slow
 async def test_a_room_in_use_is_left_alone_and_checked_later(tmp_path):
     """Told once with since when; checked as soon as it is free, for the same planned time."""
     rig = Rig(tmp_path)

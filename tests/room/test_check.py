@@ -324,6 +324,7 @@ def test_all_deadlines_together_keep_two_minutes():
 # ---- the whole, in a room's own environment
 
 
+@pytest.mark.slow
 def test_a_room_needs_nothing_of_the_server(tmp_path):
     """`readiness room` in processes of its own, where no package of the server can be imported."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
