@@ -1,7 +1,7 @@
 """Meetings from a calendar file: iCalendar (RFC 5545 and 5546), vCalendar 1.0, and either in a mail.
 
-What a file is for says its METHOD: an answer or another's proposal changes nothing. Of two versions of one entry the
-later one counts, by SEQUENCE and DTSTAMP. Entries are named by their number in the file.
+METHOD tells what a file is for: an answer, or a counter-proposal, changes nothing. Of two versions of an entry the
+newer one counts, by SEQUENCE and DTSTAMP. Errors name an entry by its number in the file.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["is_calendar", "is_mail", "read_calendar", "read_mail"]
 LONGEST_TITLE = 120
 LONGEST_UID = 1000
 NO_TIME = datetime(1, 1, 1, tzinfo=UTC)
-"""Of an entry that only cancels."""
+"""The time of an entry that only cancels."""
 PLANS = frozenset({"", "PUBLISH", "REQUEST", "ADD"})
 SUREST = (
     "X-MICROSOFT-SKYPETEAMSMEETINGURL",
@@ -34,12 +34,12 @@ SUREST = (
     "X-MICROSOFT-ONLINEMEETINGCONFLINK",
     "X-MICROSOFT-ONLINEMEETINGEXTERNALLINK",
 )
-"""Where programs put the link of the meeting and nothing else."""
+"""Properties in which programs put the meeting's link and nothing else."""
 _PLAIN = re.compile(r"(?<!\w)http://", re.IGNORECASE)
-"""A link that anybody on the way can read, and change; within another link it is that one's own."""
+"""A link that anybody on the way can read and change; inside another link it belongs to that one."""
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OF_A_MAIL = "__substg1.0_".encode("utf-16-le")
-"""Outlook's own form of a saved mail is a container of old Office with parts of this name."""
+"""Outlook saves a mail as an old Office container with parts of this name."""
 _BEGINS = re.compile(rb"(?i)(?:^|[\r\n])[^:;\r\n]{0,20}BEGIN:V(?:CALENDAR|EVENT)[ \t]*(?:[\r\n]|$)")
 _HEADER = re.compile(
     rb"(?im)^(?:From|To|Cc|Subject|Date|Received|Return-Path|MIME-Version|Content-(?:Type|Transfer-Encoding|Class)|Message-ID"
@@ -48,7 +48,7 @@ _HEADER = re.compile(
 
 
 def is_calendar(raw: bytes) -> bool:
-    """Return whether a file is meant as a calendar."""
+    """Return whether a file is meant to be a calendar."""
     return _BEGINS.search(raw[:8192].replace(b"\0", b"")) is not None
 
 
@@ -62,7 +62,7 @@ def is_mail(raw: bytes) -> bool:
 
 
 def read_mail(raw: bytes) -> tuple[list[Wanted], list[Bad]]:
-    """Return the meetings of the calendar in a mail. Raises InputError where there is none."""
+    """Return the meetings of the calendar in a mail. Raises InputError if there is none."""
     parts: list[Message] = []
     try:
         whole = [] if raw.startswith(_OLE) else email.message_from_bytes(raw).walk()
@@ -88,9 +88,9 @@ def _payload(part: Message) -> bytes:
 
 
 def read_calendar(raw: bytes, *, method: str = "") -> tuple[list[Wanted], list[Bad]]:
-    """Return the meetings of a calendar and its bad entries. Raises InputError where it is no calendar.
+    """Return the meetings of a calendar and its bad entries. Raises InputError if it is no calendar.
 
-    `method` is what the mail around it says it is for, where the calendar itself does not.
+    `method` is that of the mail around it, for a calendar without one.
     """
     entries: list[_Entry] = []
     bad: list[Bad] = []
@@ -120,7 +120,7 @@ def read_calendar(raw: bytes, *, method: str = "") -> tuple[list[Wanted], list[B
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """An event that says which it is, and how late it was written."""
+    """An event with its identity and version."""
 
     row: int
     event: Component
@@ -155,7 +155,7 @@ def _entry(row: int, event: Component, zones: Zones, method: str) -> _Entry:
 
 
 def _time(row: int, zones: Zones, line: Line, *, beside: Line | None = None) -> str:
-    """Return a moment as RFC 3339: the same for the same moment, in whatever zone it is named."""
+    """Return a moment as RFC 3339, the same text for the same moment in any zone."""
     try:
         return zones.moment(line, beside=beside).isoformat()
     except TimeError as error:
@@ -163,7 +163,7 @@ def _time(row: int, zones: Zones, line: Line, *, beside: Line | None = None) -> 
 
 
 def _version(event: Component) -> str:
-    """Return how late the entry was written, so that a later one is the greater text; "" where it does not say."""
+    """Return the entry's version as text; a newer one is greater. "" if the entry does not say."""
     counted, stamped = event.text("SEQUENCE"), event.text("DTSTAMP") or event.text("LAST-MODIFIED")
     sequence = int(counted) if re.fullmatch(r"\d{1,9}", counted, re.ASCII) else 0
     stamp = re.sub(r"[^0-9]", "", stamped)[:14] if re.fullmatch(r"\d{8}T\d{6}Z?", stamped, re.ASCII) else ""
@@ -171,7 +171,7 @@ def _version(event: Component) -> str:
 
 
 def _newest(entries: Sequence[_Entry]) -> list[tuple[_Entry, tuple[Bad, ...]]]:
-    """Return the newest version of each entry, of two that are as new the later one, and notes on those left aside."""
+    """Return the newest version of each entry, of equal ones the last, and notes on those left out."""
     versions: dict[str, list[_Entry]] = {}
     for one in entries:
         versions.setdefault(one.key, []).append(one)
@@ -220,7 +220,7 @@ def _wanted(entry: _Entry) -> Wanted:
 
 
 def _cancelling(entry: _Entry) -> Wanted:
-    """An entry that says no more than which meeting is off; of a series all of them, or those from one on."""
+    """Return the wish of an entry that only cancels: one meeting, or those of a series, all or from one on."""
     whole = "" if not entry.occurrence else entry.occurrence if _range(entry.event) else None
     return Wanted(
         MeetingPlan(starts=NO_TIME, key=entry.key, series=entry.series, version=entry.version),
@@ -236,7 +236,7 @@ def _range(event: Component) -> bool:
 
 
 def _span(entry: _Entry) -> tuple[datetime, int | None]:
-    """Return when the meeting starts, in UTC or without a zone, and how many minutes it lasts where that is said."""
+    """Return the meeting's start, in UTC or without a zone, and its length in minutes if the entry has one."""
     row, event, zones = entry.row, entry.event, entry.zones
     begins, ends, lasts = event.first("DTSTART"), event.first("DTEND"), event.first("DURATION")
     if begins is None:
@@ -270,7 +270,7 @@ def _shown(line: Line | None) -> str:
 
 
 def _link(event: Component, told: Callable[[str], str] = str) -> str:
-    """Return the link that opens the meeting, out of what `told` makes of each text."""
+    """Return the link that opens the meeting; `told` decodes each text."""
     conferences = [
         one for one in event.all("CONFERENCE") if "PHONE" not in one.params.get("FEATURE", "").upper().split(",")
     ]

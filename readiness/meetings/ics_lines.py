@@ -1,7 +1,7 @@
 """A calendar file's bytes as events and zones (RFC 5545 3.1, 3.6). Nothing is expanded: the work grows with the file.
 
-Lines are unfolded before they are decoded, because a fold may stand in the middle of a letter. What a line or component
-means is not looked at here, and what nobody asks for is not kept.
+Lines are unfolded before they are decoded, because a fold may be in the middle of a letter. The meaning of lines and
+components is not this module's concern; unneeded ones are not kept.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from readiness.errors import InputError
 __all__ = ["Calendar", "Component", "Line", "calendars_of", "of_a_mail"]
 
 MOST_EVENTS = 2000
-"""In one file, cancelled and outdated ones too; each costs at least what its words cost."""
+"""Limit for one file, with cancelled and outdated events; each costs at least the reading of its text."""
 MOST_ZONES = 200
 MOST_ALIKE = 500
-"""Lines of one name in one component: far above what a meeting may have of people."""
+"""Most lines of one name in a component; far above the people of a meeting."""
 DEEPEST = 8
 LONGEST_WORD = 1000
-"""Of a title or name that is looked through for words as mails write them."""
+"""Longest title or name that is searched for encoded words of mail."""
 _EOL = re.compile(rb"\r*\n|\r")
 _HEAD = re.compile(r"([A-Za-z0-9-]{1,60})([;:])")
 _GLUED = re.compile(r"[^:;]{0,20}?(BEGIN:V(?:CALENDAR|EVENT|TIMEZONE))\s*", re.IGNORECASE)
-"""What a program wrote before the line for want of anything to say, such as ``None``."""
+"""A placeholder that a program wrote before the line, such as ``None``."""
 _PIECE = re.compile(r'[^";]*(?:"[^"]*"[^";]*)*')
 _MAILTO = re.compile(r":(?:mailto:)+", re.IGNORECASE)
 _MOMENT = re.compile(r":(?=\d{4}-?\d\d-?\d\d(?:T[\d:.,]{0,20}(?:Z|[+-]\d\d:?\d\d)?)?\s*\Z)", re.ASCII | re.IGNORECASE)
@@ -91,12 +91,12 @@ _OTHERS = frozenset(
         "PRODID",
     ]
 )
-"""Known names that are not kept; a line with any other name goes on with the text before it, which nobody folded."""
+"""Known names that are not kept; a line with an unknown name continues the text before it, which was not folded."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One property: its name in capitals, its parameters as they stand, and its value, still escaped."""
+    """One property: its name in capitals, its raw parameters, and its value, still escaped."""
 
     name: str
     head: str
@@ -126,16 +126,16 @@ class Line:
 
 @dataclass
 class Component:
-    """An event, a zone or a part of one, with the lines that stand in it itself."""
+    """An event, a zone or a part of one, with its own lines."""
 
     kind: str
     lines: dict[str, list[Line]] = field(default_factory=dict)
     parts: list[Component] = field(default_factory=list)
     is_whole: bool = False
-    """Whether its end was seen: one that is cut off may lack people."""
+    """Whether it has an end; one that is cut off may lack people."""
 
     def all(self, name: str) -> list[Line]:
-        """Return every line of this name."""
+        """Return all lines of this name."""
         return self.lines.get(name, [])
 
     def first(self, name: str) -> Line | None:
@@ -144,21 +144,21 @@ class Component:
         return found[0] if found else None
 
     def text(self, name: str) -> str:
-        """Return what the first line of this name says, without spaces around it, or ""."""
+        """Return the text of the first line of this name, stripped, or ""."""
         found = self.first(name)
         return found.text.strip() if found else ""
 
 
 @dataclass
 class Calendar(Component):
-    """One VCALENDAR: its method and everything that was read of it."""
+    """One VCALENDAR: its method, events and zones."""
 
     events: list[Component] = field(default_factory=list)
     zones: list[Component] = field(default_factory=list)
 
 
 def calendars_of(raw: bytes) -> list[Calendar]:
-    """Return the calendars in `raw`. Raises InputError for more than a file may hold, and for what is no text."""
+    """Return the calendars in `raw`. Raises InputError for too much in one file, and for bytes that are no text."""
     found: list[Calendar] = []
     open_ones: list[Component] = []
     last: Line | None = None
@@ -178,9 +178,9 @@ def calendars_of(raw: bytes) -> list[Calendar]:
 
 
 def of_a_mail(text: str) -> str:
-    """Return a name or title as it was meant where a program wrote it as mails do (RFC 2047), ``=?UTF-8?Q?P=C3=A5l?=``.
+    """Decode a name or title that a program wrote as mails do (RFC 2047), such as ``=?UTF-8?Q?P=C3=A5l?=``.
 
-    What can't be read so stays as it is.
+    A text that can't be decoded stays as it is.
     """
     if "=?" not in text or len(text) > LONGEST_WORD:
         return text
@@ -191,7 +191,7 @@ def of_a_mail(text: str) -> str:
 
 
 def _as_utf8(raw: bytes) -> bytes:
-    """Return the text without a mark before it and in an encoding of which a line's end is one byte."""
+    """Return the text without a byte order mark, in an encoding with line ends of one byte."""
     marks = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
     encoding = next((name for mark, name in marks.items() if raw.startswith(mark)), "")
     if not encoding and raw[:2].count(0) == 1:
@@ -204,7 +204,7 @@ def _as_utf8(raw: bytes) -> bytes:
 
 
 def _lines(raw: bytes) -> Iterator[str]:
-    """Give each line unfolded. Windows-1252 is what programs write that do not know of UTF-8."""
+    """Yield each line unfolded. Programs that do not know UTF-8 write Windows-1252."""
     parts: list[bytes] = []
     for one in _EOL.split(raw):
         if one[:1] in {b" ", b"\t"} and parts:
@@ -231,7 +231,7 @@ def _decoded(line: bytes) -> str:
 
 
 def _parsed(text: str, last: Line | None) -> Line:
-    """Return a line with its parts; one that has none goes on with the text before it."""
+    """Return a line with its parts; one without parts continues the text before it."""
     if glued := _GLUED.fullmatch(text):
         text = glued[1]
     head = _HEAD.match(text)
@@ -246,9 +246,9 @@ def _parsed(text: str, last: Line | None) -> Line:
 
 
 def _colon(text: str, begins: int, name: str) -> int:
-    """Return where the value of a line with parameters begins: the first colon outside of quotes.
+    """Return where the value of a line with parameters begins: at the first colon outside quotes.
 
-    Names of people and of zones may hold one that nobody quoted.
+    Names of people and zones may have an unquoted colon.
     """
     if name in _MOMENTS and (moment := _MOMENT.search(text, begins)):
         return moment.start()
@@ -282,7 +282,7 @@ def _open(kind: str, open_ones: list[Component], found: list[Calendar]) -> None:
         found.append(Calendar(kind))
         open_ones[:] = [found[-1]]
         return
-    if kind == "VEVENT":  # never in another one: where that was not ended, it was cut off
+    if kind == "VEVENT":  # never inside another one, which was then cut off
         del open_ones[1:]
     if not found:
         found.append(Calendar("VCALENDAR"))
@@ -309,7 +309,7 @@ def _close(kind: str, open_ones: list[Component]) -> None:
 
 
 def _keep(component: Component, line: Line, last: Line | None) -> Line | None:
-    """Keep a line that somebody asks for; return it where a text may go on in the next."""
+    """Keep a needed line; return it if its text may continue in the next one."""
     if not line.name:
         if last is None or line.value == "":
             return last

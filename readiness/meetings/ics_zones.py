@@ -1,7 +1,7 @@
-"""Times of a calendar file: which moment a property names, or why none. A zone is never guessed.
+"""Times of a calendar file: finds the moment of a property, or why there is none. A zone is never guessed.
 
-A name that the world's zones know means that zone. Any other means what the file says of it, where it says it simply:
-fixed offsets that change on one day of a year. Else it means what Windows calls by that name, or nothing.
+A name in the IANA database means that zone. Any other means the file's own definition if that is simple: fixed offsets
+that change on one day of a year. Else it means Windows' zone of that name, or nothing.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from readiness.meetings.ics_lines import Component, Line
 __all__ = ["TimeError", "Zones", "length_of"]
 
 MOST_OBSERVANCES = 60
-"""Of one zone in a file; programs write two, or two for each change of the law."""
+"""Limit for one zone in a file; programs write two, or two for each change of the law."""
 MOST_DATES = 100
 FIRST_YEAR, LAST_YEAR = 1900, 2200
-"""Clear of what a date can't hold in some zone; nobody meets then."""
+"""Years well within the limits of dates in every zone; nobody meets outside them."""
 LONGEST_RULE = 200
 EARLIEST_RULE = 1500
 """Exchange lets every rule begin in 1601."""
@@ -33,7 +33,7 @@ _TIME = re.compile(
 )
 _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d\d):?(\d\d)(?::?(\d\d))?", re.ASCII | re.IGNORECASE)
 _SHOWN = re.compile(r"\((?:UTC|GMT)(?:([+-]\d\d)[:.](\d\d))?\)\s*(.{1,200})", re.ASCII | re.IGNORECASE)
-"""As Outlook on the web shows a zone: ``(UTC+01:00) Amsterdam, Berlin``."""
+"""A zone as Outlook on the web shows it: ``(UTC+01:00) Amsterdam, Berlin``."""
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+-]{0,40}(?:/[A-Za-z0-9_+-]{1,40}){0,2}", re.ASCII)
 _LENGTH = re.compile(
     r"([+-])?P(?:(\d{1,6})W)?(?:(\d{1,6})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,6})S)?)?", re.ASCII
@@ -45,7 +45,7 @@ _LEAP = 60
 
 
 class TimeError(ValueError):
-    """A property names no moment; `reason` is a code that has words, `found` what stands there."""
+    """Raised if a property has no moment; `reason` is a code of the catalogue, `found` the value."""
 
     def __init__(self, reason: str, found: str) -> None:
         super().__init__(reason)
@@ -54,7 +54,7 @@ class TimeError(ValueError):
 
 
 def length_of(text: str) -> timedelta:
-    """Return a DURATION. Raises TimeError for what is none."""
+    """Return a DURATION. Raises TimeError if it is none."""
     found = _LENGTH.fullmatch(text.strip().upper())
     if found is None or not any(found.groups()[1:]):
         raise TimeError("import.duration", text)
@@ -64,7 +64,7 @@ def length_of(text: str) -> timedelta:
 
 
 class Zones:
-    """The zones of one calendar, and the clock of its times that name none."""
+    """The zones of one calendar, and the zone of times without one."""
 
     def __init__(self, components: Sequence[Component], default: str) -> None:
         self._own: dict[str, Component] = {}
@@ -74,9 +74,9 @@ class Zones:
         self._found: dict[str, tzinfo | _Own] = {}
 
     def moment(self, line: Line, *, beside: Line | None = None) -> datetime | date:
-        """Return what `line` names: a moment in UTC, a time without a zone, or a day.
+        """Return the value of `line`: a moment in UTC, a time without a zone, or a day.
 
-        A time without a zone is on the clock of `beside`, where that has one. Raises TimeError for anything else.
+        A time without a zone is in that of `beside`, if it has one. Raises TimeError for anything else.
         """
         found = _TIME.fullmatch(line.value.strip())
         if found is None:
@@ -130,12 +130,12 @@ class Zones:
 
 
 def _plain(name: str) -> str:
-    """Return a zone's name without what stands around it; escapes belong to the text of TZID, not to the name."""
+    """Return a zone's bare name; escapes belong to the text of TZID, not to the name."""
     return " ".join(name.replace("\\", "").strip(" \"'").split())[:200]
 
 
 def _known(name: str) -> tzinfo | None:
-    """Return the zone that the world calls by this name, also behind a program's own prefix."""
+    """Return the IANA zone of this name, also after a program's own prefix."""
     if name.casefold() in {"utc", "z", "gmt", "tzone://microsoft/utc"}:
         return UTC
     if offset := _OFFSET.fullmatch(name):
@@ -171,7 +171,7 @@ def _of_windows(name: str) -> tzinfo | None:
 
 
 def _shown(name: str) -> tzinfo | None:
-    """Return the zone of ``(UTC+01:00) Amsterdam, Berlin`` by its towns, where they keep one time and that offset."""
+    """Return the zone of ``(UTC+01:00) Amsterdam, Berlin`` by its towns, if they share one time with that offset."""
     shown = _SHOWN.fullmatch(name)
     if shown is None:
         return None
@@ -198,7 +198,7 @@ def _offset(text: str) -> timedelta:
     return -away if found[1] == "-" else away
 
 
-# ---- what the file itself says of a zone
+# ---- zones that the file itself defines
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +212,7 @@ class _Rule:
     until: datetime | None = None
 
     def date_in(self, year: int) -> date | None:
-        """Return the day in `year`; None where there is none."""
+        """Return the day in `year`, or None."""
         days = monthrange(year, self.month)[1]
         if self.weekday is None:
             return date(year, self.month, self.day) if self.day <= days else None
@@ -236,7 +236,7 @@ class _Observance:
     others: tuple[datetime, ...] = ()
 
     def onsets(self, year: int) -> Iterator[tuple[datetime, timedelta, timedelta]]:
-        """Give the moments around `year` at which it begins, UTC without a zone, with the offsets before and after."""
+        """Yield the moments around `year` at which it begins, naive UTC, with the offsets before and after."""
         times = [self.begins, *self.others]
         if self.rule:
             last = min(year + 1, self.rule.until.year if self.rule.until else year + 1)
@@ -250,14 +250,14 @@ class _Observance:
 
 
 class _Own:
-    """A zone that the file itself describes."""
+    """A zone that the file itself defines."""
 
     def __init__(self, observances: Sequence[_Observance]) -> None:
         self._observances = observances
         self._years: dict[int, list[tuple[datetime, timedelta, timedelta]]] = {}
 
     def moment(self, local: datetime) -> datetime | None:
-        """Return the moment of a local time in UTC, the first of two; None where the clocks jump over it."""
+        """Return the moment of a local time in UTC, the first of two; None if the clocks skip it."""
         onsets = self._years.get(local.year)
         if onsets is None:
             onsets = sorted(onset for one in self._observances for onset in one.onsets(local.year))
@@ -271,7 +271,7 @@ class _Own:
 
 
 def _defined(zone: Component) -> _Own | None:
-    """Return what a VTIMEZONE says, or None where that is not simple: then it is not followed at all."""
+    """Return the zone of a VTIMEZONE, or None if it is not simple; then it is ignored."""
     if not 0 < len(zone.parts) <= MOST_OBSERVANCES:
         return None
     try:

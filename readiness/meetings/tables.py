@@ -22,29 +22,29 @@ OF_PERSON = ("role", "label", "language", "phone", "mail", "together")
 COLUMNS = ("meeting", *OF_MEETING, *OF_LEADER, *OF_PERSON)
 REQUIRED = ("starts", "role")
 ROW_KEY = "csv-row:"
-"""Begins the key of a row that has no identifier: all that it says is its name."""
+"""Prefix of the key of a row without an identifier, whose key is its whole content."""
 _FORMULA = "=+\\-@\uff1d\uff0b\uff0d\uff20"
-"""What makes a spreadsheet take a cell for a formula (OWASP, CSV injection), also in their wide forms."""
+"""Characters by which a spreadsheet takes a cell for a formula (OWASP, CSV injection), also in wide forms."""
 _UNSEEN = r"\s\0\x01-\x1f\x7f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff"
 _STARTS_FORMULA = re.compile(rf"(\A|[;\t\r\n])(?=[{_UNSEEN}\"']*[{_FORMULA}])|\A(?=[\t\r\n\0])")
 """At the beginning, and after what another country's spreadsheet separates cells by; what it drops in between counts
 not. Commas stand within quotation marks where we write, and are no separator where semicolons are."""
 _MARK = re.compile(rf"\A(?:'[{_UNSEEN}]*)+(?=[\"']*[{_FORMULA}])")
 _SEPARATOR_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)
-"""What Excel puts, or wants, first where the separator is not its own."""
+"""Excel's first line for a separator other than its own."""
 _BROKEN = re.compile(r"#[A-Z\u00c4-\u00d8/0]{2,14}[!?]|#N/A|#I/T|##+", re.IGNORECASE)
-"""A spreadsheet's own error where something else should stand, in any language, or a column that is too narrow."""
+"""A spreadsheet's error value in any language, or the signs of a too narrow column."""
 MOST_DIGITS = 6
-"""Of a number: clear of any limit."""
+"""Most digits of a number, clear of any limit."""
 
 
 def guarded(cell: str) -> str:
-    """Return a cell in which no spreadsheet finds a formula; `read_table` takes the mark at its beginning off again."""
+    """Return a cell that no spreadsheet takes for a formula; `read_table` removes the mark at its beginning."""
     return _STARTS_FORMULA.sub(r"\1'", cell)
 
 
 def read_table(text: str) -> tuple[list[Wanted], list[Bad]]:
-    """Return the meetings of a table and its bad rows. Raises InputError where it is no table of meetings."""
+    """Return the meetings of a table and its bad rows. Raises InputError if it is no table of meetings."""
     try:
         listed = _unwrapped(list(_rows(text)))
     except csv.Error:
@@ -83,7 +83,7 @@ def read_table(text: str) -> tuple[list[Wanted], list[Bad]]:
 
 
 def _unwrapped(listed: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
-    """Return the rows, each read once more where a program has put whole rows within quotation marks."""
+    """Return the rows; if a program has quoted whole rows, each is parsed again."""
     heads = [head for head in listed[0][1] if visible(head)] if listed else []
     if len(heads) != 1 or not any(sign in heads[0] for sign in ";,\t"):
         return listed
@@ -95,7 +95,7 @@ def _unwrapped(listed: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]
 
 
 def _wrong_heading(at: int, names: Sequence[str], following: Sequence[Sequence[str]]) -> list[Bad]:
-    """Return what is wrong with the heading in row `at`: nothing else of the file is looked at then."""
+    """Return the faults of the heading in row `at`; with any, the rest of the file is not read."""
     known = set(names) & set(COLUMNS)
     if not known:
         for number, cells in enumerate(following, start=at + 1):
@@ -161,7 +161,7 @@ def _meeting(key: str, group: Sequence[tuple[int, Mapping[str, str]]]) -> Wanted
 
 
 def _named(group: Sequence[tuple[int, Mapping[str, str]]]) -> frozenset[str]:
-    """Return what the rows say anything of: an empty cell leaves what somebody has written since."""
+    """Return the fields with a value in any row; an empty cell keeps what somebody has entered since."""
     return frozenset(name for _, row in group for name, cell in row.items() if cell)
 
 
