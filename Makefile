@@ -7,13 +7,16 @@ ARGS ?=
 # Three for two cores: that leaves no core idle, and with a fourth browser beside them pages and servers come late.
 JOBS ?= 3
 
-.PHONY: help run check quick test lint bench fuzz parts system clean
+.PHONY: help run room check quick test lint bench fuzz parts system clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
 run: $(VENV)/.server  ## start the server with a demo meeting and print its links
 	@$(BIN)/python -m readiness serve --demo $(ARGS)
+
+room: $(VENV)/.room  ## check this machine as a meeting room, or a room made of software; CODE=ABCD-EFGH sends it to `make run`
+	@CODE="$(CODE)" SERVER="$(SERVER)" SOFTWARE="$(SOFTWARE)" $(BIN)/python -m tests.room.demo
 
 # A run has some two hundred processes, and each of them would compile all that it imports where bytecode is not kept:
 # it is, whatever the environment says, and the product's is there before the first of them asks.
@@ -51,6 +54,12 @@ $(VENV)/bin/pip:
 
 # What a server needs, by version and hash.
 $(VENV)/.server: .ci/requirements-server.txt | $(VENV)/bin/pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< >&2
+	@touch $@
+
+# What a room needs; the packages that it shares with a server are of the same versions.
+$(VENV)/.room: .ci/requirements-room.txt | $(VENV)/bin/pip
+	@/sbin/ldconfig -p | grep -q libportaudio.so.2 || .ci/install-system libportaudio2 >&2
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< >&2
 	@touch $@
 

@@ -79,7 +79,7 @@ def machine_measurements(found: Mapping[str, Any]) -> list[Measurement]:
     numbers = [
         Measurement(f"machine.{name}", float(found[f"{name}_pct"]), "pct", samples=1) for name in ("load", "memory")
     ]
-    unwritable = {"unwritable": bool(found.get("unwritable"))}
+    unwritable = {"unwritable": int(bool(found.get("unwritable")))}
     numbers.append(Measurement("machine.disk", float(found["disk_pct"]), "pct", samples=1, details=unwritable))
     if found["on_battery"] is not None:
         numbers.append(Measurement("machine.power", "battery" if found["on_battery"] else "mains", samples=1))

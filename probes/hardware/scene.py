@@ -6,6 +6,7 @@ themselves add the room's other states of light, and nothing is said yet. The fi
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import time
@@ -14,8 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from probes.faces import FaceFinder
+from probes.faces import Face, FaceFinder
 from probes.measurement import Measurement, not_measured
 from probes.reference_view import Fingerprint, Look, Picture, agreed, best_look, fingerprint
 
@@ -30,6 +32,9 @@ OTHER_LIGHT: Final = 1.5
 """So much brighter or darker than all that is known is another state of light."""
 SURE_PCT: Final = 50.0
 """A picture teaches another state of light only where so much of the room was found in its place."""
+MOVES: Final = 2.0
+MOVES_LUMA: Final = 1.0
+"""A face that changes more than this many times what the picture does, and this much besides, is somebody's own."""
 LEAST_WITH_FACES: Final = 2
 """Of three pictures: a pattern of light may be taken for a face once."""
 
@@ -75,8 +80,29 @@ def is_somebody_seen(scene: Mapping[str, Any] | None) -> bool:
 
 
 def _with_faces(pictures: Sequence[Picture]) -> int:
+    """Return in how many pictures there is a face that lives: one on a poster changes no more than the wall."""
     finder = FaceFinder()
-    return sum(bool(finder.find(picture)) for picture in pictures)
+    others = [*pictures[1:], *pictures[:1]]
+    return sum(
+        any(_lives(face, picture, other) for face in finder.find(picture))
+        for picture, other in zip(pictures, others, strict=True)
+    )
+
+
+def _lives(face: Face, picture: Picture, other: Picture) -> bool:
+    if picture.shape != other.shape:
+        return True
+    left, top = max(0, int(face.x)), max(0, int(face.y))
+    here = np.s_[top : max(top + 1, int(face.y + face.height)), left : max(left + 1, int(face.x + face.width))]
+    change = np.abs(_soft(picture) - _soft(other))
+    return float(change[here].mean()) > MOVES * float(np.median(change)) + MOVES_LUMA
+
+
+def _soft(picture: Picture) -> NDArray[np.float32]:
+    """Return brightness without the noise of single pixels."""
+    library = importlib.import_module("cv2")
+    gray = library.cvtColor(picture, library.COLOR_BGR2GRAY).astype(np.float32)
+    return np.asarray(library.GaussianBlur(gray, (0, 0), 2.0), np.float32)
 
 
 def _take(path: Path, pictures: Sequence[Picture], faces: int) -> bool | str:

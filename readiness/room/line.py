@@ -6,6 +6,7 @@ The server opens the test and judges it; its network checks come back and become
 from __future__ import annotations
 
 import asyncio
+import platform
 import socket
 from collections.abc import Mapping
 from typing import Any, Final
@@ -13,6 +14,7 @@ from typing import Any, Final
 import aiohttp
 
 from probes.internet import Budget, internet_measurements
+from readiness.client.errors import ClientError
 from readiness.room.errors import RoomError
 from readiness.room.service import Service as Rooms
 
@@ -23,6 +25,7 @@ ANSWER_S: Final = 4.0
 HTTPS: Final = 443
 MOST_HOSTS: Final = 20
 """As many as a server lets anybody set: a PC in a hospital's network is no scanner for whoever took the server over."""
+CLIENT: Final = {"kind": "room", "os": platform.system(), "form": "computer"}
 SPEED: Final = Budget(seconds=2.0, bytes=1_000_000, answer_s=4.0)
 """A check of every day takes no more of the line than this each way."""
 
@@ -35,7 +38,7 @@ def measure_line(request: Mapping[str, Any]) -> dict[str, Any]:
     """
     try:
         checks = asyncio.run(_line(str(request["server"]), str(request["key"])))
-    except (RoomError, aiohttp.ClientError, ConnectionError, TimeoutError):
+    except (RoomError, ClientError, aiohttp.ClientError, OSError, LookupError):
         return {"error": "unreachable"}
     speed = []
     if request.get("speed"):
@@ -58,9 +61,11 @@ async def _line(base: str, key: str) -> list[dict[str, Any]]:
     from readiness.client.service import Service  # noqa: PLC0415
     from readiness.client.session import SessionSocket  # noqa: PLC0415
 
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
+    async with aiohttp.ClientSession() as http:
         opened = await Rooms(http, base, key).open_line()
-        line = SessionSocket(Service(http, base), str(opened["session"]), client={"kind": "room"}, locale="en")
+    own = {"Cookie": f"{opened['cookie']}={opened['token']}"}
+    async with aiohttp.ClientSession(headers=own) as http:
+        line = SessionSocket(Service(http, base), str(opened["self_test"]), client=CLIENT, locale="en")
         try:
             plan = await line.begin()
             await take_line(line, int(plan["probe"]["up_tracks"]))

@@ -144,6 +144,25 @@ class Room:
         return noise
 
 
+@dataclass
+class Speakerphone(Room):
+    """A room whose device takes the loudspeaker's sound out of its microphones: by 40 dB after a while, or at once."""
+
+    converges_s: float | None = 1.0
+    """None: nothing of it ever leaks."""
+
+    def _at(self, channel: int, spectra: list, length: int, count: int) -> Sound:
+        quiet = super()._at(channel, [None] * len(spectra), length, count)
+        if self.converges_s is None:
+            return quiet
+        noise, self.noise_dbfs = self.noise_dbfs, -300.0
+        loop = super()._at(channel, spectra, length, count)
+        self.noise_dbfs = noise
+        begun = np.flatnonzero(np.abs(loop) > 1e-7)
+        since_s = np.clip((np.arange(count) - (begun[0] if len(begun) else count)) / RATE_HZ, 0.0, None)
+        return quiet + loop * 10 ** (-2.0 * np.minimum(1.0, since_s / self.converges_s))
+
+
 HEARD: dict[str, LoopFigures] = {}
 """What was heard in a room with a fault: several rows differ only in what else is known."""
 

@@ -219,15 +219,24 @@ def test_a_check_waits_while_the_server_is_away(far, tmp_path, capsys):
 
     probes = healthy(**NO_KEYRING, line={"checks": [], "speed": []})
     state = ("--state", str(tmp_path))
-    main(["enrol", "ABCD-EFGH", "--server", far["base"], *state], ask_probe=probes)
+    canary = ("--microphone", "canary", "--loudspeaker", "canary", "--camera", "rtsp://canary@camera")
+    main(["enrol", "ABCD-EFGH", "--server", far["base"], *canary, *state], ask_probe=probes)
+    (tmp_path / "reference.npz").write_bytes(b"canary")
     far["status"] = 503
+    capsys.readouterr()
     main(["check", "--language", "en", *state], ask_probe=probes)
-    assert "sends it later" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "sends it later" in said.err
+    assert "canary" not in said.out + said.err
+    with_names = {path.name for path in tmp_path.rglob("*.*") if b"canary" in path.read_bytes()}
+    assert with_names == {"room.json", "reference.npz"}, "names and fingerprint stay in these files of this account"
+    assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("room.json", "enrolment.json")} == {0o600}
     assert len(list((tmp_path / "spool").glob("*.json"))) == 1
     far["status"] = 201
     main(["check", "--language", "en", *state], ask_probe=probes)
     assert len({one["id"] for one in far["results"]}) == 2
     assert list((tmp_path / "spool").glob("*-*.json")) == []
+    assert "canary" not in json.dumps(far["results"]) + json.dumps(far["enrolled"])
     far["revoked"] = True
     capsys.readouterr()
     assert main(["check", "--language", "en", *state], ask_probe=probes) in {0, 1, 2, 3}
