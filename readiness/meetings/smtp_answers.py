@@ -18,8 +18,10 @@ Stage = Literal["connect", "login", "sender", "recipient", "data"]
 TRANSIENT: Final = 400
 PERMANENT: Final = 500
 """Codes from here on are permanent failures; a retry will not help (RFC 5321 4.2.1)."""
+MOST_READ: Final = 2000
+"""Characters of an answer that are looked at: what it means stands at its beginning."""
 _ENHANCED: Final = re.compile(r"\s*([245])\.(\d{1,3})\.(\d{1,3})\b")
-_ADDRESS: Final = re.compile(r"<[^>]*>|\S+@\S+")
+_ADDRESS: Final = re.compile(r"<[^<>]*>|\S+@\S+")
 """Quotations in an answer; their words are not the server's."""
 _RELAY: Final = re.compile(r"\brelay|rcpthosts", re.IGNORECASE)
 _UNKNOWN: Final = re.compile(
@@ -81,6 +83,7 @@ _AS_SENDER: Final = 60
 
 def judged(stage: Stage, code: int, text: str) -> DeliveryError:
     """Return the DeliveryError for a mail that was answered with `code` and `text` at `stage`."""
+    text = text[:MOST_READ]
     found = _ENHANCED.match(text)
     subject, detail = (int(found[2]), int(found[3])) if found else (-1, -1)
     said = _ADDRESS.sub(" ", text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -30,6 +31,8 @@ from readiness.texts import LANGUAGES, catalogue
 from tests.meetings.hard import DAY, Authority, forward_proxy, scripted, socks_proxy
 from tests.meetings.receivers import gateway
 
+MOST_CPU_S = 1.0
+"""Of this process: such answers take a hundredth of it."""
 NOW = datetime(2026, 11, 30, 8, 0, tzinfo=UTC)
 SENDER = "video@hospital.example"
 
@@ -139,6 +142,14 @@ async def test_a_refusal_is_whose_it_is(thread: str, command: str, answer: str, 
     for language in LANGUAGES:
         said = catalogue(language)[f"delivery.{code}"]
         assert code == "refused" or not any(word in said for word in ("nummeret er", "number is right"))
+
+
+@pytest.mark.parametrize("said", ["<" * 60_000, "a@" * 30_000, "tls must " * 6000, "user " * 12_000])
+def test_an_answer_that_is_made_to_be_slow_costs_nothing(said: str):
+    """Sixty thousand brackets took eight seconds of the loop; only the beginning of an answer is looked at."""
+    began = time.process_time()
+    assert not judged("recipient", 550, f"5.3.0 {said}").is_final
+    assert time.process_time() - began < MOST_CPU_S
 
 
 async def test_the_next_mail_goes_out_on_the_same_connection():
