@@ -1,4 +1,7 @@
-"""Readers of the mail and SMS settings: refuse at start, in one line, anything that could never be sent."""
+"""Readers of the mail and SMS settings: refuse at start, in one line, anything that could never be sent.
+
+And whom TLS to other servers trusts.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ __all__ = [
     "sms_method",
     "sms_url",
     "smtp_url",
+    "tls_context",
 ]
 
 
@@ -125,3 +129,12 @@ def sms_contradiction(url: str, method: str, body: str, headers: str) -> tuple[s
     if missing:
         return "SMS_BODY", f"{' and '.join(missing)} must stand in a value of it, or in READINESS_SMS_URL"
     return None
+
+
+def tls_context(own: Path | None) -> ssl.SSLContext:
+    """Return a context that trusts the system's authorities and those in `own` (PEM). Raises OSError or SSLError."""
+    context = ssl.create_default_context()
+    if own is not None:
+        context.load_verify_locations(cafile=own)
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # hospitals' own authorities are often made by hand
+    return context

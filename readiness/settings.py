@@ -241,6 +241,7 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "folder with recordings of the spoken digits of your own; `readiness voices check` judges them",
     ),
+    Setting("sign_in", _optional_path, "", "TOML file: where staff sign in, and what their claims are worth here"),
     Setting("log_level", _log_level, "info", "debug, info, warning or error"),
 )
 
@@ -275,6 +276,7 @@ class Settings:
     sms_success: str
     sms_ca: Path | None
     voices_dir: Path | None
+    sign_in: Path | None
     log_level: str
 
     @property

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from readiness.access.tokens import hash_token, new_token
 from reports.store import Actor, Store
-from reports.store.records import Invitation, Meeting, Organisation, Participant, new_id
+from reports.store.records import Invitation, Meeting, Organisation, Participant, Session, StaffRole, new_id
+from reports.store.staff_records import Staff
 from tests.actors import add_meeting
 
 CANARY_LABEL = "CanaryLabel"
@@ -39,6 +41,18 @@ class Cast:
 def supporter(organisation_id: str) -> Actor:
     """Nora, at that organisation's support."""
     return Actor("support", organisation_id, "link:nora")
+
+
+async def signed_in(
+    store: Store, organisation_id: str, now: datetime, roles: Sequence[StaffRole], *, name: str = ""
+) -> tuple[str, str]:
+    """Somebody of the staff signs in, as a provider would have it; the session and its cookie's secret."""
+    secret, opened = new_token(), new_id()
+    identity = hash_token(f"{organisation_id} {name}")
+    who = Staff(new_id(), organisation_id, identity, "house", name, tuple(roles), now)
+    session = Session(opened, "staff", organisation_id, None, None, None, now + timedelta(hours=8))
+    await store.open_staff_session(who, session, hash_token(secret), None)
+    return opened, secret
 
 
 async def invite(

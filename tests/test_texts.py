@@ -78,7 +78,7 @@ def test_no_key_stands_twice():
         assert len(keys) == len(set(keys)), [key for key in set(keys) if keys.count(key) > 1]
 
 
-FOR_STAFF = re.compile(r"web/(?:board|plan|support|figures|api|rooms)/")
+FOR_STAFF = re.compile(r"web/(?:board|plan|staff|support|figures|api|rooms)/")
 """Pages that only staff open. What these and the server name may stand in any file, the rest for participants alone."""
 
 
@@ -381,6 +381,7 @@ FOR_OPERATORS = {
     *(f"readiness/room/{name}.py" for name in ("joining", "line", "running", "service", "timetable")),
     "readiness/settings.py",
     "readiness/outgoing.py",
+    "readiness/access/providers.py",
     "readiness/docs_table.py",
     "readiness/server/serve.py",
     "readiness/meetings/gsm.py",  # the signs of an SMS, which are no words

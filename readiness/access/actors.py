@@ -29,13 +29,15 @@ def actor_of(shown: Session | Invitation, host: Host | None = None) -> Actor:
     """Return who acts through a session, a program's token or a calendar's link; ValueError for any other link.
 
     `host` is whose link opened the session, where that is somebody in particular. The id names the host, else the
-    participant, else the link: ``host:<id>``, ``participant:<id>``, ``link:<id>``.
+    participant, else who signed in, else the link: ``host:<id>``, ``participant:<id>``, ``staff:<id>``, ``link:<id>``.
     """
     if isinstance(shown, Invitation):
         if shown.kind not in _WITHOUT_SESSION:
             raise ValueError(f"a link of kind {shown.kind!r} is swapped for a session first")
         named = f"host:{shown.host_id}" if shown.host_id else f"link:{shown.id}"
         return Actor(_WITHOUT_SESSION[shown.kind], shown.organisation_id, named)
+    if shown.kind == "staff":
+        return Actor("staff", shown.organisation_id, f"staff:{shown.staff_id}", frozenset(shown.roles))
     kind = _KINDS[shown.kind]
     if host is not None:
         return Actor(kind if host.role == "leader" else "host", shown.organisation_id, f"host:{host.id}")
@@ -61,6 +63,9 @@ def clock_of(organisation_id: str) -> Actor:
 
 
 def sessions_that_may(act: Act) -> frozenset[str]:
-    """Return the kinds of session that allow `act`; tokens and the service itself need none."""
+    """Return the kinds of session that allow `act`; tokens and the service itself need none.
+
+    A session of staff stands for those kinds that are roles of the person who signed in.
+    """
     allowed = {session for session, kind in _KINDS.items() if kind in MAY[act]}
     return frozenset(allowed | ({"leader"} if "host" in MAY[act] else set()))

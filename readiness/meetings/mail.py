@@ -20,7 +20,8 @@ from readiness.meetings.delivery import DeliveryError
 from readiness.meetings.mail_headers import MAIL_POLICY
 from readiness.meetings.messages import Message
 from readiness.meetings.smtp_answers import Stage, judged
-from readiness.meetings.tls import tls_context, tls_trouble
+from readiness.meetings.tls import tls_trouble
+from readiness.outgoing import tls_context
 from readiness.settings import Settings
 
 __all__ = ["MailSender", "build_mail"]

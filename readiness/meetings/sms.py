@@ -15,8 +15,8 @@ import aiohttp
 from readiness.meetings.delivery import DeliveryError
 from readiness.meetings.sms_answers import MOST_BYTES, WRONG_KEY, judge
 from readiness.meetings.socks import is_socks, through
-from readiness.meetings.tls import tls_context, tls_trouble
-from readiness.outgoing import headers_of
+from readiness.meetings.tls import tls_trouble
+from readiness.outgoing import headers_of, tls_context
 from readiness.settings import Settings
 from readiness.sms_template import fill_body, fill_url
 

@@ -1,22 +1,12 @@
-"""TLS to the servers that send for us: the trusted authorities, and the meaning of failures."""
+"""TLS to the servers that send for us: the meaning of failures."""
 
 from __future__ import annotations
 
 import ssl
-from pathlib import Path
 
 from readiness.meetings.delivery import DeliveryError
 
-__all__ = ["tls_context", "tls_trouble"]
-
-
-def tls_context(own: Path | None) -> ssl.SSLContext:
-    """Return a context that trusts the system's authorities and those in `own` (PEM). Raises OSError or SSLError."""
-    context = ssl.create_default_context()
-    if own is not None:
-        context.load_verify_locations(cafile=own)
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # hospitals' own authorities are often made by hand
-    return context
+__all__ = ["tls_trouble"]
 
 
 def tls_trouble(error: BaseException | None) -> DeliveryError | None:

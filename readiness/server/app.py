@@ -11,6 +11,9 @@ from datetime import datetime
 from aiohttp import web
 
 from readiness.access.contacts import contact_box
+from readiness.access.providers import load_providers
+from readiness.access.sign_in import SignIn
+from readiness.errors import SettingError
 from readiness.logs import log_event
 from readiness.media.limits import WorkerLimits
 from readiness.media.pool import MediaSettings, WorkerPool
@@ -35,6 +38,7 @@ from readiness.server import (
     room_pages,
     socket,
     speedtest,
+    staff,
     support,
 )
 from readiness.server.admission import Admission
@@ -80,6 +84,7 @@ PARTS = (
     room_pages,
     participant,
     afterwards,
+    staff,
     support,
     socket,
     speedtest,
@@ -97,16 +102,23 @@ def make_services(settings: Settings, store: Store) -> Services:
     media = MediaSettings(addresses=addresses, ports=settings.media_ports, limits=limits)
     pool = WorkerPool(media, capacity=capacity, warm=min(WARM_WORKERS, capacity))
     voices = load_voices(settings.voices_dir)
-    return Services(
+    contacts = contact_box(settings)
+
+    def now() -> datetime:
+        return services.now()  # looked up each time: a test may turn the clock
+
+    services = Services(
         settings=settings,
         store=store,
         admission=Admission(pool, processes=settings.workers),
         assets=Assets(more=voices.files()),
         voices=voices,
         health=Health(settings=settings, store=store, pool=pool),
-        contacts=contact_box(settings),
+        contacts=contacts,
+        sign_in=SignIn(load_providers(settings.sign_in), store, contacts, now),
         base_url=settings.public_url,
     )
+    return services
 
 
 def make_app(services: Services) -> web.Application:
@@ -140,6 +152,12 @@ async def _living(app: web.Application) -> AsyncIterator[None]:
     """Start the workers and the chores; stop them at the end."""
     services = app[SERVICES]
     pool = services.admission.pool
+    try:
+        await services.sign_in.check()
+    except SettingError:
+        await services.sign_in.close()
+        await services.store.close()
+        raise
     await pool.start()
     await services.store.purge(services.now())  # before anybody is answered: a restored backup forgets first
     services.health.organisation = await services.store.only_organisation()
@@ -175,6 +193,7 @@ async def _living(app: web.Application) -> AsyncIterator[None]:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(10):
             await pool.close(0.0)
+    await services.sign_in.close()
     await services.store.close()
 
 

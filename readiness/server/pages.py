@@ -32,7 +32,7 @@ SELFTEST, BOARD, ERROR = "selftest/index.html", "board/index.html", "shared/erro
 SUPPORT, CODE, PLAN, ROOMS = "support/index.html", "code/index.html", "plan/index.html", "rooms/index.html"
 TEMPLATES = {"t": SELFTEST, "try": SELFTEST, "support": SUPPORT, "plan": PLAN, "code": CODE, "rooms": ROOMS}
 """By the last part of a link's path; the board is made with its guides."""
-FOR_STAFF = frozenset({BOARD, SUPPORT, PLAN, ROOMS, "figures/index.html", "api/index.html"})
+FOR_STAFF = frozenset({BOARD, SUPPORT, PLAN, ROOMS, "staff/index.html", "figures/index.html", "api/index.html"})
 """Pages in the languages that have texts for staff."""
 
 

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from aiohttp import web
@@ -16,6 +16,7 @@ from readiness.access.contacts import ContactBox
 from readiness.access.limits import CODES_GLOBAL, CODES_RESERVE, FailureLimiter, PrefixBuckets
 from readiness.access.origin import Caller, caller_of
 from readiness.access.sessions import cookie_name
+from readiness.access.sign_in import SignIn
 from readiness.access.tokens import hash_token
 from readiness.errors import AccessError
 from readiness.media.chores import Chores
@@ -31,7 +32,8 @@ from reports.store.records import Session
 
 __all__ = ["SERVICES", "Nameless", "Services", "caller", "session_of", "utc_now"]
 
-"""Kinds of sessions that a self-test belongs to."""
+SEEN_EVERY = timedelta(minutes=1)
+"""How often it is noted that a page of staff is in use."""
 
 ROOM_RESULTS_PER_S: Final = 1 / 60
 ROOM_RESULTS_BURST: Final = 1_500
@@ -69,6 +71,7 @@ class Services:
     assets: Assets
     health: Health
     contacts: ContactBox
+    sign_in: SignIn
     voices: Voices = field(default_factory=Voices)
     base_url: str = ""
     """Base address of links in messages; while it is empty no message can be sent."""
@@ -83,6 +86,8 @@ class Services:
         default_factory=lambda: PrefixBuckets(time.monotonic, rate_per_s=ROOM_RESULTS_PER_S, burst=ROOM_OPENINGS_BURST)
     )
     """Limits keys and tests of the line, by room: each leaves a row."""
+    sign_ins: PrefixBuckets = field(default_factory=lambda: PrefixBuckets(time.monotonic))
+    """Limits attempts to sign in: each leaves a row for ten minutes, and asks a provider."""
     csp_reports: int = 0
     """Reports of refused content since they were last logged."""
     failures: FailureLimiter = field(default_factory=lambda: FailureLimiter(time.monotonic))
@@ -155,6 +160,8 @@ async def session_of(request: web.Request, session_id: str, *, kinds: frozenset[
         raise AccessError("session.not_valid")
     secret = request.cookies.get(cookie_name(session_id, secure=is_secure), "")
     session = await services.store.find_session(session_id, hash_token(secret), now)
-    if session is None or session.kind not in kinds:
+    if session is None or kinds.isdisjoint({session.kind, *session.roles}):
         raise AccessError("session.not_valid")
+    if session.seen_at is not None and session.seen_at < now - SEEN_EVERY:
+        await services.store.touch_session(session.id, now)
     return session

@@ -16,6 +16,7 @@ from .errors import (
     TakenOver,
 )
 from .notify import Watcher
+from .purged import Purged
 from .records import (
     BoardRow,
     Feedback,
@@ -29,7 +30,6 @@ from .records import (
     Organisation,
     Outgoing,
     Participant,
-    Purged,
     SelfTest,
     SelfTestState,
     Session,

@@ -8,20 +8,23 @@ reveals nothing about the 256-bit token.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from .part import StorePart, checked_hash
 from .records import TESTS_AFTER_END, HeldLink, Host, Invitation, InvitationKind, Session
+from .staff_tables import staff
 from .tables import host, invitation, meeting, organisation, participant, session
 
 __all__ = ["MOST_PIN_TRIES", "AccessPart"]
 
 MOST_PIN_TRIES: Final = 5
 _LINK: Final = [invitation.c[name] for name in Invitation.__dataclass_fields__]
-_OWN: Final = [name for name in Session.__dataclass_fields__ if name != "testing_until"]
+_OWN: Final = [name for name in Session.__dataclass_fields__ if name not in {"testing_until", "roles"}]
+STAFF_IDLE: Final = timedelta(minutes=30)
+"""A staff member's page that nobody used for so long is closed."""
 
 
 class AccessPart(StorePart):
@@ -242,6 +245,7 @@ class AccessPart(StorePart):
                 session.c.secret_hash == checked_hash(secret_hash),
                 session.c.expires_at > now,
                 sa.or_(session.c.invitation_id.is_(None), _open(now)),
+                sa.or_(session.c.staff_id.is_(None), session.c.seen_at > now - STAFF_IDLE),
             )
         )
         return None if row is None else _session_of(row)
@@ -249,12 +253,15 @@ class AccessPart(StorePart):
 
 def _sessions() -> sa.Select[Any]:
     columns = [session.c[name] for name in _OWN]
-    return sa.select(*columns, meeting.c.ends_at).outerjoin_from(session, meeting, meeting.c.id == session.c.meeting_id)
+    chosen = sa.select(*columns, meeting.c.ends_at, staff.c.roles)
+    chosen = chosen.outerjoin_from(session, meeting, meeting.c.id == session.c.meeting_id)
+    return chosen.outerjoin(staff, staff.c.id == session.c.staff_id)
 
 
 def _session_of(row: sa.Row[Any]) -> Session:
     until = None if row.ends_at is None or row.kind != "participant" else row.ends_at + TESTS_AFTER_END
-    return Session(**{name: getattr(row, name) for name in _OWN}, testing_until=until)
+    own = {name: getattr(row, name) for name in _OWN}
+    return Session(**own, testing_until=until, roles=tuple(row.roles or ()))
 
 
 def _at(slug: str) -> sa.ColumnElement[bool]:

@@ -12,11 +12,12 @@ __all__ = ["MAY", "OWN_ONLY", "Act", "Actor", "ActorKind"]
 
 ActorKind = Literal[
     "participant", "guest", "leader", "host", "support", "organiser", "program", "calendar", "operator", "clock",
-    "room", "room_manager", "fleet",
+    "room", "room_manager", "fleet", "staff",
 ]  # fmt: skip
 """``guest``: tests without an invitation; ``host``: a meeting's technical host; ``program``: has a token;
 ``calendar``: a leader's feed; ``operator``: types commands on the server; ``clock``: the service by itself;
-``room``: a meeting room's PC; ``room_manager``: looks after rooms; ``fleet``: a program that reads rooms' states."""
+``room``: a meeting room's PC; ``room_manager``: looks after rooms; ``fleet``: a program that reads rooms' states;
+``staff``: signed in, and may what the own roles may."""
 Act = Literal[
     "case.open", "case.read", "case.list", "case.take", "report.find", "report.last", "report.own", "report.save",
     "report.delete", "meeting.read", "meeting.find", "meeting.change", "day.read", "people.read", "person.read",
@@ -66,10 +67,12 @@ class Actor:
     kind: ActorKind
     organisation_id: str
     id: str
+    roles: frozenset[ActorKind] = frozenset()
+    """Of staff: the kinds that they stand for."""
 
     def may(self, act: Act) -> bool:
         """Return whether this kind of actor may do `act` at all; the query decides on which rows."""
-        return self.kind in MAY[act]
+        return self.kind in MAY[act] or not self.roles.isdisjoint(MAY[act])
 
     def require(self, act: Act, about: str | None = None) -> None:
         """Raise `NotAllowed` unless `may` allows it. The edge should have refused, so that is a fault of ours.

@@ -34,12 +34,12 @@ __all__ = [
     "Outgoing",
     "OutgoingState",
     "Participant",
-    "Purged",
     "ReportMark",
     "SelfTest",
     "SelfTestState",
     "Session",
     "SessionKind",
+    "StaffRole",
     "StoredReport",
     "SupportCase",
     "WaitingCase",
@@ -50,7 +50,9 @@ __all__ = [
 
 InvitationKind = Literal["participant", "leader", "support", "organiser", "api", "feed", "room_manager", "fleet"]
 """``fleet``: a token with which a program reads how the rooms are."""
-SessionKind = Literal["participant", "leader", "drop_in", "support", "organiser", "room_manager", "room"]
+SessionKind = Literal["participant", "leader", "drop_in", "support", "organiser", "room_manager", "room", "staff"]
+StaffRole = Literal["support", "organiser", "room_manager"]
+"""What staff who sign in may be: each is a kind of actor, and a kind of session that a link opens."""
 HostRole = Literal["leader", "technical_host"]
 MeetingState = Literal["planned", "cancelled"]
 JoinShown = Literal["page", "mail", "kept"]
@@ -263,6 +265,12 @@ class Session:
     expires_at: datetime
     testing_until: datetime | None = field(default=None, compare=False)
     """Until when a meeting's page may test, set by the store when it finds the session; None: no limit."""
+    staff_id: str | None = None
+    """Who signed in, where the page was opened so."""
+    roles: tuple[StaffRole, ...] = field(default=(), compare=False)
+    """What that person may be, as of the newest sign-in; told by the store."""
+    seen_at: datetime | None = field(default=None, compare=False)
+    """When such a page was last used, to the minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,21 +386,3 @@ class ReportMark:
     report_id: str
     verdict: str
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Purged:
-    """Numbers of rows that one purge deleted, emptied or unlinked."""
-
-    drop_in_reports: int = 0
-    unlinked_reports: int = 0
-    people: int = 0
-    self_tests: int = 0
-    links: int = 0
-    sessions: int = 0
-    meetings: int = 0
-    old_figures: int = 0
-    hosts: int = 0
-    answers: int = 0
-    cases: int = 0
-    room_figures: int = 0

@@ -24,6 +24,7 @@ from .retention import RetentionPart
 from .room_results import RoomResultPart
 from .rooms import RoomPart
 from .self_tests import SelfTestPart
+from .staff import StaffPart
 from .stored_reports import ReportPart
 from .tables import organisation
 
@@ -35,6 +36,7 @@ class Store(
     MeetingPart,
     PeoplePart,
     AccessPart,
+    StaffPart,
     OutboxPart,
     CasePart,
     SelfTestPart,

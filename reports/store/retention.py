@@ -15,8 +15,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .part import StorePart
-from .records import ANSWERS_AFTER_END, Purged, new_id
+from .purged import Purged
+from .records import ANSWERS_AFTER_END, new_id
 from .room_tables import room_code, room_event, room_key, room_notice, room_result
+from .staff_tables import sign_in, staff
 from .tables import (
     feedback,
     host,
@@ -38,6 +40,8 @@ RUN_KEPT: Final = timedelta(hours=24)
 """Time for results of single phases, after the last one; a reconnect is possible for 10 minutes."""
 SESSION_KEPT: Final = timedelta(hours=24)
 """Time after a session, or a link without a meeting, expired."""
+STAFF_KEPT: Final = timedelta(days=90)
+"""Time after a person's last sign-in; the next one begins a new row."""
 MEETING_KEPT: Final = ANSWERS_AFTER_END
 """Time after a meeting's end; until then its links open the question how it went."""
 FIGURES_KEPT: Final = timedelta(days=396)
@@ -78,6 +82,8 @@ class RetentionPart(StorePart):
                 )
             ),
             sessions=await self._run(sa.delete(session).where(session.c.expires_at < now - SESSION_KEPT)),
+            sign_ins=await self._run(sa.delete(sign_in).where(sign_in.c.expires_at < now)),
+            staff=await self._run(sa.delete(staff).where(staff.c.signed_in_at < now - STAFF_KEPT)),
             old_figures=await self._run(sa.delete(unlinked_report).where(unlinked_report.c.week < oldest)),
             answers=await self._run(sa.delete(feedback).where(feedback.c.week < oldest)),
             room_figures=await self._forget_rooms(now),

@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-from . import room_tables  # noqa: F401 - they belong to the schema
+from . import room_tables, staff_tables  # noqa: F401 - they belong to the schema
 from .columns import UtcDateTime
 from .schema import metadata
 
@@ -164,9 +164,15 @@ session = Table(
     Column("pin_expires_at", UtcDateTime),
     Column("pin_tries", Integer, nullable=False, server_default="0"),
     Column("unlocked_until", UtcDateTime),
+    Column("staff_id", ForeignKey("staff.id", ondelete="CASCADE"), index=True),
+    # What the provider calls its own session, as a keyed hash: it may end ours by it.
+    Column("provider_session", LargeBinary, index=True),
+    Column("seen_at", UtcDateTime),
     CheckConstraint(
-        "kind IN ('participant', 'leader', 'drop_in', 'support', 'organiser', 'room_manager', 'room')", name="kind"
+        "kind IN ('participant', 'leader', 'drop_in', 'support', 'organiser', 'room_manager', 'room', 'staff')",
+        name="kind",
     ),
+    CheckConstraint("(kind = 'staff') = (staff_id IS NOT NULL)", name="staff"),
 )
 
 self_test = Table(

@@ -23,6 +23,7 @@ TESTS = {
         "meetings/test_outbox.py::test_without_a_server_it_is_tried_for_a_day",
         "meetings/test_outbox.py::test_what_is_ours_is_tried_again_and_named_as_ours",
     ),
+    "provider that staff sign in at": ("sign_in/test_hostile.py::test_AUT_4_a_provider_that_misbehaves_is_only_away",),
     "TURN": (
         "integration/test_turn_product.py::test_every_way_has_its_own_row",
         "link/test_product.py::test_where_udp_is_blocked_the_rest_is_measured",

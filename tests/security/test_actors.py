@@ -27,7 +27,7 @@ from reports.store.cases import CasePart
 from reports.store.meetings import MeetingPart
 from reports.store.outbox import OutboxPart
 from reports.store.people import PeoplePart
-from reports.store.records import InvitationKind, SessionKind
+from reports.store.records import InvitationKind, SessionKind, StaffRole
 from reports.store.room_results import RoomResultPart
 from reports.store.rooms import RoomPart
 from reports.store.stored_reports import ReportPart
@@ -73,7 +73,7 @@ WHO: dict[str, ActorKind] = {
     "rita": "room_manager", "room": "room",
 }  # fmt: skip
 """The callers of `idor.csv`, but for nobody."""
-NO_CALLER: frozenset[ActorKind] = frozenset({"guest", "host", "calendar", "operator", "clock", "fleet"})
+NO_CALLER: frozenset[ActorKind] = frozenset({"guest", "host", "calendar", "operator", "clock", "fleet", "staff"})
 """A guest tests as a participant does, a technical host has a leader's session, a calendar's token stands in the path,
 the others come by no route."""
 PARTS = (MeetingPart, PeoplePart, CasePart, ReportPart, OutboxPart, RoomPart, RoomResultPart)
@@ -104,8 +104,10 @@ def test_every_session_has_its_kind_of_actor():
     made = {kind: actor_of(cast.session(kind=kind, participant_id=None)) for kind in get_args(SessionKind)}
     assert {kind: actor.kind for kind, actor in made.items()} == {
         "participant": "participant", "leader": "leader", "drop_in": "guest", "support": "support",
-        "organiser": "organiser", "room_manager": "room_manager", "room": "guest",
+        "organiser": "organiser", "room_manager": "room_manager", "room": "guest", "staff": "staff",
     }  # fmt: skip
+    sven = cast.session(kind="staff", participant_id=None, staff_id="s", roles=("support",))
+    assert actor_of(sven) == Actor("staff", "org-sunnaas", "staff:s", frozenset({"support"}))
     opened = cast.session(kind="leader", participant_id=None, invitation_id="i")
     assert actor_of(opened) == Actor("leader", "org-sunnaas", "link:i")
     assert actor_of(opened, cast.host()) == Actor("leader", "org-sunnaas", "host:host-lars")
@@ -194,6 +196,15 @@ async def test_the_store_refuses_who_may_not(store: Store):
     for kind, act in product(get_args(ActorKind), get_args(Act)):
         if kind in MAY[act]:
             await ask(store, replace(cast.ANNA, kind=kind), act)
+
+
+def test_staff_may_what_their_roles_may_and_nothing_else():
+    """Each role alone, all together, and none: exactly what the table gives those kinds."""
+    for roles in ((), *((role,) for role in get_args(StaffRole)), get_args(StaffRole)):
+        actor = Actor("staff", "org-sunnaas", "staff:s", frozenset(roles))
+        assert {act for act in get_args(Act) if actor.may(act)} == {
+            act for act, kinds in MAY.items() if kinds & set(roles)
+        }
 
 
 async def test_nobody_reaches_another_organisation_or_anothers_own(store: Store):

@@ -9,6 +9,7 @@ lars    leads the meeting                         odd     leads another one of t
 nora    support of the organisation               otto    plans for the organisation
 eve     plans for another organisation            bot     a program of another organisation (bearer token)
 rita    looks after the organisation's rooms      room    the PC of one of them (bearer key)
+sven    staff of support, who has signed in       siri    staff with every role, of another organisation
 """
 
 from __future__ import annotations
@@ -22,26 +23,27 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from readiness.access.limits import FailureLimiter
 from readiness.access.links import Links, api_token, give_support_link, organiser_link, room_link
 from readiness.access.rooms import enrol, give_code
 from readiness.meetings.addresses import Reach, seal_reach
 from readiness.server.app import make_app
-from reports.store.records import Host, new_id
+from reports.store.records import Host, StaffRole, new_id
 from tests.actors import add_meeting, otto
-from tests.cast import SUNNAAS, invite, make_cast
+from tests.cast import SUNNAAS, invite, make_cast, signed_in
 from tests.conftest import Server
 from tests.fleet import AGENT, RITA, result, room
 from tests.security.support import redeem
 from tests.server.test_board import phases, reported
 
 MATRIX = Path(__file__).parent / "idor.csv"
-CALLERS = ("none", "per", "kari", "odd", "eve", "bot", "nora", "anna", "lars", "otto", "rita", "room")
+CALLERS = ("none", "per", "kari", "odd", "eve", "bot", "nora", "anna", "lars", "otto", "rita", "room", "siri", "sven")
 """Those who own something come last, so that what they change is not in the way."""
 PRINTS = "/api/v1/meetings/{meeting}/letters.pdf"
 """The one GET that may write: a letter has a link in it, made where there is none yet. It needs a header that neither a
@@ -96,9 +98,10 @@ class World:
     def address(self, route: str) -> str:
         owners = {
             "/t/": "anna", "/api/v1/sessions/": "anna", "/plan/": "otto", "/support/": "nora", "/rooms/": "rita",
+            "/staff/": "sven",
         }  # fmt: skip
         owner = next((who for start, who in owners.items() if route.startswith(start)), "lars")
-        route = route.replace("speedtest/{name}", "speedtest/latency.txt")
+        route = route.replace("speedtest/{name}", "speedtest/latency.txt").replace("sign-in/{name}", "sign-in/nowhere")
         return self.filled(route.replace("{session}", self.callers[owner].session))
 
     def filled(self, text: str) -> str:
@@ -210,6 +213,9 @@ async def world(server: Server):
     body = {"organisation": "east", "token": eve.rpartition("#")[2]}
     async with callers["eve"].http.post("/api/v1/links/redeem", json=body) as answer:
         callers["eve"].session = (await answer.json())["session"]
+    for name, whose, roles in (("sven", "sunnaas", ["support"]), ("siri", "east", get_args(StaffRole))):
+        callers[name].session, secret = await signed_in(store, whose, now, roles)
+        callers[name].http.cookie_jar.update_cookies({f"rd-{callers[name].session}": secret}, URL(server.base))
     callers["bot"].token = await api_token(store, east, now)
     callers["room"].token = opened[1]
     await reported(server, cast, cast.anna, phases())
@@ -241,7 +247,10 @@ async def test_AUT_1_every_route_answers_every_caller_as_the_table_says(server, 
         if (method, route) == ("GET", "/api/v1/meetings"):
             await _others_are_not_listed(world)
     differ = {key: (found[key], wanted) for key, wanted in table.items() if found[key] != wanted}
-    assert not differ, differ
+    assert not differ, {
+        key: {who: (got[who], wanted[who]) for who in got if got[who] != wanted[who]}
+        for key, (got, wanted) in differ.items()
+    }
 
 
 async def _others_are_not_listed(world: World) -> None:
@@ -259,7 +268,7 @@ def test_AUT_1_the_table_lets_nobody_in_by_mistake():
     """Read without running: a stranger never gets more than nobody at all, and what has an owner has one."""
     public = 0
     for (method, route), row in matrix().items():
-        strangers = {row[name] for name in ("kari", "odd", "eve", "bot")}
+        strangers = {row[name] for name in ("kari", "odd", "eve", "bot", "siri")}
         if row["none"] < 400:
             public += 1
             assert set(row.values()) == {row["none"]}, (method, route)
