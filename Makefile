@@ -15,7 +15,7 @@ help:  ## this list
 run: $(VENV)/.server  ## start the server with a demo meeting and print its links
 	@$(BIN)/python -m readiness serve --demo $(ARGS)
 
-room: $(VENV)/.room  ## check this machine as a meeting room, or a room made of software; CODE=ABCD-EFGH sends it to `make run`
+room: $(VENV)/.room  ## check this machine as a meeting room, or a room made of software; its page is at `make run`
 	@CODE="$(CODE)" SERVER="$(SERVER)" SOFTWARE="$(SOFTWARE)" $(BIN)/python -m tests.room.demo
 
 # A run has some two hundred processes, and each of them would compile all that it imports where bytecode is not kept:

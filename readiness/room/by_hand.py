@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,14 +13,17 @@ from typing import Any, Self
 import aiohttp
 
 from readiness.room.check import Ask, RoomPlan
+from readiness.room.diary import Diary
 from readiness.room.enrolment import Enrolment, read_enrolment
 from readiness.room.errors import RoomError
 from readiness.room.handing import envelope, hand_in
+from readiness.room.lock import held
 from readiness.room.running import line_plan
 from readiness.room.service import Service
 from readiness.room.spool import Spool
 from readiness.room.steady import SystemClock, boot_id
 from readiness.room.timetable import Rules, TimetableError
+from reports.model import rfc3339
 
 __all__ = ["Room"]
 
@@ -86,10 +90,22 @@ class Room:
             key_store=self.enrolment.key_store,
         )
         spool.add(result)
+        self._note(result)
         try:
             asyncio.run(_send(self.enrolment, self.folder, boot))
         except RoomError as error:
             self.complain(f"readiness: {error}; the service sends it later")
+
+    def _note(self, result: Mapping[str, Any]) -> None:
+        """Have `status` tell this check; a service that runs keeps notes of its own."""
+        with contextlib.suppress(OSError), held(self.folder / "agent.lock") as is_ours:
+            if is_ours:
+                diary = Diary.read(self.folder)
+                diary.last_check = {
+                    "verdict": str(result["check"]["verdict"]), "reason": "hand", "ended_at": str(result["ended_at"]),
+                }  # fmt: skip
+                diary.last_contact = rfc3339(self.started) if self.told else diary.last_contact
+                diary.write(self.folder)
 
 
 async def _settings(enrolment: Enrolment) -> dict[str, Any]:

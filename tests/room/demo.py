@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.request import urlopen
 
 from tests.room.soft_room import PACKAGES, SoftRoom, missing
 
@@ -53,13 +55,14 @@ def main() -> int:
             devices = (*SOFTWARE, "--camera", film())
             if not (STATE / "ignored.json").exists():
                 command(environment, "in-use", "--ignore", quiet=True)
+        code = code or demo_code(server)
         if code:
             status = command(environment, "enrol", code, "--server", server, "--replace", *devices)
             if status:
                 return status
         status = command(environment, "check", *devices)
         if not (STATE / "enrolment.json").exists():
-            print("\nTo see it on a room's page: `make run`, and then `make room CODE=` with the code that it prints.")
+            print("\nTo see it on a room's page: `make run` in another terminal, and then `make room` again.")
     # A room that is not ready is an answer, not an error of make's.
     return 0 if status in {0, 1, 2, 3} else status
 
@@ -68,6 +71,21 @@ def command(environment: dict[str, str], *arguments: str, quiet: bool = False) -
     told = [sys.executable, "-m", "readiness", "room", arguments[0], "--state", str(STATE), *arguments[1:]]
     nowhere = subprocess.DEVNULL if quiet else None
     return subprocess.run(told, env=environment, cwd=ROOT, check=False, stdout=nowhere).returncode
+
+
+def demo_code(server: str) -> str:
+    """A fresh code of the demo's room, where `make run` runs beside and this checkout is no room of it yet."""
+    if server != SERVER or (STATE / "enrolment.json").exists() or not (ROOT / ".data").is_dir():
+        return ""
+    try:
+        with urlopen(f"{server}/healthz", timeout=5):
+            pass
+    except OSError:
+        return ""
+    told = [sys.executable, "-m", "readiness", "rooms", "code", "--organisation", "demo", "Fjorden"]
+    done = subprocess.run(told, cwd=ROOT, capture_output=True, text=True, check=False)
+    found = re.search(r"\b[0-9A-Z]{4}-[0-9A-Z]{4}\b", done.stdout)
+    return found[0] if found else ""
 
 
 def has_devices() -> bool:

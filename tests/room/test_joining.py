@@ -205,6 +205,8 @@ def test_a_room_is_enrolled_checked_and_leaves(far, tmp_path, capsys):
     assert main(["status", "--json", *state], ask_probe=probes) == 0
     status = json.loads(capsys.readouterr().out)
     assert (status["enrolled"], status["key_store"], status["waiting"]) == (True, "file", 0)
+    assert (status["last_check"]["verdict"], status["last_check"]["reason"]) == ("incomplete", "hand")
+    assert status["last_contact"]
     assert "the-secret" not in json.dumps(status)
     assert main(["status", *state], ask_probe=probes) == 0
     assert main(["forget", "--all", *state], ask_probe=probes) == 0
