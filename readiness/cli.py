@@ -82,10 +82,15 @@ def parser() -> argparse.ArgumentParser:
     organisation.add_argument("--support-hours", default="", help="when somebody answers, such as 08-15")
     organisation.add_argument("--languages", default=",".join(LANGUAGES), help="languages offered, first the default")
     organisation.add_argument("--time-zone", default="Europe/Oslo", help="zone that meeting times are shown in")
-    for name, text in (("checklist", "the leader's points for the start"), ("emergency", "what to do in an emergency")):
+    for name, text in (
+        ("checklist", "the leader's points for the start"),
+        ("emergency", "what to do in an emergency"),
+        ("privacy", "the privacy notice for participants"),
+    ):
         organisation.add_argument(
             f"--{name}", action="append", default=[], metavar="LANGUAGE=FILE.md", help=f"own text: {text}; Markdown"
         )
+    organisation.add_argument("--ask-afterwards", action="store_true", help="ask participants how the meeting went")
     organisation.add_argument("--no-drop-in", action="store_true", help="no tests without an invitation")
     organisation.set_defaults(run=_organisation)
 
@@ -197,10 +202,11 @@ def _organisation(settings: Settings, options: argparse.Namespace) -> int:
         support_phone=one_line(options.support_phone),
         support_hours=options.support_hours,
         clinic_phone=one_line(options.clinic_phone),
+        asks_afterwards=options.ask_afterwards,
         languages=languages,
         time_zone=options.time_zone,
         drop_in_allowed=not options.no_drop_in,
-        texts=own_texts({"checklist": options.checklist, "emergency": options.emergency}),
+        texts=own_texts({"checklist": options.checklist, "emergency": options.emergency, "privacy": options.privacy}),
     )
     asyncio.run(set_organisation(settings, record))
     _print(f"saved {record.slug} in {settings.database_shown}")

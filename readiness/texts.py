@@ -43,7 +43,7 @@ SELDOM = re.compile(
 advice that few get. They are loaded then, and not before."""
 LATER = ("after.", "cause.", "check.", "limit.", "outcome.", "speed.", "unit.")
 """Beginnings of keys that the self-test asks for with its answer, or after the meeting, and loads then."""
-ON_OTHER_PAGES = ("code.", "error.http.", "error.pin.", "link.renew", "link.seen")
+ON_OTHER_PAGES = ("code.", "guide.", "error.http.", "error.pin.", "link.renew", "link.seen")
 """Beginnings of participants' keys that the self-test does not load at its start."""
 _ALIASES = {asked: code for code, one in TABLE.items() for asked in one.asked_as}
 """Other languages that a browser may ask for, and their stand-ins: Danes and Swedes read bokmål better than English."""

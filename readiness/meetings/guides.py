@@ -8,6 +8,7 @@ text, at no further cost.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from html import escape
 from pathlib import Path
@@ -18,9 +19,12 @@ from markdown_it import MarkdownIt
 from reports.render.languages import preferred
 from reports.store.records import Organisation
 
-__all__ = ["GUIDES", "guide_html"]
+__all__ = ["GUIDES", "PAGES", "guide_html", "page_html"]
 
 GUIDES = ("checklist", "emergency")
+"""What a leader reads on the board."""
+PAGES = ("privacy", "tips")
+"""What anybody may read: how data are used, and how to get the best picture and sound."""
 FOLDER = Path(__file__).parent / "texts"
 PHONE = "{phone}"
 """Placeholder for the number to call."""
@@ -35,12 +39,20 @@ def guide_html(organisation: Organisation, name: str, language: str, *, phone: s
     return html.replace(PHONE, escape(number)).replace(quote(PHONE), quote(number, safe="+"))
 
 
+def page_html(organisation: Organisation, name: str, language: str, words: Mapping[str, str]) -> str:
+    """Return one of `PAGES` as HTML; `words` fill what stands in braces, as plain text."""
+    html = _rendered(_chosen(organisation, name, language))
+    for key, value in words.items():
+        html = html.replace("{" + key + "}", escape(value))
+    return html
+
+
 def _chosen(organisation: Organisation, name: str, language: str) -> str:
     own = organisation.texts.get(name, {}).get(language, "")
     return own if own.strip() else _default(name, language)
 
 
-@lru_cache(maxsize=2 * 3)
+@lru_cache(maxsize=32)
 def _default(name: str, language: str) -> str:
     paths = (FOLDER / f"{name}.{code}.md" for code in preferred(language))
     return next(path for path in paths if path.exists()).read_text(encoding="utf-8")

@@ -87,6 +87,8 @@ class Inviting:
         if not chosen or not set(chosen) <= set(everybody):
             raise AccessError("person.not_found")
         organisation, letters = self.links.organisation, []
+        shown = meeting.join_link is not None and meeting.join_shown == "mail"
+        join = (self.contacts.open(meeting.join_link or b"") or "") if shown else ""
         for one in (everybody[person_id] for person_id in chosen):
             given = await self.links.of(meeting, one)
             code_url = f"{self.links.base_url}/o/{organisation.slug}/code"
@@ -99,6 +101,7 @@ class Inviting:
                     code=given.code or "",
                     code_url=code_url,
                     label=one.label,
+                    join=join,
                 )
             )
         return letters

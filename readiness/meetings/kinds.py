@@ -13,8 +13,10 @@ from typing import Final, Literal
 from readiness.access.pins import PIN_LIFE
 from readiness.meetings import message_parts as parts
 from readiness.meetings.message_parts import MailParts, MessageContext
+from reports.model import READY_VERDICTS
 from reports.render.words import Words
-from reports.store.records import Meeting, MeetingState, MessageName, Outgoing, StoredReport
+from reports.store.records import ANSWERS_AFTER_END, Meeting, MeetingState, MessageName, Outgoing, StoredReport
+from reports.validity import recheck_due
 
 __all__ = ["BRINGS_LINK", "FOLLOWS_UP", "INVITES", "KINDS", "MessageKind"]
 
@@ -25,8 +27,8 @@ class MessageKind:
 
     parts: Callable[[MessageContext, Words], MailParts]
     """Content of its mail; the words of its SMS are ``sms.<name>``."""
-    until: Literal["start", "end", "code"] = "end"
-    """Until when it is of use: the start of its meeting, its end, or the expiry of a one-time code."""
+    until: Literal["start", "end", "answers", "code"] = "end"
+    """Until when it is of use: start or end of its meeting, end of its question, or expiry of a one-time code."""
     of: MeetingState | None = "planned"
     """State of the meetings it is sent for; None means any."""
     invites: bool = False
@@ -44,14 +46,21 @@ class MessageKind:
 
     def is_over(self, outgoing: Outgoing, meeting: Meeting, now: datetime) -> bool:
         """Return whether a message of this kind about `meeting` is no longer of use, regardless of its reader."""
-        ends = {"start": meeting.starts_at, "end": meeting.ends_at, "code": outgoing.created_at + PIN_LIFE}
+        ends = {
+            "start": meeting.starts_at,
+            "end": meeting.ends_at,
+            "answers": meeting.ends_at + ANSWERS_AFTER_END,
+            "code": outgoing.created_at + PIN_LIFE,
+        }
         return now >= ends[self.until] or (self.of is not None and self.of != meeting.state)
 
-    def is_answered(self, newest: StoredReport | None, meeting: Meeting, now: datetime) -> bool:
-        """Return whether a participant has already done what this kind asks for."""
+    def is_answered(self, newest: StoredReport | None, meeting: Meeting, now: datetime, zone: str) -> bool:
+        """Return whether a participant has already done what this kind asks for; "not ready" asks for another test."""
         if self.asks is None or newest is None or newest.verdict == "incomplete":
             return False
-        return newest.valid_until > (now if self.asks == "test" else meeting.starts_at)
+        if self.asks == "test":
+            return newest.verdict in READY_VERDICTS and newest.valid_until > now
+        return newest.valid_until > meeting.starts_at and not recheck_due(newest, meeting, zone, now)
 
 
 KINDS: Final[Mapping[MessageName, MessageKind]] = {
@@ -59,6 +68,7 @@ KINDS: Final[Mapping[MessageName, MessageKind]] = {
     "invitation": MessageKind(parts=parts.invitation, invites=True, has_calendar=True),
     "reminder": MessageKind(parts=parts.reminder, until="start", needs_open_link=True, asks="test"),
     "recheck": MessageKind(parts=parts.recheck, until="start", needs_open_link=True, asks="fresh_test"),
+    "afterwards": MessageKind(parts=parts.afterwards, until="answers", needs_open_link=True),
     # To both.
     "moved": MessageKind(parts=parts.moved, needs_open_link=True, has_calendar=True),
     "cancelled": MessageKind(parts=parts.cancelled, of="cancelled", has_link=False, has_calendar=True),

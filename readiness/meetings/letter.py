@@ -22,6 +22,7 @@ QUIET_MODULES = 4
 """The white border that a QR code needs (ISO/IEC 18004)."""
 SIZES_PT = (13, 12, 11, 10)
 """Type sizes, the largest first: a smaller one only if a long name or address would need a second page."""
+GOOD_TO_KNOW = ("what", "person", "company", "private", "personal")
 HALF = 5
 """Characters per group of a typed code."""
 
@@ -39,6 +40,8 @@ class LetterContext:
     """The code to type, as derived; printed in two groups."""
     code_url: str
     """The page that takes the code, such as https://ready.hospital.example/o/sunnaas/code."""
+    join: str = ""
+    """The meeting\'s own link, where a letter may carry it."""
     label: str = ""
     """The organiser's name for the person, printed small to match letter and envelope; may be empty."""
 
@@ -58,8 +61,10 @@ def spaced_code(code: str) -> str:
 
 
 def _words(letter: LetterContext) -> Words:
-    phone = letter.meeting.support_phone or letter.organisation.support_phone
-    return Words(catalogue(letter.language), letter.language, phone=phone)
+    meeting, organisation = letter.meeting, letter.organisation
+    phone = meeting.support_phone or organisation.support_phone
+    clinic = meeting.clinic_phone or organisation.clinic_phone or phone
+    return Words(catalogue(letter.language), letter.language, phone=phone, clinic=clinic)
 
 
 def _page(letter: LetterContext) -> dict[str, Any]:
@@ -88,9 +93,17 @@ def _page(letter: LetterContext) -> dict[str, Any]:
         "call": words.t("letter.call"),
         "hours": words.t("mail.hours", hours=hours) if hours else "",
         "good_title": words.t("letter.good"),
-        "good": [words.t(f"letter.{name}") for name in ("person", "private", "personal")],
+        "good": [*_joining(letter, words), *(words.t(f"letter.{name}") for name in GOOD_TO_KNOW)],
         "label": words.t("letter.for", label=letter.label) if letter.label else "",
     }
+
+
+def _joining(letter: LetterContext, words: Words) -> list[str]:
+    """Say how the person gets into the meeting itself."""
+    meeting = letter.meeting
+    if meeting.join_link is not None and meeting.join_shown != "kept":
+        return [words.t("letter.joining"), *([words.t("letter.join", join=letter.join)] if letter.join else [])]
+    return [words.t("letter.join_from", where=meeting.join_from)] if meeting.join_from else []
 
 
 def _qr_svg(link: str) -> str:

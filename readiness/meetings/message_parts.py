@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from reports.model import READY_VERDICTS
@@ -15,6 +16,8 @@ __all__ = [
     "MailParts",
     "MessageContext",
     "Tally",
+    "Wants",
+    "afterwards",
     "alert",
     "cancelled",
     "counts",
@@ -26,6 +29,9 @@ __all__ = [
     "reminder",
     "summary",
 ]
+
+Wants = Literal["test", "again", "short"]
+"""A whole test, another one because something was wrong, or the short check of the day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,12 @@ class MessageContext:
     """A leader's calendar of all their meetings, for their calendar program to subscribe to."""
     host_role: str | None = None
     """leader or technical_host; None for a participant."""
+    wants: Wants = "test"
+    """What a reminder asks for."""
+    join: str = ""
+    """The meeting's own link, where a mail may carry it."""
+    privacy: str = ""
+    """Address of the privacy notice."""
     mail: str = ""
     """The receiver's address; also in the calendar's entry."""
     sender: str = ""
@@ -109,6 +121,18 @@ def _help(words: Words, context: MessageContext) -> list[str]:
     return [f"{said} {words.t('mail.hours')}" if context.organisation.support_hours else said]
 
 
+def _joining(words: Words, context: MessageContext) -> list[str]:
+    """Say how a participant gets into the meeting itself, and what happens if the video stops."""
+    meeting, said = context.meeting, []
+    if meeting.join_link is not None and meeting.join_shown != "kept":
+        said.append(words.t("mail.joining"))
+    elif meeting.join_from:
+        said.append(words.t("mail.join_from", where=meeting.join_from))
+    if context.join:
+        said.append(words.t("mail.join", join=context.join))
+    return [*said, words.t("mail.stops")]
+
+
 def _test(context: MessageContext, words: Words, kind: str) -> MailParts:
     """Return a participant's message: purpose, link, three steps, and what is good to know."""
     return MailParts(
@@ -117,9 +141,15 @@ def _test(context: MessageContext, words: Words, kind: str) -> MailParts:
         button=(words.t("mail.test"), context.link),
         steps=[words.t(f"mail.step_{number}") for number in (1, 2, 3)],
         notes=[
+            *_joining(words, context),
             *_help(words, context),
+            words.t("mail.what"),
             words.t("mail.voluntary"),
+            *([words.t("mail.contact", contact=context.meeting.contact)] if context.meeting.contact else []),
+            words.t("mail.company"),
+            words.t("mail.secrecy"),
             words.t("mail.private"),
+            words.t("mail.privacy", privacy=context.privacy),
             words.t("mail.personal"),
             words.t("mail.mistake"),
         ],
@@ -133,12 +163,22 @@ def invitation(context: MessageContext, words: Words) -> MailParts:
 
 def reminder(context: MessageContext, words: Words) -> MailParts:
     """Return the reminder for a participant who has not tested."""
-    return _test(context, words, "reminder")
+    return _test(context, words, "again" if context.wants == "again" else "reminder")
 
 
 def recheck(context: MessageContext, words: Words) -> MailParts:
     """Return the request for a short test, for a participant whose test is old."""
-    return _test(context, words, "recheck")
+    return _test(context, words, "short" if context.wants == "short" else "recheck")
+
+
+def afterwards(context: MessageContext, words: Words) -> MailParts:
+    """Ask a participant how the meeting went."""
+    return MailParts(
+        subject=words.t("mail.afterwards.subject"),
+        lead=[words.t("mail.afterwards.lead")],
+        button=(words.t("mail.answer"), context.link),
+        notes=[words.t("mail.afterwards.voluntary"), words.t("mail.personal")],
+    )
 
 
 def moved(context: MessageContext, words: Words) -> MailParts:

@@ -63,6 +63,8 @@ def render_message(outgoing: Outgoing, context: MessageContext) -> Message:
 
 def _sms_name(kind: MessageName, context: MessageContext) -> str:
     """Return the message's key among the texts of SMS."""
+    if context.wants != "test":
+        return context.wants
     if kind != "moved":
         return kind
     return f"{'changed' if context.is_same_time else 'moved'}{'_host' if context.host_role else ''}"
@@ -86,6 +88,7 @@ def _words(context: MessageContext) -> Words:
         bare.catalogue,
         context.language,
         phone=meeting.support_phone or organisation.support_phone,
+        clinic=meeting.clinic_phone or organisation.clinic_phone or meeting.support_phone or organisation.support_phone,
         hours=organisation.support_hours,
         organisation=organisation.name,
         when=bare.moment(meeting.starts_at, zone),

@@ -1,4 +1,4 @@
-"""Messages sent by the clock: reminders, the morning's short check, the leader's summary and late alerts.
+"""Messages by the clock: reminders, the morning's short check, summaries, late alerts, the question afterwards.
 
 Each is queued under a name of its own, so that it is sent once even if several processes run or one restarts. Nobody is
 woken: a message due between nine in the evening and seven in the morning goes out at eight the evening before.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Final, Literal
@@ -31,6 +31,7 @@ from reports.store.records import (
     ReportMark,
     new_id,
 )
+from reports.validity import recheck_due
 
 __all__ = ["Job", "Reminders", "jobs_of", "turned", "wake_nobody"]
 
@@ -45,6 +46,10 @@ MORNING: Final = time(7, 0)
 EVENING: Final = time(20, 0)
 NIGHT: Final = time(21, 0)
 SUMMARY: Final = time(18, 0)
+AFTER: Final = timedelta(minutes=10)
+"""So long after the end the question goes out: nobody is still in the meeting, and everybody remembers it."""
+ENDED: Final = timedelta(hours=24)
+"""How far back ended meetings are looked at; then nobody's address is known any more."""
 EARLY: Final = timedelta(minutes=60)
 """Least time between the morning's check and the meeting; with less, the check comes the evening before."""
 Kind = Literal["reminder", "recheck", "summary"]
@@ -68,6 +73,15 @@ def wake_nobody(moment: datetime, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, EVENING, tzinfo=zone).astimezone(UTC)
 
 
+def after_the_night(moment: datetime, zone: ZoneInfo) -> datetime:
+    """Return `moment`, or 07:00 after it if it is between 21:00 and 07:00 in `zone`."""
+    local = moment.astimezone(zone)
+    if MORNING <= local.time() < NIGHT:
+        return moment
+    day = local.date() + timedelta(days=1) if local.time() >= NIGHT else local.date()
+    return datetime.combine(day, MORNING, tzinfo=zone).astimezone(UTC)
+
+
 def jobs_of(meeting: Meeting, zone: ZoneInfo) -> Iterator[Job]:
     """Yield the jobs of `meeting`, in no order. Reminders can be switched off, the rest can't."""
     starts = meeting.starts_at.astimezone(zone)
@@ -84,17 +98,22 @@ def jobs_of(meeting: Meeting, zone: ZoneInfo) -> Iterator[Job]:
 def turned(marks: Sequence[ReportMark], since: datetime) -> list[ReportMark]:
     """Return each participant's newest report since `since` that made them ready, or no longer ready.
 
-    `marks` are all reports of a meeting, oldest first. A participant without a test counts as not ready.
+    `marks` are all reports of a meeting, oldest first. A participant's first test is told
+    if it is ready or not ready, but not if it was left unfinished.
     """
     ready: dict[str, bool] = {}
     newest: dict[str, ReportMark] = {}
-    before: dict[str, bool] = {}
+    before: dict[str, bool | None] = {}
     for mark in marks:
         if mark.created_at >= since:
-            before.setdefault(mark.participant_id, ready.get(mark.participant_id, False))
+            before.setdefault(mark.participant_id, ready.get(mark.participant_id))
             newest[mark.participant_id] = mark
         ready[mark.participant_id] = mark.verdict in READY_VERDICTS
-    return [mark for whose, mark in newest.items() if ready[whose] != before[whose]]
+    return [
+        mark
+        for whose, mark in newest.items()
+        if ready[whose] != before[whose] and (ready[whose] or before[whose] or mark.verdict == "not_ready")
+    ]
 
 
 class Reminders:
@@ -131,12 +150,39 @@ class Reminders:
                 continue
             zone = ZoneInfo(organisation.time_zone)
             for job in self._due(meeting, zone, now):
-                added += await store.queue(await self._messages(meeting, job, now))
+                added += await store.queue(await self._messages(meeting, job, now, organisation.time_zone))
                 self._done[meeting.id, job.kind, job.name] = meeting.starts_at
             if meeting.starts_at - now <= LAST_HOUR:
                 added += await store.queue(await self._alerts(meeting, now))
+        added += await self._ask_afterwards(organisations, now)
         self._done = {key: starts_at for key, starts_at in self._done.items() if starts_at > now}
         return added
+
+    async def _ask_afterwards(self, known: Mapping[str, Organisation | None], now: datetime) -> int:
+        """Queue the question to the participants of meetings that ended, where the organisation wants it asked."""
+        store, added = self._store, 0
+        organisations = dict(known)
+        for meeting in await store.meetings_starting((now - ENDED - timedelta(hours=12), now)):
+            if meeting.organisation_id not in organisations:
+                organisations[meeting.organisation_id] = await store.organisation_by_id(meeting.organisation_id)
+            organisation = organisations[meeting.organisation_id]
+            if organisation is None or not organisation.asks_afterwards:
+                continue
+            moment = after_the_night(meeting.ends_at + AFTER, ZoneInfo(organisation.time_zone))
+            if moment <= now < min(moment + CATCH_UP, meeting.ends_at + ENDED):
+                added += await store.queue(await self._questions(meeting, now))
+        return added
+
+    async def _questions(self, meeting: Meeting, now: datetime) -> list[Outgoing]:
+        clock, answered = clock_of(meeting.organisation_id), await self._store.answered(meeting.id)
+        told = await self._told(meeting)
+        messages = []
+        for person in await self._store.participants(clock, meeting.id):
+            sent = told.get(person.id)
+            if sent is not None and person.id not in answered:
+                once = f"afterwards:{person.id}"
+                messages.append(_outgoing(meeting, "afterwards", sent[0], now, once, participant_id=person.id))
+        return messages
 
     def _due(self, meeting: Meeting, zone: ZoneInfo, now: datetime) -> list[Job]:
         """Return the jobs that are due; of several reminders the last one only."""
@@ -145,13 +191,13 @@ class Reminders:
         wanted = [job for job in come if job.kind != "reminder"] + reminders[-1:]
         return [job for job in wanted if (meeting.id, job.kind, job.name) not in self._done]
 
-    async def _messages(self, meeting: Meeting, job: Job, now: datetime) -> list[Outgoing]:
+    async def _messages(self, meeting: Meeting, job: Job, now: datetime, zone: str) -> list[Outgoing]:
         store, clock = self._store, clock_of(meeting.organisation_id)
         if job.kind == "summary":
-            hosts = [host for host in await store.hosts(clock, meeting.id) if host.role == "leader"]
+            hosts = await store.hosts(clock, meeting.id)
             return [one for host in hosts if (one := self._to_host(meeting, host, job, now)) is not None]
         told = await self._told(meeting)
-        rows = [row for row in await store.board(clock, meeting.id) if _concerns(row, job, meeting)]
+        rows = [row for row in await store.board(clock, meeting.id) if _concerns(row, job, meeting, zone, now)]
         messages = []
         for row in rows:
             person = row.participant
@@ -195,7 +241,7 @@ class Reminders:
         for host in await self._store.hosts(clock, meeting.id):
             reach = open_reach(self._contacts, host.reach)
             channel: Channel | None = "sms" if reach.takes_sms and self._can_sms else reach.channel()
-            if host.role != "leader" or channel is None:
+            if channel is None:
                 continue
             messages += [
                 _outgoing(
@@ -212,14 +258,19 @@ class Reminders:
         return messages
 
 
-def _concerns(row: BoardRow, job: Job, meeting: Meeting) -> bool:
-    """Return whether a job concerns a participant: reminders those without a test, checks those with an old one."""
+def _concerns(row: BoardRow, job: Job, meeting: Meeting, zone: str, now: datetime) -> bool:
+    """Return whether a participant is to be asked.
+
+    A reminder is for who has no finished test, or was not ready; the morning's check for whose test is older.
+    """
     report = row.report
     if row.participant.reach is None or row.running:
         return False
-    if report is None or report.verdict == "incomplete":
+    if report is None or report.verdict not in READY_VERDICTS:
         return job.kind == "reminder"
-    return job.kind == "recheck" and report.valid_until <= meeting.starts_at
+    return job.kind == "recheck" and (
+        report.valid_until <= meeting.starts_at or recheck_due(report, meeting, zone, now)
+    )
 
 
 def _outgoing(

@@ -15,12 +15,12 @@ from readiness.meetings.beside import state_beside
 from readiness.meetings.delivery import DeliveryError
 from readiness.meetings.kinds import KINDS
 from readiness.meetings.marks import state_mark
-from readiness.meetings.message_parts import MessageContext, Tally
+from readiness.meetings.message_parts import MessageContext, Tally, Wants
 from readiness.meetings.messages import Message, render_message
 from readiness.settings import Settings
 from reports.store import Store
-from reports.store.records import Host, Meeting, Organisation, Outgoing, Participant
-from reports.validity import state_of
+from reports.store.records import Host, Meeting, Organisation, Outgoing, Participant, StoredReport
+from reports.validity import recheck_due, state_of
 
 __all__ = ["OverError", "Writer", "Written"]
 
@@ -75,11 +75,14 @@ class Writer:
         is_as_known = outgoing.data.get("was", "") == state_mark(self.contacts, about.meeting)
         if is_as_known or kind.is_over(outgoing, about.meeting, self.now):
             raise OverError
+        wants: Wants = "test"
         if kind.asks and outgoing.participant_id:
             clock = clock_of(outgoing.organisation_id)
             newest = await self.store.latest_report(clock, outgoing.participant_id)
-            if kind.is_answered(newest, about.meeting, self.now):
+            zone = about.organisation.time_zone
+            if kind.is_answered(newest, about.meeting, self.now, zone):
                 raise OverError
+            wants = _wanted(newest, about.meeting, zone, self.now)
         if kind.has_link and not self.base_url:
             raise DeliveryError("fault")
         if kind.needs_open_link and not await self._is_open(about.whose):
@@ -97,6 +100,9 @@ class Writer:
             feed=(await links.feed(about.meeting, leads)).link if leads else "",
             host_role=about.host.role if about.host else None,
             mail=person.reach.mail,
+            wants=wants,
+            join=self._join(about.meeting),
+            privacy=f"{self.base_url}/o/{about.organisation.slug}/privacy",
             sender=self.settings.mail_from,
             moved_from=datetime.fromisoformat(moved_from) if isinstance(moved_from, str) else None,
             day=await self._day(about, about.host) if kind.shows == "day" and about.host else (),
@@ -124,6 +130,12 @@ class Writer:
         if meeting is None or organisation is None or whose is None:
             raise OverError
         return _About(organisation, meeting, whose, host)
+
+    def _join(self, meeting: Meeting) -> str:
+        """Return the meeting's own link where the organiser lets a mail carry it."""
+        if meeting.join_shown != "mail" or meeting.join_link is None:
+            return ""
+        return self.contacts.open(meeting.join_link) or ""
 
     async def _is_open(self, whose: Participant | Host) -> bool:
         if isinstance(whose, Host):
@@ -156,3 +168,12 @@ class Writer:
         if row is None:
             raise OverError
         return row.participant.role, state_of(row.report, self.now)
+
+
+def _wanted(newest: StoredReport | None, meeting: Meeting, zone: str, now: datetime) -> Wants:
+    """Return what a participant is asked for: a first test, another one, a fresh one, or the day's short check."""
+    if newest is None or newest.verdict == "incomplete":
+        return "test"
+    if newest.verdict == "not_ready":
+        return "again"
+    return "short" if recheck_due(newest, meeting, zone, now) and newest.valid_until > meeting.starts_at else "test"

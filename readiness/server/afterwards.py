@@ -5,6 +5,8 @@ Each answer is stored with the verdict before it, to show how often "ready" was 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aiohttp import web
 
 from readiness.access.actors import actor_of
@@ -22,6 +24,8 @@ ASKED = frozenset({"participant", "leader"})
 PROBLEMS = ("sound", "picture", "connection", "other")
 """Codes for what did not work; an empty one means that nothing was named."""
 SCORES = range(1, 6)
+AGAIN = ("yes", "maybe", "no")
+"""Whether the person would take a video meeting again."""
 
 
 @routes.post("/api/v1/sessions/{session}/feedback")
@@ -35,14 +39,20 @@ async def answer(request: web.Request) -> web.Response:
         raise InputError("feedback.malformed")
     if not isinstance(problem, str) or problem not in {"", *PROBLEMS}:
         raise InputError("feedback.malformed")
+    satisfied, again = body.get("satisfied"), body.get("again")
+    if satisfied is not None and (isinstance(satisfied, bool) or satisfied not in SCORES):
+        raise InputError("feedback.malformed")
+    if again is not None and again not in AGAIN:
+        raise InputError("feedback.malformed")
     meeting = await services.store.meeting(actor_of(session), session.meeting_id) if session.meeting_id else None
     if meeting is None or meeting.state == "cancelled":
         raise AccessError("session.not_valid")
     if services.now() < meeting.starts_at:
         raise InputError("feedback.too_early")
     added = await _answer(services, session, meeting, score=score, problem=problem)
-    await services.store.add_feedback(added)
-    return web.json_response({"score": score, "problem": problem})
+    await services.store.add_feedback(replace(added, satisfied=satisfied, again=again))
+    more = {"satisfied": satisfied} if satisfied else {}
+    return web.json_response({"score": score, "problem": problem} | more | ({"again": again} if again else {}))
 
 
 async def _answer(services: Services, session: Session, meeting: Meeting, *, score: int, problem: str) -> Feedback:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from aiohttp import web
 
 from readiness.errors import AccessError, ReadinessError
-from readiness.meetings.guides import GUIDES, guide_html
+from readiness.meetings.guides import GUIDES, guide_html, page_html
 from readiness.server.board import LEADERS
 from readiness.server.mangled import meant
 from readiness.server.services import SERVICES, Services, session_of
@@ -30,6 +30,7 @@ FOREVER = f"public, max-age={int(timedelta(days=365).total_seconds())}, immutabl
 A_DAY = "public, max-age=86400"
 SELFTEST, BOARD, ERROR = "selftest/index.html", "board/index.html", "shared/error.html"
 SUPPORT, CODE, PLAN, ROOMS = "support/index.html", "code/index.html", "plan/index.html", "rooms/index.html"
+GUIDE = "guide/index.html"
 TEMPLATES = {"t": SELFTEST, "try": SELFTEST, "support": SUPPORT, "plan": PLAN, "code": CODE, "rooms": ROOMS}
 """By the last part of a link's path; the board is made with its guides."""
 FOR_STAFF = frozenset({BOARD, SUPPORT, PLAN, ROOMS, "staff/index.html", "figures/index.html", "api/index.html"})
@@ -81,6 +82,18 @@ async def type_a_code(request: web.Request) -> web.Response:
 async def support_by_link(request: web.Request) -> web.Response:
     """The page of support for a link (its token stays in the fragment); it then opens ``/support/<session>``."""
     return render_page(request, SUPPORT, await organisation_of_path(request), {"view": None})
+
+
+@routes.get("/o/{organisation}/privacy")
+async def privacy_notice(request: web.Request) -> web.Response:
+    """What participants are told of a video meeting, and of how what is known of them is used."""
+    return await _guide_page(request, "privacy")
+
+
+@routes.get("/o/{organisation}/tips")
+async def tips(request: web.Request) -> web.Response:
+    """How to get the best internet, sound and picture: no test is needed to read it."""
+    return await _guide_page(request, "tips")
 
 
 @routes.get("/static/{version}/{name:.+}")
@@ -182,6 +195,22 @@ def render_page(
     return page
 
 
+async def _guide_page(request: web.Request, name: str) -> web.Response:
+    organisation = await organisation_of_path(request)
+    language = language_of(request, organisation)
+    words, phone = catalogue(language), organisation.support_phone
+    hours = organisation.support_hours
+    filled = {
+        "phone": phone.replace(" ", "\u00a0"),
+        "clinic": (organisation.clinic_phone or phone).replace(" ", "\u00a0"),
+        "hours": f"{words['help.hours']} {hours}." if hours else "",
+        "legal": words["notice.legal"],
+        "dpo": words["notice.dpo"],
+    }
+    html = page_html(organisation, name, language, filled)
+    return render_page(request, GUIDE, organisation, {"guide": html, "name": name})
+
+
 def _board_page(request: web.Request, organisation: Organisation | None) -> web.Response:
     """Return the board with its guides in every language, so that they can be read when the network is down."""
     guides = {name: _guide(organisation, name) for name in GUIDES} if organisation else {}
@@ -195,13 +224,14 @@ def _guide(organisation: Organisation, name: str) -> dict[str, str]:
 
 def _shown(organisation: Organisation | None) -> dict[str, str]:
     if organisation is None:
-        return {"slug": "", "name": "", "support_phone": "", "support_hours": "", "clinic_phone": ""}
+        return {"slug": "", "name": "", "support_phone": "", "support_hours": "", "clinic_phone": "", "may_try": ""}
     return {
         "slug": organisation.slug,
         "name": organisation.name,
         "support_phone": organisation.support_phone,
         "support_hours": organisation.support_hours,
         "clinic_phone": organisation.clinic_phone,
+        "may_try": "yes" if organisation.drop_in_allowed else "",
     }
 
 

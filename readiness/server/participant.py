@@ -112,4 +112,6 @@ def asked_of(meeting: Meeting | None, given: Feedback | None, now: datetime) -> 
     """Return the state of the question for a page: None before the meeting's end, else the answer (0: none yet)."""
     if meeting is None or meeting.state == "cancelled" or now < meeting.ends_at:
         return None
-    return {"score": given.score if given else 0, "problem": given.problem if given else ""}
+    said = {"score": given.score if given else 0, "problem": given.problem if given else ""}
+    more = {"satisfied": given.satisfied, "again": given.again} if given else {}
+    return said | {name: value for name, value in more.items() if value is not None}

@@ -47,6 +47,11 @@ class FeedbackPart(StorePart):
         row = await self._first(sa.select(*_COLUMNS).where(mine))
         return None if row is None else Feedback(**row._asdict())
 
+    async def answered(self, meeting_id: str) -> set[str]:
+        """Return the participants of a meeting who have said how it went."""
+        chosen = sa.select(feedback.c.participant_id).where(feedback.c.meeting_id == meeting_id)
+        return {row.participant_id for row in await self._rows(chosen) if row.participant_id is not None}
+
     async def host_of_session(self, session_id: str) -> Host | None:
         """Return the leader or technical host whose link opened this session."""
         chosen = (

@@ -202,7 +202,7 @@ async def taps(board: Page, place: Place) -> None:
     room = row(board, catalogue("nb")["role.meeting_room"])
     assert await room.locator("[data-tap=resend]").count() == 0, "nobody knows where to send it"
     await room.locator("[data-tap=handover]").click()
-    await room.locator("text=Gitt til støtte").wait_for()
+    await room.locator("text=Sendt til teknisk hjelp").wait_for()
     assert await board.locator("a[href^='tel:+4790']").count() == 0
     before = len(place.sms.sent())
     await board.click("#send-pin")

@@ -165,7 +165,7 @@ def test_an_organisations_own_texts(run, tmp_path):
     ("arguments", "named"),
     [
         (["--starts", "tomorrow"], "--starts"),
-        (["--starts", "2020-01-01T10:00"], "time is over"),
+        (["--starts", "2020-01-01T10:00"], "time has passed"),
         (["--starts", f"{TOMORROW}T10:00", "--minutes", "0"], "minutes"),
         (["--starts", f"{TOMORROW}T10:00", "--people", "king:A"], "--people"),
         (["--starts", f"{TOMORROW}T10:00", "--profile", "opera"], "--profile"),

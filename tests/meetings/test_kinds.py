@@ -11,7 +11,7 @@ import pytest
 from readiness.access.pins import PIN_LIFE
 from readiness.meetings.kinds import BRINGS_LINK, FOLLOWS_UP, INVITES, KINDS
 from readiness.texts import LANGUAGES, catalogue
-from reports.store.records import MessageName
+from reports.store.records import ANSWERS_AFTER_END, MessageName
 from tests.store import cast
 
 MINUTE = timedelta(minutes=1)
@@ -31,7 +31,7 @@ def test_the_table_has_every_kind_and_each_has_words():
 def test_who_is_told_of_what():
     """The sets that others ask the table for, spelled out once."""
     assert {"invitation", "leader_link"} == INVITES
-    assert {"reminder", "recheck", "moved", "summary", "alert"} == FOLLOWS_UP
+    assert {"reminder", "recheck", "moved", "afterwards", "summary", "alert"} == FOLLOWS_UP
     assert set(KINDS) - {"cancelled", "pin"} == BRINGS_LINK
     assert {name for name, kind in KINDS.items() if kind.has_calendar} == {*INVITES, "moved", "cancelled"}
     assert not INVITES & FOLLOWS_UP, "an invitation makes the link that others need"
@@ -42,7 +42,8 @@ def test_until_when_a_message_is_of_use(name):
     """What asks for something ends when the meeting starts, a code after ten minutes, the rest with the meeting."""
     meeting = cast.meeting()
     planned = meeting if name != "cancelled" else replace(meeting, state="cancelled")
-    end = {"pin": cast.NOW + PIN_LIFE} | dict.fromkeys(("reminder", "recheck", "summary", "alert"), cast.STARTS)
+    end = {"pin": cast.NOW + PIN_LIFE, "afterwards": cast.ENDS + ANSWERS_AFTER_END}
+    end |= dict.fromkeys(("reminder", "recheck", "summary", "alert"), cast.STARTS)
     message = cast.outgoing(kind=name)
     ends = end.get(name, cast.ENDS)
     assert not KINDS[name].is_over(message, planned, ends - MINUTE)
@@ -65,13 +66,15 @@ def test_whoever_has_tested_is_not_asked():
     answered = {
         name: {
             word for word, moment in until.items()
-            if kind.is_answered(cast.report(valid_until=moment), meeting, cast.NOW)
+            if kind.is_answered(cast.report(valid_until=moment), meeting, cast.NOW, "Europe/Oslo")
         }
         for name, kind in KINDS.items()
     }  # fmt: skip
     assert answered.pop("reminder") == {"now", "start", "longer"}
     assert answered.pop("recheck") == {"longer"}
     assert set().union(*answered.values()) == set(), "the others ask for nothing"
-    assert not KINDS["reminder"].is_answered(None, meeting, cast.NOW)
+    sore = cast.report(valid_until=cast.STARTS + MINUTE, verdict="not_ready")
+    assert not KINDS["reminder"].is_answered(sore, meeting, cast.NOW, "Europe/Oslo")
+    assert not KINDS["reminder"].is_answered(None, meeting, cast.NOW, "Europe/Oslo")
     broken = cast.report(verdict="incomplete", valid_until=until["longer"])
-    assert not KINDS["reminder"].is_answered(broken, meeting, cast.NOW)
+    assert not KINDS["reminder"].is_answered(broken, meeting, cast.NOW, "Europe/Oslo")

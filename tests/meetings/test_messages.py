@@ -78,8 +78,20 @@ def test_every_message_is_whole_and_neutral(language: str, role: str | None, kin
     assert set(sms.text) <= GSM
     assert len(sms.text) <= 306
     if kind in {"invitation", "reminder", "recheck"}:
-        for key in ("voluntary", "private", "help", "step_1", "step_2", "step_3"):
-            said = catalogue(language)[f"mail.{key}"].replace("{phone}", SUNNAAS.support_phone)
+        for key in (
+            "what",
+            "voluntary",
+            "company",
+            "secrecy",
+            "stops",
+            "private",
+            "help",
+            "step_1",
+            "step_2",
+            "step_3",
+        ):
+            said = catalogue(language)[f"mail.{key}"]
+            said = said.replace("{phone}", SUNNAAS.support_phone).replace("{clinic}", SUNNAAS.support_phone)
             assert said in mail.text
             assert said.replace("'", "&#39;") in mail.html
     assert (mail.calendar is not None) == (kind in {"invitation", "leader_link", "moved", "cancelled"})

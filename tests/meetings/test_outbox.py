@@ -230,8 +230,8 @@ async def test_a_summary_tells_how_the_leaders_day_stands_without_names(scene: S
     await scene.report(scene.anna, "ready", NOW, STARTS + timedelta(hours=1))
     await sent(scene, scene.outgoing("summary", "mail", scene.lars))
     text = post.mails[0].get_body(("plain",)).get_content()
-    assert post.mails[0]["Subject"] == "Videomøte tysdag 1. desember: 1 av 4 er klare"
-    assert text.index("Kl. 10:00: 1 av 2 er klare") < text.index("Kl. 12:00: 0 av 2 er klare")
+    assert post.mails[0]["Subject"] == "Videomøte tysdag 1. desember, klare: 1 av 4"
+    assert text.index("Kl. 10:00: klare 1 av 2") < text.index("Kl. 12:00: klare 0 av 2")
     assert "Pasient: Klar" in text
     assert "CanaryLabel" not in text
     assert second.meeting.starts_at > scene.meeting.starts_at

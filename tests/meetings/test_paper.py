@@ -68,8 +68,8 @@ def test_letters_are_one_tagged_page_each_in_their_own_language(tmp_path: Path):
     for language, page in zip(LANGUAGES, pages, strict=True):
         texts = catalogue(language)
         keys = ["title", "steps", "step_1", "step_2", "step_3", "qr.title", "qr.text", "code.title", "code.address"]
-        keys += ["code.text", "help", "call", "person", "private", "personal"]
-        wanted = [texts[f"letter.{key}"].replace("{phone}", SUNNAAS.support_phone) for key in keys]
+        keys += ["code.text", "help", "call", "what", "person", "company", "private", "personal"]
+        wanted = [re.sub(r"\{phone\}|\{clinic\}", SUNNAAS.support_phone, texts[f"letter.{key}"]) for key in keys]
         wanted.insert(wanted.index(texts["letter.help"]), "K7MB2-QX0F4")
         places = []
         for one in wanted:
@@ -121,7 +121,8 @@ def test_long_names_and_addresses_still_fit_one_page(tmp_path: Path):
     )
     pages = text_of(letters_sheet([long]).pdf(), tmp_path)
     assert len(pages) == 1
-    assert "nord-norge/code" in pages[0].replace(" ", "")
+    # A line may end at the hyphen, which is then not told from one that a word was divided by.
+    assert re.search(r"nord-?norge/code", pages[0].replace(" ", ""))
 
 
 def test_nothing_that_was_typed_is_run(tmp_path: Path):

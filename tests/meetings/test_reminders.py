@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from readiness.meetings.reminders import Reminders, jobs_of, turned, wake_nobody
+from readiness.meetings.reminders import Reminders, after_the_night, jobs_of, turned, wake_nobody
 from reports.store import Store
-from reports.store.records import ReportMark
+from reports.store.records import Feedback, ReportMark, new_id
 from tests.actors import CLOCK, otto
+from tests.cast import SUNNAAS
 from tests.meetings.scene import NOW, STARTS, Scene, a_meeting, make_scene, make_services
 
 OSLO = ZoneInfo("Europe/Oslo")
@@ -49,7 +51,7 @@ async def test_whoever_has_not_tested_is_reminded_once(scene: Scene):
     await scene.report(scene.anna, "ready_with_warnings", at, STARTS + timedelta(hours=2))
     await scene.report(scene.tolk, "incomplete", at, STARTS + timedelta(hours=2))
     # Three hours before ten is seven in the morning: nobody sleeps any more.
-    assert await queued(scene, STARTS - timedelta(hours=3)) == [("reminder", "tolk")]
+    assert await queued(scene, STARTS - timedelta(hours=3)) == [("recheck", "anna"), ("reminder", "tolk")]
 
 
 async def test_the_morning_asks_whose_test_is_old(scene: Scene):
@@ -59,6 +61,22 @@ async def test_the_morning_asks_whose_test_is_old(scene: Scene):
     assert await queued(scene, seven - timedelta(minutes=1)) == []
     assert ("recheck", "anna") in await queued(scene, seven)
     assert await queued(scene, seven + timedelta(minutes=30)) == []
+
+
+async def test_whoever_was_not_ready_is_reminded_too(scene: Scene):
+    """The one who needs a nudge most: "not ready" is no finished test."""
+    at = STARTS - timedelta(days=2) + timedelta(minutes=1)
+    await scene.report(scene.anna, "not_ready", NOW - timedelta(days=1), STARTS + timedelta(days=1))
+    await scene.report(scene.tolk, "ready", NOW - timedelta(days=1), STARTS + timedelta(days=1))
+    assert await queued(scene, at) == [("reminder", "anna")]
+
+
+async def test_the_morning_asks_who_tested_yesterday_for_the_short_check(scene: Scene):
+    """For them it was made; who tested this morning already is left in peace."""
+    seven = datetime(2026, 12, 1, 6, 0, tzinfo=UTC)
+    await scene.report(scene.anna, "ready", NOW, STARTS + timedelta(days=13))
+    await scene.report(scene.tolk, "ready", seven - timedelta(minutes=5), STARTS + timedelta(days=13))
+    assert await queued(scene, seven) == [("recheck", "anna")]
 
 
 async def test_the_leader_hears_at_six_the_evening_before(scene: Scene):
@@ -79,7 +97,7 @@ async def test_what_turns_in_the_last_hour_is_told(scene: Scene):
     at = STARTS - timedelta(minutes=50)
     assert await queued(scene, at) == []
     await scene.report(scene.anna, "not_ready", at, STARTS + timedelta(hours=1))
-    assert await queued(scene, at) == [("alert", "lars")]
+    assert await queued(scene, at) == [("alert", "lars"), ("reminder", "anna")]
     assert await queued(scene, at) == []
 
 
@@ -94,6 +112,32 @@ async def test_switched_off_withdrawn_cancelled_and_too_late_are_left_alone(scen
     assert await queued(scene, STARTS - timedelta(days=2)) == [("reminder", "tolk")]
     await store.cancel_meeting(otto("sunnaas"), scene.meeting.id, NOW)
     assert await queued(scene, datetime(2026, 11, 30, 17, 0, tzinfo=UTC)) == []
+
+
+async def test_who_was_invited_is_asked_once_how_it_went(scene: Scene):
+    """Ten minutes after the end, where the organisation wants it; not who answered, nor who got no message."""
+    store, ends = scene.services.store, scene.meeting.ends_at
+    for person, channel in ((scene.anna, "mail"), (scene.tolk, "sms")):
+        await store.queue([scene.outgoing("invitation", channel, person, state="sent", sent_at=NOW)])
+    at = ends + timedelta(minutes=11)
+    assert await queued(scene, at) == [], "nobody is asked until the organisation says so"
+    await store.ensure_organisation(replace(SUNNAAS, asks_afterwards=True))
+    assert await queued(scene, ends + timedelta(minutes=9)) == []
+    whose = (SUNNAAS.id, scene.meeting.id, scene.tolk.id, None, "interpreter", "consultation", "other")
+    answer = Feedback(new_id(), *whose, None, None, 5, "", "2026-W49")
+    await store.add_feedback(answer)
+    assert await queued(scene, at) == [("afterwards", "anna")]
+    assert await queued(scene, at + timedelta(minutes=5)) == []
+
+
+@pytest.mark.parametrize(
+    ("moment", "becomes"),
+    [("2026-12-01T21:05+01:00", "2026-12-02T07:00+01:00"), ("2026-12-01T06:00+01:00", "2026-12-01T07:00+01:00"),
+     ("2026-12-01T15:00+01:00", "2026-12-01T15:00+01:00")],
+)  # fmt: skip
+def test_the_question_waits_for_the_morning(moment: str, becomes: str):
+    """A meeting that ends late is asked about the day after."""
+    assert after_the_night(datetime.fromisoformat(moment), OSLO) == datetime.fromisoformat(becomes)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +174,9 @@ def marks(*said: tuple[str, int, str]) -> list[ReportMark]:
         ([("a", -5, "ready"), ("a", 5, "not_ready")], ["a5"]),
         ([("a", -5, "ready"), ("a", 5, "ready_with_warnings")], []),
         ([("a", 5, "ready")], ["a5"]),
-        ([("a", 5, "not_ready")], []),
+        ([("a", 5, "not_ready")], ["a5"]),
+        ([("a", 5, "incomplete")], []),
+        ([("a", -5, "not_ready"), ("a", 5, "not_ready")], []),
         ([("a", -5, "ready"), ("a", 5, "not_ready"), ("a", 9, "ready")], []),
         ([("a", -5, "not_ready"), ("b", 2, "incomplete"), ("a", 5, "ready")], ["a5"]),
     ],

@@ -38,7 +38,7 @@ export interface Session {
   /** the meeting is over, or cancelled: nothing is tested any more */
   over?: boolean;
   /** the question after the meeting, from its end on; score 0 where nothing was said yet */
-  after?: { score: number; problem: string } | null;
+  after?: { score: number; problem: string; satisfied?: number; again?: string } | null;
   solution?: { title: string; program_on: string[]; practice?: string };
   /** the way into the meeting: its link only once it is open, and only where it is given here */
   join?: { opens_at: string; open: boolean; link: string | null; here: boolean; from: string } | null;

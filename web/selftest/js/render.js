@@ -12,7 +12,7 @@ import { adviceWords, asOne, devicesAdvice } from "./advice.js";
 import { draw } from "./drawing.js";
 import { deviceProblem, progressOf, shownOf, waitOf } from "./session.js";
 import { waitWords } from "./patience.js";
-import { renderMeeting, renderRest, renderUnfinished } from "./welcome.js";
+import { pointPages, renderMeeting, renderRest, renderUnfinished } from "./welcome.js";
 
 const PHASE_ICONS = { waiting: "waiting", running: "running", done: "good", failed: "warn" };
 /** Errors that trying again does not mend. */
@@ -355,15 +355,16 @@ export function createView({ names, platform, findLater }) {
       writtenIn(next.lang);
       document.title = next.t("page.title");
       applyTexts(document, next);
+      pointPages("", next.lang);
     },
     /** @param {import("../../shared/types").Organisation} organisation */
-    setOrganisation({ name, support_phone, support_hours, languages }) {
+    setOrganisation({ slug, name, support_phone, support_hours, languages }) {
+      pointPages(slug, texts?.lang ?? document.documentElement.lang);
       say(find(".organisation"), name);
       find(".help").hidden = !support_phone;
       find(".help").setAttribute("href", `tel:${support_phone.replaceAll(" ", "")}`);
       say(find(".help strong"), support_phone);
       say(find("#support-hours"), support_hours);
-      find("#hours").hidden = !support_hours;
       for (const button of document.querySelectorAll("[data-lang]")) {
         const lang = button.getAttribute("data-lang") ?? "";
         /** @type {HTMLElement} */ (button).hidden = languages !== undefined && !languages.includes(lang);
@@ -380,7 +381,6 @@ export function createView({ names, platform, findLater }) {
         renderers[shownOf(state)](state);
         renderNotices(state);
         joining?.renderJoin(state.session, platform, texts, shownOf(state));
-        find("#languages-below").hidden = state.step === "welcome";
       }, () => (partOf(state) === shown ? headingOf(state) : null));
       show(state);
       if (state.report) document.documentElement.dataset.verdict = state.report.verdict;

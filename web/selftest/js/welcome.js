@@ -69,3 +69,11 @@ export function renderRest(report, session, texts) {
   find("#carried").hidden = !short;
   say(find("#carried"), short ? texts.t("recheck.carried") : "");
 }
+
+/** The pages to read are those of the organisation, in the language of this one. @param {string} slug empty: as it was @param {string} lang */
+export function pointPages(slug, lang) {
+  for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("a[data-page]"))) {
+    const known = slug || /\/o\/([^/]+)/.exec(link.href)?.[1];
+    if (known) link.href = `/o/${known}/${link.dataset.page}?lang=${lang}`;
+  }
+}
