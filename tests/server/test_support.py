@@ -62,7 +62,8 @@ async def test_a_report_is_found_by_its_code(server, http, session):
         assert f"<title>{made.code}: Not ready</title>" in text
     for words in (
         "Chrome 142, Android, phone", "This page may not use the camera", "Press the sign to the left of the address",
-        "The IT department at the caller’s place must help with this.", "The caller can do this.", "The test stopped at “the delay”.",
+        "The IT department at the caller’s place must help with this.", "The caller can do this.",
+        "The test stopped at “the delay”.",
         "The connection was lost.", "The page was hidden for a while.", "213 ms",
         "Good: at most 150 ms. Too poor: over 300 ms.", "Measured 100 times.",
         "Only web pages get through", "Show the figures as a table",
