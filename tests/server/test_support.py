@@ -65,7 +65,7 @@ async def test_a_report_is_found_by_its_code(server, http, session):
         "The IT department at the caller’s place must help with this.", "The caller can do this.",
         "The test stopped at “the delay”.",
         "The connection was lost.", "The page was hidden for a while.", "213 ms",
-        "Good: at most 150 ms. Too poor: over 300 ms.", "Measured 100 times.",
+        "Good: at most 150 ms. Too poor: over 300 ms.", "Measurements: 100",
         "Only web pages get through", "Show the figures as a table",
     ):  # fmt: skip
         assert words in text, words
