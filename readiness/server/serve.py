@@ -181,12 +181,15 @@ def _child_main(settings: Settings, serving: Semaphore) -> None:
 
 
 async def _prepare_shared(settings: Settings, base: str, *, demo: bool) -> Mapping[str, str]:
+    """Do once what the processes share, and refuse here what would stop each of them again and again."""
     store = await open_store(settings)
     try:
-        if demo:
-            services = make_services(settings, store)
-            return await _prepare_demo(settings, services, base)
-        return {"base_url": base}
+        services = make_services(settings, store)
+        try:
+            await services.sign_in.check()
+        finally:
+            await services.sign_in.close()
+        return await _prepare_demo(settings, services, base) if demo else {"base_url": base}
     finally:
         await store.close()
 

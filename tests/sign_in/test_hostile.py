@@ -24,6 +24,8 @@ from readiness.access import oidc_transport
 from readiness.access.oidc import LOGOUT_EVENT, Refused, check_id_token, read_keys
 from readiness.access.providers import load_providers
 from readiness.errors import SettingError
+from readiness.server.serve import _prepare_shared
+from readiness.settings import load_settings
 from tests.conftest import Server
 from tests.sign_in.conftest import served_with
 from tests.sign_in.test_providers import begun, browser
@@ -300,8 +302,11 @@ async def test_AUT_4_a_provider_that_misbehaves_is_only_away(tmp_path: Path, mig
 async def test_AUT_4_the_server_does_not_start_with_a_provider_that_is_not_safe(
     tmp_path: Path, migrated_file: Path, document, said
 ):
-    """No S256, another issuer, or tokens from elsewhere: one sentence that names the provider."""
+    """No S256, another issuer, or tokens from elsewhere: one sentence, also before several processes are started."""
     async with lying(Hostile(document=document)) as hostile:
         with pytest.raises(SettingError, match=rf"READINESS_SIGN_IN: \[evil\] .*{said}"):
             async with trusting(tmp_path, migrated_file, hostile):
                 raise AssertionError("it started")
+        told = {"READINESS_DATA_DIR": str(tmp_path), "READINESS_SIGN_IN": str(written(tmp_path, hostile.issuer))}
+        with pytest.raises(SettingError, match=said):
+            await _prepare_shared(load_settings(told), "http://127.0.0.1:1", demo=False)
