@@ -105,8 +105,8 @@ def make_report(phases: Phases, profile: Profile, asked: Sequence[str], ending: 
 def _carried(kind: TestKind, phases: Phases) -> dict[str, CheckResult]:
     """Return the results that a short check carries over from the last whole test: all it has not measured itself."""
     fresh = {check for phase in kind.phases if phase.name in phases for check in phase.checks}
-    found = [CheckResult.from_json(check) for check in phases.get(CARRIED, {}).get("checks", ())]
-    return {check.id: check for check in found if check.id not in fresh}
+    carried = [CheckResult.from_json(check) for check in phases.get(CARRIED, {}).get("checks", ())]
+    return {check.id: check for check in carried if check.id not in fresh}
 
 
 def left_out(kind: TestKind, phases: Phases) -> str | None:
@@ -177,18 +177,18 @@ def _with_echo(measured: Mapping[str, Measurement], skipped: Mapping[str, SkipRe
     echo = measured.get("microphone.echo") or not_measured("microphone.echo", "not_reached")
     heard = echo.metric("heard")
     echo_db = echo.value if heard is True else NO_ECHO_DB if heard is False or echo.check in skipped else None
-    found = {}
+    changed = {}
     if (speaker := measured.get("speaker.heard")) is not None:
         sounded = echo.metric("sounded") is True
-        found[speaker.check] = replace(speaker, details={**speaker.details, "microphone_heard": sounded})
+        changed[speaker.check] = replace(speaker, details={**speaker.details, "microphone_heard": sounded})
     if (device := measured.get("microphone.equipment")) is not None and device.value is not None:
-        found[device.check] = replace(device, details={**device.details, "echo_db": echo_db})
-    return found
+        changed[device.check] = replace(device, details={**device.details, "echo_db": echo_db})
+    return changed
 
 
 def _throughput(finished: Mapping[str, FinishedPhase], measured: Mapping[str, Measurement]) -> list[Measurement]:
     """Return the rate that TCP proved in each direction where media could not be tried."""
-    found = []
+    measurements = []
     ways: tuple[tuple[Literal["up", "down"], str], ...] = (("up", "tcp_up"), ("down", "tcp_down"))
     for direction, phase in ways:
         figures = finished[phase].figures if phase in finished else {}
@@ -197,8 +197,10 @@ def _throughput(finished: Mapping[str, FinishedPhase], measured: Mapping[str, Me
             continue
         loss = measured.get(f"network.loss_{direction}")
         loss_pct = _number(loss.metric("value")) if loss else None
-        found.append(throughput_measurement(direction, tcp_mbps=_number(figures.get("tcp_mbps")), loss_pct=loss_pct))
-    return found
+        measurements.append(
+            throughput_measurement(direction, tcp_mbps=_number(figures.get("tcp_mbps")), loss_pct=loss_pct)
+        )
+    return measurements
 
 
 def _ended_devices(phases: Phases) -> dict[str, Measurement]:

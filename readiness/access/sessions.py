@@ -74,11 +74,15 @@ async def redeem(
     A replaced link opens only for a caller whose `cookies` prove having opened it before. Raises
     AccessError("link.not_valid") for any token that opens nothing, whatever the reason.
     """
-    found = await store.find_invitation(organisation, hash_token(token), now)
-    if found is not None and found.seen_at is not None and not await _has_opened(store, found, cookies, now):
-        found = None
-    session, secret = await _open(store, found, now, cookies)
-    return session, secret, bool(found and found.seen_at)
+    invitation = await store.find_invitation(organisation, hash_token(token), now)
+    if (
+        invitation is not None
+        and invitation.seen_at is not None
+        and not await _has_opened(store, invitation, cookies, now)
+    ):
+        invitation = None
+    session, secret = await _open(store, invitation, now, cookies)
+    return session, secret, bool(invitation and invitation.seen_at)
 
 
 async def _has_opened(store: Store, link: Invitation, cookies: Mapping[str, str] | None, now: datetime) -> bool:

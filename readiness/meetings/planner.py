@@ -117,36 +117,36 @@ class Planner:
     async def known(self, keys: Sequence[str]) -> dict[str, Meeting]:
         """Return the meetings that were made under these keys, by key."""
         hashes = {hash_token(key): key for key in keys if key}
-        found = await self.store.meetings_by_keys(self.actor, list(hashes))
-        return {hashes[key]: one for key, one in found.items()}
+        meetings = await self.store.meetings_by_keys(self.actor, list(hashes))
+        return {hashes[key]: one for key, one in meetings.items()}
 
     async def in_series(self, names: Sequence[str]) -> dict[str, list[Meeting]]:
         """Return the planned occurrences of these series, by series."""
         hashes = {hash_token(name): name for name in names if name}
-        found: dict[str, list[Meeting]] = {}
+        occurrences: dict[str, list[Meeting]] = {}
         for one in await self.store.meetings_in_series(self.actor, list(hashes)) if hashes else []:
-            found.setdefault(hashes[one.import_series or b""], []).append(one)
-        return found
+            occurrences.setdefault(hashes[one.import_series or b""], []).append(one)
+        return occurrences
 
     async def _known(self, drafted: Meeting) -> Made | None:
         key = drafted.import_key
-        found = await self.store.meeting_by_key(self.actor, key) if key else None
-        if found is None:
+        meeting = await self.store.meeting_by_key(self.actor, key) if key else None
+        if meeting is None:
             return None
-        if found.import_version and drafted.import_version not in {"", found.import_version}:
+        if meeting.import_version and drafted.import_version not in {"", meeting.import_version}:
             raise Unprocessable("request.key_reused", field="Idempotency-Key")
-        people = await self.store.participants(self.actor, found.id)
-        hosts = await self.store.hosts(self.actor, found.id)
-        return Made(found, tuple(people), tuple(hosts), is_new=False)
+        people = await self.store.participants(self.actor, meeting.id)
+        hosts = await self.store.hosts(self.actor, meeting.id)
+        return Made(meeting, tuple(people), tuple(hosts), is_new=False)
 
     # ---- changing
 
     async def meeting(self, meeting_id: str) -> Meeting:
         """Return the organisation's meeting. Raises AccessError("meeting.not_found")."""
-        found = await self.store.meeting(self.actor, meeting_id)
-        if found is None:
+        meeting = await self.store.meeting(self.actor, meeting_id)
+        if meeting is None:
             raise AccessError("meeting.not_found")
-        return found
+        return meeting
 
     def check_change(self, found: Meeting, wish: Change) -> None:
         """Raise the InputError that `change` would raise for the meeting as it is now. Safe in a thread."""
@@ -155,16 +155,16 @@ class Planner:
 
     async def change(self, meeting_id: str, wish: Change) -> Meeting:
         """Change a meeting; a new time, solution or link is told to everybody who knew the old one."""
-        found = await self._open(meeting_id)
-        wished = self.values.changes(found, wish)
-        changes = {name: value for name, value in wished.items() if value != getattr(found, name)}
+        meeting = await self._open(meeting_id)
+        wished = self.values.changes(meeting, wish)
+        changes = {name: value for name, value in wished.items() if value != getattr(meeting, name)}
         if not changes:
-            return found
+            return meeting
         moves = {"starts_at", "ends_at", "join_link", "solution"} & set(changes)
         messages: list[Outgoing] = []
         if moves:
-            was = {"moved_from": rfc3339(found.starts_at), "was": state_mark(self.contacts, found)}
-            messages = await self._inviting.told(found, "moved", was)
+            was = {"moved_from": rfc3339(meeting.starts_at), "was": state_mark(self.contacts, meeting)}
+            messages = await self._inviting.told(meeting, "moved", was)
             changes["changed_at"] = self.now
         with _not_found("meeting.not_found"):
             return await self.store.change_meeting(
@@ -173,12 +173,12 @@ class Planner:
 
     async def cancel(self, meeting_id: str) -> Meeting:
         """Cancel a meeting and tell everybody who knew of it. A second call changes nothing."""
-        found = await self.meeting(meeting_id)
-        if found.state == "cancelled":
-            return found
-        if not self.is_open(found):
+        meeting = await self.meeting(meeting_id)
+        if meeting.state == "cancelled":
+            return meeting
+        if not self.is_open(meeting):
             raise InputError("meeting.ended")
-        messages = await self._inviting.told(found, "cancelled", {})
+        messages = await self._inviting.told(meeting, "cancelled", {})
         return await self.store.cancel_meeting(self.actor, meeting_id, self.now, messages=messages)
 
     async def invite(
@@ -216,30 +216,37 @@ class Planner:
         """Change the fields in `wish` (those of `PersonPlan`) of a participant."""
         await self._open(meeting_id)
         people = await self.store.participants(self.actor, meeting_id)
-        found = next((one for one in people if one.id == participant_id), None)
-        if found is None:
+        participant = next((one for one in people if one.id == participant_id), None)
+        if participant is None:
             raise AccessError("person.not_found")
-        known = opened(self.contacts, found)
-        kept = PersonPlan(found.role, found.label, found.locale, known.reach.phone, known.reach.mail, found.together)
+        known = opened(self.contacts, participant)
+        kept = PersonPlan(
+            participant.role,
+            participant.label,
+            participant.locale,
+            known.reach.phone,
+            known.reach.mail,
+            participant.together,
+        )
         new = self.values.person(meeting_id, replace(kept, **{**wish, "channel": ""}))
         changes = self._differing(known, new, ("role", "label", "locale", "together"))
         if not changes:
-            return found
+            return participant
         with _not_found("person.not_found"):
             return await self.store.change_participant(self.actor, meeting_id, participant_id, changes)
 
     async def change_host(self, meeting_id: str, host_id: str, wish: Mapping[str, Any]) -> Host:
         """Change the fields in `wish` (those of `HostPlan`) of a leader or technical host."""
         await self._open(meeting_id)
-        found = next((one for one in await self.store.hosts(self.actor, meeting_id) if one.id == host_id), None)
-        if found is None:
+        host = next((one for one in await self.store.hosts(self.actor, meeting_id) if one.id == host_id), None)
+        if host is None:
             raise AccessError("person.not_found")
-        known = opened(self.contacts, found)
-        kept = HostPlan(found.role, found.label, found.locale, known.reach.phone, known.reach.mail)
+        known = opened(self.contacts, host)
+        kept = HostPlan(host.role, host.label, host.locale, known.reach.phone, known.reach.mail)
         new = self.values.host(meeting_id, replace(kept, **{**wish, "channel": ""}))
         changes = self._differing(known, new, ("role", "label", "locale", "person_hash"))
         if not changes:
-            return found
+            return host
         with _not_found("person.not_found"):
             return await self.store.change_host(self.actor, meeting_id, host_id, changes)
 
@@ -268,9 +275,9 @@ class Planner:
         return found.ends_at + PERSON_KEPT >= self.now
 
     async def _open(self, meeting_id: str) -> Meeting:
-        found = await self.meeting(meeting_id)
-        self._refuse_closed(found)
-        return found
+        meeting = await self.meeting(meeting_id)
+        self._refuse_closed(meeting)
+        return meeting
 
     def _refuse_closed(self, found: Meeting) -> None:
         if found.state == "cancelled":

@@ -73,8 +73,8 @@ async def day_of(services: Services, session: Session) -> Day:
         zone = ZoneInfo(organisation.time_zone)
         for moment in {_midnight(services.now(), zone), _midnight(own.starts_at, zone)}:
             starts = (moment, _midnight(moment + timedelta(hours=36), zone))
-            found = await store.meetings_of_person(actor, host.person_hash, starts=starts)
-            others |= {one.id: one for one in found if one.id != own.id}
+            meetings = await store.meetings_of_person(actor, host.person_hash, starts=starts)
+            others |= {one.id: one for one in meetings if one.id != own.id}
     ordered = tuple(sorted(others.values(), key=lambda one: (one.starts_at, one.id)))
     return Day(organisation, own, ordered, host, actor)
 
@@ -217,8 +217,8 @@ def _row_json(
 
 def _practical(report: StoredReport) -> dict[str, str | int]:
     """Return the participant's answers to the practical questions, all of them choices or numbers."""
-    found = {str(check.get("id")): check.get("value") for check in report.body.get("checks", ())}
-    said = {question: found.get(f"practical.{question}") for question in PRACTICAL}
+    values = {str(check.get("id")): check.get("value") for check in report.body.get("checks", ())}
+    said = {question: values.get(f"practical.{question}") for question in PRACTICAL}
     return {question: value for question, value in said.items() if isinstance(value, str | int)}
 
 

@@ -83,10 +83,10 @@ class Certificate:
     def _stamp(self) -> _Stamp | None:
         """Return a value that identifies the state of the files, or None while one is missing."""
         try:
-            found = [path.stat() for path in (self._cert, self._key)]
+            stats = [path.stat() for path in (self._cert, self._key)]
         except OSError:
             return None
-        return tuple((one.st_ino, one.st_size, one.st_mtime_ns) for one in found)
+        return tuple((one.st_ino, one.st_size, one.st_mtime_ns) for one in stats)
 
     def _load(self) -> int:
         """Serve the pair and return its remaining validity, days. Raises one of `_UNUSABLE`, and then changes nothing.

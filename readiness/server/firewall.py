@@ -23,8 +23,8 @@ def openings(settings: Settings, who: Caller, addresses: Sequence[str], words: W
 
     `addresses` are the destinations of media. One more line says that replies must be let back in.
     """
-    found = _HOST_PORT.match(who.host)
-    host, port = (found[1], found[2]) if found else (who.host, None)
+    parts = _HOST_PORT.match(who.host)
+    host, port = (parts[1], parts[2]) if parts else (who.host, None)
     ports = words.t("firewall.any_port")
     if settings.media_ports:
         low, high = settings.media_ports

@@ -27,5 +27,5 @@ def meant(raw_path: str) -> tuple[str, str] | None:
     path = raw_path.partition("?")[0]
     for _ in range(MOST_DECODED):
         path = unquote(path)
-    found = PAGE.match(UNSEEN.sub("", path))
-    return (found[1].lower(), found[2].lower()) if found else None
+    match = PAGE.match(UNSEEN.sub("", path))
+    return (match[1].lower(), match[2].lower()) if match else None

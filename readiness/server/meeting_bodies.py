@@ -54,9 +54,9 @@ def _starts(body: Mapping[str, Any], zone: ZoneInfo) -> datetime:
 def _moment_of(body: Mapping[str, Any], name: str) -> datetime:
     """Return the time that a field names: ``starts_at`` has an offset, ``local_start`` has none."""
     try:
-        found = read_iso(body[name])
+        moment = read_iso(body[name])
     except InputError as error:
         raise InputError(error.code, field=name) from None
-    if (found.tzinfo is not None) != (name == "starts_at"):
+    if (moment.tzinfo is not None) != (name == "starts_at"):
         raise InputError("meeting.no_such_time", field=name)
-    return found
+    return moment

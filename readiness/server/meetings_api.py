@@ -73,11 +73,11 @@ async def organiser_of(request: web.Request) -> tuple[Organisation, Actor]:
 
 
 async def _bearer(request: web.Request, services: Services, token: str) -> Actor | None:
-    found = await services.store.link_by_hash("api", hash_token(token), services.now())
-    if found is None:
+    link = await services.store.link_by_hash("api", hash_token(token), services.now())
+    if link is None:
         services.failures.failed(caller(request).address)
         return None
-    return actor_of(found)
+    return actor_of(link)
 
 
 async def planner_of(request: web.Request) -> Planner:
@@ -276,11 +276,11 @@ def _moment(request: web.Request, name: str, otherwise: datetime, zone: ZoneInfo
     if asked is None:
         return otherwise
     try:
-        found = datetime.fromisoformat(asked.replace(" ", "+"))
+        moment = datetime.fromisoformat(asked.replace(" ", "+"))
         if len(asked) == len("2026-12-01"):
-            found = found.replace(tzinfo=zone)
+            moment = moment.replace(tzinfo=zone)
     except ValueError:
         raise InputError("request.malformed", field=name) from None
-    if found.tzinfo is None or not FIRST_YEAR <= found.year <= LAST_YEAR:
+    if moment.tzinfo is None or not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise InputError("request.malformed", field=name)
-    return found
+    return moment

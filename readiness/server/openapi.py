@@ -71,18 +71,18 @@ def _groups() -> list[dict[str, Any]]:
 
 
 def _operation(path: str, method: str, item: Mapping[str, Any]) -> dict[str, Any]:
-    found = item[method]
-    body = found.get("requestBody", {}).get("content", {})
+    operation = item[method]
+    body = operation.get("requestBody", {}).get("content", {})
     return {
-        "id": found["operationId"],
+        "id": operation["operationId"],
         "method": method.upper(),
         "path": path,
-        "summary": found["summary"],
-        "description": found.get("description", ""),
-        "parameters": [*item.get("parameters", ()), *found.get("parameters", ())],
+        "summary": operation["summary"],
+        "description": operation.get("description", ""),
+        "parameters": [*item.get("parameters", ()), *operation.get("parameters", ())],
         "body": [(kind, _named(content["schema"])) for kind, content in body.items()],
         "example": next((_pretty(one["example"]) for one in body.values() if "example" in one), ""),
-        "answers": [_answer(status, answer) for status, answer in found["responses"].items()],
+        "answers": [_answer(status, answer) for status, answer in operation["responses"].items()],
     }
 
 

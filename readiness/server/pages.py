@@ -238,10 +238,10 @@ def _shown(organisation: Organisation | None) -> dict[str, str]:
 async def organisation_of_path(request: web.Request) -> Organisation:
     """Return the organisation that the address names, ignoring case."""
     store, slug = request.app[SERVICES].store, request.match_info["organisation"]
-    found = await store.organisation(slug) or await store.organisation(slug.lower())
-    if found is None:
+    organisation = await store.organisation(slug) or await store.organisation(slug.lower())
+    if organisation is None:
         raise AccessError("page.not_found")
-    return found
+    return organisation
 
 
 async def _only_organisation(request: web.Request) -> Organisation | None:

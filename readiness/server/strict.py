@@ -32,14 +32,14 @@ def read_json(text: str) -> Any:
     Stricter than JSON: no duplicate names, no number beyond a double's range, no lone surrogate and no NUL, so that the
     checked value is what the sender meant and what every database can store.
     """
-    found = json.loads(
+    value = json.loads(
         text, parse_constant=_refuse_constant, parse_int=_whole, parse_float=_finite, object_pairs_hook=_once_each
     )
-    spelled = json.dumps(found, ensure_ascii=False)
+    spelled = json.dumps(value, ensure_ascii=False)
     spelled.encode("utf-8")
     if "\\u0000" in spelled:
         raise ValueError("NUL in a text")
-    return found
+    return value
 
 
 def _refuse_constant(name: str) -> float:
@@ -59,7 +59,7 @@ def _whole(digits: str) -> float | int:
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise ValueError("a name stands twice")
-    return found
+    return members

@@ -103,11 +103,11 @@ async def _look_up(services: Services, session: Session, typed: str) -> tuple[St
     code = clean_code(typed)
     if code is None:
         return None, "malformed"
-    found = await services.store.report_by_code(actor_of(session), code)
-    if found is None:
+    report = await services.store.report_by_code(actor_of(session), code)
+    if report is None:
         services.lookups.failed(session.id)
         return None, "unknown"
-    return found, None
+    return report, None
 
 
 def _words(language: str, organisation: Organisation) -> Words:

@@ -64,14 +64,14 @@ class MeetingPart(StorePart):
         if not set(changes) <= CHANGEABLE:
             raise ValueError(f"not to be changed: {sorted(set(changes) - CHANGEABLE)}")
         async with self._changing_boards() as (connection, meetings):
-            found = await locked(connection, actor.organisation_id, meeting_id)
-            changed = replace(found, **changes)
-            if any(getattr(changed, name) != getattr(found, name) for name in MOVES):
-                changed = replace(changed, sequence=found.sequence + 1)
-            if changed == found:
-                return found
+            before = await locked(connection, actor.organisation_id, meeting_id)
+            changed = replace(before, **changes)
+            if any(getattr(changed, name) != getattr(before, name) for name in MOVES):
+                changed = replace(changed, sequence=before.sequence + 1)
+            if changed == before:
+                return before
             await connection.execute(sa.update(meeting).where(meeting.c.id == meeting_id).values(values_of(changed)))
-            if changed.ends_at != found.ends_at:
+            if changed.ends_at != before.ends_at:
                 until = changed.ends_at + ANSWERS_AFTER_END
                 links = invitation.c.meeting_id == meeting_id
                 await connection.execute(sa.update(invitation).where(links).values(expires_at=until))
@@ -93,10 +93,10 @@ class MeetingPart(StorePart):
         """
         actor.require("meeting.change")
         async with self._changing_boards() as (connection, meetings):
-            found = await locked(connection, actor.organisation_id, meeting_id)
-            if found.state == "cancelled":
-                return found
-            changed = replace(found, state="cancelled", sequence=found.sequence + 1, changed_at=now)
+            before = await locked(connection, actor.organisation_id, meeting_id)
+            if before.state == "cancelled":
+                return before
+            changed = replace(before, state="cancelled", sequence=before.sequence + 1, changed_at=now)
             await connection.execute(sa.update(meeting).where(meeting.c.id == meeting_id).values(values_of(changed)))
             await self._drop_waiting(connection, meeting_id, None)
             await close_cases(connection, meeting_id, now)
@@ -131,26 +131,26 @@ class MeetingPart(StorePart):
     async def meetings_by_keys(self, actor: Actor, import_keys: Sequence[bytes]) -> dict[bytes, Meeting]:
         """Return the meetings that were imported under these keys, by key."""
         actor.require("meeting.find")
-        found: dict[bytes, Meeting] = {}
+        by_key: dict[bytes, Meeting] = {}
         for at in range(0, len(import_keys), KEYS_AT_ONCE):
             some = import_keys[at : at + KEYS_AT_ONCE]
             chosen = sa.select(meeting).where(meeting.c.organisation_id == actor.organisation_id)
             rows = await self._rows(chosen.where(meeting.c.import_key.in_(some)))
-            found |= {bytes(row.import_key): meeting_of(row) for row in rows}
-        return found
+            by_key |= {bytes(row.import_key): meeting_of(row) for row in rows}
+        return by_key
 
     async def meetings_in_series(self, actor: Actor, series: Sequence[bytes]) -> list[Meeting]:
         """Return the planned meetings that were imported as occurrences of these series."""
         actor.require("meeting.find")
-        found: list[Meeting] = []
+        planned: list[Meeting] = []
         for at in range(0, len(series), KEYS_AT_ONCE):
             chosen = sa.select(meeting).where(
                 meeting.c.organisation_id == actor.organisation_id,
                 meeting.c.import_series.in_(series[at : at + KEYS_AT_ONCE]),
                 meeting.c.state == "planned",
             )
-            found += [meeting_of(row) for row in await self._rows(chosen.order_by(meeting.c.starts_at, meeting.c.id))]
-        return found
+            planned += [meeting_of(row) for row in await self._rows(chosen.order_by(meeting.c.starts_at, meeting.c.id))]
+        return planned
 
     async def people_of_version(
         self, actor: Actor, version: str, starts: tuple[datetime, datetime]
@@ -171,7 +171,7 @@ class MeetingPart(StorePart):
     async def people_at(self, actor: Actor, starts: Sequence[datetime]) -> list[tuple[Meeting, Participant]]:
         """Return everybody in a planned meeting that starts at one of these moments, with the meeting."""
         actor.require("meeting.find")
-        found: list[tuple[Meeting, Participant]] = []
+        people: list[tuple[Meeting, Participant]] = []
         columns = [participant.c[name].label(f"p_{name}") for name in Participant.__dataclass_fields__]
         for at in range(0, len(starts), KEYS_AT_ONCE):
             chosen = sa.select(meeting, *columns).join(participant, participant.c.meeting_id == meeting.c.id)
@@ -180,8 +180,8 @@ class MeetingPart(StorePart):
                 meeting.c.starts_at.in_(starts[at : at + KEYS_AT_ONCE]),
                 meeting.c.state == "planned",
             )
-            found += [(meeting_of(row), participant_of(row, "p_")) for row in await self._rows(chosen)]
-        return found
+            people += [(meeting_of(row), participant_of(row, "p_")) for row in await self._rows(chosen)]
+        return people
 
     async def meetings(
         self,
@@ -251,10 +251,10 @@ class MeetingPart(StorePart):
 
 
 def _labels(rows: Iterable[Any]) -> Mapping[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = defaultdict(tuple)
+    leaders: dict[str, tuple[str, ...]] = defaultdict(tuple)
     for row in rows:
-        found[row.meeting_id] += (row.label,) if row.label else ()
-    return found
+        leaders[row.meeting_id] += (row.label,) if row.label else ()
+    return leaders
 
 
 def _owners(added: NewMeeting) -> Iterator[str]:

@@ -100,8 +100,8 @@ class SelfTestPart(StorePart):
 
     async def self_test(self, test_id: str, session_id: str) -> SelfTest | None:
         """Return the run with its phases if this session made it."""
-        found = await self._tests(self_test.c.id == test_id, self_test.c.session_id == session_id)
-        return found[0] if found else None
+        tests = await self._tests(self_test.c.id == test_id, self_test.c.session_id == session_id)
+        return tests[0] if tests else None
 
     async def recent_self_tests(self, whose: Session, since: datetime) -> list[SelfTest]:
         """Return the runs of the session, or of its participant in any session, updated since, oldest first."""
@@ -178,8 +178,8 @@ async def change_claimed(
     statement = sa.update(self_test).where(*mine).values(claim=claim, **values)
     if (await connection.execute(statement)).rowcount == 1:
         return
-    found = await connection.execute(sa.select(self_test.c.id).where(self_test.c.id == test_id))
-    raise Gone("no such self-test") if found.first() is None else TakenOver(what)
+    rows = await connection.execute(sa.select(self_test.c.id).where(self_test.c.id == test_id))
+    raise Gone("no such self-test") if rows.first() is None else TakenOver(what)
 
 
 def _of_person(whose: Session) -> sa.ColumnElement[bool]:
@@ -224,9 +224,9 @@ async def _meeting_of_test(connection: AsyncConnection, test_id: str) -> set[str
 
 
 async def _phases(connection: AsyncConnection, test_ids: Sequence[str]) -> dict[str, dict[str, dict[str, Any]]]:
-    found: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+    phases: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
     if test_ids:
         chosen = sa.select(self_test_phase).where(self_test_phase.c.test_id.in_(test_ids))
         for row in await connection.execute(chosen):
-            found[row.test_id][row.phase] = row.data
-    return found
+            phases[row.test_id][row.phase] = row.data
+    return phases
