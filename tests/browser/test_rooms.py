@@ -11,13 +11,14 @@ import aiohttp
 import pytest
 from playwright.async_api import Page
 
-from readiness.access.links import room_link
+from readiness.access.actors import clock_of
+from readiness.access.links import organiser_link, room_link
 from readiness.texts import LANGUAGES, catalogue
 from tests.browser.conftest import Launch, LiveServer
 from tests.browser.person import DESKTOP, PHONE
 from tests.browser.test_accessibility import SCHEMES, SMALL, TOO_WIDE, violations
 from tests.browser.test_support import opened
-from tests.cast import SUNNAAS
+from tests.cast import SUNNAAS, invite
 from tests.fleet import AGENT, BROKEN, result, room_check
 
 NB = catalogue("nb")
@@ -136,4 +137,45 @@ async def test_a_room_from_its_adding_to_the_wall(live_server: LiveServer, chrom
         events = await page.inner_text(".events")
         assert NB["room.event.recovery"] in events
         assert NB["room.event.known"] in events
+        await post(0, **BROKEN)
+    await invited(live_server, page)
     assert complaints == []
+
+
+async def invited(live_server: LiveServer, page: Page) -> None:
+    """An organiser ticks the room in the form; it is a row on the leader's board, which nothing can be tapped on."""
+    store = await live_server.open_store()
+    try:
+        plan = await organiser_link(store, SUNNAAS, live_server.base, datetime.now(UTC))
+        await page.set_viewport_size(DESKTOP)
+        await page.goto(plan)
+        await page.wait_for_selector("a[href*='/new']")
+        await page.goto(f"{page.url.partition('?')[0]}/new?lang=nb")
+        await page.wait_for_selector("#people [data-field=label]")
+        await page.fill("#date", (datetime.now(UTC) + timedelta(days=2)).date().isoformat())
+        await page.fill("#time", "10:00")
+        await page.get_by_label("Fjorden, Bygg A").check()
+        if SHOTS:
+            await page.screenshot(path=Path(SHOTS) / "plan-1280.png", full_page=True)
+        assert await violations(page) == []
+        await page.click("#save")
+        await page.wait_for_url("**/meetings/*")
+        clock = clock_of(SUNNAAS.id)
+        meeting = await store.meeting(clock, page.url.partition("?")[0].rpartition("/")[2])
+        assert meeting is not None
+        assert [one.room.name for one in await store.meeting_rooms(clock, meeting.id)] == ["Fjorden"]
+        token, _ = await invite(store, meeting, None)
+    finally:
+        await store.close()
+    await page.goto(f"{live_server.base}/o/sunnaas/board?lang=nb#{token}")
+    row = page.locator("#participants li", has_text="Fjorden, Bygg A")
+    await row.wait_for()
+    said = await row.inner_text()
+    assert NB["leader.room.not_ready"] in said
+    assert await row.locator("button").count() == 0
+    for size in (PHONE, DESKTOP):
+        await page.set_viewport_size(size)
+        assert await page.evaluate(TOO_WIDE) == []
+        if SHOTS:
+            await page.screenshot(path=Path(SHOTS) / f"board-{size['width']}.png", full_page=True)
+    assert await violations(page) == []
