@@ -48,7 +48,7 @@ export function sessionOf(path, kind) {
 }
 
 /** A link as we make it; any other address is examined closely. */
-const AS_GIVEN = /^\/o\/[^/]+\/(?:t|try|board|plan|support)$/;
+const AS_GIVEN = /^\/o\/[^/]+\/(?:t|try|board|plan|support|rooms)$/;
 const PLAIN = /^\?lang=\w*$/;
 const TOKEN = /^#[A-Za-z0-9_-]{43}$/;
 /** Least length of a secret. A link pasted over the address of the same page changes only its fragment and loads nothing by itself. */
