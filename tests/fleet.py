@@ -31,7 +31,7 @@ def room_check(**changed: Any) -> dict[str, Any]:
     measured = [Measurement(name, value, samples=1) for name, value in values.items()]
     measured.append(Measurement("camera.light", LIGHT["luma_mean"], "luma", samples=3, details=LIGHT))
     measured.append(Measurement("microphone.hum", 1.0, "db", samples=1, details={"level_dbfs": -80.0}))
-    measured.append(Measurement("machine.disk", 50.0, "pct", samples=1, details={"unwritable": False}))
+    measured.append(Measurement("machine.disk", 50.0, "pct", samples=1, details={"unwritable": 0}))
     return check_json(judge_room(measured, parts=PARTS))
 
 
