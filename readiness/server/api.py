@@ -18,9 +18,9 @@ from readiness.errors import AccessError, InputError, LimitError
 from readiness.server.board import LEADERS, board_json, day_of, organisation_json
 from readiness.server.bodies import json_body
 from readiness.server.owner import LIVE_WITHIN, unfinished_of
-from readiness.server.participant import asked_of, session_extras
+from readiness.server.participant import asked_of, people_at, session_extras
 from readiness.server.services import SERVICES, Services, caller, session_of
-from reports.kinds import TESTERS, profile_of
+from reports.kinds import TESTERS
 from reports.model import rfc3339
 from reports.store import Watcher
 from reports.store.records import Meeting, Session
@@ -246,7 +246,7 @@ async def _session_json(services: Services, session: Session) -> dict[str, Any]:
             "contact": meeting.contact,
         },
         "practical": list(meeting.practical) if meeting else [],
-        "expected_people": meeting.expected_people if meeting else profile_of(None).expected_people,
+        "expected_people": people_at(meeting, participant),
         "last_report": report.body if report else None,
         "service_ready": services.health.is_well and not services.draining,
         **session_extras(services, session, meeting, organisation, report),

@@ -27,6 +27,7 @@ from readiness.server.digits import digit_tries
 from readiness.server.ending import end_replaced, keep_report, usable_series
 from readiness.server.live_test import LiveTest
 from readiness.server.owner import Owner
+from readiness.server.participant import people_at
 from readiness.server.protocol import known_client
 from readiness.server.services import Services
 from readiness.server.steps.running import Send, SendBytes, Setup
@@ -88,6 +89,8 @@ class Attempt:
         if meeting is not None and is_over(meeting, self._services.now()):
             raise AccessError("meeting.over")
         self._meeting = meeting
+        whose = self._session.participant_id
+        self._expected_people = people_at(meeting, await store.participant(actor, whose) if whose else None)
         self._profile: Profile = self._kind.profile_of(meeting)
         self._asked = self._kind.questions_of(meeting)
         await self._owner.claim(self._hello.get("resume"))
@@ -98,8 +101,7 @@ class Attempt:
         Raises PoolFull, ConnectionError if `gone` ends first, and TakenOver if another page came meanwhile.
         """
         self._worker = await self._admit(local_address, gone)
-        meeting = self._meeting
-        expected_people = meeting.expected_people if meeting else self._profile.expected_people
+        expected_people = self._expected_people
         self._test = await self._resumed() or await self._started()
         self._tries = digit_tries(Random(self._test.id))  # the same after a resume: an answer may be in transit
         organisation = await self._services.store.organisation_by_id(self._session.organisation_id)

@@ -18,10 +18,10 @@ from readiness.server.services import SERVICES, Services, session_of
 from reports.kinds import TESTERS, profile_of, solution_of
 from reports.model import rfc3339
 from reports.solution import load_solution
-from reports.store.records import Feedback, Meeting, Organisation, Session, StoredReport
+from reports.store.records import Feedback, Meeting, Organisation, Participant, Session, StoredReport
 from reports.validity import carry_over, is_over, recheck_due
 
-__all__ = ["JOINS_BEFORE", "asked_of", "routes", "session_extras"]
+__all__ = ["JOINS_BEFORE", "asked_of", "people_at", "routes", "session_extras"]
 
 routes = web.RouteTableDef()
 WORKER = "selftest/js/reach-worker.js"
@@ -65,6 +65,12 @@ def session_extras(
         and {"title": solution.title or host, "host": host, "url": f"https://{host}{solution.probe_path}"},
         "recheck": _recheck(report, meeting, zone, services) if session.participant_id else None,
     }
+
+
+def people_at(meeting: Meeting | None, participant: Participant | None) -> int:
+    """Return how many people should be seen at a device: as many as are planned to sit there together."""
+    planned = meeting.expected_people if meeting else profile_of(None).expected_people
+    return max(planned, participant.together if participant else 1)
 
 
 def _host(services: Services, meeting: Meeting | None) -> str | None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from readiness.server.participant import JOINS_BEFORE
+from readiness.server.participant import JOINS_BEFORE, people_at
 from tests.actors import otto
 from tests.cast import invite, make_cast
 from tests.security.support import redeem
@@ -90,3 +90,19 @@ async def test_the_number_to_call_is_the_meetings_own(server, http, cast):
     own = {"support_phone": "+47 11 11 11 11", "clinic_phone": "+47 22 22 22 22"}
     await server.store.change_meeting(otto("sunnaas"), cast.meeting.id, own)
     assert await numbers() == ("+47 11 11 11 11", "+47 22 22 22 22")
+
+
+async def test_as_many_are_expected_before_the_camera_as_sit_together(server, http, cast):
+    """A spouse who was planned is no stranger: the picture is judged for two."""
+    session = await redeem(http, cast.anna_token)
+
+    async def expected() -> int:
+        async with http.get(f"/api/v1/sessions/{session}") as answer:
+            return (await answer.json())["expected_people"]
+
+    assert await expected() == 1
+    await server.store.change_participant(otto("sunnaas"), cast.meeting.id, cast.anna.id, {"together": 2})
+    assert await expected() == 2
+    anna = replace(cast.anna, together=2)
+    assert (people_at(cast.meeting, anna), people_at(replace(cast.meeting, expected_people=6), anna)) == (2, 6)
+    assert people_at(None, None) == 1
