@@ -10,7 +10,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -310,3 +310,24 @@ async def test_AUT_4_the_server_does_not_start_with_a_provider_that_is_not_safe(
         told = {"READINESS_DATA_DIR": str(tmp_path), "READINESS_SIGN_IN": str(written(tmp_path, hostile.issuer))}
         with pytest.raises(SettingError, match=said):
             await _prepare_shared(load_settings(told), "http://127.0.0.1:1", demo=False)
+
+
+async def test_AUT_4_roles_are_taken_anew_and_what_is_over_is_forgotten(tmp_path: Path, migrated_file: Path):
+    """A sign-in without the role closes the page of an earlier one; retention forgets attempts, then the person."""
+    async with lying(Hostile()) as hostile, trusting(tmp_path, migrated_file, hostile) as server, browser() as http:
+        store, now = server.store, server.services.now()
+        query = parse_qs(urlsplit(await begun(http, server, "evil")).query)
+        hostile.nonce, hostile.now = query["nonce"][0], int(now.timestamp())
+        hostile.token = lambda h: h.signed(h.claims())
+        asked = {"code": "c", "state": query["state"][0]}
+        async with http.get(f"{server.base}/sign-in/evil/callback", params=asked) as page:
+            assert page.status == 200
+            session = page.url.name
+        for role, status in ((None, 404), ("support", 200)):
+            assert await answered(server, hostile, lambda h, role=role: h.signed(h.claims(roles=role))) in {303, 403}
+            async with http.get(f"{server.base}/support/{session}") as page:
+                assert page.status == status, role
+        await begun(http, server, "evil")
+        assert (await store.purge(now + timedelta(minutes=11))).sign_ins == 1
+        assert (await store.purge(now + timedelta(days=89))).staff == 0
+        assert (await store.purge(now + timedelta(days=91))).staff == 1
