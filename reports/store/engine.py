@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
+import time
 from collections.abc import AsyncGenerator, Coroutine, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
@@ -21,10 +23,11 @@ from sqlalchemy.util import await_only, greenlet_spawn
 
 from .errors import Conflict, Gone, NotStorable, StoreUnavailable
 
-__all__ = ["Database", "database_url", "driver_errors", "dump_json", "prepare_sqlite"]
+__all__ = ["Database", "database_url", "driver_errors", "dump_json", "log_ahead", "prepare_sqlite"]
 
 LOCK_TIMEOUT_S: Final = 5.0
 """How long a statement waits for another writer."""
+_SWITCH_AGAIN_S: Final = 0.02
 PING_LOCK_S: Final = 2.0
 """How long a health check waits for another program's lock."""
 TIME_LIMIT_S: Final = 10.0
@@ -58,11 +61,25 @@ def prepare_sqlite(connection: Any, *, lock_timeout_s: float, foreign_keys: bool
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={int(lock_timeout_s * 1000)}")
-    cursor.execute("PRAGMA journal_mode=WAL")
+    log_ahead(cursor, lock_timeout_s)
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA secure_delete=ON")
     cursor.execute(f"PRAGMA foreign_keys={'ON' if foreign_keys else 'OFF'}")
     cursor.close()
+
+
+def log_ahead(cursor: Any, lock_timeout_s: float) -> None:
+    """Switch to a write-ahead log. SQLite does not wait for others that switch a new file too, so this does."""
+    deadline = time.monotonic() + lock_timeout_s
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_SWITCH_AGAIN_S)
+        else:
+            return
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

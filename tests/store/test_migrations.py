@@ -8,8 +8,10 @@ import os
 import random
 import shutil
 import signal
+import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +25,7 @@ from sqlalchemy.engine import make_url
 
 from readiness.access.actors import clock_of
 from reports.store import SchemaTooNew, SchemaTooOld, Store
+from reports.store.engine import log_ahead
 from reports.store.migrations import check_schema, head, migrate
 from reports.store.tables import metadata
 from tests.patience import PATIENCE_S
@@ -411,3 +414,26 @@ async def test_a_database_of_yesterday_asks_to_be_migrated(empty_url: str) -> No
     await store.ping()
     await store.close()
     assert await Store.migrate(empty_url) == []
+
+
+def test_a_new_file_is_switched_as_soon_as_others_let_go_of_it(tmp_path: Path) -> None:
+    """SQLite itself does not wait where several switch a new file to a write-ahead log at once."""
+    path = tmp_path / "new.sqlite3"
+    with closing(sqlite3.connect(path, isolation_level=None)) as held, closing(sqlite3.connect(path)) as ours:
+        held.execute("CREATE TABLE one (id)")
+        ours.execute("PRAGMA busy_timeout=0")
+        held.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            log_ahead(ours.cursor(), 0.0)
+        with ThreadPoolExecutor(1) as other:
+            switched = other.submit(lambda: switched_by_itself(path))
+            time.sleep(0.2)  # so that it meets the lock, on all but a busy machine
+            held.execute("COMMIT")
+            assert switched.result(PATIENCE_S) == "wal"
+
+
+def switched_by_itself(path: Path) -> str:
+    """What the file's journal is once it was switched by a connection that SQLite lets wait for nobody."""
+    with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as connection:
+        log_ahead(connection.cursor(), PATIENCE_S)
+        return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
