@@ -24,9 +24,12 @@ __all__ = [
 ]
 
 FAILED: Final = "not_ready"
+UNDECIDED: Final = "incomplete"
 LOOKED_AT: Final = 8
 """Judged results, the newest included, of which three failures are an alarm."""
 MOST_FAILURES: Final = 3
+MOST_UNDECIDED: Final = 3
+"""Checks in a row that came to no verdict: one is a busy PC, a device that hangs in all of them needs somebody."""
 SILENT_RUNS: Final = 2
 """Planned checks without a result after which nothing is known, as for the telephones of lifts."""
 CHECK_TAKES: Final = timedelta(minutes=30)
@@ -48,11 +51,16 @@ def changes_of(
 
 
 def events_after(past: Sequence[str], *, alarmed: bool, verdict: str) -> tuple[RoomEventKind, ...]:
-    """Return what a result with `verdict` changes. `past`: earlier verdicts, the newest first, undecided ones left out.
+    """Return what a result with `verdict` changes. `past`: earlier verdicts, the newest first.
 
     The first failure asks for a repetition; the second in a row is an alarm, and so are three of the last eight. Where
-    the failures come and go, an alarm is over only when two in a row are good.
+    the failures come and go, an alarm is over only when two in a row are good. A check without a verdict is neither a
+    failure nor a recovery, but three in a row are an alarm too.
     """
+    if verdict == UNDECIDED:
+        in_a_row = [verdict, *past[: MOST_UNDECIDED - 1]]
+        return ("alarm",) if not alarmed and in_a_row == [UNDECIDED] * MOST_UNDECIDED else ()
+    past = [one for one in past if one != UNDECIDED]
     failures = [verdict, *past[: LOOKED_AT - 1]].count(FAILED)
     if verdict == FAILED:
         if alarmed:

@@ -24,6 +24,8 @@ __all__ = ["RoomResultPart"]
 _RESULT: Final = [room_result.c[name] for name in RoomResult.__dataclass_fields__]
 _NOTICE: Final = [room_notice.c[name] for name in RoomNotice.__dataclass_fields__]
 _MOST_BOOTS: Final = 4
+_LOOKED_BACK: Final = 24
+"""Earlier verdicts, of which the rules look at eight that were reached."""
 _AHEAD: Final = timedelta(hours=24)
 """Boards of meetings that begin so soon hear of the room."""
 Follow = Callable[[Room, Sequence[str]], Sequence[RoomEventKind]]
@@ -67,10 +69,9 @@ class RoomResultPart(StorePart):
         changes: dict[str, Any] = {"heard_at": now, "asked_at": now, "unknown_at": None}
         changes["boots"] = [(name, at.isoformat()) for name, at in boots]
         is_newest = found.checked_at is None or added.ended_at >= found.checked_at
-        judged = room_result.c.verdict.in_(("ready", "ready_with_warnings", "not_ready"))
-        past = sa.select(room_result.c.verdict).where(room_result.c.room_id == found.id, judged)
-        past = past.where(room_result.c.id != added.id)
-        past = past.order_by(room_result.c.ended_at.desc(), room_result.c.number.desc()).limit(8)
+        past = sa.select(room_result.c.verdict).where(room_result.c.room_id == found.id)
+        past = past.where(room_result.c.id != added.id, room_result.c.verdict.is_not(None))
+        past = past.order_by(room_result.c.ended_at.desc(), room_result.c.number.desc()).limit(_LOOKED_BACK)
         kinds = follow(found, list((await connection.execute(past)).scalars())) if is_newest else ()
         if is_newest:
             state = added.verdict or added.not_checked or ""

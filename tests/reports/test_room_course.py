@@ -23,8 +23,7 @@ def told(*verdicts: str) -> list[str]:
         for kind in events_after(past, alarmed=alarmed, verdict=verdict):
             found.append(f"{number} {kind}")
             alarmed = kind == "alarm" or (alarmed and kind != "recovery")
-        if verdict != HALF:
-            past.insert(0, verdict)
+        past.insert(0, verdict)
     return found
 
 
@@ -45,8 +44,16 @@ def test_three_of_eight_alarm_though_a_pass_lies_between():
 def test_what_was_not_measured_is_neither_a_failure_nor_a_recovery():
     """An unfinished check between two failures hides nothing, and after one it mends nothing."""
     assert told(FAIL, HALF, FAIL) == ["1 fail", "3 alarm"]
-    assert told(FAIL, FAIL, HALF, HALF) == ["1 fail", "2 alarm"]
+    assert told(FAIL, FAIL, HALF, HALF, HALF) == ["1 fail", "2 alarm"]
+    assert told(FAIL, *[HALF, HALF, PASS] * 6, FAIL, PASS, FAIL)[-1] == "22 fail", "eight that were judged"
     assert changes_of(room(unknown_at=NOW), [FAIL], verdict=None, boot="a", now=NOW) == ["heard"]
+
+
+def test_a_room_that_can_never_be_measured_needs_somebody():
+    """Three checks in a row without a verdict are an alarm; a good one ends it."""
+    assert told(PASS, HALF, HALF, PASS) == []
+    assert told(PASS, HALF, HALF, HALF, HALF, PASS) == ["4 alarm", "6 recovery"]
+    assert told(HALF, HALF, HALF, FAIL) == ["3 alarm"]
 
 
 def test_a_wrong_clock_is_corrected_by_the_age_of_the_result():
