@@ -25,6 +25,7 @@ STORED = re.compile(
 """Every place in which a page can keep something in the browser."""
 SAFE = {
     ("board/index.html", "html|safe"): "an organisation's guide, which `guide_html` made out of Markdown",
+    ("guide/index.html", "guide|safe"): "the notice or the tips, which `page_html` made out of Markdown as guides are made",
     ("support/index.html", "picture.svg|safe"): "a curve of figures, drawn by `reports.render`",
 }
 """Markup that templates take as it is."""
