@@ -90,6 +90,7 @@ class Writer:
         links = Links(self.store, self.contacts, about.organisation, self.base_url, self.now)
         moved_from = outgoing.data.get("moved_from")
         leads = about.host if kind.shows == "feed" and outgoing.channel == "mail" else None
+        joined = about.meeting.join_link if about.meeting.join_shown == "mail" else None
         context = MessageContext(
             organisation=about.organisation,
             meeting=about.meeting,
@@ -101,7 +102,7 @@ class Writer:
             host_role=about.host.role if about.host else None,
             mail=person.reach.mail,
             wants=wants,
-            join=self._join(about.meeting),
+            join=(self.contacts.open(joined) or "") if joined else "",
             privacy=f"{self.base_url}/o/{about.organisation.slug}/privacy",
             sender=self.settings.mail_from,
             moved_from=datetime.fromisoformat(moved_from) if isinstance(moved_from, str) else None,
@@ -130,12 +131,6 @@ class Writer:
         if meeting is None or organisation is None or whose is None:
             raise OverError
         return _About(organisation, meeting, whose, host)
-
-    def _join(self, meeting: Meeting) -> str:
-        """Return the meeting's own link where the organiser lets a mail carry it."""
-        if meeting.join_shown != "mail" or meeting.join_link is None:
-            return ""
-        return self.contacts.open(meeting.join_link) or ""
 
     async def _is_open(self, whose: Participant | Host) -> bool:
         if isinstance(whose, Host):

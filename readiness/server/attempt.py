@@ -89,8 +89,8 @@ class Attempt:
         if meeting is not None and is_over(meeting, self._services.now()):
             raise AccessError("meeting.over")
         self._meeting = meeting
-        whose = self._session.participant_id
-        self._expected_people = people_at(meeting, await store.participant(actor, whose) if whose else None)
+        person = await store.participant(actor, session.participant_id) if session.participant_id else None
+        self._expected_people = people_at(meeting, person)
         self._profile: Profile = self._kind.profile_of(meeting)
         self._asked = self._kind.questions_of(meeting)
         await self._owner.claim(self._hello.get("resume"))

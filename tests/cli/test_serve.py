@@ -227,7 +227,9 @@ def test_a_demo_on_a_public_address_needs_force(tmp_path):
     settings = {"PUBLIC_URL": "https://ready.example"}
     refused(readiness(tmp_path, "serve", "--demo", **settings), "READINESS_PUBLIC_URL", "--force")
     with serving(tmp_path, "--demo", "--force", **settings) as server:
-        assert all(link.startswith("https://ready.example") for link in server.links.values())
+        links = {name: link for name, link in server.links.items() if name.endswith("_url")}
+        assert set(server.links) - set(links) == {"room_code"}
+        assert all(link.startswith("https://ready.example") for link in links.values())
 
 
 async def test_one_json_line_when_it_serves_and_fresh_links_each_time(tmp_path):
@@ -237,7 +239,7 @@ async def test_one_json_line_when_it_serves_and_fresh_links_each_time(tmp_path):
         with serving(tmp_path, "--demo") as server:
             assert set(server.links) == LINKS
             async with aiohttp.ClientSession() as http:
-                for link in server.links.values():
+                for link in (link for name, link in server.links.items() if name.endswith("_url")):
                     async with http.get(link) as response:
                         assert response.status == 200, link
                         assert "<html" in await response.text()
@@ -264,15 +266,16 @@ def test_without_json_the_addresses_are_for_people(tmp_path):
     ) as process:  # fmt: skip
         try:
             assert process.stdout is not None
-            lines = [process.stdout.readline() for _ in range(7)]
+            lines = [process.stdout.readline() for _ in range(9)]
         finally:
             process.terminate()
             assert process.wait(TOO_LATE_S) == 0
-    assert [line.split("http://")[0].strip() for line in lines[:6]] == [
+    assert [line.split("http://")[0].strip() for line in lines[:7]] == [
         "Readiness serves at", "Demo self-test", "Demo leader's board", "Demo organiser's pages",
-            "Demo support page", "Drop-in test",
+            "Demo support page", "Drop-in test", "Demo meeting rooms",
     ]  # fmt: skip
-    assert "Ctrl-C" in lines[6]
+    assert re.fullmatch(r"Code of the demo room +[0-9A-Z]{4}-[0-9A-Z]{4}\n", lines[7])
+    assert "Ctrl-C" in lines[8]
 
 
 async def test_a_direct_start_with_tls(tmp_path):
