@@ -146,15 +146,14 @@ class SignIn:
         return {"client_id": self._provider(name).client_id, "request_uri": reply["request_uri"]}
 
     async def finish(
-        self, name: str, query: Mapping[str, str], cookies: Mapping[str, str], redirect_uri: str
+        self, name: str, query: Mapping[str, str], cookies: Mapping[str, str], redirect_uri: str, *, secure: bool
     ) -> Opened:
         """Open a session for who comes back from a provider. Raises AccessError, `NoRole` or Unavailable.
 
         The attempt is taken before anything else: whatever comes of it, its state is good for nothing afterwards.
         """
         provider, now, state = self._provider(name), self._now(), query.get("state", "")
-        held = [cookies.get(attempt_cookie(state, secure=secure), "") for secure in (True, False)]
-        attempt = Attempt(state, next(filter(None, held), ""))
+        attempt = Attempt(state, cookies.get(attempt_cookie(state, secure=secure), ""))
         hashes = hash_token(attempt.state), hash_token(attempt.secret)
         organisation_id = await self._store.take_sign_in(*hashes, name, now)
         organisation = await self._store.organisation_by_id(organisation_id) if organisation_id else None

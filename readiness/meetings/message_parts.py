@@ -192,6 +192,7 @@ def moved(context: MessageContext, words: Words) -> MailParts:
         button=(words.t("mail.board" if is_host else "mail.test"), context.link),
         notes=[
             words.t("mail.moved.board" if is_host else "mail.moved.why"),
+            *([] if is_host else _joining(words, context)),
             *_help(words, context),
             *([] if is_host else [words.t("mail.voluntary")]),
         ],

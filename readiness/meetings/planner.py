@@ -167,9 +167,8 @@ class Planner:
             messages = await self._inviting.told(meeting, "moved", was)
             changes["changed_at"] = self.now
         with _not_found("meeting.not_found"):
-            return await self.store.change_meeting(
-                self.actor, meeting_id, changes, messages=messages, drops=FOLLOWS_UP if moves else ()
-            )
+            drops = FOLLOWS_UP if "starts_at" in changes else {"moved"} if moves else ()
+            return await self.store.change_meeting(self.actor, meeting_id, changes, messages=messages, drops=drops)
 
     async def cancel(self, meeting_id: str) -> Meeting:
         """Cancel a meeting and tell everybody who knew of it. A second call changes nothing."""

@@ -84,13 +84,13 @@ def after_the_night(moment: datetime, zone: ZoneInfo) -> datetime:
 
 def jobs_of(meeting: Meeting, zone: ZoneInfo) -> Iterator[Job]:
     """Yield the jobs of `meeting`, in no order. Reminders can be switched off, the rest can't."""
-    starts = meeting.starts_at.astimezone(zone)
+    starts, when = meeting.starts_at.astimezone(zone), f"{meeting.starts_at.astimezone(UTC):%Y%m%dT%H%M}"
     for minutes in meeting.reminders:
         moment = wake_nobody(meeting.starts_at - timedelta(minutes=minutes), zone)
-        yield Job("reminder", moment, f"{minutes}:{meeting.sequence}")
+        yield Job("reminder", moment, f"{minutes}:{when}")
     morning = datetime.combine(starts.date(), MORNING, tzinfo=zone).astimezone(UTC)
     early = datetime.combine(starts.date() - timedelta(days=1), EVENING, tzinfo=zone).astimezone(UTC)
-    yield Job("recheck", morning if morning + EARLY <= meeting.starts_at else early, str(meeting.sequence))
+    yield Job("recheck", morning if morning + EARLY <= meeting.starts_at else early, when)
     evening = datetime.combine(starts.date() - timedelta(days=1), SUMMARY, tzinfo=zone)
     yield Job("summary", evening.astimezone(UTC), starts.date().isoformat())
 

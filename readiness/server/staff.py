@@ -76,7 +76,7 @@ async def finish(request: web.Request) -> web.StreamResponse:
         raise InputError("request.malformed")
     try:
         opened = await services.sign_in.finish(
-            request.match_info["name"], dict(request.query), request.cookies, _back(request)
+            request.match_info["name"], dict(request.query), request.cookies, _back(request), secure=who.is_secure
         )
     except NoRole as refused:
         organisation = await services.store.organisation_by_id(refused.organisation_id)

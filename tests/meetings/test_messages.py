@@ -26,7 +26,7 @@ from tests.meetings.scene import BASE, NOW, STARTS, a_meeting
 
 LINK = f"{BASE}/o/sunnaas/t#{'x' * 43}"
 KINDS = {
-    None: ("invitation", "reminder", "recheck", "moved", "cancelled"),
+    None: ("invitation", "reminder", "recheck", "moved", "cancelled", "afterwards"),
     "leader": ("leader_link", "moved", "cancelled", "summary", "alert", "pin"),
     "technical_host": ("leader_link",),
 }

@@ -17,6 +17,8 @@ import pytest
 from aiohttp import web
 from joserfc.jwk import RSAKey
 
+from readiness.access import oidc_transport, sign_in
+from readiness.server import middleware
 from readiness.server.app import make_app, make_runner, make_services
 from readiness.settings import load_settings
 from reports.store import Store
@@ -28,6 +30,14 @@ HERE = Path(__file__).parent
 CI = HERE.parents[1] / ".ci"
 LEVEL = "helseid://claims/identity/security_level"
 ORGANISATION = "helseid://claims/client/claims/orgnr_parent"
+
+
+@pytest.fixture(autouse=True)
+def patient_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a provider may take longer than a person would wait."""
+    monkeypatch.setattr(oidc_transport, "TIMEOUT_S", PATIENCE_S)
+    monkeypatch.setattr(sign_in, "PATIENCE_S", 2 * PATIENCE_S)
+    monkeypatch.setattr(middleware, "BODY_TIMEOUT_S", 3 * PATIENCE_S)
 
 
 @dataclass(frozen=True)

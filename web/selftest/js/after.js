@@ -30,8 +30,10 @@ export function afterwards(session, given, texts) {
   /** @param {HTMLElement} place @param {Answer} next */
   async function send(place, next) {
     const focused = document.activeElement?.textContent;
+    const before = answer;
+    answer = next;
     said = await call(`/api/v1/sessions/${encodeURIComponent(session)}/feedback`, next).then(() => "after.thanks", () => "after.not_sent");
-    if (said === "after.thanks") answer = next;
+    if (said !== "after.thanks" && answer === next) answer = before;
     draw(place);
     [...place.querySelectorAll("button")].find(({ textContent }) => textContent === focused)?.focus();
   }

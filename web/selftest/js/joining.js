@@ -14,7 +14,7 @@ const MINUTE_MS = 60_000;
 const LOOK_MS = 30_000;
 
 /** Whether nothing is measured, so that the page may change. @param {import("./session.js").State} state */
-const restsAt = ({ step, judging }) => step === "welcome" || (step === "answer" && !judging);
+const restsAt = ({ step, judging }) => step === "welcome" || step === "stopped" || (step === "answer" && !judging);
 
 /** Steps in which nothing is measured, so that the meeting may be opened. */
 const ENDS = new Set(["welcome", "answer", "stopped", "waiting"]);
