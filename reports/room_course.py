@@ -45,9 +45,16 @@ def changes_of(
     """Return every event that a result of this room is, in order; `verdict` is None where it did not check."""
     found: list[RoomEventKind] = ["heard"] if room.unknown_at is not None else []
     if verdict is not None:
-        found += events_after(past, alarmed=room.alarm_at is not None, verdict=verdict)
+        found += events_after(past, alarmed=_was_told(room, verdict, now), verdict=verdict)
     is_new = room.twins_at is None or room.twins_at <= now - TWINS_WITHIN
     return [*found, "two_agents"] if is_new and is_twin(room.boots, boot, now) else found
+
+
+def _was_told(room: Room, verdict: str, now: datetime) -> bool:
+    """Whether an alarm was told; one of a fault that was known then is told once it is known no more."""
+    if room.alarm_at is None or verdict in READY_VERDICTS or room.known_until is None:
+        return room.alarm_at is not None
+    return not room.alarm_at < room.known_until <= now
 
 
 def events_after(past: Sequence[str], *, alarmed: bool, verdict: str) -> tuple[RoomEventKind, ...]:

@@ -7,7 +7,6 @@ and settled after the receiver took it, so that a process which dies in between 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hmac
 import json
 import logging
@@ -42,6 +41,8 @@ log = logging.getLogger(__name__)
 HOOK_TIMEOUT_S: Final = 15.0
 GIVES_UP_AFTER: Final = timedelta(hours=24)
 SILENCE_EVERY_S: Final = 60.0
+FIRST_LOOK_S: Final = 900.0
+"""After our own outage rooms have yet to come back: agents ask again after ten minutes at the latest."""
 TAKEN: Final = range(200, 300)
 
 
@@ -84,9 +85,14 @@ class RoomNotices:
 
     async def watch_silence(self) -> None:
         """Note once a minute which rooms were not heard of for two planned checks, until cancelled."""
+        await asyncio.sleep(FIRST_LOOK_S)
         while True:
-            with contextlib.suppress(StoreError):
+            try:
                 await self.note_silence()
+            except StoreError as error:
+                log_event(log, logging.WARNING, "room_notices.postponed", cause=type(error).__name__)
+            except Exception:
+                log.exception("room_notices.silence_failed")
             await asyncio.sleep(SILENCE_EVERY_S)
 
     async def note_silence(self) -> int:
@@ -95,14 +101,19 @@ class RoomNotices:
         return await self._store.rooms_silent(now, lambda one: standing_of(one, now).state == "unknown")
 
     async def send_due(self) -> int:
-        """Claim some notices that are due and tell them one after the other; return how many were claimed."""
+        """Claim some notices that are due and tell them, hooks side by side; return how many were claimed."""
         claimed = await self._store.claim_room_notices(self._now(), MOST_CLAIMED, CLAIM_S)
         if not claimed:
             return 0
         timeout = aiohttp.ClientTimeout(total=HOOK_TIMEOUT_S)
         async with aiohttp.ClientSession(timeout=timeout) as http, MailSender(self._settings) as mail:
+            hooks = (self._tell(one, http, mail) for one in claimed if one.hook_id)
+            ended = await asyncio.gather(*hooks, return_exceptions=True)
             for notice in claimed:
-                await self._tell(notice, http, mail)
+                if not notice.hook_id:
+                    await self._tell(notice, http, mail)
+        for failure in filter(None, ended):
+            raise failure
         return len(claimed)
 
     async def _tell(self, notice: RoomNotice, http: aiohttp.ClientSession, mail: MailSender) -> None:

@@ -77,7 +77,7 @@ class Agent:
         self._folder, self._connect, self._check, self._clock, self._boot = folder, connect, check, clock, boot
         self._keep = keep
         self._server = connect(enrolment)
-        self._meetings: list[dict[str, Any]] = []
+        self._meetings: list[dict[str, Any]] = [one for one in self.diary.meetings if isinstance(one, dict)]
         self._wanted = ""
         self._off_s: float | None = None
         self._next_call_s = self._next_look_s = self._contact_noted_s = 0.0
@@ -110,6 +110,9 @@ class Agent:
         due = self._due()
         if due is not None:
             await self._run(due)
+        elif self.diary.in_use_since and self._clock.steady_s() >= self._next_look_s:
+            self.diary.in_use_since = ""
+            self._write()
         await self._hand_in()
         return self._pause_s()
 
@@ -129,7 +132,6 @@ class Agent:
             return
         try:
             told = await self._server.settings()
-            await self._rotate()
         except RevokedError:
             self.diary.is_revoked = True
             self._write()
@@ -139,6 +141,14 @@ class Agent:
             return
         self._away_s, self._next_call_s = 0.0, self._clock.steady_s() + SETTINGS_EVERY_S
         self._take(told)
+        try:
+            await self._rotate()
+        except RevokedError:
+            self.diary.is_revoked = True
+            self._write()
+            raise
+        except RoomError as error:
+            self._log_once(f"the key is not changed yet: {error}")
 
     def _take(self, told: Mapping[str, Any]) -> None:
         now = self._clock.now()
@@ -150,6 +160,8 @@ class Agent:
         )
         listed = told.get("meetings")
         meetings = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+        if meetings != self._meetings:
+            self.diary.meetings, self._contact_noted_s = meetings, 0.0
         if changed != self.enrolment or meetings != self._meetings:
             self._meetings, self._rules, self._next = meetings, None, None
         if changed != self.enrolment:
@@ -243,6 +255,10 @@ class Agent:
         except RoomBusyError:
             self._is_in_use(due, started)
             return
+        except OSError as error:
+            self._log_once(f"the room can't be checked now: {error.strerror}")
+            self._next_look_s = self._clock.steady_s() + BUSY_AGAIN_S
+            return
         self.diary.in_use_since = ""
         ended = self._clock.now()
         self.spool.add(self._result(due, started, check=check))
@@ -301,6 +317,8 @@ class Agent:
         until = [SLEEP_S, self._next_call_s - steady_s, (coming - now).total_seconds()]
         repeat = _moment(self.diary.repeat_at)
         until += [(repeat - now).total_seconds()] if repeat else []
+        if self._next_look_s > steady_s:
+            until = [SLEEP_S, self._next_call_s - steady_s, self._next_look_s - steady_s]
         return max(1.0, min(until))
 
     def _write(self, *, is_lasting: bool = True) -> None:

@@ -92,7 +92,7 @@ class Room:
         spool.add(result)
         self._note(result)
         try:
-            asyncio.run(_send(self.enrolment, self.folder, boot))
+            asyncio.run(_send(self.enrolment, spool, boot))
         except RoomError as error:
             self.complain(f"readiness: {error}; the service sends it later")
 
@@ -113,7 +113,7 @@ async def _settings(enrolment: Enrolment) -> dict[str, Any]:
         return await Service(http, enrolment.server, enrolment.key).settings()
 
 
-async def _send(enrolment: Enrolment, folder: Path, boot: str) -> None:
+async def _send(enrolment: Enrolment, spool: Spool, boot: str) -> None:
     async with aiohttp.ClientSession() as http:
         service = Service(http, enrolment.server, enrolment.key)
-        await hand_in(Spool(folder / "spool"), service, clock=SystemClock(), boot=boot)
+        await hand_in(spool, service, clock=SystemClock(), boot=boot)

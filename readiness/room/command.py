@@ -242,7 +242,10 @@ def _check(options: argparse.Namespace, folder: Path, ask_probe: Ask) -> int:
 def _enrol(options: argparse.Namespace, folder: Path, ask_probe: Ask) -> int:
     from readiness.room.joining import join  # noqa: PLC0415 - loads what talks to a server
 
-    print_line(join(options, folder, _plan(options, folder), ask_probe=ask_probe))
+    with held(folder / "agent.lock") as is_ours:
+        if not is_ours:
+            raise ValueError("the service of this room runs: `readiness room uninstall` first, then enrol and install")
+        print_line(join(options, folder, _plan(options, folder), ask_probe=ask_probe))
     return 0
 
 

@@ -37,6 +37,8 @@ class Diary:
     last_contact: str = ""
     rotated_at: str = ""
     is_revoked: bool = False
+    meetings: list[Any] = field(default_factory=list)
+    """The server's newest, for a start at which it is away."""
 
     @classmethod
     def read(cls, folder: Path) -> Diary:

@@ -18,7 +18,7 @@ from readiness.room.devices import keep_devices
 from readiness.room.diary import Diary
 from readiness.room.enrolment import Enrolment, drop_enrolment, keep_enrolment, read_enrolment
 from readiness.room.errors import RefusedError, RevokedError, RoomError
-from readiness.room.files import remove
+from readiness.room.files import read_json, remove
 from readiness.room.manners import ignore
 from readiness.room.service import Service, enrol, server_address
 from readiness.room.spool import Spool
@@ -57,6 +57,10 @@ def join(options: argparse.Namespace, folder: Path, plan: RoomPlan, *, ask_probe
         key_since=time.time(),
         settings=settings if isinstance(settings, dict) else {},
     )
+    before = read_json(folder / "enrolment.json")
+    was = before.get("room") if isinstance(before, dict) else None
+    if isinstance(was, dict) and (before.get("server"), was.get("id")) != (base, given.room_id):
+        Spool(folder / "spool").clear()  # what waits is another room's
     kept = keep_enrolment(folder, given, ask_probe=ask_probe, use_keyring=options.key_store != "file")
     keep_devices(folder, plan)
     Diary().write(folder)

@@ -79,7 +79,7 @@ class Spool:
                 found[path.stem] = self._kept[path.stem]
             elif isinstance(content := read_json(path), dict) and content.get("id") == path.stem:
                 found[path.stem] = _Kept(_is_pass(content), path.stat().st_size, None)
-            elif path.exists():
+            elif _is_damaged(path):
                 self._count(is_pass=False)
                 with contextlib.suppress(OSError):
                     remove(path)
@@ -110,6 +110,8 @@ class Spool:
             content = kept.content or read_json(self._path(name))
             if isinstance(content, dict):
                 return content
+            if self._path(name).exists() and not _is_damaged(self._path(name)):
+                continue
             self._kept.pop(name)
             if self._path(name).exists():
                 self._count(is_pass=kept.is_pass)
@@ -184,3 +186,14 @@ class Spool:
 def _is_pass(result: Mapping[str, Any]) -> bool:
     check = result.get("check")
     return isinstance(check, dict) and check.get("verdict") == "ready"
+
+
+def _is_damaged(path: Path) -> bool:
+    """Whether a file holds no result; one that can't be read just now is kept."""
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError:
+        return False
+    except (ValueError, RecursionError):
+        return True
+    return not (isinstance(content, dict) and content.get("id") == path.stem)

@@ -31,6 +31,8 @@ routes = web.RouteTableDef()
 SETTINGS_SCHEMA = "readiness.room_settings/1"
 MAX_RESULT_BYTES = 64 * 1024
 AHEAD = timedelta(hours=48)
+BEHIND = timedelta(hours=2)
+"""The longest guard: a meeting that has just ended still keeps its room free."""
 ALIVE_EVERY = timedelta(seconds=30)
 """A sign of life is written at most so often."""
 
@@ -151,7 +153,7 @@ async def settings_json(services: Services, room: Room) -> dict[str, Any]:
     """Return what the room's agent is told: settings, and of its meetings times only."""
     now = services.now()
     organisation = await services.store.organisation_by_id(room.organisation_id)
-    meetings = await services.store.room_meetings(room_actor(room), now, now + AHEAD)
+    meetings = await services.store.room_meetings(room_actor(room), now - BEHIND, now + AHEAD)
     return {
         "schema": SETTINGS_SCHEMA,
         "room": {

@@ -20,7 +20,7 @@ __all__ = ["AGENT", "read_result"]
 
 AGENT: Final = re.compile(r"readiness/[0-9][0-9A-Za-z.+-]{0,31}")
 _BOOT_BYTES: Final = 8
-LONGEST_AGE_S: Final = 60 * 86400.0
+LONGEST_AGE_S: Final = 400 * 86400.0
 """A result that waited for longer than any spool keeps it."""
 
 

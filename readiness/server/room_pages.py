@@ -152,7 +152,7 @@ async def set_known(request: web.Request) -> web.Response:
 
 @routes.post(PLACE + "/check")
 async def want_check(request: web.Request) -> web.Response:
-    """Ask the room's PC for a check as soon as nobody uses the room."""
+    """Ask the room's PC for a check now; where the room is in use it says so, and the wish is over."""
     desk = await _desk(request)
     found, form = await _found(desk), await form_body(request)
     await desk.services.store.want_check(desk.actor, found.id)
@@ -202,7 +202,7 @@ async def _room_page(
         clock=words.t("room.clock") if newest is not None and newest.clock_off_s else "",
         wanted=found.check_wanted is not None,
         is_enrolled=found.enrolled_at is not None,
-        tomorrow=(desk.now.astimezone(zone) + timedelta(days=1)).date().isoformat(),
+        today=desk.now.astimezone(zone).date().isoformat(),
         known_day=_day_of(found, desk),
         code=code,
         command=f"readiness room enrol {code} --server {base or _origin(desk.request)}" if code else "",

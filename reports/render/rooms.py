@@ -33,6 +33,7 @@ def line_of(room: Room, newest: RoomResult | None, words: Words, zone: ZoneInfo,
     """Return a room as one line: how it is in one sentence, since when, and who mends it."""
     standing = standing_of(room, now)
     finding = _first_finding(standing, newest)
+    checked_at = None if standing.state == "in_use" else room.checked_at
     return {
         "id": room.id,
         "name": room.name,
@@ -44,7 +45,7 @@ def line_of(room: Room, newest: RoomResult | None, words: Words, zone: ZoneInfo,
         "finding": finding and _title(finding, words),
         "remedy": finding and words.first(f"advice.{finding['code']}.do"),
         "who": words.first(f"room.who.{finding['responsible']}") if finding and finding.get("responsible") else "",
-        "when": words.t("room.checked", when=words.moment(room.checked_at, zone)) if room.checked_at else "",
+        "when": words.t("room.checked", when=words.moment(checked_at, zone)) if checked_at else "",
         "since": words.t("room.since", when=words.moment(standing.since, zone)) if standing.since else "",
         "alarm": words.t("room.alarm") if standing.is_alarm else "",
         "known": _known(standing, words, zone),

@@ -130,8 +130,8 @@ class RoomResultPart(StorePart):
         newest = await self._newest_results(room.c.id.in_([one.id for one in found])) if found else {}
         return [MeetingRoom(meeting_id, one, newest.get(one.id)) for one in found]
 
-    async def room_meetings(self, actor: Actor, now: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
-        """Return when the meetings are that the room which acts is invited to; times only."""
+    async def room_meetings(self, actor: Actor, after: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
+        """Return when the meetings are, from those that end after `after` on, that the acting room is invited to."""
         actor.require("room.report")
         chosen = sa.select(meeting.c.starts_at, meeting.c.ends_at)
         chosen = chosen.join(meeting_room, meeting_room.c.meeting_id == meeting.c.id)
@@ -140,7 +140,7 @@ class RoomResultPart(StorePart):
             meeting.c.organisation_id == actor.organisation_id,
             meeting.c.state == "planned",
         )
-        chosen = chosen.where(mine, meeting.c.ends_at > now, meeting.c.starts_at < until)
+        chosen = chosen.where(mine, meeting.c.ends_at > after, meeting.c.starts_at < until)
         return [(row.starts_at, row.ends_at) for row in await self._rows(chosen.order_by(meeting.c.starts_at))]
 
     async def room_events(self, actor: Actor, room_id: str, after: int = 0, most: int = 200) -> list[RoomEvent]:

@@ -211,7 +211,7 @@ class RoomPart(StorePart):
 
         async with self._changing_boards() as (connection, meetings):
             await locked(connection, actor.organisation_id, meeting_id)
-            for room_id in room_ids:
+            for room_id in sorted(set(room_ids)):
                 await _locked(connection, actor, room_id)
             await connection.execute(sa.delete(meeting_room).where(meeting_room.c.meeting_id == meeting_id))
             rows = [{"meeting_id": meeting_id, "room_id": room_id} for room_id in dict.fromkeys(room_ids)]
@@ -280,7 +280,8 @@ async def put_events(
         sequence += 1
         event = {"room_id": found.id, "sequence": sequence, "kind": kind, "at": now, "is_known": known}
         await connection.execute(sa.insert(room_event).values(event | {"codes": list(codes)}))
-        by_mail = found.contact is not None and not known and kind in TOLD_BY_MAIL
+        is_news = kind in TOLD_BY_MAIL and (kind != "recovery" or found.alarm_at is not None)
+        by_mail = found.contact is not None and not known and is_news
         for hook in [*hooks, None] if by_mail else hooks:
             notice = {
                 "id": new_id(), "organisation_id": found.organisation_id, "room_id": found.id, "sequence": sequence,

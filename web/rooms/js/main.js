@@ -9,7 +9,7 @@ import { openPage } from "../../shared/opening.js";
  * @param {number} everyMs
  */
 async function refresh(everyMs) {
-  const well = await fetch(location.href, { cache: "no-store" }).then((answer) => answer.ok, () => false);
+  const well = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(20_000) }).then((answer) => answer.ok, () => false);
   if (well) return location.reload();
   const lost = document.querySelector("[data-lost]");
   if (lost instanceof HTMLElement) lost.hidden = false;
