@@ -54,6 +54,18 @@ async def test_whoever_has_not_tested_is_reminded_once(scene: Scene):
     assert await queued(scene, STARTS - timedelta(hours=3)) == [("recheck", "anna"), ("reminder", "tolk")]
 
 
+async def test_a_corrected_link_reminds_nobody_again(scene: Scene):
+    """Whoever was reminded an hour ago is, of a new link, only told that; of a new day, reminded again."""
+    at, store = STARTS - timedelta(days=2) + timedelta(minutes=1), scene.services.store
+    assert await queued(scene, at) == [("reminder", "anna"), ("reminder", "tolk")]
+    sealed = scene.services.contacts.close("https://video.example/new")
+    await store.change_meeting(otto("sunnaas"), scene.meeting.id, {"join_link": sealed})
+    assert await queued(scene, at + timedelta(minutes=1)) == []
+    later = {"starts_at": STARTS + timedelta(days=1), "ends_at": STARTS + timedelta(days=1, hours=1)}
+    await store.change_meeting(otto("sunnaas"), scene.meeting.id, later)
+    assert await queued(scene, at + timedelta(days=1)) == [("reminder", "anna"), ("reminder", "tolk")]
+
+
 async def test_the_morning_asks_whose_test_is_old(scene: Scene):
     """Seven in the morning: who tested, but not for this day; once, and not who was never tested."""
     await scene.report(scene.anna, "ready", NOW - timedelta(days=9), STARTS - timedelta(days=2))

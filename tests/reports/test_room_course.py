@@ -49,6 +49,18 @@ def test_what_was_not_measured_is_neither_a_failure_nor_a_recovery():
     assert changes_of(room(unknown_at=NOW), [FAIL], verdict=None, boot="a", now=NOW) == ["heard"]
 
 
+def test_a_fault_that_outlives_known_until_is_told():
+    """Nobody heard of the alarm while it was known; when that is over the fault is told once, if it is still there."""
+    before = NOW - timedelta(days=3)
+    known = room(alarm_at=before, known_until=NOW - timedelta(days=1))
+    assert changes_of(known, [FAIL, FAIL], verdict=FAIL, boot="a", now=NOW) == ["alarm"]
+    assert changes_of(known, [FAIL, FAIL], verdict=PASS, boot="a", now=NOW) == ["recovery"]
+    told_since = room(alarm_at=NOW - timedelta(hours=1), known_until=NOW - timedelta(days=1))
+    assert changes_of(told_since, [FAIL, FAIL], verdict=FAIL, boot="a", now=NOW) == []
+    still = room(alarm_at=before, known_until=NOW + timedelta(days=1))
+    assert changes_of(still, [FAIL, FAIL], verdict=FAIL, boot="a", now=NOW) == []
+
+
 def test_a_room_that_can_never_be_measured_needs_somebody():
     """Three checks in a row without a verdict are an alarm; a good one ends it."""
     assert told(PASS, HALF, HALF, PASS) == []

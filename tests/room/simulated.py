@@ -49,7 +49,7 @@ class Server:
         self.stored: dict[str, dict] = {}
         self.order: list[str] = []
         self.posts = self.calls = 0
-        self.is_away = self.is_revoked = self.is_forgetful = False
+        self.is_away = self.is_revoked = self.is_forgetful = self.keeps_key = False
         self.refuses: set[str] = set()
         self.keys = ["key-1"]
 
@@ -66,8 +66,11 @@ class Server:
     async def settings(self):
         self.calls += 1
         self._look()
+        after = self.clock.now() - timedelta(hours=2)
+        meetings = [one for one in self.meetings if datetime.fromisoformat(one["ends_at"]) > after]
         return {
-            "settings": self.settings_of_room, "meetings": self.meetings, "check_wanted": self.wanted,
+            "settings": self.settings_of_room,
+            "meetings": meetings, "check_wanted": self.wanted,
             "room": {"id": "room-1", "name": "Fjord"}, "server_time": self.clock.now().isoformat(),
         }  # fmt: skip
 
@@ -89,6 +92,8 @@ class Server:
 
     async def new_key(self):
         self._look()
+        if self.keeps_key:
+            raise RefusedError("no", status=429, code="slow")
         self.keys.append(f"key-{len(self.keys) + 1}")
         return self.keys[-1]
 

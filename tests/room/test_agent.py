@@ -157,6 +157,65 @@ async def test_nothing_is_played_while_a_meeting_has_the_room(tmp_path):
     assert len(rig.planned) == 1
 
 
+async def test_a_meeting_is_known_to_a_program_that_starts_without_its_server(tmp_path):
+    """A PC that is up before its network makes the check that it missed, but not into a meeting."""
+    rig = Rig(tmp_path, cron="0 6 * * *", spread_min=0)
+    begins = MONDAY + timedelta(hours=1)
+    rig.server.meetings = [{"starts_at": begins.isoformat(), "ends_at": (begins + timedelta(hours=2)).isoformat()}]
+    await rig.live(minutes=2)
+    rig.server.is_away = True
+    rig.clock.go((begins - rig.clock.now()).total_seconds() + 60)
+    rig.agent.diary.last_planned = "2026-01-01T00:00:00Z"
+    rig.agent.diary.write(tmp_path)
+    before = len(rig.runs)
+    rig.new_agent()
+    await rig.live(hours=1)
+    assert len(rig.runs) == before
+    await rig.live(hours=3)
+    assert len(rig.runs) > before
+
+
+async def test_a_key_that_is_not_changed_holds_up_nothing(tmp_path):
+    """The server may refuse a new key for days: results arrive with the old one, and it is asked again."""
+    rig = Rig(tmp_path)
+    rig.server.keeps_key = True
+    await rig.live(days=33)
+    assert len(rig.planned) == 33
+    assert rig.server.keys == ["key-1"]
+    rig.server.keeps_key = False
+    await rig.live(minutes=5)
+    assert rig.server.keys == ["key-1", "key-2"]
+
+
+async def test_a_check_that_the_system_refuses_is_made_later(tmp_path):
+    """Too many open files end no service: the planned time stays due."""
+    rig = Rig(tmp_path, cron="0 6 * * *")
+    check, rig.refused = rig.check, 0
+
+    def refused(run):
+        if rig.refused < 2:
+            rig.refused += 1
+            raise OSError(24, "Too many open files")
+        return check(run)
+
+    rig.check = refused
+    rig.new_agent()
+    await rig.live(days=1)
+    assert (rig.refused, len(rig.planned)) == (2, 1)
+
+
+async def test_in_use_is_over_when_nobody_is_there(tmp_path):
+    """A wish that found the room in use leaves no "in use since" behind, and the agent does not hurry meanwhile."""
+    rig = Rig(tmp_path, cron="0 6 * * *")
+    await rig.live(minutes=5)
+    rig.busy, rig.server.wanted = (lambda: True), "wish-1"
+    await rig.live(minutes=2)
+    assert rig.agent.diary.in_use_since
+    rig.busy = lambda: False
+    await rig.live(hours=1)
+    assert rig.agent.diary.in_use_since == ""
+
+
 async def test_people_may_sleep_at_night(tmp_path):
     rig = Rig(tmp_path, cron="0 3,12 * * *", spread_min=0)
     await rig.live(days=1)

@@ -405,3 +405,22 @@ def test_the_files_that_systems_are_given(tmp_path, monkeypatch):
     assert found["UserId"] == "room & co"
     assert found["Arguments"] == f'-m readiness room run --state "{odd}"'
     assert (found["ExecutionTimeLimit"], found["LogonType"]) == ("PT0S", "InteractiveToken")
+
+
+def test_a_result_that_cannot_be_read_just_now_is_kept(tmp_path, monkeypatch):
+    """Too many open files, or another program's look at it: it is no damaged file."""
+
+    def unreadable(*_, **__):
+        raise PermissionError(13, "no")
+
+    spool = Spool(tmp_path)
+    name = uuid7()
+    spool.add({"id": name, "check": None})
+    kept = (tmp_path / f"{name}.json").read_bytes()
+    with monkeypatch.context() as patched:
+        for how in ("read_bytes", "read_text"):
+            patched.setattr(Path, how, unreadable)
+        assert spool.oldest() is None
+        assert Spool(tmp_path).dropped == {"pass": 0, "other": 0}
+    assert (tmp_path / f"{name}.json").read_bytes() == kept
+    assert Spool(tmp_path).oldest() == {"id": name, "check": None}

@@ -220,8 +220,13 @@ async def test_meetings_are_told_as_times_only_and_a_wanted_check_is(server, htt
     await server.store.add_meetings(otto("sunnaas"), [NewMeeting(meeting)])
     await server.store.set_meeting_rooms(otto("sunnaas"), meeting.id, [fjorden])
     wish = await server.store.want_check(RITA, fjorden)
+    ended = Meeting(
+        new_id(), "sunnaas", "", now - timedelta(hours=1), now - timedelta(minutes=5), "consultation", (), 1
+    )
+    await server.store.add_meetings(otto("sunnaas"), [NewMeeting(ended)])
+    await server.store.set_meeting_rooms(otto("sunnaas"), ended.id, [fjorden])
     _, told = await ask(http, "GET", "settings", key=key)
-    assert [list(one) for one in told["meetings"]] == [["starts_at", "ends_at"]]
+    assert [list(one) for one in told["meetings"]] == [["starts_at", "ends_at"]] * 2, "and who is still there"
     assert told["check_wanted"] == wish
     assert "Canary" not in json.dumps(told)
     await ask(http, "POST", "results", result(now, reason="asked"), key)

@@ -23,7 +23,7 @@ from joserfc.jwk import ECKey, RSAKey
 from readiness.access import oidc_transport
 from readiness.access.oidc import LOGOUT_EVENT, Refused, check_id_token, read_keys
 from readiness.access.providers import load_providers
-from readiness.errors import SettingError
+from readiness.errors import AccessError, SettingError
 from readiness.server.serve import _prepare_shared
 from readiness.settings import load_settings
 from tests.conftest import Server
@@ -229,6 +229,16 @@ async def test_AUT_4_no_bad_token_gets_in(tmp_path: Path, migrated_file: Path):
         assert await answered(server, hostile, good[0], error="access_denied") == 404
         assert await answered(server, hostile, lambda h: h.signed(h.claims(roles=["reader"]))) == 403
         assert hostile.keys_asked <= 3, "tokens by unknown keys don't make us ask for keys again and again"
+
+
+async def test_AUT_4_over_https_an_attempt_is_its_own_hosts_only(tmp_path: Path, migrated_file: Path):
+    """A cookie without `__Host-` may come from a sibling of this host: it finishes nobody's attempt."""
+    async with lying(Hostile()) as hostile, trusting(tmp_path, migrated_file, hostile) as server, browser() as http:
+        query = parse_qs(urlsplit(await begun(http, server, "evil")).query)
+        held = {one.key: one.value for one in http.cookie_jar}
+        sign_in, state = server.services.sign_in, query["state"][0]
+        with pytest.raises(AccessError):
+            await sign_in.finish("evil", {"state": state, "code": "c"}, held, f"{server.base}/", secure=True)
 
 
 async def test_AUT_4_keys_change_and_the_new_ones_are_fetched(tmp_path: Path, migrated_file: Path, monkeypatch):
