@@ -13,6 +13,8 @@ from tests.browser.person import Person
 
 MOST_BYTES = 120_000
 """HTML, styles, scripts, words, schema and spoken digits with their headers, until the answer: acceptance figure."""
+WITH_THE_ANSWER = ("/locales/later/", "/selftest/js/figureview.js")
+"""What its figures are told with comes with it."""
 
 
 class Traffic:
@@ -42,6 +44,8 @@ class Traffic:
         """Bytes by the last part of each address."""
         names: dict[str, float] = {}
         for request, url in self.urls.items():
+            if any(part in url for part in WITH_THE_ANSWER):
+                continue
             name = urlsplit(url).path.rsplit("/", 1)[-1]
             names[name] = names.get(name, 0) + self.bytes.get(request, 0)
         return names

@@ -6,9 +6,8 @@
  * @typedef {import("./socket.js").SessionLink} SessionLink
  */
 import { ApiError, call, keepLanguage, meta, redeem, sessionOf } from "../../shared/api.js";
-import { createTexts, isLang, LANGUAGES, langOf } from "../../shared/i18n.js";
+import { createCatalogues, createTexts, isLang, langOf, LANGUAGES } from "../../shared/i18n.js";
 import { silentTrack } from "./audio.js";
-import { createCatalogues } from "./catalogues.js";
 import { watchFrames } from "./checks/picture.js";
 import { pausableClock, systemClock, within } from "./clock.js";
 import { createEquipment, keepAwake, watch } from "./equipment.js";
