@@ -162,7 +162,7 @@ async def test_from_the_first_tap_to_the_printed_sheet(place: Place, chromium: L
     await row(organiser, "Anna").locator("text=Innkalt med e-post").wait_for()
 
     board, board_wrong = await opened(browser, links_in(board_mail)[0], "#participants > li:nth-child(3)", phone=True)
-    assert await board.inner_text("#summary") == "0 av 3 er klare"
+    assert await board.inner_text("#summary") == "Klare: 0 av 3"
     assert await board.get_attribute("#join", "href") == "https://join.example/1234"
     await board.evaluate(TURNS)
 
@@ -305,7 +305,7 @@ async def test_everybody_can_use_the_organisers_pages(own_server: LiveServer, ch
     assert catalogue("en")["error.person.mail"] in await page.inner_text("#rows")
     await look("en", "bad rows")
     await page.click("#skip")
-    await page.locator("#said", has_text="1 meetings were made").wait_for()
+    await page.locator("#said", has_text="New meetings: 1").wait_for()
     await page.goto(f"{home}?lang=en")
     await page.locator("#coming", has_text="5 January").wait_for()
     await page.fill("#words", "kontroll")
