@@ -73,7 +73,6 @@ async def test_a_room_from_its_adding_to_the_wall(live_server: LiveServer, chrom
     code = await page.inner_text("#code")
     assert await page.inner_text("#now-title") == NB["room.state.not_enrolled"]
     place = urljoin(home, str(await page.get_attribute("form[action$='/known']", "action")).removesuffix("/known"))
-    now = datetime.now(UTC)
     async with aiohttp.ClientSession(live_server.base) as http:
         body = {"code": code, "agent": AGENT, "system": "linux"}
         async with http.post("/api/rooms/enrol", json=body) as answer:
@@ -81,7 +80,7 @@ async def test_a_room_from_its_adding_to_the_wall(live_server: LiveServer, chrom
             key = {"Authorization": f"Bearer {(await answer.json())['key']}"}
 
         async def post(minutes: int, **changed) -> None:
-            one = result(now - timedelta(minutes=minutes), check=room_check(**changed))
+            one = result(datetime.now(UTC) - timedelta(minutes=minutes), check=room_check(**changed))
             async with http.post("/api/rooms/results", json=one, headers=key) as posted:
                 assert posted.status == 201, await posted.text()
 
