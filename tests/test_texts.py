@@ -380,7 +380,7 @@ def test_sentences_for_participants_are_short(language: str):
 
 
 PROMISES = {
-    "plan.join_shown.page": JOINS_BEFORE / timedelta(minutes=1),
+    "plan.join_help": JOINS_BEFORE / timedelta(minutes=1),
     "error.person.together": MOST_TOGETHER,
     "error.meeting.too_many": MOST_PEOPLE,
     "error.meeting.length": LONGEST_MIN / 60,
