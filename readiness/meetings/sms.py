@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
 from types import TracebackType
 from typing import Final, Self
@@ -14,7 +13,7 @@ import aiohttp
 
 from readiness.meetings.delivery import DeliveryError
 from readiness.meetings.sms_answers import MOST_BYTES, WRONG_KEY, judge
-from readiness.meetings.socks import is_socks, through
+from readiness.meetings.socks import SocksTrouble, connector_through, is_socks, trouble_with_proxy
 from readiness.meetings.tls import tls_trouble
 from readiness.outgoing import headers_of, tls_context
 from readiness.settings import Settings
@@ -65,41 +64,40 @@ class SmsSender:
             headers = {"Content-Type": content_type, **headers}
         proxy = proxy_for(url)
         try:
-            async with contextlib.AsyncExitStack() as stack:
-                if proxy and is_socks(proxy):
-                    connector = await through(proxy, url, tls=await self._trust())
-                    session, proxy = await stack.enter_async_context(_session(connector)), None
-                else:
-                    session = await self._opened()
-                asked = session.request(
-                    settings.sms_method,
-                    fill_url(url, to, text),
-                    data=body,
-                    headers=headers,
-                    allow_redirects=False,
-                    proxy=proxy,
-                )
-                answer = await stack.enter_async_context(asked)
+            session = await self._opened(proxy)
+            asked = session.request(
+                settings.sms_method,
+                fill_url(url, to, text),
+                data=body,
+                headers=headers,
+                allow_redirects=False,
+                proxy=None if proxy and is_socks(proxy) else proxy,
+            )
+            async with asked as answer:
                 status = answer.status
                 said = await _beginning(answer)
+        except SocksTrouble as error:
+            raise trouble_with_proxy(error) from None
         except aiohttp.ClientHttpProxyError as error:
             raise DeliveryError("login" if error.status in WRONG_KEY else "unreachable", detail="proxy") from None
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             raise tls_trouble(error) or DeliveryError("unreachable", detail=type(error).__name__) from None
         judge(status, said, settings.sms_success)
 
-    async def _opened(self) -> aiohttp.ClientSession:
+    async def _opened(self, proxy: str | None) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = _session(aiohttp.TCPConnector(ssl=await self._trust()))
+            tls = await self._trust()
+            if proxy and is_socks(proxy):
+                connector: aiohttp.TCPConnector = connector_through(proxy, tls=tls)
+            else:
+                connector = aiohttp.TCPConnector(ssl=tls)
+            timeout = aiohttp.ClientTimeout(total=SEND_TIMEOUT_S)
+            self._session = aiohttp.ClientSession(connector=connector, timeout=timeout)
         return self._session
 
     async def _trust(self) -> ssl.SSLContext | bool:
         own = self._settings.sms_ca
         return await asyncio.to_thread(tls_context, own) if own else True
-
-
-def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=SEND_TIMEOUT_S))
 
 
 async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
