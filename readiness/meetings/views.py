@@ -9,8 +9,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from readiness.meetings.addresses import open_reach
-from readiness.meetings.beside import rooms_json
 from readiness.meetings.kinds import INVITES
+from readiness.meetings.meeting_rooms import rooms_json
 from readiness.meetings.planner import Planner
 from reports.model import rfc3339
 from reports.store.records import BoardRow, Host, Meeting, MeetingLine, Outgoing

@@ -11,10 +11,10 @@ from readiness.access.contacts import ContactBox
 from readiness.access.links import Links
 from readiness.access.pins import PIN_LIFE, pin_of
 from readiness.meetings.addresses import Person, opened
-from readiness.meetings.beside import state_beside
 from readiness.meetings.delivery import DeliveryError
 from readiness.meetings.kinds import KINDS
 from readiness.meetings.marks import state_mark
+from readiness.meetings.meeting_rooms import state_on_board
 from readiness.meetings.message_parts import MessageContext, Tally, Wants
 from readiness.meetings.messages import Message, render_message
 from readiness.settings import Settings
@@ -151,7 +151,7 @@ class Writer:
                 rows = await self.store.board(clock, meeting.id)
                 people = [(row.participant.role, state_of(row.report, self.now)) for row in rows]
                 rooms = await self.store.meeting_rooms(clock, meeting.id)
-                people += [("meeting_room", state_beside(one.room, self.now)) for one in rooms]
+                people += [("meeting_room", state_on_board(one.room, self.now)) for one in rooms]
                 tallies.append(Tally(meeting.starts_at, tuple(people)))
         return tuple(tallies)
 

@@ -14,12 +14,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from readiness.room.clocks import Clock
 from readiness.room.diary import Diary
 from readiness.room.enrolment import Enrolment
 from readiness.room.errors import AwayError, RevokedError, RoomBusyError, RoomError
 from readiness.room.handing import Server, envelope, hand_in
 from readiness.room.spool import Spool
-from readiness.room.steady import Clock
 from readiness.room.timetable import Rules, TimetableError
 from reports.model import rfc3339
 

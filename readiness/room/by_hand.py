@@ -13,6 +13,7 @@ from typing import Any, Self
 import aiohttp
 
 from readiness.room.check import Ask, RoomPlan
+from readiness.room.clocks import SystemClock, boot_id
 from readiness.room.diary import Diary
 from readiness.room.enrolment import Enrolment, read_enrolment
 from readiness.room.errors import RoomError
@@ -21,7 +22,6 @@ from readiness.room.lock import held
 from readiness.room.running import line_plan
 from readiness.room.service import Service
 from readiness.room.spool import Spool
-from readiness.room.steady import SystemClock, boot_id
 from readiness.room.timetable import Rules, TimetableError
 from reports.model import rfc3339
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, Protocol
 
+from readiness.room.clocks import Clock
 from readiness.room.errors import RefusedError
 from readiness.room.service import AGENT
 from readiness.room.spool import Spool, uuid7
-from readiness.room.steady import Clock
 from reports.model import rfc3339
 
 __all__ = ["Server", "envelope", "hand_in"]

@@ -15,13 +15,13 @@ import aiohttp
 
 from readiness.room.agent import Agent, CheckRun
 from readiness.room.check import Ask, LinePlan, RoomPlan, check_json, check_room
+from readiness.room.clocks import SystemClock, boot_id
 from readiness.room.devices import own_plan
 from readiness.room.enrolment import Enrolment, keep_enrolment
 from readiness.room.errors import RoomBusyError
 from readiness.room.lock import held
 from readiness.room.manners import users_now
 from readiness.room.service import Service
-from readiness.room.steady import SystemClock, boot_id
 from readiness.room.watchdog import beat, notify
 
 __all__ = ["line_plan", "run_agent"]

@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 from readiness.access.actors import actor_of, sessions_that_may
 from readiness.errors import AccessError
 from readiness.meetings.addresses import open_reach
-from readiness.meetings.beside import room_row
 from readiness.meetings.board_pdf import BoardContext, BoardLine, BoardMeeting
 from readiness.meetings.kinds import BRINGS_LINK
+from readiness.meetings.meeting_rooms import room_row
 from readiness.server.services import Services
 from reports.advice import leader_area
 from reports.kinds import PRACTICAL

@@ -19,10 +19,10 @@ from aiohttp import web
 from readiness.access.actors import actor_of, sessions_that_may
 from readiness.access.tokens import hash_token
 from readiness.errors import InputError, Unauthorized
-from readiness.meetings.beside import find_rooms
 from readiness.meetings.confined import print_sheet, read_import
 from readiness.meetings.importing import import_file
 from readiness.meetings.letter import letters_sheet
+from readiness.meetings.meeting_rooms import find_rooms
 from readiness.meetings.planner import Planner
 from readiness.meetings.reading import MOST_BYTES
 from readiness.meetings.views import line_json, meeting_json

@@ -480,9 +480,15 @@ async def test_a_plain_gateway_by_its_number_through_socks(monkeypatch: pytest.M
         async with sms_sender(SMS_URL="http://192.0.2.7/send") as sender:
             await sender.send("+4790000000", "by its number")
         assert proxy.asked == ["192.0.2.7:80"]
+        async with sms_sender(SMS_URL="http://[2001:db8::7]/send") as sender:
+            await sender.send("+4790000000", "by its long number")
+        assert proxy.asked.pop() == "2001:db8::7:80"
         async with sms_sender(SMS_URL=there.url) as sender:
             await sender.send("+4790000000", "direct")
-        assert (len(proxy.asked), [one["text"] for one in there.sent()]) == (1, ["by its number", "direct"])
+        assert (len(proxy.asked), [one["text"] for one in there.sent()]) == (
+            1,
+            ["by its number", "by its long number", "direct"],
+        )
         no_proxy = there.url.removeprefix("http://").split("/")[0]
         for wrong in (f"socks5://{no_proxy}", "socks5://127.0.0.1:9", "socks4://127.0.0.1:9"):
             monkeypatch.setenv("all_proxy", wrong)

@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from readiness.room.children import ask
+from readiness.room.clocks import boot_id
 from readiness.room.command import main
 from readiness.room.enrolment import Enrolment, keep_enrolment, read_enrolment
 from readiness.room.errors import KeyLostError
@@ -18,7 +19,6 @@ from readiness.room.install import install
 from readiness.room.lock import held
 from readiness.room.service import server_address
 from readiness.room.spool import Spool, uuid7
-from readiness.room.steady import boot_id
 from tests.room.simulated import SETTINGS
 
 FAKES = Path(__file__).parent / "fakes"

@@ -13,16 +13,16 @@ from reports.room_course import standing_of
 from reports.store import Actor, Store
 from reports.store.room_records import MeetingRoom, Room
 
-__all__ = ["find_rooms", "room_row", "rooms_json", "state_beside"]
+__all__ = ["find_rooms", "room_row", "rooms_json", "state_on_board"]
 
-BESIDE = {"unknown": "stale", "in_use": "stale", "new": "not_tested", "not_enrolled": "not_tested"}
+_ON_BOARD = {"unknown": "stale", "in_use": "stale", "new": "not_tested", "not_enrolled": "not_tested"}
 """What a room's state is among participants, who know ready, not ready, not tested and too old."""
 
 
-def state_beside(room: Room, now: datetime) -> str:
+def state_on_board(room: Room, now: datetime) -> str:
     """Return how the room stands, in the words of participants."""
     state = standing_of(room, now).state
-    return BESIDE.get(state, state)
+    return _ON_BOARD.get(state, state)
 
 
 async def find_rooms(store: Store, actor: Actor, named: Sequence[str]) -> list[str]:
@@ -42,7 +42,7 @@ def rooms_json(found: Sequence[MeetingRoom], now: datetime) -> list[dict[str, An
             "id": one.room.id,
             "name": one.room.name,
             "building": one.room.building,
-            "state": state_beside(one.room, now),
+            "state": state_on_board(one.room, now),
             "checked_at": rfc3339(one.room.checked_at) if one.room.checked_at else None,
         }
         for one in found
@@ -56,7 +56,7 @@ def room_row(one: MeetingRoom, now: datetime) -> dict[str, Any]:
         "id": one.room.id,
         "label": ", ".join(filter(None, (one.room.name, one.room.building))),
         "role": "meeting_room",
-        "state": state_beside(one.room, now),
+        "state": state_on_board(one.room, now),
         "room": True,
         "running": False,
         "together": 1,
