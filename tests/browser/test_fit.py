@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from playwright.async_api import Page
@@ -176,13 +177,22 @@ async def test_the_organisers_pages_fit(live_server: LiveServer, chromium: Launc
 
 @rooms
 async def test_support_and_the_rest_fit(live_server: LiveServer, office: Office, chromium: Launch, room: Room):
-    """The page of support with a whole report, the front, an unknown page, a dead link, and the API's description."""
+    """Support with a whole report, rooms, tips, notice, the front, an unknown page, a dead link, and the API's page."""
     browser = await chromium(arguments=room.arguments)
     page, _ = await opened(browser, office.url, "#code")
     support = page.url
+    await page.goto(live_server.links["rooms_url"])
+    await page.wait_for_selector("a[href*='/room/']")
+    halls = page.url.partition("?")[0]
+    hall = urljoin(halls, str(await page.get_attribute("a[href*='/room/']", "href"))).partition("?")[0]
     looker = Looker(room)
     for lang in languages_in(room):
         for name, address in (
+            ("rooms", f"{halls}?lang={lang}"),
+            ("wall of rooms", f"{halls}/wall?lang={lang}"),
+            ("one room", f"{hall}?lang={lang}"),
+            ("tips", f"{live_server.base}/o/demo/tips?lang={lang}"),
+            ("privacy", f"{live_server.base}/o/demo/privacy?lang={lang}"),
             ("report", f"{support}?lang={lang}&code={office.bad.code}"),
             ("wrong", f"{support}?lang={lang}&code=K7M"),
             ("front", f"{live_server.base}/?lang={lang}"),
