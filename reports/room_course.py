@@ -12,7 +12,10 @@ from reports.store.room_records import Room, RoomEventKind, RoomSettings
 from reports.timetable import runs_before
 
 __all__ = [
+    "CHECK_TAKES",
+    "FAILED",
     "LOOKED_AT",
+    "SILENT_RUNS",
     "TWINS_WITHIN",
     "Moments",
     "Standing",

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-__all__ = ["read_cron", "runs_before"]
+__all__ = ["read_cron", "runs_after", "runs_before"]
 
 _LONGEST: Final = 100
 """Characters of a line: far more than anybody writes."""
@@ -40,3 +40,9 @@ def runs_before(line: str, zone: str, moment: datetime, count: int) -> tuple[dat
     """
     local = moment.astimezone(ZoneInfo(zone))
     return tuple(one.astimezone(UTC) for one in islice(CronSim(line, local, reverse=True), count))
+
+
+def runs_after(line: str, zone: str, moment: datetime, count: int) -> tuple[datetime, ...]:
+    """Return the next `count` planned moments after `moment`, UTC, the earliest first; fewer where there are no more."""
+    local = moment.astimezone(ZoneInfo(zone))
+    return tuple(one.astimezone(UTC) for one in islice(CronSim(line, local), count))

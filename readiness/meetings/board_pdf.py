@@ -27,7 +27,7 @@ NAMED = frozenset({"ready_with_warnings", "not_ready", "incomplete"})
 
 @dataclass(frozen=True, slots=True)
 class BoardLine:
-    """One participant as on the board: codes, not words. `phone` only if the leader may see it."""
+    """One participant, or a room, as on the board: codes, not words. `phone` only if the leader may see it."""
 
     role: str
     label: str
@@ -39,11 +39,12 @@ class BoardLine:
     other_device: bool = False
     without_sound: bool = False
     phone: str = ""
+    is_room: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class BoardMeeting:
-    """One meeting of the day with its people in order."""
+    """One meeting of the day with its people in order, and after them its rooms."""
 
     meeting: Meeting
     lines: Sequence[BoardLine]
@@ -92,7 +93,7 @@ def board_sheet(context: BoardContext) -> Sheet:
 
 def leader_words(words: Words, line: BoardLine) -> str:
     """Return one sentence on what the leader can do; the page's own ``board.js`` looks keys up in the same order."""
-    keys = []
+    keys = [f"leader.room.{line.state}"] if line.is_room else []
     if line.state in NAMED and line.responsible == "service":
         keys.append("leader.do.service")
     if line.state in NAMED and line.area:

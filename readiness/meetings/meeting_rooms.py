@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from readiness.errors import InputError
+from readiness.meetings.board_pdf import BoardLine
 from reports.model import rfc3339
 from reports.render.rooms import room_line
 from reports.room_course import standing_of
 from reports.store import Actor, Store
 from reports.store.room_records import MeetingRoom, Room
 
-__all__ = ["find_rooms", "room_row", "rooms_json", "state_on_board"]
+__all__ = ["find_rooms", "room_on_paper", "room_row", "rooms_json", "state_on_board"]
 
 _ON_BOARD = {"unknown": "stale", "in_use": "stale", "new": "not_tested", "not_enrolled": "not_tested"}
 """What a room's state is among participants, who know ready, not ready, not tested and too old."""
@@ -47,6 +48,12 @@ def rooms_json(found: Sequence[MeetingRoom], now: datetime) -> list[dict[str, An
         }
         for one in found
     ]
+
+
+def room_on_paper(one: MeetingRoom, now: datetime) -> BoardLine:
+    """Return a room as a line of the leader's printed sheet, with its newest check."""
+    row = room_row(one, now)
+    return BoardLine(row["role"], row["label"], row["state"], one.room.checked_at, is_room=True)
 
 
 def room_row(one: MeetingRoom, now: datetime) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from readiness.errors import AccessError
 from readiness.meetings.addresses import open_reach
 from readiness.meetings.board_pdf import BoardContext, BoardLine, BoardMeeting
 from readiness.meetings.kinds import BRINGS_LINK
-from readiness.meetings.meeting_rooms import room_row
+from readiness.meetings.meeting_rooms import room_on_paper, room_row
 from readiness.server.services import Services
 from reports.advice import leader_area
 from reports.kinds import PRACTICAL
@@ -110,6 +110,7 @@ async def sheet_of(services: Services, session: Session, day: Day, shown: Meetin
         if _midnight(meeting.starts_at, zone) == _midnight(shown.starts_at, zone):
             rows = await store.board(day.actor, meeting.id)
             lines = [await _line(services, day.actor, row, now, unlocked=unlocked) for row in rows]
+            lines += [room_on_paper(one, now) for one in await store.meeting_rooms(day.actor, meeting.id)]
             meetings.append(BoardMeeting(meeting, lines))
     return BoardContext(day.organisation, language, shown.starts_at, now, meetings)
 

@@ -5,6 +5,7 @@ Opened by a link of their own kind. A GET changes nothing; a code to enrol a roo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
 from typing import Any
@@ -16,12 +17,13 @@ from aiohttp import web
 from readiness.access.actors import actor_of, sessions_that_may
 from readiness.access.rooms import give_code
 from readiness.errors import AccessError
+from readiness.meetings.room_form import ROOM_FIELDS, changed_room, form_of
 from readiness.meetings.rooms import NewRoom, room_from
 from readiness.server.bodies import form_body
 from readiness.server.pages import organisation_of_path, render_page, staff_language_of
 from readiness.server.services import SERVICES, Services, session_of
 from readiness.texts import LANGUAGES, catalogue, for_staff
-from reports.render.rooms import DAYS, changed_since, check_lines, days_of, events_view, line_of, order_of
+from reports.render.rooms import DAYS, changed_since, check_lines, days_of, events_view, line_of, order_of, worked
 from reports.render.words import Words
 from reports.store import Actor, Conflict, Gone
 from reports.store.records import Organisation
@@ -137,6 +139,23 @@ async def new_code(request: web.Request) -> web.Response:
     return await _room_page(desk, found, code=code)
 
 
+@routes.post(PLACE + "/edit")
+async def edit_room(request: web.Request) -> web.Response:
+    """Change the room's name, place, contact and hours; the form again, with what is wrong, where it is not stored."""
+    desk = await _desk(request)
+    found, form = await _found(desk), await form_body(request)
+    typed = {name: form.get(name, "") for name in ROOM_FIELDS}
+    changes, problem = changed_room(typed, found, desk.organisation, desk.services.contacts, desk.now)
+    if changes is not None:
+        try:
+            await desk.services.store.change_room(desk.actor, found.id, changes)
+        except Conflict:
+            problem = "name_taken"
+    if problem is not None:
+        return await _room_page(desk, found, status=400, wrong=problem, typed=typed)
+    return await _room_page(desk, await _found(desk), is_saved=True)
+
+
 @routes.post(PLACE + "/known")
 async def set_known(request: web.Request) -> web.Response:
     """Say until which day the trouble is known, that day included; an empty day says that it is no more."""
@@ -185,8 +204,17 @@ async def _groups(desk: _Desk) -> list[dict[str, Any]]:
 
 
 async def _room_page(
-    desk: _Desk, found: Room, *, status: int = 200, code: str | None = None, problem: str | None = None
+    desk: _Desk,
+    found: Room,
+    *,
+    status: int = 200,
+    code: str | None = None,
+    problem: str | None = None,
+    wrong: str | None = None,
+    typed: Mapping[str, str] | None = None,
+    is_saved: bool = False,
 ) -> web.Response:
+    """Return the room's page. `problem` is of the day until which its trouble is known, `wrong` of its own form."""
     store, words, zone = desk.services.store, desk.words, desk.zone
     results = await store.room_results(desk.actor, found.id, desk.now - timedelta(days=DAYS))
     newest = results[0] if results else (await store.newest_room_results(desk.actor)).get(found.id)
@@ -196,6 +224,7 @@ async def _room_page(
         status,
         room=line_of(found, newest, words, zone, desk.now),
         days=days_of(results, words, zone, desk.now),
+        worked=worked(found, results, words, zone, desk.now),
         changed=changed_since(results, words, zone),
         checks=check_lines(results, words, zone),
         events=events_view(await store.room_events(desk.actor, found.id, most=MOST_EVENTS), words, zone),
@@ -207,6 +236,10 @@ async def _room_page(
         code=code,
         command=f"readiness room enrol {code} --server {base or _origin(desk.request)}" if code else "",
         problem=problem,
+        wrong=wrong,
+        form=typed or form_of(found, desk.services.contacts),
+        has_own_plan=form_of(found, desk.services.contacts)["days"] == "own",
+        is_saved=is_saved,
     )
 
 

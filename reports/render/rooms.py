@@ -12,9 +12,20 @@ from reports.model import READY_VERDICTS
 from reports.render.tones import TONES
 from reports.render.words import Words
 from reports.room_course import Standing, standing_of
-from reports.store.room_records import Room, RoomEvent, RoomResult
+from reports.room_hours import hours_of
+from reports.store.room_records import Room, RoomEvent, RoomResult, RoomSettings
 
-__all__ = ["DAYS", "changed_since", "check_lines", "days_of", "events_view", "line_of", "order_of", "room_line"]
+__all__ = [
+    "DAYS",
+    "changed_since",
+    "check_lines",
+    "days_of",
+    "events_view",
+    "line_of",
+    "order_of",
+    "room_line",
+    "worked",
+]
 
 DAYS: Final = 30
 _WORST: Final = ("not_ready", "incomplete", "ready_with_warnings", "ready")
@@ -125,6 +136,31 @@ def days_of(
         text = words.t("room.day", day=words.day(noon, zone), state=words.t(f"room.short.{state}"))
         found.append({"state": state, "tone": TONES.get(state, "none"), "text": text})
     return found
+
+
+def worked(room: Room, results: Sequence[RoomResult], words: Words, zone: ZoneInfo, now: datetime) -> str:
+    """Return for how long the room was not ready in working hours, in a sentence or two; empty without any check."""
+    hours = hours_of(results, RoomSettings.read(room.settings), now)
+    if hours is None:
+        return ""
+    since = words.day(hours.since, zone)
+    if not hours.not_ready_min and not hours.unknown_min:
+        return words.t("room.worked_always", since=since)
+    told = words.t(
+        "room.worked",
+        time=_duration(hours.not_ready_min, words),
+        of=_duration(hours.worked_min, words),
+        since=since,
+    )
+    if not hours.unknown_min:
+        return told
+    return f"{told} {words.t('room.worked_unknown', time=_duration(hours.unknown_min, words))}"
+
+
+def _duration(minutes: int, words: Words) -> str:
+    hours, left = divmod(minutes, 60)
+    text = words.t("room.hours" if hours else "room.minutes", hours=hours, minutes=left)
+    return text.replace(" ", "\u00a0")
 
 
 def changed_since(results: Sequence[RoomResult], words: Words, zone: ZoneInfo) -> dict[str, Any] | None:

@@ -45,6 +45,9 @@ class RoomSettings:
     cancels_own_echo: bool = False
     speedtest_public: bool = False
     hosts: tuple[str, ...] = ()
+    work_from: str = "08:00"
+    work_to: str = "16:00"
+    """Working hours, for what is counted on the room's page."""
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> Self:

@@ -136,6 +136,13 @@ async def test_a_room_from_its_adding_to_the_wall(live_server: LiveServer, chrom
         events = await page.inner_text(".events")
         assert NB["room.event.recovery"] in events
         assert NB["room.event.known"] in events
+        await page.fill("#at", "05:45")
+        await page.select_option("#often", "two")
+        async with page.expect_navigation():
+            await page.click("form[action*='/edit'] button")
+        assert await page.inner_text("#saved") == NB["rooms.saved"]
+        assert await page.input_value("#at") == "05:45"
+        assert await page.inner_text("#worked")
         await post(0, **BROKEN)
     await invited(live_server, page)
     assert complaints == []

@@ -166,3 +166,32 @@ async def test_a_managers_link_outlasts_a_day_for_the_display_on_the_wall(server
             assert answer.status == status, days
             if status == 200:
                 assert "=cmd|&#39; /C calc&#39;!A0" in await answer.text()
+
+
+async def test_a_manager_changes_the_room_on_its_page(server, http, key):
+    """What is wrong is said and nothing typed is lost; what is right reaches the room's PC with its next question."""
+    link = await room_link(server.store, SUNNAAS, server.base, server.services.now())
+    page = f"/rooms/{await redeem(http, link.rpartition('#')[2])}/room/r1"
+    typed = {
+        "name": "Viken", "building": "C", "zone": "2", "contact": "rom@sykehus.example", "days": "all", "at": "05:30",
+        "often": "two", "work_from": "07:00", "work_to": "15:00", "quiet_from": "19:00", "quiet_to": "07:00",
+        "cancels_own_echo": "yes",
+    }  # fmt: skip
+    async with http.post(f"{page}/edit", data=typed | {"work_to": "06:00"}) as answer:
+        said = await answer.text()
+        assert answer.status == 400
+        assert "08:00" in said
+        assert 'value="Viken"' in said
+    async with http.post(f"{page}/edit", data=typed) as answer:
+        said = await answer.text()
+        assert answer.status == 200
+        assert 'id="saved"' in said
+        assert 'value="rom@sykehus.example"' in said
+    async with http.get("/api/rooms/settings", headers=key) as answer:
+        told = await answer.json()
+    assert (told["room"]["name"], told["settings"]["cron"]) == ("Viken", "30 5-15/2 * * *")
+    assert told["settings"]["cancels_own_echo"] is True
+    await server.store.add_room(RITA, room("Fjorden", id="r2"))
+    async with http.post(f"{page}/edit", data=typed | {"name": "Fjorden"}) as answer:
+        assert answer.status == 400
+        assert 'value="Fjorden"' in await answer.text()

@@ -7,8 +7,11 @@ from datetime import UTC, datetime, timedelta
 from readiness.access.actors import clock_of
 from readiness.access.links import Links, api_token
 from readiness.access.rooms import enrol, give_code
+from readiness.meetings.board_pdf import board_sheet
 from readiness.meetings.outbox import OutboxRunner
+from readiness.server.board import day_of, sheet_of
 from readiness.settings import load_settings
+from readiness.texts import catalogue
 from reports.store.records import Outgoing, new_id
 from tests.cast import SUNNAAS
 from tests.fleet import AGENT, BROKEN, RITA, result, room, room_check
@@ -17,7 +20,7 @@ from tests.security.support import redeem
 
 
 async def test_a_room_by_name_is_on_the_board_and_in_the_summary(server, http):
-    """With its newest check and its age; nothing can be tapped of it; its PC hears of the times only."""
+    """With its newest check and its age, on paper too; nothing can be tapped of it; its PC hears of the times only."""
     store, contacts, now = server.store, server.services.contacts, server.services.now()
     await store.ensure_organisation(SUNNAAS)
     await store.add_room(RITA, room())
@@ -62,6 +65,14 @@ async def test_a_room_by_name_is_on_the_board_and_in_the_summary(server, http):
     assert (told["label"], told["state"], told["responsible"]) == ("Fjorden, B", "not_ready", "room_host")
     age = datetime.now(UTC) - datetime.fromisoformat(told["tested_at"])
     assert timedelta(minutes=9) < age
+    leader = await store.session_by_id(session)
+    assert leader is not None
+    day = await day_of(server.services, leader)
+    (printed,) = board_sheet(await sheet_of(server.services, leader, day, day.own, "en")).data["meetings"]
+    line = printed["rows"][-1]
+    assert (line["label"], line["role"], line["tone"]) == ("Fjorden, B", "Meeting room", "bad")
+    assert line["todo"] == catalogue("en")["leader.room.not_ready"]
+    assert line["tested"]
     async with http.get("/api/rooms/settings", headers=key) as answer:
         assert [set(one) for one in (await answer.json())["meetings"]] == [{"starts_at", "ends_at"}]
     async with mailbox() as box:
