@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Fingerprint", "Look", "agreed", "best_look", "fingerprint"]
+from probes.seats import Seat, lost_seats
+
+__all__ = ["COARSE", "Fingerprint", "Look", "agreed", "best_look", "coarse_of", "fingerprint"]
 
 WIDE_PX: Final = 640
 """Every picture is looked at in this width: what is smaller than a hand at the far wall does not matter."""
@@ -111,6 +113,8 @@ class Look:
     seen_pct: float | None = None
     again: int = 0
     """Corners that were found again where they were."""
+    lost_seats: int = 0
+    """Seats that are out of the picture, or hidden; only where it shows the room at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +141,24 @@ def fingerprint(picture: Picture) -> Fingerprint | None:
     return Fingerprint(seen.places, seen.descriptors, seen.coarse, seen.height_px, seen.edges)
 
 
-def best_look(picture: Picture, known: Sequence[Fingerprint]) -> Look:
-    """Return how a BGR picture compares with the likest of several states of light. Raises ValueError without any."""
+def coarse_of(picture: Picture) -> NDArray[np.uint8]:
+    """Return the mean brightness of 16 x 12 parts of a BGR picture."""
+    library = importlib.import_module("cv2")
+    gray = library.cvtColor(picture, library.COLOR_BGR2GRAY)
+    return np.asarray(library.resize(gray, COARSE, interpolation=library.INTER_AREA), np.uint8)
+
+
+def best_look(picture: Picture, known: Sequence[Fingerprint], seats: Sequence[Seat] = ()) -> Look:
+    """Return how a BGR picture compares with the likest of several states of light, and how many `seats` are lost.
+
+    Raises ValueError without any fingerprint.
+    """
     if not known:
         raise ValueError("there is no fingerprint to compare with")
     seen = _seen(picture)
     if seen.brightest < DARK:
         return Look("lights_off" if float(seen.coarse.std()) >= FLAT else "black")
-    best = max((_against(seen, one) for one in known), key=lambda one: (one.state == "same", one.again))
+    best = max((_against(seen, one, seats) for one in known), key=lambda one: (one.state == "same", one.again))
     if best.state != "same" and seen.mean < DARK_SHARE * max(one.mean for one in known):
         return Look("lights_off")
     return best
@@ -158,10 +172,11 @@ def agreed(looks: Iterable[Look]) -> Look | None:
     if state is None or 2 * states.count(state) <= len(states):
         return None
     same = sorted((one for one in kept if one.state == state), key=lambda one: one.again)
-    return same[len(same) // 2]
+    lost = sorted(one.lost_seats for one in same)
+    return replace(same[len(same) // 2], lost_seats=lost[(len(lost) - 1) // 2])
 
 
-def _against(seen: _Seen, known: Fingerprint) -> Look:
+def _against(seen: _Seen, known: Fingerprint, seats: Sequence[Seat] = ()) -> Look:
     if seen.height_px != known.height_px:
         return Look("not_recognised")
     movement, inliers = _movement(seen, known)
@@ -170,11 +185,16 @@ def _against(seen: _Seen, known: Fingerprint) -> Look:
     again = _found_again(seen, known, still)
     seen_pct = _seen_pct(again, known)
     figures = (round(shift, 1), round(seen_pct, 1), int(again.sum()))
-    if shift > MOVED_PCT and inliers > again.sum():
-        return Look("moved", *figures)
+    size = (float(WIDE_PX), float(known.height_px))
+    if shift > MOVED_PCT and inliers > again.sum() and movement is not None:
+        found = _found_again(seen, known, movement)
+        return Look("moved", *figures, lost_seats=lost_seats(seats, known.places, found, movement, size))
     is_dim = seen.mean < DIM_SHARE * known.mean
     if seen_pct >= (SEEN_DIM_PCT if is_dim else SEEN_PCT):
-        return Look("defocused" if seen.edges < EDGES_SHARE * known.edges else "same", *figures)
+        if seen.edges < EDGES_SHARE * known.edges:
+            return Look("defocused", *figures)
+        lost = 0 if is_dim else lost_seats(seats, known.places, again, still, size)
+        return Look("same", *figures, lost_seats=lost)
     if seen.edges < EDGES:
         return Look("defocused" if _likeness(seen.coarse, known.coarse) >= LIKE else "covered", None, *figures[1:])
     return Look("covered" if again.sum() >= INLIERS else "not_recognised", None, *figures[1:])

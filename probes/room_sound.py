@@ -13,7 +13,7 @@ from probes.estimates import median
 from probes.loop import LoopFigures, SoundPath
 from probes.measurement import Measurement, Number, not_measured
 
-__all__ = ["Baseline", "Mixer", "sound_measurements", "unmeasured_sound"]
+__all__ = ["Baseline", "Mixer", "sound_measurements", "treble_db", "unmeasured_sound"]
 
 QUIETEST_PCT: Final = 5.0
 """Below this volume a loudspeaker counts as muted; the scale is cubic, 10 % is -60 dB."""
@@ -59,7 +59,7 @@ class Baseline:
         heard = [path for path in figures.of_microphones() if path.is_heard]
         return cls(
             {_key(path): path.gain_db for path in heard},
-            {_key(path): _treble_db(path) for path in heard},
+            {_key(path): treble_db(path) for path in heard},
             {str(channel): figures.quiet[channel].band_dbfs for channel in figures.microphones},
         )
 
@@ -87,7 +87,7 @@ def sound_measurements(figures: LoopFigures, *, mixer: Mixer, usual: Baseline | 
     """
     found = [_signal(figures, mixer, usual, system), _loop(figures, mixer, usual)]
     changes = _changes(figures, usual.gains_db if usual else {}, lambda path: path.gain_db)
-    treble = _changes(figures, usual.treble_db if usual else {}, _treble_db)
+    treble = _changes(figures, usual.treble_db if usual else {}, treble_db)
     if changes:
         details: _Details = {"lowest_change_db": min(changes.values()), "highest_change_db": max(changes.values())}
         found.append(
@@ -215,7 +215,7 @@ def _worst_of_groups(changes: Mapping[tuple[int, int], float]) -> float:
     return min(middle for group in groups if (middle := median(group)) is not None)
 
 
-def _treble_db(path: SoundPath) -> float:
+def treble_db(path: SoundPath) -> float:
     """Return the level of the treble over the body of the sound; usually below 0."""
     treble, body = path.octaves_db[TREBLE], path.octaves_db[BODY]
     return sum(treble) / len(treble) - sum(body) / len(body)

@@ -23,7 +23,7 @@ PARTS: Final = {
 """What can be checked alone, and the beginnings of its checks."""
 COMPARED: Final = frozenset(
     {
-        *("room.level", "room.dull", "room.delay", "camera.view", "solution.hosts", "internet.speed"),
+        *("room.level", "room.dull", "room.delay", "camera.view", "camera.sun", "solution.hosts", "internet.speed"),
         *("machine.power", "machine.display", "machine.link", "machine.clock"),
     }
 )

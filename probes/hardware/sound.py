@@ -15,11 +15,14 @@ from typing import Any, Final, Self
 import numpy as np
 
 from probes.acoustics import RATE_HZ
+from probes.canceller import clap_db
 from probes.loop import LOUDEST_DBFS, Recording, Somebody, Sound, Spoiled, listen
 from probes.speech import SAMPLE_RATE_HZ, WINDOW_S, SpeechDetector
 
-__all__ = ["SoundDevice", "find_device", "measure_sound", "sound_devices", "speech_s"]
+__all__ = ["SoundDevice", "find_device", "measure_clap", "measure_sound", "sound_devices", "speech_s"]
 
+CLAP_S: Final = 6.0
+"""Time in which somebody claps once."""
 LATENCY_S: Final = 0.2
 """Long buffers: short ones lose samples on a busy machine and have no benefit here."""
 SPARE_S: Final = 5.0
@@ -118,6 +121,30 @@ def measure_sound(request: Mapping[str, Any]) -> dict[str, Any]:
     except importlib.import_module("sounddevice").PortAudioError as error:
         cause = _cause(error)
     return found | {"cause": cause}
+
+
+def measure_clap(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``{clap_db}``: how far the loudest moment of some seconds stood out, or a cause in ``error``.
+
+    `request` names the devices as that of `measure_sound` does. Nothing is played.
+    """
+    try:
+        devices = sound_devices()
+        host_api = str(request.get("host_api") or "")
+        _, source = find_device(devices, str(request.get("microphone") or ""), host_api, records=True)
+        _, sink = find_device(devices, str(request.get("speaker") or ""), host_api, records=False)
+        if source is None or sink is None:
+            return {"error": "no_microphone"}
+        channels = request.get("channels")
+        with _Card(source, sink, int(channels) if channels else None) as card:
+            heard = card.play(np.zeros((round(CLAP_S * RATE_HZ), card.speakers), np.float32))
+    except TimeoutError:
+        return {"error": "hung"}
+    except (ImportError, OSError):
+        return {"error": "not_installed"}
+    reference = request.get("reference")
+    microphones = [one for one in range(card.channels) if not reference or one != int(reference) - 1]
+    return {"clap_db": clap_db(heard.sound[:, microphones])}
 
 
 def _test(source: SoundDevice, sink: SoundDevice, request: Mapping[str, Any]) -> dict[str, Any]:

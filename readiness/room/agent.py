@@ -46,6 +46,8 @@ class CheckRun:
     disk_is_full: bool
     server_time_off_s: float | None
     """How far this PC's clock is from the server's; None where the server has not said."""
+    meetings_s: tuple[float, ...] = ()
+    """When the meetings of the next day and night begin, s since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +248,8 @@ class Agent:
 
     async def _run(self, due: _Due) -> None:
         started = self._clock.now()
-        run = CheckRun(due.reason, self.rules.is_quiet(started), self.spool.is_full, self._off_s)
+        coming = self.rules.coming_s(started)
+        run = CheckRun(due.reason, self.rules.is_quiet(started), self.spool.is_full, self._off_s, coming)
         if self.rules.in_meeting(started):
             self._is_in_use(due, started)
             return

@@ -54,13 +54,16 @@ class Room:
     @property
     def is_in_meeting(self) -> bool:
         """Whether the room is kept free now for a meeting that the server knows of."""
+        rules = self._rules()
+        return rules is not None and rules.in_meeting(self.started) is not None
+
+    def _rules(self) -> Rules | None:
         if self.enrolment is None:
-            return False
+            return None
         try:
-            rules = Rules.read(self.told.get("settings") or {}, self.told.get("meetings") or [], self.enrolment.room_id)
+            return Rules.read(self.told.get("settings") or {}, self.told.get("meetings") or [], self.enrolment.room_id)
         except TimetableError:
-            return False
-        return rules.in_meeting(self.started) is not None
+            return None
 
     def plan_of(self, plan: RoomPlan) -> RoomPlan:
         """Return the plan with this room's server."""
@@ -71,7 +74,9 @@ class Room:
             off_s = (self.started - server).total_seconds()
         except (KeyError, ValueError):
             off_s = None
-        return replace(plan, line=line_plan(self.enrolment, speed=True), clock_off_s=off_s)
+        rules = self._rules()
+        coming = rules.coming_s(self.started) if rules else ()
+        return replace(plan, line=line_plan(self.enrolment, speed=True), clock_off_s=off_s, meetings_s=coming)
 
     def hand_in(self, checked: Mapping[str, Any]) -> None:
         """Keep the check for the server and try to send it; the service goes on with what could not be sent."""

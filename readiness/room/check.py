@@ -20,6 +20,7 @@ from readiness import __version__
 from readiness.room.children import DEADLINES_S, FAREWELL_S, ask
 from readiness.room.errors import RoomBusyError
 from readiness.room.history import History
+from readiness.room.seating import own_seats
 from reports.model import CheckResult, Level, Outcome, rfc3339
 from reports.rooms import PARTS, findings, judge_room, room_profile
 from reports.verdict import Judgement
@@ -74,6 +75,8 @@ class RoomPlan:
     """None: this room has no server, and nothing is asked of a line."""
     clock_off_s: float | None = None
     """How far this PC's clock is from the server's, where that is known."""
+    meetings_s: tuple[float, ...] = ()
+    """When the room's next meetings begin, s since 1970: what the sun does then is told from earlier days."""
     away_from_people: bool = False
     """Play nothing where somebody is seen or heard: nobody asked for this check at the room."""
     is_quiet_time: bool = False
@@ -184,7 +187,12 @@ class _Run:
 
     def _picture(self) -> None:
         path = self._folder / REFERENCE
-        scene = {"people": self._plan.away_from_people, "path": str(path) if path.exists() else ""}
+        scene = {
+            "people": self._plan.away_from_people,
+            "path": str(path) if path.exists() else "",
+            "seats": own_seats(self._folder),
+            "meetings": list(self._plan.meetings_s),
+        }
         is_looked_at = scene["people"] or scene["path"]
         asked = {"source": self._plan.camera, **({"scene": scene} if is_looked_at else {})}
         found = self._ask("picture", asked)

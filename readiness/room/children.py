@@ -16,6 +16,7 @@ __all__ = ["DEADLINES_S", "ask"]
 
 DEADLINES_S: Final = {
     "sound": 55.0,
+    "clap": 20.0,
     "mixer": 10.0,
     "picture": 30.0,
     "machine": 10.0,

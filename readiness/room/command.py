@@ -14,14 +14,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from probes.hardware.scene import LIGHT_FILE
 from probes.loop import LOUDEST_DBFS
+from probes.seats import read_seats, seat_of_percent
 from readiness.room.check import REFERENCE, Ask, RoomPlan, check_json, check_room
 from readiness.room.children import ask
 from readiness.room.devices import own_plan
-from readiness.room.errors import RevokedError, RoomError
+from readiness.room.errors import NothingFoundError, RevokedError, RoomError
+from readiness.room.files import remove
 from readiness.room.history import History, state_folder
 from readiness.room.lock import held
 from readiness.room.manners import ignore, users_now
+from readiness.room.seating import SEATS, add_seats, forget_seats, own_seats, say_seats
 from readiness.room.telling import complain, list_devices, print_line, say_check, system_language, teller
 from readiness.texts import LANGUAGES, catalogue
 from reports.model import Verdict
@@ -68,6 +72,9 @@ def main(arguments: Sequence[str], *, ask_probe: Ask = ask) -> int:
     except ValueError as error:
         complain(f"readiness: {error}")
         return EXIT_USAGE
+    except NothingFoundError as error:
+        complain(str(error))
+        return EXITS[Verdict.INCOMPLETE]
     except RevokedError as error:
         complain(f"readiness: {error}; enrol this PC again")
         return EXIT_REVOKED
@@ -100,6 +107,13 @@ def _parser() -> argparse.ArgumentParser:
     reference.add_argument("--camera", default=None, metavar="NAME", help="as for check")
     reference.add_argument("--forget", action="store_true", help="forget it")
     reference.set_defaults(run=_reference)
+    seats = actions.add_parser(
+        "seats", help="keep where people sit now, so that it is noticed when the camera does not see them"
+    )
+    seats.add_argument("--area", action="append", type=_area, metavar="L,T,R,B", help="a seat, percent of the picture")
+    seats.add_argument("--show", action="store_true", help="only list the seats")
+    seats.add_argument("--forget", action="store_true", help="forget them")
+    seats.set_defaults(run=_seats)
     in_use = actions.add_parser("in-use", help="list the programs that use microphone or camera now")
     in_use.add_argument("--ignore", action="store_true", help="take them for nobody from now on")
     in_use.set_defaults(run=_in_use)
@@ -107,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         one = actions.add_parser(name, help=text)
         one.add_argument("--print", action="store_true", help="only print the file that the system would be given")
         one.set_defaults(run=_service_file, action=name)
-    for one in (devices, reference, in_use):
+    for one in (devices, reference, seats, in_use):
         _add_state(one)
     for name in ("install", "uninstall"):
         _add_state(actions.choices[name])
@@ -134,10 +148,17 @@ def _add_enrolment(actions: Any) -> None:
     enrol.add_argument("code", help="the code that the room's page shows")
     enrol.add_argument("--server", required=True, metavar="URL", help="such as https://ready.hospital.example")
     enrol.add_argument("--replace", action="store_true", help="although this PC is enrolled already")
+    enrol.add_argument("--no-listening", action="store_true", help="do not ask whoever is there what they hear")
     enrol.add_argument("--key-store", choices=["auto", "file"], default="auto", help="where the key is kept [auto]")
     enrol.set_defaults(run=_enrol)
     _add_devices(enrol)
     _add_more_devices(enrol)
+    listen = actions.add_parser(
+        "listen", help="find out with you whether the speakerphone takes its own sound out of the microphone"
+    )
+    listen.add_argument("--language", choices=LANGUAGES, help="of what is said [the system's]")
+    listen.set_defaults(run=_listen)
+    _add_devices(listen)
     run = actions.add_parser("run", help="check when it is time, and tell the server: the service")
     run.set_defaults(run=_run)
     status = actions.add_parser("status", help="show the room, its last and next check, and what waits")
@@ -194,6 +215,13 @@ def _channel(text: str) -> int:
     raise argparse.ArgumentTypeError(f"channels count from 1, not {text}")
 
 
+def _area(text: str) -> Any:
+    try:
+        return seat_of_percent(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"a seat is left,top,right,bottom in percent: {text} is {error}") from None
+
+
 def _plan(options: argparse.Namespace, folder: Path) -> RoomPlan:
     """Return the room's own devices with what this command line says otherwise."""
     camera = getattr(options, "camera", None)
@@ -246,6 +274,19 @@ def _enrol(options: argparse.Namespace, folder: Path, ask_probe: Ask) -> int:
         if not is_ours:
             raise ValueError("the service of this room runs: `readiness room uninstall` first, then enrol and install")
         print_line(join(options, folder, _plan(options, folder), ask_probe=ask_probe))
+    if sys.stdin.isatty() and not (options.no_listening or options.cancels_own_echo):
+        try:
+            _listen(options, folder, ask_probe)
+        except NothingFoundError as error:
+            complain(str(error))
+    return 0
+
+
+def _listen(options: argparse.Namespace, folder: Path, ask_probe: Ask) -> int:
+    from readiness.room.listening import find_class  # noqa: PLC0415 - loads numpy
+
+    texts = catalogue(getattr(options, "language", None) or system_language())
+    print_line(find_class(_plan(options, folder), folder, texts, ask_probe=ask_probe))
     return 0
 
 
@@ -288,7 +329,8 @@ def _forget(options: argparse.Namespace, folder: Path, ask_probe: Ask) -> int:
 
 def _reference(options: argparse.Namespace, folder: Path, ask_probe: Ask) -> int:
     if options.forget:
-        (folder / REFERENCE).unlink(missing_ok=True)
+        for name in (REFERENCE, LIGHT_FILE, SEATS):
+            remove(folder / name)
         return 0
     plan = own_plan(folder)
     camera = options.camera if options.camera is not None else os.environ.get(CAMERA, plan.camera)
@@ -296,6 +338,9 @@ def _reference(options: argparse.Namespace, folder: Path, ask_probe: Ask) -> int
     found = ask_probe("picture", {"source": camera, "scene": scene})
     taken = (found.get("scene") or {}).get("taken")
     if taken is True:
+        if (folder / SEATS).exists():
+            remove(folder / SEATS)
+            print_line("Where people sit is forgotten: `readiness room seats` keeps it anew.")
         print_line("Kept. For a week this room learns how it looks in other light; after that a turned camera is told.")
         return 0
     why = {
@@ -306,6 +351,21 @@ def _reference(options: argparse.Namespace, folder: Path, ask_probe: Ask) -> int
     causes = f"the camera gives no picture ({found.get('error') or found.get('status')})"
     complain(f"readiness: nothing was kept: {why.get(str(taken), causes)}")
     return EXITS[Verdict.INCOMPLETE]
+
+
+def _seats(options: argparse.Namespace, folder: Path, ask_probe: Ask) -> int:
+    if options.forget:
+        forget_seats(folder)
+        return 0
+    if not options.show:
+        new = options.area
+        if not new:
+            asked = {"source": os.environ.get(CAMERA, own_plan(folder).camera), "scene": {"find": True}}
+            found = ask_probe("picture", asked)
+            new = read_seats((found.get("scene") or {}).get("seats"))
+        add_seats(folder, new)
+    print_line(say_seats(own_seats(folder)))
+    return 0
 
 
 def _in_use(options: argparse.Namespace, folder: Path, ask_probe: Ask) -> int:

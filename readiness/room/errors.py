@@ -9,11 +9,23 @@ RoomError
 
 from __future__ import annotations
 
-__all__ = ["AwayError", "KeyLostError", "RefusedError", "RevokedError", "RoomBusyError", "RoomError"]
+__all__ = [
+    "AwayError",
+    "KeyLostError",
+    "NothingFoundError",
+    "RefusedError",
+    "RevokedError",
+    "RoomBusyError",
+    "RoomError",
+]
 
 
 class RoomBusyError(Exception):
     """Somebody is in the room, or uses its devices: nothing was played and nothing is known."""
+
+
+class NothingFoundError(Exception):
+    """What somebody at the room asked for could not be found out; the message is a sentence for them."""
 
 
 class RoomError(Exception):

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import aiohttp
 
+from probes.hardware.scene import LIGHT_FILE
 from readiness.room.check import REFERENCE, Ask, RoomPlan
 from readiness.room.devices import keep_devices
 from readiness.room.diary import Diary
@@ -20,6 +21,7 @@ from readiness.room.enrolment import Enrolment, drop_enrolment, keep_enrolment, 
 from readiness.room.errors import RefusedError, RevokedError, RoomError
 from readiness.room.files import read_json, remove
 from readiness.room.manners import ignore
+from readiness.room.seating import SEATS
 from readiness.room.service import Service, enrol, server_address
 from readiness.room.spool import Spool
 from readiness.room.timetable import Rules, TimetableError
@@ -73,7 +75,7 @@ def join(options: argparse.Namespace, folder: Path, plan: RoomPlan, *, ask_probe
         lines.append(f"Used now, and from now on taken for nobody: {names}.")
     if not found.get("asked"):
         lines.append("This system can't say who uses microphone and camera; only a device that is busy is noticed.")
-    lines.append("Next: `readiness room check`, `readiness room reference`, `readiness room install`.")
+    lines.append("Next: `readiness room listen`, then `check`, `reference`, `seats` and `install`.")
     return "\n".join(lines)
 
 
@@ -103,7 +105,7 @@ def leave(folder: Path, *, ask_probe: Ask) -> str:
         told += f" But the server still knows it ({error}): delete the room there."
     drop_enrolment(folder, ask_probe=ask_probe)
     Spool(folder / "spool").clear()
-    for name in (REFERENCE, "agent.json", "ignored.json", "room.json", "usual.json", "boot.json"):
+    for name in (REFERENCE, LIGHT_FILE, SEATS, "agent.json", "ignored.json", "room.json", "usual.json", "boot.json"):
         remove(folder / name)
     return told
 

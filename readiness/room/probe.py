@@ -17,6 +17,7 @@ __all__ = ["PROBES", "main"]
 
 PROBES: Final = {
     "sound": "probes.hardware.sound:measure_sound",
+    "clap": "probes.hardware.sound:measure_clap",
     "mixer": "probes.hardware.mixer:measure_mixer",
     "picture": "probes.hardware.view:measure_view",
     "machine": "probes.hardware.machine:measure_machine",

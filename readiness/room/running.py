@@ -88,6 +88,7 @@ def _check(enrolment: Enrolment, run: CheckRun, folder: Path, ask_probe: Ask) ->
             own_plan(folder),
             line=line_plan(enrolment, speed=run.reason == "timetable"),
             clock_off_s=run.server_time_off_s,
+            meetings_s=run.meetings_s,
             away_from_people=True,
             is_quiet_time=run.is_quiet_time,
             disk_is_full=run.disk_is_full,

@@ -121,6 +121,12 @@ class Rules:
             (one for one in self.meetings if one.starts_at - self.guard <= now < one.ends_at + self.guard), None
         )
 
+    def coming_s(self, now: datetime) -> tuple[float, ...]:
+        """Return when the meetings of the next day and night begin, s since 1970."""
+        return tuple(
+            one.starts_at.timestamp() for one in self.meetings if now < one.starts_at <= now + timedelta(days=1)
+        )
+
     def is_quiet(self, now: datetime) -> bool:
         """Whether people around may sleep."""
         at, (begins, ends) = now.astimezone(self.zone).time(), self.quiet

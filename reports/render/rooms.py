@@ -195,6 +195,15 @@ def _told(check: Mapping[str, Any] | None, words: Words) -> str:
     )
 
 
+def _sun(check: Mapping[str, Any], words: Words) -> str:
+    """Return in which window the sun is expected, and how often it stood there; empty for other checks."""
+    details = check.get("details") or {}
+    if check.get("id") != "camera.sun" or not details.get("window"):
+        return ""
+    numbers = {name: int(details.get(name) or 0) for name in ("window", "hour", "days", "of_days")}
+    return words.t("room.sun", **numbers)
+
+
 def _differs(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> bool:
     if before is None or before["outcome"] != now["outcome"]:
         return True
@@ -230,6 +239,7 @@ def check_lines(results: Sequence[RoomResult], words: Words, zone: ZoneInfo) -> 
             "outcome": outcome,
             "tone": TONES.get(outcome, "calm"),
             "said": _told(newest, words),
+            "more": _sun(newest, words),
             "points": _points(series),
             "changes": changes[: -_MOST_POINTS - 1 : -1],
         })  # fmt: skip

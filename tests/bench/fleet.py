@@ -27,7 +27,7 @@ from tests.bench.meetings import serving
 from tests.cast import SUNNAAS
 from tests.fleet import AGENT, BROKEN, RITA, result, room, room_check
 
-__all__ = ["run"]
+__all__ = ["BAR_MS", "BROKEN_OF", "QUICK_ROOMS", "ROOMS", "enrolled", "run"]
 
 ROOMS, QUICK_ROOMS = 2_000, 200
 ROUNDS, QUICK_ROUNDS = 1, 2
@@ -45,7 +45,7 @@ async def run(*, quick: bool) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="readiness-bench-") as folder:
         async with serving(Path(folder)) as services, _reached(services) as http:
             await services.store.ensure_organisation(SUNNAAS)
-            keys = [await _enrolled(services.store, number) for number in range(rooms)]
+            keys = [await enrolled(services.store, number) for number in range(rooms)]
             before = _size(Path(folder))
             took_ms = [ms for number in range(rounds) for ms in await _round(http, keys, rounds - number)]
             grown = (_size(Path(folder)) - before) / max(1, len(took_ms))
@@ -80,7 +80,7 @@ async def _reached(services: Services) -> AsyncIterator[aiohttp.ClientSession]:
             await runner.cleanup()
 
 
-async def _enrolled(store: Store, number: int) -> str:
+async def enrolled(store: Store, number: int) -> str:
     """Add a room with its key, as an enrolment leaves both."""
     await store.add_room(RITA, room(f"Room {number:04}", id=f"r{number}", building=f"Building {number % 20}"))
     code, key = hash_token(f"code {number}"), new_token()

@@ -15,11 +15,13 @@ import numpy as np
 
 BLOCK = 4800
 LATE = 2 * BLOCK
+MARK = os.environ.get("FAKE_CARD_MARK", "")
+"""In the names of all devices: what must be found nowhere else."""
 DEVICES = [
-    {"name": "Room speakerphone", "hostapi": 0, "max_input_channels": 2, "max_output_channels": 2},
-    {"name": "Camera microphone", "hostapi": 0, "max_input_channels": 1, "max_output_channels": 0},
-    {"name": "Television", "hostapi": 0, "max_input_channels": 0, "max_output_channels": 2},
-    {"name": "Room speakerphone", "hostapi": 1, "max_input_channels": 2, "max_output_channels": 2},
+    {"name": f"Room speakerphone{MARK}", "hostapi": 0, "max_input_channels": 2, "max_output_channels": 2},
+    {"name": f"Camera microphone{MARK}", "hostapi": 0, "max_input_channels": 1, "max_output_channels": 0},
+    {"name": f"Television{MARK}", "hostapi": 0, "max_input_channels": 0, "max_output_channels": 2},
+    {"name": f"Room speakerphone{MARK}", "hostapi": 1, "max_input_channels": 2, "max_output_channels": 2},
 ]
 default = SimpleNamespace(device=(0, 0))
 
