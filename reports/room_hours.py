@@ -78,5 +78,6 @@ def _working_days(begin: datetime, end: datetime, settings: RoomSettings) -> Ite
     is_every_day = settings.cron.split()[-1] == EVERY_DAY
     while begin < end and day <= last:
         if is_every_day or day.isoweekday() <= WORKDAYS:
-            yield datetime.combine(day, opens, zone).astimezone(UTC), datetime.combine(day, closes, zone).astimezone(UTC)
+            begins, ends = (datetime.combine(day, one, zone).astimezone(UTC) for one in (opens, closes))
+            yield begins, ends
         day += timedelta(days=1)

@@ -53,7 +53,10 @@ WORDS: Final = frozenset(
 UNITS: Final = frozenset(
     {"ms", "pct", "mbps", "dbfs", "db", "fps", "s", "px", "luma", "stops", "mos", "hz", "h", "min", "c", "gb"}
 )
-SIZES: Final = frozenset({"width_px", "height_px", "channels", "played_dbfs", "over_noise_db", "speaker_pct", "lag_ms"} | {"window", "hour", "days", "of_days"})
+SIZES: Final = frozenset(
+    {"width_px", "height_px", "channels", "played_dbfs", "over_noise_db", "speaker_pct", "lag_ms"}
+    | {"window", "hour", "days", "of_days"}
+)
 """Details besides those that a rule asks for."""
 _VERSION: Final = re.compile(r"[0-9][0-9A-Za-z.+-]{0,31}")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")

@@ -43,6 +43,6 @@ def runs_before(line: str, zone: str, moment: datetime, count: int) -> tuple[dat
 
 
 def runs_after(line: str, zone: str, moment: datetime, count: int) -> tuple[datetime, ...]:
-    """Return the next `count` planned moments after `moment`, UTC, the earliest first; fewer where there are no more."""
+    """Return the `count` planned moments after `moment`, UTC, the earliest first; fewer where there are no more."""
     local = moment.astimezone(ZoneInfo(zone))
     return tuple(one.astimezone(UTC) for one in islice(CronSim(line, local), count))

@@ -419,7 +419,7 @@ FOR_OPERATORS = {
     "reports/timetable.py",  # the same
     "readiness/server/fleet_api.py",  # help of metrics, for who runs Prometheus
     *(f"readiness/room/{name}.py" for name in ("agent", "by_hand", "command", "enrolment", "handing", "install")),
-    *(f"readiness/room/{name}.py" for name in ("joining", "line", "running", "service", "timetable")),
+    *(f"readiness/room/{name}.py" for name in ("joining", "line", "running", "seating", "service", "timetable")),
     "readiness/settings.py",
     "readiness/outgoing.py",
     "readiness/access/providers.py",

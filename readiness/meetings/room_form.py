@@ -67,7 +67,7 @@ def _settings(typed: Mapping[str, str], before: RoomSettings) -> RoomSettings | 
     """Return the settings that were typed, or None where a time is none or work ends before it begins."""
     names = ("at", "work_from", "work_to", "quiet_from", "quiet_to")
     times = {name: _time(typed[name]) for name in names}
-    hours = {name: f"{one:%H:%M}" for name, one in times.items() if one is not None}
+    hours: dict[str, Any] = {name: f"{one:%H:%M}" for name, one in times.items() if one is not None}
     if len(hours) < len(names) or hours["work_from"] >= hours["work_to"]:
         return None
     days, at, work_to = typed["days"], times["at"], times["work_to"]
@@ -91,7 +91,7 @@ def _read_plan(settings: RoomSettings) -> tuple[str, str, str]:
 
 def _cron(days: str, at: time, hours: int, until: time) -> str:
     """Return the line of cron: once a day, or every so many hours until work ends."""
-    last = until.hour if (until.hour, until.minute) > (at.hour, at.minute) else at.hour
+    last = until.hour - (at.minute > until.minute)
     span = f"{at.hour}-{last}/{hours}" if hours and last > at.hour else str(at.hour)
     return f"{at.minute} {span} * * {days}"
 

@@ -74,7 +74,7 @@ def main(arguments: Sequence[str], *, ask_probe: Ask = ask) -> int:
         return EXIT_USAGE
     except NothingFoundError as error:
         complain(str(error))
-        return EXITS[Verdict.INCOMPLETE]
+        status = EXITS[Verdict.INCOMPLETE]
     except RevokedError as error:
         complain(f"readiness: {error}; enrol this PC again")
         return EXIT_REVOKED
@@ -286,7 +286,7 @@ def _listen(options: argparse.Namespace, folder: Path, ask_probe: Ask) -> int:
     from readiness.room.listening import find_class  # noqa: PLC0415 - loads numpy
 
     texts = catalogue(getattr(options, "language", None) or system_language())
-    print_line(find_class(_plan(options, folder), folder, texts, ask_probe=ask_probe))
+    print_line(find_class(_plan(options, folder), folder, texts, ask_probe=ask_probe, ask_person=input))
     return 0
 
 

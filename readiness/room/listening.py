@@ -24,12 +24,12 @@ def find_class(
     texts: Mapping[str, str],
     *,
     ask_probe: Ask,
-    ask_person: Callable[[str], str] = input,
+    ask_person: Callable[[str], str],
 ) -> str:
     """Play the tone, ask who is there, keep what this room is, and return it in words.
 
-    Raises NothingFoundError, with a sentence, where nothing could be found out: what was known then stays. Raises OSError
-    where it can't be kept.
+    Raises NothingFoundError, with a sentence, where nothing could be found out: what was known then stays. Raises
+    OSError where it can't be kept.
     """
     try:
         return _find(plan, folder, texts, ask_probe, ask_person)

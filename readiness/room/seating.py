@@ -57,5 +57,3 @@ def _shared(one: Seat, other: Seat) -> float:
 
 def _area(one: Seat) -> float:
     return (one[2] - one[0]) * (one[3] - one[1])
-
-

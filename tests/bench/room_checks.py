@@ -41,7 +41,10 @@ DELAY_MS = 0.2
 SNR_DB = -15.0
 OVERLOAD = 3
 """Processes that never wait, for each core."""
-SOFTWARE = ("--microphone", "room", "--loudspeaker", "room", "--host-api", "ALSA", "--channels", "4", "--reference", "1")
+SOFTWARE = (
+    *("--microphone", "room", "--loudspeaker", "room", "--host-api", "ALSA"),
+    *("--channels", "4", "--reference", "1"),
+)
 TRUE_MS = 7.5
 """Median delay of the software room's three microphones against its reference channel."""
 
@@ -79,7 +82,7 @@ def _delays(count: int) -> list[Figure]:
         if all(heard[-2:]):
             off_ms.append(abs(delays[1] - delays[0] - apart_ms))
     return [
-        Figure(f"delay between microphones at {SNR_DB:g} dB, {count} made rooms: off by", "ms", off_ms, at_most=DELAY_MS),
+        Figure(f"delay of two microphones at {SNR_DB:g} dB, {count} made rooms: off", "ms", off_ms, at_most=DELAY_MS),
         rate(f"the same: sweep heard at {SNR_DB:g} dB", heard, at_least=98),
     ]
 
@@ -91,7 +94,7 @@ def _in_band(sound: Any) -> float:
 
 
 def _sweeps(count: int) -> list[Figure]:
-    """Rooms with noise of every level, steady or not: is the sweep found at the level that the check itself chose?"""
+    """Rooms with noise of every level, steady or not, at the level of the sweep that the check itself chose."""
     found, over_db, played_dbfs = [], [], []
     for seed in range(count):
         room = Room(seed, noise_dbfs=-75.0 + 30.0 * seed / count, noise_comes_and_goes=seed % 3 == 0)
@@ -157,9 +160,9 @@ def _changed(rng: np.random.Generator, scene: Scene) -> Picture:
         view = gamma(view, float(rng.uniform(0.6, 1.5)))
     elif change == 1:
         view = np.clip(view * float(rng.uniform(0.7, 1.4)), 0, 255)
-    elif change == 2:  # noqa: PLR2004
+    elif change == 2:
         view = sun_patch(scene, view)
-    elif change == 3:  # noqa: PLR2004
+    elif change == 3:
         view = glare(view)
     return scene.noisy(view, float(rng.uniform(1.0, 3.0)))
 
@@ -169,7 +172,8 @@ def _film(rng: np.random.Generator, pictures: list[Picture]) -> dict[str, Any]:
     lights = [frame_light(cv2.cvtColor(one, cv2.COLOR_BGR2GRAY)) for one in pictures]
     stills = [{"t_ms": 300.0 * at, "diff_luma": 2.0 if at else None, **lights[at % 3]} for at in range(10)]
     capture_ms = np.cumsum(33.3 + rng.exponential(2.0, 90))
-    return {"status": "present", "width_px": 1280, "height_px": 720, "capture_ms": capture_ms.tolist(), "stills": stills}
+    size = {"width_px": 1280, "height_px": 720}
+    return {"status": "present", **size, "capture_ms": capture_ms.tolist(), "stills": stills}
 
 
 # ---- through PortAudio, OpenCV and a server
@@ -245,7 +249,8 @@ def _air() -> Iterator[SoftRoom]:
 
 @contextmanager
 def _load() -> Iterator[None]:
-    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(OVERLOAD * (os.cpu_count() or 1))]
+    count = OVERLOAD * (os.cpu_count() or 1)
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
     try:
         yield
     finally:

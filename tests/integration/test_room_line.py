@@ -1,4 +1,4 @@
-"""A whole check of a room with its server: its line as a browser tests it, few bytes, and nothing that it saw or heard."""
+"""A whole check of a room with its server: the line as a browser tests it, few bytes, nothing that it saw or heard."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ async def test_a_whole_check_is_small_and_tells_nothing_of_what_it_saw(server, t
     film_of(garage()[0], film)
     state, wire = tmp_path / "state", Wire(tmp_path / "wire", mark=f" {CANARY}")
     here = ("--state", str(state))
-    devices = ("--microphone", f"speakerphone {CANARY}", "--loudspeaker", f"speakerphone {CANARY}", "--host-api", "ALSA")
+    name = f"speakerphone {CANARY}"
+    devices = ("--microphone", name, "--loudspeaker", name, "--host-api", "ALSA")
     enrol = ("enrol", code, "--server", server.base, "--key-store", "file", *devices, "--camera", str(film), *here)
     status, printed = await wire.room(*enrol)
     assert status == 0, printed

@@ -82,7 +82,7 @@ def changed(was, **typed: str):
     [
         ({"days": "workdays", "at": "06:00", "often": "once"}, "0 6 * * 1-5"),
         ({"days": "all", "at": "6.30", "often": "once"}, "30 6 * * *"),
-        ({"days": "workdays", "at": "07:15", "often": "two"}, "15 7-16/2 * * 1-5"),
+        ({"days": "workdays", "at": "07:15", "often": "two"}, "15 7-15/2 * * 1-5"),
         ({"days": "all", "at": "06:00", "often": "one", "work_to": "15:30"}, "0 6-15/1 * * *"),
         ({"days": "workdays", "at": "18:00", "often": "one"}, "0 18 * * 1-5"),
     ],

@@ -12,6 +12,7 @@ import pytest
 
 from probes.hardware import scene as scene_module
 from probes.hardware.scene import LIGHT_FILE, look_at, scene_measurements
+from probes.hardware.view import view_measurements
 from probes.reference_view import COARSE, best_look, fingerprint
 from probes.seats import read_seats, seat_of_face, seat_of_percent
 from probes.sunlight import expected_sun, windows_of
@@ -63,7 +64,7 @@ def test_a_lost_seat_is_a_warning_that_says_who(tmp_path):
     found = look_at([place.noisy(hidden(place.view(), LEFT)) for _ in range(3)], asked)
     (view,) = scene_measurements({**found, "is_learning": False})
     assert (view.value, view.details["lost_seats"]) == ("same", 1)
-    judgement = judge_room([view], parts=["picture"])
+    judgement = judge_room(view_measurements(PICTURE | {"scene": {**found, "is_learning": False}}), parts=["picture"])
     (told,) = [one for one in findings(judgement) if one.check == "camera.view"]
     assert (told.code, told.outcome, told.responsible) == ("room.seat_hidden", Outcome.WARN, "room_host")
 
@@ -165,8 +166,8 @@ def test_light_is_kept_by_the_checks_and_told_as_figures(tmp_path, monkeypatch):
         assert found["state"] == "same"
     assert stat.S_IMODE((tmp_path / LIGHT_FILE).stat().st_mode) == 0o600
     (sun,) = [one for one in scene_measurements(found) if one.check == "camera.sun"]
-    assert (sun.value, sun.details["of_days"]) == (100.0, 3)
-    judgement = judge_room([sun], parts=["picture"])
+    assert (sun.value, sun.details["of_days"]) == (100.0, 4)
+    judgement = judge_room(view_measurements(PICTURE | {"scene": found}), parts=["picture"])
     assert ("room.sun", "room_host") in {(one.code, one.responsible) for one in findings(judgement)}
     (tmp_path / LIGHT_FILE).write_bytes(b"PK broken")
     assert look_at(three(place), {"path": str(path), "meetings": [now[0] + 60]})["sun"] is None

@@ -1,4 +1,4 @@
-"""A room's commands in processes of their own, with all that they say to the network kept: bytes, and what is in them."""
+"""A room's commands in processes of their own, with all that they say to the network kept."""
 
 from __future__ import annotations
 
