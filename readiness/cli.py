@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import csv
+import itertools
 import json
 import sys
 from collections.abc import Collection, Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import Any, NoReturn
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from readiness import __version__
+from readiness.cli_audit import add_audit
 from readiness.cli_rooms import add_rooms
 from readiness.cli_voices import add_voices
 from readiness.errors import InputError, SettingError
@@ -51,9 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return room(given[1:])
     options = parser().parse_args(given)
+    from reports.store.trail import open_trail  # noqa: PLC0415 - keeps --help quick
+
     try:
         settings = load_settings(flags={s.name: getattr(options, s.name, None) for s in SETTINGS})
-        status: int = options.run(settings, options)
+        words = itertools.takewhile(lambda word: not word.startswith("-"), ["readiness", *given])
+        with open_trail(" ".join([*words][:3]), kind="operator", actor="operator", waits=False):
+            status: int = options.run(settings, options)
     except SettingError as error:
         print(f"readiness: {error.message}", file=sys.stderr)  # noqa: T201 - this is the command's output
         return EXIT_SETTING
@@ -112,7 +118,7 @@ def parser() -> argparse.ArgumentParser:
     meeting.add_argument("--join-link", default="", help="the meeting's own address")
 
     made = [_office_parser(commands, *one) for one in OFFICES]
-    made += [*_meetings_parsers(commands), *add_rooms(commands), add_voices(commands)]
+    made += [*_meetings_parsers(commands), *add_rooms(commands), *add_audit(commands), add_voices(commands)]
     commands.add_parser("room", help="check this meeting room's own loudspeaker, microphones, camera and PC")
     key = commands.add_parser("key", help="show which key this machine and the database have")
     key.add_argument("--replace", action="store_true", help="keep this machine's key: what the lost one sealed is gone")

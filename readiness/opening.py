@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from readiness.access.contacts import KEY_FILE, ContactBox, contact_box
+from readiness.access.contacts import KEY_FILE, ContactBox, audit_keys, contact_box
 from readiness.errors import SettingError
 from readiness.settings import SETTINGS, Settings
 from reports.store import Store, StoreError
@@ -27,8 +27,10 @@ async def open_store(settings: Settings, *, any_key: bool = False) -> Store:
     except StoreError as error:
         raise cannot_use(settings, error) from None
     try:
+        box = contact_box(settings)
+        store.keep_audit(audit_keys(box))
         if not any_key:
-            await _check_key(store, contact_box(settings))
+            await _check_key(store, box)
     except StoreError as error:
         await store.close()
         raise cannot_use(settings, error) from None

@@ -28,6 +28,7 @@ HIGHEST_PORT = 65535
 FIRST_FREE_PORT = 1024
 MOST_WORKERS = 64
 MOST_TESTS = 1000
+MOST_MONTHS = 120
 DEFAULT_SMS_BODY = '{"to": "{to}", "text": "{text}"}'
 MIN_PORT_RANGE = 4
 """A self-test takes one port for each address; fewer would not even do for the warm workers."""
@@ -88,16 +89,13 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _count(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= MOST_WORKERS:
-        raise ValueError("a whole number from 1 to 64")
-    return int(text)
+def _whole(most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.isdigit() or not 1 <= int(text) <= most:
+            raise ValueError(f"a whole number from 1 to {most}")
+        return int(text)
 
-
-def _capacity(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= MOST_TESTS:
-        raise ValueError("a whole number from 1 to 1000")
-    return int(text)
+    return read
 
 
 def _host(text: str) -> str:
@@ -185,8 +183,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("data_dir", _path, ".data", "folder of the embedded database and the keys"),
     Setting("public_url", _public_url, "", "address that links are made with; empty: whatever the page was opened as"),
     Setting("database_url", _database, "", "PostgreSQL or SQLite; empty: SQLite in the data folder", secret=True),
-    Setting("workers", _count, "1", "server processes; more than one needs PostgreSQL"),
-    Setting("capacity", _capacity, "12", "self-tests at a time on this machine; the next one waits in a queue"),
+    Setting("workers", _whole(MOST_WORKERS), "1", "server processes; more than one needs PostgreSQL"),
+    Setting(
+        "capacity", _whole(MOST_TESTS), "12", "self-tests at a time on this machine; the next one waits in a queue"
+    ),
     Setting("media_addresses", _media_addresses, "", "addresses of the media answer, each public[=local], with commas"),
     Setting("media_ports", _media_ports, "", "UDP ports for media, such as 50000-50199; empty: any free port"),
     Setting("trusted_proxies", _networks, "", "proxies whose X-Forwarded headers count, addresses or networks"),
@@ -242,6 +242,7 @@ SETTINGS: tuple[Setting, ...] = (
         "folder with recordings of the spoken digits of your own; `readiness voices check` judges them",
     ),
     Setting("sign_in", _optional_path, "", "TOML file: where staff sign in, and what their claims are worth here"),
+    Setting("audit_months", _whole(MOST_MONTHS), "24", "how many months the audit log keeps who did what"),
     Setting("log_level", _log_level, "info", "debug, info, warning or error"),
 )
 
@@ -277,6 +278,7 @@ class Settings:
     sms_ca: Path | None
     voices_dir: Path | None
     sign_in: Path | None
+    audit_months: int
     log_level: str
 
     @property

@@ -17,8 +17,9 @@ from cryptography.fernet import Fernet, InvalidToken
 
 from readiness.errors import SettingError
 from readiness.settings import Settings
+from reports.store.audit import Keys
 
-__all__ = ["KEY_FILE", "ContactBox", "contact_box"]
+__all__ = ["KEY_FILE", "ContactBox", "audit_keys", "contact_box"]
 
 KEY_FILE = "secret.key"
 FINGERPRINT_BYTES = 8
@@ -83,3 +84,8 @@ def _read_or_make(path: Path) -> str:
         finally:
             made.unlink()
     return path.read_text(encoding="ascii").strip()
+
+
+def audit_keys(contacts: ContactBox) -> Keys:
+    """Return the keys of the audit log, which follow from the service's key: for its chain, and for marks of ids."""
+    return Keys(contacts.derive("audit", "chain"), contacts.derive("audit", "marks"))

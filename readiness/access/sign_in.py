@@ -157,11 +157,19 @@ class SignIn:
         hashes = hash_token(attempt.state), hash_token(attempt.secret)
         organisation_id = await self._store.take_sign_in(*hashes, name, now)
         organisation = await self._store.organisation_by_id(organisation_id) if organisation_id else None
-        with _telling(name):
-            if organisation is None:
-                raise Refused("unknown_attempt")
-            async with asyncio.timeout(PATIENCE_S):
-                claims = await self._claims(provider, attempt, query, redirect_uri)
+        try:
+            with _telling(name):
+                if organisation is None:
+                    raise Refused("unknown_attempt")
+                async with asyncio.timeout(PATIENCE_S):
+                    claims = await self._claims(provider, attempt, query, redirect_uri)
+        except AccessError as refused:
+            if organisation_id is not None:
+                said = f"provider={name} {refused.code}"
+                await self._store.log_deed(
+                    organisation_id, "staff.sign_in", kind="staff", outcome="refused", detail=said
+                )
+            raise
         return await self._open(provider, organisation, claims)
 
     async def _claims(

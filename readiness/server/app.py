@@ -10,7 +10,8 @@ from datetime import datetime
 
 from aiohttp import web
 
-from readiness.access.contacts import contact_box
+from readiness.access.audit import Keeper
+from readiness.access.contacts import audit_keys, contact_box
 from readiness.access.providers import load_providers
 from readiness.access.sign_in import SignIn
 from readiness.errors import SettingError
@@ -103,6 +104,7 @@ def make_services(settings: Settings, store: Store) -> Services:
     pool = WorkerPool(media, capacity=capacity, warm=min(WARM_WORKERS, capacity))
     voices = load_voices(settings.voices_dir)
     contacts = contact_box(settings)
+    store.keep_audit(audit_keys(contacts))
 
     def now() -> datetime:
         return services.now()  # looked up each time: a test may turn the clock
@@ -203,13 +205,13 @@ async def _chores(services: Services) -> None:
     def now() -> datetime:
         return services.now()  # looked up each time: a test may turn the clock
 
-    clock = TimeOfDay(now)
+    clock, keeper = TimeOfDay(now), Keeper(services.store, services.settings)
     while True:
-        await _do_chores(services, clock)
+        await _do_chores(services, clock, keeper)
         await asyncio.sleep(CHORES_EVERY_S)
 
 
-async def _do_chores(services: Services, clock: TimeOfDay) -> None:
+async def _do_chores(services: Services, clock: TimeOfDay, keeper: Keeper | None = None) -> None:
     """End tests whose server died, and delete expired data. A failure of one does not prevent the other.
 
     Right after the clock was set every running test looks abandoned, so nothing is ended or deleted until each of them
@@ -225,6 +227,7 @@ async def _do_chores(services: Services, clock: TimeOfDay) -> None:
         lambda: end_left_over(services, services.now()),
         lambda: services.store.purge(services.now()),
     ]
+    chores += [lambda: keeper.look(services.now())] if keeper is not None else []
     for chore in chores:
         try:
             await chore()

@@ -19,6 +19,7 @@ from readiness.server.strict import is_id, is_plain
 from readiness.texts import LANGUAGES, catalogue
 from reports.render.languages import TABLE
 from reports.store import NotStorable, StoreUnavailable
+from reports.store.trail import open_trail
 
 __all__ = ["POLICY", "answer_malformed_ourselves", "error_response", "guard", "set_security_headers"]
 
@@ -134,9 +135,10 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         refuse_cross_site(request, who, services.settings.public_url)
         with services.door.request(request, who.address):
             if (request.match_info.route.name or "").startswith(STREAM):
-                return await handler(request)
+                with open_trail(_through(request), request_id.get(), waits=False):
+                    return await handler(request)
             async with asyncio.timeout(WORK_TIMEOUT_S if _has_work_done(request) else BODY_TIMEOUT_S):
-                return await handler(request)
+                return await _logged(request, handler)
     except web.HTTPException as error:
         return await _answer_to_http(request, error)
     except ConnectionError:  # the browser is gone: nobody to answer, nothing went wrong
@@ -145,6 +147,25 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         return _answer_to(request, error)
     finally:
         request_id.reset(token)
+
+
+def _through(request: web.Request) -> str:
+    """Return the route as the audit log names it, without anything of the caller's in it."""
+    resource = request.match_info.route.resource
+    return f"{request.method} {resource.canonical}" if resource is not None else ""
+
+
+async def _logged(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Have it logged who looked at what, before the answer leaves; without that there is none."""
+    store = request.app[SERVICES].store
+    with open_trail(_through(request), request_id.get()):
+        try:
+            answer = await handler(request)
+        except Exception:
+            await store.keep_trail()
+            raise
+        await store.keep_trail()
+        return answer
 
 
 def _answer_to(request: web.Request, error: Exception) -> web.StreamResponse:

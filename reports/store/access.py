@@ -17,6 +17,7 @@ from .part import StorePart, checked_hash
 from .records import TESTS_AFTER_END, HeldLink, Host, Invitation, InvitationKind, Session
 from .staff_tables import staff
 from .tables import host, invitation, meeting, organisation, participant, session
+from .trail import Deed
 
 __all__ = ["MOST_PIN_TRIES", "AccessPart"]
 
@@ -36,6 +37,7 @@ class AccessPart(StorePart):
         values["code_hash"] = None if code_hash is None else checked_hash(code_hash)
         async with self._database.write() as connection:
             await connection.execute(sa.insert(invitation).values(token_hash=checked_hash(token_hash), **values))
+            self._did(connection, _of_link(added, "link.make"))
 
     async def give_invitation(
         self,
@@ -64,12 +66,15 @@ class AccessPart(StorePart):
             await connection.execute(sa.select(table.c.id).where(table.c.id == person).with_for_update())
             if replace:
                 closing = sa.update(invitation).where(whose, _open(now)).values(revoked_at=now)
-                closed = await connection.execute(closing.returning(invitation.c.meeting_id))
-                meetings.update(closed.scalars())
+                closed = list((await connection.execute(closing.returning(invitation.c.meeting_id))).scalars())
+                meetings.update(closed)
+                if closed:
+                    self._did(connection, _of_link(added, "link.revoke", detail=f"links={len(closed)}"))
             for row in (await connection.execute(open_ones.order_by(invitation.c.expires_at.desc()))).all():
                 if bytes(row.token_hash) == hash_of(row.id):
                     return Invitation(**{name: getattr(row, name) for name in Invitation.__dataclass_fields__})
             await connection.execute(sa.insert(invitation).values(values))
+            self._did(connection, _of_link(added, "link.make"))
         return added
 
     async def find_invitation(self, organisation_slug: str, token_hash: bytes, now: datetime) -> Invitation | None:
@@ -119,6 +124,7 @@ class AccessPart(StorePart):
             if (await connection.execute(closing.values(seen_at=now))).rowcount != 1:
                 return False
             await connection.execute(sa.insert(invitation).values(**values))
+            self._did(connection, _of_link(new, "link.renew"))
             return True
 
     async def invitations(self, meeting_id: str) -> list[Invitation]:
@@ -159,12 +165,14 @@ class AccessPart(StorePart):
             sa.update(invitation)
             .where(invitation.c.id == invitation_id, invitation.c.revoked_at.is_(None))
             .values(revoked_at=now)
-            .returning(invitation.c.meeting_id)
+            .returning(*_LINK)
         )
         async with self._changing_boards() as (connection, meetings):
             row = (await connection.execute(statement)).first()
-            if row is not None and row.meeting_id is not None:
-                meetings.add(row.meeting_id)
+            if row is not None:
+                self._did(connection, _of_link(Invitation(**row._asdict()), "link.revoke"))
+                if row.meeting_id is not None:
+                    meetings.add(row.meeting_id)
             return row is not None
 
     async def revoke_links(self, organisation_id: str, kind: InvitationKind, now: datetime) -> int:
@@ -180,15 +188,20 @@ class AccessPart(StorePart):
             .values(revoked_at=now)
         )
         async with self._database.write() as connection:
-            return (await connection.execute(statement)).rowcount
+            closed = (await connection.execute(statement)).rowcount
+            detail = f"kind={kind} links={closed}"
+            self._did(connection, Deed(organisation_id, "", "", "link.revoke", detail=detail))
+            return closed
 
     async def revoke_of(self, now: datetime, *, participant_id: str | None = None, host_id: str | None = None) -> int:
         """Close all open links of a participant or host with their sessions; return how many."""
         whose = invitation.c.participant_id == participant_id if participant_id else invitation.c.host_id == host_id
         statement = sa.update(invitation).where(whose, _open(now)).values(revoked_at=now)
         async with self._changing_boards() as (connection, meetings):
-            found = list((await connection.execute(statement.returning(invitation.c.meeting_id))).scalars())
-            meetings.update(found)
+            found = [Invitation(**row._asdict()) for row in await connection.execute(statement.returning(*_LINK))]
+            meetings.update(one.meeting_id for one in found if one.meeting_id is not None)
+            for one in found:
+                self._did(connection, _of_link(one, "link.revoke"))
             return len(found)
 
     async def set_pin(self, session_id: str, pin_hash: bytes, expires_at: datetime) -> None:
@@ -229,6 +242,9 @@ class AccessPart(StorePart):
         values = {name: getattr(added, name) for name in _OWN}
         async with self._database.write() as connection:
             await connection.execute(sa.insert(session).values(secret_hash=checked_hash(secret_hash), **values))
+            if added.invitation_id is not None:
+                link, opened = f"link:{added.invitation_id}", f"session:{added.id}"
+                self._did(connection, Deed(added.organisation_id, added.kind, link, "link.use", opened))
 
     async def session_by_id(self, session_id: str) -> Session | None:
         """Return the session, expired or not, without checking its secret; for the server's own work only."""
@@ -271,3 +287,9 @@ def _at(slug: str) -> sa.ColumnElement[bool]:
 
 def _open(now: datetime) -> sa.ColumnElement[Any]:
     return sa.and_(invitation.c.revoked_at.is_(None), invitation.c.expires_at > now)
+
+
+def _of_link(link: Invitation, act: str, *, detail: str = "") -> Deed:
+    """Return what is logged of a link that is made, renewed or closed, by whoever acts."""
+    said = f"kind={link.kind} {detail}".rstrip()
+    return Deed(link.organisation_id, "", "", act, f"link:{link.id}", detail=said)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from .errors import NotAllowed
+from .trail import note
 
 __all__ = ["MAY", "OWN_ONLY", "Act", "Actor", "ActorKind"]
 
@@ -22,6 +23,7 @@ Act = Literal[
     "case.open", "case.read", "case.list", "case.take", "report.find", "report.last", "report.own", "report.save",
     "report.delete", "meeting.read", "meeting.find", "meeting.change", "day.read", "people.read", "person.read",
     "host.read", "phone.read", "phone.give", "room.report", "room.read", "room.manage", "room.invite", "room.beside",
+    "audit.read",
 ]  # fmt: skip
 OWN_ONLY: Final = frozenset[ActorKind]({"participant", "guest"})
 """Kinds that test, and reach nobody else's data."""
@@ -51,13 +53,14 @@ MAY: Final[Mapping[Act, frozenset[ActorKind]]] = {
     "room.manage": frozenset({"room_manager", "operator"}),
     "room.invite": _PLANS,
     "room.beside": _LEADS | _PLANS | {"clock"},
+    "audit.read": frozenset({"operator"}),
 }
 """``meeting.read``: one meeting, by its id; ``meeting.find``: any of the organisation, with the people in it;
 ``meeting.change``: it, and who is in it; ``day.read``: the meetings that one person leads or runs; ``people.read``: all
 who are in a meeting, how ready they are and what was sent to them; ``phone``: the number that was typed in;
 ``report.last``: a participant's newest; ``report.own``: that of a session; ``report.find``: by code, or all of them;
 ``room.report``: of a room's own checks; ``room.read``: how all rooms are; ``room.manage``: rooms, their codes and keys;
-``room.invite``: rooms by name; ``room.beside``: those of one meeting."""
+``room.invite``: rooms by name; ``room.beside``: those of one meeting; ``audit.read``: who did what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,9 @@ class Actor:
         return self.kind in MAY[act] or not self.roles.isdisjoint(MAY[act])
 
     def require(self, act: Act, about: str | None = None) -> None:
-        """Raise `NotAllowed` unless `may` allows it. The edge should have refused, so that is a fault of ours.
+        """Raise `NotAllowed` unless `may` allows it, and note it for the audit log.
+
+        The edge should have refused, so that is a fault of ours.
 
         `about` is the participant whose data it is, if any; a participant reaches nobody else's.
         """
@@ -83,3 +88,4 @@ class Actor:
             raise NotAllowed(f"{self.kind} may not {act}")
         if about is not None and self.kind in OWN_ONLY and self.id != f"participant:{about}":
             raise NotAllowed(f"{self.kind} may not {act} of another one")
+        note(self.kind, self.organisation_id, self.id, act)

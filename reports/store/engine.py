@@ -11,17 +11,20 @@ import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, Coroutine, Generator
+from collections.abc import AsyncGenerator, Coroutine, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only, greenlet_spawn
 
+from .audit import DEEDS, AuditLog
 from .errors import Conflict, Gone, NotStorable, StoreUnavailable
+from .trail import Deed
 
 __all__ = ["Database", "database_url", "driver_errors", "dump_json", "log_ahead", "prepare_sqlite"]
 
@@ -32,6 +35,8 @@ PING_LOCK_S: Final = 2.0
 """How long a health check waits for another program's lock."""
 TIME_LIMIT_S: Final = 10.0
 """How long a whole transaction may take, waiting included, before the caller hears `StoreUnavailable`."""
+REWRITE_LOCK_MS: Final = 500
+"""How long others may wait behind a table that is to be written anew."""
 GIVE_UP_S: Final = 1.0
 """How long PostgreSQL's driver may then try to cancel at the server; over a cut network it would try for 10 s."""
 POOL_SIZE: Final = 5
@@ -40,6 +45,7 @@ POOL_SIZE: Final = 5
 dump_json = partial(json.dumps, allow_nan=False, separators=(",", ":"))
 """Dumps JSON for the store: ASCII only, and no NaN, which is not JSON."""
 
+CHANGED: Final = "changed_rows"
 _PASSING = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError, sa.exc.TimeoutError)
 
 
@@ -142,7 +148,16 @@ def _make_engine(url: URL, lock_timeout_s: float, time_limit_s: float) -> AsyncE
         "application_name": "readiness",
         "options": " ".join(f"-c {name}={value}" for name, value in options.items()) + " -c synchronous_commit=on",
     }
-    return create_async_engine(url, connect_args=arguments, pool_pre_ping=True, **common)
+    engine = create_async_engine(url, connect_args=arguments, pool_pre_ping=True, **common)
+    sa.event.listen(engine.sync_engine, "after_cursor_execute", _count_changes)
+    return engine
+
+
+def _count_changes(connection: sa.Connection, cursor: Any, *_rest: object) -> None:
+    """Add up, on PostgreSQL, how many rows a connection has changed; SQLite counts by itself."""
+    context = _rest[-2]
+    if isinstance(context, DefaultExecutionContext) and (context.isinsert or context.isupdate or context.isdelete):
+        connection.info[CHANGED] = connection.info.get(CHANGED, 0) + max(0, cursor.rowcount)
 
 
 _finishing: set[asyncio.Task[Any]] = set()
@@ -214,6 +229,8 @@ class Database:
         self._writing_engine = self._engine.execution_options(writes=True)
         # SQLite has one writer. Waiting here is fair and cheap; its busy handler sleeps up to 100 ms at a time.
         self._writers = asyncio.Semaphore(1 if self.is_sqlite else POOL_SIZE)
+        self.audit: AuditLog | None = None
+        """Logs, at the end of each transaction, what was done in it; None: nothing is logged."""
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncConnection]:
@@ -224,10 +241,30 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncGenerator[AsyncConnection]:
-        """Yield a transaction; when the block ends normally, it is committed and on disk."""
-        with driver_errors():
-            async with self._limit(), self._writers, self._writing_engine.begin() as connection:
-                yield connection
+        """Yield a transaction; when the block ends normally, it is committed and on disk, and so is who did it."""
+        waited: list[Deed] = []
+        try:
+            with driver_errors():
+                async with self._limit(), self._writers, self._writing_engine.begin() as connection:
+                    connection.info.pop(DEEDS, None)  # of a transaction that came to nothing
+                    before = await self._changed_rows(connection)
+                    yield connection
+                    if self.audit is not None:
+                        changed = await self._changed_rows(connection) - before
+                        waited = await self.audit.record(connection, changed)
+        except BaseException:
+            if self.audit is not None and waited:
+                self.audit.give_back(waited)
+            raise
+
+    async def _changed_rows(self, connection: AsyncConnection) -> int:
+        """Return a count that grows with each row that this connection changes."""
+        if self.audit is None:
+            return 0
+        if self.is_sqlite:
+            raw = await connection.get_raw_connection()
+            return int(raw.driver_connection.total_changes)  # type: ignore[union-attr]
+        return int((await connection.get_raw_connection()).info.get(CHANGED, 0))
 
     @asynccontextmanager
     async def _limit(self) -> AsyncGenerator[None]:
@@ -251,6 +288,28 @@ class Database:
                 raw = await connection.get_raw_connection()
                 cursor = await raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
                 await cursor.close()
+
+    async def rewrite(self, tables: Sequence[str]) -> list[str]:
+        """Write PostgreSQL's tables anew, without what was deleted; return those that were in use and stay as they are.
+
+        Nothing waits behind it for longer than `REWRITE_LOCK_MS`. SQLite has overwritten deleted content already.
+        """
+        if self.is_sqlite:
+            return []
+        busy, preparer = [], self._engine.dialect.identifier_preparer
+        engine = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        with driver_errors():
+            async with engine.connect() as connection:
+                await connection.exec_driver_sql(f"SET lock_timeout = {REWRITE_LOCK_MS}; SET statement_timeout = 0")
+                try:
+                    for name in tables:
+                        try:
+                            await connection.exec_driver_sql(f"VACUUM (FULL) {preparer.quote(name)}")
+                        except sa.exc.OperationalError:
+                            busy.append(name)
+                finally:
+                    await connection.invalidate()  # its limits are not those of others
+        return busy
 
     async def ping(self, question: sa.Select[Any]) -> None:
         """Run the query `question`. Raises StoreUnavailable if nothing can be read, or on SQLite written, now.

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from .part import StorePart
 from .tables import host, installation, meeting, participant
+from .trail import Deed
 
 __all__ = ["InstallationPart"]
 
@@ -36,6 +37,7 @@ class InstallationPart(StorePart):
         async with self._database.write() as connection:
             replaced = {"key_fingerprint": fingerprint}
             await connection.execute(claim.on_conflict_do_update(index_elements=["id"], set_=replaced))
+            self._did(connection, Deed("", "", "", "key.replace", detail=f"key={fingerprint}"))
 
     async def sealed_sample(self) -> bytes | None:
         """Return some value that was encrypted under the key, such as a phone number, or None."""

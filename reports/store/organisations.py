@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from .part import StorePart
 from .records import Organisation
 from .tables import organisation
+from .trail import Deed
 
 __all__ = ["OrganisationPart"]
 
@@ -32,7 +33,9 @@ class OrganisationPart(StorePart):
         insert = self._insert(organisation).values(id=wanted.id, slug=wanted.slug, **values)
         statement = insert.on_conflict_do_update(index_elements=["slug"], set_=values).returning(*organisation.c)
         async with self._database.write() as connection:
-            return _organisation_of((await connection.execute(statement)).one())
+            stored = _organisation_of((await connection.execute(statement)).one())
+            self._did(connection, Deed(stored.id, "", "", "organisation.change", f"organisation:{stored.id}"))
+            return stored
 
     async def organisation(self, slug: str) -> Organisation | None:
         """Return the organisation with this slug."""

@@ -25,3 +25,14 @@ class Purged:
     room_figures: int = 0
     sign_ins: int = 0
     staff: int = 0
+    audit_entries: int = 0
+
+    def __bool__(self) -> bool:
+        """Return whether anything went."""
+        return any(getattr(self, name) for name in self.__dataclass_fields__)
+
+    @property
+    def said(self) -> str:
+        """Return the numbers that are not zero, such as ``people=3 links=1``."""
+        counts = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return " ".join(f"{name}={count}" for name, count in counts.items() if count)

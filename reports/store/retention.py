@@ -14,7 +14,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .part import StorePart
+from .audit_part import AuditPart
 from .purged import Purged
 from .records import ANSWERS_AFTER_END, new_id
 from .room_tables import room_code, room_event, room_key, room_notice, room_result
@@ -24,13 +24,16 @@ from .tables import (
     host,
     invitation,
     meeting,
+    outbox,
     participant,
     report,
     self_test,
+    self_test_phase,
     session,
     support_case,
     unlinked_report,
 )
+from .trail import Deed
 
 __all__ = ["RetentionPart"]
 
@@ -49,48 +52,51 @@ FIGURES_KEPT: Final = timedelta(days=396)
 BATCH: Final = 200
 """Reports that are unlinked in one transaction, so that nobody waits long."""
 _FIGURE_FIELDS: Final = ("id", "outcome", "value", "unit", "pass", "fail", "cause", "responsible")
+_OF_PEOPLE: Final = (participant, host, meeting, report, self_test, self_test_phase, outbox, session, invitation,
+                     feedback, support_case, staff, sign_in)  # fmt: skip
+"""Tables that have held something of a person."""
 _shuffler: Final = random.SystemRandom()
 
 
-class RetentionPart(StorePart):
+class RetentionPart(AuditPart):
     """The part of the store that forgets."""
 
     async def purge(self, now: datetime) -> Purged:
         """Delete, empty or unlink all data that is due at `now`; return how much it was."""
+        due = _due(now)
         past = meeting.c.ends_at < now - PERSON_KEPT
-        drop_ins = sa.delete(report).where(report.c.meeting_id.is_(None), report.c.created_at < now - PERSON_KEPT)
-        ended = sa.select(meeting.c.id).where(past)
-        people = sa.select(participant.c.id).where(participant.c.meeting_id.in_(ended))
-        idle = sa.or_(self_test.c.updated_at < now - RUN_KEPT, self_test.c.participant_id.in_(people))
-        named = sa.or_(participant.c.label != "", participant.c.contact.is_not(None), participant.c.reach.is_not(None))
-        emptied = sa.update(participant).where(participant.c.meeting_id.in_(ended), named)
-        led = sa.or_(host.c.label != "", host.c.reach.is_not(None), host.c.person_hash.is_not(None))
-        leaders = sa.update(host).where(host.c.meeting_id.in_(ended), led)
-        acted = sa.or_(support_case.c.opened_by.is_not(None), support_case.c.taken_by.is_not(None))
-        cases = sa.update(support_case).where(support_case.c.meeting_id.in_(ended), acted)
-        oldest = _iso_week(now - FIGURES_KEPT)
-        purged = Purged(
-            drop_in_reports=await self._run(drop_ins),
-            unlinked_reports=await self._unlink(ended),
-            people=await self._run(emptied.values(label="", contact=None, reach=None)),
-            hosts=await self._run(leaders.values(label="", reach=None, person_hash=None)),
-            cases=await self._run(cases.values(opened_by=None, taken_by=None)),
-            self_tests=await self._run(sa.delete(self_test).where(idle)),
-            links=await self._run(
-                sa.delete(invitation).where(
-                    invitation.c.meeting_id.is_(None), invitation.c.expires_at < now - SESSION_KEPT
-                )
-            ),
-            sessions=await self._run(sa.delete(session).where(session.c.expires_at < now - SESSION_KEPT)),
-            sign_ins=await self._run(sa.delete(sign_in).where(sign_in.c.expires_at < now)),
-            staff=await self._run(sa.delete(staff).where(staff.c.signed_in_at < now - STAFF_KEPT)),
-            old_figures=await self._run(sa.delete(unlinked_report).where(unlinked_report.c.week < oldest)),
-            answers=await self._run(sa.delete(feedback).where(feedback.c.week < oldest)),
-            room_figures=await self._forget_rooms(now),
-            meetings=await self._forget_meetings(past, now),
-        )
+        first, later = ("drop_in_reports",), [name for name in due if name not in {"drop_in_reports", "meetings"}]
+        counts = {name: await self._run(due[name]) for name in first}
+        counts["unlinked_reports"] = await self._unlink(sa.select(meeting.c.id).where(past))
+        counts |= {name: await self._run(due[name]) for name in later}
+        counts["room_figures"] = await self._forget_rooms(now)
+        counts["meetings"] = await self._forget_meetings(past, due["meetings"])
+        purged = Purged(**counts)
+        if purged and self._database.audit is not None:
+            async with self._database.write() as connection:
+                self._did(connection, Deed("", "clock", "clock", "retention.purge", detail=purged.said))
         await self._database.scrub()
         return purged
+
+    async def purge_counts(self, now: datetime, audit_months: int) -> Purged:
+        """Return how much `purge`, and the audit log's own purge, would take at `now`; nothing is changed.
+
+        By the same conditions, counted. What goes along with its parent, such as a session with its link, counts twice.
+        """
+        due = _due(now) | {"unlinked_reports": sa.delete(report).where(report.c.meeting_id.in_(_ended(now)))}
+        due["room_figures"] = sa.delete(room_result).where(room_result.c.ended_at < now - FIGURES_KEPT)
+        async with self._database.read() as connection:
+            counts: dict[str, int] = {}
+            for name, one in due.items():
+                counts[name] = (await connection.execute(_count(one))).scalar_one()
+        return Purged(**counts, audit_entries=await self.audit_entries_due(now, audit_months))
+
+    async def vacuum(self) -> None:
+        """Take what was deleted out of PostgreSQL's files too; on SQLite nothing is left there. A table in use waits.
+
+        Rewrites the tables with data of people, which are as small as a day's tests; not its write-ahead log.
+        """
+        await self._database.rewrite([table.name for table in _OF_PEOPLE])
 
     async def _run(self, statement: sa.Update | sa.Delete) -> int:
         async with self._database.write() as connection:
@@ -107,7 +113,7 @@ class RetentionPart(StorePart):
         await self._run(sa.delete(room_event).where(room_event.c.at < now - FIGURES_KEPT))
         return await self._run(sa.delete(room_result).where(room_result.c.ended_at < now - FIGURES_KEPT))
 
-    async def _forget_meetings(self, past: sa.ColumnElement[bool], now: datetime) -> int:
+    async def _forget_meetings(self, past: sa.ColumnElement[bool], over: sa.Update | sa.Delete) -> int:
         """Empty fields that identify people; delete meetings with closed links, with people, links and messages."""
         told = (meeting.c.title, meeting.c.join_from, meeting.c.contact)
         named = sa.or_(
@@ -127,7 +133,7 @@ class RetentionPart(StorePart):
             )
         )
         await self._run(emptied)
-        return await self._run(sa.delete(meeting).where(meeting.c.ends_at < now - MEETING_KEPT))
+        return await self._run(over)
 
     async def _unlink(self, ended: sa.Select[tuple[str]]) -> int:
         """Replace the reports of ended meetings by figures that name nobody."""
@@ -155,6 +161,47 @@ class RetentionPart(StorePart):
             total += len(rows)
             if len(rows) < BATCH:
                 return total
+
+
+def _ended(now: datetime) -> sa.Select[tuple[str]]:
+    """Return a query for the meetings whose people are forgotten."""
+    return sa.select(meeting.c.id).where(meeting.c.ends_at < now - PERSON_KEPT)
+
+
+def _due(now: datetime) -> dict[str, sa.Update | sa.Delete]:
+    """Return the statements of one purge by what `Purged` calls their rows, in the order in which they are run."""
+    ended, oldest = _ended(now), _iso_week(now - FIGURES_KEPT)
+    people = sa.select(participant.c.id).where(participant.c.meeting_id.in_(ended))
+    idle = sa.or_(self_test.c.updated_at < now - RUN_KEPT, self_test.c.participant_id.in_(people))
+    named = sa.or_(participant.c.label != "", participant.c.contact.is_not(None), participant.c.reach.is_not(None))
+    emptied = sa.update(participant).where(participant.c.meeting_id.in_(ended), named)
+    led = sa.or_(host.c.label != "", host.c.reach.is_not(None), host.c.person_hash.is_not(None))
+    leaders = sa.update(host).where(host.c.meeting_id.in_(ended), led)
+    acted = sa.or_(support_case.c.opened_by.is_not(None), support_case.c.taken_by.is_not(None))
+    cases = sa.update(support_case).where(support_case.c.meeting_id.in_(ended), acted)
+    alone = sa.and_(invitation.c.meeting_id.is_(None), invitation.c.expires_at < now - SESSION_KEPT)
+    past_drop_ins = sa.and_(report.c.meeting_id.is_(None), report.c.created_at < now - PERSON_KEPT)
+    return {
+        "drop_in_reports": sa.delete(report).where(past_drop_ins),
+        "people": emptied.values(label="", contact=None, reach=None),
+        "hosts": leaders.values(label="", reach=None, person_hash=None),
+        "cases": cases.values(opened_by=None, taken_by=None),
+        "self_tests": sa.delete(self_test).where(idle),
+        "links": sa.delete(invitation).where(alone),
+        "sessions": sa.delete(session).where(session.c.expires_at < now - SESSION_KEPT),
+        "sign_ins": sa.delete(sign_in).where(sign_in.c.expires_at < now),
+        "staff": sa.delete(staff).where(staff.c.signed_in_at < now - STAFF_KEPT),
+        "old_figures": sa.delete(unlinked_report).where(unlinked_report.c.week < oldest),
+        "answers": sa.delete(feedback).where(feedback.c.week < oldest),
+        "meetings": sa.delete(meeting).where(meeting.c.ends_at < now - MEETING_KEPT),
+    }
+
+
+def _count(statement: sa.Update | sa.Delete) -> sa.Select[Any]:
+    """Return a query for how many rows a statement would touch, by its own condition."""
+    if statement.whereclause is None:
+        raise ValueError("retention takes no table whole")
+    return sa.select(sa.func.count()).select_from(statement.table).where(statement.whereclause)
 
 
 _NO_ANSWER: Final[Mapping[str, Any]] = {"score": None, "problem": None}

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .part import StorePart, checked_hash
 from .records import Session
 from .staff_records import BegunSignIn, Staff
 from .staff_tables import sign_in, staff
 from .tables import session
+from .trail import Deed
 
 __all__ = ["StaffPart"]
 
+_WHOSE = (session.c.organisation_id, session.c.staff_id)
 _STAFF = [staff.c[name] for name in Staff.__dataclass_fields__]
 
 
@@ -73,13 +77,17 @@ class StaffPart(StorePart):
                 "provider_session": None if provider_session is None else checked_hash(provider_session),
             }
             await connection.execute(sa.insert(session).values(row))
+            signed_in = _of_staff(who.organisation_id, staff_id, "staff.sign_in", detail=f"provider={who.provider}")
+            self._did(connection, signed_in)
         return replace(who, id=staff_id)
 
     async def take_roles(self, organisation_id: str, identity: bytes) -> None:
         """Note that this person has no role here any more: pages that are still open show nothing."""
         known = sa.and_(staff.c.organisation_id == organisation_id, staff.c.identity == checked_hash(identity))
         async with self._database.write() as connection:
-            await connection.execute(sa.update(staff).where(known).values(roles=[]))
+            changed = sa.update(staff).where(known).values(roles=[]).returning(staff.c.id)
+            staff_id = (await connection.execute(changed)).scalar()
+            self._did(connection, _of_staff(organisation_id, staff_id, "staff.sign_in", outcome="refused"))
 
     async def staff_of(self, opened: Session) -> Staff | None:
         """Return who opened a session by signing in."""
@@ -95,7 +103,8 @@ class StaffPart(StorePart):
     async def close_session(self, session_id: str) -> bool:
         """Delete a session; whether there was one."""
         async with self._database.write() as connection:
-            return (await connection.execute(sa.delete(session).where(session.c.id == session_id))).rowcount > 0
+            gone = sa.delete(session).where(session.c.id == session_id).returning(*_WHOSE)
+            return self._signed_out(connection, list(await connection.execute(gone)), "staff.sign_out") > 0
 
     async def close_staff_sessions(self, identity: bytes | None, provider_session: bytes | None) -> int:
         """Delete one person's sessions everywhere, or that of one session at the provider; return how many."""
@@ -108,4 +117,17 @@ class StaffPart(StorePart):
         if not whose:
             raise ValueError("nobody's sessions")
         async with self._database.write() as connection:
-            return (await connection.execute(sa.delete(session).where(*whose))).rowcount
+            gone = sa.delete(session).where(*whose).returning(*_WHOSE)
+            return self._signed_out(connection, list(await connection.execute(gone)), "staff.signed_out")
+
+    def _signed_out(self, connection: AsyncConnection, closed: list[sa.Row[Any]], act: str) -> int:
+        """Log whose sessions were closed: by themselves, or with ``staff.signed_out`` by their provider."""
+        for one in closed:
+            self._did(connection, _of_staff(one.organisation_id, one.staff_id, act))
+        return len(closed)
+
+
+def _of_staff(organisation_id: str, staff_id: str | None, act: str, *, outcome: str = "done", detail: str = "") -> Deed:
+    """Return what is logged of somebody of the staff; one who never had a role here is unknown."""
+    named = f"staff:{staff_id}" if staff_id is not None else "staff"
+    return Deed(organisation_id, "staff", named, act, outcome=outcome, detail=detail)

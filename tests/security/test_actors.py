@@ -23,6 +23,7 @@ from readiness.access.actors import actor_of, clock_of, operator_of, room_actor,
 from reports.kinds import TESTERS
 from reports.store import Actor, Gone, NotAllowed, Store
 from reports.store.actors import MAY, OWN_ONLY, Act, ActorKind
+from reports.store.audit_part import AuditPart
 from reports.store.cases import CasePart
 from reports.store.meetings import MeetingPart
 from reports.store.outbox import OutboxPart
@@ -63,9 +64,11 @@ ROUTES: dict[Act, tuple[tuple[str, str], ...]] = {
     "room.manage": (("POST", "/rooms/{session}/room/{room}/known"),),
     "room.invite": (NEW_MEETING,),
     "room.beside": (BOARD, NEW_MEETING),
+    "audit.read": (),
 }
 """The routes that lead to an act. Through the page's socket a report is saved, and a number is given."""
 BY_SECRET = "a code or key that is looked up: what a room's actor is made of"
+THE_LOG = "the audit log itself: what is done, not by whom it may be done"
 BY_CLOCK = "what is sent, of every organisation at once"
 WHO: dict[str, ActorKind] = {
     "per": "participant", "kari": "participant", "anna": "participant", "odd": "leader", "lars": "leader",
@@ -76,11 +79,13 @@ WHO: dict[str, ActorKind] = {
 NO_CALLER: frozenset[ActorKind] = frozenset({"guest", "host", "calendar", "operator", "clock", "fleet", "staff"})
 """A guest tests as a participant does, a technical host has a leader's session, a calendar's token stands in the path,
 the others come by no route."""
-PARTS = (MeetingPart, PeoplePart, CasePart, ReportPart, OutboxPart, RoomPart, RoomResultPart)
+PARTS = (MeetingPart, PeoplePart, CasePart, ReportPart, OutboxPart, RoomPart, RoomResultPart, AuditPart)
 WITHOUT = {
     "queue": BY_CLOCK, "claim_outgoing": BY_CLOCK, "settle_outgoing": BY_CLOCK, "stuck": BY_CLOCK,
     "meetings_starting": BY_CLOCK, "rooms_silent": BY_CLOCK, "claim_room_notices": BY_CLOCK,
     "settle_room_notice": BY_CLOCK, "room_event": BY_CLOCK, "enrol_room": BY_SECRET, "room_of_key": BY_SECRET,
+    "keep_audit": THE_LOG, "mark": THE_LOG, "log_deed": THE_LOG, "audit_head": THE_LOG, "verify_audit": THE_LOG,
+    "audit_due": BY_CLOCK, "audit_entries_due": BY_CLOCK, "purge_audit": BY_CLOCK,
 }  # fmt: skip
 """What goes by another right."""
 ANNA, PEOPLE = "meeting-anna-anna", ("lars", "anna", "kari")
@@ -315,5 +320,7 @@ async def ask(store: Store, actor: Actor, act: Act) -> None:
             assert await store.rooms_to_invite(actor) == []
         case "room.beside":
             assert await store.meeting_rooms(actor, "meeting-anna") == []
+        case "audit.read":
+            assert await store.audit_entries(actor, between=(cast.NOW, cast.ENDS)) == []
         case "day.read":
             await store.meetings_of_person(actor, b"person-lars", starts=(cast.NOW, cast.ENDS))

@@ -1,0 +1,139 @@
+"""The audit log for those who ask: kept, shown, verified, and purged by whole segments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final
+
+import sqlalchemy as sa
+
+from .actors import Actor
+from .audit import AuditLog, Keys, signed_segment
+from .audit_check import verify
+from .audit_records import AuditCheck, AuditEntry, AuditHead
+from .audit_tables import audit_entry, audit_head, audit_segment
+from .part import StorePart
+from .staff_tables import staff
+from .trail import Deed
+
+__all__ = ["AuditPart"]
+
+_ENTRY: Final = [audit_entry.c[name] for name in AuditEntry.__dataclass_fields__]
+_MONTHS_A_YEAR: Final = 12
+
+
+class AuditPart(StorePart):
+    """The part of the store that knows who did what."""
+
+    def keep_audit(self, keys: Keys, now: Callable[[], datetime] | None = None) -> None:
+        """Log from now on, under these keys; again changes nothing."""
+        if self._database.audit is None:
+            self._database.audit = AuditLog(keys) if now is None else AuditLog(keys, now)
+
+    def mark(self, named: str) -> str:
+        """Return what the log has in place of an id such as ``report:<id>``."""
+        return self._audit.keys.mark(named)
+
+    async def log_deed(
+        self,
+        organisation_id: str,
+        act: str,
+        *,
+        kind: str = "",
+        named: str = "",
+        outcome: str = "done",
+        detail: str = "",
+    ) -> None:
+        """Log what changes no row, such as a sign-in that is refused; without a `kind` by whoever acts in the trail."""
+        deed = Deed(organisation_id, kind, kind, act, named, outcome=outcome, detail=detail)
+        async with self._database.write() as connection:
+            self._did(connection, deed)
+
+    async def audit_entries(
+        self,
+        actor: Actor,
+        *,
+        between: tuple[datetime, datetime],
+        after: int = 0,
+        most: int = 500,
+        whose: str = "",
+        about: str = "",
+        act: str = "",
+    ) -> list[AuditEntry]:
+        """Return entries of the actor's organisation in the half-open span, numbered above `after`, oldest first.
+
+        `whose` and `about` are an actor's and an object's id as `Actor.id` has them (``staff:<id>``, ``report:<id>``).
+        """
+        actor.require("audit.read")
+        mine = (audit_entry.c.organisation_id == actor.organisation_id, audit_entry.c.seq > after)
+        chosen = sa.select(*_ENTRY).where(*mine, audit_entry.c.at >= between[0], audit_entry.c.at < between[1])
+        for column, wanted in ((audit_entry.c.actor, whose), (audit_entry.c.object, about)):
+            chosen = chosen.where(column == self.mark(wanted)) if wanted else chosen
+        chosen = chosen.where(audit_entry.c.act == act) if act else chosen
+        return [AuditEntry(**row._asdict()) for row in await self._rows(chosen.order_by(audit_entry.c.seq).limit(most))]
+
+    async def staff_names(self, actor: Actor) -> dict[str, str]:
+        """Return what staff who are still known are called, by their mark in the log."""
+        actor.require("audit.read")
+        chosen = sa.select(staff.c.id, staff.c.name).where(staff.c.organisation_id == actor.organisation_id)
+        return {self.mark(f"staff:{row.id}"): row.name for row in await self._rows(chosen)}
+
+    async def audit_head(self) -> AuditHead:
+        """Return the newest entry, to be noted outside the database."""
+        row = await self._first(sa.select(audit_head.c.seq, audit_head.c.mac))
+        return AuditHead(0, b"") if row is None else AuditHead(row.seq, bytes(row.mac))
+
+    async def verify_audit(self, anchors: Sequence[AuditHead] = ()) -> AuditCheck:
+        """Return how the log stands, in one snapshot; `anchors` are heads that were noted outside the database."""
+        async with self._database.read() as connection:
+            return await verify(connection, self._audit.keys, anchors)
+
+    async def audit_due(self, now: datetime, months: int) -> list[int]:
+        """Return the segments whose month ended more than `months` ago, and that still have their entries."""
+        row = sa.select(audit_segment.c.number).where(
+            audit_segment.c.month < _month_before(now, months),
+            audit_segment.c.last.is_not(None),
+            audit_segment.c.purged_at.is_(None),
+        )
+        return [one.number for one in await self._rows(row.order_by(audit_segment.c.number))]
+
+    async def audit_entries_due(self, now: datetime, months: int) -> int:
+        """Return how many entries `purge_audit` would delete."""
+        numbers = await self.audit_due(now, months)
+        chosen = sa.select(sa.func.count().label("due")).where(audit_entry.c.segment.in_(numbers))
+        row = await self._first(chosen)
+        return 0 if row is None else int(row.due)
+
+    async def purge_audit(self, now: datetime, months: int) -> int:
+        """Delete the entries of segments that are due, keep their heads, and log it; return how many entries."""
+        gone = 0
+        for number in await self.audit_due(now, months):
+            gone += await self._purge_segment(number, now)
+        return gone
+
+    async def _purge_segment(self, number: int, now: datetime) -> int:
+        mine = audit_segment.c.number == number
+        deed = Deed("", "clock", "clock", "audit.purge", f"segment {number}")
+        async with self._database.write() as connection:
+            row = dict((await connection.execute(sa.select(audit_segment).where(mine))).mappings().one())
+            deleted = sa.delete(audit_entry).where(audit_entry.c.segment == number)
+            count = (await connection.execute(deleted)).rowcount
+            purged = signed_segment(self._audit.keys, {**row, "purged_at": now})
+            await connection.execute(sa.update(audit_segment).where(mine).values(purged))
+            head = bytes(row["head"]).hex()[:16]
+            deed.detail = f"entries={count} first={row['first']} last={row['last']} head={head}"
+            self._did(connection, deed)
+        return count
+
+    @property
+    def _audit(self) -> AuditLog:
+        if self._database.audit is None:
+            raise ValueError("no audit log is kept here: keep_audit comes first")
+        return self._database.audit
+
+
+def _month_before(now: datetime, months: int) -> str:
+    """Return the month so many months before this one, such as ``2026-11``."""
+    count = now.year * _MONTHS_A_YEAR + now.month - 1 - months
+    return f"{count // _MONTHS_A_YEAR:04d}-{count % _MONTHS_A_YEAR + 1:02d}"
