@@ -1,4 +1,4 @@
-"""``readiness audit`` and ``readiness purge``: who did what, and what is due to be forgotten."""
+"""``readiness audit``, ``purge`` and ``subject-access``: who did what, what is due to go, what is held of one."""
 
 from __future__ import annotations
 
@@ -42,7 +42,12 @@ def add_audit(commands: Any) -> list[argparse.ArgumentParser]:
     purge = commands.add_parser("purge", help="forget now what is due; a running server does so by itself")
     purge.add_argument("--dry-run", action="store_true", help="only count it, by kind")
     purge.set_defaults(run=_purge)
-    return [verify, show, export, purge]
+    access = commands.add_parser("subject-access", help="print all that is held of a participant who asks, as JSON")
+    access.add_argument("--organisation", required=True, help="the organisation's short name")
+    access.add_argument("--find", default="", help="list people by a part of the label, a whole number or address")
+    access.add_argument("--person", default="", help="the participant's id, from --find")
+    access.set_defaults(run=_access)
+    return [verify, show, export, purge, access]
 
 
 def _verify(settings: Settings, _options: argparse.Namespace) -> int:
@@ -103,6 +108,22 @@ def _purge(settings: Settings, options: argparse.Namespace) -> int:
         _print(f"{name.replace('_', ' '):<18} {count}")
     if options.dry_run:
         _print("nothing was changed")
+    return 0
+
+
+def _access(settings: Settings, options: argparse.Namespace) -> int:
+    from readiness.meetings.subject import find_people, subject_access  # noqa: PLC0415 - keeps --help quick
+
+    if bool(options.find) == bool(options.person):
+        raise SettingError("subject-access: name one of --find and --person")
+    if options.find:
+        for row in asyncio.run(find_people(settings, organisation=options.organisation, wanted=options.find)):
+            _print("  ".join(row))
+        return 0
+    found = asyncio.run(subject_access(settings, organisation=options.organisation, person=options.person))
+    if found is None:
+        raise SettingError(f"--person: there is no {options.person!r} any more; --find lists who is known")
+    _print(json.dumps(found, ensure_ascii=False, indent=1))
     return 0
 
 

@@ -6,6 +6,7 @@ with a policy that names the only host it may contact. The page itself may conta
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from aiohttp import web
 
 from readiness.access.actors import actor_of
 from readiness.errors import AccessError
+from readiness.meetings.subject import data_of
 from readiness.server.middleware import POLICY
 from readiness.server.services import SERVICES, Services, session_of
 from reports.kinds import TESTERS, profile_of, solution_of
@@ -41,6 +43,20 @@ async def reach_worker(request: web.Request) -> web.Response:
     response = web.Response(body=asset.plain, headers={"Content-Type": asset.content_type})
     response[POLICY] = f"default-src 'none'; connect-src https://{host}"
     return response
+
+
+@routes.get("/api/v1/sessions/{session}/data")
+async def own_data(request: web.Request) -> web.Response:
+    """Return all that is held of the session's person, or of the session where it is a guest's, as one JSON file."""
+    services = request.app[SERVICES]
+    session = await session_of(request, request.match_info["session"], kinds=TESTERS)
+    whose = {"participant_id": session.participant_id} if session.participant_id else {"session_id": session.id}
+    found = await data_of(services.store, services.contacts, actor_of(session), services.now(), **whose)
+    if found is None:
+        raise AccessError("report.not_found")
+    text = json.dumps(found, ensure_ascii=False, indent=1)
+    saved_as = 'attachment; filename="readiness-data.json"'
+    return web.Response(text=text, content_type="application/json", headers={"Content-Disposition": saved_as})
 
 
 def session_extras(

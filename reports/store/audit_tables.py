@@ -20,7 +20,7 @@ audit_entry = Table(
     Column("kind", String, nullable=False),
     Column("actor", String, nullable=False),
     Column("act", String, nullable=False),
-    Column("object", String, nullable=False),
+    Column("object", String, nullable=False, index=True),
     Column("outcome", String, nullable=False),
     Column("detail", String, nullable=False),
     Column("via", String, nullable=False),

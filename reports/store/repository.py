@@ -26,6 +26,7 @@ from .rooms import RoomPart
 from .self_tests import SelfTestPart
 from .staff import StaffPart
 from .stored_reports import ReportPart
+from .subject import SubjectPart
 from .tables import organisation
 
 __all__ = ["Store"]
@@ -44,6 +45,7 @@ class Store(
     FeedbackPart,
     RoomPart,
     RoomResultPart,
+    SubjectPart,
     RetentionPart,
     InstallationPart,
 ):

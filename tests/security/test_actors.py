@@ -32,6 +32,7 @@ from reports.store.records import InvitationKind, SessionKind, StaffRole
 from reports.store.room_results import RoomResultPart
 from reports.store.rooms import RoomPart
 from reports.store.stored_reports import ReportPart
+from reports.store.subject import SubjectPart
 from tests.fleet import room
 from tests.security.test_idor import MATRIX
 from tests.statements import statements_of
@@ -65,6 +66,7 @@ ROUTES: dict[Act, tuple[tuple[str, str], ...]] = {
     "room.invite": (NEW_MEETING,),
     "room.beside": (BOARD, NEW_MEETING),
     "audit.read": (),
+    "data.own": (("GET", "/api/v1/sessions/{session}/data"),),
 }
 """The routes that lead to an act. Through the page's socket a report is saved, and a number is given."""
 BY_SECRET = "a code or key that is looked up: what a room's actor is made of"
@@ -79,7 +81,7 @@ WHO: dict[str, ActorKind] = {
 NO_CALLER: frozenset[ActorKind] = frozenset({"guest", "host", "calendar", "operator", "clock", "fleet", "staff"})
 """A guest tests as a participant does, a technical host has a leader's session, a calendar's token stands in the path,
 the others come by no route."""
-PARTS = (MeetingPart, PeoplePart, CasePart, ReportPart, OutboxPart, RoomPart, RoomResultPart, AuditPart)
+PARTS = (MeetingPart, PeoplePart, CasePart, ReportPart, OutboxPart, RoomPart, RoomResultPart, AuditPart, SubjectPart)
 WITHOUT = {
     "queue": BY_CLOCK, "claim_outgoing": BY_CLOCK, "settle_outgoing": BY_CLOCK, "stuck": BY_CLOCK,
     "meetings_starting": BY_CLOCK, "rooms_silent": BY_CLOCK, "claim_room_notices": BY_CLOCK,
@@ -320,6 +322,9 @@ async def ask(store: Store, actor: Actor, act: Act) -> None:
             assert await store.rooms_to_invite(actor) == []
         case "room.beside":
             assert await store.meeting_rooms(actor, "meeting-anna") == []
+        case "data.own":
+            person = ANNA if actor.kind != "guest" else None
+            assert await store.data_of(actor, person, None if person else "session-drop-in")
         case "audit.read":
             assert await store.audit_entries(actor, between=(cast.NOW, cast.ENDS)) == []
         case "day.read":

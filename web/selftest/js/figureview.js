@@ -7,6 +7,16 @@ import { copyOf, find, say } from "../../shared/dom.js";
 import { icon, TONES } from "../../shared/icons.js";
 import { FIGURES, figureWords } from "./figures.js";
 
+/** Below the list: everything that is held of the person, as a file. @param {HTMLElement} list @param {Texts} texts */
+function offerData(list, texts) {
+  const link = list.parentElement?.querySelector("a.own-data") ?? document.createElement("a");
+  link.className = "own-data";
+  link.setAttribute("href", `/api/v1/sessions/${location.pathname.split("/")[2]}/data`);
+  link.setAttribute("download", "");
+  link.textContent = texts.t("speed.own_data");
+  list.after(link);
+}
+
 /** @param {HTMLElement} list @param {Check[]} checks @param {Texts} texts */
 export function drawFigures(list, checks, texts) {
   list.replaceChildren(...checks.map((check) => {
@@ -21,4 +31,5 @@ export function drawFigures(list, checks, texts) {
     say(find(".limits", item), limits);
     return item;
   }));
+  offerData(list, texts);
 }

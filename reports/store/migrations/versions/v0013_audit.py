@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("seq", name="pk_audit_entry"),
     )
     op.create_index("ix_audit_entry_segment", "audit_entry", ["segment"])
+    op.create_index("ix_audit_entry_object", "audit_entry", ["object"])
     op.create_table(
         "audit_segment",
         sa.Column("number", sa.Integer, nullable=False, autoincrement=False),

@@ -1,0 +1,83 @@
+"""Access to what is held of one person, as one JSON object: for themselves, and for the organisation that is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from readiness.access.contacts import ContactBox
+from readiness.meetings.addresses import open_reach
+from readiness.meetings.manage import planning
+from readiness.settings import Settings
+from reports.model import rfc3339
+from reports.store import Store
+from reports.store.actors import Actor
+
+__all__ = ["SUBJECT_SCHEMA", "data_of", "find_people", "subject_access"]
+
+SUBJECT_SCHEMA: Final = "readiness.subject/1"
+_OTHERS: Final = {"meeting": ("title",)}
+"""What others wrote in their own words, and may name others in: only where somebody has read it before it goes out."""
+
+
+async def data_of(
+    store: Store,
+    contacts: ContactBox,
+    actor: Actor,
+    now: datetime,
+    *,
+    participant_id: str | None = None,
+    session_id: str | None = None,
+) -> dict[str, Any] | None:
+    """Return what is held of a participant, or of a test without one; None if nothing is known of either here.
+
+    A person who asks by their own link does not get a meeting's title, which the leader wrote and may name others in.
+    """
+    found = await store.data_of(actor, participant_id, session_id)
+    if not found:
+        return None
+    told = {name: [_row(contacts, name, row) for row in rows] for name, rows in found.items()}
+    if actor.kind != "operator":
+        for name, left_out in _OTHERS.items():
+            for row in told.get(name, ()):
+                for column in left_out:
+                    row.pop(column, None)
+    return {"schema": SUBJECT_SCHEMA, "made_at": rfc3339(now), **told}
+
+
+async def find_people(settings: Settings, *, organisation: str, wanted: str) -> list[tuple[str, str, str, str]]:
+    """Return id, start of the meeting, role and label of people, by a part of the label, a whole number or address."""
+    async with planning(settings, organisation, needs_url=False) as desk:
+        people = await desk.store.people_of(desk.actor)
+        return [
+            (person.id, rfc3339(meeting.starts_at), person.role, person.label)
+            for meeting, person, typed in people
+            if wanted.casefold() in person.label.casefold()
+            or _plain(wanted) in {_plain(one) for one in _numbers(desk.contacts, person.reach, typed)}
+        ]
+
+
+async def subject_access(settings: Settings, *, organisation: str, person: str) -> dict[str, Any] | None:
+    """Return what is held of a participant, for the organisation to hand out."""
+    async with planning(settings, organisation, needs_url=False) as desk:
+        return await data_of(desk.store, desk.contacts, desk.actor, desk.now, participant_id=person)
+
+
+def _row(contacts: ContactBox, table: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row as JSON has it: what is sealed is opened, and moments are texts."""
+    told = {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in row.items()}
+    if table == "participant":
+        reach = open_reach(contacts, row["reach"])
+        told |= {"contact": contacts.open(row["contact"]) if row["contact"] else None}
+        told |= {"reach": {"phone": reach.phone, "mail": reach.mail}}
+    return told
+
+
+def _numbers(contacts: ContactBox, sealed: bytes | None, typed: bytes | None) -> list[str]:
+    reach = open_reach(contacts, sealed)
+    return [one for one in (reach.phone, reach.mail, contacts.open(typed) if typed else "") if one]
+
+
+def _plain(text: str) -> str:
+    return text.replace(" ", "").casefold()

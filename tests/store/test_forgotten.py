@@ -1,0 +1,95 @@
+"""PRV-3: a person who is deleted leaves no byte behind, and a dry run counts what a purge takes."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+import pytest_asyncio
+
+from readiness.access.actors import operator_of
+from reports.store import Store
+from tests.series import made_series
+from tests.store import cast
+from tests.store.test_access import dump
+from tests.store.test_audit import KEYS
+
+pytestmark = pytest.mark.asyncio
+ANNA = "meeting-anna-anna"
+OPERATOR = operator_of(cast.organisation())
+LATER = cast.ENDS + timedelta(hours=25)
+CANARY = secrets.token_hex(24)
+"""Stands in everything that Anna leaves."""
+
+
+@pytest_asyncio.fixture
+async def full(store: Store) -> AsyncIterator[Store]:
+    """Anna has tested, was written to, called about and asked, and leaves her mark in every column that takes it."""
+    store.keep_audit(KEYS, lambda: cast.NOW)
+    person = replace(cast.participant("anna", 1), label=f"label{CANARY}")
+    changes = {"label": person.label, "reach": f"reach{CANARY}".encode()}
+    await store.change_participant(cast.OTTO, "meeting-anna", ANNA, changes)
+    await store.change_meeting(cast.OTTO, "meeting-anna", {"title": f"title{CANARY}", "contact": f"asks{CANARY}"})
+    await store.set_practical(cast.ANNA, ANNA, phone_encrypted=f"number{CANARY}".encode())
+    await store.add_host(cast.OTTO, "meeting-anna", cast.host(label=f"leader{CANARY}"))
+    await store.start_self_test(cast.self_test(client={"kind": "browser", "browser": f"client{CANARY}"}))
+    await store.save_phase("test-anna", "clock", {"note": f"phase{CANARY}"}, cast.STARTS, claim=1)
+    body = {**cast.BODY, "note": f"body{CANARY}", "padding": secrets.token_hex(6000)}
+    made = cast.report(self_test_id="test-anna", created_at=cast.NOW, body=body)
+    await store.save_report(cast.CLOCK, made, claim=1, series=made_series())
+    await store.add_feedback(cast.answer(report_id=made.id))
+    await store.queue([cast.outgoing()])
+    await store.open_case(cast.LARS, "meeting-anna", ANNA, now=cast.NOW)
+    await store.report_by_code(cast.NORA, made.code)
+    yield store
+
+
+def files_of(url: str) -> bytes:
+    """Every byte of the database's files: SQLite's with its log, PostgreSQL's tables, without what it logs ahead."""
+    if url.startswith("sqlite"):
+        return dump(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CHECKPOINT")
+        (folder,) = connection.execute("SHOW data_directory").fetchone() or ("",)
+        this = "SELECT oid FROM pg_database WHERE datname = current_database()"
+        (number,) = connection.execute(this).fetchone() or (0,)
+    files = sorted((Path(folder) / "base" / str(number)).iterdir())
+    return b"".join(one.read_bytes() for one in files if one.is_file())
+
+
+async def test_PRV_3_a_person_who_is_deleted_leaves_no_byte(full: Store, url: str) -> None:
+    """Neither in SQLite's files nor in PostgreSQL's tables, once the organiser has taken her out and it was purged."""
+    assert CANARY.encode() in files_of(url), "the test sees her"
+    await full.remove_participant(cast.OTTO, "meeting-anna", ANNA)
+    await full.change_meeting(cast.OTTO, "meeting-anna", {"title": "", "contact": ""})
+    await full.remove_host(cast.OTTO, "meeting-anna", "host-lars")
+    await full.purge(cast.NOW)
+    await full.vacuum()
+    left = files_of(url)
+    for what in ("label", "reach", "number", "client", "phase", "body", "title", "leader"):
+        assert f"{what}{CANARY}".encode() not in left, what
+    assert CANARY.encode() not in left
+    assert ANNA.encode() not in left, "her id neither, and the log has a mark in its place"
+    assert len(await full.audit_entries(OPERATOR, between=(cast.NOW, LATER))) > 5
+
+
+async def test_PRV_3_so_does_everybody_a_day_after_the_meeting(full: Store, url: str) -> None:
+    """By retention alone."""
+    await full.purge(LATER)
+    await full.vacuum()
+    assert CANARY.encode() not in files_of(url)
+
+
+async def test_a_dry_run_counts_what_a_purge_takes_and_takes_nothing(full: Store) -> None:
+    """By kind, the same numbers as the purge itself; afterwards all is as it was."""
+    for at in (cast.NOW, LATER, cast.ENDS + timedelta(days=8), cast.NOW + timedelta(days=420)):
+        before = await full.data_of(cast.ANNA, ANNA, None)
+        expected = await full.purge_counts(at, 24)
+        assert await full.data_of(cast.ANNA, ANNA, None) == before
+        assert await full.purge(at) == replace(expected, audit_entries=0)
+    assert (await full.purge_counts(cast.NOW + timedelta(days=800), 24)).audit_entries > 0
