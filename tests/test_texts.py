@@ -412,6 +412,7 @@ SENTENCE = re.compile(r"(?:[^\W\d_]+[,:;]? ){3,}[^\W\d_]+")
 NORWEGIAN = re.compile("[æøåÆØÅ]")
 FOR_OPERATORS = {
     "readiness/cli.py",
+    "readiness/cli_audit.py",
     "readiness/cli_rooms.py",
     "readiness/cli_voices.py",
     "readiness/meetings/manage_rooms.py",

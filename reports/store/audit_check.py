@@ -28,7 +28,7 @@ async def verify(connection: AsyncConnection, keys: Keys, anchors: Sequence[Audi
     faults: list[AuditFault] = []
     segments: list[AuditSegment] = []
     end, noted = AuditHead(0, b""), {one.seq: one.mac for one in anchors}
-    expected = 1
+    expected, newest = 1, head["seq"] if head is not None else 0
     for row in rows:
         number = int(row["number"])
         if number != expected:
@@ -36,7 +36,7 @@ async def verify(connection: AsyncConnection, keys: Keys, anchors: Sequence[Audi
             end = AuditHead(int(row["first"]) - 1, bytes(row["start"]))
         expected = number + 1
         is_open = number == (head["segment"] if head is not None else 0)
-        segment, fault, end = await _segment(connection, keys, row, end, noted, is_open=is_open)
+        segment, fault, end = await _segment(connection, keys, row, end, noted, newest=newest, is_open=is_open)
         segments.append(segment)
         faults += [fault] if fault is not None else []
     faults += _at_the_end(keys, head, rows, end, noted)
@@ -54,6 +54,7 @@ async def _segment(
     before: AuditHead,
     noted: Mapping[int, bytes],
     *,
+    newest: int,
     is_open: bool,
 ) -> tuple[AuditSegment, AuditFault | None, AuditHead]:
     """Return how a segment stands, its first fault, and the entry that it ends with."""
@@ -66,6 +67,7 @@ async def _segment(
         entries = await _read(connection, after)
         for entry in entries:
             kind = _fault_of_entry(keys, entry, end, noted)
+            kind = "extra" if kind == "missing" and entry["seq"] > newest else kind
             fault = fault or (None if kind is None else AuditFault(kind, number, end.seq + 1))
             count, end = count + 1, AuditHead(int(entry["seq"]), bytes(entry["mac"]))
         if len(entries) < BATCH:

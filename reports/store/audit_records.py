@@ -9,10 +9,10 @@ from typing import Literal
 
 __all__ = ["AuditCheck", "AuditEntry", "AuditFault", "AuditHead", "AuditSegment", "FaultKind"]
 
-FaultKind = Literal["changed", "missing", "truncated", "segment", "key", "head", "anchor"]
-"""``changed``: an entry is not what was written (changed, moved, put in); ``missing``: taken out; ``truncated``: the
-end is missing; ``segment``: a segment's own row is missing or changed; ``key``: written under a key that is not ours;
-``head``: the row of the newest entry; ``anchor``: not what was noted outside the database."""
+FaultKind = Literal["changed", "missing", "extra", "truncated", "segment", "key", "head", "anchor"]
+"""``changed``: an entry is not what was written (changed, moved, put in); ``missing``: taken out; ``extra``: more than
+was written; ``truncated``: the end is missing; ``segment``: a segment's own row is missing or changed; ``key``: written
+under a key that is not ours; ``head``: the row of the newest entry; ``anchor``: not what was noted outside."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,7 +182,7 @@ async def test_who_tries_codes_is_slowed(server, http, session):
 
 
 async def test_LNK_3_looking_changes_nothing(server, http, session, tmp_path):
-    """Neither the link's page nor the list, a report, a wrong code or a HEAD leaves a trace in the database."""
+    """Neither the link's page nor the list, a report, a wrong code or a HEAD changes anything; who looked is logged."""
     made = await made_report(server.store, series=made_series())
     before = dump_digest(tmp_path)
     for path in ("/o/sunnaas/support", f"/support/{session}", f"/support/{session}?code={made.code}"):

@@ -193,7 +193,7 @@ DAMAGE = {
     "removed": (("DELETE FROM audit_entry WHERE seq = 21",), ("missing", 21)),
     "inserted": (
         (f"INSERT INTO audit_entry ({COPY}) SELECT 99, {COPY.split(', ', 1)[1]} FROM audit_entry WHERE seq = 26",),
-        ("missing", 27),
+        ("extra", 28),
     ),
     "swapped": (
         (

@@ -17,7 +17,7 @@ from reports.store import Store
 from tests.series import made_series
 from tests.store import cast
 from tests.store.test_access import dump
-from tests.store.test_audit import KEYS
+from tests.store.test_audit import KEYS, Turned
 
 pytestmark = pytest.mark.asyncio
 ANNA = "meeting-anna-anna"
@@ -27,10 +27,16 @@ CANARY = secrets.token_hex(24)
 """Stands in everything that Anna leaves."""
 
 
+@pytest.fixture
+def clock() -> Turned:
+    """The log's own clock."""
+    return Turned()
+
+
 @pytest_asyncio.fixture
-async def full(store: Store) -> AsyncIterator[Store]:
+async def full(store: Store, clock: Turned) -> AsyncIterator[Store]:
     """Anna has tested, was written to, called about and asked, and leaves her mark in every column that takes it."""
-    store.keep_audit(KEYS, lambda: cast.NOW)
+    store.keep_audit(KEYS, clock)
     person = replace(cast.participant("anna", 1), label=f"label{CANARY}")
     changes = {"label": person.label, "reach": f"reach{CANARY}".encode()}
     await store.change_participant(cast.OTTO, "meeting-anna", ANNA, changes)
@@ -85,11 +91,15 @@ async def test_PRV_3_so_does_everybody_a_day_after_the_meeting(full: Store, url:
     assert CANARY.encode() not in files_of(url)
 
 
-async def test_a_dry_run_counts_what_a_purge_takes_and_takes_nothing(full: Store) -> None:
+async def test_a_dry_run_counts_what_a_purge_takes_and_takes_nothing(full: Store, clock: Turned) -> None:
     """By kind, the same numbers as the purge itself; afterwards all is as it was."""
+    made = await full.report_for_session(cast.ANNA, "session-anna")
+    assert made is not None
     for at in (cast.NOW, LATER, cast.ENDS + timedelta(days=8), cast.NOW + timedelta(days=420)):
-        before = await full.data_of(cast.ANNA, ANNA, None)
+        before = await full.board(cast.CLOCK, "meeting-anna"), await full.series_of(cast.NORA, made.id)
         expected = await full.purge_counts(at, 24)
-        assert await full.data_of(cast.ANNA, ANNA, None) == before
+        assert (await full.board(cast.CLOCK, "meeting-anna"), await full.series_of(cast.NORA, made.id)) == before
         assert await full.purge(at) == replace(expected, audit_entries=0)
-    assert (await full.purge_counts(cast.NOW + timedelta(days=800), 24)).audit_entries > 0
+    clock.at = cast.NOW + timedelta(days=800)
+    await full.log_deed("org-sunnaas", "audit.read")
+    assert (await full.purge_counts(clock.at, 24)).audit_entries == await full.purge_audit(clock.at, 24) > 0

@@ -36,6 +36,7 @@ BY_ANOTHER_RIGHT = {
     "rows.carry_feeds": "hosts of a meeting that was made or locked inside an organisation, in the same transaction",
     "self_tests._lock_person": "a session's own participant",
     "self_tests._meeting_of_test": "the meeting of a test's own participant",
+    "subject._told": "conditions of a person or session that was found inside an organisation",
     "stored_reports._newest": "the caller's conditions",
 }
 BY_BARE_ID = {"meeting", "board", "latest_report", "report_marks", "participant", "participants", "host", "hosts",

@@ -1,0 +1,78 @@
+"""``readiness audit``, ``purge`` and ``subject-access``: what the commands say, and their exit status."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from readiness.cli import main
+
+
+@pytest.fixture
+def run(tmp_path, capsys):
+    """Runs a command on an own database with a meeting in it, and returns status, output and error."""
+
+    def run(*arguments: str):
+        status = main([*arguments, "--data-dir", str(tmp_path), "--public-url", "https://video.example"])
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    house = ("--slug", "sunnaas", "--name", "Sunnaas", "--support-phone", "+47 66 96 90 00")
+    assert run("organisation", *house)[0] == 0
+    meeting = ("--starts", "2031-05-06T10:00", "--people", "patient:=Anna Nordmann", "--title", "Kontroll")
+    assert run("meeting", "--organisation", "sunnaas", *meeting)[0] == 0
+    assert run("support-link", "--organisation", "sunnaas")[0] == 0
+    return run
+
+
+def test_LOG_2_what_was_typed_on_the_server_is_shown_and_verified(run, tmp_path):
+    """Who, what, through which command; whole, until somebody changes an entry: then status 1 and its number."""
+    status, shown, _ = run("audit", "show", "--organisation", "sunnaas")
+    assert status == 0
+    assert "operator  operator  meeting.change  meeting:" in shown
+    assert "link.make" in shown
+    assert "readiness support-link" in shown
+    assert "Anna" not in shown
+    status, table, _ = run("audit", "export", "--organisation", "sunnaas", "--act", "meeting.change")
+    (row,) = csv.DictReader(io.StringIO(table))
+    assert (row["kind"], row["outcome"], row["via"]) == ("operator", "done", "readiness meeting")
+    rows = [json.loads(one) for one in run("audit", "export", "--organisation", "sunnaas", "--json")[1].splitlines()]
+    assert rows[-1]["act"] == "audit.read"
+    status, said, _ = run("audit", "verify")
+    assert status == 0
+    assert "whole; newest entry" in said
+    assert (tmp_path / "audit.anchors").stat().st_mode & 0o777 == 0o600
+    with closing(sqlite3.connect(tmp_path / "readiness.sqlite3")) as database:
+        database.execute("UPDATE audit_entry SET actor = 'nobody' WHERE seq = 2")
+        database.commit()
+    status, _, error = run("audit", "verify")
+    assert status == 1
+    assert "changed at entry 2 of segment 1" in error
+    status, _, error = run("audit", "show", "--organisation", "sunnaas", "--from", "yesterday")
+    assert (status, error) == (2, "readiness: --from: 'yesterday' is no day; write it as 2026-12-01\n")
+
+
+def test_who_asks_in_writing_is_found_and_told(run):
+    """By a part of the label; then everything as JSON, title and all, since somebody reads it before it goes out."""
+    status, found, _ = run("subject-access", "--organisation", "sunnaas", "--find", "nordmann")
+    assert status == 0
+    person, starts, role, *label = found.split()
+    assert (starts, role, label) == ("2031-05-06T08:00:00Z", "patient", ["=Anna", "Nordmann"])
+    status, said, _ = run("subject-access", "--organisation", "sunnaas", "--person", person)
+    told = json.loads(said)
+    assert (told["participant"][0]["label"], told["meeting"][0]["title"]) == ("=Anna Nordmann", "Kontroll")
+    assert run("subject-access", "--organisation", "sunnaas", "--person", "nobody")[0] == 2
+    assert run("subject-access", "--organisation", "sunnaas")[0] == 2
+
+
+def test_a_dry_run_says_what_is_due_and_changes_nothing(run):
+    """A purge after it says the same."""
+    status, said, _ = run("purge", "--dry-run")
+    assert status == 0
+    assert said.endswith("nothing was changed\n")
+    assert said.splitlines()[:-1] == run("purge")[1].splitlines()

@@ -1,0 +1,54 @@
+"""PRV-4: a person takes out all that is held of them, by the own page, and sees who looked; nobody else's is in it."""
+
+from __future__ import annotations
+
+import json
+
+from readiness.access.actors import clock_of
+from readiness.meetings.addresses import Reach, seal_reach
+from tests.actors import otto
+from tests.cast import CANARY_LABEL, make_cast
+from tests.security.support import redeem
+from tests.server.test_board import phases, reported
+
+
+async def test_PRV_4_a_person_takes_out_all_that_is_held_of_them(server, http):
+    """Label, number and address in plain, the report with its figures, messages and looks; no title, no id, no Per."""
+    cast = await make_cast(server.store)
+    reach = seal_reach(server.services.contacts, Reach(phone="+4790000001", mail="anna@post.example"))
+    await server.store.change_participant(otto("sunnaas"), cast.meeting.id, cast.anna.id, {"reach": reach})
+    await reported(server, cast, cast.anna, phases())
+    made = await server.store.latest_report(clock_of("sunnaas"), cast.anna.id)
+    assert made is not None
+    board = await redeem(http, cast.lars_token)
+    async with http.get(f"/api/v1/boards/{board}") as answer:
+        assert answer.status == 200
+    session = await redeem(http, cast.anna_token)
+    async with http.get(f"/api/v1/sessions/{session}/data") as answer:
+        assert answer.status == 200
+        assert answer.headers["Content-Disposition"] == 'attachment; filename="readiness-data.json"'
+        text = await answer.text()
+    told = json.loads(text)
+    assert told["schema"] == "readiness.subject/1"
+    (person,) = told["participant"]
+    assert person["label"] == CANARY_LABEL
+    assert person["reach"] == {"phone": "+4790000001", "mail": "anna@post.example"}
+    assert [one["code"] for one in told["report"]] == [made.code]
+    assert told["report"][0]["body"] == made.body
+    assert "title" not in told["meeting"][0]
+    looks = [(one["kind"], one["act"]) for one in told["looked_at"]]
+    assert ("leader", "people.read") in looks
+    told["report"][0]["body"] = {}
+    for kept_out in ("Kontroll", '"Per"', cast.meeting.id, cast.anna.id, "token_hash"):
+        assert kept_out not in json.dumps(told), kept_out
+
+
+async def test_a_guest_takes_out_the_own_test_and_who_deleted_finds_it_empty(server, http):
+    """Without a link there is the session and its tests; afterwards no report is left in it."""
+    await make_cast(server.store)
+    async with http.post("/api/v1/organisations/sunnaas/try", json={}) as answer:
+        session = (await answer.json())["session"]
+    async with http.get(f"/api/v1/sessions/{session}/data") as answer:
+        told = await answer.json()
+    assert set(told) == {"schema", "made_at", "session", "self_test", "report", "looked_at"}
+    assert told["report"] == []
