@@ -27,8 +27,9 @@ OUR_OWN = {
     "server": "readiness",
 }
 HTTP_OWN = {
-    "allow", "cache-control", "connection", "content-disposition", "content-encoding", "content-language", "content-length", "content-type",
-    "date", "retry-after", "transfer-encoding", "upgrade", "vary", "x-accel-buffering",
+    "allow", "cache-control", "connection", "content-disposition", "content-encoding", "content-language",
+    "content-length", "content-type", "date", "retry-after", "transfer-encoding", "upgrade", "vary",
+    "x-accel-buffering",
 }  # fmt: skip
 FOREVER = "public, max-age=31536000, immutable"
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "OPTIONS", "PATCH")
