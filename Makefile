@@ -7,7 +7,7 @@ ARGS ?=
 # Three for two cores: that leaves no core idle, and with a fourth browser beside them pages and servers come late.
 JOBS ?= 3
 
-.PHONY: help run room check quick test lint bench fuzz parts system clean
+.PHONY: help run room ready check quick test lint ruff mypy tsc bench fuzz parts system clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -27,16 +27,25 @@ test: system $(VENV)/.test .cache/.node  ## install what the tests need and run 
 	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist load --maxschedchunk 1 --durations 25 $(ARGS)
 
 check: $(VENV)/.test .cache/.node  ## lint, types and all tests without browser, namespace and server process: a minute
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint quick
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target quick lint
 
 quick: $(VENV)/.test
 	@$(BIN)/python -m pytest --quick --numprocesses 2 $(ARGS)
 
-lint: $(VENV)/.test .cache/.node  ## ruff, mypy, tsc
+lint: mypy tsc ruff  ## ruff, mypy, tsc
+
+ruff: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+mypy: $(VENV)/.test
 	$(BIN)/mypy
+
+tsc: .cache/.node
 	.ci/node_modules/.bin/tsc --project .ci/tsconfig.json
+
+# What `test` and `lint` install, for whoever wants both at the same time.
+ready: system $(VENV)/.test .cache/.node
 
 bench: system $(VENV)/.test  ## print measured figures; AREA=selftest, QUICK=1
 	$(BIN)/python -m tests.bench $(if $(AREA),--area $(AREA)) $(if $(QUICK),--quick)
