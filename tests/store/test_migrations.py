@@ -26,7 +26,7 @@ from sqlalchemy.engine import make_url
 from readiness.access.actors import clock_of
 from reports.store import SchemaTooNew, SchemaTooOld, Store
 from reports.store.engine import log_ahead
-from reports.store.migrations import check_schema, head, migrate
+from reports.store.migrations import _revisions, _scripts, check_schema, head, migrate
 from reports.store.tables import metadata
 from tests.patience import PATIENCE_S
 from tests.store import cast
@@ -406,6 +406,11 @@ async def test_a_database_from_the_future_is_refused(url: str) -> None:
     with engine.begin() as connection:
         assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one() == "9999"
     engine.dispose()
+
+
+def test_the_files_names_tell_the_chain() -> None:
+    """What is read without Alembic is what Alembic reads: each migration follows the one with the number before."""
+    assert list(_revisions()) == [script.revision for script in _scripts().walk_revisions()][::-1]
 
 
 @pytest.mark.asyncio
