@@ -51,7 +51,7 @@ NOISE_SIGMA: Final = 2.0
 """Sensor noise in luma steps, an ordinary webcam in a lit room."""
 MOVE_PX: Final = 3.0
 """How far the person sways."""
-VERSION: Final = "7"
+VERSION: Final = "8"
 """Part of the file names: raise it when a clip changes, so that an old cache is not taken for it."""
 
 _FACE_X, _EYE_Y, _FACE_HEIGHT = 223.0, 102.0, 113.0
@@ -63,6 +63,8 @@ _BODY_RIGHT = ((292, 198), (305, 236), (330, 262), (350, 292), (360, 360), (380,
 """Outline of the person in the portrait, clockwise from the lower left; helmet and rocket are left out."""
 
 Picture = NDArray[np.uint8]
+Light = NDArray[np.float32]
+"""A picture before it is rounded, 0 to 255."""
 Sound = NDArray[np.float64]
 
 
@@ -144,7 +146,10 @@ def camera_frames(name: str, count: int = FRAMES) -> Iterator[Picture]:
             yield still
             continue
         sway = MOVE_PX * np.sin(2 * np.pi * index / FRAMES) if scene.moves else 0.0
-        still = _exposed(_drawn(scene, float(sway)) * _lens(scene, index), scene, random)
+        seen = _drawn(scene, float(sway))
+        if scene.covered or scene.bands:
+            seen *= _lens(scene, index)
+        still = _exposed(seen, scene, random)
         yield still
 
 
@@ -166,10 +171,10 @@ def camera_clip(name: str, folder: Path) -> Path:
     return path
 
 
-def _drawn(scene: Scene, sway: float) -> NDArray[np.float64]:
+def _drawn(scene: Scene, sway: float) -> Light:
     if not scene.signal:
-        return np.full((HEIGHT, WIDTH, 3), (120.0, 60.0, 40.0))
-    room = (_window() if scene.window else _room()).astype(np.float64)
+        return np.full((HEIGHT, WIDTH, 3), (120.0, 60.0, 40.0), np.float32)
+    room = (_window() if scene.window else _room()).astype(np.float32)
     if not scene.person:
         return room
     if scene.neighbour_x is not None:
@@ -177,7 +182,7 @@ def _drawn(scene: Scene, sway: float) -> NDArray[np.float64]:
     return _placed(room, scene, scene.face_x, sway)
 
 
-def _lens(scene: Scene, index: int) -> NDArray[np.float64]:
+def _lens(scene: Scene, index: int) -> Light:
     """Return what is left of each pixel by a cover before the lens, soft at its edge, and by the lamp's bands."""
     across = np.arange(WIDTH)[None, :, None] / WIDTH
     down = np.arange(HEIGHT)[:, None, None] / HEIGHT
@@ -185,10 +190,10 @@ def _lens(scene: Scene, index: int) -> NDArray[np.float64]:
         1 / (1 + np.exp(-np.clip((across - scene.covered) / 0.012, -40, 40))) if scene.covered else np.ones((1, 1, 1))
     )
     lamp = 1 - scene.bands * (0.5 + 0.5 * np.sin(2 * np.pi * (3 * down + index * 10 / 3)))
-    return np.asarray(clear * lamp ** (1 / 2.2), np.float64)
+    return np.asarray(clear * lamp ** (1 / 2.2), np.float32)
 
 
-def _placed(room: NDArray[np.float64], scene: Scene, face_x: float, sway: float) -> NDArray[np.float64]:
+def _placed(room: Light, scene: Scene, face_x: float, sway: float) -> Light:
     """Put the person into the room, with the face's middle at `face_x` of the width."""
     portrait, mask = _portrait()
     scale = scene.face_share * HEIGHT / _FACE_HEIGHT
@@ -199,24 +204,31 @@ def _placed(room: NDArray[np.float64], scene: Scene, face_x: float, sway: float)
         ]
     )
     size = (WIDTH, HEIGHT)
-    person = np.asarray(cv2.warpAffine(portrait, place, size, flags=cv2.INTER_AREA), np.float64)
-    cover = np.asarray(cv2.warpAffine(mask, place, size, flags=cv2.INTER_LINEAR), np.float64)[:, :, None] / 255.0
-    picture = room * (1 - cover) + person * scene.person_gain * cover
+    picture: Light = cv2.warpAffine(portrait, place, size, flags=cv2.INTER_AREA).astype(np.float32)
+    cover = cv2.warpAffine(mask, place, size, flags=cv2.INTER_LINEAR).astype(np.float32)[:, :, None] / np.float32(255)
+    if scene.person_gain != 1.0:
+        picture *= scene.person_gain
+    picture -= room  # in place from here on: this is most of what making a clip takes
+    picture *= cover
+    picture += room
     end = int(place[1, 2] + 512 * scale)
     if end < HEIGHT:
         picture[end - 12 :] = (60, 90, 125)  # a table hides where the portrait ends
     return picture
 
 
-def _exposed(picture: NDArray[np.float64], scene: Scene, random: np.random.Generator) -> Picture:
-    lit = np.clip(picture * scene.gain, 0, 255)
+def _exposed(lit: Light, scene: Scene, random: np.random.Generator) -> Picture:
+    if scene.gain != 1.0:
+        lit *= scene.gain
+        np.clip(lit, 0, 255, out=lit)
     if scene.blur_px:
-        lit = np.asarray(cv2.GaussianBlur(lit, (0, 0), scene.blur_px), np.float64)
-    lit = lit * (1 - scene.veil) + 200.0 * scene.veil
+        lit = np.asarray(cv2.GaussianBlur(lit, (0, 0), scene.blur_px), np.float32)
+    if scene.veil:
+        lit = lit * np.float32(1 - scene.veil) + np.float32(200.0 * scene.veil)
     if scene.lamp_luma:
         lit[300:, 500:] = scene.lamp_luma
-    noise = random.normal(0.0, scene.noise_sigma, (HEIGHT, WIDTH, 1))
-    exposed = np.clip(np.rint(lit + noise), 0, 255).astype(np.uint8)
+    lit += random.normal(0.0, scene.noise_sigma, (HEIGHT, WIDTH, 1)).astype(np.float32)
+    exposed = np.clip(np.rint(lit, out=lit), 0, 255, out=lit).astype(np.uint8)
     if not scene.quarter_turns:
         return exposed
     return np.asarray(cv2.resize(np.rot90(exposed, scene.quarter_turns), (WIDTH, HEIGHT)), np.uint8)

@@ -37,7 +37,7 @@ LOUD_DBFS: Final = -18.0
 SYLLABLE_S: Final = 0.020
 LIMITER_S: Final = 0.003
 TIMES: Final = 4
-"""How often the level is corrected by what a decoder gives back."""
+"""How often it is coded; what a decoder gives back corrects the level of the next time."""
 STAMPS: Final = Path("/usr/share/tuxpaint/stamps")
 SOURCES: Final = {"nb": "nb", "nn": "nn", "en": "en_GB"}
 """Locale to the language in the names of the recordings, ``symbols/math/<digit>_<language>.ogg``."""
@@ -122,11 +122,11 @@ def limited(sound: Sound) -> Sound:
 def at_level(sound: Sound) -> bytes:
     """Return `sound` in the page's format, at its level as it comes out of a decoder."""
     gain = 1.0
-    for _ in range(TIMES):
+    for _ in range(TIMES - 1):
         coded = mp3(limited(sound * gain))
         pcm = ffmpeg(["-f", "mp3", "-i", "-", "-f", "s16le", "-ac", "1", "-ar", str(RATE_HZ), "-"], coded)
         gain *= _to_level(np.frombuffer(pcm, "<i2").astype(np.float64) / 32768)
-    return coded
+    return mp3(limited(sound * gain))
 
 
 def mp3(sound: Sound) -> bytes:
