@@ -1,8 +1,9 @@
 """How the tests are run: which wait until they have the machine to themselves, and what Debian's Python needs.
 
 A plugin of pytest, loaded by ``tests/conftest.py``. One session runs every test once, several at a time
-(``make test``): first those marked ``alone``, one after another and with nothing beside them, then the ``quiet`` ones
-beside each other, then the long ones, then the rest. ``--quick`` (``make check``) leaves out what starts a process.
+(``make test``): first those marked ``alone``, one after another and with nothing beside them, then those of a ``pair``
+two at a time, then the ``quiet`` ones beside each other, then the long ones, then the rest. ``--quick``
+(``make check``) leaves out what starts a process.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,9 +24,12 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-KINDS = ("alone", "quiet", "ordinary")
-"""What a test wants beside it: nothing, those that wait more than they compute, or anything."""
-LONG = ("alone", "browser", "needs_root", "slow")
+KINDS = ("alone", "pair", "quiet", "ordinary")
+"""What a test wants beside it: nothing, one of its kind, those that wait more than they compute, or anything."""
+PAIR = 2
+SEAT_S = 0.05
+"""Between looks for a free seat of a pair."""
+LONG = ("alone", "pair", "browser", "needs_root", "slow")
 STARTERS = frozenset(
     {
         *("chromium", "cost_of", "coturn", "database_server", "firefox", "live_server", "make_lab", "own_server"),
@@ -48,12 +53,13 @@ def tries(whole: int) -> int:
 
 
 class Turns:
-    """Whose turn it is among the processes of one run: one alone, or any number of one kind side by side."""
+    """Whose turn it is among the processes of one run: one alone, a pair, or any number of one kind side by side."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._gate = os.open(folder / "gate", os.O_RDWR | os.O_CREAT)
         self._rooms = {kind: os.open(folder / kind, os.O_RDWR | os.O_CREAT) for kind in KINDS if kind != "alone"}
+        self._seats = [os.open(folder / f"seat-{number}", os.O_RDWR | os.O_CREAT) for number in range(PAIR)]
 
     @contextlib.contextmanager
     def turn(self, kind: str) -> Iterator[None]:
@@ -67,17 +73,28 @@ class Turns:
         for name, room in self._rooms.items():
             if kind not in {name, "alone"}:  # whoever comes into that one waits for us to leave ours
                 fcntl.flock(room, fcntl.LOCK_UN)
+        while kind == "pair" and not any(map(_taken, self._seats)):
+            time.sleep(SEAT_S)
         fcntl.flock(self._gate, fcntl.LOCK_UN)
         try:
             yield
         finally:
-            for room in self._rooms.values():
-                fcntl.flock(room, fcntl.LOCK_UN)
+            for held in (*self._seats, *self._rooms.values()):
+                fcntl.flock(held, fcntl.LOCK_UN)
 
     def close(self) -> None:
         """Give up what is held."""
-        for held in (self._gate, *self._rooms.values()):
+        for held in (self._gate, *self._rooms.values(), *self._seats):
             os.close(held)
+
+
+def _taken(seat: int) -> bool:
+    """Take the seat, unless another process has it."""
+    try:
+        fcntl.flock(seat, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 class TakesTurns:

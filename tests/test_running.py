@@ -44,17 +44,23 @@ def stay(name, *others):
 
 @pytest.mark.parametrize("n", range(24))
 def test_beside(n):
-    stay(f"in-{n}", "alone", "quiet-*")
+    stay(f"in-{n}", "alone", "quiet-*", "pair-*")
 
 @pytest.mark.quiet
 @pytest.mark.parametrize("n", range(12))
 def test_quiet(n):
-    stay(f"quiet-{n}", "alone", "in-*")
+    stay(f"quiet-{n}", "alone", "in-*", "pair-*")
+
+@pytest.mark.pair
+@pytest.mark.parametrize("n", range(8))
+def test_pair(n):
+    stay(f"pair-{n}", "alone", "in-*", "quiet-*")
+    assert len([*HERE.glob("pair-*")]) <= 1, "and this one, which has left"
 
 @pytest.mark.alone
 @pytest.mark.parametrize("n", range(4))
 def test_alone(n):
-    stay("alone", "in-*", "quiet-*")
+    stay("alone", "in-*", "quiet-*", "pair-*")
 """
 
 
@@ -62,7 +68,7 @@ def run(folder: Path, source: str, *options: str) -> subprocess.CompletedProcess
     """Run tests of a project of their own with our plugin."""
     (folder / "test_made.py").write_text(source)
     settings = folder / "pytest.ini"
-    settings.write_text("[pytest]\nmarkers =\n  alone\n  quiet\n")
+    settings.write_text("[pytest]\nmarkers =\n  alone\n  pair\n  quiet\n")
     plugins = ["-p", "tests.running", "-p", "no:cacheprovider"]
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-c", settings, *plugins, *options, folder],
@@ -79,10 +85,10 @@ def test_a_failure_is_written_down_whatever_the_garbage_collector_does(tmp_path)
 
 
 @pytest.mark.slow
-def test_who_runs_alone_or_in_quiet_has_the_right_ones_beside_and_everyone_runs_once(tmp_path):
+def test_who_runs_alone_in_a_pair_or_in_quiet_has_the_right_ones_beside_and_everyone_runs_once(tmp_path):
     """In one session of three processes, with one summary."""
     done = run(tmp_path, TURNS, "--numprocesses", "3", "--dist", "load", "--maxschedchunk", "1")
-    assert "40 passed" in done.stdout, done.stdout
+    assert "48 passed" in done.stdout, done.stdout
 
 
 def test_what_a_quick_run_goes_by_is_there():

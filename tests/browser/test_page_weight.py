@@ -51,7 +51,7 @@ class Traffic:
         return names
 
 
-@pytest.mark.alone
+@pytest.mark.pair
 async def test_the_whole_test_is_light_and_talks_to_us_alone(own_server: LiveServer, chromium: Launch):
     """Under 120 kB until the answer, no other host, and not one violation of the page's own security policy."""
     browser = await chromium()

@@ -27,7 +27,7 @@ ROW_STATE = (
 )
 
 
-@pytest.mark.alone
+@pytest.mark.pair
 async def test_a_real_face_and_voice_pass_and_the_board_turns(own_server: LiveServer, chromium: Launch):
     """A person who does as asked is told that all is ready, cheaply, and the leader sees it. How soon: the bench."""
     browser = await chromium()

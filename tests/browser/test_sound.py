@@ -45,7 +45,7 @@ media.getUserMedia = async (wanted) => {
 """
 
 
-@pytest.mark.alone
+@pytest.mark.pair
 async def test_digits_that_come_back_are_an_echo_and_a_witness(live_server: LiveServer, chromium: Launch) -> None:
     """A loudspeaker 20 dB into the microphone after 120 ms: found as that, and "heard nothing" is told otherwise."""
     browser = await chromium()
@@ -72,7 +72,7 @@ async def test_digits_that_come_back_are_an_echo_and_a_witness(live_server: Live
     print(f"picture and sound {took_s:.1f} s; echo {echo['value']:.1f} dB, {echo['details']}")
 
 
-@pytest.mark.alone
+@pytest.mark.pair
 async def test_an_organisations_own_digits_are_played_and_found_again(own_server: LiveServer, chromium: Launch) -> None:
     """Recordings of its own: the page plays them, and the server looks for the echo of those and no others."""
     own_server.stop()
