@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from typing import Any
 
 import psutil
 
@@ -43,42 +44,19 @@ def workers(server: LiveServer) -> list[psutil.Process]:
     return [worker for forkserver in started for worker in forkserver.children()]
 
 
-async def test_a_killed_server_costs_nothing_but_time(own_server: LiveServer, chromium: Launch):
-    """The page says that the line is lost and whom to call; on the same data the test goes on to its answer.
+async def test_a_server_that_freezes_and_one_that_is_killed_cost_nothing_but_time(
+    own_server: LiveServer, chromium: Launch
+):
+    """No connection ends, nothing comes: the page says that it is slow, then that the line is lost; it comes back.
 
-    The person's answer about the digits is given to a server that never reads it: it is neither lost nor asked again.
+    When the server is killed, the page says that the line is lost and whom to call; on the same data the test goes on
+    to its answer. The person's answer about the digits was given to a server that never reads it: it is neither lost
+    nor asked again.
     """
     browser = await chromium()
     person = await Person.at(browser, own_server.links["selftest_url"])
     await person.start()
     await person.look()
-    await person.speak()
-    await person.until("#speaker-text", "speaker.played")
-    assert own_server.process
-    os.kill(own_server.process.pid, signal.SIGSTOP)
-    await person.hear()
-    own_server.kill()
-    await person.until("#waiting-title", "waiting.lost_title")
-    assert await person.phone() == "+47 22 00 00 00"
-    assert await person.page.is_visible(".help")
-    assert await person.step() == "waiting", "the step that cannot go on makes way"
-
-    own_server.start()
-    report = await person.finish(tell={"private_room": "yes"}, timeout_s=90)
-    assert check(report, "speaker.heard")["value"] == "digits_right"
-    assert was_busy(report) or report["verdict"] in {"ready", "ready_with_warnings"}, report["advice"]
-    await person.sees_verdict(report["verdict"])
-    resumed = [event for event in own_server.events() if event["event"] == "selftest.resumed"]
-    assert len(resumed) == 1
-    assert resumed[0]["done"] >= 3, "devices, picture and sound are not asked for again"
-
-
-async def test_a_server_that_freezes_is_noticed_without_a_word_from_it(own_server: LiveServer, chromium: Launch):
-    """No connection ends, nothing comes: the page says that it is slow, then that the line is lost; it comes back."""
-    browser = await chromium()
-    person = await Person.at(browser, own_server.links["selftest_url"])
-    await person.start()
-    await person.look(patiently=False)
     await person.speak()
     await person.until("#speaker-text", "speaker.played")
     assert own_server.process
@@ -89,8 +67,31 @@ async def test_a_server_that_freezes_is_noticed_without_a_word_from_it(own_serve
     finally:
         os.kill(own_server.process.pid, signal.SIGCONT)
     assert await person.wait_step("picture", "sound", "speaker") == "speaker"
-    report = await person.finish(tell={}, timeout_s=90)
+    before = len(resumptions(own_server))
+    assert before >= 1
+
+    await person.until("#speaker-text", "speaker.played")
+    os.kill(own_server.process.pid, signal.SIGSTOP)
+    await person.hear()
+    own_server.kill()
+    await person.until("#waiting-title", "waiting.lost_title")
+    assert await person.phone() == "+47 22 00 00 00"
+    assert await person.page.is_visible(".help")
+    assert await person.step() == "waiting", "the step that cannot go on makes way"
+
+    own_server.start()
+    report = await person.finish(tell={"private_room": "yes"}, timeout_s=90)
     assert report["cause"] is None
+    assert check(report, "speaker.heard")["value"] == "digits_right"
+    assert was_busy(report) or report["verdict"] in {"ready", "ready_with_warnings"}, report["advice"]
+    await person.sees_verdict(report["verdict"])
+    (resumed,) = resumptions(own_server)[before:]
+    assert resumed["done"] >= 3, "devices, picture and sound are not asked for again"
+
+
+def resumptions(server: LiveServer) -> list[dict[str, Any]]:
+    """When tests went on after a break, by the server's log."""
+    return [event for event in server.events() if event["event"] == "selftest.resumed"]
 
 
 async def test_a_killed_worker_is_our_fault(own_server: LiveServer, chromium: Launch):

@@ -25,10 +25,12 @@ TESTS = {
     ),
     "provider that staff sign in at": ("sign_in/test_hostile.py::test_AUT_4_a_provider_that_misbehaves_is_only_away",),
     "TURN": (
-        "integration/test_turn_product.py::test_every_way_has_its_own_row",
+        "integration/test_turn_product.py::test_every_way_has_its_own_row_and_media_goes_where_it_is_told",
         "link/test_product.py::test_where_udp_is_blocked_the_rest_is_measured",
     ),
-    "web process killed": ("browser/test_interruptions.py::test_a_killed_server_costs_nothing_but_time",),
+    "web process killed": (
+        "browser/test_interruptions.py::test_a_server_that_freezes_and_one_that_is_killed_cost_nothing_but_time",
+    ),
     "one of several machines cut off": (
         "integration/test_one_owner.py::test_what_was_finished_at_b_stands_when_a_comes_back_to_the_database",
     ),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.chromium import chromium
-from tests.integration.support import certificate, free_port, free_udp_range, host_address, program, serving
+from tests.integration.support import candidates, certificate, free_port, free_udp_range, host_address, program, serving
 from tests.integration.walking import assert_network_measured, assert_words_shown, report_of, walk
 from tests.patience import PATIENCE_S
 
@@ -97,12 +97,16 @@ async def test_the_whole_test_works_through_a_relay(tmp_path):
     assert SECRET not in str(page.messages)
 
 
-async def test_every_way_has_its_own_row(tmp_path):
-    """Direct media beside three relays: UDP and TLS are open, TCP goes to a port where nobody answers."""
-    peer = host_address()
+async def test_every_way_has_its_own_row_and_media_goes_where_it_is_told(tmp_path):
+    """Direct media beside three relays: UDP and TLS are open, TCP goes to a port where nobody answers.
+
+    READINESS_MEDIA_ADDRESSES and READINESS_MEDIA_PORTS: the answer names nothing else, and the test works there.
+    """
+    peer, (low, high) = host_address(), free_udp_range(8)
     with coturn(tmp_path, peer, tls=True) as (port, tls_port):
         settings = {
             "MEDIA_ADDRESSES": peer,
+            "MEDIA_PORTS": f"{low}-{high}",
             "TURN_URLS": f"turn:127.0.0.1:{port},turn:127.0.0.1:{free_port()}?transport=tcp,"
             f"turns:127.0.0.1:{tls_port}?transport=tcp",
             "TURN_SECRET": SECRET,
@@ -113,6 +117,10 @@ async def test_every_way_has_its_own_row(tmp_path):
                 await walk(page)
                 report = await report_of(page)
     assert_network_measured(report, path="udp")
+    found = [candidate for message in page.said("answer") for candidate in candidates(message["sdp"])]
+    assert found
+    assert {host for host, _ in found} == {peer}
+    assert all(low <= udp <= high for _, udp in found), found
     rows = {one["id"]: one for one in report["checks"] if one["id"].startswith("network.path_")}
     assert {name.removeprefix("network.path_"): one["value"] for name, one in rows.items()} == {
         "direct": "open", "relay_udp": "open", "relay_tcp": "blocked", "relay_tls": "open",
