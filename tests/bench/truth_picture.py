@@ -84,6 +84,10 @@ async def run(*, quick: bool, half: str = "report") -> list[Figure]:
     found: list[Seen] = []
     for number, person in enumerate(chosen(half, quick)):
         found += _pictures(person, np.random.default_rng(number))
+    for person in strangers.more_people():
+        if person.half == half:
+            found += [seen(person, "usable cut", strangers.cut(person, FACE_PCT))]
+            found += [seen(person, "usable whole", strangers.photo(person.name))]
     rows = Rows(found)
     return [*usable(rows), *windows(rows), *worn_and_tilted(rows), *framing(rows), *groups(quick)]
 
