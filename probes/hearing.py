@@ -1,8 +1,8 @@
 """Hearing: finds speech that the detector alone misses: quiet, whispered, or in high voices.
 
 Silero is less sure of quiet speech, so what it is given is brought up to an ordinary level first, by 20 dB at the most;
-and of voices over 280 Hz and of whispers, which have no pitch. While nobody was heard clearly yet, a second detector
-gets the same sound slowed down; and once something was heard, also with a pitch: its loudness goes up and down 125
+and of voices over 280 Hz and of whispers, which have no pitch. While that detector alone heard nobody clearly, a second
+one gets the same sound slowed down; and once something was heard, also with a pitch: its loudness goes up and down 125
 times a second, as a throat would make it. Noise stays noise by that, for it does not change as syllables do. Own
 measurement; figures are in ``readiness/docs/sound.md``. Keeps no more sound than one window.
 """
@@ -50,6 +50,8 @@ class Hearing:
         self._slowed = slowed
         self._loudest = 0.0
         self._last = 0.0
+        self.alone = 0.0
+        """The first detector's own probability for the newest window."""
         self._before = np.zeros(2 * HALF_TAPS, np.float32)
         self._between = _interpolation()
         self._pitch = _pulses()
@@ -63,7 +65,7 @@ class Hearing:
         self._loudest = max(self._loudest * FADING, float(np.sqrt(np.mean(window**2))))
         gain = min(MOST_GAIN, max(1.0, LOUD / max(self._loudest, 1e-6)))
         louder = np.clip(window * np.float32(gain), -1.0, 1.0)
-        found = self._detector.feed(louder)[-1]
+        found = self.alone = self._detector.feed(louder)[-1]
         if self._slowed is not None and listen_again:
             slow = self._between @ np.concatenate([self._before, louder])
             if with_pitch:

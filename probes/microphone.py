@@ -48,7 +48,8 @@ SPEECH: Final = 0.25
 STILL_SPEECH: Final = 0.15
 """Speech continues until the probability falls below this: quiet ends of words are part of it."""
 CLEAR_WINDOWS: Final = 38
-"""1.2 s of speech since it was asked for: somebody is heard clearly, and the second detector may rest."""
+"""1.2 s of speech that the first detector found alone since it was asked for: the second one may rest. It has to go on
+where only the second one hears the voice, or the rest of that would count as noise between the words."""
 SOME_WINDOWS: Final = 3
 """0.1 s of speech since it was asked for: from here on what sounds like a whisper may be one. Of 29 recorded animals
 four are taken for somebody with it or without; were nothing asked for first, thirteen would be (own measurement)."""
@@ -115,6 +116,8 @@ class SoundAnalyser:
         self._since_speech = 0
         self._heard_since = 0
         """Windows of speech since it was asked for."""
+        self._heard_alone = 0
+        """Those of them that the first detector would have found alone."""
 
     def feed(self, pcm_s16: bytes, t_ms: float) -> dict[str, Any]:
         """Analyse little-endian 16-bit mono PCM at 16 kHz; return t_ms and the live figures.
@@ -141,13 +144,14 @@ class SoundAnalyser:
         return {"t_ms": t_ms, **self._live()}
 
     def _is_hard_to_hear(self) -> bool:
-        """Whether speech was asked for and hardly any was heard yet."""
-        return self._speech_asked_at is not None and self._heard_since < CLEAR_WINDOWS
+        """Whether speech was asked for and the first detector alone heard hardly any of it yet."""
+        return self._speech_asked_at is not None and self._heard_alone < CLEAR_WINDOWS
 
     def _follow(self, window: _Window) -> None:
         """Count the newest window; only now is it known whether an earlier one was a pause."""
         self._count += 1
         self._heard_since += self._speech_asked_at is not None and window.speech
+        self._heard_alone += self._speech_asked_at is not None and window.speech and self._hearing.alone > STILL_SPEECH
         self._has_started |= window.speech
         self._since_speech = 0 if window.speech else self._since_speech + 1
         self._silence_speech += self._is_silence_asked and window.speech

@@ -36,6 +36,8 @@ PACKAGES: Final = (
     "hedgewars-data",
     "gcin-voice",
 )
+ONE_SERB: Final = "ktuberling/sounds sr@latin"
+"""One speaker stands in four folders, which had come into both halves; kept in the one that was tuned on."""
 STAMPS: Final = ("fr", "ru", "ro", "ca", "bg", "es", "be", "el", "da", "lt", "nl")
 """Languages in which a person says what is on the stamps of ``tuxpaint-stamps-default``."""
 ACTORS: Final = {
@@ -48,6 +50,12 @@ LONG_S: Final = 17.0
 QUIET_S: Final = 3.0
 SENTENCE_S: Final = 4.5
 ROOM_DBFS: Final = (-75.0, -60.0)
+
+
+HIGH_HZ: Final = (280.0, 420.0)
+"""Median pitch of high voices: small children speak with 300 to 400 Hz."""
+MOST_RAISED: Final = 1.75
+"""By more than this a raised voice is no person's any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +107,9 @@ def pools(part: str) -> tuple[Pool, ...]:
             told = (share / "games" / "fillets-ng" / "sound").rglob(f"{language}/*-{fish}-*.ogg")
             found.append(Pool(f"fillets {language} {fish}", tuple(sorted(told))))
     found.append(Pool("librivox", tuple(sorted((share / "pocketsphinx").rglob("librivox/*.wav")))))
-    whole = [pool for pool in found if len(pool.files) >= 5]
-    return (*whole[part == "report" :: 2], *(pool for pool in _later_pools(share) if half_of(pool.name) == part))
+    whole = [pool for pool in found if len(pool.files) >= 5][part == "report" :: 2]
+    once = [pool for pool in whole if not pool.name.startswith("ktuberling/sounds sr") or pool.name == ONE_SERB]
+    return (*once, *(pool for pool in _later_pools(share) if half_of(pool.name) == part))
 
 
 def _later_pools(share: Path) -> list[Pool]:
@@ -138,6 +147,23 @@ def _sentence(pool: Pool, random: np.random.Generator, seconds: float, gap_s: fl
         if sum(map(len, made)) > seconds * RATE_HZ:
             break
     return np.concatenate(made)[: int((seconds + 1) * RATE_HZ)]
+
+
+@functools.cache
+def pitch_hz(pool: Pool) -> float:
+    """Return the median pitch of some recordings' loud half, by autocorrelation of 40 ms between 70 and 500 Hz."""
+    found: list[float] = []
+    for path in pool.files[:: max(1, len(pool.files) // 4)]:
+        sound = _decoded(path)[: 2 * RATE_HZ]
+        frames = sound[: len(sound) // 640 * 640].reshape(-1, 640)
+        power = np.sum(frames**2, axis=1)
+        for frame in frames[power > max(1e-4, float(np.median(power)))] if len(frames) else ():
+            spectrum = np.abs(np.fft.rfft(frame * np.hanning(640), 2048)) ** 2
+            auto = np.fft.irfft(spectrum)[:320] / np.fft.irfft(np.abs(np.fft.rfft(np.hanning(640), 2048)) ** 2)[:320]
+            tops = [lag for lag in range(32, 229) if auto[lag - 1] < auto[lag] > auto[lag + 1]]
+            most = max((auto[lag] for lag in tops), default=0.0)
+            found += [RATE_HZ / next(lag for lag in tops if auto[lag] > 0.9 * most)] if most > 0.5 * auto[0] else []
+    return float(np.median(found)) if found else 0.0
 
 
 def whispered(sound: Sound) -> Sound:
@@ -433,9 +459,13 @@ def _slow(to: _Maker) -> Sound:
 
 
 def _high(to: _Maker) -> Sound:
+    """A child's or a high voice of 280 to 420 Hz, made of a woman's or a child's."""
+    fitting = [pool for pool in pools(to.part) if HIGH_HZ[0] / MOST_RAISED < pitch_hz(pool) < HIGH_HZ[1]]
+    to.pool = fitting[to.random.integers(len(fitting))]
+    own_hz = pitch_hz(to.pool)
     band = to.between(4000, 7500)
     lower = butter(6, band, fs=RATE_HZ, output="sos")
-    factor = to.between(1.25, 1.75)
+    factor = max(1.0, to.between(HIGH_HZ[0], min(HIGH_HZ[1], MOST_RAISED * own_hz)) / own_hz)
     return _plain(-30, -20, (0.3, 0.7), lambda sound: np.asarray(sosfilt(lower, higher(sound, factor))))(to)
 
 

@@ -58,6 +58,17 @@ def test_the_second_detector_rests_once_somebody_was_heard() -> None:
     assert len(second.rms) == 38
 
 
+def test_the_second_detector_goes_on_where_only_it_hears_the_voice() -> None:
+    """A whisper that the first one takes for a pause: all of it is speech, and none of it becomes the noise."""
+    analyser = SoundAnalyser(Script(*[0.05] * 200), Level(0.8))
+    heard(analyser, noise(-70, 60 * 0.032), 512)
+    analyser.mark("speech_start", 60 * 32)
+    heard(analyser, noise(-35, 100 * 0.032), 512)
+    found = by_check(analyser)
+    assert found["microphone.speech"].value == pytest.approx(100 * 0.032, abs=0.05)
+    assert float(found["microphone.noise"].metric("snr_db") or 0) > 25
+
+
 class Whole(Level):
     """Keeps all that it is given."""
 
