@@ -19,6 +19,7 @@ from readiness.cli_audit import add_audit
 from readiness.cli_rooms import add_rooms
 from readiness.cli_voices import add_voices
 from readiness.errors import InputError, SettingError
+from readiness.hours import read_hours
 from readiness.settings import SETTINGS, Settings, load_settings
 from readiness.texts import LANGUAGES
 from reports.profile import profile_names
@@ -30,6 +31,13 @@ OFFICES = (
     ("organiser", "organiser-link", "a link to the pages of planning", 365),
     ("api", "api-token", "a token for a program that plans", 365),
 )
+OWN_TEXTS = {
+    "checklist": "the leader's points for the start",
+    "technical_host": "the technical host's points",
+    "emergency": "what to do in an emergency",
+    "privacy": "the privacy notice for participants",
+}
+"""An organisation's own texts in place of ours, and what each is."""
 EXIT_SETTING = 2
 EXIT_USAGE = 2
 MOST_DAYS = 10_000
@@ -85,16 +93,13 @@ def parser() -> argparse.ArgumentParser:
     organisation.add_argument("--name", required=True, help="name as participants know it")
     organisation.add_argument("--support-phone", required=True, help="whom to call when it does not work")
     organisation.add_argument("--clinic-phone", default="", help="whom to call for another time or a meeting in person")
-    organisation.add_argument("--support-hours", default="", help="when somebody answers, such as 08-15")
+    organisation.add_argument("--support-hours", default="", help="when somebody answers, such as 'man-fre 08-15'")
     organisation.add_argument("--languages", default=",".join(LANGUAGES), help="languages offered, first the default")
     organisation.add_argument("--time-zone", default="Europe/Oslo", help="zone that meeting times are shown in")
-    for name, text in (
-        ("checklist", "the leader's points for the start"),
-        ("emergency", "what to do in an emergency"),
-        ("privacy", "the privacy notice for participants"),
-    ):
+    for name, text in OWN_TEXTS.items():
+        flag = f"--{name.replace('_', '-')}"
         organisation.add_argument(
-            f"--{name}", action="append", default=[], metavar="LANGUAGE=FILE.md", help=f"own text: {text}; Markdown"
+            flag, action="append", default=[], metavar="LANGUAGE=FILE.md", help=f"own text: {text}; Markdown"
         )
     organisation.add_argument("--ask-afterwards", action="store_true", help="ask participants how the meeting went")
     organisation.add_argument("--no-drop-in", action="store_true", help="no tests without an invitation")
@@ -212,10 +217,13 @@ def _organisation(settings: Settings, options: argparse.Namespace) -> int:
         languages=languages,
         time_zone=options.time_zone,
         drop_in_allowed=not options.no_drop_in,
-        texts=own_texts({"checklist": options.checklist, "emergency": options.emergency, "privacy": options.privacy}),
+        texts=own_texts({name: getattr(options, name) for name in OWN_TEXTS}),
     )
     asyncio.run(set_organisation(settings, record))
     _print(f"saved {record.slug} in {settings.database_shown}")
+    if record.support_hours and read_hours(record.support_hours) is None:
+        note = "pages show this as it is; written as 'man-fre 08-15' they also say when a closed phone opens"
+        print(f"readiness: --support-hours: {note}", file=sys.stderr)  # noqa: T201 - this is the command's output
     if strange := foreign(record.name):
         note = f"SMS carry no {strange!r}: with this name each takes up to twice as many parts, so keep it short"
         print(f"readiness: --name: {note}", file=sys.stderr)  # noqa: T201 - this is the command's output

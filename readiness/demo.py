@@ -35,7 +35,7 @@ async def prepare_demo(store: Store, contacts: ContactBox, base_url: str, now: d
             slug=DEMO_SLUG,
             name="Demosykehuset",
             support_phone="+47 22 00 00 00",
-            support_hours="08-15",
+            support_hours="00-24",
             languages=LANGUAGES,
             time_zone=TIME_ZONE,
             drop_in_allowed=True,

@@ -41,9 +41,10 @@ SELDOM = re.compile(
 )
 """Keys that the self-test needs in trouble only (a device did not open, the line is blocked, a test failed twice), and
 advice that few get. They are loaded then, and not before."""
-LATER = ("after.", "cause.", "check.", "limit.", "outcome.", "speed.", "unit.")
-"""Beginnings of keys that the self-test asks for with its answer, or after the meeting, and loads then."""
-ON_OTHER_PAGES = ("code.", "guide.", "error.http.", "error.pin.", "link.renew", "link.seen")
+LATER = re.compile(r"(?:after|cause|check|limit|outcome|speed|unit)\.|value\.(?!(?:alone|family|staff|others)$)")
+"""Keys that the self-test asks for with its answer, or after the meeting, and loads then. Four words of values are
+choices of a question before."""
+ON_OTHER_PAGES = ("code.", "form.", "guide.", "role.", "error.http.", "error.pin.", "link.renew", "link.seen")
 """Beginnings of participants' keys that the self-test does not load at its start."""
 _ALIASES = {asked: code for code, one in TABLE.items() for asked in one.asked_as}
 """Other languages that a browser may ask for, and their stand-ins: Danes and Swedes read bokmål better than English."""
@@ -68,12 +69,16 @@ def for_staff(language: str) -> str:
 def texts_for_participants(language: str) -> dict[str, str]:
     """Return the texts that the self-test loads at its start; an old phone on a thin line loads nothing else."""
     texts = _part(language, "participant").items()
-    return {key: text for key, text in texts if not SELDOM.match(key) and not key.startswith((*LATER, *ON_OTHER_PAGES))}
+    return {
+        key: text
+        for key, text in texts
+        if not SELDOM.match(key) and not LATER.match(key) and not key.startswith(ON_OTHER_PAGES)
+    }
 
 
 def texts_for_later(language: str) -> dict[str, str]:
     """Return the texts that the self-test loads with its answer: see `LATER`."""
-    return {key: text for key, text in _part(language, "participant").items() if key.startswith(LATER)}
+    return {key: text for key, text in _part(language, "participant").items() if LATER.match(key)}
 
 
 def texts_for_trouble(language: str) -> dict[str, str]:

@@ -28,9 +28,13 @@ from reports.solution import solution_names
 __all__ = [
     "DEFAULT_SOLUTION",
     "KINDS",
+    "LINE_BYTES",
+    "PICTURE_BYTES",
     "PRACTICAL",
+    "PROMISED_BYTES",
     "ROOM_LINE",
     "SELF_TEST",
+    "SOUND_BYTES",
     "TESTERS",
     "kind_of",
     "profile_of",
@@ -39,6 +43,14 @@ __all__ = [
 ]
 
 MEGABYTE: Final = 1_000_000
+PROMISED_BYTES: Final = 10 * MEGABYTE
+"""Most bytes of one test, both ways together, however often parts of it are repeated: the page says so."""
+PICTURE_BYTES: Final = 2_500_000
+"""Half a minute of stills, and as long again at a third of the pace."""
+SOUND_BYTES: Final = 2_500_000
+"""78 s of sound: the sentence, and once a minute more."""
+LINE_BYTES: Final = 4_500_000
+"""Trials of the line, both ways together. The half megabyte that is left is for the page and all messages."""
 DEFAULT_PROFILE: Final = "consultation"
 DEFAULT_SOLUTION: Final = "other"
 PRACTICAL: Final = ("private_room", "people", "company", "interpreter", "equipment", "phone")
@@ -80,13 +92,13 @@ SELF_TEST: Final = TestKind(
     sessions=frozenset({"participant", "drop_in"}),
     phases=(
         Phase("devices", _DEVICES, 120.0, 0, "page", read_devices),
-        Phase("picture", _PICTURE, 60.0, 5 * MEGABYTE, "page", read_picture),
-        Phase("sound", _SOUND, 40.0, 2 * MEGABYTE, "worker", read_worker),
+        Phase("picture", _PICTURE, 60.0, PICTURE_BYTES, "page", read_picture),
+        Phase("sound", _SOUND, 40.0, SOUND_BYTES, "worker", read_worker),
         Phase("connect", ("network.path", "network.setup_time"), 15.0, MEGABYTE, "page", read_connection),
         Phase("paths", tuple(PATHS.values()), 12.0, MEGABYTE, "page", read_relays, is_optional=True),
         Phase("clock", _IDLE, 60.0, MEGABYTE, "worker", read_worker),
-        Phase("downlink", _DOWN, 40.0, 6 * MEGABYTE, "worker", read_worker),
-        Phase("uplink", _UP, 40.0, 6 * MEGABYTE, "worker", read_worker),
+        Phase("downlink", _DOWN, 40.0, LINE_BYTES, "worker", read_worker),
+        Phase("uplink", _UP, 40.0, LINE_BYTES, "worker", read_worker),
         Phase("tcp_down", ("network.throughput_down",), 5.0, 2 * MEGABYTE, "page", read_headroom),
         Phase("tcp_up", ("network.throughput_up",), 5.0, 2 * MEGABYTE, "page", read_headroom),
         Phase("service", ("meeting_service.reachable",), 12.0, 0, "page", read_service, is_optional=True),

@@ -79,6 +79,7 @@ class NetworkTest:
         """When each trial ran that the line carried, by the clock of the pings."""
         self._bad_us: list[tuple[float, float]] = []
         self.series = Series()
+        self._most_bytes, self._booked = 0, dict[Way, float]()
 
     # ---- from the web process
 
@@ -115,8 +116,14 @@ class NetworkTest:
         self._idle_busy = was_late and again
         self._say("clock", "ended", {"again": was_late and not again})
 
-    async def load(self, ways: Sequence[Way], tiers: Sequence[Tier], *, need_mbps: float, factor: float) -> None:
-        """Find the rate that the line carries in each of `ways`, both at once as in a meeting."""
+    async def load(
+        self, ways: Sequence[Way], tiers: Sequence[Tier], *, need_mbps: float, factor: float, most_bytes: int
+    ) -> None:
+        """Find the rate that the line carries in each of `ways`, both at once as in a meeting.
+
+        No trial begins that could take the connection beyond `most_bytes`, both ways together.
+        """
+        self._most_bytes = most_bytes
         await asyncio.gather(*(self._climb(way, Ladder(tiers, need_mbps=need_mbps, factor=factor)) for way in ways))
 
     # ---- one direction
@@ -130,9 +137,9 @@ class NetworkTest:
                 return
             known.ladder = ladder
             while (rung := ladder.rung) is not None:
-                trial = await self._trial(way, rung.rate_mbps, rung)
-                if trial is None:
-                    known.cause = "disconnected"
+                trial = await self._trial(way, rung.rate_mbps, rung) if self._affords(way, rung) else "data_limit"
+                if trial is None or isinstance(trial, str):
+                    known.cause = trial or "disconnected"
                     break
                 queue_ms = trial.figures.queue_ms if trial.figures else 0.0
                 await asyncio.sleep(max(REST_S, queue_ms * DRAIN / MS_PER_S))
@@ -153,6 +160,12 @@ class NetworkTest:
         finally:
             measured = self._rate(way)
             self._say(PHASE[way], "ended", {"measured": measured.value is not None or measured.cause == "server_busy"})
+
+    def _affords(self, way: Way, rung: Rung) -> bool:
+        """Return whether a trial at this rate stays within the promised bytes, and book it if it does."""
+        peer = self._peer()
+        self._booked[way] = rung.rate_mbps * 1e6 / 8 * rung.carried_s
+        return peer is None or sum(peer.meter.wire_bytes()) + sum(self._booked.values()) <= self._most_bytes
 
     async def _count_losses(self, way: Way) -> None:
         """Send a little longer if the loss is neither clearly low nor clearly high."""

@@ -228,7 +228,10 @@ class Worker:
         elif step == "load":
             tiers = [Tier(str(name), float(need_mbps)) for name, need_mbps in message["tiers"]]
             need_mbps, factor = float(message["need_mbps"]), float(message["factor"])
-            self._beside(self._network.load(message["ways"], tiers, need_mbps=need_mbps, factor=factor))
+            most = int(message["most_bytes"])
+            self._beside(
+                self._network.load(message["ways"], tiers, need_mbps=need_mbps, factor=factor, most_bytes=most)
+            )
         else:
             raise ValueError(step)
 

@@ -11,16 +11,16 @@ from zoneinfo import ZoneInfo
 from readiness.meetings.paper import Sheet
 from readiness.texts import catalogue
 from reports.render.languages import TABLE
+from reports.render.phones import phone_in
 from reports.render.tones import TONES
 from reports.render.words import Words
 from reports.store.records import Meeting, Organisation
 
 __all__ = ["BoardContext", "BoardLine", "BoardMeeting", "board_pdf", "board_sheet", "leader_words"]
 
-SIZES_PT = (10.5, 9.5, 8.5, 7.5)
-"""Type sizes: a full day still fits on one sheet in smaller type; only a fuller one takes another."""
-ON_ONE_PAGE = 120
-"""Number of lines beyond which no type is small enough, so none is tried."""
+SIZES_PT = (11, 10.5)
+"""Type sizes: the smaller one where a day then fits on one sheet; a fuller one takes another. Cells of the table are a
+little smaller, but none is under 10 points: it is read at arm's length, in a hurry."""
 NAMED = frozenset({"ready_with_warnings", "not_ready", "incomplete"})
 """States whose report says what to do; a stale one is too old for details."""
 
@@ -36,6 +36,7 @@ class BoardLine:
     area: str | None = None
     responsible: str | None = None
     together: int = 1
+    interprets: str = ""
     other_device: bool = False
     without_sound: bool = False
     phone: str = ""
@@ -69,7 +70,8 @@ def board_pdf(context: BoardContext) -> bytes:
 def board_sheet(context: BoardContext) -> Sheet:
     """Return what is printed of a leader's day."""
     organisation = context.organisation
-    words = Words(catalogue(context.language), context.language, phone=organisation.support_phone)
+    language = context.language
+    words = Words(catalogue(language), language, phone=phone_in(language, organisation.support_phone))
     zone = ZoneInfo(organisation.time_zone)
     phones = {one.meeting.support_phone or organisation.support_phone for one in context.meetings}
     phones = phones or {organisation.support_phone}
@@ -84,9 +86,9 @@ def board_sheet(context: BoardContext) -> Sheet:
             "none": words.t("print.none"),
             "columns": [words.t(f"print.{name}") for name in ("who", "state", "todo", "phone")],
             "meetings": [_meeting(one, words, zone) for one in context.meetings],
-            "support": words.t("print.support", phone=", ".join(sorted(phones))),
+            "support": words.t("print.support", phone=", ".join(sorted(phone_in(language, one) for one in phones))),
         },
-        sizes_pt=SIZES_PT if sum(len(one.lines) for one in context.meetings) <= ON_ONE_PAGE else SIZES_PT[-1:],
+        sizes_pt=SIZES_PT,
         pages=1,
     )
 
@@ -102,10 +104,10 @@ def leader_words(words: Words, line: BoardLine) -> str:
 
 
 def _meeting(one: BoardMeeting, words: Words, zone: ZoneInfo) -> dict[str, Any]:
-    starts, ends = one.meeting.starts_at.astimezone(zone), one.meeting.ends_at.astimezone(zone)
+    starts, ends = words.clock(one.meeting.starts_at, zone), words.clock(one.meeting.ends_at, zone)
     off = one.meeting.state == "cancelled"
     return {
-        "time": f"{starts:%H:%M}\N{EN DASH}{ends:%H:%M}",
+        "time": f"{starts}\N{EN DASH}{ends}",
         "title": one.meeting.title,
         "nobody": words.t("print.cancelled" if off else "print.nobody"),
         "rows": [] if off else [_row(line, words, zone) for line in one.lines],
@@ -117,6 +119,8 @@ def _row(line: BoardLine, words: Words, zone: ZoneInfo) -> dict[str, str]:
     notes = [role if line.label and line.label != role else ""]
     if line.together > 1:
         notes.append(words.plural("print.together", line.together))
+    if line.interprets:
+        notes.append(line.interprets)
     todo = [leader_words(words, line)]
     todo += [words.t("board.other_device")] if line.other_device else []
     todo += [words.t("board.without_sound")] if line.without_sound else []
@@ -127,5 +131,5 @@ def _row(line: BoardLine, words: Words, zone: ZoneInfo) -> dict[str, str]:
         "tone": TONES.get(line.state, "calm"),
         "tested": words.t("print.tested", when=words.moment(line.tested_at, zone)) if line.tested_at else "",
         "todo": " ".join(todo),
-        "phone": line.phone,
+        "phone": phone_in(words.language, line.phone),
     }

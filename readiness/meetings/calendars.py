@@ -7,11 +7,11 @@ cancelled keeps its UID and increments its SEQUENCE, so that the calendar change
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from icalendar import Alarm, Event, vCalAddress, vText
 from icalendar import Calendar as Ics
-from icalendar import Event, vCalAddress, vText
 
 from reports.render.words import Words
 from reports.store.records import Meeting
@@ -21,6 +21,8 @@ __all__ = ["Calendar", "feed_calendar", "invitation_calendar"]
 PRODUCT = "-//Readiness//Readiness//EN"
 REFRESH = timedelta(minutes=30)
 """How often a calendar program may fetch a feed."""
+ALARM = timedelta(minutes=10)
+"""So long before the start a calendar reminds: the guideline lets people in five to ten minutes before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,14 @@ def invitation_calendar(
     link: str,
     is_host: bool,
     now: datetime,
+    is_removed: bool = False,
 ) -> Calendar:
-    """Return the entry for the person invited at `mail`: REQUEST, or CANCEL if the meeting is cancelled."""
+    """Return the entry for the person invited at `mail`: REQUEST, or CANCEL if the meeting is off for them.
+
+    `is_removed`: the meeting takes place without this person.
+    """
+    if is_removed:
+        meeting = replace(meeting, state="cancelled", sequence=meeting.sequence + 1)
     method = "CANCEL" if meeting.state == "cancelled" else "REQUEST"
     event = _event(meeting, words, f"{meeting.id}.{person_id}", now)
     organiser = vCalAddress(f"MAILTO:{sender}")
@@ -56,6 +64,8 @@ def invitation_calendar(
     event.add("description", "\n".join(said if link else said[1:]))
     if link:
         event.add("url", link)
+    if method == "REQUEST":
+        event.add_component(_alarm(words))
     calendar = _calendar(method)
     calendar.add_component(event)
     return Calendar(method, bytes(calendar.to_ical()))
@@ -73,6 +83,14 @@ def feed_calendar(meetings: Iterable[Meeting], words: Words, now: datetime) -> b
         event.add("description", words.t("ics.saved"))
         calendar.add_component(event)
     return bytes(calendar.to_ical())
+
+
+def _alarm(words: Words) -> Alarm:
+    alarm = Alarm()
+    alarm.add("action", "DISPLAY")
+    alarm.add("trigger", -ALARM)
+    alarm.add("description", words.t("ics.summary"))
+    return alarm
 
 
 def _calendar(method: str) -> Ics:

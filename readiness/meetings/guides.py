@@ -17,12 +17,13 @@ from urllib.parse import quote
 from markdown_it import MarkdownIt
 
 from reports.render.languages import preferred
+from reports.render.phones import phone_in
 from reports.store.records import Organisation
 
 __all__ = ["GUIDES", "PAGES", "guide_html", "page_html"]
 
-GUIDES = ("checklist", "emergency")
-"""What a leader reads on the board."""
+GUIDES = ("checklist", "technical_host", "emergency")
+"""What leaders and technical hosts read on the board."""
 PAGES = ("privacy", "tips")
 """What anybody may read: how data are used, and how to get the best picture and sound."""
 FOLDER = Path(__file__).parent / "texts"
@@ -36,7 +37,8 @@ def guide_html(organisation: Organisation, name: str, language: str, *, phone: s
     """Return the guide as HTML for direct insertion into a page."""
     number = phone or organisation.support_phone
     html = _rendered(_chosen(organisation, name, language))
-    return html.replace(PHONE, escape(number)).replace(quote(PHONE), quote(number, safe="+"))
+    shown = escape(phone_in(language, number))
+    return html.replace(PHONE, shown).replace(quote(PHONE), quote(number.replace(" ", ""), safe="+"))
 
 
 def page_html(organisation: Organisation, name: str, language: str, words: Mapping[str, str]) -> str:

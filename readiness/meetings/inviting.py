@@ -137,6 +137,32 @@ class Inviting:
             for (participant_id, host_id), (channel, known) in told.items()
         ]
 
+    async def told_out(self, meeting: Meeting, person: Participant | Host) -> list[Outgoing]:
+        """Return the message that tells somebody that they take part no more; none if none invited them."""
+        sent = [
+            one.channel
+            for one in await self.store.outgoing_of(self.actor, meeting.id)
+            if person.id in {one.participant_id, one.host_id}
+            and one.kind in INVITES
+            and one.state in {"sending", "sent"}
+        ]
+        return [
+            Outgoing(
+                id=new_id(),
+                organisation_id=meeting.organisation_id,
+                meeting_id=meeting.id,
+                participant_id=None,
+                host_id=None,
+                kind="removed",
+                channel=channel,
+                once=None,
+                created_at=self.now,
+                due_at=self.now,
+                data={"taken_out": person.id},
+            )
+            for channel in sent[-1:]
+        ]
+
 
 def invitation(person: Person, meeting: Meeting, way: Way, now: datetime) -> Outgoing | None:
     """Return the invitation, or None where the link is handed over in another way, or not yet.

@@ -13,6 +13,7 @@ import segno
 from readiness.meetings.paper import Sheet
 from readiness.texts import catalogue
 from reports.render.languages import TABLE
+from reports.render.phones import phone_in
 from reports.render.words import Words
 from reports.store.records import Meeting, Organisation
 
@@ -64,7 +65,8 @@ def _words(letter: LetterContext) -> Words:
     meeting, organisation = letter.meeting, letter.organisation
     phone = meeting.support_phone or organisation.support_phone
     clinic = meeting.clinic_phone or organisation.clinic_phone or phone
-    return Words(catalogue(letter.language), letter.language, phone=phone, clinic=clinic)
+    language = letter.language
+    return Words(catalogue(language), language, phone=phone_in(language, phone), clinic=phone_in(language, clinic))
 
 
 def _page(letter: LetterContext) -> dict[str, Any]:

@@ -221,16 +221,17 @@ def own_texts(files: Mapping[str, Sequence[str]]) -> dict[str, dict[str, str]]:
     """Return an organisation's own texts by name and language, from options such as ``nb=checklist.md``."""
     texts: dict[str, dict[str, str]] = {}
     for name, options in files.items():
+        flag = f"--{name.replace('_', '-')}"
         for option in options:
             language, _, file = option.partition("=")
             if language not in LANGUAGES or not file:
-                raise SettingError(f"--{name}: write it as {LANGUAGES[0]}=FILE.md, with {', '.join(LANGUAGES)}")
+                raise SettingError(f"{flag}: write it as {LANGUAGES[0]}=FILE.md, with {', '.join(LANGUAGES)}")
             try:
                 text = Path(file).read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
-                raise SettingError(f"--{name}: can't read {file!r}: {getattr(error, 'strerror', error)}") from None
+                raise SettingError(f"{flag}: can't read {file!r}: {getattr(error, 'strerror', error)}") from None
             if len(text) > LONGEST_TEXT or "\0" in text:
-                raise SettingError(f"--{name}: {file!r} has more than {LONGEST_TEXT} characters")
+                raise SettingError(f"{flag}: {file!r} has more than {LONGEST_TEXT} characters")
             texts.setdefault(name, {})[language] = text
     return texts
 

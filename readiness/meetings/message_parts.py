@@ -27,6 +27,7 @@ __all__ = [
     "pin",
     "recheck",
     "reminder",
+    "removed",
     "summary",
 ]
 
@@ -205,6 +206,13 @@ def cancelled(context: MessageContext, words: Words) -> MailParts:
     return MailParts(subject=words.t("mail.cancelled.subject"), lead=[words.t("mail.cancelled.lead")], notes=asked)
 
 
+def removed(context: MessageContext, words: Words) -> MailParts:
+    """Tell somebody that they take part no more; the meeting itself goes on."""
+    lead = [words.t("mail.removed.lead")]
+    notes = _help(words, context) if context.host_role else [words.t("mail.cancelled.ask")]
+    return MailParts(subject=words.t("mail.removed.subject"), lead=lead, notes=notes)
+
+
 def leader_link(context: MessageContext, words: Words) -> MailParts:
     """Return the first message of a leader or technical host, with the link to their board."""
     return MailParts(
@@ -224,7 +232,7 @@ def summary(context: MessageContext, words: Words) -> MailParts:
     zone = ZoneInfo(context.organisation.time_zone)
     groups = []
     for one in context.day:
-        time = f"{one.starts_at.astimezone(zone):%H:%M}"
+        time = words.clock(one.starts_at, zone)
         title = words.t("mail.summary.meeting", time=time, ready=one.ready, total=len(one.people))
         groups.append((title, [_line(role, state, words) for role, state in one.people]))
     return MailParts(

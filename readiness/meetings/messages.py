@@ -19,6 +19,7 @@ from readiness.meetings.message_parts import MailParts, MessageContext, counts
 from readiness.meetings.paper import TEMPLATES
 from readiness.texts import catalogue
 from reports.render.languages import TABLE
+from reports.render.phones import phone_in
 from reports.render.words import Words
 from reports.store.records import MessageName, Outgoing
 
@@ -57,6 +58,7 @@ def render_message(outgoing: Outgoing, context: MessageContext) -> Message:
             link=context.link,
             is_host=context.host_role is not None,
             now=context.now,
+            is_removed=outgoing.kind == "removed",
         )
     return Message(mail.subject, _as_text(mail, words), _as_html(mail, words), calendar)
 
@@ -83,16 +85,17 @@ def _sms_text(key: str, context: MessageContext, words: Words) -> str:
 def _words(context: MessageContext) -> Words:
     organisation, meeting = context.organisation, context.meeting
     zone = ZoneInfo(organisation.time_zone)
+    phone = meeting.support_phone or organisation.support_phone
     bare = Words(catalogue(context.language), context.language)
     return Words(
         bare.catalogue,
         context.language,
-        phone=meeting.support_phone or organisation.support_phone,
-        clinic=meeting.clinic_phone or organisation.clinic_phone or meeting.support_phone or organisation.support_phone,
+        phone=phone_in(context.language, phone),
+        clinic=phone_in(context.language, meeting.clinic_phone or organisation.clinic_phone or phone),
         hours=organisation.support_hours,
         organisation=organisation.name,
         when=bare.moment(meeting.starts_at, zone),
-        time=f"{meeting.starts_at.astimezone(zone):%H:%M}",
+        time=bare.clock(meeting.starts_at, zone),
         day=bare.day(meeting.starts_at, zone),
         before=bare.moment(context.moved_from, zone) if context.moved_from else "",
         link=context.link,

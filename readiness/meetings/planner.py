@@ -226,9 +226,10 @@ class Planner:
             known.reach.phone,
             known.reach.mail,
             participant.together,
+            participant.interprets,
         )
         new = self.values.person(meeting_id, replace(kept, **{**wish, "channel": ""}))
-        changes = self._differing(known, new, ("role", "label", "locale", "together"))
+        changes = self._differing(known, new, ("role", "label", "locale", "together", "interprets"))
         if not changes:
             return participant
         with _not_found("person.not_found"):
@@ -256,15 +257,38 @@ class Planner:
         return changes if new.reach == known.reach else changes | {"reach": stored.reach}
 
     async def remove_person(self, meeting_id: str, participant_id: str) -> None:
-        """Remove a participant from a meeting, with link, messages and report."""
+        """Remove a participant from a meeting, with link, messages and report, and tell them if they were invited."""
+        meeting = await self.meeting(meeting_id)
+        people = await self.store.participants(self.actor, meeting_id)
+        keeps, messages = await self._told_out(meeting, people, participant_id)
         with _not_found("meeting.not_found"):
-            if not await self.store.remove_participant(self.actor, meeting_id, participant_id):
+            if not await self.store.remove_participant(
+                self.actor, meeting_id, participant_id, keeps=keeps, messages=messages
+            ):
                 raise AccessError("person.not_found")
 
     async def remove_host(self, meeting_id: str, host_id: str) -> None:
-        """Remove a leader or technical host from a meeting, with link and messages."""
+        """Remove a leader or technical host from a meeting, with link and messages; as `remove_person`."""
+        meeting = await self.meeting(meeting_id)
+        keeps, messages = await self._told_out(meeting, await self.store.hosts(self.actor, meeting_id), host_id)
         with _not_found("meeting.not_found"):
-            if not await self.store.remove_host(self.actor, meeting_id, host_id):
+            if not await self.store.remove_host(self.actor, meeting_id, host_id, keeps=keeps, messages=messages):
+                raise AccessError("person.not_found")
+
+    async def _told_out(
+        self, meeting: Meeting, people: Sequence[Participant | Host], person_id: str
+    ) -> tuple[bool, list[Outgoing]]:
+        """Return whether somebody who is taken out has to be told, and the message that does so where one can."""
+        person = next((one for one in people if one.id == person_id), None)
+        if person is None:
+            raise AccessError("person.not_found")
+        is_to_come = meeting.state == "planned" and self.now < meeting.ends_at
+        return is_to_come, await self._inviting.told_out(meeting, person) if is_to_come else []
+
+    async def forget_taken_out(self, meeting_id: str, person_id: str) -> None:
+        """Take somebody who was taken out off the list of those to call: they know."""
+        with _not_found("meeting.not_found"):
+            if not await self.store.forget_taken_out(self.actor, meeting_id, person_id):
                 raise AccessError("person.not_found")
 
     # ---- parts

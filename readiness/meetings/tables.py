@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from readiness.errors import InputError
+from readiness.meetings.table_words import COLUMN_WORDS, VALUE_WORDS
 from readiness.meetings.wanted import LONGEST_FOUND, NAMELESS, Bad, BadRowError, Wanted
 from readiness.meetings.wishes import HostPlan, MeetingPlan, PersonPlan
 from readiness.typed import read_start, visible
@@ -21,6 +22,8 @@ OF_LEADER = ("leader", "leader_mail", "leader_phone")
 OF_PERSON = ("role", "label", "language", "phone", "mail", "together")
 COLUMNS = ("meeting", *OF_MEETING, *OF_LEADER, *OF_PERSON)
 REQUIRED = ("starts", "role")
+DATE, TIME = "date", "time"
+"""Two columns that stand for ``starts`` where a table keeps them apart."""
 ROW_KEY = "csv-row:"
 """Prefix of the key of a row without an identifier, whose key is its whole content."""
 _FORMULA = "=+\\-@\uff1d\uff0b\uff0d\uff20"
@@ -52,7 +55,7 @@ def read_table(text: str) -> tuple[list[Wanted], list[Bad]]:
     if not listed:
         raise InputError("import.empty")
     at, heads = listed[0]
-    names = [visible(head).lower() for head in heads]
+    names = [_column(head) for head in heads]
     if bad := _wrong_heading(at, names, [cells for _, cells in listed[1:3]]):
         return [], bad
     groups: dict[str, list[tuple[int, dict[str, str]]]] = {}
@@ -61,7 +64,7 @@ def read_table(text: str) -> tuple[list[Wanted], list[Bad]]:
         if any(visible(cell) for cell in cells[len(names) :]):
             bad.append(Bad(number, "import.cells"))
             continue
-        row = {name: _cell(cell) for name, cell in zip(names, cells, strict=False) if name}
+        row = _row_of(names, cells)
         if broken := next((name for name in COLUMNS if _BROKEN.fullmatch(row.get(name, ""))), None):
             bad.append(Bad(number, "import.cell_error", broken, row[broken][:LONGEST_FOUND]))
             continue
@@ -94,12 +97,28 @@ def _unwrapped(listed: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]
     ]
 
 
+def _column(head: str) -> str:
+    """Return our own name of a column, whatever language it is written in; an unknown one as it is."""
+    plain = visible(head).lower()
+    return COLUMN_WORDS.get(plain, plain)
+
+
+def _row_of(names: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
+    """Return the cells by column; date and time become one."""
+    row = {name: _cell(cell) for name, cell in zip(names, cells, strict=False) if name}
+    if DATE in row and TIME in row:
+        row["starts"] = f"{row.pop(DATE)} {row.pop(TIME)}".strip()
+    return row
+
+
 def _wrong_heading(at: int, names: Sequence[str], following: Sequence[Sequence[str]]) -> list[Bad]:
     """Return the faults of the heading in row `at`; with any, the rest of the file is not read."""
+    if {DATE, TIME} <= set(names) and "starts" not in names:
+        names = ["starts" if name == DATE else "" if name == TIME else name for name in names]
     known = set(names) & set(COLUMNS)
     if not known:
         for number, cells in enumerate(following, start=at + 1):
-            if {visible(cell).lower() for cell in cells} >= set(REQUIRED):
+            if {_column(cell) for cell in cells} >= set(REQUIRED):
                 return [Bad(number, "import.heading_below")]
         if any("|" in name for name in names):
             return [Bad(at, "import.separator")]
@@ -148,8 +167,8 @@ def _meeting(key: str, group: Sequence[tuple[int, Mapping[str, str]]]) -> Wanted
         starts=_starts(first, head.get("starts", "")),
         minutes=_number(first, head, "minutes", 45),
         title=head.get("title", ""),
-        profile=head.get("profile", "").lower() or "consultation",
-        solution=head.get("solution", "").lower() or "other",
+        profile=_value(head, "profile") or "consultation",
+        solution=_value(head, "solution") or "other",
         join_link=head.get("join_link", ""),
         support_phone=head.get("support_phone", ""),
         people=tuple(people),
@@ -167,13 +186,19 @@ def _named(group: Sequence[tuple[int, Mapping[str, str]]]) -> frozenset[str]:
 
 def _person(number: int, row: Mapping[str, str]) -> PersonPlan:
     return PersonPlan(
-        role=row.get("role", "").lower(),
+        role=_value(row, "role"),
         label=row.get("label", ""),
-        locale=row.get("language", "").lower(),
+        locale=_value(row, "language"),
         phone=row.get("phone", ""),
         mail=row.get("mail", ""),
         together=_number(number, row, "together", 1),
     )
+
+
+def _value(row: Mapping[str, str], name: str) -> str:
+    """Return our own word for a value, whatever language it is written in; an unknown one as it is."""
+    typed = row.get(name, "").lower()
+    return VALUE_WORDS[name].get(typed, typed)
 
 
 def _number(number: int, row: Mapping[str, str], name: str, otherwise: int) -> int:

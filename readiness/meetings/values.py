@@ -103,6 +103,9 @@ class Values:
             support_phone=_CLEAN["support_phone"](plan.support_phone),
             clinic_phone=_CLEAN["clinic_phone"](plan.clinic_phone),
             contact=_CLEAN["contact"](plan.contact),
+            assessed_by=_CLEAN["assessed_by"](plan.assessed_by),
+            agenda_sent=plan.agenda_sent,
+            companion=_CLEAN["companion"](plan.companion),
             reminders=_reminders(plan.reminders),
             import_key=hash_token(plan.key) if plan.key else None,
             import_series=hash_token(plan.series) if plan.series else None,
@@ -127,6 +130,7 @@ class Values:
             locale=self._locale(wish.locale, where),
             position=place or 0,
             together=wish.together,
+            interprets=_text(wish.interprets, LONGEST_LABEL, where + "interprets"),
         )
         return Person(person, self._reach(wish, where))
 
@@ -261,6 +265,9 @@ _CLEAN: Mapping[str, Callable[[Any], Any]] = {
     "support_phone": lambda typed: _text(typed, LONGEST_PHONE, "support_phone"),
     "clinic_phone": lambda typed: _text(typed, LONGEST_PHONE, "clinic_phone"),
     "contact": lambda typed: _text(typed, LONGEST_LABEL, "contact"),
+    "assessed_by": lambda typed: _text(typed, LONGEST_LABEL, "assessed_by"),
+    "agenda_sent": bool,
+    "companion": lambda typed: _text(typed, LONGEST_LABEL, "companion"),
     "profile": lambda name: _one_of(name, profile_names(), "meeting.profile", "profile"),
     "solution": lambda name: _one_of(name, SOLUTIONS, "meeting.solution", "solution"),
     "join_link": lambda typed: _at("join_link", clean_link, unwrapped(_at("join_link", clean_link, typed))),

@@ -13,7 +13,7 @@ from readiness.meetings.kinds import INVITES
 from readiness.meetings.meeting_rooms import rooms_json
 from readiness.meetings.planner import Planner
 from reports.model import rfc3339
-from reports.store.records import BoardRow, Host, Meeting, MeetingLine, Outgoing
+from reports.store.records import BoardRow, Host, Meeting, MeetingLine, Outgoing, TakenOut
 from reports.validity import state_of
 
 __all__ = ["line_json", "meeting_json"]
@@ -41,6 +41,9 @@ async def meeting_json(planner: Planner, found: Meeting) -> dict[str, Any]:
         "support_phone": found.support_phone,
         "clinic_phone": found.clinic_phone,
         "contact": found.contact,
+        "assessed_by": found.assessed_by,
+        "agenda_sent": found.agenda_sent,
+        "companion": found.companion,
         "state": found.state,
         "sequence": found.sequence,
         "reminders": list(found.reminders),
@@ -49,6 +52,7 @@ async def meeting_json(planner: Planner, found: Meeting) -> dict[str, Any]:
         "rooms": rooms_json(await store.meeting_rooms(actor, found.id), planner.now),
         "participants": [_participant_json(planner, row, sent) | {"call": call(row.participant.id)} for row in rows],
         "hosts": [_host_json(planner, one, sent) | {"call": call(one.id)} for one in hosts],
+        "taken_out": [_taken_out_json(planner, one, messages) for one in await store.taken_out(actor, found.id)],
     }
 
 
@@ -77,6 +81,7 @@ def _participant_json(planner: Planner, row: BoardRow, sent: Mapping[str, Outgoi
         "label": person.label,
         "locale": person.locale,
         "together": person.together,
+        "interprets": person.interprets,
         "phone": reach.phone,
         "mail": reach.mail,
         "state": state_of(row.report, planner.now),
@@ -96,6 +101,18 @@ def _host_json(planner: Planner, one: Host, sent: Mapping[str, Outgoing]) -> dic
         "phone": reach.phone,
         "mail": reach.mail,
         "invitation": _sent_json(sent.get(one.id)),
+    }
+
+
+def _taken_out_json(planner: Planner, one: TakenOut, messages: Sequence[Outgoing]) -> dict[str, Any]:
+    """Return who was taken out; ``call`` unless a message is on its way to them or has arrived."""
+    told = [message.state for message in messages if message.data.get("taken_out") == one.id]
+    return {
+        "id": one.id,
+        "role": one.role,
+        "label": one.label,
+        "phone": open_reach(planner.contacts, one.reach).phone,
+        "call": not {"waiting", "sending", "sent"} & set(told),
     }
 
 

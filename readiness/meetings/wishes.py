@@ -25,6 +25,8 @@ class PersonPlan:
     phone: str = ""
     mail: str = ""
     together: int = 1
+    interprets: str = ""
+    """An interpreter's language."""
     channel: Way = ""
     """How to invite at once; empty: not yet."""
 
@@ -58,6 +60,9 @@ class MeetingPlan:
     support_phone: str = ""
     clinic_phone: str = ""
     contact: str = ""
+    assessed_by: str = ""
+    agenda_sent: bool = False
+    companion: str = ""
     reminders: tuple[int, ...] = REMINDERS
     practical: tuple[str, ...] | None = None
     """None: the questions of the profile."""
@@ -87,6 +92,9 @@ class Change:
     support_phone: str | None = None
     clinic_phone: str | None = None
     contact: str | None = None
+    assessed_by: str | None = None
+    agenda_sent: bool | None = None
+    companion: str | None = None
     reminders: tuple[int, ...] | None = None
     practical: tuple[str, ...] | None = None
     expected_people: int | None = None

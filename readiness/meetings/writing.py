@@ -17,9 +17,10 @@ from readiness.meetings.marks import state_mark
 from readiness.meetings.meeting_rooms import state_on_board
 from readiness.meetings.message_parts import MessageContext, Tally, Wants
 from readiness.meetings.messages import Message, render_message
+from readiness.meetings.values import HOST_ROLES
 from readiness.settings import Settings
-from reports.store import Store
-from reports.store.records import Host, Meeting, Organisation, Outgoing, Participant, StoredReport
+from reports.store import Actor, Store
+from reports.store.records import Host, HostRole, Meeting, Organisation, Outgoing, Participant, StoredReport
 from reports.validity import recheck_due, state_of
 
 __all__ = ["OverError", "Writer", "Written"]
@@ -127,10 +128,23 @@ class Writer:
             person = await self.store.participant(clock, outgoing.participant_id)
         elif outgoing.host_id:
             host = await self.store.host(clock, outgoing.host_id)
+        elif meeting is not None:
+            person, host = await self._taken_out(clock, outgoing)
         whose = person or host
         if meeting is None or organisation is None or whose is None:
             raise OverError
         return _About(organisation, meeting, whose, host)
+
+    async def _taken_out(self, clock: Actor, outgoing: Outgoing) -> tuple[Participant | None, Host | None]:
+        """Return who was taken out, as they were; (None, None) if they are told already."""
+        people = await self.store.taken_out(clock, outgoing.meeting_id)
+        one = next((one for one in people if one.id == outgoing.data.get("taken_out")), None)
+        if one is None:
+            return None, None
+        if one.role in HOST_ROLES:
+            role: HostRole = "leader" if one.role == "leader" else "technical_host"
+            return None, Host(one.id, one.meeting_id, role, one.label, one.locale, one.reach)
+        return Participant(one.id, one.meeting_id, one.role, one.label, one.locale, 0, reach=one.reach), None
 
     async def _is_open(self, whose: Participant | Host) -> bool:
         if isinstance(whose, Host):

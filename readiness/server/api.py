@@ -235,7 +235,7 @@ async def _session_json(services: Services, session: Session) -> dict[str, Any]:
         "session": session.id,
         "kind": session.kind,
         "locale": participant.locale if participant else None,
-        "organisation": _called(organisation_json(organisation), meeting),
+        "organisation": _called(organisation_json(organisation, services.now()), meeting),
         "meeting": meeting
         and {
             "starts_at": rfc3339(meeting.starts_at),
@@ -258,4 +258,4 @@ def _called(organisation: dict[str, Any] | None, meeting: Meeting | None) -> dic
     """Return the organisation with the number for technical help of this very meeting, where it has one of its own."""
     if organisation is None or meeting is None or not meeting.support_phone:
         return organisation
-    return organisation | {"support_phone": meeting.support_phone}
+    return organisation | {"support_phone": meeting.support_phone, "opens_at": None}

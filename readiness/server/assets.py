@@ -24,6 +24,7 @@ from readiness.texts import (
 )
 from reports.checks import figures_json
 from reports.render.languages import TABLE, for_pages
+from reports.render.phones import phone_in
 from reports.render.words import Words
 
 __all__ = ["Asset", "Assets"]
@@ -83,6 +84,7 @@ class Assets:
             loader=jinja2.FileSystemLoader(folder), autoescape=True, undefined=jinja2.StrictUndefined
         )
         self._templates.globals |= {"language": TABLE, "plural": _plural}
+        self._templates.filters["phone_in"] = lambda number, language: phone_in(language, number)
 
     def get(self, name: str) -> Asset | None:
         """Return the file called `name`, a path below ``web/``, or None."""

@@ -33,7 +33,7 @@ from readiness.server.services import Services
 from readiness.server.steps.running import Send, SendBytes, Setup
 from readiness.server.turn import ice_servers
 from reports.assembly import CARRIED, Ending, finished_phases, make_report
-from reports.kinds import kind_of, solution_of
+from reports.kinds import LINE_BYTES, PROMISED_BYTES, kind_of, solution_of
 from reports.model import Report
 from reports.profile import Profile
 from reports.store import StoreUnavailable
@@ -44,8 +44,10 @@ __all__ = ["Attempt"]
 
 log = logging.getLogger(__name__)
 
-PROMISED_MB = 10
-"""The figure that the page announces before the start; the measured one stays well below."""
+PROMISED_MB = PROMISED_BYTES // 1_000_000
+"""The figure that the page announces before the start."""
+SPENT = "bytes"
+"""Name under which a test that breaks off stores how many bytes it has cost so far."""
 
 
 class ByteCounter(Protocol):
@@ -120,6 +122,7 @@ class Attempt:
             heavy=self._services.admission.pool.heavy,
             voices=folders,
             invited=self._guest is None,
+            line_bytes=self._of_allowance(LINE_BYTES),
         )
         self.run = LiveTest(setup, dict(self._test.phases))
         await self._send(self._plan(expected_people))
@@ -198,7 +201,7 @@ class Attempt:
         test, others = resumed
         await end_replaced(self._services, others)
         done = finished_phases(self._kind, test.phases)
-        keep = {*done, "events", "elapsed", CARRIED, *({"series"} if "clock" in done else ())}
+        keep = {*done, "events", "elapsed", SPENT, CARRIED, *({"series"} if "clock" in done else ())}
         phases = {name: phase for name, phase in test.phases.items() if name in keep}
         log_event(log, logging.INFO, "selftest.resumed", done=len(phases))
         return replace(test, phases=phases)
@@ -242,7 +245,11 @@ class Attempt:
             "profile": self._profile.name,
             "mode": "recheck" if is_short else "full",
             "phases": [
-                {"name": phase.name, "budget_s": phase.budget_s, "budget_bytes": phase.budget_bytes}
+                {
+                    "name": phase.name,
+                    "budget_s": phase.budget_s,
+                    "budget_bytes": self._of_allowance(phase.budget_bytes),
+                }
                 for phase in self._kind.phases
                 if phase.name in self._kind.course(is_short=is_short).phases
             ],
@@ -259,6 +266,11 @@ class Attempt:
             },
             "data_mb": PROMISED_MB,
         }
+
+    def _of_allowance(self, budget_bytes: int) -> int:
+        """Return what is left of a part's bytes: attempts that broke off have used their share of the promise."""
+        spent = int(self._test.phases.get(SPENT, {}).get("total", 0))
+        return int(budget_bytes * max(0.0, 1 - spent / PROMISED_BYTES))
 
     # ---- keeping
 
@@ -312,5 +324,8 @@ class Attempt:
         return before + time.monotonic() - self._began_s
 
     async def _remember_elapsed(self) -> None:
+        """Store the time and the bytes of this attempt, for the one that goes on."""
         with contextlib.suppress(StoreUnavailable):
             await self._keep_phase("elapsed", {"elapsed_s": round(self._elapsed_s(), 1)})
+            before = int(self._test.phases.get(SPENT, {}).get("total", 0))
+            await self._keep_phase(SPENT, {"total": before + self._counter.bytes_up + self._counter.bytes_down})

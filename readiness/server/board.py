@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from readiness.access.actors import actor_of, sessions_that_may
 from readiness.errors import AccessError
+from readiness.hours import read_hours
 from readiness.meetings.addresses import open_reach
 from readiness.meetings.board_pdf import BoardContext, BoardLine, BoardMeeting
 from readiness.meetings.kinds import BRINGS_LINK
@@ -23,6 +24,7 @@ from reports.advice import leader_area
 from reports.kinds import PRACTICAL
 from reports.model import rfc3339
 from reports.store import Actor
+from reports.store.case_records import SupportCase
 from reports.store.records import (
     BoardRow,
     Channel,
@@ -32,7 +34,6 @@ from reports.store.records import (
     Outgoing,
     Session,
     StoredReport,
-    SupportCase,
 )
 from reports.validity import recheck_due, state_of
 
@@ -91,11 +92,12 @@ async def board_json(services: Services, session: Session, day: Day | None = Non
     unlocked = await services.store.unlocked(session.id, now)
     told = await services.store.feedback_for(session) if day.host and day.own.ends_at <= now else None
     return {
-        "organisation": organisation_json(day.organisation),
+        "organisation": organisation_json(day.organisation, now),
         **await _part_json(services, day, day.own, now, unlocked=unlocked),
         "day": [await _part_json(services, day, one, now, unlocked=unlocked) for one in day.others],
         "at": rfc3339(now),
         "unlocked": unlocked,
+        "you": day.host.role if day.host else "leader",
         "pin": pin_channel(services, day.host),
         "feedback": (told.score if told else 0) if day.host and day.own.ends_at <= now else None,
     }
@@ -126,6 +128,7 @@ async def _line(services: Services, actor: Actor, row: BoardRow, now: datetime, 
         area=told.get("area"),
         responsible=told.get("responsible"),
         together=row.participant.together,
+        interprets=row.participant.interprets,
         other_device=bool(told.get("other_device")),
         without_sound=bool(told.get("without_sound")),
         phone=phones[0] if phones else "",
@@ -158,6 +161,9 @@ async def _part_json(
             "solution": meeting.solution,
             "join_link": (contacts.open(meeting.join_link) if meeting.join_link else None) or "",
             "support_phone": meeting.support_phone,
+            "assessed_by": meeting.assessed_by,
+            "agenda_sent": meeting.agenda_sent,
+            "companion": meeting.companion,
             "hosts": [_host_json(services, one, unlocked=unlocked) for one in hosts],
         },
         "participants": [
@@ -196,6 +202,7 @@ def _row_json(
         "state": state_of(report, now),
         "running": row.running,
         "together": person.together,
+        "interprets": person.interprets,
         "invitation": _invitation_json(invited[-1]) if invited else None,
         "can_resend": open_reach(services.contacts, person.reach).channel(),
         "handed_over_at": rfc3339(case.opened_at) if case else None,
@@ -228,14 +235,18 @@ def _invitation_json(newest: Outgoing) -> dict[str, Any]:
     return {"channel": newest.channel, "state": newest.state, "sent_at": sent_at, "error": newest.error}
 
 
-def organisation_json(organisation: Organisation | None) -> dict[str, Any] | None:
-    """Return what anyone may know about an organisation."""
+def organisation_json(organisation: Organisation | None, now: datetime) -> dict[str, Any] | None:
+    """Return what anyone may know about an organisation; ``opens_at`` while its phone is known to be closed."""
     if organisation is None:
         return None
+    hours = read_hours(organisation.support_hours)
+    opens_at = hours.opens_at(now, ZoneInfo(organisation.time_zone)) if hours else None
     return {
         "slug": organisation.slug,
         "name": organisation.name,
         "support_phone": organisation.support_phone,
         "support_hours": organisation.support_hours,
+        "opens_at": rfc3339(opens_at) if opens_at else None,
+        "time_zone": organisation.time_zone,
         "languages": list(organisation.languages),
     }

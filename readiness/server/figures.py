@@ -19,6 +19,7 @@ from readiness.server.pages import render_page, staff_language_of
 from readiness.server.services import SERVICES, session_of
 from readiness.texts import catalogue
 from reports.model import READY_VERDICTS
+from reports.render.phones import phone_in
 from reports.render.words import Words
 from reports.store.feedback import LEAST_ANSWERS
 from reports.store.records import FeedbackCell
@@ -61,7 +62,7 @@ async def figures_page(request: web.Request) -> web.Response:
     if organisation is None:
         raise AccessError("session.not_valid")
     asked, language = request.query.get("lang"), staff_language_of(request, organisation)
-    words = Words(catalogue(language), language, phone=organisation.support_phone)
+    words = Words(catalogue(language), language, phone=phone_in(language, organisation.support_phone))
     weeks = _weeks(request, services.now())
     cells = await services.store.feedback_summary(session.organisation_id, weeks)
     ready = _sum(cell for cell in cells if cell.verdict in READY_VERDICTS)

@@ -25,6 +25,9 @@ AS_GIVEN = (
     "support_phone",
     "clinic_phone",
     "contact",
+    "assessed_by",
+    "agenda_sent",
+    "companion",
     "expected_people",
 )
 """Fields of a meeting that are the same in a body and in a wish."""

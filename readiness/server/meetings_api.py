@@ -233,6 +233,14 @@ async def remove_host(request: web.Request) -> web.Response:
     return await _meeting(request, planner)
 
 
+@routes.delete(PLACE + "/taken-out/{person:" + ID + "}")
+async def forget_taken_out(request: web.Request) -> web.Response:
+    """Take somebody who was taken out off the list of those to call."""
+    planner = await planner_of(request)
+    await planner.forget_taken_out(request.match_info["meeting"], request.match_info["person"])
+    return await _meeting(request, planner)
+
+
 @routes.get(PLACE + "/letters.pdf")
 async def read_letters(request: web.Request) -> web.Response:
     """Make letters to print. Reading makes no link: only who was given one before, by any way, gets the same one."""

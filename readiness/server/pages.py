@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
 from readiness.errors import AccessError, ReadinessError
+from readiness.hours import read_hours
 from readiness.meetings.guides import GUIDES, guide_html, page_html
 from readiness.server.board import LEADERS
 from readiness.server.mangled import meant
 from readiness.server.services import SERVICES, Services, session_of
 from readiness.texts import LANGUAGES, catalogue, for_staff, negotiate
+from reports.render.phones import phone_in
+from reports.render.words import Words
 from reports.store.records import Organisation
 
 __all__ = [
@@ -184,7 +188,7 @@ def render_page(
         "static": services.assets.base,
         "t": catalogue(language),
         "texts": {code: catalogue(code) for code in (*offered, *choices)},
-        "organisation": _shown(organisation),
+        "organisation": _shown(organisation) | {"opens": opens_words(organisation, language, services.now())},
         "speedtest": services.settings.speedtest != "off",
         **(values or {}),
     }
@@ -201,8 +205,8 @@ async def _guide_page(request: web.Request, name: str) -> web.Response:
     words, phone = catalogue(language), organisation.support_phone
     hours = organisation.support_hours
     filled = {
-        "phone": phone.replace(" ", "\u00a0"),
-        "clinic": (organisation.clinic_phone or phone).replace(" ", "\u00a0"),
+        "phone": _called(organisation, language, request.app[SERVICES].now()),
+        "clinic": phone_in(language, organisation.clinic_phone or phone),
         "hours": f"{words['help.hours']} {hours}." if hours else "",
         "legal": words["notice.legal"],
         "dpo": words["notice.dpo"],
@@ -220,6 +224,22 @@ def _board_page(request: web.Request, organisation: Organisation | None) -> web.
 def _guide(organisation: Organisation, name: str) -> dict[str, str]:
     read = dict.fromkeys(for_staff(language) for language in organisation.languages)
     return {language: guide_html(organisation, name, language) for language in read}
+
+
+def opens_words(organisation: Organisation | None, language: str, now: datetime) -> str:
+    """Return the day and time at which the organisation's phone opens; empty while it is open, or that is not known."""
+    hours = read_hours(organisation.support_hours) if organisation else None
+    if organisation is None or hours is None:
+        return ""
+    zone = ZoneInfo(organisation.time_zone)
+    opens_at = hours.opens_at(now, zone)
+    return Words(catalogue(language), language).moment(opens_at, zone) if opens_at else ""
+
+
+def _called(organisation: Organisation, language: str, now: datetime) -> str:
+    """Return the number for technical help as it stands in a sentence, with when it opens while it is closed."""
+    phone, opens = phone_in(language, organisation.support_phone), opens_words(organisation, language, now)
+    return Words(catalogue(language), language).t("help.opens", phone=phone, when=opens) if opens else phone
 
 
 def _shown(organisation: Organisation | None) -> dict[str, str]:

@@ -33,17 +33,15 @@ LIMITS = {
     "support_phone": {"maxlength": LONGEST_PHONE},
     "clinic_phone": {"maxlength": LONGEST_PHONE},
     "contact": {"maxlength": LONGEST_LABEL},
+    "assessed_by": {"maxlength": LONGEST_LABEL},
+    "companion": {"maxlength": LONGEST_LABEL},
+    "interprets": {"maxlength": LONGEST_LABEL},
     "join_from": {"maxlength": LONGEST_LABEL},
     "join_link": {"maxlength": LONGEST_LINK},
     "together": {"min": 1, "max": MOST_TOGETHER},
 }
 """Attributes of the page's fields, by the planner's limits, so that the form accepts nothing that the planner
 rejects."""
-EXAMPLE = (
-    "meeting;starts;minutes;title;leader;leader_mail;role;label;language;mail;phone\n"
-    "1;2026-12-01 10:00;45;Kontroll;Lars;lars@sykehus.example;patient;Anna;nb;anna@post.example;\n"
-    "1;2026-12-01 10:00;45;Kontroll;Lars;lars@sykehus.example;interpreter;T. K.;nb;;+47 900 00 000"
-)
 
 
 @routes.get("/o/{organisation}/plan")
@@ -93,7 +91,6 @@ async def _page(request: web.Request, name: str) -> web.Response:
         "solutions": [load_solution(name) for name in solution_names()],
         "practical": [check.removeprefix(PRACTICAL) for check in profile.checks if check.startswith(PRACTICAL)],
         "asked": profile.practical,
-        "example": EXAMPLE,
         "limits": LIMITS,
         "rooms": await request.app[SERVICES].store.rooms_to_invite(actor_of(session)),
     }

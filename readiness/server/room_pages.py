@@ -23,6 +23,7 @@ from readiness.server.bodies import form_body
 from readiness.server.pages import organisation_of_path, render_page, staff_language_of
 from readiness.server.services import SERVICES, Services, session_of
 from readiness.texts import LANGUAGES, catalogue, for_staff
+from reports.render.phones import phone_in
 from reports.render.rooms import DAYS, changed_since, check_lines, days_of, events_view, line_of, order_of, worked
 from reports.render.words import Words
 from reports.store import Actor, Conflict, Gone
@@ -50,7 +51,7 @@ class _Desk:
         self.now = self.services.now()
         self.zone = ZoneInfo(organisation.time_zone)
         language = staff_language_of(request, organisation)
-        self.words = Words(catalogue(language), language, phone=organisation.support_phone.replace(" ", "\u00a0"))
+        self.words = Words(catalogue(language), language, phone=phone_in(language, organisation.support_phone))
         asked = request.query.get("lang")
         self.asked = asked if asked in organisation.languages else None
 

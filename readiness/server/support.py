@@ -19,9 +19,11 @@ from readiness.server.firewall import openings
 from readiness.server.pages import render_page, staff_language_of
 from readiness.server.services import SERVICES, Services, caller, session_of
 from readiness.texts import LANGUAGES, catalogue, for_staff
+from reports.render.phones import phone_in
 from reports.render.report import line_view, report_view
 from reports.render.words import Words
-from reports.store.records import Organisation, Session, StoredReport, WaitingCase, clean_code
+from reports.store.case_records import WaitingCase
+from reports.store.records import Organisation, Session, StoredReport, clean_code
 
 __all__ = ["routes"]
 
@@ -111,8 +113,7 @@ async def _look_up(services: Services, session: Session, typed: str) -> tuple[St
 
 
 def _words(language: str, organisation: Organisation) -> Words:
-    phone = organisation.support_phone.replace(" ", "\u00a0")
-    return Words(catalogue(language), language, phone=phone)
+    return Words(catalogue(language), language, phone=phone_in(language, organisation.support_phone))
 
 
 def _openings(request: web.Request, found: StoredReport | None, words: Words) -> list[str]:

@@ -39,6 +39,8 @@ class Language:
     """Its direction: ``ltr`` or ``rtl``."""
     tag: str
     """The locale for its numbers in browsers; few know nynorsk, which writes them like bokmål."""
+    home: str
+    """The calling code of the country whose numbers its readers write without it; empty: they write all codes."""
     group: str
     """The separator of thousands."""
     decimal: str
@@ -87,4 +89,4 @@ def preferred(code: str) -> tuple[str, ...]:
 
 def for_pages() -> dict[str, dict[str, object]]:
     """Return the part of the table that pages' scripts need."""
-    return {code: {"tag": one.tag, "dir": one.dir, "voice": one.voice} for code, one in TABLE.items()}
+    return {code: {"tag": one.tag, "dir": one.dir, "voice": one.voice, "home": one.home} for code, one in TABLE.items()}

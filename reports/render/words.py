@@ -123,13 +123,20 @@ class Words:
         """Return day and time in `zone`."""
         return self._date("time.at", when.astimezone(zone))
 
+    def clock(self, when: datetime, zone: tzinfo) -> str:
+        """Return the time of day in `zone`."""
+        return self._clock(when.astimezone(zone))
+
     def day(self, when: datetime, zone: tzinfo) -> str:
         """Return weekday and date in `zone`."""
         return self._date("time.day_of", when.astimezone(zone))
 
     def _date(self, key: str, local: datetime) -> str:
         weekday, month = self.t(f"time.weekday_{local.isoweekday()}"), self.t(f"time.month_{local.month}")
-        return self.t(key, weekday=weekday, day=local.day, month=month, time=f"{local:%H:%M}")
+        return self.t(key, weekday=weekday, day=local.day, month=month, time=self._clock(local))
+
+    def _clock(self, local: datetime) -> str:
+        return self.t("time.clock", hour=f"{local:%H}", minute=f"{local:%M}")
 
 
 def _is_unheard(check: Mapping[str, Any]) -> bool:

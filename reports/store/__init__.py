@@ -1,6 +1,7 @@
 """The only place with SQL: SQLite for one machine, PostgreSQL for several. See `Store`."""
 
 from .actors import Actor
+from .case_records import SupportCase, WaitingCase
 from .errors import (
     CodeTaken,
     Conflict,
@@ -35,8 +36,6 @@ from .records import (
     Session,
     SessionKind,
     StoredReport,
-    SupportCase,
-    WaitingCase,
     clean_code,
     new_code,
     new_id,

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .actors import Actor
+from .case_records import SupportCase, WaitingCase
 from .errors import Gone
 from .part import StorePart
-from .records import TESTS_AFTER_END, StoredReport, SupportCase, WaitingCase, new_id
+from .records import TESTS_AFTER_END, StoredReport, new_id
 from .tables import host, meeting, participant, report, support_case
 
 __all__ = ["CasePart", "close_cases"]

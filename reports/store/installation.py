@@ -7,13 +7,13 @@ from typing import Final
 import sqlalchemy as sa
 
 from .part import StorePart
-from .tables import host, installation, meeting, participant
+from .tables import host, installation, meeting, participant, taken_out
 from .trail import Deed
 
 __all__ = ["InstallationPart"]
 
 _ONLY: Final = "only"
-_SEALED: Final = (participant.c.contact, participant.c.reach, host.c.reach, meeting.c.join_link)
+_SEALED: Final = (participant.c.contact, participant.c.reach, host.c.reach, meeting.c.join_link, taken_out.c.reach)
 
 
 class InstallationPart(StorePart):

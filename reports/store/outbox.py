@@ -15,7 +15,7 @@ from .actors import Actor
 from .part import StorePart
 from .records import Meeting, Outgoing, OutgoingState, ReportMark
 from .rows import meeting_of, within
-from .tables import meeting, outbox, report
+from .tables import meeting, outbox, report, taken_out
 
 __all__ = ["OutboxPart"]
 
@@ -69,9 +69,12 @@ class OutboxPart(StorePart):
             values["sent_at"] = now
         statement = sa.update(outbox).where(outbox.c.id == outgoing_id, outbox.c.state == "sending")
         async with self._changing_boards() as (connection, meetings):
-            row = (await connection.execute(statement.values(values).returning(outbox.c.meeting_id))).first()
+            row = (await connection.execute(statement.values(values).returning(*_COLUMNS))).first()
             if row is not None:
                 meetings.add(row.meeting_id)
+            if row is not None and state == "sent" and row.kind == "removed":  # they know, so nothing is kept of them
+                told = taken_out.c.id == row.data.get("taken_out")
+                await connection.execute(sa.delete(taken_out).where(told))
             return row is not None
 
     async def stuck(self, codes: Collection[str], organisation_id: str | None = None) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -11,13 +11,13 @@ import sqlalchemy as sa
 from .actors import Actor
 from .errors import Conflict, Gone
 from .part import StorePart
-from .records import Host, Participant
+from .records import Host, Outgoing, Participant, TakenOut
 from .rows import carry_feeds, host_of, locked, participant_of, values_of, within
-from .tables import host, participant
+from .tables import host, participant, taken_out
 
 __all__ = ["PeoplePart"]
 
-OF_PERSON: Final = frozenset({"role", "label", "locale", "together", "reach", "contact"})
+OF_PERSON: Final = frozenset({"role", "label", "locale", "together", "reach", "contact", "interprets"})
 OF_HOST: Final = frozenset({"role", "label", "locale", "reach", "person_hash"})
 
 
@@ -77,14 +77,21 @@ class PeoplePart(StorePart):
             meetings.add(meeting_id)
             return participant_of(row)
 
-    async def remove_participant(self, actor: Actor, meeting_id: str, participant_id: str) -> bool:
-        """Delete a participant with links, sessions, messages and reports; False if there is none."""
+    async def remove_participant(
+        self,
+        actor: Actor,
+        meeting_id: str,
+        participant_id: str,
+        *,
+        keeps: bool = False,
+        messages: Sequence[Outgoing] = (),
+    ) -> bool:
+        """Delete a participant with links, sessions, messages and reports; queue `messages`. False if there is none.
+
+        With `keeps`, name and address stay in `taken_out` until they are told.
+        """
         actor.require("meeting.change")
-        async with self._changing_boards() as (connection, meetings):
-            await locked(connection, actor.organisation_id, meeting_id)
-            mine = sa.and_(participant.c.id == participant_id, participant.c.meeting_id == meeting_id)
-            meetings.add(meeting_id)
-            return (await connection.execute(sa.delete(participant).where(mine))).rowcount == 1
+        return await self._take_out(actor, meeting_id, participant, participant_id, messages, keeps=keeps)
 
     async def hosts(self, actor: Actor, meeting_id: str) -> list[Host]:
         """Return the meeting's hosts, leaders first; none for another organisation's meeting."""
@@ -129,14 +136,53 @@ class PeoplePart(StorePart):
             meetings.add(meeting_id)
             return host_of(row)
 
-    async def remove_host(self, actor: Actor, meeting_id: str, host_id: str) -> bool:
-        """Delete a host with links, sessions and messages; False if there is none."""
+    async def remove_host(
+        self, actor: Actor, meeting_id: str, host_id: str, *, keeps: bool = False, messages: Sequence[Outgoing] = ()
+    ) -> bool:
+        """Delete a host with links, sessions and messages, and queue `messages`; as `remove_participant`."""
         actor.require("meeting.change")
+        return await self._take_out(actor, meeting_id, host, host_id, messages, keeps=keeps)
+
+    async def _take_out(
+        self,
+        actor: Actor,
+        meeting_id: str,
+        table: sa.Table,
+        person_id: str,
+        messages: Sequence[Outgoing],
+        *,
+        keeps: bool,
+    ) -> bool:
         async with self._changing_boards() as (connection, meetings):
             await locked(connection, actor.organisation_id, meeting_id)
-            mine = sa.and_(host.c.id == host_id, host.c.meeting_id == meeting_id)
+            mine = sa.and_(table.c.id == person_id, table.c.meeting_id == meeting_id)
+            kept = [table.c[name] for name in TakenOut.__dataclass_fields__]
+            row = (await connection.execute(sa.delete(table).where(mine).returning(*kept))).first()
+            if row is None:
+                return False
+            if keeps:
+                await connection.execute(sa.insert(taken_out).values(row._asdict()))
+            await self._put_outgoing(connection, messages)
             meetings.add(meeting_id)
-            return (await connection.execute(sa.delete(host).where(mine))).rowcount == 1
+        if messages:
+            self.queued.set()
+        return True
+
+    async def taken_out(self, actor: Actor, meeting_id: str) -> list[TakenOut]:
+        """Return who was taken out of the meeting; nobody for another organisation's."""
+        actor.require("people.read")
+        mine = sa.and_(taken_out.c.meeting_id == meeting_id, within(actor.organisation_id, meeting_id))
+        rows = await self._rows(sa.select(taken_out).where(mine).order_by(taken_out.c.label, taken_out.c.id))
+        return [TakenOut(**row._asdict()) for row in rows]
+
+    async def forget_taken_out(self, actor: Actor, meeting_id: str, person_id: str) -> bool:
+        """Forget who was taken out, because they know; False if there is nobody."""
+        actor.require("meeting.change")
+        mine = sa.and_(taken_out.c.id == person_id, taken_out.c.meeting_id == meeting_id)
+        async with self._changing_boards() as (connection, meetings):
+            await locked(connection, actor.organisation_id, meeting_id)
+            meetings.add(meeting_id)
+            return (await connection.execute(sa.delete(taken_out).where(mine))).rowcount == 1
 
     async def set_practical(self, actor: Actor, participant_id: str, *, phone_encrypted: bytes | None) -> None:
         """Store or remove this participant's phone number, encrypted by the caller."""

@@ -20,6 +20,7 @@ class Purged:
     meetings: int = 0
     old_figures: int = 0
     hosts: int = 0
+    taken_out: int = 0
     answers: int = 0
     cases: int = 0
     room_figures: int = 0

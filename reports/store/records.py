@@ -15,7 +15,6 @@ __all__ = [
     "CODE_LENGTH",
     "TESTS_AFTER_END",
     "BoardRow",
-    "CaseEnd",
     "Channel",
     "Feedback",
     "FeedbackCell",
@@ -41,8 +40,7 @@ __all__ = [
     "SessionKind",
     "StaffRole",
     "StoredReport",
-    "SupportCase",
-    "WaitingCase",
+    "TakenOut",
     "clean_code",
     "new_code",
     "new_id",
@@ -58,12 +56,20 @@ MeetingState = Literal["planned", "cancelled"]
 JoinShown = Literal["page", "mail", "kept"]
 Channel = Literal["mail", "sms"]
 MessageName = Literal[
-    "invitation", "reminder", "recheck", "moved", "cancelled", "afterwards", "leader_link", "summary", "alert", "pin"
+    "invitation",
+    "reminder",
+    "recheck",
+    "moved",
+    "cancelled",
+    "removed",
+    "afterwards",
+    "leader_link",
+    "summary",
+    "alert",
+    "pin",
 ]
 OutgoingState = Literal["waiting", "sending", "sent", "failed", "dropped"]
 SelfTestState = Literal["running", "finished", "incomplete"]
-CaseEnd = Literal["opened_again", "meeting_cancelled"]
-"""How a support case ended."""
 
 TESTS_AFTER_END = timedelta(hours=1)
 """How long after its end a meeting's links still open a test."""
@@ -117,6 +123,11 @@ class Meeting:
     """Whom to call for another time or a meeting in person; empty: the organisation's."""
     contact: str = ""
     """Who answers there, as participants know them; emptied 24 h after the end."""
+    assessed_by: str = ""
+    """Who judged that video suits this meeting; emptied 24 h after the end."""
+    agenda_sent: bool = False
+    companion: str = ""
+    """Who is with the patient and knows the emergency routine there; emptied 24 h after the end."""
     state: MeetingState = "planned"
     sequence: int = 0
     """Counts every move and the cancelling (RFC 5545 SEQUENCE)."""
@@ -148,6 +159,8 @@ class Participant:
     """Phone and mail address that invitations go to, as JSON, encrypted by the caller."""
     last_verdict: str | None = None
     """The last report's verdict, kept after the report is unlinked, until the meeting is deleted."""
+    interprets: str = ""
+    """An interpreter's language, in the organiser's words; emptied 24 h after the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +175,19 @@ class Host:
     reach: bytes | None = None
     person_hash: bytes | None = None
     """HMAC of the address under the service's key: finds a leader's meetings without revealing the address."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOut:
+    """Somebody who was in a meeting and is no more; deleted 24 h after its end, or when they are told."""
+
+    id: str
+    meeting_id: str
+    role: str
+    """A participant's role, or a host's."""
+    label: str
+    locale: str
+    reach: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,39 +369,6 @@ class MeetingLine:
     """The participants' labels, in order."""
     leaders: tuple[str, ...]
     """The leaders' labels."""
-
-
-@dataclass(frozen=True, slots=True)
-class SupportCase:
-    """A participant whom a leader handed over to support: open, then taken by somebody there, then done.
-
-    `opened_by` and `taken_by` are ids of those who acted (`Actor.id`), None where nobody knows any more.
-    """
-
-    id: str
-    organisation_id: str
-    meeting_id: str
-    participant_id: str
-    report_id: str | None
-    """The participant's newest report when the case was opened."""
-    opened_at: datetime
-    opened_by: str | None = None
-    taken_at: datetime | None = None
-    taken_by: str | None = None
-    done_at: datetime | None = None
-    how: CaseEnd | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingCase:
-    """A case that support has not taken yet, with the meeting, its leaders and the newest report for support's page."""
-
-    id: str
-    opened_at: datetime
-    starts_at: datetime
-    role: str
-    leaders: tuple[str, ...]
-    report: StoredReport | None
 
 
 @dataclass(frozen=True, slots=True)

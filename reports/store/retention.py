@@ -31,6 +31,7 @@ from .tables import (
     self_test_phase,
     session,
     support_case,
+    taken_out,
     unlinked_report,
 )
 from .trail import Deed
@@ -115,7 +116,7 @@ class RetentionPart(AuditPart):
 
     async def _forget_meetings(self, past: sa.ColumnElement[bool], over: sa.Update | sa.Delete) -> int:
         """Empty fields that identify people; delete meetings with closed links, with people, links and messages."""
-        told = (meeting.c.title, meeting.c.join_from, meeting.c.contact)
+        told = (meeting.c.title, meeting.c.join_from, meeting.c.contact, meeting.c.assessed_by, meeting.c.companion)
         named = sa.or_(
             *(one != "" for one in told), meeting.c.join_link.is_not(None), meeting.c.import_key.is_not(None)
         )
@@ -127,6 +128,8 @@ class RetentionPart(AuditPart):
                 join_link=None,
                 join_from="",
                 contact="",
+                assessed_by="",
+                companion="",
                 import_key=None,
                 import_series=None,
                 import_version="",
@@ -173,7 +176,12 @@ def _due(now: datetime) -> dict[str, sa.Update | sa.Delete]:
     ended, oldest = _ended(now), _iso_week(now - FIGURES_KEPT)
     people = sa.select(participant.c.id).where(participant.c.meeting_id.in_(ended))
     idle = sa.or_(self_test.c.updated_at < now - RUN_KEPT, self_test.c.participant_id.in_(people))
-    named = sa.or_(participant.c.label != "", participant.c.contact.is_not(None), participant.c.reach.is_not(None))
+    named = sa.or_(
+        participant.c.label != "",
+        participant.c.contact.is_not(None),
+        participant.c.reach.is_not(None),
+        participant.c.interprets != "",
+    )
     emptied = sa.update(participant).where(participant.c.meeting_id.in_(ended), named)
     led = sa.or_(host.c.label != "", host.c.reach.is_not(None), host.c.person_hash.is_not(None))
     leaders = sa.update(host).where(host.c.meeting_id.in_(ended), led)
@@ -183,8 +191,9 @@ def _due(now: datetime) -> dict[str, sa.Update | sa.Delete]:
     past_drop_ins = sa.and_(report.c.meeting_id.is_(None), report.c.created_at < now - PERSON_KEPT)
     return {
         "drop_in_reports": sa.delete(report).where(past_drop_ins),
-        "people": emptied.values(label="", contact=None, reach=None),
+        "people": emptied.values(label="", contact=None, reach=None, interprets=""),
         "hosts": leaders.values(label="", reach=None, person_hash=None),
+        "taken_out": sa.delete(taken_out).where(taken_out.c.meeting_id.in_(ended)),
         "cases": cases.values(opened_by=None, taken_by=None),
         "self_tests": sa.delete(self_test).where(idle),
         "links": sa.delete(invitation).where(alone),

@@ -30,9 +30,10 @@ from .tables import (
 __all__ = ["SubjectPart"]
 
 TOLD: Final[Mapping[str, tuple[str, ...]]] = {
-    "participant": ("role", "label", "locale", "position", "together", "last_verdict", "contact", "reach"),
+    "participant": ("role", "label", "locale", "position", "together", "interprets", "last_verdict", "contact",
+                    "reach"),
     "meeting": ("title", "starts_at", "ends_at", "profile", "solution", "practical", "expected_people", "state",
-                "contact", "clinic_phone", "support_phone"),
+                "contact", "companion", "assessed_by", "agenda_sent", "clinic_phone", "support_phone"),
     "invitation": ("kind", "expires_at", "revoked_at", "seen_at"),
     "session": ("kind", "expires_at"),
     "self_test": ("profile", "state", "started_at", "updated_at", "client"),

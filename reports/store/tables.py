@@ -41,6 +41,7 @@ __all__ = [
     "self_test_phase",
     "session",
     "support_case",
+    "taken_out",
     "unlinked_report",
 ]
 
@@ -86,6 +87,9 @@ meeting = Table(
     Column("support_phone", String, nullable=False, server_default=""),
     Column("clinic_phone", String, nullable=False, server_default=""),
     Column("contact", String, nullable=False, server_default=""),
+    Column("assessed_by", String, nullable=False, server_default=""),
+    Column("agenda_sent", Boolean, nullable=False, server_default=false()),
+    Column("companion", String, nullable=False, server_default=""),
     Column("changed_at", UtcDateTime),
     Column("state", String, nullable=False, server_default="planned"),
     Column("sequence", Integer, nullable=False, server_default="0"),
@@ -111,6 +115,7 @@ participant = Table(
     Column("together", Integer, nullable=False, server_default="1"),
     Column("reach", LargeBinary),
     Column("last_verdict", String),
+    Column("interprets", String, nullable=False, server_default=""),
     UniqueConstraint("meeting_id", "position"),
 )
 
@@ -238,6 +243,17 @@ unlinked_report = Table(
     Column("problem", String),
 )
 
+taken_out = Table(
+    "taken_out",
+    metadata,
+    # Who is in the meeting no more, so that they can be told or called. The id is that of the person's old row.
+    Column("id", String, primary_key=True),
+    Column("meeting_id", ForeignKey("meeting.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("role", String, nullable=False),
+    Column("label", String, nullable=False),
+    Column("locale", String, nullable=False),
+    Column("reach", LargeBinary),
+)
 outbox = Table(
     "outbox",
     metadata,

@@ -43,7 +43,7 @@ async def test_the_secret_of_a_link_is_nowhere_once_it_is_used(live_server: Live
     context = person.page.context
     assert cast.anna_token not in await person.page.evaluate(PLACES)
     assert "/t/" in person.page.url
-    assert await person.phone() == "+47 66 96 90 00"
+    assert (await person.phone()).replace("\u00a0", " ") == "66 96 90 00"
 
     await context.grant_permissions(["clipboard-read", "clipboard-write"])
     await person.page.click("[data-step=welcome] [data-action=copy-link]")

@@ -20,6 +20,7 @@ from readiness.media.lag import LagMonitor
 from readiness.media.limits import Budget
 from readiness.media.loopback import Loopback
 from readiness.media.network import NetworkTest
+from reports.kinds import LINE_BYTES
 from tests.link.model import Direction, EmulatedLine, Link
 from tests.media.support import Inbox, pool_of
 from tests.patience import PATIENCE_S
@@ -52,8 +53,9 @@ class Trial:
         await self.run.idle(again=again)
         return dict(await self.page.ended("clock"))
 
-    async def load(self, *ways: str, need_mbps: float = 1.5) -> None:
-        await self.run.load(ways or ("up", "down"), TIERS, need_mbps=need_mbps, factor=1.25)  # type: ignore[arg-type]
+    async def load(self, *ways: str, need_mbps: float = 1.5, most_bytes: int = LINE_BYTES) -> None:
+        chosen: Any = ways or ("up", "down")
+        await self.run.load(chosen, TIERS, need_mbps=need_mbps, factor=1.25, most_bytes=most_bytes)
 
     def found(self, phase: str, **data: Any) -> dict[str, Measurement]:
         return {one.check: one for one in self.run.measure(phase, data)[0]}
@@ -227,13 +229,24 @@ async def test_a_peer_that_goes_in_mid_trial_is_no_thin_line(monkeypatch):
             assert (found.value, found.cause) == (None, "disconnected"), way
 
 
+async def test_no_trial_takes_the_line_beyond_the_promised_bytes():
+    """With an allowance for less than one trial none runs, and the report says why there is no rate."""
+    async with measured() as test:
+        await test.idle()
+        spent = sum(test.peer.meter.wire_bytes())
+        await test.load(most_bytes=spent + 50_000)
+        assert sum(test.peer.meter.wire_bytes()) < spent + 50_000
+        causes = {way: test.found(f"{way}link")[f"network.throughput_{way}"].cause for way in ("up", "down")}
+        assert causes == {"up": "data_limit", "down": "data_limit"}
+
+
 async def test_without_a_peer_everything_is_said_to_have_failed():
     """No media path: idle fails, each way ends, and all causes are the line's absence."""
     told = []
     test = NetworkTest(lambda: None, Lag(), told.append)
     await test.idle(again=False)
     assert (told[0]["phase"], told[0]["state"], told[0]["code"]) == ("clock", "failed", "disconnected")
-    await test.load(("up", "down"), TIERS, need_mbps=1.5, factor=1.25)
+    await test.load(("up", "down"), TIERS, need_mbps=1.5, factor=1.25, most_bytes=LINE_BYTES)
     assert [one["values"] for one in told[1:]] == [{"measured": False}] * 2
     found = {one.check: one.cause for phase in ("uplink", "downlink") for one in test.measure(phase, {"rows": []})[0]}
     assert found["network.throughput_up"] == found["network.throughput_down"] == "disconnected"

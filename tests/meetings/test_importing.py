@@ -157,8 +157,8 @@ def test_a_heading_that_is_not_known_is_named():
     """Misspelt, missing or doubled columns: nothing else of the file is looked at."""
     wanted, bad = read_file(b"starts;role;maill;starts\n2027-03-29 10:00;patient;x;y")
     assert (wanted, bad) == ([], [Bad(1, "import.column", "maill"), Bad(1, "import.column_twice", "starts")])
-    assert read_file(b"start;role\nx;y")[1] == [
-        Bad(1, "import.column", "start"),
+    assert read_file(b"begin;role\nx;y")[1] == [
+        Bad(1, "import.column", "begin"),
         Bad(1, "import.column_missing", "starts"),
     ]
 

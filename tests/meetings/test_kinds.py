@@ -32,8 +32,8 @@ def test_who_is_told_of_what():
     """The sets that others ask the table for, spelled out once."""
     assert {"invitation", "leader_link"} == INVITES
     assert {"reminder", "recheck", "moved", "afterwards", "summary", "alert"} == FOLLOWS_UP
-    assert set(KINDS) - {"cancelled", "pin"} == BRINGS_LINK
-    assert {name for name, kind in KINDS.items() if kind.has_calendar} == {*INVITES, "moved", "cancelled"}
+    assert set(KINDS) - {"cancelled", "removed", "pin"} == BRINGS_LINK
+    assert {name for name, kind in KINDS.items() if kind.has_calendar} == {*INVITES, "moved", "cancelled", "removed"}
     assert not INVITES & FOLLOWS_UP, "an invitation makes the link that others need"
 
 

@@ -22,6 +22,7 @@ from readiness.meetings.message_parts import MessageContext
 from readiness.meetings.messages import render_message
 from readiness.meetings.outbox import retry_delay
 from readiness.meetings.planner import Planner
+from readiness.meetings.views import meeting_json
 from readiness.meetings.wishes import Change
 from readiness.texts import catalogue
 from reports.store import Store
@@ -80,8 +81,8 @@ async def test_an_invitation_arrives_with_the_link_in_the_persons_language(scene
     assert link.startswith(f"{BASE}/o/sunnaas/t#")
     assert f"\n{link}\n" in text.replace("\r\n", "\n")
     assert f'href="{link}"' in page
-    assert "tirsdag 1. desember kl. 10:00" in text
-    assert "+47 66 96 90 00" in text
+    assert "tirsdag 1. desember kl. 10.00" in text
+    assert "66\N{NO-BREAK SPACE}96\N{NO-BREAK SPACE}90\N{NO-BREAK SPACE}00" in text
     assert not [one for one in ("<img", "CanaryTitle", "CanaryLabel", "http-equiv") if one in page + text]
     assert mail["Auto-Submitted"] == "auto-generated"
     (entry,) = mail.iter_attachments()
@@ -166,14 +167,54 @@ async def test_what_was_moved_or_cancelled_counts_up_in_the_calendar(scene: Scen
     ]
     moved, cancelled = post.to("anna@post.example")
     text = moved.get_body(("plain",)).get_content()
-    assert "onsdag 2. desember kl. 10:00" in text
-    assert "Før var det tirsdag 1. desember kl. 10:00" in text
+    assert "onsdag 2. desember kl. 10.00" in text
+    assert "Før var det tirsdag 1. desember kl. 10.00" in text
     events = [icalendar.Calendar.from_ical(next(mail.iter_attachments()).get_content()) for mail in (moved, cancelled)]
     first, second = (one.walk("VEVENT")[0] for one in events)
     assert [one["METHOD"] for one in events] == ["REQUEST", "CANCEL"]
     assert first["UID"] == second["UID"]
     assert 0 < int(first["SEQUENCE"]) < int(second["SEQUENCE"])
     assert "http" not in cancelled.get_body(("plain",)).get_content()
+
+
+async def test_who_is_taken_out_is_told_and_loses_the_entry_in_the_calendar(scene: Scene, post: Mailbox, sms: Gateway):
+    """Anna by mail, with CANCEL for her entry alone; the leader by SMS; who was never invited, by nobody."""
+    services, store = scene.services, scene.services.store
+    planner = Planner(store, services.contacts, SUNNAAS, "https://ready.example", NOW, otto(SUNNAAS.id))
+    await sent(
+        scene, scene.outgoing("invitation", "mail", scene.anna), scene.outgoing("leader_link", "sms", scene.lars)
+    )
+    await planner.remove_person(scene.meeting.id, scene.anna.id)
+    await planner.remove_person(scene.meeting.id, scene.tolk.id)
+    await planner.remove_host(scene.meeting.id, scene.lars.id)
+    await sent(scene)
+    assert await scene.states() == [("removed", "sent", None)] * 2
+    invited, removed = post.to("anna@post.example")
+    assert removed["Subject"] == "Du er ikke lenger med i videomøtet tirsdag 1. desember kl. 10.00"
+    assert scene.links[scene.anna.id] not in removed.get_body(("plain",)).get_content()
+    events = [icalendar.Calendar.from_ical(next(mail.iter_attachments()).get_content()) for mail in (invited, removed)]
+    first, second = (one.walk("VEVENT")[0] for one in events)
+    assert [one["METHOD"] for one in events] == ["REQUEST", "CANCEL"]
+    assert first["UID"] == second["UID"]
+    assert int(first["SEQUENCE"]) < int(second["SEQUENCE"])
+    assert (await store.meeting(CLOCK, scene.meeting.id)).state == "planned"
+    assert sms.sent()[-1]["to"] == "+4790000003"
+    assert "ikkje lenger med" in sms.sent()[-1]["text"]
+    shown = await meeting_json(planner, await planner.meeting(scene.meeting.id))
+    left = {one["label"]: one["call"] for one in shown["taken_out"]}
+    assert left == {"T. K.": True}, "of whoever knows nothing is kept"
+
+
+async def test_an_entry_reminds_ten_minutes_before(scene: Scene, post: Mailbox):
+    """VALARM in what is invited to, with a neutral word; none in what is cancelled."""
+    await sent(scene, scene.outgoing("invitation", "mail", scene.anna))
+    await scene.services.store.cancel_meeting(otto("sunnaas"), scene.meeting.id, NOW)
+    await sent(scene, scene.outgoing("cancelled", "mail", scene.anna))
+    events = [icalendar.Calendar.from_ical(next(mail.iter_attachments()).get_content()) for mail in post.mails]
+    alarms = [one.walk("VALARM") for one in events]
+    assert [len(one) for one in alarms] == [1, 0]
+    assert alarms[0][0]["TRIGGER"].dt == -timedelta(minutes=10)
+    assert (alarms[0][0]["ACTION"], alarms[0][0]["DESCRIPTION"]) == ("DISPLAY", "Videomøte")
 
 
 @pytest.mark.parametrize(
@@ -231,7 +272,7 @@ async def test_a_summary_tells_how_the_leaders_day_stands_without_names(scene: S
     await sent(scene, scene.outgoing("summary", "mail", scene.lars))
     text = post.mails[0].get_body(("plain",)).get_content()
     assert post.mails[0]["Subject"] == "Videomøte tysdag 1. desember, klare: 1 av 4"
-    assert text.index("Kl. 10:00: klare 1 av 2") < text.index("Kl. 12:00: klare 0 av 2")
+    assert text.index("Kl. 10.00: klare 1 av 2") < text.index("Kl. 12.00: klare 0 av 2")
     assert "Pasient: Klar" in text
     assert "CanaryLabel" not in text
     assert second.meeting.starts_at > scene.meeting.starts_at

@@ -21,10 +21,12 @@ from readiness.errors import InputError
 from readiness.meetings.addresses import Reach, open_reach
 from readiness.meetings.planner import Planner
 from readiness.meetings.reading import read_file
+from readiness.meetings.table_words import COLUMN_WORDS, VALUE_WORDS
 from readiness.meetings.tables import COLUMNS, guarded
 from readiness.meetings.textfile import text_of
 from readiness.meetings.values import ROLES, SOLUTIONS
 from readiness.reach import clean_mail, clean_phone, region_of, takes_sms
+from readiness.texts import LANGUAGES, catalogue
 from readiness.typed import one_line, read_iso, read_start
 from reports.profile import profile_names
 from tests.actors import otto
@@ -78,7 +80,7 @@ SAVED = [
     ("extra", "semicolons_in_comma_head.csv", patient("P;P")),
     ("extra", "solution_teams_caps.csv", patient("")),
     ("extra", "formula_label.csv", patient('=HYPERLINK(""http://x"")', mail="pas@post.example")),
-    ("extra", "head_norwegian.csv", "import.column"),
+    ("extra", "head_norwegian.csv", CALLED),
     ("extra", "title_line_first.csv", "import.heading_below"),
     ("extra", "pipe.csv", "import.separator"),
     ("extra", "html_from_portal.xls", "import.web_page"),
@@ -139,10 +141,10 @@ SAVED = [
     ("extra", "minutes_decimal.csv", "import.number"),
     ("extra", "minutes_text.csv", "import.number"),
     ("extra", "minutes_time.csv", "import.number"),
-    ("extra", "lang_nb_NO.csv", "person.language"),
-    ("extra", "lang_no.csv", "person.language"),
-    ("extra", "lang_norsk.csv", "person.language"),
-    ("extra", "role_pasient.csv", "person.role"),
+    ("extra", "lang_nb_NO.csv", SENT),
+    ("extra", "lang_no.csv", SENT),
+    ("extra", "lang_norsk.csv", SENT),
+    ("extra", "role_pasient.csv", SENT),
     ("extra", "role_empty.csv", "person.role"),
     ("extra", "join_link_bare.csv", "meeting.link"),
     ("extra", "join_link_http.csv", "meeting.link"),
@@ -414,10 +416,47 @@ def test_plain_cells_stay_plain(cell: str):
     assert guarded(cell) == cell
 
 
+@pytest.mark.parametrize("language", ["nb", "nn", "en"])
+def test_a_table_is_written_in_the_words_of_the_page(language: str):
+    """The example that the page shows is read as it stands, and so is each word that it offers for column or role."""
+    words = catalogue(language)
+    wanted, bad = read_file(words["plan.columns_example"].encode())
+    assert (bad, [len(one.plan.people) for one in wanted]) == ([], [2])
+    assert [one.role for one in wanted[0].plan.people] == ["patient", "interpreter"]
+    assert wanted[0].plan.people[0].locale == language
+    names = [words[f"plan.column.{column}"] for column in COLUMNS]
+    assert [COLUMN_WORDS.get(name, name) for name in names] == list(COLUMNS)
+    assert all(name in words["error.import.column"] for name in names)
+    for role in ROLES:
+        said = words[f"role.{role}"].lower() if language != "en" else role
+        assert VALUE_WORDS["role"].get(said, said) == role
+        assert said in words["error.person.role"]
+        assert said in words["plan.columns_roles"]
+
+
+def test_other_words_stand_for_ours_and_for_one_thing_only():
+    """No word is one of our own for something else, and each means what a meeting may have."""
+    for part, known in (
+        ("role", ROLES),
+        ("solution", SOLUTIONS),
+        ("profile", profile_names()),
+        ("language", LANGUAGES),
+    ):
+        assert set(VALUE_WORDS[part].values()) <= set(known)
+        assert not set(VALUE_WORDS[part]) & set(known)
+    assert set(COLUMN_WORDS.values()) == {*COLUMNS, "date", "time"}
+    assert not set(COLUMN_WORDS) & set(COLUMNS)
+
+
+def test_date_and_time_may_stand_apart():
+    """As most tables here have them. Each alone is no beginning."""
+    assert outcome(b"Dato;Klokkeslett;Rolle;Navn\n02.03.2027;10:00;Pasient;P. P.\n") == patient()
+    assert outcome(b"Dato;Rolle;Navn\n02.03.2027;Pasient;P. P.\n") == "import.column"
+    assert outcome(b"Dato;Klokkeslett;Rolle\n02.03.2027;;Pasient\n") == "meeting.no_clock"
+
+
 def test_the_columns_stand_in_the_words():
     """Who has a wrong heading, role, solution or kind of meeting is shown all that there are."""
-    from readiness.texts import LANGUAGES, catalogue
-
     for language in LANGUAGES:
         words = catalogue(language)
         assert all(column in words["error.import.column"] for column in COLUMNS)

@@ -14,7 +14,17 @@ from probes.measurement import Measurement
 from readiness.server.protocol import FINISH, schema
 from readiness.server.steps import STEPS
 from readiness.server.steps.network import WAYS
-from reports.kinds import KINDS, PRACTICAL, SELF_TEST, TESTERS, kind_of
+from reports.kinds import (
+    KINDS,
+    LINE_BYTES,
+    PICTURE_BYTES,
+    PRACTICAL,
+    PROMISED_BYTES,
+    SELF_TEST,
+    SOUND_BYTES,
+    TESTERS,
+    kind_of,
+)
 from reports.model import SkipReason
 from reports.phases import Course, Evidence, FinishedPhase, Phase
 from reports.profile import load_profile, profile_names
@@ -53,6 +63,13 @@ def test_a_table_is_whole(kind):
         assert phase.budget_bytes >= 0
     with pytest.raises(KeyError):
         kind.phase("no such phase")
+
+
+def test_the_parts_of_a_test_stay_within_the_promise_together():
+    """Stills, sound and trials of the line; at least half a megabyte is left for the page and its messages."""
+    assert PICTURE_BYTES + SOUND_BYTES + LINE_BYTES + 500_000 <= PROMISED_BYTES
+    assert SELF_TEST.phase("picture").budget_bytes == PICTURE_BYTES
+    assert SELF_TEST.phase("sound").budget_bytes == SOUND_BYTES
 
 
 def test_each_session_takes_one_kind_of_test():

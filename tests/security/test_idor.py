@@ -199,6 +199,9 @@ async def world(server: Server):
     odd = Host(new_id(), other.id, "leader", "Odd", "nb")
     await store.add_host(otto("sunnaas"), cast.meeting.id, lars)
     await store.add_host(otto("sunnaas"), other.id, odd)
+    gone = replace(cast.anna, id=new_id(), label="Gone", reach=None)
+    await store.add_participant(otto("sunnaas"), cast.meeting.id, gone)
+    await store.remove_participant(otto("sunnaas"), cast.meeting.id, gone.id, keeps=True)
     tokens = {"anna": cast.anna_token, "per": cast.per_token, "kari": (await invite(store, other, kari))[0]}
     for name, host, meeting in (("lars", lars, cast.meeting), ("odd", odd, other)):
         given = await Links(store, contacts, sunnaas, "", now).of(meeting, host)
@@ -226,6 +229,7 @@ async def world(server: Server):
     names = {
         "organisation": "sunnaas", "meeting": cast.meeting.id, "participant": cast.anna.id, "host": lars.id,
         "version": server.services.assets.version, "name": "shared/icon.svg", "token": "nothing", "room": room().id,
+        "person": gone.id,
     }  # fmt: skip
     yield World(callers, names)
     for caller in callers.values():

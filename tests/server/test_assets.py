@@ -99,7 +99,8 @@ def test_the_self_test_is_small():
     values = {
         "lang": "nb", "languages": LANGUAGES, "static": ASSETS.base, "speedtest": True, "t": catalogue("nb"),
         "texts": {language: catalogue(language) for language in LANGUAGES},
-        "organisation": {"slug": "sunnaas", "name": "Sunnaas", "support_phone": "66 96 90 00", "support_hours": "8-16"},
+        "organisation": {"slug": "sunnaas", "name": "Sunnaas", "support_phone": "66 96 90 00", "support_hours": "8-16",
+                         "opens": ""},
     }  # fmt: skip
     page = ASSETS.render("selftest/index.html", values)
     modules = re.findall(rf'rel="modulepreload" href="{ASSETS.base}/([^"]+)"', page)

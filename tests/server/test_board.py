@@ -220,9 +220,10 @@ async def test_the_board_tells_no_figures_addresses_or_devices(server, http, cas
     row_names = {
         "id", "label", "role", "state", "running",
         "verdict", "tested_at", "other_device", "without_sound", "area", "responsible",
-        "together", "invitation", "can_resend", "handed_over_at", "taken", "recheck_due", "device", "practical",
+        "together", "interprets", "invitation",
+        "can_resend", "handed_over_at", "taken", "recheck_due", "device", "practical",
     }  # fmt: skip
-    assert set(board) == {"organisation", "meeting", "at", "participants", "day", "unlocked", "pin", "feedback"}
+    assert set(board) == {"organisation", "meeting", "at", "participants", "day", "unlocked", "you", "pin", "feedback"}
     assert all(set(row) == row_names for row in board["participants"])
     text = json.dumps(board)
     for word in (

@@ -183,6 +183,27 @@ async def test_who_is_told_by_nobody_is_named_to_be_called(server, program):
     assert calls(titled) == []
 
 
+async def test_who_is_taken_out_and_has_a_letter_is_named_to_be_called(server, program):
+    """Until somebody says that they know. Whoever has a message is not named; of somebody else nothing is taken off."""
+    away = {"role": "patient", "label": "Brev", "phone": "22 00 00 00"}
+    people = [ANNA | {"channel": "mail"}, away, TOLK]
+    _, made = await program("POST", "", wished(participants=people))
+    place = f"/{made['id']}"
+    await all_sent(server)
+    by_mail, by_letter, _ = (one["id"] for one in made["participants"])
+    for person in (by_mail, by_letter):
+        status, seen = await program("DELETE", f"{place}/participants/{person}")
+        assert status == 200
+    assert sorted((one["label"], one["phone"], one["call"]) for one in seen["taken_out"]) == [
+        ("A. H.", "+4790000000", False),
+        ("Brev", "+4722000000", True),
+    ]
+    assert [one for one in await sent(server, made["id"]) if one[0] == "removed"] == [("removed", "mail", "waiting")]
+    assert (await program("DELETE", f"{place}/taken-out/{'x' * 22}"))[0] == 404
+    status, seen = await program("DELETE", f"{place}/taken-out/{by_letter}")
+    assert (status, [one["label"] for one in seen["taken_out"]]) == (200, ["A. H."])
+
+
 async def test_a_day_is_found_on_the_organisations_own_clock(server, program):
     """A day as from and to; also one that is past."""
     _, made = await program("POST", "", wished(local_start=local(2, "00:30")))

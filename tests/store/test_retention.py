@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -125,6 +126,23 @@ async def test_who_led_and_how_it_went_is_told_without_a_name(store: Store, url:
     assert await store.outgoing_of(cast.CLOCK, "meeting-anna") == []
     assert (await store.purge(cast.NOW + 390 * DAY)).answers == 0
     assert (await store.purge(cast.NOW + 410 * DAY)).answers == 1
+
+
+@pytest.mark.asyncio
+async def test_who_was_taken_out_is_forgotten_with_the_people(store: Store, url: str) -> None:
+    """Name and sealed address are there to tell them by, and go a day after the meeting, or once they know."""
+    for name in ("gone", "told"):
+        one = replace(cast.participant(name, 5), label=f"{name}-label", reach=f"{name}-reach".encode())
+        await store.add_participant(cast.OTTO, "meeting-anna", one)
+        await store.remove_participant(cast.OTTO, "meeting-anna", one.id, keeps=True)
+    assert [one.label for one in await store.taken_out(cast.OTTO, "meeting-anna")] == ["gone-label", "told-label"]
+    assert await store.taken_out(cast.EVE, "meeting-anna") == []
+    told = cast.participant("told", 5).id
+    assert await store.forget_taken_out(cast.OTTO, "meeting-anna", told)
+    assert not await store.forget_taken_out(cast.OTTO, "meeting-anna", told)
+    assert (await store.purge(cast.ENDS + DAY)).taken_out == 0
+    assert (await store.purge(cast.ENDS + DAY + HOUR)).taken_out == 1
+    assert await store.taken_out(cast.OTTO, "meeting-anna") == []
 
 
 @pytest.mark.asyncio

@@ -144,6 +144,19 @@ test("stills go out twice a second while the picture is looked at", async () => 
   assert.equal((await run).ended_by, "good");
 });
 
+test("stills slow down at half of the promised bytes, and the step ends before it goes beyond them", async () => {
+  const clock = fakeClock();
+  const [sent, most_bytes] = [[], 400_000];
+  const run = picture.run({
+    source: { toJpeg: async () => new Uint8Array(40_000) }, people: 1, clock, signal: new AbortController().signal, watch: () => () => {}, most_bytes,
+    sendStill: (t_ms, jpeg) => sent.push([t_ms, jpeg.length]), onHint: () => () => {}, asked: () => "more", onProgress: () => {},
+  });
+  await clock.pass(20_000);
+  assert.equal((await run).ended_by, "timeout");
+  assert.deepEqual(sent.map(([t_ms]) => t_ms), [0, 500, 1000, 1500, 2000, 2500, 4000, 5500, 7000, 8500]);
+  assert.ok(sent.reduce((sum, [, length]) => sum + length, 0) <= most_bytes);
+});
+
 test("several people are looked at once a second, in larger stills", async () => {
   const clock = fakeClock();
   const sent = [];
@@ -174,17 +187,29 @@ function fakeRecorder() {
 }
 
 /** The sound step with a fake clock and recorder; what is shown and marked, and a way to send hints. */
-function soundStep() {
+function soundStep(more = {}) {
   const [clock, recorder, shown, marks] = [fakeClock(), fakeRecorder(), [], []];
   let hear;
   const run = sound.run({
     recorder, processed: false, clock, signal: new AbortController().signal, mark: (step) => marks.push(step), sendPcm: () => {},
-    onHint: (handler) => ((hear = handler), () => {}), asked: () => null, onProgress: (progress) => shown.push(progress),
+    onHint: (handler) => ((hear = handler), () => {}), asked: () => null, onProgress: (progress) => shown.push(progress), ...more,
   });
   recorder.give();
   const hint = (code, values = {}) => hear({ check: "microphone.speech", code, values });
   return { clock, recorder, shown, marks, run, hint };
 }
+
+test("no more sound is sent than was promised, and the step ends there", async () => {
+  const sent = [];
+  let send;
+  const recorder = { ...fakeRecorder(), listen: (_block, pcm) => (send = pcm) };
+  const { clock, run } = soundStep({ recorder: { ...recorder, now: () => 1, give() {} }, most_bytes: 100_000, sendPcm: (_t_ms, samples) => sent.push(samples.byteLength), asked: () => "more" });
+  await clock.pass(3100);
+  for (let round = 0; round < 40; round += 1) send?.(round, new Int16Array(1600));
+  await clock.pass(200);
+  assert.equal((await run).ended_by, "timeout");
+  assert.equal(sent.reduce((sum, bytes) => sum + bytes, 0), 99_200);
+});
 
 test("sound marks the silence and the speech, praises while one speaks and ends at the pause after it", async () => {
   const { clock, recorder, shown, marks, run, hint } = soundStep();

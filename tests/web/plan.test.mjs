@@ -38,7 +38,7 @@ test("a list tells how many are ready, and is red only where somebody is not", (
 test("what became of an invitation is said in words, with why it did not arrive", () => {
   assert.equal(invited(nb, null, OSLO), nb.t("plan.not_invited"));
   const sent = { channel: "mail", state: "sent", sent_at: "2026-12-01T08:00:00Z", error: null };
-  assert.ok(invited(nb, sent, OSLO).includes("09:00"));
+  assert.ok(invited(nb, sent, OSLO).includes("09.00"));
   for (const state of ["waiting", "sending", "failed", "dropped", "open"]) {
     const said = invited(nb, { ...sent, state, sent_at: null, error: state === "failed" ? "unheard_of" : null }, OSLO);
     assert.ok(said.length > 10 && !said.includes("plan.") && !said.includes("delivery."), said);

@@ -23,6 +23,8 @@ export function catalogue(lang) {
 export const protocol = readJson("shared/protocol.json");
 /** Every check's figure near its limits, in the words of each language; pytest reads the same file. */
 export const told = JSON.parse(readFileSync(join(ROOT, "tests/data/figures.json"), "utf8"));
+/** Phone numbers as each language writes them; pytest reads the same file. */
+export const phones = JSON.parse(readFileSync(join(ROOT, "tests/data/phones.json"), "utf8"));
 /** The table that the server puts into `figures.js`: pytest holds the two together. */
 export const { figures } = told;
 

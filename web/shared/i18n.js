@@ -5,7 +5,7 @@
 
 /**
  * The languages, the default first. The server puts its own table here when it serves this file.
- * @type {Record<Lang, { tag: string, dir: string, voice: Lang }>}
+ * @type {Record<Lang, { tag: string, dir: string, voice: Lang, home: string }>}
  */
 export const LANGUAGES = {};
 
@@ -50,8 +50,20 @@ function dateParts(when, timeZone) {
 }
 
 /** @param {string | number} when @param {string} [timeZone] the reader's own by default */
-export function clockTime(when, timeZone) {
+function clockTime(when, timeZone) {
   return new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone }).format(new Date(when));
+}
+
+/**
+ * A phone number for readers of a language: without their own country's code, grouped, never broken.
+ * @param {Lang} lang @param {string} number
+ */
+export function phoneIn(lang, number) {
+  const { home } = LANGUAGES[lang];
+  const digits = number.replace(/[^+\d]/g, "");
+  const own = home && digits.startsWith(home) ? digits.slice(home.length) : digits;
+  if (!home || !/^\d{8}$/.test(own)) return number.replaceAll(" ", "\u00a0");
+  return own.replace(/[489]/.test(own[0]) ? /(...)(..)(...)/ : /(..)(..)(..)(..)/, (_, ...groups) => groups.slice(0, -2).join("\u00a0"));
 }
 
 /**
@@ -67,6 +79,11 @@ export function createTexts(lang, catalogue, common = {}) {
   const plural = (key, count, values) => {
     const forms = [`${key}#${new Intl.PluralRules(LANGUAGES[lang].tag).select(count)}`, `${key}#other`];
     return t(forms.find((form) => Object.hasOwn(catalogue, form)) ?? key, { count, ...values });
+  };
+  /** The time of day. @param {string | number} when @param {string} [timeZone] the reader's own by default */
+  const clock = (when, timeZone) => {
+    const [hour, minute] = clockTime(when, timeZone).split(":");
+    return t("time.clock", { hour, minute });
   };
   return {
     lang,
@@ -85,8 +102,9 @@ export function createTexts(lang, catalogue, common = {}) {
      * @param {string} when RFC 3339 @param {string} timeZone */
     at(when, timeZone) {
       const { weekday, day, month } = dateParts(when, timeZone);
-      return t("time.at", { weekday: t(`time.weekday_${weekday}`), day, month: t(`time.month_${month}`), time: clockTime(when, timeZone) });
+      return t("time.at", { weekday: t(`time.weekday_${weekday}`), day, month: t(`time.month_${month}`), time: clock(when, timeZone) });
     },
+    clock,
     /** "2 hours ago", by whole units. @param {number} seconds how long ago */
     ago(seconds) {
       const found = AGES.find(([, size]) => seconds >= size);

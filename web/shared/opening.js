@@ -4,7 +4,7 @@
  */
 import { ApiError, codeOf, meta, redeem, sessionOf } from "./api.js";
 import { find, say } from "./dom.js";
-import { createTexts, langOf, loadCatalogue } from "./i18n.js";
+import { createTexts, langOf, loadCatalogue, phoneIn } from "./i18n.js";
 
 async function open() {
   if (!(await redeem(meta("readiness-organisation")))) throw new ApiError("link.cut", 404);
@@ -14,7 +14,7 @@ async function open() {
 /** @param {unknown} error */
 async function fail(error) {
   const lang = langOf(document.documentElement.lang);
-  const phone = meta("readiness-phone").replaceAll(" ", "\u00a0");
+  const phone = phoneIn(lang, meta("readiness-phone"));
   const texts = createTexts(lang, await loadCatalogue(meta("readiness-static"), lang), { phone });
   const code = codeOf(error);
   say(find("#title"), texts.first([`error.${code}.title`, "error.page.title"]));

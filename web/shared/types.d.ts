@@ -13,7 +13,7 @@ export type Status =
   | "AbortError" | "SecurityError" | "denied_by_system" | "dismissed" | "no_answer" | "no_frames"
   | "insecure" | "unsupported" | "failed" | "ended";
 
-export interface Organisation { slug: string; name: string; support_phone: string; support_hours: string; languages?: string[] }
+export interface Organisation { slug: string; name: string; support_phone: string; support_hours: string; languages?: string[]; time_zone?: string; /** while nobody answers */ opens_at?: string | null }
 export interface Meeting {
   title?: string;
   starts_at: string;
@@ -179,6 +179,8 @@ export interface BoardParticipant {
   responsible?: string;
   area?: string;
   together?: number;
+  /** an interpreter's language */
+  interprets?: string;
   invitation?: { channel: string; state: string; sent_at: string | null; error?: string | null } | null;
   /** how the link can be sent again, null where no address is known */
   can_resend?: "mail" | "sms" | null;
@@ -199,6 +201,10 @@ export interface BoardMeeting {
   solution?: string;
   join_link?: string;
   support_phone?: string;
+  /** who judged that video suits, whether the agenda is sent, who is with the patient */
+  assessed_by?: string;
+  agenda_sent?: boolean;
+  companion?: string;
   hosts?: BoardHost[];
 }
 export interface BoardPart { meeting: BoardMeeting; participants: BoardParticipant[] }
@@ -209,6 +215,8 @@ export interface Board extends BoardPart {
   day?: BoardPart[];
   /** phone numbers are shown */
   unlocked?: boolean;
+  /** what the reader is in the meeting */
+  you?: "leader" | "technical_host";
   /** where the PIN would go; null: nobody knows the leader's own phone or mail */
   pin?: "sms" | "mail" | null;
   /** the question after the meeting: null before the end, 0 unanswered, 1-5 what was said */
@@ -222,6 +230,7 @@ export interface PlannedPerson {
   label: string;
   locale: string;
   together: number;
+  interprets: string;
   phone: string;
   mail: string;
   state?: string;
@@ -229,6 +238,8 @@ export interface PlannedPerson {
   /** no message tells of the last change */
   call?: boolean;
 }
+/** Somebody who is in the meeting no more; `call` where no message tells them. */
+export interface PlannedTakenOut { id: string; role: string; label: string; phone: string; call: boolean }
 export interface PlannedHost { id: string; role: string; label: string; locale: string; phone: string; mail: string; call?: boolean; invitation?: PlannedPerson["invitation"] }
 export interface PlannedMeeting {
   id: string;
@@ -244,6 +255,9 @@ export interface PlannedMeeting {
   support_phone: string;
   clinic_phone: string;
   contact: string;
+  assessed_by: string;
+  agenda_sent: boolean;
+  companion: string;
   state: "planned" | "cancelled";
   sequence: number;
   reminders: number[];
@@ -251,6 +265,7 @@ export interface PlannedMeeting {
   expected_people: number;
   participants: PlannedPerson[];
   hosts: PlannedHost[];
+  taken_out: PlannedTakenOut[];
   /** the meeting rooms that it is in, each with its newest check */
   rooms?: { id: string; name: string; building: string; state: string; checked_at: string | null }[];
 }

@@ -90,5 +90,6 @@ class LoadStep(_NetworkStep):
                 "tiers": [[tier.name, tier.need_mbps] for tier in profile.tiers],
                 "need_mbps": profile.need_mbps,
                 "factor": profile.probe_factor,
+                "most_bytes": self._setup.line_bytes,
             }
         )

@@ -13,6 +13,7 @@ from readiness.media.pool import MediaWorker
 from readiness.server.admission import Lines
 from readiness.server.steps.place import Place
 from reports.guidance import Hint
+from reports.kinds import LINE_BYTES
 from reports.phases import FinishedPhase, TestKind
 from reports.profile import Profile
 
@@ -47,6 +48,8 @@ class Setup:
     voices: Mapping[str, str] = field(default_factory=dict)
     """Folder of the spoken digits' recordings, by language."""
     invited: bool = True
+    line_bytes: int = LINE_BYTES
+    """Most bytes for the trials of the line, both ways together."""
 
 
 class Running:

@@ -5,7 +5,7 @@
 import { ApiError, call, codeOf, keepLanguage, meta, redeem, sessionOf } from "../../shared/api.js";
 import { find, say } from "../../shared/dom.js";
 import { keepFocus, readFrom } from "../../shared/heard.js";
-import { applyTexts, clockTime, createTexts, isLang, langOf, loadCatalogue, writtenIn } from "../../shared/i18n.js";
+import { applyTexts, createTexts, isLang, langOf, loadCatalogue, phoneIn, writtenIn } from "../../shared/i18n.js";
 import { arrange } from "./rows.js";
 import { createTaps, problem } from "./taps.js";
 import { drawAfterwards, drawMeeting, drawNumbers, drawOthers, makeTickable } from "./view.js";
@@ -37,7 +37,7 @@ let trouble = null;
 /** The server's clock minus ours, ms, so that ages do not depend on a wrong clock here. */
 let ahead_ms = 0;
 
-const texts = () => createTexts(lang, catalogue, { phone: phone.replaceAll(" ", "\u00a0") });
+const texts = () => createTexts(lang, catalogue, { phone: phoneIn(lang, phone) });
 const path = (/** @type {string} */ end = "") => `/api/v1/boards/${encodeURIComponent(session)}${end}`;
 
 /** Where reading continues if a button is gone: at its person, or the section. @param {Element} place */
@@ -53,13 +53,13 @@ function draw() {
     const now = Date.now() + ahead_ms;
     const { shown, others } = arrange(board, board.day ?? [], now, chosen);
     drawMeeting(shown, board, t, now, said);
-    drawNumbers(shown, board, t);
+    drawNumbers(shown, board, t, now);
     drawOthers(others, t, now);
     drawAfterwards(shown === board ? answered.score || board.feedback : null, answered.problem, t, PROBLEMS);
     find("#keep").hidden = false;
     find("#print").setAttribute("href", path(`/board.pdf?lang=${lang}&meeting=${encodeURIComponent(shown.meeting.id)}`));
     find("#copy").hidden = !link || !navigator.clipboard;
-    say(find("#updated"), `${t.t("board.updated", { time: clockTime(updatedAt) })}. ${trouble ? "" : t.t("board.live")}`);
+    say(find("#updated"), `${t.t("board.updated", { time: t.clock(updatedAt) })}. ${trouble ? "" : t.t("board.live")}`);
   }
   find("#contact").hidden = !trouble;
   if (trouble) say(find("#contact"), t.t(trouble));
@@ -189,5 +189,6 @@ document.addEventListener("click", (event) => {
 find("#copy").addEventListener("click", () => {
   navigator.clipboard.writeText(link).then(() => "board.copied", () => "board.not_copied").then((key) => say(find("#copied"), texts().t(key)));
 });
+find("#address").addEventListener("input", render);
 makeTickable();
 setLanguage(lang).then(load).catch(fail);

@@ -35,6 +35,7 @@ export function facts(texts, participant, now) {
   if (without_sound) lines.push(texts.t("board.without_sound"));
   if (other_device) lines.push(texts.t("board.other_device"));
   if ((together ?? 1) > 1) lines.push(texts.plural("board.together", together ?? 1));
+  if (participant.interprets) lines.push(texts.t("board.interprets", { language: participant.interprets }));
   lines.push(...said(texts, participant));
   if (invitation && !tested_at) lines.push(invitationLine(texts, invitation, ago));
   if (handed_over_at) lines.push(texts.t(taken ? "board.taken" : "board.handed_over", { when: ago(handed_over_at) }));
@@ -79,6 +80,11 @@ const NEED = ["not_ready", "incomplete", "stale", "not_tested", "ready_with_warn
 /** @param {Participant[]} participants @returns {Participant[]} the same, in the order of need */
 export function byNeed(participants) {
   return [...participants].sort((a, b) => NEED.indexOf(a.state) - NEED.indexOf(b.state));
+}
+
+/** Whether the meeting begins within the hour, or is under way. @param {Pick<Meeting, "starts_at" | "ends_at" | "state">} meeting @param {number} now ms */
+export function isNear({ starts_at, ends_at, state }, now) {
+  return state === "planned" && now >= Date.parse(starts_at) - SOON_MIN * MINUTE_MS && now < Date.parse(ends_at);
 }
 
 /** The time until the meeting in words; "" while it is far away. @param {Texts} texts @param {Meeting} meeting @param {number} now ms */

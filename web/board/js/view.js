@@ -5,10 +5,10 @@
  * @typedef {import("../../shared/i18n.js").Texts} Texts
  */
 import { copyOf, find, make, say } from "../../shared/dom.js";
-import { clockTime } from "../../shared/i18n.js";
+import { phoneIn } from "../../shared/i18n.js";
 import { icon, TONES } from "../../shared/icons.js";
 import { arrangeIn } from "../../shared/lists.js";
-import { actions, byNeed, countdown, facts, sentence, summary } from "./rows.js";
+import { actions, byNeed, countdown, facts, isNear, sentence, summary } from "./rows.js";
 
 /** @param {string} number */
 const tel = (number) => `tel:${number.replaceAll(/[^+\d]/g, "")}`;
@@ -23,9 +23,9 @@ export function drawMeeting({ meeting, participants }, board, t, now, said) {
   say(find("#organisation"), organisation.name);
   find(".help").hidden = !phone;
   find(".help").setAttribute("href", tel(phone));
-  say(find(".help strong"), phone);
+  say(find(".help strong"), phoneIn(t.lang, phone));
   say(find("#support-hours"), organisation.support_hours);
-  const when = `${t.at(meeting.starts_at, meeting.time_zone)}–${clockTime(meeting.ends_at, meeting.time_zone)}`;
+  const when = `${t.at(meeting.starts_at, meeting.time_zone)}–${t.clock(meeting.ends_at, meeting.time_zone)}`;
   say(find("#meeting"), meeting.title ? `${meeting.title}: ${when}` : when);
   say(find("#countdown"), countdown(t, meeting, now));
   find("#countdown").hidden = !find("#countdown").textContent;
@@ -36,6 +36,14 @@ export function drawMeeting({ meeting, participants }, board, t, now, said) {
   const join = find("#join");
   join.hidden = !meeting.join_link || meeting.state !== "planned";
   if (meeting.join_link) join.setAttribute("href", meeting.join_link);
+  drawSettled(meeting, participants, t);
+  find("#open-host").hidden = board.you !== "technical_host";
+  const patients = participants.filter(({ role, room }) => role === "patient" && !room);
+  const where = find("#where");
+  where.hidden = !isNear(meeting, now) || !patients.length;
+  if (where.dataset.meeting !== meeting.id) /** @type {HTMLInputElement} */ (find("#address")).value = "";
+  where.dataset.meeting = meeting.id;
+  drawReach(participants, t);
   const list = find("#participants");
   const before = new Map([...list.children].map((item) => [item.getAttribute("data-id"), item]));
   const items = byNeed(participants).map((participant) => {
@@ -45,6 +53,39 @@ export function drawMeeting({ meeting, participants }, board, t, now, said) {
     return item;
   });
   arrangeIn(list, items);
+}
+
+/** Address and numbers in the emergency procedure, where both are known. @param {BoardPart["participants"]} participants @param {Texts} t */
+function drawReach(participants, t) {
+  const address = /** @type {HTMLInputElement} */ (find("#address")).value.trim();
+  find("#address-now").hidden = !address;
+  say(find("#address-now"), address ? t.t("board.address_is", { address }) : "");
+  const known = participants.flatMap(({ label, role, phones }) => (phones ?? []).map((number) => ({ name: label || t.first([`role.${role}`]), number })));
+  const list = find("#reach");
+  list.hidden = known.length === 0;
+  const key = JSON.stringify([t.lang, known]);
+  if (list.dataset.key === key) return;
+  list.dataset.key = key;
+  list.replaceChildren(...known.map(({ name, number }) => {
+    const item = make("li", {}, `${name} `);
+    item.append(make("a", { class: "button tap", href: tel(number) }, t.t("board.call", { number: phoneIn(t.lang, number) })));
+    return item;
+  }));
+}
+
+/** What was settled before the meeting, and what an interpreter needs. @param {BoardPart["meeting"]} meeting @param {BoardPart["participants"]} participants @param {Texts} t */
+function drawSettled({ assessed_by: name, agenda_sent: sent, companion }, participants, t) {
+  const lines = [
+    name && t.t("board.assessed_by", { name }),
+    sent && t.t("board.agenda_sent"),
+    companion && t.t("board.companion", { name: companion }),
+    participants.some(({ role }) => role === "interpreter") && t.t("board.interpreter_time"),
+  ].filter((line) => typeof line === "string" && line);
+  const list = find("#settled");
+  list.hidden = lines.length === 0;
+  if (list.dataset.key === lines.join("\n")) return;
+  list.dataset.key = lines.join("\n");
+  list.replaceChildren(...lines.map((line) => make("li", {}, String(line))));
 }
 
 /**
@@ -78,7 +119,7 @@ function drawTaps(box, participant, meetingState, t, name) {
     const number = key.slice("call:".length);
     const item = before.get(key) ?? (isCall ? make("a", { class: "button tap", href: tel(number) }) : make("button", { type: "button", class: "button tap", "data-tap": key }));
     item.setAttribute("data-key", key);
-    const text = isCall ? t.t("board.call", { number }) : t.t(`board.tap.${key}`);
+    const text = isCall ? t.t("board.call", { number: phoneIn(t.lang, number) }) : t.t(`board.tap.${key}`);
     say(item, text);
     item.setAttribute("aria-label", `${text}: ${name}`);
     return item;
@@ -108,11 +149,20 @@ export function drawOthers(others, t, now) {
   arrangeIn(find("#meetings"), items);
 }
 
-/** Draw the section of phone numbers: how to see them, and the technical hosts. @param {BoardPart} part @param {Board} board @param {Texts} t */
-export function drawNumbers({ meeting }, board, t) {
+/**
+ * Draw the section of phone numbers: how to see them, and the technical hosts. Within the hour of the meeting they are asked
+ * for at the top: in an emergency nobody has time for a code. @param {BoardPart} part @param {Board} board @param {Texts} t @param {number} now
+ */
+export function drawNumbers({ meeting }, board, t, now) {
+  const isWanted = isNear(meeting, now) && Boolean(board.pin) && !board.unlocked;
+  const section = find("#numbers");
+  if (section.hasAttribute("data-soon") !== isWanted) {
+    section.toggleAttribute("data-soon", isWanted);
+    if (!section.contains(document.activeElement)) (isWanted ? find("#quick") : find("#updated")).after(section);
+  }
   const hosts = (meeting.hosts ?? []).filter(({ role }) => role === "technical_host");
   find("#numbers").hidden = !board.unlocked && !board.pin && !hosts.length;
-  say(find("#numbers-text"), t.t(board.unlocked ? "board.pin.open" : board.pin ? `board.pin.why_${board.pin}` : "board.pin.none"));
+  say(find("#numbers-text"), t.t(isWanted ? "board.pin.soon" : board.unlocked ? "board.pin.open" : board.pin ? `board.pin.why_${board.pin}` : "board.pin.none"));
   find("#ask-pin").hidden = Boolean(board.unlocked || !board.pin);
   if (board.unlocked) find("#pin").hidden = true;
   const key = JSON.stringify([t.lang, hosts]);
@@ -120,7 +170,7 @@ export function drawNumbers({ meeting }, board, t) {
   find("#hosts").dataset.key = key;
   const items = hosts.map(({ label, phones }) => {
     const item = make("li", {}, `${t.t("host.technical_host")}: ${label}`);
-    for (const number of phones ?? []) item.append(make("a", { class: "button tap", href: tel(number) }, t.t("board.call", { number })));
+    for (const number of phones ?? []) item.append(make("a", { class: "button tap", href: tel(number) }, t.t("board.call", { number: phoneIn(t.lang, number) })));
     return item;
   });
   find("#hosts").replaceChildren(...items);
@@ -147,9 +197,9 @@ function fillChoices(box, name, values, chosen, word) {
   arrangeIn(box, items);
 }
 
-/** Put a box to tick on each point of the checklist; ticks are not kept. */
+/** Put a box to tick on each point of the checklists; ticks are not kept. */
 export function makeTickable() {
-  for (const point of document.querySelectorAll("#checklist .guide-text li")) {
+  for (const point of document.querySelectorAll(":is(#checklist, #technical_host) .guide-text li")) {
     const label = make("label");
     label.append(make("input", { type: "checkbox" }), make("span"));
     label.lastElementChild?.append(...point.childNodes);

@@ -3,7 +3,7 @@
  */
 import { ApiError, call, meta } from "../../shared/api.js";
 import { find } from "../../shared/dom.js";
-import { createTexts, langOf, loadCatalogue } from "../../shared/i18n.js";
+import { createTexts, langOf, loadCatalogue, phoneIn } from "../../shared/i18n.js";
 import { clean, grouped, isWhole } from "./typed.js";
 
 const lang = langOf(document.documentElement.lang);
@@ -14,7 +14,7 @@ const button = /** @type {HTMLButtonElement} */ (find("button", form));
 
 /** @param {string[]} keys the first one with words is shown */
 async function complain(keys) {
-  const phone = meta("readiness-phone").replaceAll(" ", "\u00a0");
+  const phone = phoneIn(lang, meta("readiness-phone"));
   const texts = createTexts(lang, await loadCatalogue(meta("readiness-static"), lang, "staff/"), { phone });
   problem.hidden = false;
   problem.textContent = texts.first([...keys, "error.internal"]);

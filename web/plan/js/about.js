@@ -71,6 +71,9 @@ export function fillAbout(meeting, t) {
   field("#support").value = meeting.support_phone;
   field("#clinic").value = meeting.clinic_phone;
   field("#contact").value = meeting.contact;
+  field("#assessed").value = meeting.assessed_by;
+  field("#companion").value = meeting.companion;
+  field("#agenda").checked = meeting.agenda_sent;
   for (const box of questions()) box.checked = meeting.practical.includes(box.value);
   for (const box of rooms()) box.checked = (meeting.rooms ?? []).some(({ id }) => id === box.value);
   field("#remind").checked = meeting.reminders.length > 0;
@@ -90,6 +93,9 @@ export function readAbout(kept = []) {
     support_phone: field("#support").value.trim(),
     clinic_phone: field("#clinic").value.trim(),
     contact: field("#contact").value.trim(),
+    assessed_by: field("#assessed").value.trim(),
+    companion: field("#companion").value.trim(),
+    agenda_sent: field("#agenda").checked,
     practical: questions().filter(({ checked }) => checked).map(({ value }) => value),
     ...(rooms().length ? { rooms: rooms().filter(({ checked }) => checked).map(({ value }) => value) } : {}),
     reminders: field("#remind").checked ? (kept.length ? kept : REMINDERS) : [],
@@ -97,19 +103,22 @@ export function readAbout(kept = []) {
 }
 
 /**
- * Those who have to be called, with a number where one is known. @param {Texts} t
- * @param {{ label: string, role: string, phone: string, call?: boolean }[]} people
+ * Those who have to be called, with a number where one is known; whoever was taken out until somebody says that they know.
+ * @param {Texts} t @param {Meeting} meeting
  */
-export function showCalls(t, people) {
-  const wanted = people.filter(({ call }) => call);
+export function showCalls(t, { participants, hosts, taken_out: out }) {
+  const gone = out.filter(({ call }) => call).map((one) => ({ ...one, out: true }));
+  const wanted = [...[...participants, ...hosts].filter(({ call }) => call).map((one) => ({ ...one, out: false })), ...gone];
   find("#call").hidden = wanted.length === 0;
-  const key = JSON.stringify(wanted.map(({ label, role, phone }) => [label, role, phone]));
+  const key = JSON.stringify(wanted.map(({ id, label, role, phone }) => [id, label, role, phone]));
   const list = find("#call-list");
   if (list.dataset.key === key) return;
   list.dataset.key = key;
-  list.replaceChildren(...wanted.map(({ label, role, phone }) => {
-    const item = make("li", {}, `${label || t.first([`role.${role}`, `host.${role}`])} `);
-    if (phone) item.append(make("a", { href: `tel:${phone}` }, phone));
+  list.replaceChildren(...wanted.map(({ id, label, role, phone, out: isOut }) => {
+    const name = label || t.first([`role.${role}`, `host.${role}`]);
+    const item = make("li", {}, `${isOut ? t.t("plan.call_out", { name }) : name} `);
+    if (phone) item.append(make("a", { href: `tel:${phone}` }, phone), " ");
+    if (isOut) item.append(make("button", { type: "button", class: "button tap quiet", "data-told": id, "aria-label": `${t.t("plan.call_done")}: ${name}` }, t.t("plan.call_done")));
     return item;
   }));
 }

@@ -34,7 +34,7 @@ export function showImport({ api, texts: t }) {
     find(box).hidden = !told.length;
     find(rows).replaceChildren(...told.map(({ row, reason, field: column, found }) => {
       const line = make("tr");
-      const why = [column, found, t.first([`error.${reason}`]) || reason].filter(Boolean).join(": ");
+      const why = [column && (t.first([`plan.column.${column}`]) || column), found, t.first([`error.${reason}`]) || reason].filter(Boolean).join(": ");
       line.append(make("th", { scope: "row" }, String(row)), make("td", {}, why));
       return line;
     }));

@@ -4,7 +4,6 @@
  * @typedef {import("./person.js").Page} Page
  */
 import { copyOf, find, make, say } from "../../shared/dom.js";
-import { clockTime } from "../../shared/i18n.js";
 import { announce, keepFocus } from "../../shared/heard.js";
 import { icon } from "../../shared/icons.js";
 import { field, problem } from "./person.js";
@@ -75,7 +74,7 @@ function row({ texts: t, zone, home, asked }, line, isToday) {
   const { ready, total, tone } = tally(line.counts ?? {});
   const gone = line.state === "cancelled";
   /** @type {HTMLAnchorElement} */ (find("a", item)).href = `${home}/meetings/${encodeURIComponent(line.id)}${asked}`;
-  say(item.querySelector(".when"), isToday ? `${clockTime(line.starts_at, zone)}–${clockTime(line.ends_at, zone)}` : t.at(line.starts_at, zone));
+  say(item.querySelector(".when"), isToday ? `${t.clock(line.starts_at, zone)}–${t.clock(line.ends_at, zone)}` : t.at(line.starts_at, zone));
   say(item.querySelector(".what"), [line.title, ...(line.leaders ?? [])].filter(Boolean).join(" · ") || t.t("plan.untitled"));
   const count = find(".count", item);
   count.dataset.tone = gone ? "calm" : tone;

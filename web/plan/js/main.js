@@ -3,7 +3,7 @@
  */
 import { ApiError, call, meta, redeem } from "../../shared/api.js";
 import { find, say } from "../../shared/dom.js";
-import { createTexts, langOf, loadCatalogue } from "../../shared/i18n.js";
+import { createTexts, langOf, loadCatalogue, phoneIn } from "../../shared/i18n.js";
 import { showForm } from "./form.js";
 import { showImport } from "./importing.js";
 import { showList } from "./list.js";
@@ -38,7 +38,7 @@ async function open() {
 }
 
 async function start() {
-  const phone = meta("readiness-phone").replaceAll(" ", "\u00a0");
+  const phone = phoneIn(lang, meta("readiness-phone"));
   const texts = createTexts(lang, await loadCatalogue(meta("readiness-static"), lang, "staff/"), { phone });
   const asked = new URLSearchParams(location.search).get("lang");
   const page = { texts, api, zone: meta("readiness-zone"), home: `/plan/${encodeURIComponent(session)}`, asked: asked ? `?lang=${lang}` : "", meeting: meta("readiness-meeting") };

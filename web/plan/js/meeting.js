@@ -6,7 +6,6 @@
  * @typedef {import("../../shared/types").PlannedHost} Host
  */
 import { copyOf, find, make, say } from "../../shared/dom.js";
-import { clockTime } from "../../shared/i18n.js";
 import { announce, keepFocus } from "../../shared/heard.js";
 import { icon, TONES } from "../../shared/icons.js";
 import { arrangeIn } from "../../shared/lists.js";
@@ -37,12 +36,12 @@ export async function showMeeting(page) {
     const isPlanned = meeting.state === "planned";
     find("#shown").hidden = false;
     say(find("#title"), meeting.title || t.t("plan.meeting.title"));
-    say(find("#when"), `${t.at(meeting.starts_at, zone)}–${clockTime(meeting.ends_at, zone)}`);
+    say(find("#when"), `${t.at(meeting.starts_at, zone)}–${t.clock(meeting.ends_at, zone)}`);
     const chosen = [.../** @type {HTMLSelectElement} */ (find("#solution")).options].find(({ value }) => value === meeting.solution);
     const about = [chosen?.text, t.first([`plan.profile.${meeting.profile}`]), t.plural("plan.minutes", minutesOf(meeting)), meeting.support_phone && `${t.t("plan.support_phone")}: ${meeting.support_phone}`];
     say(find("#about"), about.filter(Boolean).join(" · "));
     find("#cancelled").hidden = isPlanned;
-    showCalls(t, [...meeting.participants, ...meeting.hosts]);
+    showCalls(t, meeting);
     for (const part of ["#more-people", "#more-hosts"]) find(part).hidden = !isPlanned;
     for (const button of find("#tools").querySelectorAll("button")) button.hidden = !isPlanned;
     find("#letters").hidden = !isPlanned || !meeting.participants.length;
@@ -201,6 +200,12 @@ export async function showMeeting(page) {
     await look();
   }
 
+  /** Somebody who was taken out knows it now. @param {string} id */
+  async function told(id) {
+    meeting = await api(`${place}/taken-out/${encodeURIComponent(id)}`, undefined, "DELETE");
+    draw();
+  }
+
   /** @type {Record<string, () => Promise<any>>} */
   const answers = {
     move: () => api(place, { local_start: `${field("#date").value}T${field("#time").value}`, minutes: Number(field("#minutes").value) }, "PATCH"),
@@ -234,9 +239,10 @@ export async function showMeeting(page) {
     });
   }
   document.addEventListener("click", (event) => {
-    const button = event.target instanceof Element ? /** @type {HTMLElement | null} */ (event.target.closest("[data-tap], [data-open], [data-letters]")) : null;
+    const button = event.target instanceof Element ? /** @type {HTMLElement | null} */ (event.target.closest("[data-tap], [data-open], [data-letters], [data-told]")) : null;
     if (!button) return;
-    if (button.dataset.letters) openLetters(meeting.participants.map(({ id }) => id)).catch((error) => say(find("#said"), problem(t, error)));
+    if (button.dataset.told) told(button.dataset.told).catch((error) => say(find("#said"), problem(t, error)));
+    else if (button.dataset.letters) openLetters(meeting.participants.map(({ id }) => id)).catch((error) => say(find("#said"), problem(t, error)));
     else if (button.dataset.open === "person") openPerson(button.dataset.host ? "host" : "participant", null);
     else if (button.dataset.open) open(button.dataset.open);
     else tap(button);

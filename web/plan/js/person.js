@@ -31,7 +31,7 @@ export function tellField(t, error, root, hosts = []) {
 }
 
 /** Where the page calls a field otherwise than the service. @type {Record<string, string>} */
-const FIELDS = { local_start: "time", starts: "time", join_link: "join", title: "name", support_phone: "support", clinic_phone: "clinic", join_from: "join-from", join_shown: "shown-to" };
+const FIELDS = { local_start: "time", starts: "time", join_link: "join", title: "name", support_phone: "support", clinic_phone: "clinic", join_from: "join-from", join_shown: "shown-to", assessed_by: "assessed" };
 
 /** Show an error in its place; an empty text hides it. @param {Element} place @param {string} text */
 export function complain(place, text) {
@@ -48,7 +48,19 @@ export function personFields(kind, values = {}) {
     const value = /** @type {Record<string, unknown>} */ (values)[input.dataset.field ?? ""];
     if (value !== undefined && value !== "") input.value = String(value);
   }
+  const role = fields.querySelector("select[data-field=role]");
+  role?.addEventListener("change", () => showOwn(fields));
+  showOwn(fields);
   return fields;
+}
+
+/** Show what is asked of one role alone, such as an interpreter's language. @param {Element} fields */
+function showOwn(fields) {
+  const role = /** @type {HTMLSelectElement | null} */ (fields.querySelector("select[data-field=role]"))?.value;
+  for (const part of /** @type {NodeListOf<HTMLElement>} */ (fields.querySelectorAll("[data-of]"))) {
+    part.hidden = part.dataset.of !== role;
+    if (part.hidden) for (const input of part.querySelectorAll("input")) input.value = "";
+  }
 }
 
 /** The values of the fields below `root`. @param {ParentNode} root @returns {any} */

@@ -92,8 +92,8 @@ async function steps(tools, plan, devices, kept, signal) {
     tools.link.send("devices", "final", { camera, microphone, browser, other_device: tools.otherDevice() });
   }
   const asking = todo("service") ? serviceCheck(tools) : null;
-  if (todo("picture")) await pictureStep(tools, plan.ask.expected_people, devices, signal);
-  if (todo("sound")) await soundStep(tools, devices, signal);
+  if (todo("picture")) await pictureStep(tools, plan, devices, signal);
+  if (todo("sound")) await soundStep(tools, plan, devices, signal);
   const network = await tools.network();
   const measuring = network.run(networkOptions(tools, plan, signal));
   measuring.catch(() => undefined);
@@ -145,8 +145,11 @@ async function guarded(tools, phase, signal, work) {
   }
 }
 
-/** @param {Tools} tools @param {number} people who are expected @param {DevicesResult} devices @param {AbortSignal} signal */
-async function pictureStep(tools, people, devices, signal) {
+/** Most bytes of a phase. @param {Plan} plan @param {PhaseName} phase */
+const bytesOf = ({ phases }, phase) => phases.find(({ name }) => name === phase)?.budget_bytes ?? 0;
+
+/** @param {Tools} tools @param {Plan} plan @param {DevicesResult} devices @param {AbortSignal} signal */
+async function pictureStep(tools, plan, devices, signal) {
   const { link, clock } = tools;
   if (devices.camera.status !== "present") return link.send("picture", "final", { capture_ms: [], ended_by: "no_camera" });
   if (devices.hidden) return died(tools, "picture", new StepFault("picture_hidden"));
@@ -154,7 +157,8 @@ async function pictureStep(tools, people, devices, signal) {
   enter(tools, "picture");
   return guarded(tools, "picture", signal, (inner) =>
     picture.run({
-      source: tools.stills, people, clock, signal: inner, watch: tools.watchFrames, asked: () => asked(tools),
+      source: tools.stills, people: plan.ask.expected_people, clock, signal: inner, watch: tools.watchFrames, asked: () => asked(tools),
+      most_bytes: bytesOf(plan, "picture"),
       sendStill: (t_ms, jpeg) => link.sendBinary(STILL_UP, t_ms, jpeg),
       onHint: (handler) => link.on("hint", handler),
       onProgress: ({ code, values }) => tools.dispatch({ type: "hint", code, values }),
@@ -171,8 +175,8 @@ function isProcessed({ noise_suppression, auto_gain_control, echo_cancellation }
   return Boolean(noise_suppression || auto_gain_control || (apple && echo_cancellation !== false));
 }
 
-/** @param {Tools} tools @param {DevicesResult} devices @param {AbortSignal} signal */
-async function soundStep(tools, devices, signal) {
+/** @param {Tools} tools @param {Plan} plan @param {DevicesResult} devices @param {AbortSignal} signal */
+async function soundStep(tools, plan, devices, signal) {
   const { link, clock } = tools;
   if (devices.microphone.status !== "present") return link.send("sound", "final", { blocks: [], ended_by: "no_microphone" });
   enter(tools, "sound");
@@ -180,7 +184,7 @@ async function soundStep(tools, devices, signal) {
     sound.run({
       recorder: await tools.recorder(), processed: isProcessed(devices.microphone, tools.platform), clock, signal: inner,
       device_class: devices.microphone.device_class, muted: () => devices.stream?.getAudioTracks()[0]?.muted === true,
-      asked: () => asked(tools),
+      asked: () => asked(tools), most_bytes: bytesOf(plan, "sound"),
       mark: (step, t_ms) => link.send("sound", "mark", { step, t_ms }),
       sendPcm: (t_ms, samples) => link.sendBinary(PCM_UP, t_ms, new Uint8Array(samples.buffer)),
       onHint: (handler) => link.on("hint", handler),

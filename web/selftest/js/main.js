@@ -6,7 +6,7 @@
  * @typedef {import("./socket.js").SessionLink} SessionLink
  */
 import { ApiError, call, keepLanguage, meta, redeem, sessionOf } from "../../shared/api.js";
-import { createCatalogues, createTexts, isLang, langOf, LANGUAGES } from "../../shared/i18n.js";
+import { createCatalogues, createTexts, isLang, langOf, LANGUAGES, phoneIn } from "../../shared/i18n.js";
 import { silentTrack } from "./audio.js";
 import { watchFrames } from "./checks/picture.js";
 import { pausableClock, systemClock, within } from "./clock.js";
@@ -109,10 +109,11 @@ async function findWords(codes) {
 
 /** Put the catalogue's words on the page, with the phone number for this test. */
 function speak() {
-  const phone = (state.session?.organisation.support_phone ?? view.printedPhone()).replaceAll(" ", "\u00a0");
-  const clinic = (state.session?.meeting?.clinic_phone || phone).replaceAll(" ", "\u00a0");
-  texts = createTexts(lang, catalogues.words(), { phone, clinic, mb: meta("readiness-data-mb"), speed_mb: meta("readiness-speed-mb") });
-  view.setTexts(texts, phone);
+  const { support_phone: number = view.printedPhone(), opens_at: opens, time_zone: zone = "" } = state.session?.organisation ?? {};
+  const [bare, phone] = [createTexts(lang, catalogues.words()), phoneIn(lang, number)];
+  const [when, clinic] = [opens && bare.at(opens, zone), phoneIn(lang, state.session?.meeting?.clinic_phone || number)];
+  texts = createTexts(lang, catalogues.words(), { phone: when ? bare.t("help.opens", { phone, when }) : phone, clinic, mb: meta("readiness-data-mb"), speed_mb: meta("readiness-speed-mb") });
+  view.setTexts(texts, phone, when);
   drawAfter?.();
   view.render(state);
 }

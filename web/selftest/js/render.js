@@ -269,7 +269,7 @@ export function createView({ names, platform, findLater }) {
   /** @param {HTMLElement} link @param {string} key @param {string} [number] */
   function setCall(link, key, number = phone) {
     link.hidden = !number;
-    link.setAttribute("href", `tel:${number.replaceAll(" ", "")}`);
+    link.setAttribute("href", number === phone ? find(".help").getAttribute("href") ?? "" : `tel:${number.replaceAll(" ", "")}`);
     say(link, texts.t(key));
   }
 
@@ -347,10 +347,12 @@ export function createView({ names, platform, findLater }) {
   }
 
   return {
-    /** @param {Texts} next @param {string} number whom to call */
-    setTexts(next, number) {
-      texts = next;
-      phone = number.replaceAll("\u00a0", " ");
+    /** @param {Texts} next @param {string} number whom to call @param {string | null} [opens] when, where nobody answers now; not known before there is a session */
+    setTexts(next, number, opens) {
+      if (opens !== undefined) find("#closed").hidden = !opens;
+      if (opens) say(find("#closed"), next.t("help.closed", { when: opens }));
+      [texts, phone] = [next, number.replaceAll("\u00a0", " ")];
+      say(find(".help strong"), number);
       drawnReport = "";
       writtenIn(next.lang);
       document.title = next.t("page.title");
@@ -363,7 +365,6 @@ export function createView({ names, platform, findLater }) {
       say(find(".organisation"), name);
       find(".help").hidden = !support_phone;
       find(".help").setAttribute("href", `tel:${support_phone.replaceAll(" ", "")}`);
-      say(find(".help strong"), support_phone);
       say(find("#support-hours"), support_hours);
       for (const button of document.querySelectorAll("[data-lang]")) {
         const lang = button.getAttribute("data-lang") ?? "";

@@ -17,6 +17,8 @@ export const ROOM = { longSide_px: 1280, bytes: 60_000, every_ms: 1000 };
 const QUALITIES = [0.8, 0.65, 0.5, 0.35, 0.2];
 /** Shares of the long side: a lively room at 1280 px may be too large at the lowest quality. Smaller is better than nothing. */
 const SHARES = [1, 0.8, 0.64, 0.5];
+/** So many times slower once half of the promised bytes are used: somebody who needs more time is still looked at. */
+const SLOWER = 3;
 /** Qualities to try for a shrunk picture. */
 const LOW_QUALITIES = [0.35, 0.2];
 /** The picture has to be good for this long before the test goes on by itself. */
@@ -168,13 +170,13 @@ export class PictureEnd {
 
 /**
  * @param {{ source: StillSource, people: number, clock: Clock, signal: AbortSignal, watch: (times: FrameTimes) => () => void,
- *   sendStill: (t_ms: number, jpeg: Uint8Array) => void, onHint: (handler: (hint: Hint) => void) => () => void,
+ *   most_bytes?: number, sendStill: (t_ms: number, jpeg: Uint8Array) => void, onHint: (handler: (hint: Hint) => void) => () => void,
  *   asked: () => "next" | "more" | null, onProgress: (hint: Hint) => void }} options
  *   `asked` tells, and forgets, which button the person has pressed
  * @returns {Promise<{ capture_ms: number[], noise_sigma: number[], ended_by: "good" | "timeout" | "next" }>} rejects with
  *   StepFault "picture_hidden" where the browser gave no picture out
  */
-export async function run({ source, people, clock, signal, watch, sendStill, onHint, asked, onProgress }) {
+export async function run({ source, people, clock, signal, watch, most_bytes = Infinity, sendStill, onHint, asked, onProgress }) {
   const kind = people > 1 ? ROOM : NEAR;
   const times = new FrameTimes();
   const stopWatching = watch(times);
@@ -182,7 +184,7 @@ export async function run({ source, people, clock, signal, watch, sendStill, onH
   const end = new PictureEnd(start);
   /** @type {number[]} */
   const noise = [];
-  let [stills, unread] = [0, 0];
+  let [stills, unread, bytes] = [0, 0, 0];
   const read = () => within({ clock, limit_ms: READ_MS }, smallStill(source, kind).catch(() => undefined));
   const result = (/** @type {"good" | "timeout" | "next"} */ ended_by) => {
     if (stills === 0 && unread > 0) throw new StepFault("picture_hidden");
@@ -199,14 +201,16 @@ export async function run({ source, people, clock, signal, watch, sendStill, onH
       const jpeg = await read();
       if (jpeg === undefined) unread += 1;
       if (jpeg) sendStill(clock.now() - start, jpeg);
+      bytes += jpeg?.length ?? 0;
       const sigma = jpeg && stills++ % NOISE_EVERY === 0 ? (source.noise?.() ?? null) : null;
       if (sigma !== null) noise.push(Math.round(100 * sigma) / 100);
       const answer = asked();
       if (answer === "next") return result("next");
       if (answer === "more") end.more(clock.now());
-      const over = end.over(clock.now());
+      const over = end.over(clock.now()) ?? (bytes + kind.bytes > most_bytes ? "timeout" : null);
       if (over) return result(over);
-      await clock.sleep(Math.max(50, kind.every_ms - (clock.now() - round)), signal);
+      const every_ms = kind.every_ms * (2 * bytes > most_bytes ? SLOWER : 1);
+      await clock.sleep(Math.max(50, every_ms - (clock.now() - round)), signal);
     }
   } finally {
     stopWatching();

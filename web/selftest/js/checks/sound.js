@@ -37,12 +37,12 @@ export class ZeroWatch {
 
 /**
  * @param {{ recorder: Recorder, processed: boolean, muted?: () => boolean, device_class?: string, clock: Clock,
- *   signal: AbortSignal, mark: (step: string, t_ms: number) => void, sendPcm: (t_ms: number, samples: Int16Array) => void,
+ *   signal: AbortSignal, mark: (step: string, t_ms: number) => void, most_bytes?: number, sendPcm: (t_ms: number, samples: Int16Array) => void,
  *   onHint: (handler: (hint: Hint) => void) => () => void, asked: () => "next" | "more" | null,
  *   onProgress: (progress: Progress) => void }} options
  * @returns {Promise<{ blocks: Block[], processed: boolean, muted: boolean, sample_rate_hz: number, device_class?: string, ended_by: "heard" | "timeout" | "next" }>}
  */
-export async function run({ recorder, processed, muted = () => false, device_class, clock, signal, mark, sendPcm, onHint, asked, onProgress }) {
+export async function run({ recorder, processed, muted = () => false, device_class, clock, signal, mark, most_bytes = Infinity, sendPcm, onHint, asked, onProgress }) {
   /** @type {Block[]} */
   const blocks = [];
   const zeros = new ZeroWatch();
@@ -52,7 +52,7 @@ export async function run({ recorder, processed, muted = () => false, device_cla
   /** @type {number | null} what the server has heard of pause so far; null where it does not tell */
   let quiet_s = null;
   /** Others were heard in the asked silence; and: clear speech, a pause after it, and nothing that one could still mend. */
-  let [others, done] = [false, false];
+  let [others, done, bytes] = [false, false, 0];
   const stopHints = onHint(({ check, code, values }) => {
     if (check !== "microphone.speech") return;
     if (typeof values?.quiet_s === "number") quiet_s = values.quiet_s;
@@ -63,11 +63,14 @@ export async function run({ recorder, processed, muted = () => false, device_cla
   recorder.listen((block) => {
     blocks.push(block);
     tell({ level_dbfs: block[1], silent: zeros.add(block) });
-  }, sendPcm);
+  }, (t_ms, samples) => {
+    bytes += samples.byteLength;
+    if (bytes <= most_bytes) sendPcm(t_ms, samples);
+  });
   try {
     const early = await quiet({ recorder, clock, signal, mark, asked, tell });
     tell({ stage: "speak", left_s: undefined });
-    const ended_by = early ?? (await speak({ recorder, clock, signal, mark, asked, tell, done: () => done }));
+    const ended_by = early ?? (await speak({ recorder, clock, signal, mark, asked, tell, done: () => done, spent: () => bytes > most_bytes }));
     const again = others ? "others" : quiet_s !== null && quiet_s < PAUSE_S ? "no_pause" : null;
     if (ended_by === "heard" && again) {
       tell({ stage: "quiet", again, told: "" });
@@ -102,16 +105,16 @@ async function quiet({ recorder, clock, signal, mark, asked, tell }) {
 
 /**
  * @param {{ recorder: Recorder, clock: Clock, signal: AbortSignal, mark: (step: string, t_ms: number) => void,
- *   asked: () => "next" | "more" | null, tell: (change: Partial<Progress>) => void, done: () => boolean }} options
+ *   asked: () => "next" | "more" | null, tell: (change: Partial<Progress>) => void, done: () => boolean, spent: () => boolean }} options
  * @returns {Promise<"heard" | "timeout" | "next">}
  */
-async function speak({ recorder, clock, signal, mark, asked, tell, done }) {
+async function speak({ recorder, clock, signal, mark, asked, tell, done, spent }) {
   mark("speech_start", recorder.now());
   const start = clock.now();
   let end = start + SPEAK_MS;
   /** @type {"heard" | "timeout" | "next"} */
   let ended_by = "timeout";
-  while (clock.now() < end) {
+  while (clock.now() < end && !spent()) {
     await clock.sleep(TICK_MS, signal);
     const answer = asked();
     if (answer === "more") end = clock.now() + MORE_MS;

@@ -1,0 +1,94 @@
+"""When a phone is open, read from the organisation's own words such as ``man-fre 08-15``. Pure; knows no holidays."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta, tzinfo
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+__all__ = ["Hours", "read_hours"]
+
+_WORDS: Final[dict[str, Any]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_DAY: Final = {word: int(day) for day, words in _WORDS["days"].items() for word in words}
+_SPAN: Final = {word: span for span, words in _WORDS["spans"].items() for word in words}
+_DASH: Final = re.compile(r"\s*[-\u2010-\u2015]\s*")
+_CLOCK: Final = r"(\d{1,2})(?:[.:](\d{2}))?"
+_PART: Final = re.compile(rf"(?P<days>[^\d]*?)\s*{_CLOCK}-{_CLOCK}")
+EVERY_DAY: Final = frozenset(range(1, 8))
+LAST_HOUR: Final = 24
+WEEK: Final = timedelta(days=8)
+"""How far ahead an opening is looked for: a week, and the rest of today."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """The open times of a week: ISO weekday, minutes of the day at which it opens and closes."""
+
+    spans: tuple[tuple[int, int, int], ...]
+
+    def opens_at(self, now: datetime, zone: tzinfo) -> datetime | None:
+        """Return when it opens next by the clock of `zone`; None if it is open at `now`."""
+        local = now.astimezone(zone)
+        minute = 60 * local.hour + local.minute
+        if any(day == local.isoweekday() and begins <= minute < ends for day, begins, ends in self.spans):
+            return None
+        days = [local.date() + timedelta(days=ahead) for ahead in range(WEEK.days)]
+        openings = [
+            datetime.combine(day, time(begins // 60 % 24, begins % 60)).replace(tzinfo=zone)
+            for day in days
+            for weekday, begins, _ in self.spans
+            if weekday == day.isoweekday()
+        ]
+        return min((one for one in openings if one > local), default=None)
+
+
+@lru_cache(maxsize=256)
+def read_hours(typed: str) -> Hours | None:
+    """Return the hours that `typed` says, or None where a program can't tell. Hours without days are of every day."""
+    plain = _DASH.sub("-", " ".join(typed.lower().split()))
+    if plain in _WORDS["always"]["words"]:
+        return Hours(tuple((day, 0, 60 * LAST_HOUR) for day in sorted(EVERY_DAY)))
+    for word in _WORDS["and"]["words"]:
+        plain = plain.replace(f" {word} ", ",")
+    spans: list[tuple[int, int, int]] = []
+    for part in re.split(r"\s*[,;]\s*", plain):
+        found = _read_part(part)
+        if found is None:
+            return None
+        spans += found
+    return Hours(tuple(sorted(spans)))
+
+
+def _read_part(part: str) -> list[tuple[int, int, int]] | None:
+    matched = _PART.fullmatch(part)
+    if matched is None:
+        return None
+    days = _days(matched["days"])
+    begins, ends = _minute(matched[2], matched[3]), _minute(matched[4], matched[5])
+    if days is None or begins is None or ends is None or begins >= ends:
+        return None
+    return [(day, begins, ends) for day in days]
+
+
+def _days(typed: str) -> frozenset[int] | None:
+    words = [word for word in typed.strip(" :").split() if word not in _WORDS["fill"]["words"]]
+    plain = " ".join(words).strip(" :.")
+    if not plain:
+        return EVERY_DAY
+    if plain in _SPAN:
+        first, last = map(int, _SPAN[plain].split("-"))
+        return frozenset(range(first, last + 1))
+    ends = [_DAY.get(name.strip(" .")) for name in plain.split("-")]
+    first_day, last_day = ends[0], ends[-1]
+    if len(ends) > 2 or first_day is None or last_day is None or first_day > last_day:  # noqa: PLR2004 - from and to
+        return None
+    return frozenset(range(first_day, last_day + 1))
+
+
+def _minute(hour: str, minute: str | None) -> int | None:
+    found = 60 * int(hour) + int(minute or 0)
+    return found if int(minute or 0) < 60 and found <= 60 * LAST_HOUR else None  # noqa: PLR2004 - minutes of an hour
