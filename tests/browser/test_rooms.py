@@ -107,6 +107,9 @@ async def test_a_room_from_its_adding_to_the_wall(live_server: LiveServer, chrom
         assert await page.locator("[data-check='microphone.present'] li").count() == 1, "the moment of the change"
         assert await page.locator("[data-check='microphone.noise'] polyline").count() == 1
         await seen(page, "alarm")
+        await page.click("#edit summary")
+        assert await page.evaluate(TOO_WIDE) == []
+        assert await violations(page) == []
         day = (datetime.now(UTC) + timedelta(days=3)).date().isoformat()
         await page.fill("#until", day)
         await page.focus("form:has(#until) button")
@@ -136,6 +139,7 @@ async def test_a_room_from_its_adding_to_the_wall(live_server: LiveServer, chrom
         events = await page.inner_text(".events")
         assert NB["room.event.recovery"] in events
         assert NB["room.event.known"] in events
+        await page.click("#edit summary")
         await page.fill("#at", "05:45")
         await page.select_option("#often", "two")
         async with page.expect_navigation():
