@@ -38,6 +38,10 @@ LOUDEST_DBFS: Final = -20.0
 """Peak of the loudest sweep, relative to full scale: what comes out depends on the volume that the system is set to."""
 ATTEMPTS: Final = 3
 """A recording with a flag is made again, so many times altogether ..."""
+PLAIN_DB: Final = 24.0
+"""A single recording in which the sweep stands out by so much has it: noise that comes and goes reaches 20 ..."""
+SHIFT_MS: Final = 1.0
+"""... and where two such recordings have it at moments this far apart, samples were lost that no flag tells of."""
 MOST_REPEATED: Final = 6
 """... and no more than this many in one test."""
 
@@ -162,7 +166,7 @@ def listen(
     paths: list[SoundPath] = []
     clipped, sounded = [0.0] * duplex.channels, [False] * duplex.channels
     for speaker in test.speakers:
-        sounds = [test.sweep([speaker], level_dbfs) for _ in range(SWEEPS)]
+        sounds = test.sweeps(speaker, level_dbfs, microphones)
         for channel in range(duplex.channels):
             heard = [np.ascontiguousarray(sound[:, channel]) for sound in sounds]
             clipped[channel] = max(clipped[channel], *(clipped_pct(one) for one in heard))
@@ -187,9 +191,25 @@ class _Test:
             heard = self._duplex.play(sound)
             if not any(flag >= begin for flag in heard.flags):
                 return heard.sound[begin:]
-            self.repeated += 1
-            if self.repeated >= MOST_REPEATED:
-                break
+            self._note_spoiled()
+        raise Spoiled
+
+    def _note_spoiled(self) -> None:
+        self.repeated += 1
+        if self.repeated >= MOST_REPEATED:
+            raise Spoiled
+
+    def sweeps(self, speaker: int, level_dbfs: float, microphones: Sequence[int]) -> list[Sound]:
+        """Return recordings of sweeps on one loudspeaker that no lost samples shifted against each other.
+
+        On an overloaded PC the sound system itself drops samples and tells nobody: taken together such recordings have
+        no sweep, and the loudspeaker would count as silent. Raises Spoiled.
+        """
+        for _ in range(ATTEMPTS):
+            sounds = [self.sweep([speaker], level_dbfs) for _ in range(SWEEPS)]
+            if not any(_is_shifted([one[:, channel] for one in sounds], level_dbfs) for channel in microphones):
+                return sounds
+            self._note_spoiled()
         raise Spoiled
 
     def sweep(self, speakers: Sequence[int], level_dbfs: float) -> Sound:
@@ -216,6 +236,16 @@ def _loud_enough(test: _Test, quiet: Sequence[Quiet], microphones: Sequence[int]
         missing_db = min(-max(over) + 1.0, 2.0 * STEP_DB) if over else STEP_DB
         level_dbfs = min(level_dbfs + max(missing_db, 1.0), loudest_dbfs)
     return loudest_dbfs
+
+
+def _is_shifted(heard: Sequence[Sound], level_dbfs: float) -> bool:
+    """Return whether each recording plainly has the sweep, and all of them together have it not."""
+    whole = [np.ascontiguousarray(one) for one in heard]
+    if _arrival(whole, level_dbfs).is_heard:
+        return False
+    alone = [_arrival([one], level_dbfs) for one in whole]
+    moments = [one.delay_ms for one in alone if one.stands_out_db >= PLAIN_DB]
+    return len(moments) > 1 and max(moments) - min(moments) > SHIFT_MS
 
 
 def _arrival(heard: Sequence[Sound], level_dbfs: float) -> Arrival:

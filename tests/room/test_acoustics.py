@@ -234,6 +234,30 @@ def test_a_flagged_recording_is_made_again_and_never_judged():
     assert len(busy.played) == 3
 
 
+class Shifting(Room):
+    """A PC whose sound system drops samples without a flag: each of so many recordings is later than the one before."""
+
+    def shift(self, recordings: int) -> Shifting:
+        self.shifted = recordings
+        return self
+
+    def play(self, sound):
+        heard = super().play(sound)
+        if np.any(sound[:, 0]) == np.any(sound[:, 1]) or not self.shifted:
+            return heard
+        self.shifted -= 1
+        return replace(heard, sound=np.roll(heard.sound, 480 * (self.shifted % 3), axis=0))
+
+
+def test_samples_that_were_lost_without_a_flag_are_no_silent_loudspeaker():
+    """Three sweeps that are plainly there at three moments are recorded anew; without an end it is a busy machine."""
+    figures = listen(Shifting(1, noise_dbfs=-60.0).shift(3))
+    assert figures.repeated == 1
+    assert all(path.is_heard for path in figures.paths)
+    with pytest.raises(Spoiled):
+        listen(Shifting(1, noise_dbfs=-60.0).shift(1000))
+
+
 def test_a_reference_that_is_no_channel_is_refused():
     with pytest.raises(ValueError, match="channel 3"):
         listen(Room(1), reference=2)
