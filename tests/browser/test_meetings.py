@@ -227,7 +227,7 @@ async def change(organiser: Page, browser: Browser, place: Place, link: str) -> 
     await organiser.click("[data-open=move]")
     await organiser.fill("#time", "13:30")
     await organiser.click("#move button[value=yes]")
-    await organiser.locator("#when", has_text="13:30").wait_for()
+    await organiser.locator("#when", has_text="13.30").wait_for()
     moved = (await until(lambda: place.mails.to(ANNA)[1:], "told of the new time"))[0]
     assert links_in(moved) == [link]
     await row(organiser, catalogue("nb")["role.meeting_room"]).locator("[data-tap=link]").click()

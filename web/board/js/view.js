@@ -158,7 +158,7 @@ export function drawNumbers({ meeting }, board, t, now) {
   const section = find("#numbers");
   if (section.hasAttribute("data-soon") !== isWanted) {
     section.toggleAttribute("data-soon", isWanted);
-    if (!section.contains(document.activeElement)) (isWanted ? find("#quick") : find("#updated")).after(section);
+    if (!section.contains(document.activeElement)) (isWanted ? find("#quick") : find("#where")).after(section);
   }
   const hosts = (meeting.hosts ?? []).filter(({ role }) => role === "technical_host");
   find("#numbers").hidden = !board.unlocked && !board.pin && !hosts.length;

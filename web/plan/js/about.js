@@ -5,6 +5,7 @@
  * @typedef {import("../../shared/types").PlannedMeeting} Meeting
  */
 import { find, make } from "../../shared/dom.js";
+import { phoneIn } from "../../shared/i18n.js";
 import { field } from "./person.js";
 
 /** Minutes before the start at which whoever has not tested is reminded. */
@@ -117,7 +118,7 @@ export function showCalls(t, { participants, hosts, taken_out: out }) {
   list.replaceChildren(...wanted.map(({ id, label, role, phone, out: isOut }) => {
     const name = label || t.first([`role.${role}`, `host.${role}`]);
     const item = make("li", {}, `${isOut ? t.t("plan.call_out", { name }) : name} `);
-    if (phone) item.append(make("a", { href: `tel:${phone}` }, phone), " ");
+    if (phone) item.append(make("a", { href: `tel:${phone}` }, phoneIn(t.lang, phone)), " ");
     if (isOut) item.append(make("button", { type: "button", class: "button tap quiet", "data-told": id, "aria-label": `${t.t("plan.call_done")}: ${name}` }, t.t("plan.call_done")));
     return item;
   }));

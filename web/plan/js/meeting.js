@@ -7,6 +7,7 @@
  */
 import { copyOf, find, make, say } from "../../shared/dom.js";
 import { announce, keepFocus } from "../../shared/heard.js";
+import { phoneIn } from "../../shared/i18n.js";
 import { icon, TONES } from "../../shared/icons.js";
 import { arrangeIn } from "../../shared/lists.js";
 import { fillAbout, readAbout, showCalls, watchAbout } from "./about.js";
@@ -76,7 +77,7 @@ export async function showMeeting(page) {
       icon(find("svg", chip), chip.dataset.tone);
       say(chip.querySelector("strong"), t.t(`state.${state}`));
     }
-    say(item.querySelector(".reach"), [person.mail, person.phone].filter(Boolean).join(" · ") || t.t("plan.no_reach"));
+    say(item.querySelector(".reach"), [person.mail, person.phone && phoneIn(t.lang, person.phone)].filter(Boolean).join(" · ") || t.t("plan.no_reach"));
     say(item.querySelector(".sent"), invited(t, person.invitation, zone));
     say(item.querySelector(".done"), done.get(person.id) ?? "");
     const taps = isPlanned ? [...(channelOf(person) ? ["send"] : []), "link", ...(kind === "participant" ? ["letter", "replace"] : []), "change", "remove"] : [];

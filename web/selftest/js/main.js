@@ -111,8 +111,9 @@ async function findWords(codes) {
 function speak() {
   const { support_phone: number = view.printedPhone(), opens_at: opens, time_zone: zone = "" } = state.session?.organisation ?? {};
   const [bare, phone] = [createTexts(lang, catalogues.words()), phoneIn(lang, number)];
-  const [when, clinic] = [opens && bare.at(opens, zone), phoneIn(lang, state.session?.meeting?.clinic_phone || number)];
-  texts = createTexts(lang, catalogues.words(), { phone: when ? bare.t("help.opens", { phone, when }) : phone, clinic, mb: meta("readiness-data-mb"), speed_mb: meta("readiness-speed-mb") });
+  const [when, own] = [opens && bare.at(opens, zone), state.session?.meeting?.clinic_phone];
+  const called = when ? bare.t("help.opens", { phone, when }) : phone;
+  texts = createTexts(lang, catalogues.words(), { phone: called, clinic: own ? phoneIn(lang, own) : called, mb: meta("readiness-data-mb"), speed_mb: meta("readiness-speed-mb") });
   view.setTexts(texts, phone, when);
   drawAfter?.();
   view.render(state);
