@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from readiness.hours import read_hours
+from readiness.server.board import organisation_json
+from readiness.server.pages import opens_words
+from readiness.texts import catalogue
+from tests.cast import SUNNAAS
 
 OSLO = ZoneInfo("Europe/Oslo")
 WEEK = [(day, 480, 900) for day in range(1, 6)]
@@ -58,3 +63,20 @@ def test_a_closed_phone_says_when_it_opens() -> None:
     assert opens(1, "15:00") == "Tue 02 08:00"
     assert opens(26, "15:30") == "Mon 29 08:00", "the clocks go forward in between"
     assert opens(27, "12:00") == "Mon 29 08:00"
+
+
+@pytest.mark.parametrize("language", ["nb", "nn", "en"])
+def test_pages_are_told_while_the_phone_is_closed(language: str) -> None:
+    """When it opens, as moment and in words; nothing while it is open, or where the hours say nothing."""
+    evening, noon = datetime(2027, 3, 26, 18, 0, tzinfo=UTC), datetime(2027, 3, 26, 11, 0, tzinfo=UTC)
+    clinic = replace(SUNNAAS, support_hours="man-fre 08-15")
+    told = organisation_json(clinic, evening)
+    assert told is not None
+    assert (told["opens_at"], told["time_zone"]) == ("2027-03-29T06:00:00Z", "Europe/Oslo")
+    assert "08" in opens_words(clinic, language, evening)
+    assert catalogue(language)["time.weekday_1"] in opens_words(clinic, language, evening)
+    for organisation, now in ((clinic, noon), (replace(clinic, support_hours="etter avtale"), evening)):
+        shown = organisation_json(organisation, now)
+        assert shown is not None
+        assert shown["opens_at"] is None
+        assert opens_words(organisation, language, now) == ""

@@ -204,6 +204,22 @@ async def test_who_is_taken_out_and_has_a_letter_is_named_to_be_called(server, p
     assert (status, [one["label"] for one in seen["taken_out"]]) == (200, ["A. H."])
 
 
+async def test_what_is_settled_before_a_meeting_is_kept_and_changed(server, program):
+    """Who assessed it, whether the agenda is sent, who is with the patient, and what an interpreter interprets."""
+    people = [ANNA, TOLK | {"interprets": "arabisk"}]
+    settled = {"assessed_by": "Overlege Lund", "agenda_sent": False, "companion": "Kari"}
+    _, made = await program("POST", "", wished(participants=people, **settled))
+    assert {name: made[name] for name in settled} == settled
+    assert [one["interprets"] for one in made["participants"]] == ["", "arabisk"]
+    place = f"/{made['id']}"
+    _, changed = await program("PATCH", place, {"agenda_sent": True, "companion": ""})
+    assert (changed["assessed_by"], changed["agenda_sent"], changed["companion"]) == ("Overlege Lund", True, "")
+    tolk = made["participants"][1]["id"]
+    _, changed = await program("PATCH", f"{place}/participants/{tolk}", {"interprets": "tigrinja"})
+    assert changed["participants"][1]["interprets"] == "tigrinja"
+    assert (await program("PATCH", place, {"assessed_by": "x" * 121}))[0] == 400
+
+
 async def test_a_day_is_found_on_the_organisations_own_clock(server, program):
     """A day as from and to; also one that is past."""
     _, made = await program("POST", "", wished(local_start=local(2, "00:30")))
