@@ -101,6 +101,9 @@ def parser() -> argparse.ArgumentParser:
         organisation.add_argument(
             flag, action="append", default=[], metavar="LANGUAGE=FILE.md", help=f"own text: {text}; Markdown"
         )
+    organisation.add_argument(
+        "--links-off", metavar="KINDS", help="links that open nothing: support,organiser,room_manager, or '' for none"
+    )
     organisation.add_argument("--ask-afterwards", action="store_true", help="ask participants how the meeting went")
     organisation.add_argument("--no-drop-in", action="store_true", help="no tests without an invitation")
     organisation.set_defaults(run=_organisation)
@@ -200,7 +203,7 @@ def _serve(settings: Settings, options: argparse.Namespace) -> int:
 
 def _organisation(settings: Settings, options: argparse.Namespace) -> int:
     from readiness.meetings.gsm import carried, foreign  # noqa: PLC0415 - keeps --help quick
-    from readiness.meetings.manage import own_texts, set_organisation  # noqa: PLC0415
+    from readiness.meetings.manage import kinds_off, own_texts, set_organisation  # noqa: PLC0415
     from readiness.typed import one_line  # noqa: PLC0415
     from reports.store.records import Organisation  # noqa: PLC0415
 
@@ -219,7 +222,7 @@ def _organisation(settings: Settings, options: argparse.Namespace) -> int:
         drop_in_allowed=not options.no_drop_in,
         texts=own_texts({name: getattr(options, name) for name in OWN_TEXTS}),
     )
-    asyncio.run(set_organisation(settings, record))
+    asyncio.run(set_organisation(settings, record, links_off=kinds_off(options.links_off)))
     _print(f"saved {record.slug} in {settings.database_shown}")
     if record.support_hours and read_hours(record.support_hours) is None:
         note = "pages show this as it is; written as 'man-fre 08-15' they also say when a closed phone opens"

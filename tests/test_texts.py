@@ -28,6 +28,7 @@ from readiness.meetings.values import (
 )
 from readiness.meetings.wishes import REMINDERS
 from readiness.server.board_api import RESEND_EVERY
+from readiness.server.desk_view import LONGEST_NOTE
 from readiness.server.digits import DIGITS
 from readiness.server.owner import RESUME_WITHIN
 from readiness.server.participant import JOINS_BEFORE
@@ -445,6 +446,8 @@ PROMISES: dict[str, list[float]] = {
     "speaker.waiting": [DIGITS],
     "speaker.wrong": [DIGITS],
     "speed.about": [3 * of_script("selftest/js/speedtest.js", "LASTS_MS") / 1000],
+    "support.note_help": [LONGEST_NOTE, PERSON_KEPT / H],
+    "support.note_long": [LONGEST_NOTE],
     "support.privacy": [PERSON_KEPT / H],
     "support.problem.malformed": [CODE_LENGTH],
     "waiting.kept": [RESUME_WITHIN / MIN],

@@ -38,7 +38,7 @@ from reports.store import Store
 from reports.store.records import Organisation, Session, new_id
 from reports.store.staff_records import BegunSignIn, Staff
 
-__all__ = ["STAFF_SESSION", "Begun", "NoRole", "Opened", "SignIn", "attempt_cookie", "held_attempts"]
+__all__ = ["STAFF_SESSION", "Begun", "NoRole", "Opened", "SignIn", "attempt_cookie", "held_attempts", "new_session"]
 
 log = logging.getLogger(__name__)
 STAFF_SESSION: Final = timedelta(hours=8)
@@ -203,16 +203,8 @@ class SignIn:
             roles=tuple(sorted(roles)),
             signed_in_at=now,
         )
-        opened = Session(
-            id=secrets.token_urlsafe(SESSION_BYTES),
-            kind="staff",
-            organisation_id=organisation.id,
-            invitation_id=None,
-            meeting_id=None,
-            participant_id=None,
-            expires_at=now + STAFF_SESSION,
-        )
-        secret, sid = secrets.token_urlsafe(SESSION_BYTES), claims.get("sid")
+        opened, secret = new_session(organisation.id, now + STAFF_SESSION)
+        sid = claims.get("sid")
         named = self._session_name(provider, sid) if isinstance(sid, str) and sid else None
         await self._store.open_staff_session(who, opened, hash_token(secret), named)
         log_event(log, logging.INFO, "sign_in.ok", provider=provider.name)
@@ -263,6 +255,20 @@ class SignIn:
 
     def _session_name(self, provider: Provider, session: str) -> bytes:
         return self._contacts.derive("provider-session", f"{provider.issuer}\0{session}")
+
+
+def new_session(organisation_id: str, until: datetime) -> tuple[Session, str]:
+    """Return a session of staff that is not stored yet, and its cookie's secret."""
+    opened = Session(
+        id=secrets.token_urlsafe(SESSION_BYTES),
+        kind="staff",
+        organisation_id=organisation_id,
+        invitation_id=None,
+        meeting_id=None,
+        participant_id=None,
+        expires_at=until,
+    )
+    return opened, secrets.token_urlsafe(SESSION_BYTES)
 
 
 def _called(name: object) -> str:

@@ -6,10 +6,21 @@ import json
 from dataclasses import dataclass, replace
 
 from readiness.access.contacts import ContactBox
-from readiness.reach import takes_sms
-from reports.store.records import Channel, Host, Participant
+from readiness.errors import InputError
+from readiness.reach import HOME_REGION, clean_phone, region_of, takes_sms
+from reports.store.records import Channel, Host, Organisation, Participant
 
-__all__ = ["Person", "Reach", "open_reach", "opened", "person_hash", "seal_reach", "sealed"]
+__all__ = [
+    "Person",
+    "Reach",
+    "called_number",
+    "open_reach",
+    "opened",
+    "person_hash",
+    "phone_hash",
+    "seal_reach",
+    "sealed",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +55,12 @@ def opened(contacts: ContactBox, whose: Participant | Host) -> Person:
 
 
 def sealed(contacts: ContactBox, person: Person) -> Participant | Host:
-    """Return the participant or host to store: contact data encrypted, and a host's hash to find other meetings."""
-    closed = seal_reach(contacts, person.reach)
+    """Return the participant or host to store: contact data encrypted, and the hashes by which they are found."""
+    closed, number = seal_reach(contacts, person.reach), phone_hash(contacts, person.reach.phone)
     if isinstance(person.whose, Host):
-        return replace(person.whose, reach=closed, person_hash=person_hash(contacts, person.reach))
-    return replace(person.whose, reach=closed)
+        found = person_hash(contacts, person.reach)
+        return replace(person.whose, reach=closed, person_hash=found, phone_hash=number)
+    return replace(person.whose, reach=closed, phone_hash=number)
 
 
 def seal_reach(contacts: ContactBox, reach: Reach) -> bytes | None:
@@ -71,3 +83,17 @@ def person_hash(contacts: ContactBox, reach: Reach) -> bytes | None:
     """Return a keyed hash of the mail address, else of the number, for finding the same person's other meetings."""
     name = reach.mail.casefold() or reach.phone
     return contacts.derive("person", name) if name else None
+
+
+def phone_hash(contacts: ContactBox, phone: str) -> bytes | None:
+    """Return a keyed hash of a number (E.164) for finding who calls; None without a number."""
+    return contacts.derive("phone", phone) if phone else None
+
+
+def called_number(typed: str, organisation: Organisation | None) -> str:
+    """Return a number as somebody typed it, or as a switchboard shows it, in the form of `Reach`; "" for none."""
+    region = region_of(organisation.support_phone, organisation.time_zone) if organisation else HOME_REGION
+    try:
+        return clean_phone(typed, region)
+    except InputError:
+        return ""

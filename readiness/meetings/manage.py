@@ -32,7 +32,7 @@ from readiness.settings import Settings, prepare_folder
 from readiness.texts import LANGUAGES, catalogue
 from reports.profile import load_profile, profile_names
 from reports.store import Store, StoreError
-from reports.store.records import Meeting, MeetingLine, Organisation
+from reports.store.records import InvitationKind, Meeting, MeetingLine, Organisation
 
 __all__ = [
     "ROLES",
@@ -41,6 +41,7 @@ __all__ = [
     "describe",
     "import_meetings",
     "invite_people",
+    "kinds_off",
     "list_meetings",
     "make_link",
     "make_meeting",
@@ -57,12 +58,16 @@ LONGEST_LINK = timedelta(days=366)
 """A year; after that somebody has to ask who still uses the link."""
 LONGEST_TEXT = 20_000
 Office = Literal["support", "organiser", "api"]
+CAN_BE_OFF: tuple[InvitationKind, ...] = ("support", "organiser", "room_manager")
+"""Links whose people can sign in instead. A leader knows no other way in than the own link."""
 
 
-async def set_organisation(settings: Settings, record: Organisation) -> None:
+async def set_organisation(
+    settings: Settings, record: Organisation, *, links_off: Sequence[InvitationKind] | None = None
+) -> None:
     """Add `record`, or change the organisation of the same slug. Raises SettingError for values that can't be stored.
 
-    Texts of the organisation that `record` does not have stay as they were.
+    Texts of the organisation that `record` does not have stay as they were, and so do `links_off` where they are None.
     """
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", record.slug):
         raise SettingError(f"--slug: {record.slug!r} can't stand in a link; use a-z, 0-9 and -")
@@ -74,7 +79,18 @@ async def set_organisation(settings: Settings, record: Organisation) -> None:
         kept = found.texts if found else {}
         names = {*kept, *record.texts}
         texts = {name: {**kept.get(name, {}), **record.texts.get(name, {})} for name in names}
-        await store.ensure_organisation(replace(record, texts=texts))
+        off = tuple(links_off) if links_off is not None else found.links_off if found else ()
+        await store.ensure_organisation(replace(record, texts=texts, links_off=off))
+
+
+def kinds_off(typed: str | None) -> tuple[InvitationKind, ...] | None:
+    """Return the kinds of links in ``--links-off``, such as ``support,organiser``; None where it is not given."""
+    if typed is None:
+        return None
+    named = [one.strip() for one in typed.split(",") if one.strip()]
+    if set(named) - set(CAN_BE_OFF):
+        raise SettingError(f"--links-off: some of {', '.join(CAN_BE_OFF)}, or '' for none")
+    return tuple(one for one in CAN_BE_OFF if one in named)
 
 
 async def show_key(settings: Settings, *, replace_it: bool) -> tuple[str, str]:
@@ -205,6 +221,8 @@ async def make_link(settings: Settings, kind: Office, *, organisation: str, last
     if not timedelta() < lasts <= LONGEST_LINK:
         raise SettingError(f"--days: it opens for 1 to {LONGEST_LINK.days} days")
     async with planning(settings, organisation, needs_url=kind != "api") as planner:
+        if kind in planner.organisation.links_off:
+            raise SettingError(f"--organisation: links of this kind are off at {organisation!r}; its people sign in")
         if kind == "api":
             return await api_token(planner.store, planner.organisation, planner.now, lasts)
         give = give_support_link if kind == "support" else organiser_link

@@ -229,7 +229,7 @@ class Planner:
             participant.interprets,
         )
         new = self.values.person(meeting_id, replace(kept, **{**wish, "channel": ""}))
-        changes = self._differing(known, new, ("role", "label", "locale", "together", "interprets"))
+        changes = self._differing(known, new, ("role", "label", "locale", "together", "interprets", "phone_hash"))
         if not changes:
             return participant
         with _not_found("person.not_found"):
@@ -244,7 +244,7 @@ class Planner:
         known = opened(self.contacts, host)
         kept = HostPlan(host.role, host.label, host.locale, known.reach.phone, known.reach.mail)
         new = self.values.host(meeting_id, replace(kept, **{**wish, "channel": ""}))
-        changes = self._differing(known, new, ("role", "label", "locale", "person_hash"))
+        changes = self._differing(known, new, ("role", "label", "locale", "person_hash", "phone_hash"))
         if not changes:
             return host
         with _not_found("person.not_found"):

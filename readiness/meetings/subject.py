@@ -17,7 +17,7 @@ from reports.store.actors import Actor
 __all__ = ["SUBJECT_SCHEMA", "data_of", "find_people", "subject_access"]
 
 SUBJECT_SCHEMA: Final = "readiness.subject/1"
-_OTHERS: Final = {"meeting": ("title",)}
+_OTHERS: Final = {"meeting": ("title",), "case_note": ("text",)}
 """What others wrote in their own words, and may name others in: only where somebody has read it before it goes out."""
 
 
@@ -32,7 +32,7 @@ async def data_of(
 ) -> dict[str, Any] | None:
     """Return what is held of a participant, or of a test without one; None if nothing is known of either here.
 
-    A person who asks by their own link does not get a meeting's title, which the leader wrote and may name others in.
+    A person who asks by their own link does not get a meeting's title and support's notes, which may name others.
     """
     found = await store.data_of(actor, participant_id, session_id)
     if not found:
@@ -67,6 +67,8 @@ async def subject_access(settings: Settings, *, organisation: str, person: str) 
 def _row(contacts: ContactBox, table: str, row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row as JSON has it: what is sealed is opened, and moments are texts."""
     told = {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in row.items()}
+    if table == "case_note":
+        told["text"] = contacts.open(row["text"])
     if table == "participant":
         reach = open_reach(contacts, row["reach"])
         told |= {"contact": contacts.open(row["contact"]) if row["contact"] else None}

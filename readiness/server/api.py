@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator
 from typing import Any
 
 from aiohttp import web
@@ -14,25 +12,21 @@ from aiohttp import web
 from readiness.access.actors import actor_of
 from readiness.access.links import renew_seen
 from readiness.access.sessions import MOST_COOKIES, cookie_name, held_sessions, redeem, redeem_code, start_drop_in
-from readiness.errors import AccessError, InputError, LimitError
+from readiness.errors import AccessError, InputError
 from readiness.server.board import LEADERS, board_json, day_of, organisation_json
 from readiness.server.bodies import json_body
 from readiness.server.owner import LIVE_WITHIN, unfinished_of
 from readiness.server.participant import asked_of, people_at, session_extras
-from readiness.server.services import SERVICES, Services, caller, session_of
+from readiness.server.services import SERVICES, Services, caller, session_of, set_session_cookie
+from readiness.server.streams import HEADERS, counted, next_change
 from reports.kinds import TESTERS
 from reports.model import rfc3339
-from reports.store import Watcher
 from reports.store.records import Meeting, Session
 
 __all__ = ["routes"]
 
 routes = web.RouteTableDef()
 log = logging.getLogger(__name__)
-EVENT_KEEPALIVE_S = 4.0
-"""Interval at which a stream rechecks its session: a revoked link goes dark within 5 s."""
-STREAMS_OF_SESSION, MOST_STREAMS = 5, 200
-"""Most event streams of one session, and of a process. A board without one polls every few seconds."""
 LINKED = frozenset({"participant", "leader", "support", "organiser", "room_manager"})
 """Kinds of session that a link opens."""
 FOLDERS = {"leader": "board", "support": "support", "organiser": "plan", "room_manager": "rooms"}
@@ -49,7 +43,7 @@ async def redeem_link(request: web.Request) -> web.Response:
         raise InputError("request.malformed")
     if token is None:
         session, secret = await _redeem_code(request, services, organisation, str(code))
-        return _opened(request, services, session, secret)
+        return _opened(request, session, secret)
     try:
         session, secret, is_replaced = await redeem(
             services.store, organisation=organisation, token=token, now=services.now(), cookies=request.cookies
@@ -57,7 +51,7 @@ async def redeem_link(request: web.Request) -> web.Response:
     except AccessError:
         services.failures.failed(caller(request).address)
         raise
-    return _opened(request, services, session, secret, is_replaced=is_replaced)
+    return _opened(request, session, secret, is_replaced=is_replaced)
 
 
 @routes.post("/api/v1/sessions/{session}/link")
@@ -101,7 +95,7 @@ async def try_it(request: web.Request) -> web.Response:
     organisation = request.match_info["organisation"]
     services.beginnings.take(caller(request).address)
     session, secret = await start_drop_in(services.store, organisation=organisation, now=services.now())
-    return _opened(request, services, session, secret)
+    return _opened(request, session, secret)
 
 
 @routes.get("/api/v1/sessions/{session}")
@@ -142,13 +136,13 @@ async def watch_board(request: web.Request) -> web.StreamResponse:
     services = request.app[SERVICES]
     session = await session_of(request, request.match_info["session"], kinds=LEADERS)
     day = await day_of(services, session)
-    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
-    async with _stream(services, session.id), services.store.watch(*(one.id for one in day.meetings)) as changes:
+    response = web.StreamResponse(headers=HEADERS)
+    async with counted(services, session.id), services.store.watch(*(one.id for one in day.meetings)) as changes:
         await response.prepare(request)
         with contextlib.suppress(ConnectionError):  # the leader closed the page
             await _send_board(response, services, session)
             while not services.draining:
-                changed = await _changes(changes)
+                changed = await next_change(changes)
                 try:
                     session = await session_of(request, session.id, kinds=LEADERS)
                 except AccessError:
@@ -159,34 +153,6 @@ async def watch_board(request: web.Request) -> web.StreamResponse:
                 else:
                     await response.write(b": still here\n\n")
     return response
-
-
-@contextlib.asynccontextmanager
-async def _stream(services: Services, session_id: str) -> AsyncIterator[None]:
-    """Count an event stream in and out. Raises LimitError if there are too many."""
-    streams = services.streams
-    if streams[session_id] >= STREAMS_OF_SESSION or streams.total() >= MOST_STREAMS:
-        raise LimitError("rate.limited", retry_after_s=EVENT_KEEPALIVE_S)
-    streams[session_id] += 1
-    try:
-        yield
-    finally:
-        streams[session_id] -= 1
-        if not streams[session_id]:
-            del streams[session_id]
-
-
-async def _changes(changes: Watcher) -> bool:
-    """Wait for the next change; return False when it is time to recheck the session."""
-    try:
-        async with asyncio.timeout(EVENT_KEEPALIVE_S):
-            await anext(changes)
-    except TimeoutError:
-        return False
-    except StopAsyncIteration:  # the store is closing, and so is the server
-        await asyncio.sleep(EVENT_KEEPALIVE_S)
-        return False
-    return True
 
 
 @routes.post("/api/v1/csp-reports")
@@ -201,22 +167,12 @@ async def _send_board(response: web.StreamResponse, services: Services, session:
     await response.write(f"event: board\ndata: {data}\n\n".encode())
 
 
-def _opened(
-    request: web.Request, services: Services, session: Session, secret: str, *, is_replaced: bool = False
-) -> web.Response:
+def _opened(request: web.Request, session: Session, secret: str, *, is_replaced: bool = False) -> web.Response:
     who = caller(request)
     path = f"/{FOLDERS.get(session.kind, 't')}/{session.id}"
     told = {"session": session.id, "kind": session.kind, "path": path} | ({"replaced": True} if is_replaced else {})
     response = web.json_response(told)
-    response.set_cookie(
-        cookie_name(session.id, secure=who.is_secure),
-        secret,
-        path="/",
-        httponly=True,
-        secure=who.is_secure,
-        samesite="Lax",
-        max_age=max(0, int((session.expires_at - services.now()).total_seconds())),
-    )
+    set_session_cookie(request, response, session, secret)
     others = [one for one in held_sessions(request.cookies, secure=who.is_secure) if one != session.id]
     for one in others[: max(0, len(others) + 1 - MOST_COOKIES)]:
         response.del_cookie(

@@ -27,6 +27,7 @@ from readiness.server import (
     blocked,
     board_api,
     calendar,
+    demo_staff,
     figures,
     fleet_api,
     health_routes,
@@ -41,6 +42,7 @@ from readiness.server import (
     speedtest,
     staff,
     support,
+    support_acts,
 )
 from readiness.server.admission import Admission
 from readiness.server.assets import Assets
@@ -77,6 +79,7 @@ PARTS = (
     blocked,
     board_api,
     calendar,
+    demo_staff,
     figures,
     fleet_api,
     meetings_api,
@@ -87,6 +90,7 @@ PARTS = (
     afterwards,
     staff,
     support,
+    support_acts,
     socket,
     speedtest,
     health_routes,

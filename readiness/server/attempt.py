@@ -23,6 +23,7 @@ from readiness.errors import AccessError
 from readiness.logs import log_event
 from readiness.media.pool import MediaWorker
 from readiness.media.uplink import tracks_for
+from readiness.meetings.addresses import called_number, phone_hash
 from readiness.server.digits import digit_tries
 from readiness.server.ending import end_replaced, keep_report, usable_series
 from readiness.server.live_test import LiveTest
@@ -279,10 +280,16 @@ class Attempt:
         await self._services.store.save_phase(test.id, phase, dict(data), self._services.now(), claim=test.claim)
 
     async def _keep_phone(self, phone: str) -> None:
-        store, session = self._services.store, self._session
+        services, session = self._services, self._session
         if session.participant_id:
-            sealed = self._services.contacts.close(phone)
-            await store.set_practical(actor_of(session), session.participant_id, phone_encrypted=sealed)
+            organisation = await services.store.organisation_by_id(session.organisation_id)
+            found = phone_hash(services.contacts, called_number(phone, organisation))
+            await services.store.set_practical(
+                actor_of(session),
+                session.participant_id,
+                phone_encrypted=services.contacts.close(phone),
+                phone_hash=found,
+            )
 
     async def _stop_worker(self) -> None:
         """End the media worker and store its cost; a second call does nothing."""

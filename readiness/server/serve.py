@@ -22,12 +22,13 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Semaphore
 from typing import Any
 
-from readiness.demo import prepare_demo
+from readiness.demo import DEMO_SLUG, prepare_demo
 from readiness.errors import SettingError
 from readiness.logs import log_event, set_up_logging
 from readiness.opening import cannot_use, open_store
 from readiness.server.app import make_app, make_runner, make_services
 from readiness.server.certificates import Certificate
+from readiness.server.demo_staff import is_local
 from readiness.server.door import (
     ENOUGH_FOR_A_HOSPITAL,
     KEPT_DESCRIPTORS,
@@ -88,6 +89,9 @@ async def _serve_one(
         links = await _prepare_demo(settings, services, base) if demo else {"base_url": base}
         if demo:
             services.health.organisation = await store.only_organisation()
+            services.demo_sign_in = is_local(settings, listener.getsockname()[0])
+        if services.demo_sign_in:
+            links = {**links, "staff_url": f"{base}/o/{DEMO_SLUG}/staff"}
     except StoreError as error:  # such as a full disk
         await runner.cleanup()
         raise cannot_use(settings, error) from None
@@ -269,6 +273,7 @@ def _say(links: Mapping[str, str], *, as_json: bool) -> None:
         "dropin_url": "Drop-in test          ",
         "rooms_url": "Demo meeting rooms    ",
         "room_code": "Code of the demo room ",
+        "staff_url": "Demo sign-in of staff ",
     }
     for key, link in links.items():
         print(f"{names.get(key, key)} {link}", flush=True)  # noqa: T201

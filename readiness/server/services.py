@@ -30,7 +30,7 @@ from readiness.settings import Settings
 from reports.store import Store
 from reports.store.records import Session
 
-__all__ = ["SERVICES", "Nameless", "Services", "caller", "session_of", "utc_now"]
+__all__ = ["SERVICES", "Nameless", "Services", "caller", "session_of", "set_session_cookie", "utc_now"]
 
 SEEN_EVERY = timedelta(minutes=1)
 """How often it is noted that a page of staff is in use."""
@@ -73,6 +73,8 @@ class Services:
     contacts: ContactBox
     sign_in: SignIn
     voices: Voices = field(default_factory=Voices)
+    demo_sign_in: bool = False
+    """Whether staff of the demo may pick a role; only on a server that nobody else can reach."""
     base_url: str = ""
     """Base address of links in messages; while it is empty no message can be sent."""
     now: Callable[[], datetime] = utc_now
@@ -147,6 +149,20 @@ SERVICES = web.AppKey("services", Services)
 def caller(request: web.Request) -> Caller:
     """Return the caller, as far as the network identifies it."""
     return caller_of(request, request.app[SERVICES].settings.trusted_proxies)
+
+
+def set_session_cookie(request: web.Request, reply: web.Response, opened: Session, secret: str) -> None:
+    """Give the browser the cookie of a session, for as long as the session lasts."""
+    is_secure = caller(request).is_secure
+    reply.set_cookie(
+        cookie_name(opened.id, secure=is_secure),
+        secret,
+        path="/",
+        httponly=True,
+        secure=is_secure,
+        samesite="Lax",
+        max_age=max(0, int((opened.expires_at - request.app[SERVICES].now()).total_seconds())),
+    )
 
 
 async def session_of(request: web.Request, session_id: str, *, kinds: frozenset[str]) -> Session:

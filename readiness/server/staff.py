@@ -14,8 +14,10 @@ from readiness.access.sessions import cookie_name
 from readiness.access.sign_in import NoRole, attempt_cookie, held_attempts
 from readiness.errors import AccessError, InputError
 from readiness.server.bodies import form_body
+from readiness.server.demo_staff import ROLES as DEMO_ROLES
+from readiness.server.demo_staff import is_offered
 from readiness.server.pages import organisation_of_path, render_page
-from readiness.server.services import SERVICES, caller, session_of
+from readiness.server.services import SERVICES, caller, session_of, set_session_cookie
 from reports.store.records import Organisation, Session
 
 __all__ = ["routes"]
@@ -48,9 +50,10 @@ async def choose(request: web.Request) -> web.Response:
     """Show where staff of this organisation sign in. Nothing is asked of anybody yet."""
     organisation = await organisation_of_path(request)
     providers = request.app[SERVICES].sign_in.providers_of(organisation)
-    if not providers:
+    roles = DEMO_ROLES if is_offered(request, organisation) else ()
+    if not providers and not roles:
         raise AccessError("page.not_found")
-    return _page(request, organisation, "choose", providers=providers)
+    return _page(request, organisation, "choose", providers=providers, roles=roles)
 
 
 @routes.post("/o/{organisation}/staff/{name}")
@@ -84,15 +87,7 @@ async def finish(request: web.Request) -> web.StreamResponse:
         page.set_status(403)
         return page
     reply = web.Response(status=303, headers={"Location": f"/staff/{opened.session.id}"})
-    reply.set_cookie(
-        cookie_name(opened.session.id, secure=who.is_secure),
-        opened.secret,
-        path="/",
-        httponly=True,
-        secure=who.is_secure,
-        samesite="Lax",
-        max_age=int((opened.session.expires_at - services.now()).total_seconds()),
-    )
+    set_session_cookie(request, reply, opened.session, opened.secret)
     state = request.query.get("state", "")
     reply.del_cookie(
         attempt_cookie(state, secure=who.is_secure), path="/", secure=who.is_secure, httponly=True, samesite="Lax"

@@ -1,127 +1,139 @@
-"""Support's page: shows the report for the code that a participant reads out, with pictures of the line.
+"""Support's pages: who needs help now, a report by the code that is read out, a person by number or name.
 
-Rendered completely on the server, so that pictures need no script and the page works without one. Only searches reports
-of the session's own organisation. A GET changes nothing.
+Rendered completely on the server, so that they work without a script, which only adds news, sound and keys. Only the
+session's own organisation is looked in. A GET changes nothing. What is searched for never stands in an address: names
+and numbers are posted, and the answer leads on by ids.
 """
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
+import contextlib
+import json
 
 from aiohttp import web
 
-from readiness.access.actors import actor_of, sessions_that_may
+from readiness.access.sessions import MOST_COOKIES, held_sessions
 from readiness.errors import AccessError
-from readiness.meetings.delivery import OURS
+from readiness.meetings.addresses import called_number, phone_hash
 from readiness.server.bodies import form_body
-from readiness.server.firewall import openings
-from readiness.server.pages import render_page, staff_language_of
-from readiness.server.services import SERVICES, Services, caller, session_of
-from readiness.texts import LANGUAGES, catalogue, for_staff
-from reports.render.phones import phone_in
-from reports.render.report import line_view, report_view
-from reports.render.words import Words
-from reports.store.case_records import WaitingCase
-from reports.store.records import Organisation, Session, StoredReport, clean_code
+from readiness.server.desk_view import LONGEST_TYPED, MOST_FOUND, SUPPORTERS, Desk, desk_for
+from readiness.server.services import caller, session_of
+from readiness.server.streams import HEADERS, counted, next_change
+from readiness.server.strict import is_id
+from reports.store.desk_records import FoundPerson, desk_of
+from reports.store.records import StoredReport, clean_code
 
 __all__ = ["routes"]
 
 routes = web.RouteTableDef()
-SUPPORTERS = sessions_that_may("case.take")
-NEWEST = 20
-"""Most reports in the list: those of the last hours on a busy day."""
+LEAST_NAME = 2
+"""Fewest letters of a name that is looked for."""
+LOOK_EVERY = 5
+"""Every so many times that a stream finds no change it looks all the same: time alone brings people on the list."""
+
+
+@routes.get("/support/call")
+async def call(request: web.Request) -> web.Response:
+    """Open who calls from ``?number=``, for switchboards: in the newest page of support that this browser has open."""
+    is_secure = caller(request).is_secure
+    for session_id in [*held_sessions(request.cookies, secure=is_secure)][: -MOST_COOKIES - 1 : -1]:
+        with contextlib.suppress(AccessError):
+            desk = await desk_for(request, session_id)
+            return await _searched(desk, request.query.get("number", ""), by_number=True)
+    raise AccessError("session.not_valid")
 
 
 @routes.get("/support/{session}")
 async def support_page(request: web.Request) -> web.Response:
-    """Show the field for a code, the requested report (``?code=``) and the newest ones."""
-    services = request.app[SERVICES]
-    session = await session_of(request, request.match_info["session"], kinds=SUPPORTERS)
-    organisation = await services.store.organisation_by_id(session.organisation_id)
-    if organisation is None:
-        raise AccessError("session.not_valid")
-    asked = request.query.get("lang")
-    asked = asked if asked in organisation.languages else None
-    words = _words(staff_language_of(request, organisation), organisation)
+    """Show the list; with ``?person=`` a case, with ``?code=`` a report, with ``?who=`` whom a search found."""
+    desk = await desk_for(request)
+    if "person" in request.query:
+        return await desk.person_page(request.query["person"])
     typed = request.query.get("code", "").strip()
-    actor = actor_of(session)
-    found, problem = await _look_up(services, session, typed)
-    series = await services.store.series_of(actor, found.id) if found else None
-    newest = await services.store.newest_reports(actor, NEWEST)
-    zone, now = ZoneInfo(organisation.time_zone), services.now()
-    cases = await services.store.waiting_cases(actor, now)
-    view = {
-        "session": session.id,
-        "typed": typed[:20],
-        "problem": problem,
-        "asked_language": asked,
-        "languages": {
-            code: "?" + urlencode({"lang": code, "code": typed[:20]}) for code in map(for_staff, organisation.languages)
-        },
-        "report": found and report_view(found, series, words, zone=zone, now=now),
-        "openings": _openings(request, found, words),
-        "newest": [line_view(one, words, zone, asked) for one in newest],
-        "stuck": [
-            (words.t(f"support.stuck.{channel}"), words.t(f"delivery.{code}"))
-            for channel, code in sorted((await services.store.stuck(OURS, session.organisation_id)).items())
-        ],
-        "cases": [_case_view(case, words, zone, asked) for case in cases],
-    }
-    page = render_page(request, "support/index.html", organisation, {"view": view}, compress=False)
-    page.set_status(404 if problem == "unknown" else 400 if problem else 200)
-    return page
+    if typed:
+        code = clean_code(typed)
+        if code is None:
+            return await desk.page(status=400, problem="malformed", typed=typed)
+        report = await desk.services.store.report_by_code(desk.actor, code)
+        return await desk.report_page(report) if report else await _unknown(desk, typed)
+    ids = [one for one in request.query.get("who", "").split(".")[:MOST_FOUND] if is_id(one)]
+    found = await desk.services.store.people(desk.actor, ids, desk.now) if ids else []
+    return await desk.page(found=found)
 
 
-@routes.post("/support/{session}/taken")
-async def take(request: web.Request) -> web.Response:
-    """Take a case that a leader handed over, which takes it off the list, and show the page again."""
-    services = request.app[SERVICES]
-    session = await session_of(request, request.match_info["session"], kinds=SUPPORTERS)
+async def _unknown(desk: Desk, typed: str, problem: str = "unknown") -> web.Response:
+    """Count a search that found nothing, and say so. Raises LimitError for anyone guessing."""
+    desk.services.lookups.failed(desk.session.id)
+    return await desk.page(status=404, problem=problem, typed=typed)
+
+
+@routes.post("/support/{session}/find")
+async def find(request: web.Request) -> web.Response:
+    """Look for a report's code, a phone number or a name, and go on to what was found."""
+    desk = await desk_for(request)
     form = await form_body(request)
-    await services.store.take_case(actor_of(session), form.get("id", ""), now=services.now())
-    asked = form.get("lang")
-    query = "?" + urlencode({"lang": asked}) if asked in LANGUAGES else ""
-    raise web.HTTPSeeOther(f"/support/{session.id}{query}")
+    desk.asked = desk.kept(form)
+    return await _searched(desk, form.get("q", ""))
 
 
-def _case_view(case: WaitingCase, words: Words, zone: ZoneInfo, language: str | None) -> dict[str, object]:
-    """Return a line about a handed-over participant: role, meeting, newest report; no name."""
-    leaders = ", ".join(filter(None, case.leaders))
-    return {
-        "id": case.id,
-        "when": words.t("support.handed_over", when=words.moment(case.opened_at, zone)),
-        "meeting": words.t("support.meeting", when=words.moment(case.starts_at, zone)),
-        "who": words.first(f"role.{case.role}", otherwise=case.role),
-        "leader": words.t("support.leader", leader=leaders) if leaders else "",
-        "report": line_view(case.report, words, zone, language) if case.report else None,
-    }
-
-
-async def _look_up(services: Services, session: Session, typed: str) -> tuple[StoredReport | None, str | None]:
-    """Return the report, or the fault of the code. Raises LimitError for anyone guessing."""
+async def _searched(desk: Desk, typed: str, *, by_number: bool = False) -> web.Response:
+    typed = typed.strip()[:LONGEST_TYPED]
     if not typed:
-        return None, None
+        return await desk.page(status=404 if by_number else 400, problem="number" if by_number else "nothing")
+    report = None if by_number else await _report_of(desk, typed)
+    if report is not None:
+        raise web.HTTPSeeOther(desk.address(desk.asked, code=report.code))
+    found = await _people_of(desk, typed, by_number=by_number)
+    if not found:
+        problem = "number" if by_number else "unknown" if clean_code(typed) else "nothing"
+        return await _unknown(desk, "" if by_number else typed, problem)
+    if len(found) == 1:
+        raise web.HTTPSeeOther(desk.address(desk.asked, person=found[0].participant.id))
+    raise web.HTTPSeeOther(desk.address(desk.asked, who=".".join(one.participant.id for one in found)))
+
+
+async def _report_of(desk: Desk, typed: str) -> StoredReport | None:
     code = clean_code(typed)
-    if code is None:
-        return None, "malformed"
-    report = await services.store.report_by_code(actor_of(session), code)
-    if report is None:
-        services.lookups.failed(session.id)
-        return None, "unknown"
-    return report, None
+    return None if code is None else await desk.services.store.report_by_code(desk.actor, code)
 
 
-def _words(language: str, organisation: Organisation) -> Words:
-    return Words(catalogue(language), language, phone=phone_in(language, organisation.support_phone))
+async def _people_of(desk: Desk, typed: str, *, by_number: bool) -> list[FoundPerson]:
+    """Return whom a number belongs to, else, unless it must be one, whose label it is."""
+    store, contacts = desk.services.store, desk.services.contacts
+    number = called_number(typed, desk.organisation) or called_number(f"+{typed}", desk.organisation)
+    hashed = phone_hash(contacts, number)
+    if hashed is not None:
+        return await store.find_by_phone(desk.actor, hashed, desk.now)
+    return [] if by_number or len(typed) < LEAST_NAME else await store.find_by_label(desk.actor, typed, desk.now)
 
 
-def _openings(request: web.Request, found: StoredReport | None, words: Words) -> list[str]:
-    """Return the openings that IT must make, if the report shows that the network is in the way."""
-    paths = [check for check in (found.body.get("checks", ()) if found else ()) if check.get("id") == "network.path"]
-    if not any(check.get("outcome") in {"fail", "warn"} for check in paths):
-        return []
-    services = request.app[SERVICES]
-    arrived_at = request.transport.get_extra_info("sockname")[0] if request.transport else "127.0.0.1"
-    addresses = [address.public for address in services.health.media_addresses(arrived_at)]
-    return openings(services.settings, caller(request), addresses, words)
+@routes.get("/api/v1/desks/{session}/events", name="stream.desk")
+async def watch_desk(request: web.Request) -> web.StreamResponse:
+    """Send how the list stands as server-sent events: at the start, after every change, and now and then."""
+    desk = await desk_for(request)
+    services, session = desk.services, desk.session
+    response = web.StreamResponse(headers=HEADERS)
+    watched = desk_of(session.organisation_id)
+    async with counted(services, session.id), services.store.watch(watched) as changes:
+        await response.prepare(request)
+        quiet = 0
+        with contextlib.suppress(ConnectionError):  # the page was closed
+            await _send(response, desk)
+            while not services.draining:
+                changed = await next_change(changes)
+                try:
+                    session = await session_of(request, session.id, kinds=SUPPORTERS)
+                except AccessError:
+                    await response.write(b"event: closed\ndata: {}\n\n")
+                    break
+                quiet = 0 if changed else quiet + 1
+                if changed or quiet % LOOK_EVERY == 0:
+                    await _send(response, desk)
+                else:
+                    await response.write(b": still here\n\n")
+    return response
+
+
+async def _send(response: web.StreamResponse, desk: Desk) -> None:
+    data = json.dumps(await desk.events(), ensure_ascii=True)
+    await response.write(f"event: desk\ndata: {data}\n\n".encode())

@@ -16,7 +16,7 @@ from reports.render.tones import TONES
 from reports.render.words import Words
 from reports.store.records import StoredReport
 
-__all__ = ["line_view", "report_view"]
+__all__ = ["advice_view", "line_view", "report_view"]
 
 TROUBLE: Final = frozenset({"fail", "warn", "not_measured"})
 SERVICE_CODES: Final = frozenset({"service.fault", "server.busy", "page.insecure"})
@@ -43,7 +43,7 @@ def report_view(
         "short": words.t(f"verdict.{stored.verdict}.short"),
         "facts": _facts(stored, words, zone, now),
         "notes": _notes(stored, words),
-        "advice": [_advice(code, body, words) for code in body.get("advice", ())],
+        "advice": [advice_view(code, body, words) for code in body.get("advice", ())],
         "groups": _groups(checks, words, zone),
         "pictures": pictures(series, checks, words),
         "sketches": sketches(checks, words),
@@ -116,7 +116,7 @@ def _notes(stored: StoredReport, words: Words) -> list[str]:
     return notes + [words.first(f"event.{code}", otherwise=str(code)) for code in body.get("events", ())]
 
 
-def _advice(code: str, body: Mapping[str, Any], words: Words) -> dict[str, str]:
+def advice_view(code: str, body: Mapping[str, Any], words: Words) -> dict[str, str]:
     """Return one remedy in the participant's words, and who can apply it."""
     client = body.get("client") or {}
     key = advice_key(words.catalogue, code, os=str(client.get("os") or ""), browser=str(client.get("browser") or ""))

@@ -1,7 +1,7 @@
 """The only place with SQL: SQLite for one machine, PostgreSQL for several. See `Store`."""
 
 from .actors import Actor
-from .case_records import SupportCase, WaitingCase
+from .case_records import SupportCase
 from .errors import (
     CodeTaken,
     Conflict,
@@ -83,7 +83,6 @@ __all__ = [
     "StoredReport",
     "SupportCase",
     "TakenOver",
-    "WaitingCase",
     "Watcher",
     "clean_code",
     "new_code",

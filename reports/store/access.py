@@ -79,11 +79,11 @@ class AccessPart(StorePart):
 
     async def find_invitation(self, organisation_slug: str, token_hash: bytes, now: datetime) -> Invitation | None:
         """Return the link if it opens anything in this organisation now; one with `seen_at` opens for few only."""
-        return await self._link(_at(organisation_slug), invitation.c.token_hash == checked_hash(token_hash), _open(now))
+        return await self._usable(_at(organisation_slug), invitation.c.token_hash == checked_hash(token_hash), now)
 
     async def find_code(self, organisation_slug: str, code_hash: bytes, now: datetime) -> Invitation | None:
         """Return the link of a typed code, if it opens anything in this organisation now."""
-        return await self._link(_at(organisation_slug), invitation.c.code_hash == checked_hash(code_hash), _open(now))
+        return await self._usable(_at(organisation_slug), invitation.c.code_hash == checked_hash(code_hash), now)
 
     async def link_by_hash(self, kind: InvitationKind, token_hash: bytes, now: datetime) -> Invitation | None:
         """Return the open link of one kind, for programs and calendars, whose tokens come without an organisation."""
@@ -145,6 +145,16 @@ class AccessPart(StorePart):
             invitation.c.host_id.in_(sa.select(host.c.id).where(same)),
             _open(now),
         )
+
+    async def _usable(
+        self, place: sa.ColumnElement[bool], secret: sa.ColumnElement[bool], now: datetime
+    ) -> Invitation | None:
+        """Return the open link with this secret, unless the organisation has switched its kind off."""
+        chosen = sa.select(*_LINK, organisation.c.links_off).join(organisation).where(place, secret, _open(now))
+        row = await self._first(chosen)
+        if row is None or row.kind in row.links_off:
+            return None
+        return Invitation(**{name: getattr(row, name) for name in Invitation.__dataclass_fields__})
 
     async def _held(self, *conditions: sa.ColumnElement[bool]) -> HeldLink | None:
         chosen = sa.select(*_LINK, invitation.c.token_hash).where(*conditions)
@@ -264,13 +274,19 @@ class AccessPart(StorePart):
                 sa.or_(session.c.staff_id.is_(None), session.c.seen_at > now - STAFF_IDLE),
             )
         )
-        return None if row is None else _session_of(row)
+        return None if row is None or _is_off(row) else _session_of(row)
+
+
+def _is_off(row: sa.Row[Any]) -> bool:
+    """Return whether a session was opened by a link of a kind that its organisation has switched off."""
+    return row.invitation_id is not None and row.kind in row.links_off
 
 
 def _sessions() -> sa.Select[Any]:
     columns = [session.c[name] for name in _OWN]
-    chosen = sa.select(*columns, meeting.c.ends_at, staff.c.roles)
-    chosen = chosen.outerjoin_from(session, meeting, meeting.c.id == session.c.meeting_id)
+    chosen = sa.select(*columns, meeting.c.ends_at, staff.c.roles, organisation.c.links_off)
+    chosen = chosen.join_from(session, organisation, organisation.c.id == session.c.organisation_id)
+    chosen = chosen.outerjoin(meeting, meeting.c.id == session.c.meeting_id)
     return chosen.outerjoin(staff, staff.c.id == session.c.staff_id)
 
 

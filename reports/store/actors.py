@@ -20,10 +20,10 @@ ActorKind = Literal[
 ``room``: a meeting room's PC; ``room_manager``: looks after rooms; ``fleet``: a program that reads rooms' states;
 ``staff``: signed in, and may what the own roles may."""
 Act = Literal[
-    "case.open", "case.read", "case.list", "case.take", "report.find", "report.last", "report.own", "report.save",
-    "report.delete", "meeting.read", "meeting.find", "meeting.change", "day.read", "people.read", "person.read",
-    "host.read", "phone.read", "phone.give", "room.report", "room.read", "room.manage", "room.invite", "room.beside",
-    "audit.read", "data.own",
+    "case.open", "case.read", "case.list", "case.take", "person.help", "report.find", "report.judge", "report.last",
+    "report.own", "report.save", "report.delete", "meeting.read", "meeting.find", "meeting.change", "day.read",
+    "people.read", "person.read", "host.read", "phone.read", "phone.give", "room.report", "room.read", "room.manage",
+    "room.invite", "room.beside", "audit.read", "data.own",
 ]  # fmt: skip
 OWN_ONLY: Final = frozenset[ActorKind]({"participant", "guest"})
 """Kinds that test, and reach nobody else's data."""
@@ -34,7 +34,9 @@ MAY: Final[Mapping[Act, frozenset[ActorKind]]] = {
     "case.read": _LEADS,
     "case.list": frozenset({"support"}),
     "case.take": frozenset({"support"}),
+    "person.help": frozenset({"support"}),
     "report.find": frozenset({"support"}),
+    "report.judge": frozenset({"support"}),
     "report.last": frozenset({"participant", "clock"}),
     "report.own": OWN_ONLY | {"clock"},
     "report.save": OWN_ONLY | {"clock"},
@@ -59,6 +61,7 @@ MAY: Final[Mapping[Act, frozenset[ActorKind]]] = {
 """``meeting.read``: one meeting, by its id; ``meeting.find``: any of the organisation, with the people in it;
 ``meeting.change``: it, and who is in it; ``day.read``: the meetings that one person leads or runs; ``people.read``: all
 who are in a meeting, how ready they are and what was sent to them; ``phone``: the number that was typed in;
+``person.help``: one participant, found by number or label, with the meeting and what was done;
 ``report.last``: a participant's newest; ``report.own``: that of a session; ``report.find``: by code, or all of them;
 ``room.report``: of a room's own checks; ``room.read``: how all rooms are; ``room.manage``: rooms, their codes and keys;
 ``room.invite``: rooms by name; ``room.beside``: those of one meeting; ``audit.read``: who did what;

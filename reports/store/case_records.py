@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from .records import StoredReport
+__all__ = ["CaseEnd", "Solved", "SupportCase"]
 
-__all__ = ["CaseEnd", "SupportCase", "WaitingCase"]
-
-CaseEnd = Literal["opened_again", "meeting_cancelled"]
+Solved = Literal[
+    "setting", "restarted", "other_device", "other_network", "by_phone", "moved", "to_it", "no_answer", "was_well"
+]
+"""How support solved a case, the commonest first: somebody taps one of them."""
+CaseEnd = Solved | Literal["opened_again", "meeting_cancelled"]
 """How a support case ended."""
 
 
@@ -18,7 +20,7 @@ CaseEnd = Literal["opened_again", "meeting_cancelled"]
 class SupportCase:
     """A participant whom a leader handed over to support: open, then taken by somebody there, then done.
 
-    `opened_by` and `taken_by` are ids of those who acted (`Actor.id`), None where nobody knows any more.
+    `opened_by`, `taken_by` and `done_by` are ids of those who acted (`Actor.id`), None where nobody knows any more.
     """
 
     id: str
@@ -33,15 +35,4 @@ class SupportCase:
     taken_by: str | None = None
     done_at: datetime | None = None
     how: CaseEnd | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingCase:
-    """A case that support has not taken yet, with the meeting, its leaders and the newest report for support's page."""
-
-    id: str
-    opened_at: datetime
-    starts_at: datetime
-    role: str
-    leaders: tuple[str, ...]
-    report: StoredReport | None
+    done_by: str | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +15,7 @@ from .actors import Actor
 from .cases import close_cases
 from .part import StorePart, checked_hash
 from .records import ANSWERS_AFTER_END, Host, Meeting, MeetingLine, NewMeeting, Outgoing, Participant
-from .rows import carry_feeds, locked, meeting_in, meeting_of, participant_of, values_of
+from .rows import carry_feeds, contains, locked, meeting_in, meeting_of, participant_of, values_of
 from .tables import host, invitation, meeting, outbox, participant, report, session
 
 __all__ = ["MeetingPart"]
@@ -290,17 +289,7 @@ async def _add(connection: AsyncConnection, batch: Sequence[NewMeeting]) -> None
 
 
 def _matches(search: str) -> sa.ColumnElement[bool]:
-    """Return the condition that title or label contains `search`. SQLite ignores the case of ASCII only.
-
-    Names stored before letters were composed (Å as A and a ring) are found by that spelling.
-    """
-    search = unicodedata.normalize("NFC", search)
-    written = {search, search.lower(), search.upper(), search.capitalize(), search.title()}
-    spellings = {unicodedata.normalize(form, one) for one in written for form in ("NFC", "NFD")}
-
-    def within(column: sa.Column[Any]) -> sa.ColumnElement[bool]:
-        return sa.or_(*(column.icontains(one, autoescape=True) for one in sorted(spellings)))
-
-    people = sa.select(participant.c.meeting_id).where(within(participant.c.label))
-    leaders = sa.select(host.c.meeting_id).where(within(host.c.label))
-    return sa.or_(within(meeting.c.title), meeting.c.id.in_(people), meeting.c.id.in_(leaders))
+    """Return the condition that title or label contains `search`."""
+    people = sa.select(participant.c.meeting_id).where(contains(participant.c.label, search))
+    leaders = sa.select(host.c.meeting_id).where(contains(host.c.label, search))
+    return sa.or_(contains(meeting.c.title, search), meeting.c.id.in_(people), meeting.c.id.in_(leaders))

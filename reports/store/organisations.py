@@ -29,6 +29,7 @@ class OrganisationPart(StorePart):
             "texts": {name: dict(by_language) for name, by_language in wanted.texts.items()},
             "clinic_phone": wanted.clinic_phone,
             "asks_afterwards": wanted.asks_afterwards,
+            "links_off": list(wanted.links_off),
         }
         insert = self._insert(organisation).values(id=wanted.id, slug=wanted.slug, **values)
         statement = insert.on_conflict_do_update(index_elements=["slug"], set_=values).returning(*organisation.c)
@@ -55,4 +56,4 @@ class OrganisationPart(StorePart):
 
 def _organisation_of(row: sa.Row[Any]) -> Organisation:
     values = {name: getattr(row, name) for name in Organisation.__dataclass_fields__}
-    return Organisation(**{**values, "languages": tuple(values["languages"])})
+    return Organisation(**{**values, "languages": tuple(values["languages"]), "links_off": tuple(values["links_off"])})

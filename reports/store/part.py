@@ -104,7 +104,7 @@ class StorePart:
 
     @asynccontextmanager
     async def _changing_boards(self) -> AsyncGenerator[tuple[AsyncConnection, set[str]]]:
-        """Yield a transaction and a set for the ids of changed meetings, whose watchers are woken after the commit."""
+        """Yield a transaction and a set for ids of changed meetings, or `desk_of`; their watchers are woken then."""
         meetings: set[str] = set()
         async with self._database.write() as connection:
             yield connection, meetings

@@ -17,8 +17,8 @@ from .tables import host, participant, taken_out
 
 __all__ = ["PeoplePart"]
 
-OF_PERSON: Final = frozenset({"role", "label", "locale", "together", "reach", "contact", "interprets"})
-OF_HOST: Final = frozenset({"role", "label", "locale", "reach", "person_hash"})
+OF_PERSON: Final = frozenset({"role", "label", "locale", "together", "reach", "contact", "interprets", "phone_hash"})
+OF_HOST: Final = frozenset({"role", "label", "locale", "reach", "person_hash", "phone_hash"})
 
 
 class PeoplePart(StorePart):
@@ -184,10 +184,13 @@ class PeoplePart(StorePart):
             meetings.add(meeting_id)
             return (await connection.execute(sa.delete(taken_out).where(mine))).rowcount == 1
 
-    async def set_practical(self, actor: Actor, participant_id: str, *, phone_encrypted: bytes | None) -> None:
-        """Store or remove this participant's phone number, encrypted by the caller."""
+    async def set_practical(
+        self, actor: Actor, participant_id: str, *, phone_encrypted: bytes | None, phone_hash: bytes | None = None
+    ) -> None:
+        """Store or remove this participant's phone number, encrypted by the caller, with its keyed hash."""
         actor.require("phone.give", participant_id)
-        statement = sa.update(participant).where(_person(actor, participant_id)).values(contact=phone_encrypted)
+        given = {"contact": phone_encrypted, "contact_hash": None if phone_encrypted is None else phone_hash}
+        statement = sa.update(participant).where(_person(actor, participant_id)).values(given)
         async with self._database.write() as connection:
             if (await connection.execute(statement)).rowcount == 0:
                 raise Gone("no such participant")

@@ -23,6 +23,7 @@ class Purged:
     taken_out: int = 0
     answers: int = 0
     cases: int = 0
+    notes: int = 0
     room_figures: int = 0
     sign_ins: int = 0
     staff: int = 0

@@ -24,6 +24,7 @@ __all__ = [
     "Invitation",
     "InvitationKind",
     "JoinShown",
+    "Judged",
     "Meeting",
     "MeetingLine",
     "MeetingState",
@@ -70,6 +71,8 @@ MessageName = Literal[
 ]
 OutgoingState = Literal["waiting", "sending", "sent", "failed", "dropped"]
 SelfTestState = Literal["running", "finished", "incomplete"]
+Judged = Literal["false_alarm", "missed_sound", "missed_picture", "missed_line", "missed_other"]
+"""What support says of a report afterwards: it was worse than the meeting, or it overlooked something."""
 
 TESTS_AFTER_END = timedelta(hours=1)
 """How long after its end a meeting's links still open a test."""
@@ -95,6 +98,8 @@ class Organisation:
     """Whom to call for another time or a meeting in person; empty: the number for technical help."""
     asks_afterwards: bool = False
     """Whether participants get a message after the meeting that asks how it went."""
+    links_off: tuple[InvitationKind, ...] = ()
+    """Kinds of links that open nothing here: their people sign in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +166,8 @@ class Participant:
     """The last report's verdict, kept after the report is unlinked, until the meeting is deleted."""
     interprets: str = ""
     """An interpreter's language, in the organiser's words; emptied 24 h after the end."""
+    phone_hash: bytes | None = None
+    """HMAC of the number under the service's key: finds who calls without revealing the number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +182,8 @@ class Host:
     reach: bytes | None = None
     person_hash: bytes | None = None
     """HMAC of the address under the service's key: finds a leader's meetings without revealing the address."""
+    phone_hash: bytes | None = None
+    """HMAC of the number alone, as of a participant."""
 
 
 @dataclass(frozen=True, slots=True)

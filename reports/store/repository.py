@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from . import migrations
 from .access import AccessPart
 from .cases import CasePart
+from .desk import DeskPart
 from .engine import LOCK_TIMEOUT_S, TIME_LIMIT_S, Database
 from .feedback import FeedbackPart
 from .installation import InstallationPart
@@ -40,6 +41,7 @@ class Store(
     StaffPart,
     OutboxPart,
     CasePart,
+    DeskPart,
     SelfTestPart,
     ReportPart,
     FeedbackPart,
@@ -80,7 +82,7 @@ class Store(
 
     @asynccontextmanager
     async def watch(self, *meeting_ids: str) -> AsyncGenerator[Watcher]:
-        """Yield an iterator over possible changes, since entering, to the boards of these meetings.
+        """Yield an iterator over possible changes, since entering, to the boards of these meetings (or `desk_of`).
 
         Enter first, then read the board, then iterate: nothing is missed in between.
         """

@@ -20,6 +20,7 @@ from .records import ANSWERS_AFTER_END, new_id
 from .room_tables import room_code, room_event, room_key, room_notice, room_result
 from .staff_tables import sign_in, staff
 from .tables import (
+    case_note,
     feedback,
     host,
     invitation,
@@ -54,8 +55,14 @@ BATCH: Final = 200
 """Reports that are unlinked in one transaction, so that nobody waits long."""
 _FIGURE_FIELDS: Final = ("id", "outcome", "value", "unit", "pass", "fail", "cause", "responsible")
 _OF_PEOPLE: Final = (participant, host, meeting, report, self_test, self_test_phase, outbox, session, invitation,
-                     feedback, support_case, staff, sign_in)  # fmt: skip
+                     feedback, support_case, case_note, staff, sign_in)  # fmt: skip
 """Tables that have held something of a person."""
+_ACTED: Final = ("opened_by", "taken_by", "done_by")
+"""Of a support case: who did it."""
+_NOBODY: Final[Mapping[str, Any]] = {
+    "label": "", "contact": None, "reach": None, "interprets": "", "phone_hash": None, "contact_hash": None,
+}  # fmt: skip
+"""What is left of a participant as a person."""
 _shuffler: Final = random.SystemRandom()
 
 
@@ -150,6 +157,7 @@ class RetentionPart(AuditPart):
             report.c.organisation_id,
             report.c.created_at,
             report.c.verdict,
+            report.c.judged,
             report.c.body,
         )
         while True:
@@ -185,16 +193,18 @@ def _due(now: datetime) -> dict[str, sa.Update | sa.Delete]:
     emptied = sa.update(participant).where(participant.c.meeting_id.in_(ended), named)
     led = sa.or_(host.c.label != "", host.c.reach.is_not(None), host.c.person_hash.is_not(None))
     leaders = sa.update(host).where(host.c.meeting_id.in_(ended), led)
-    acted = sa.or_(support_case.c.opened_by.is_not(None), support_case.c.taken_by.is_not(None))
+    acted = sa.or_(*(support_case.c[name].is_not(None) for name in _ACTED))
     cases = sa.update(support_case).where(support_case.c.meeting_id.in_(ended), acted)
+    noted = sa.select(support_case.c.id).where(support_case.c.meeting_id.in_(ended))
     alone = sa.and_(invitation.c.meeting_id.is_(None), invitation.c.expires_at < now - SESSION_KEPT)
     past_drop_ins = sa.and_(report.c.meeting_id.is_(None), report.c.created_at < now - PERSON_KEPT)
     return {
         "drop_in_reports": sa.delete(report).where(past_drop_ins),
-        "people": emptied.values(label="", contact=None, reach=None, interprets=""),
-        "hosts": leaders.values(label="", reach=None, person_hash=None),
+        "people": emptied.values(_NOBODY),
+        "hosts": leaders.values(label="", reach=None, person_hash=None, phone_hash=None),
         "taken_out": sa.delete(taken_out).where(taken_out.c.meeting_id.in_(ended)),
-        "cases": cases.values(opened_by=None, taken_by=None),
+        "cases": cases.values(dict.fromkeys(_ACTED)),
+        "notes": sa.delete(case_note).where(case_note.c.case_id.in_(noted)),
         "self_tests": sa.delete(self_test).where(idle),
         "links": sa.delete(invitation).where(alone),
         "sessions": sa.delete(session).where(session.c.expires_at < now - SESSION_KEPT),
@@ -246,6 +256,7 @@ def _figures(row: sa.Row[Any]) -> dict[str, Any]:
         "client_class": _client_class(body.get("client")),
         "profile": str(body.get("profile", "")),
         "verdict": str(body.get("verdict", "")),
+        "judged": row.judged,
         "checks": [_check_figures(check) for check in body.get("checks", ()) if isinstance(check, Mapping)],
     }
 

@@ -13,6 +13,7 @@ __all__ = [
     "MeetingRoom",
     "NewResult",
     "Room",
+    "RoomAlarm",
     "RoomEvent",
     "RoomEventKind",
     "RoomHook",
@@ -177,3 +178,12 @@ class MeetingRoom:
     meeting_id: str
     room: Room
     newest: RoomResult | None
+
+
+@dataclass(frozen=True, slots=True)
+class RoomAlarm:
+    """A room with an alarm, and when the next meeting in it begins."""
+
+    room: Room
+    newest: RoomResult | None
+    next_at: datetime | None

@@ -13,7 +13,7 @@ from .actors import Actor
 from .guard import guard
 from .part import StorePart
 from .records import OutgoingState
-from .room_records import MeetingRoom, NewResult, Room, RoomEvent, RoomEventKind, RoomNotice, RoomResult
+from .room_records import MeetingRoom, NewResult, Room, RoomAlarm, RoomEvent, RoomEventKind, RoomNotice, RoomResult
 from .room_tables import meeting_room, room, room_event, room_notice, room_result
 from .rooms import put_events, room_of
 from .rows import within
@@ -150,6 +150,19 @@ class RoomResultPart(StorePart):
         chosen = chosen.where(room.c.id == room_id, room.c.organisation_id == actor.organisation_id)
         chosen = chosen.where(room_event.c.sequence > after).order_by(room_event.c.sequence.desc()).limit(most)
         return [_event_of(row) for row in await self._rows(chosen)]
+
+    async def rooms_in_alarm(self, actor: Actor, now: datetime) -> list[RoomAlarm]:
+        """Return the rooms with an alarm that nobody knows of yet, with the next meeting in each; soonest first."""
+        actor.require("case.list")
+        known = sa.and_(room.c.known_until.is_not(None), room.c.known_until > now)
+        mine = sa.and_(room.c.organisation_id == actor.organisation_id, room.c.alarm_at.is_not(None), ~known)
+        soon = sa.select(sa.func.min(meeting.c.starts_at)).join(meeting_room, meeting_room.c.meeting_id == meeting.c.id)
+        soon = soon.where(meeting_room.c.room_id == room.c.id, meeting.c.ends_at > now, meeting.c.state == "planned")
+        chosen = sa.select(room, soon.correlate(room).scalar_subquery().label("next_at")).where(mine)
+        rows = await self._rows(chosen.order_by(room.c.building, room.c.name, room.c.id))
+        newest = await self._newest_results(mine) if rows else {}
+        found = [RoomAlarm(room_of(row), newest.get(row.id), row.next_at) for row in rows]
+        return sorted(found, key=lambda one: (one.next_at is None, one.next_at or now))
 
     async def _newest_results(self, where: sa.ColumnElement[bool]) -> dict[str, RoomResult]:
         """Return the newest result of each room; one look-up in the index for each."""

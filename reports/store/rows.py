@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from .tables import host, invitation, meeting, participant
 
 __all__ = [
     "carry_feeds",
+    "contains",
     "host_of",
     "locked",
     "meeting_in",
@@ -62,6 +64,17 @@ def person_within(organisation_id: str, participant_id: str) -> sa.ColumnElement
     """Return the condition that the participant with this id is in a meeting of this organisation."""
     theirs = sa.and_(participant.c.meeting_id == meeting.c.id, meeting.c.organisation_id == organisation_id)
     return sa.exists().where(participant.c.id == participant_id, theirs)
+
+
+def contains(column: sa.Column[Any], search: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a column's text contains `search`. SQLite ignores the case of ASCII only.
+
+    Names stored before letters were composed (Å as A and a ring) are found by that spelling.
+    """
+    search = unicodedata.normalize("NFC", search)
+    written = {search, search.lower(), search.upper(), search.capitalize(), search.title()}
+    spellings = {unicodedata.normalize(form, one) for one in written for form in ("NFC", "NFD")}
+    return sa.or_(*(column.icontains(one, autoescape=True) for one in sorted(spellings)))
 
 
 async def locked(connection: AsyncConnection, organisation_id: str, meeting_id: str) -> Meeting:

@@ -9,16 +9,18 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from reports.model import READY_VERDICTS
 from reports.series import pack, unpack
 
 from .actors import Actor
+from .desk_records import ReportLine, desk_of
 from .errors import CodeTaken, Conflict, StoreUnavailable
 from .guard import guard
 from .part import StorePart
-from .records import CODE_ALPHABET, CODE_LENGTH, BoardRow, SelfTestState, StoredReport
+from .records import CODE_ALPHABET, CODE_LENGTH, BoardRow, Judged, SelfTestState, StoredReport
 from .rows import participant_of, person_within, within
 from .self_tests import change_claimed
-from .tables import participant, report, self_test, session
+from .tables import meeting, participant, report, self_test, session
 
 __all__ = ["ReportPart"]
 
@@ -71,7 +73,7 @@ class ReportPart(StorePart):
                 ended = {"state": self_test_state, "updated_at": ended_at or stored.created_at}
                 await change_claimed(connection, stored.self_test_id, claim, "report", **(ended if is_new else {}))
             if is_new is not None and stored.meeting_id is not None:
-                meetings.add(stored.meeting_id)
+                meetings |= {stored.meeting_id, desk_of(actor.organisation_id)}
             return stored
 
     async def latest_report(self, actor: Actor, participant_id: str) -> StoredReport | None:
@@ -90,16 +92,74 @@ class ReportPart(StorePart):
         actor.require("report.find")
         return await self._newest(report.c.organisation_id == actor.organisation_id, report.c.code == code)
 
-    async def newest_reports(self, actor: Actor, most: int) -> list[StoredReport]:
-        """Return the newest reports of the actor's organisation, the newest first, at most `most`.
+    async def report_lines(self, actor: Actor, most: int, before: int | None = None) -> list[ReportLine]:
+        """Return reports of the actor's organisation, the newest first, at most `most`; those `before` a number.
 
         None of a room's line: each room has one every morning.
         """
         actor.require("report.find")
         of_room = sa.exists().where(session.c.id == report.c.session_id, session.c.kind == "room")
-        chosen = sa.select(*_COLUMNS).where(report.c.organisation_id == actor.organisation_id, ~of_room)
+        chosen = sa.select(*_COLUMNS, report.c.number, participant.c.role, meeting.c.starts_at)
+        chosen = chosen.outerjoin(participant, participant.c.id == report.c.participant_id)
+        chosen = chosen.outerjoin(meeting, meeting.c.id == report.c.meeting_id)
+        chosen = chosen.where(report.c.organisation_id == actor.organisation_id, ~of_room)
+        if before is not None:
+            chosen = chosen.where(report.c.number < before)
         rows = await self._rows(chosen.order_by(report.c.number.desc()).limit(most))
-        return [StoredReport(**row._asdict()) for row in rows]
+        return [ReportLine(row.number, _report_of(row), row.role, row.starts_at) for row in rows]
+
+    async def report_of_person(self, actor: Actor, participant_id: str) -> StoredReport | None:
+        """Return the newest report of a participant of the actor's organisation."""
+        actor.require("report.find")
+        mine = person_within(actor.organisation_id, participant_id)
+        return await self._newest(mine, report.c.participant_id == participant_id)
+
+    async def reports_before(self, actor: Actor, about: StoredReport, most: int) -> list[StoredReport]:
+        """Return the same participant's earlier reports, the newest first; none of a test without a participant."""
+        actor.require("report.find")
+        if about.participant_id is None:
+            return []
+        own = sa.select(report.c.number).where(report.c.id == about.id).scalar_subquery()
+        mine = person_within(actor.organisation_id, about.participant_id)
+        theirs = sa.and_(report.c.participant_id == about.participant_id, report.c.number < own)
+        chosen = sa.select(*_COLUMNS).where(theirs, mine)
+        return [_report_of(row) for row in await self._rows(chosen.order_by(report.c.number.desc()).limit(most))]
+
+    async def passed_in_series(self, actor: Actor, about: StoredReport) -> StoredReport | None:
+        """Return the newest good report of whoever has the same place in another meeting of the same series."""
+        actor.require("report.find")
+        if about.participant_id is None or about.meeting_id is None:
+            return None
+        others, places = meeting.alias(), participant.alias()
+        same = (
+            sa.select(places.c.id)
+            .join(others, others.c.id == places.c.meeting_id)
+            .join(meeting, sa.and_(meeting.c.import_series == others.c.import_series, meeting.c.id != others.c.id))
+            .join(participant, participant.c.meeting_id == meeting.c.id)
+            .where(
+                meeting.c.id == about.meeting_id,
+                meeting.c.organisation_id == actor.organisation_id,
+                others.c.organisation_id == actor.organisation_id,
+                participant.c.id == about.participant_id,
+                places.c.role == participant.c.role,
+                places.c.position == participant.c.position,
+            )
+        )
+        return await self._newest(report.c.participant_id.in_(same), report.c.verdict.in_(READY_VERDICTS))
+
+    async def judge_report(self, actor: Actor, report_id: str, judged: Judged | None) -> bool:
+        """Keep what support says of a report afterwards, or with None that it says nothing; False without it."""
+        actor.require("report.judge")
+        mine = sa.and_(report.c.id == report_id, report.c.organisation_id == actor.organisation_id)
+        async with self._database.write() as connection:
+            return (await connection.execute(sa.update(report).where(mine).values(judged=judged))).rowcount == 1
+
+    async def judged(self, actor: Actor, report_id: str) -> Judged | None:
+        """Return what support said of a report."""
+        actor.require("report.find")
+        mine = sa.and_(report.c.id == report_id, report.c.organisation_id == actor.organisation_id)
+        row = await self._first(sa.select(report.c.judged).where(mine))
+        return None if row is None else row.judged
 
     async def series_of(self, actor: Actor, report_id: str) -> dict[str, Any] | None:
         """Return the series of a report of the actor's organisation, or None."""
@@ -145,7 +205,7 @@ class ReportPart(StorePart):
         async with self._changing_boards() as (connection, meetings):
             gone = list((await connection.execute(reports)).scalars())
             runs = (await connection.execute(sa.delete(self_test).where(ours, own, ended))).rowcount
-            numbers = (await connection.execute(number.values(contact=None))).rowcount
+            numbers = (await connection.execute(number.values(contact=None, contact_hash=None))).rowcount
             meetings.update(meeting_id for meeting_id in gone if meeting_id is not None)
         with contextlib.suppress(StoreUnavailable):  # deleted and committed; the log is cleared by the next purge
             await self._database.scrub()
@@ -172,6 +232,10 @@ class ReportPart(StorePart):
         statement = sa.select(*_COLUMNS).where(*conditions).order_by(report.c.number.desc()).limit(1)
         row = await self._first(statement)
         return None if row is None else StoredReport(**row._asdict())
+
+
+def _report_of(row: sa.Row[Any]) -> StoredReport:
+    return StoredReport(**{name: getattr(row, name) for name in StoredReport.__dataclass_fields__})
 
 
 def _owner(stored: StoredReport) -> tuple[str | None, ...]:

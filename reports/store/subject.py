@@ -15,6 +15,7 @@ from .audit_tables import audit_entry
 from .records import Meeting, Participant
 from .rows import meeting_of, participant_of, person_within
 from .tables import (
+    case_note,
     feedback,
     invitation,
     meeting,
@@ -37,10 +38,12 @@ TOLD: Final[Mapping[str, tuple[str, ...]]] = {
     "invitation": ("kind", "expires_at", "revoked_at", "seen_at"),
     "session": ("kind", "expires_at"),
     "self_test": ("profile", "state", "started_at", "updated_at", "client"),
-    "report": ("code", "verdict", "complete", "other_device", "created_at", "valid_until", "body"),
+    "report": ("code", "verdict", "complete", "other_device", "created_at", "valid_until", "body",
+               "judged"),
     "outbox": ("kind", "channel", "state", "created_at", "due_at", "sent_at", "error"),
     "feedback": ("role", "score", "problem", "satisfied", "again", "verdict", "week"),
     "support_case": ("opened_at", "taken_at", "done_at", "how"),
+    "case_note": ("written_at", "text"),
 }  # fmt: skip
 """Columns of each table that are of the person; not told are ids, hashes, and what says nothing of anybody."""
 Rows = list[dict[str, Any]]
@@ -60,6 +63,8 @@ class SubjectPart(AuditPart):
             met = sa.select(participant.c.meeting_id).where(participant.c.id == participant_id)
             chosen = {participant: participant.c.id == participant_id, meeting: meeting.c.id.in_(met)}
             chosen |= {table: table.c.participant_id == participant_id for table in _OF_PARTICIPANT}
+            helped = sa.select(support_case.c.id).where(support_case.c.participant_id == participant_id)
+            chosen[case_note] = case_note.c.case_id.in_(helped)
         else:
             own = session.c.id == session_id
             mine = sa.select(session.c.id).where(own, session.c.organisation_id == actor.organisation_id)

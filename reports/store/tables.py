@@ -27,6 +27,7 @@ from .columns import UtcDateTime
 from .schema import metadata
 
 __all__ = [
+    "case_note",
     "feedback",
     "host",
     "installation",
@@ -67,6 +68,7 @@ organisation = Table(
     Column("texts", JSON, nullable=False, server_default="{}"),
     Column("clinic_phone", String, nullable=False, server_default=""),
     Column("asks_afterwards", Boolean, nullable=False, server_default=false()),
+    Column("links_off", JSON, nullable=False, server_default="[]"),
 )
 
 meeting = Table(
@@ -116,6 +118,8 @@ participant = Table(
     Column("reach", LargeBinary),
     Column("last_verdict", String),
     Column("interprets", String, nullable=False, server_default=""),
+    Column("phone_hash", LargeBinary, index=True),
+    Column("contact_hash", LargeBinary, index=True),
     UniqueConstraint("meeting_id", "position"),
 )
 
@@ -129,6 +133,7 @@ host = Table(
     Column("locale", String, nullable=False),
     Column("reach", LargeBinary),
     Column("person_hash", LargeBinary, index=True),
+    Column("phone_hash", LargeBinary, index=True),
     CheckConstraint("role IN ('leader', 'technical_host')", name="role"),
 )
 
@@ -214,7 +219,7 @@ report = Table(
     Column("number", Integer, primary_key=True),
     Column("id", String, nullable=False, unique=True),
     Column("code", String, nullable=False, unique=True),
-    Column("organisation_id", ForeignKey("organisation.id"), nullable=False, index=True),
+    Column("organisation_id", ForeignKey("organisation.id"), nullable=False),
     Column("meeting_id", ForeignKey("meeting.id", ondelete="CASCADE"), index=True),
     Column("participant_id", ForeignKey("participant.id", ondelete="CASCADE"), index=True),
     Column("self_test_id", ForeignKey("self_test.id", ondelete="SET NULL"), index=True),
@@ -226,6 +231,8 @@ report = Table(
     Column("valid_until", UtcDateTime, nullable=False),
     Column("body", JSON, nullable=False),
     Column("series", LargeBinary),
+    Column("judged", String),
+    Index("ix_report_organisation_id_number", "organisation_id", "number"),
     CheckConstraint("verdict IN ('ready', 'ready_with_warnings', 'not_ready', 'incomplete')", name="verdict"),
 )
 
@@ -241,6 +248,7 @@ unlinked_report = Table(
     Column("checks", JSON, nullable=False),
     Column("score", Integer),
     Column("problem", String),
+    Column("judged", String),
 )
 
 taken_out = Table(
@@ -293,6 +301,7 @@ support_case = Table(
     Column("taken_by", String),
     Column("done_at", UtcDateTime),
     Column("how", String),
+    Column("done_by", String),
     CheckConstraint("(done_at IS NULL) = (how IS NULL)", name="done"),
     # A person has one case at a time, however many leaders tap at once.
     Index(
@@ -302,6 +311,16 @@ support_case = Table(
         sqlite_where=text("done_at IS NULL"),
         postgresql_where=text("done_at IS NULL"),
     ),
+)
+
+case_note = Table(
+    "case_note",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("case_id", ForeignKey("support_case.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("written_at", UtcDateTime, nullable=False),
+    Column("written_by", String),
+    Column("text", LargeBinary, nullable=False),
 )
 
 feedback = Table(

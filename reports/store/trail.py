@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Final
 
-__all__ = ["OPEN_CALL", "TRAIL", "Call", "Deed", "Trail", "note", "open_trail"]
+__all__ = ["OPEN_CALL", "TRAIL", "Call", "Deed", "Trail", "about", "note", "open_trail"]
 
 
 @dataclass(slots=True)
@@ -63,6 +63,13 @@ def note(kind: str, organisation_id: str, actor: str, act: str) -> None:
     if call is not None:
         named = call.objects or ("",)
         call.deeds += [Deed(organisation_id, kind, actor, act, one, by_change=True) for one in named]
+
+
+def about(named: str) -> None:
+    """Say what the open call turned out to be about, such as ``participant:<id>``; its arguments do not name it."""
+    call = OPEN_CALL.get()
+    for deed in call.deeds if call is not None else ():
+        deed.object = named
 
 
 @contextmanager

@@ -29,6 +29,7 @@ LINKS = {
     "dropin_url",
     "rooms_url",
     "room_code",
+    "staff_url",
 }
 
 

@@ -52,8 +52,8 @@ class Machines:
         """The reports of one test, the newest first."""
         organisation = await self.store.organisation("demo")
         assert organisation is not None
-        found = await self.store.newest_reports(supporter(organisation.id), 20)
-        return [one for one in found if one.self_test_id == test]
+        found = await self.store.report_lines(supporter(organisation.id), 20)
+        return [one.report for one in found if one.report.self_test_id == test]
 
 
 @contextlib.asynccontextmanager

@@ -55,7 +55,7 @@ async def test_a_whole_check_is_small_and_tells_nothing_of_what_it_saw(server, t
     assert measured["network.path"]["outcome"] == measured["room.loop"]["outcome"] == "pass"
     assert measured["network.rtt"]["value"] is not None
     assert measured["internet.speed"]["value"] is not None
-    assert await store.newest_reports(supporter("sunnaas"), 20) == [], "no caller's report"
+    assert await store.report_lines(supporter("sunnaas"), 20) == [], "no caller's report"
 
     fingerprint = np.load(state / "reference.npz")
     corners = [bytes(row) for row in fingerprint["descriptors0"][::50]]

@@ -25,6 +25,7 @@ from reports.store import Actor, Gone, NotAllowed, Store
 from reports.store.actors import MAY, OWN_ONLY, Act, ActorKind
 from reports.store.audit_part import AuditPart
 from reports.store.cases import CasePart
+from reports.store.desk import DeskPart
 from reports.store.meetings import MeetingPart
 from reports.store.outbox import OutboxPart
 from reports.store.people import PeoplePart
@@ -45,7 +46,9 @@ ROUTES: dict[Act, tuple[tuple[str, str], ...]] = {
     "case.open": (("POST", "/api/v1/boards/{session}/handover"),),
     "case.read": (BOARD,),
     "case.list": (("GET", "/support/{session}"),),
-    "case.take": (("POST", "/support/{session}/taken"),),
+    "case.take": (("POST", "/support/{session}/next"),),
+    "person.help": (("POST", "/support/{session}/person/{participant}/resend"),),
+    "report.judge": (("POST", "/support/{session}/report/{report}/judged"),),
     "report.find": (("GET", "/support/{session}"),),
     "report.last": (OWN_PAGE,),
     "report.own": (OWN_PAGE,),
@@ -81,7 +84,10 @@ WHO: dict[str, ActorKind] = {
 NO_CALLER: frozenset[ActorKind] = frozenset({"guest", "host", "calendar", "operator", "clock", "fleet", "staff"})
 """A guest tests as a participant does, a technical host has a leader's session, a calendar's token stands in the path,
 the others come by no route."""
-PARTS = (MeetingPart, PeoplePart, CasePart, ReportPart, OutboxPart, RoomPart, RoomResultPart, AuditPart, SubjectPart)
+PARTS = (
+    *(MeetingPart, PeoplePart, CasePart, DeskPart, ReportPart, OutboxPart, RoomPart, RoomResultPart, AuditPart),
+    SubjectPart,
+)
 WITHOUT = {
     "queue": BY_CLOCK, "claim_outgoing": BY_CLOCK, "settle_outgoing": BY_CLOCK, "stuck": BY_CLOCK,
     "meetings_starting": BY_CLOCK, "rooms_silent": BY_CLOCK, "claim_room_notices": BY_CLOCK,
@@ -91,7 +97,7 @@ WITHOUT = {
 }  # fmt: skip
 """What goes by another right."""
 ANNA, PEOPLE = "meeting-anna-anna", ("lars", "anna", "kari")
-WITH_CASES = {"tables", "cases", "retention", "subject"}
+WITH_CASES = {"tables", "cases", "desk", "retention", "subject"}
 """Modules of the store that touch the table; retention does by the clock, for nobody, and people ask for their own."""
 
 
@@ -280,9 +286,13 @@ async def ask(store: Store, actor: Actor, act: Act) -> None:
         case "case.read":
             await store.cases_of(actor, "meeting-anna")
         case "case.list":
-            await store.waiting_cases(actor, cast.NOW)
+            await store.desk(actor, cast.NOW)
         case "case.take":
-            await store.take_case(actor, "none", now=cast.NOW)
+            await store.take_person(actor, "none", cast.NOW)
+        case "person.help":
+            await store.desk_person(actor, ANNA, cast.NOW)
+        case "report.judge":
+            assert not await store.judge_report(actor, "none", "false_alarm")
         case "report.find":
             await store.report_by_code(actor, "K7MB2Q")
         case "meeting.find":

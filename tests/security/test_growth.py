@@ -216,7 +216,7 @@ async def test_LNK_4_delete_takes_every_report_every_run_and_the_number(server, 
     assert (await http.delete(f"/api/v1/sessions/{session}/report", json={})).status == 200
     assert await store.report_for_session(CLOCK, session) is None
     assert await store.phone(leader("sunnaas"), cast.anna.id) is None
-    assert await store.newest_reports(supporter("sunnaas"), 10) == []
+    assert await store.report_lines(supporter("sunnaas"), 10) == []
     found = await store.session_by_id(session)
     assert await store.recent_self_tests(found, server.services.now() - timedelta(days=1)) == []
     assert (await http.delete(f"/api/v1/sessions/{session}/report", json={})).status == 404

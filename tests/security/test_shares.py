@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from readiness.access.links import api_token
-from readiness.server import api, middleware
+from readiness.server import middleware, streams
 from readiness.server import socket as session_socket
 from readiness.server.app import make_app
 from tests.cast import SUNNAAS, make_cast
@@ -57,22 +57,22 @@ async def test_WEB_3_a_flood_of_silent_sockets_does_not_keep_a_page_out(server, 
 
 async def test_event_streams_of_one_session_and_of_all_are_bounded(server, http, monkeypatch):
     """A sixth stream of one leader gets 429 and Retry-After, and the place of a closed one is free again."""
-    monkeypatch.setattr(api, "EVENT_KEEPALIVE_S", 0.1)
+    monkeypatch.setattr(streams, "EVENT_KEEPALIVE_S", 0.1)
     cast = await make_cast(server.store)
     session = await redeem(http, cast.lars_token)
     path = f"/api/v1/boards/{session}/events"
-    streams = [await http.get(path) for _ in range(5)]
-    assert {stream.status for stream in streams} == {200}
+    opened = [await http.get(path) for _ in range(5)]
+    assert {stream.status for stream in opened} == {200}
     refused = await http.get(path)
     assert (refused.status, refused.headers["Retry-After"]) == (429, "1")
     assert (await http.get(f"/api/v1/boards/{session}")).status == 200, "the board itself can still be read"
-    streams.pop().close()
+    opened.pop().close()
     async with asyncio.timeout(PATIENCE_S):
         while server.services.streams[session] == 5:
             await asyncio.sleep(0.02)
-    monkeypatch.setattr(api, "MOST_STREAMS", 4)
+    monkeypatch.setattr(streams, "MOST_STREAMS", 4)
     assert (await http.get(path)).status == 429
-    for stream in streams:
+    for stream in opened:
         stream.close()
 
 
@@ -99,7 +99,7 @@ async def test_LOD_2_no_ending_of_an_address_takes_the_time_limit_off(server, mo
 
 
 async def test_streams_are_the_routes_that_are_named_so(server):
-    """These four and no others are outside the common time limit; each has its own."""
+    """These five and no others are outside the common time limit; each has its own."""
     named = {
         (route.method, route.resource.canonical)
         for route in make_app(server.services).router.routes()
@@ -108,6 +108,7 @@ async def test_streams_are_the_routes_that_are_named_so(server):
     assert {path for _, path in named} == {
         "/api/v1/session",
         "/api/v1/boards/{session}/events",
+        "/api/v1/desks/{session}/events",
         "/mini/speedtest/{name}",
         "/mini/speedtest/upload.php",
     }

@@ -14,7 +14,7 @@ from probes.measurement import Measurement
 from readiness import __version__
 from readiness.access.actors import clock_of
 from readiness.access.tokens import hash_token
-from readiness.server import api
+from readiness.server import streams
 from readiness.server.ending import keep_report
 from reports.assembly import Ending, make_report
 from reports.kinds import SELF_TEST
@@ -290,7 +290,7 @@ async def test_the_board_comes_at_once_and_then_with_every_change(server, http, 
 
 async def test_what_happens_elsewhere_wakes_nobody(server, http, cast, monkeypatch):
     """Another meeting's report sends no event here; while nothing happens a comment keeps the line open."""
-    monkeypatch.setattr(api, "EVENT_KEEPALIVE_S", 0.3)
+    monkeypatch.setattr(streams, "EVENT_KEEPALIVE_S", 0.3)
     other = await make_cast(server.store)
     leader = await opened(http, cast.lars_token)
     async with http.get(f"/api/v1/boards/{leader}/events") as answer:
@@ -302,8 +302,8 @@ async def test_what_happens_elsewhere_wakes_nobody(server, http, cast, monkeypat
 
 async def test_LNK_5_a_revoked_leader_link_goes_dark_at_the_next_look(server, http, cast, monkeypatch):
     """The open board says that it is closed and ends; it looks more often than every five seconds."""
-    assert api.EVENT_KEEPALIVE_S < 5
-    monkeypatch.setattr(api, "EVENT_KEEPALIVE_S", 0.5)
+    assert streams.EVENT_KEEPALIVE_S < 5
+    monkeypatch.setattr(streams, "EVENT_KEEPALIVE_S", 0.5)
     leader = await opened(http, cast.lars_token)
     session = await server.store.session_by_id(leader)
     async with http.get(f"/api/v1/boards/{leader}/events") as answer:
@@ -322,7 +322,7 @@ async def test_LNK_5_a_revoked_leader_link_goes_dark_at_the_next_look(server, ht
 
 async def test_an_expired_session_goes_dark_too(server, http, cast, monkeypatch):
     """When the link's time is over the stream ends without anything having happened."""
-    monkeypatch.setattr(api, "EVENT_KEEPALIVE_S", 0.2)
+    monkeypatch.setattr(streams, "EVENT_KEEPALIVE_S", 0.2)
     leader = await opened(http, cast.lars_token)
     async with http.get(f"/api/v1/boards/{leader}/events") as answer:
         events = Events(answer)
@@ -335,7 +335,7 @@ async def test_an_expired_session_goes_dark_too(server, http, cast, monkeypatch)
 
 async def test_a_server_that_drains_ends_its_streams(server, http, cast, monkeypatch):
     """A restart does not wait for open boards; the browser comes back by itself."""
-    monkeypatch.setattr(api, "EVENT_KEEPALIVE_S", 0.2)
+    monkeypatch.setattr(streams, "EVENT_KEEPALIVE_S", 0.2)
     leader = await opened(http, cast.lars_token)
     async with http.get(f"/api/v1/boards/{leader}/events") as answer:
         events = Events(answer)

@@ -136,12 +136,17 @@ async def test_support_cannot_run_a_test(server, http, session):
         assert (await next_of(socket, "error"))["code"] == "session.not_valid"
 
 
-async def test_the_list_holds_the_newest_twenty_without_names(server, http, session):
-    """Time, code, verdict and kind of device; no label and no number of anybody."""
+async def test_the_list_holds_all_reports_page_by_page_without_names(server, http, session):
+    """Time, code, verdict and kind of device; no label and no number of anybody; twenty at a time, to the oldest."""
     cast = await make_cast(server.store)
     made = [await made_report(server.store) for _ in range(22)]
     _, text = await page(http, session)
     assert re.findall(r"\?lang=en&code=(\w{6})#report", text) == [one.code for one in made[:1:-1]]
+    older = re.search(rf'href="(/support/{session}\?lang=en&before=\d+)"', text)
+    async with http.get(older[1]) as answer:
+        last = html.unescape(await answer.text())
+    assert re.findall(r"\?lang=en&code=(\w{6})#report", last) == [one.code for one in made[1::-1]]
+    assert "before=" not in re.sub(r'<nav class="languages".*?</nav>', "", last, flags=re.DOTALL)
     assert "Chrome 142, Android, phone" in text
     for secret in (CANARY_LABEL, cast.meeting.title, cast.anna.id):
         assert secret not in text

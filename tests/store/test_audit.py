@@ -74,7 +74,8 @@ async def test_LOG_2_every_view_change_and_deletion_is_logged_with_who_and_what(
     await logged.open_case(cast.LARS, "meeting-anna", ANNA, now=cast.NOW)
     assert await logged.report_by_code(cast.NORA, saved.code) == saved
     assert await logged.report_by_code(cast.NORA, "000000") is None
-    assert not await logged.take_case(cast.NORA, "none", now=cast.NOW)
+    assert not await logged.take_person(cast.NORA, "none", cast.NOW)
+    assert await logged.take_next(cast.NORA, cast.NOW) == ANNA
     await logged.change_meeting(cast.OTTO, "meeting-anna", {"title": "Annet"})
     await logged.remove_participant(cast.OTTO, "meeting-anna", "meeting-anna-kari")
     await logged.delete_report(cast.ANNA, saved.id, "session-anna")
@@ -85,7 +86,8 @@ async def test_LOG_2_every_view_change_and_deletion_is_logged_with_who_and_what(
         ("host", "case.open", "participant", "done"),
         ("link", "report.find", "report", "done"),
         ("link", "report.find", "", "nothing"),
-        ("link", "case.take", "case", "nothing"),
+        ("link", "case.take", "participant", "nothing"),
+        ("link", "case.take", "participant", "done"),
         ("link", "meeting.change", "meeting", "done"),
         ("link", "meeting.change", "participant", "done"),
         ("participant", "report.delete", "report", "done"),

@@ -27,7 +27,8 @@ async def hand_over(store: Store, person: str = ANNA, *, minutes: int = 0) -> bo
 
 async def waiting(store: Store, *, who: Actor = cast.NORA, hours: int = 0) -> list[str]:
     """The ids on support's list."""
-    return [case.id for case in await store.waiting_cases(who, cast.NOW + hours * HOUR)]
+    lines = await store.desk(who, cast.NOW + hours * HOUR)
+    return [one.case.id for one in lines if one.case is not None and one.is_waiting]
 
 
 async def test_a_case_says_who_opened_it_with_which_report(store: Store) -> None:
@@ -38,8 +39,8 @@ async def test_a_case_says_who_opened_it_with_which_report(store: Store) -> None
     second = await store.save_report(cast.CLOCK, cast.report())
     (case,) = await store.cases_of(cast.LARS, MEETING)
     assert (case.report_id, case.opened_at, case.opened_by) == (first.id, cast.NOW, "host:host-lars")
-    (shown,) = await store.waiting_cases(cast.NORA, cast.NOW)
-    assert (shown.id, shown.role, shown.leaders, shown.starts_at) == (case.id, "participant", ("Lars",), cast.STARTS)
+    (shown,) = await store.desk(cast.NORA, cast.NOW)
+    assert (shown.case, shown.role, shown.leaders, shown.starts_at) == (case, "participant", ("Lars",), cast.STARTS)
     assert shown.report == second
     assert await store.delete_report(cast.ANNA, first.id, "session-anna")
     assert (await store.cases_of(cast.LARS, MEETING))[0].report_id is None
@@ -50,7 +51,7 @@ async def test_a_person_has_one_case_at_a_time(store: Store) -> None:
     assert sorted(await asyncio.gather(*(hand_over(store) for _ in range(4)))) == [False, False, False, True]
     assert await hand_over(store, KARI, minutes=1)
     first, kari = await waiting(store)
-    assert await store.take_case(cast.NORA, first, now=cast.NOW)
+    assert await store.take_person(cast.NORA, ANNA, cast.NOW)
     assert await waiting(store) == [kari]
     assert await hand_over(store), "of the same moment"
     again = (await store.cases_of(cast.LARS, MEETING))[1]
@@ -62,14 +63,13 @@ async def test_a_person_has_one_case_at_a_time(store: Store) -> None:
 async def test_of_two_at_support_one_takes_it(store: Store, url: str) -> None:
     """Through processes of their own; nobody else's organisation, and nobody once it is taken."""
     await hand_over(store)
-    (case,) = await waiting(store)
-    assert not await store.take_case(ELSEWHERE, case, now=cast.NOW)
+    assert not await store.take_person(ELSEWHERE, ANNA, cast.NOW)
     assert await waiting(store, who=ELSEWHERE) == []
     other = await Store.open(url)
     at_support = [replace(cast.NORA, id=f"link:{number}") for number in range(6)]
-    hands = [one.take_case(who, case, now=cast.NOW) for who, one in zip(at_support, (store, other) * 3, strict=True)]
+    hands = [one.take_person(who, ANNA, cast.NOW) for who, one in zip(at_support, (store, other) * 3, strict=True)]
     assert sorted(await asyncio.gather(*hands)) == [False] * 5 + [True]
-    assert not await store.take_case(cast.NORA, "none", now=cast.NOW)
+    assert not await store.take_person(cast.NORA, "none", cast.NOW)
     await other.close()
 
 
@@ -84,7 +84,7 @@ async def test_a_case_leaves_the_list_with_its_meeting(store: Store) -> None:
     assert await waiting(store) == []
     (closed,) = await store.cases_of(cast.LARS, MEETING)
     assert (closed.taken_at, closed.done_at, closed.how) == (None, cast.NOW + MINUTE, "meeting_cancelled")
-    assert not await store.take_case(cast.NORA, case, now=cast.NOW)
+    assert not await store.take_person(cast.NORA, ANNA, cast.NOW)
 
 
 async def test_only_who_is_in_the_meeting_is_handed_over(store: Store) -> None:
@@ -103,6 +103,5 @@ async def test_boards_hear_of_a_case(store: Store) -> None:
     async with store.watch(MEETING) as changes:
         await hand_over(store)
         await asyncio.wait_for(anext(changes), PATIENCE_S)
-        (case,) = await waiting(store)
-        await store.take_case(cast.NORA, case, now=cast.NOW)
+        await store.take_person(cast.NORA, ANNA, cast.NOW)
         await asyncio.wait_for(anext(changes), PATIENCE_S)

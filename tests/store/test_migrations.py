@@ -200,6 +200,7 @@ def test_the_migrated_database_is_the_one_the_code_describes(empty_url: str) -> 
         "0013",
         "0014",
         "0015",
+        "0016",
     ]
     assert migrate(empty_url) == []
     engine = sync_engine(empty_url)
@@ -253,6 +254,7 @@ def test_upgrading_keeps_every_row(empty_url: str) -> None:
         "0013",
         "0014",
         "0015",
+        "0016",
     ]
     assert row_hashes(empty_url) == before
     check_whole(empty_url)
@@ -333,6 +335,7 @@ def test_processes_that_start_together_take_turns(empty_url: str) -> None:
         "0013",
         "0014",
         "0015",
+        "0016",
     ]
     check_schema(empty_url)
 
@@ -374,13 +377,14 @@ async def test_what_was_handed_over_stays_at_supports(empty_url: str) -> None:
         sent = {"id": "sent", "kind": "invitation", "state": "sent", "created_at": opened}
         connection.execute(sa.insert(outbox).values(message | {"meeting_id": "m", "participant_id": "p0"} | sent))
     engine.dispose()
-    assert migrate(empty_url) == ["0009", "0010", "0011", "0012", "0013", "0014", "0015"]
+    assert migrate(empty_url) == ["0009", "0010", "0011", "0012", "0013", "0014", "0015", "0016"]
     check_whole(empty_url)
     store = await Store.open(empty_url)
     leader, support = (replace(one, organisation_id="o") for one in (cast.LARS, cast.NORA))
-    waiting = await store.waiting_cases(support, opened)
-    assert [one.id for one in waiting] == ["h-held", "h-waits", "h-anew-3"]
-    assert waiting[1].opened_at == opened
+    lines = [one.case for one in await store.desk(support, opened) if one.is_waiting and one.case is not None]
+    waiting = {one.id: one.opened_at for one in lines}
+    assert set(waiting) == {"h-held", "h-waits", "h-anew-3"}
+    assert waiting["h-waits"] == opened
     cases = {one.id: one for one in [*await store.cases_of(leader, "m"), *await store.cases_of(leader, "n")]}
     assert set(cases) == {name for name, *_ in HANDED_OVER}
     assert cases["h-waits"].report_id == "r2", "the newest one at 07:02:30; those of later say nothing of it"
@@ -394,7 +398,7 @@ async def test_what_was_handed_over_stays_at_supports(empty_url: str) -> None:
         "h-off": (True, "meeting_cancelled"),
     }
     assert [one.id for one in await store.outgoing_of(clock_of("o"), "m")] == ["sent"]
-    assert await store.take_case(support, "h-waits", now=opened)
+    assert await store.take_person(support, cases["h-waits"].participant_id, opened)
     assert await store.open_case(leader, "m", "p1", now=opened), "one that was taken can be handed over anew"
     assert not await store.open_case(leader, "m", "p2", now=opened)
     await store.close()

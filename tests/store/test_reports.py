@@ -251,8 +251,11 @@ async def test_support_sees_the_newest_reports_of_its_own_organisation(store: St
         organisation_id="org-ahus", meeting_id=None, participant_id=None, session_id="elsewhere"
     )  # fmt: skip
     await store.save_report(clock_of("org-ahus"), foreign)
-    assert await store.newest_reports(cast.NORA, 3) == saved[:1:-1]
-    assert await store.newest_reports(ELSEWHERE, 3) == [foreign]
+    lines = await store.report_lines(cast.NORA, 3)
+    assert [one.report for one in lines] == saved[:1:-1]
+    assert {(one.role, one.starts_at) for one in lines} == {("participant", cast.STARTS)}
+    assert [one.report for one in await store.report_lines(cast.NORA, 3, lines[-1].number)] == saved[1::-1]
+    assert [(one.report, one.role) for one in await store.report_lines(ELSEWHERE, 3)] == [(foreign, None)]
     assert await store.report_by_code(cast.NORA, foreign.code) is None
 
 

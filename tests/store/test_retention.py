@@ -88,6 +88,7 @@ async def test_a_day_after_the_meeting_the_figures_name_nobody(store: Store, url
         ],
         "score": None,
         "problem": None,
+        "judged": None,
     }
     board = await store.board(cast.CLOCK, "meeting-anna")
     assert [(row.participant.label, row.report) for row in board] == [("", None)] * 3
@@ -152,11 +153,14 @@ async def test_of_a_support_case_nobody_is_named_a_day_after_the_meeting(store: 
     await store.open_case(cast.LARS, "meeting-anna", "meeting-anna-anna", now=cast.NOW)
     (case,) = await store.cases_of(cast.LARS, "meeting-anna")
     assert case.report_id is not None
-    assert await store.take_case(cast.NORA, case.id, now=cast.NOW)
+    assert await store.take_person(cast.NORA, "meeting-anna-anna", cast.NOW)
+    assert await store.add_note(cast.NORA, "meeting-anna-anna", b"sealed", cast.NOW)
+    assert await store.end_case(cast.NORA, "meeting-anna-anna", "setting", cast.NOW)
     assert await store.purge(cast.ENDS + DAY) == Purged()
-    assert (await store.purge(cast.ENDS + DAY + HOUR)).cases == 1
+    purged = await store.purge(cast.ENDS + DAY + HOUR)
+    assert (purged.cases, purged.notes) == (1, 1)
     (kept,) = await store.cases_of(cast.LARS, "meeting-anna")
-    assert (kept.opened_by, kept.taken_by, kept.report_id) == (None, None, None)
+    assert (kept.opened_by, kept.taken_by, kept.done_by, kept.report_id) == (None, None, None, None)
     assert (kept.opened_at, kept.taken_at) == (cast.NOW, cast.NOW)
     assert await store.purge(cast.ENDS + DAY + HOUR) == Purged()
     assert (await store.purge(cast.ENDS + 7 * DAY + HOUR)).meetings == 1

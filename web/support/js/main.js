@@ -1,7 +1,8 @@
 /**
- * Entry of support's page: opens its link, and copies what has a button for it; everything else is the server's markup.
+ * Entry of support's page: opens its link, copies what has a button for it, and brings news; the rest is the server's markup.
  */
 import { openPage } from "../../shared/opening.js";
+import { startDesk } from "./desk.js";
 
 /** @param {Element} button */
 async function copy(button) {
@@ -12,6 +13,7 @@ async function copy(button) {
 }
 
 openPage("support");
+startDesk();
 for (const button of document.querySelectorAll("[data-copy]")) {
   /** @type {HTMLElement} */ (button).hidden = !navigator.clipboard;
   button.addEventListener("click", () => copy(button));

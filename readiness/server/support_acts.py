@@ -1,0 +1,133 @@
+"""What support does at its desk: take the next one, note, send the link again, say how it was solved. All are forms."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final, get_args
+
+from aiohttp import web
+
+from readiness.access.links import Links
+from readiness.meetings.addresses import open_reach
+from readiness.meetings.inviting import MOST_INVITATIONS_A_DAY
+from readiness.server.bodies import form_body
+from readiness.server.desk_view import LONGEST_NOTE, Desk, desk_for
+from reports.render.desk import SOLVED
+from reports.store.desk_records import DeskPerson
+from reports.store.records import Judged, Outgoing, new_id
+
+__all__ = ["routes"]
+
+routes = web.RouteTableDef()
+MOST_BYTES: Final = 16 * 1024
+"""A note's letters may take twelve bytes each in a form."""
+RESEND_EVERY: Final = timedelta(minutes=2)
+"""A second press within this time sends nothing: a message is on its way."""
+PERSON: Final = "/support/{session}/person/{participant}"
+
+
+async def _form(request: web.Request) -> tuple[Desk, dict[str, str]]:
+    desk = await desk_for(request)
+    return desk, await form_body(request, MOST_BYTES)
+
+
+def _back(desk: Desk, form: dict[str, str], said: str | None, person: str | None = None) -> web.HTTPSeeOther:
+    return web.HTTPSeeOther(desk.address(form, person=person, said=said))
+
+
+@routes.post("/support/{session}/next")
+async def take_next(request: web.Request) -> web.Response:
+    """Take the most urgent one whom nobody has, and open the case."""
+    desk, form = await _form(request)
+    person = await desk.services.store.take_next(desk.actor, desk.now)
+    raise _back(desk, form, None if person else "nobody", person)
+
+
+@routes.post(f"{PERSON}/take")
+async def take(request: web.Request) -> web.Response:
+    """Take one person, or with ``over`` take them over from who has them."""
+    desk, form = await _form(request)
+    person = request.match_info["participant"]
+    taken = await desk.services.store.take_person(desk.actor, person, desk.now, over=form.get("over") or None)
+    known = taken or await desk.services.store.desk_person(desk.actor, person, desk.now)
+    raise _back(desk, form, None if taken else "taken" if known else "gone", person if known else None)
+
+
+@routes.post(f"{PERSON}/back")
+async def put_back(request: web.Request) -> web.Response:
+    """Put a case of one's own back on the list."""
+    desk, form = await _form(request)
+    person = request.match_info["participant"]
+    if await desk.services.store.put_back(desk.actor, person):
+        raise _back(desk, form, "back")
+    raise _back(desk, form, "not_yours")
+
+
+@routes.post(f"{PERSON}/done")
+async def end(request: web.Request) -> web.Response:
+    """Say how a case of one's own was solved, which takes it off the list."""
+    desk, form = await _form(request)
+    person = request.match_info["participant"]
+    how = next((one for one in SOLVED if one == form.get("how")), None)
+    if how is None:
+        raise _back(desk, form, "how", person)
+    ended = await desk.services.store.end_case(desk.actor, person, how, desk.now)
+    raise _back(desk, form, "done" if ended else "not_yours")
+
+
+@routes.post(f"{PERSON}/note")
+async def note(request: web.Request) -> web.Response:
+    """Keep a note with a case of one's own; the page again, with the words, where it is too long."""
+    desk, form = await _form(request)
+    person, text = request.match_info["participant"], form.get("text", "").replace("\r\n", "\n").strip()
+    if len(text) > LONGEST_NOTE:
+        desk.asked = desk.kept(form)
+        return await desk.person_page(person, status=400, typed_note=text)
+    if not text:
+        raise _back(desk, form, "empty", person)
+    sealed = desk.services.contacts.close(text)
+    if await desk.services.store.add_note(desk.actor, person, sealed, desk.now):
+        raise _back(desk, form, "noted", person)
+    raise _back(desk, form, "not_yours")
+
+
+@routes.post(f"{PERSON}/resend")
+async def resend(request: web.Request) -> web.Response:
+    """Send the person's own link again, by SMS, which is read while one is on the phone."""
+    desk, form = await _form(request)
+    person = request.match_info["participant"]
+    found = await desk.services.store.desk_person(desk.actor, person, desk.now)
+    if found is None or found.case is None or found.case.taken_by != desk.actor.id:
+        raise _back(desk, form, "not_yours")
+    raise _back(desk, form, await _sent(desk, found), person)
+
+
+async def _sent(desk: Desk, found: DeskPerson) -> str:
+    """Queue the message, and return what to say of it."""
+    services, meeting = desk.services, found.meeting
+    if not services.settings.sms_url:
+        return "no_sms"
+    if not open_reach(services.contacts, found.participant.reach).takes_sms:
+        return "no_mobile"
+    if found.invited_today >= MOST_INVITATIONS_A_DAY:
+        return "too_many"
+    links = Links(services.store, services.contacts, desk.organisation, services.settings.public_url, desk.now)
+    await links.of(meeting, found.participant)
+    bucket = int(desk.now.timestamp() // RESEND_EVERY.total_seconds())
+    message = Outgoing(
+        id=new_id(), organisation_id=meeting.organisation_id, meeting_id=meeting.id,
+        participant_id=found.participant.id, host_id=None, kind="invitation", channel="sms",
+        once=f"resend:{found.participant.id}:{bucket}", created_at=desk.now, due_at=desk.now,
+    )  # fmt: skip
+    return "sent" if await services.store.queue([message]) else "too_soon"
+
+
+@routes.post("/support/{session}/report/{report}/judged")
+async def judge(request: web.Request) -> web.Response:
+    """Keep that a report was a false alarm, or overlooked something; the same once more takes it back."""
+    desk, form = await _form(request)
+    store, report_id = desk.services.store, request.match_info["report"]
+    said: Judged | None = next((one for one in get_args(Judged) if one == form.get("judged")), None)
+    known = await store.judged(desk.actor, report_id)
+    is_there = await store.judge_report(desk.actor, report_id, None if said == known else said)
+    raise web.HTTPSeeOther(desk.address(form, code=form.get("code", "")[:12], said="judged" if is_there else "gone"))
