@@ -259,9 +259,9 @@ def _found_again(seen: _Seen, known: Fingerprint, movement: _Matrix) -> NDArray[
     again = np.zeros(len(expected), bool)
     if not len(seen.places):
         return again
-    near = np.abs(expected[:, None, :] - seen.places[None, :, :]).max(axis=2) <= NEAR_PX
-    ours, theirs = np.nonzero(near)
-    bits = np.unpackbits(known.descriptors[ours] ^ seen.descriptors[theirs], axis=1).sum(axis=1)
+    across, down = (np.abs(expected[:, None, axis] - seen.places[None, :, axis]) <= NEAR_PX for axis in (0, 1))
+    ours, theirs = np.nonzero(across & down)
+    bits = np.bitwise_count(known.descriptors[ours] ^ seen.descriptors[theirs]).sum(axis=1)
     again[ours[bits <= NEAR_BITS]] = True
     return again
 

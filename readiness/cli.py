@@ -194,8 +194,11 @@ def _add_settings(command: argparse.ArgumentParser, *, shown: Collection[str]) -
 
 
 def _serve(settings: Settings, options: argparse.Namespace) -> int:
+    gc.disable()  # what an import makes stays: looking for garbage in it is a tenth of a start
     from readiness.server.serve import serve  # noqa: PLC0415 - keeps --help quick
 
+    gc.enable()
+    gc.freeze()
     if options.demo and settings.public_url and not options.force:
         raise SettingError("READINESS_PUBLIC_URL: a demo on a public address lets anybody in; --force if you mean it")
     return serve(settings, demo=options.demo, as_json=options.json)

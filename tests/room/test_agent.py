@@ -175,6 +175,7 @@ async def test_a_meeting_is_known_to_a_program_that_starts_without_its_server(tm
     assert len(rig.runs) > before
 
 
+@pytest.mark.slow
 async def test_a_key_that_is_not_changed_holds_up_nothing(tmp_path):
     """The server may refuse a new key for days: results arrive with the old one, and it is asked again."""
     rig = Rig(tmp_path)
