@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-# Three for two cores: that leaves no core idle, and with a fourth browser beside them pages and servers come late.
-JOBS ?= 3
+# Three with browsers for two cores, as many as are served in time, and one that gives way to them (tests/lanes.py).
+JOBS ?= 4
 
 .PHONY: help run room ready check quick test lint ruff mypy tsc bench fuzz parts system clean
 

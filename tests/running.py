@@ -2,8 +2,8 @@
 
 A plugin of pytest, loaded by ``tests/conftest.py``. One session runs every test once, several at a time
 (``make test``): first those marked ``alone``, one after another and with nothing beside them, then those of a ``pair``
-two at a time, then the ``quiet`` ones beside each other, then the long ones, then the rest. ``--quick``
-(``make check``) leaves out what starts a process.
+two at a time, then the ``quiet`` ones beside each other, then the long ones, and the rest beside them in a lane of its
+own (``lanes``). ``--quick`` (``make check``) leaves out what starts a process.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from tests.lanes import Lanes, give_way, is_light_lane, write_plan
 
 KINDS = ("alone", "pair", "quiet", "ordinary")
 """What a test wants beside it: nothing, one of its kind, those that wait more than they compute, or anything."""
@@ -100,12 +102,15 @@ def _taken(seat: int) -> bool:
 class TakesTurns:
     """In each worker of a run: a test waits for those that it should not run beside, and they for it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, light: bool) -> None:
         self._turns = Turns(folder)
+        self._light = light
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Wait for this test's turn, before its time limit begins to count."""
+        if self._light and _rank(item) == LIGHT:
+            give_way()
         with self._turns.turn(_kind(item)):
             return (yield)
 
@@ -122,7 +127,18 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.register_profile("quick", settings.get_profile("readiness"), max_examples=QUICK_EXAMPLES)
         settings.load_profile("quick")
     if hasattr(config, "workerinput"):
-        config.pluginmanager.register(TakesTurns(config.rootpath / ".cache" / "turns"))
+        light = is_light_lane(config.workerinput["workerid"], config.workerinput["workercount"])
+        config.pluginmanager.register(TakesTurns(_folder(config), light=light))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Deal tests out in lanes where they are dealt out one by one."""
+    return Lanes(config, log, _folder(config)) if config.getoption("dist") == "load" else None
+
+
+def _folder(config: pytest.Config) -> Path:
+    return config.rootpath / ".cache" / "turns"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -155,6 +171,10 @@ def _kind(item: pytest.Item) -> str:
     return next((name for name in KINDS if item.get_closest_marker(name)), "ordinary")
 
 
+LIGHT = (KINDS.index("ordinary"), True)
+"""Rank of a test that any of the others may run beside, and that takes no time."""
+
+
 def _rank(item: pytest.Item) -> tuple[int, bool]:
     is_long = any(item.get_closest_marker(name) for name in ("slow", "browser"))
     return KINDS.index(_kind(item)), not is_long
@@ -169,6 +189,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             _with_fewer_examples(getattr(item, "obj", None))
     items.sort(key=_rank)
+    if hasattr(config, "workerinput"):
+        ranks = [_rank(item) for item in items]
+        ordinary = sum(kind < LIGHT[0] for kind, _ in ranks)
+        write_plan(_folder(config), ordinary, len(ranks) - ranks.count(LIGHT), len(ranks))
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -68,7 +69,7 @@ def run(folder: Path, source: str, *options: str) -> subprocess.CompletedProcess
     """Run tests of a project of their own with our plugin."""
     (folder / "test_made.py").write_text(source)
     settings = folder / "pytest.ini"
-    settings.write_text("[pytest]\nmarkers =\n  alone\n  pair\n  quiet\n")
+    settings.write_text("[pytest]\nmarkers =\n  alone\n  pair\n  quiet\n  browser\n")
     plugins = ["-p", "tests.running", "-p", "no:cacheprovider"]
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-c", settings, *plugins, *options, folder],
@@ -89,6 +90,42 @@ def test_who_runs_alone_in_a_pair_or_in_quiet_has_the_right_ones_beside_and_ever
     """In one session of three processes, with one summary."""
     done = run(tmp_path, TURNS, "--numprocesses", "3", "--dist", "load", "--maxschedchunk", "1")
     assert "48 passed" in done.stdout, done.stdout
+
+
+LANES = """
+import os, pytest, time
+from pathlib import Path
+HERE = Path(__file__).parent
+
+@pytest.mark.alone
+@pytest.mark.parametrize("n", range(3))
+def test_alone(n):
+    pass
+
+@pytest.mark.browser
+@pytest.mark.parametrize("n", range(9))
+def test_walk(n):
+    assert os.environ["PYTEST_XDIST_WORKER"] != "gw3"
+    assert os.getpriority(os.PRIO_PROCESS, 0) == NICE
+    time.sleep(0.3)
+
+@pytest.mark.parametrize("n", range(LIGHT))
+def test_light(n):
+    if os.environ["PYTEST_XDIST_WORKER"] == "gw3":
+        assert os.getpriority(os.PRIO_PROCESS, 0) == max(10, NICE)
+        (HERE / f"lane-{n}").touch()
+    time.sleep(0.02)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("light", [2, 40])
+def test_the_fourth_process_takes_light_tests_and_gives_way(tmp_path, light):
+    """While the others walk, it never does; it ends with them, whichever there is more of, and each test runs once."""
+    source = LANES.replace("LIGHT", str(light)).replace("NICE", str(os.getpriority(os.PRIO_PROCESS, 0)))
+    done = run(tmp_path, source, "--numprocesses", "4", "--dist", "load", "--maxschedchunk", "1")
+    assert f"{12 + light} passed" in done.stdout, done.stdout
+    assert light == 2 or len([*tmp_path.glob("lane-*")]) > 10
 
 
 def test_what_a_quick_run_goes_by_is_there():
