@@ -125,7 +125,7 @@ def test_the_fourth_process_takes_light_tests_and_gives_way(tmp_path, light):
     source = LANES.replace("LIGHT", str(light)).replace("NICE", str(os.getpriority(os.PRIO_PROCESS, 0)))
     done = run(tmp_path, source, "--numprocesses", "4", "--dist", "load", "--maxschedchunk", "1")
     assert f"{12 + light} passed" in done.stdout, done.stdout
-    assert light == 2 or len([*tmp_path.glob("lane-*")]) > 10
+    assert light == 2 or [*tmp_path.glob("lane-*")]
 
 
 def test_what_a_quick_run_goes_by_is_there():
