@@ -21,6 +21,7 @@ from aiohttp import web
 from readiness.media.network import LATE_LOAD_MS
 from readiness.media.pool import MediaSettings, MediaWorker, WorkerPool
 from readiness.media.uplink import tracks_for
+from reports.kinds import LINE_BYTES
 from reports.profile import load_profile
 from tests.media.browsers import chromium, firefox
 from tests.media.support import Inbox, pool_of
@@ -145,6 +146,7 @@ class Site:
         else:
             tiers = [[tier.name, tier.need_mbps] for tier in PROFILE.tiers]
             load = {"tiers": tiers, "need_mbps": PROFILE.need_mbps, "factor": PROFILE.probe_factor}
+            load["most_bytes"] = LINE_BYTES
             ways = ["down" if phase == "downlink" else "up"]
             await self._worker.send({"op": "net", "step": "load", "ways": ways, **load})
 

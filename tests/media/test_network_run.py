@@ -350,7 +350,14 @@ async def test_a_whole_network_part_in_a_worker_of_its_own(monkeypatch):
             await worker.send({"op": "net", "step": "idle"})
             await page.ended("clock")
             tiers = [[tier.name, tier.need_mbps] for tier in TIERS]
-            load = {"op": "net", "step": "load", "tiers": tiers, "need_mbps": 1.5, "factor": 1.25}
+            load = {
+                "op": "net",
+                "step": "load",
+                "tiers": tiers,
+                "need_mbps": 1.5,
+                "factor": 1.25,
+                "most_bytes": LINE_BYTES,
+            }
             for way in ("up", "down"):
                 await worker.send({**load, "ways": [way]})
             pinging = asyncio.create_task(page.ping_under_load())

@@ -35,7 +35,14 @@ class Reliable(MediaPeer):
         return self.pc.createDataChannel("clock", ordered=True)
 
 
-LOAD = {"op": "net", "step": "load", "tiers": [["720p", 1.5]], "need_mbps": 1.5, "factor": 1.25}
+LOAD = {
+    "op": "net",
+    "step": "load",
+    "tiers": [["720p", 1.5]],
+    "need_mbps": 1.5,
+    "factor": 1.25,
+    "most_bytes": 4_500_000,
+}
 
 
 async def net(inbox: Inbox, phase: str, state: str) -> dict:
