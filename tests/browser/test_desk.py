@@ -1,0 +1,84 @@
+"""Support's desk in a real browser: sign in at a real provider, take next, read, solve, hear of news, sign out."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from playwright.async_api import Page, expect
+
+from readiness.texts import catalogue
+from tests.actors import otto
+from tests.browser.conftest import Launch
+from tests.browser.person import DESKTOP, PHONE
+from tests.browser.test_accessibility import SMALL, TOO_WIDE, violations
+from tests.cast import CANARY_LABEL, make_cast
+from tests.patience import PATIENCE_S
+from tests.server.test_board import phases, reported
+from tests.sign_in.conftest import Providers, served_with, write_settings
+from tests.sign_in.conftest import providers as providers  # noqa: PLC0414 - a fixture
+
+WAIT_MS = PATIENCE_S * 1000
+WORDS = catalogue("nb")
+
+
+async def looked_at(page: Page, folder: Path, name: str) -> None:
+    """Nothing is wrong, too wide or too small, on a phone and on a desk."""
+    for size in (SMALL, PHONE, DESKTOP):
+        await page.set_viewport_size(size)
+        assert await page.evaluate(TOO_WIDE) == [], (name, size)
+        await page.screenshot(path=folder / f"{name}-{size['width']}.png", full_page=True)
+    assert await violations(page) == []
+
+
+async def test_a_case_by_keys_from_sign_in_to_sign_out(
+    chromium: Launch, providers: Providers, tmp_path: Path, migrated_file: Path
+):
+    """The cause is there at once, the list tells of news without moving, and after sign-out nothing is shown."""
+    settings = write_settings(tmp_path, providers.issuers, providers.key)
+    browser = await chromium()
+    async with served_with(tmp_path, migrated_file, settings, providers.listener) as server:
+        cast = await make_cast(server.store)
+        starts = server.services.now() + timedelta(hours=1)
+        times = {"starts_at": starts, "ends_at": starts + timedelta(hours=1)}
+        await server.store.change_meeting(otto("sunnaas"), cast.meeting.id, times)
+        await reported(server, cast, cast.anna, phases(camera__present="NotAllowedError"))
+        context = await browser.new_context(locale="nb-NO", viewport=DESKTOP)
+        page = await context.new_page()
+        await page.goto(f"{server.base}/o/sunnaas/staff?lang=nb")
+        await page.get_by_role("button", name="Keycloak").click()
+        await page.locator("input[name=login]").fill("kari", timeout=WAIT_MS)
+        await page.locator("input[name=password]").fill("any")
+        await page.locator("button[type=submit]").click()
+        await page.locator("button[type=submit]", has_text="Continue").click()
+        await page.get_by_role("link", name=WORDS["staff.open.support"]).click(timeout=WAIT_MS)
+        await expect(page.locator("#lines .line")).to_have_count(1)
+        assert CANARY_LABEL not in await page.content()
+        await looked_at(page, tmp_path, "list")
+        await page.keyboard.press("Escape")
+        await page.keyboard.press("t")
+        await expect(page.locator(".cause")).to_contain_text(WORDS["advice.camera.denied.title"])
+        await expect(page.locator("#person-title")).to_contain_text(CANARY_LABEL)
+        await looked_at(page, tmp_path, "case")
+        await page.keyboard.press("n")
+        await page.keyboard.type("Ringer tilbake")
+        await page.get_by_role("button", name=WORDS["support.note_keep"]).click()
+        await expect(page.locator(".notes")).to_contain_text("Ringer tilbake")
+        await page.keyboard.press("d")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#said")).to_contain_text(WORDS["support.said.done"])
+        await reported(server, cast, cast.per, phases(camera__present="NotAllowedError"))
+        await expect(page.locator("#news")).to_contain_text(WORDS["support.new#one"].replace("{count}", "1"))
+        await page.locator("#news a").click()
+        await expect(page.locator("#lines .line")).to_have_count(1)
+        own = page.url
+        await page.get_by_role("button", name=WORDS["staff.sign_out"]).click()
+        await page.locator("button", has_text="Yes").click(timeout=WAIT_MS)
+        await expect(page.locator("h1")).to_have_text(WORDS["staff.out.title"], timeout=WAIT_MS)
+        for _ in range(4):
+            await page.go_back()
+            assert not await page.locator("#lines").count()
+        await page.goto(own)
+        await expect(page.locator("h1")).to_have_text(WORDS["error.session.not_valid.title"])
+        assert server.services.csp_reports == 0
+        await context.close()
