@@ -102,7 +102,7 @@ def test_no_key_stands_twice():
         assert len(keys) == len(set(keys)), [key for key in set(keys) if keys.count(key) > 1]
 
 
-FOR_STAFF = re.compile(r"web/(?:board|plan|staff|support|figures|api|rooms)/")
+FOR_STAFF = re.compile(r"web/(?:board|plan|staff|support|figures|overview|api|rooms)/")
 """Pages that only staff open. What these and the server name may stand in any file, the rest for participants alone."""
 
 

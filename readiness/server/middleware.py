@@ -34,6 +34,7 @@ WORKED = frozenset(
         "/api/v1/meetings/import",
         "/api/v1/meetings/{meeting}/letters.pdf",
         "/api/v1/boards/{session}/board.pdf",
+        "/overview/{session}/overview.pdf",
     }
 )
 """A handler must answer within this time; streams (socket, events, speed test) are exempt."""

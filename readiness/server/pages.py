@@ -37,7 +37,10 @@ SUPPORT, CODE, PLAN, ROOMS = "support/index.html", "code/index.html", "plan/inde
 GUIDE = "guide/index.html"
 TEMPLATES = {"t": SELFTEST, "try": SELFTEST, "support": SUPPORT, "plan": PLAN, "code": CODE, "rooms": ROOMS}
 """By the last part of a link's path; the board is made with its guides."""
-FOR_STAFF = frozenset({BOARD, SUPPORT, PLAN, ROOMS, "staff/index.html", "figures/index.html", "api/index.html"})
+OVERVIEW = "overview/index.html"
+FOR_STAFF = frozenset(
+    {BOARD, SUPPORT, PLAN, ROOMS, OVERVIEW, "staff/index.html", "figures/index.html", "api/index.html"}
+)
 """Pages in the languages that have texts for staff."""
 
 

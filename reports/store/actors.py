@@ -23,7 +23,7 @@ Act = Literal[
     "case.open", "case.read", "case.list", "case.take", "person.help", "report.find", "report.judge", "report.last",
     "report.own", "report.save", "report.delete", "meeting.read", "meeting.find", "meeting.change", "day.read",
     "people.read", "person.read", "host.read", "phone.read", "phone.give", "room.report", "room.read", "room.manage",
-    "room.invite", "room.beside", "audit.read", "data.own",
+    "room.invite", "room.beside", "audit.read", "data.own", "figures.read",
 ]  # fmt: skip
 OWN_ONLY: Final = frozenset[ActorKind]({"participant", "guest"})
 """Kinds that test, and reach nobody else's data."""
@@ -57,6 +57,7 @@ MAY: Final[Mapping[Act, frozenset[ActorKind]]] = {
     "room.beside": _LEADS | _PLANS | {"clock"},
     "audit.read": frozenset({"operator"}),
     "data.own": OWN_ONLY | {"operator"},
+    "figures.read": frozenset({"support", "organiser", "operator"}),
 }
 """``meeting.read``: one meeting, by its id; ``meeting.find``: any of the organisation, with the people in it;
 ``meeting.change``: it, and who is in it; ``day.read``: the meetings that one person leads or runs; ``people.read``: all
@@ -65,7 +66,7 @@ who are in a meeting, how ready they are and what was sent to them; ``phone``: t
 ``report.last``: a participant's newest; ``report.own``: that of a session; ``report.find``: by code, or all of them;
 ``room.report``: of a room's own checks; ``room.read``: how all rooms are; ``room.manage``: rooms, their codes and keys;
 ``room.invite``: rooms by name; ``room.beside``: those of one meeting; ``audit.read``: who did what;
-``data.own``: all that is held of one person."""
+``data.own``: all that is held of one person; ``figures.read``: sums that single nobody out."""
 
 
 @dataclass(frozen=True, slots=True)

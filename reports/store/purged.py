@@ -19,6 +19,7 @@ class Purged:
     sessions: int = 0
     meetings: int = 0
     old_figures: int = 0
+    old_counts: int = 0
     hosts: int = 0
     taken_out: int = 0
     answers: int = 0

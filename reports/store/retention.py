@@ -14,7 +14,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .audit_part import AuditPart
+from .participation import ParticipationPart, client_class, iso_week
 from .purged import Purged
 from .records import ANSWERS_AFTER_END, new_id
 from .room_tables import room_code, room_event, room_key, room_notice, room_result
@@ -27,6 +27,7 @@ from .tables import (
     meeting,
     outbox,
     participant,
+    participation,
     report,
     self_test,
     self_test_phase,
@@ -55,7 +56,8 @@ BATCH: Final = 200
 """Reports that are unlinked in one transaction, so that nobody waits long."""
 _FIGURE_FIELDS: Final = ("id", "outcome", "value", "unit", "pass", "fail", "cause", "responsible")
 _OF_PEOPLE: Final = (participant, host, meeting, report, self_test, self_test_phase, outbox, session, invitation,
-                     feedback, support_case, case_note, staff, sign_in)  # fmt: skip
+                     feedback, support_case, case_note, staff, sign_in,
+                     taken_out)  # fmt: skip
 """Tables that have held something of a person."""
 _ACTED: Final = ("opened_by", "taken_by", "done_by")
 """Of a support case: who did it."""
@@ -66,7 +68,7 @@ _NOBODY: Final[Mapping[str, Any]] = {
 _shuffler: Final = random.SystemRandom()
 
 
-class RetentionPart(AuditPart):
+class RetentionPart(ParticipationPart):
     """The part of the store that forgets."""
 
     async def purge(self, now: datetime) -> Purged:
@@ -75,6 +77,7 @@ class RetentionPart(AuditPart):
         past = meeting.c.ends_at < now - PERSON_KEPT
         first, later = ("drop_in_reports",), [name for name in due if name not in {"drop_in_reports", "meetings"}]
         counts = {name: await self._run(due[name]) for name in first}
+        await self._count_people(past)
         counts["unlinked_reports"] = await self._unlink(sa.select(meeting.c.id).where(past))
         counts |= {name: await self._run(due[name]) for name in later}
         counts["room_figures"] = await self._forget_rooms(now)
@@ -181,7 +184,7 @@ def _ended(now: datetime) -> sa.Select[tuple[str]]:
 
 def _due(now: datetime) -> dict[str, sa.Update | sa.Delete]:
     """Return the statements of one purge by what `Purged` calls their rows, in the order in which they are run."""
-    ended, oldest = _ended(now), _iso_week(now - FIGURES_KEPT)
+    ended, oldest = _ended(now), iso_week(now - FIGURES_KEPT)
     people = sa.select(participant.c.id).where(participant.c.meeting_id.in_(ended))
     idle = sa.or_(self_test.c.updated_at < now - RUN_KEPT, self_test.c.participant_id.in_(people))
     named = sa.or_(
@@ -211,6 +214,7 @@ def _due(now: datetime) -> dict[str, sa.Update | sa.Delete]:
         "sign_ins": sa.delete(sign_in).where(sign_in.c.expires_at < now),
         "staff": sa.delete(staff).where(staff.c.signed_in_at < now - STAFF_KEPT),
         "old_figures": sa.delete(unlinked_report).where(unlinked_report.c.week < oldest),
+        "old_counts": sa.delete(participation).where(participation.c.week < oldest),
         "answers": sa.delete(feedback).where(feedback.c.week < oldest),
         "meetings": sa.delete(meeting).where(meeting.c.ends_at < now - MEETING_KEPT),
     }
@@ -252,8 +256,8 @@ def _figures(row: sa.Row[Any]) -> dict[str, Any]:
     return {
         "id": new_id(),
         "organisation_id": row.organisation_id,
-        "week": _iso_week(row.created_at),
-        "client_class": _client_class(body.get("client")),
+        "week": iso_week(row.created_at),
+        "client_class": client_class(body.get("client")),
         "profile": str(body.get("profile", "")),
         "verdict": str(body.get("verdict", "")),
         "judged": row.judged,
@@ -267,17 +271,3 @@ def _check_figures(check: Mapping[str, Any]) -> dict[str, Any]:
     if str(check.get("id", "")).startswith("practical."):
         kept["value"] = None
     return kept
-
-
-def _client_class(client: object) -> str:
-    """Return for example ``Chrome/Android/phone``, without versions: a rare one could single somebody out."""
-    if not isinstance(client, Mapping):
-        return ""
-    words = [str(client.get(name) or "").split(" ") for name in ("browser", "os", "form")]
-    return "/".join(word[0] for word in words)
-
-
-def _iso_week(moment: datetime) -> str:
-    """Return for example ``2026-W48``; comparing the text compares the weeks."""
-    year, week, _day = moment.isocalendar()
-    return f"{year:04d}-W{week:02d}"

@@ -99,6 +99,8 @@ meeting = Table(
     Column("import_key", LargeBinary),
     Column("import_series", LargeBinary),
     Column("import_version", String, nullable=False, server_default=""),
+    # Whether what became of its invitations was counted.
+    Column("counted", Boolean, nullable=False, server_default=false()),
     Index("ix_meeting_organisation_id_import_series", "organisation_id", "import_series"),
     Index("ix_meeting_organisation_id_starts_at", "organisation_id", "starts_at"),
     Index("uq_meeting_organisation_id_import_key", "organisation_id", "import_key", unique=True),
@@ -234,6 +236,25 @@ report = Table(
     Column("judged", String),
     Index("ix_report_organisation_id_number", "organisation_id", "number"),
     CheckConstraint("verdict IN ('ready', 'ready_with_warnings', 'not_ready', 'incomplete')", name="verdict"),
+)
+
+participation = Table(
+    "participation",
+    metadata,
+    # What became of one invitation, made when its person is forgotten; nothing leads back.
+    Column("id", String, primary_key=True),
+    Column("organisation_id", ForeignKey("organisation.id"), nullable=False),
+    Column("week", String, nullable=False),
+    Column("profile", String, nullable=False),
+    Column("solution", String, nullable=False),
+    Column("client_class", String, nullable=False),
+    Column("tested", String, nullable=False),
+    Column("first_verdict", String),
+    Column("last_verdict", String),
+    Column("cause", String, nullable=False),
+    Column("solved_min", Integer),
+    CheckConstraint("tested IN ('in_time', 'late', 'never')", name="tested"),
+    Index("ix_participation_organisation_id_week", "organisation_id", "week"),
 )
 
 unlinked_report = Table(

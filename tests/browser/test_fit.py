@@ -154,6 +154,7 @@ async def test_the_organisers_pages_fit(live_server: LiveServer, chromium: Launc
             ("meeting", made, "#participants > li:nth-child(3)"),
             ("import", f"{home}/import", "#file"),
             ("figures", f"{home}/figures", "h1"),
+            ("overview", home.replace("/plan/", "/overview/"), "h1"),
             ("code", f"{live_server.base}/o/{DEMO_SLUG}/code", "#typed"),
         ):
             await page.goto(f"{address}{'&' if '?' in address else '?'}lang={lang}")

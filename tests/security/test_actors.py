@@ -28,6 +28,7 @@ from reports.store.cases import CasePart
 from reports.store.desk import DeskPart
 from reports.store.meetings import MeetingPart
 from reports.store.outbox import OutboxPart
+from reports.store.participation import ParticipationPart
 from reports.store.people import PeoplePart
 from reports.store.records import InvitationKind, SessionKind, StaffRole
 from reports.store.room_results import RoomResultPart
@@ -69,6 +70,7 @@ ROUTES: dict[Act, tuple[tuple[str, str], ...]] = {
     "room.invite": (NEW_MEETING,),
     "room.beside": (BOARD, NEW_MEETING),
     "audit.read": (),
+    "figures.read": (("GET", "/overview/{session}"), ("GET", "/support/{session}")),
     "data.own": (("GET", "/api/v1/sessions/{session}/data"),),
 }
 """The routes that lead to an act. Through the page's socket a report is saved, and a number is given."""
@@ -87,6 +89,7 @@ the others come by no route."""
 PARTS = (
     *(MeetingPart, PeoplePart, CasePart, DeskPart, ReportPart, OutboxPart, RoomPart, RoomResultPart, AuditPart),
     SubjectPart,
+    ParticipationPart,
 )
 WITHOUT = {
     "queue": BY_CLOCK, "claim_outgoing": BY_CLOCK, "settle_outgoing": BY_CLOCK, "stuck": BY_CLOCK,
@@ -332,6 +335,8 @@ async def ask(store: Store, actor: Actor, act: Act) -> None:
             assert await store.rooms_to_invite(actor) == []
         case "room.beside":
             assert await store.meeting_rooms(actor, "meeting-anna") == []
+        case "figures.read":
+            assert await store.participation(actor, ("2026-W01", "2026-W53")) == []
         case "data.own":
             person = ANNA if actor.kind != "guest" else None
             assert await store.data_of(actor, person, None if person else "session-drop-in")

@@ -26,6 +26,8 @@ BY_ANOTHER_RIGHT = {
     "meetings._lines": "lines of meetings that were just selected inside an organisation",
     "meetings._matches": "a condition beside the organisation's",
     "outbox.meetings_starting": "the clock's, for everybody",
+    "participation._count_people": "the clock's, for everybody",
+    "participation._rows_of": "a meeting that is being counted, by the clock",
     "retention.purge": "the clock's, for everybody",
     "retention.purge_counts": "the clock's, for everybody",
     "retention._due": "the clock's, for everybody",
@@ -47,6 +49,8 @@ CHECKED_BESIDE = {
     ("inviting.refuse_too_many", "meeting_id"): "its callers hand on the id of a meeting that they opened",
     ("planner.meeting", "meeting_id"): "who plans may open any meeting of the organisation",
     ("planner.change_person", "meeting_id"): "after `_open`, inside the organisation",
+    ("planner.remove_person", "meeting_id"): "after `meeting`, inside the organisation",
+    ("planner.remove_host", "meeting_id"): "after `meeting`, inside the organisation",
     ("planner.change_host", "meeting_id"): "after `_open`, inside the organisation",
 }
 """Where the id is a plain name, and why it may be."""

@@ -1,0 +1,237 @@
+"""The overview for those who improve: one month as a page, a table (CSV), JSON, and a report on paper (PDF).
+
+What is told, and what is too few to be told, is decided in `reports.overview`; here it gets words. Drawn on the server:
+bars are SVG in the page, beside the numbers that they show.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiohttp import web
+
+from readiness.access.actors import actor_of, sessions_that_may
+from readiness.errors import AccessError
+from readiness.meetings.confined import print_sheet
+from readiness.meetings.paper import Sheet
+from readiness.meetings.tables import guarded
+from readiness.server.pages import render_page, staff_language_of
+from readiness.server.services import SERVICES, session_of
+from readiness.texts import catalogue
+from reports.overview import Measure, Overview, last_month, make_overview, months_back, weeks_of
+from reports.render.languages import TABLE
+from reports.render.words import Words
+from reports.solution import load_solution, solution_names
+from reports.store.records import Organisation, Session
+from reports.sums import LEAST, OTHERS
+
+__all__ = ["routes"]
+
+routes = web.RouteTableDef()
+PAGE: Final = "overview/index.html"
+READERS: Final = sessions_that_may("figures.read")
+HEADLINES: Final = ("in_time", "first_try", "right", "solved")
+KEPT_MONTHS: Final = 13
+_MONTH: Final = re.compile(r"^2\d{3}-(?:0[1-9]|1[0-2])$")
+SIZES_PT: Final = (10.5, 9.5, 8.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One month of an organisation, with the words to tell it in."""
+
+    session: Session
+    organisation: Organisation
+    month: str
+    newest: str
+    overview: Overview
+    words: Words
+
+
+@routes.get("/overview/{session}")
+async def overview_page(request: web.Request) -> web.Response:
+    """Show the month ``?month=``, by default the newest that is over."""
+    shown = await _shown(request)
+    asked = request.query.get("lang")
+    folder = "plan" if "organiser" in {shown.session.kind, *shown.session.roles} else "support"
+    view = {
+        "session": shown.session.id,
+        "back": f"/{folder}/{shown.session.id}",
+        "asked_language": asked if asked in shown.organisation.languages else None,
+        "month": shown.month,
+        "title": _named(shown),
+        "earlier": months_back(shown.month, 1),
+        "later": months_back(shown.month, -1) if shown.month < shown.newest else "",
+        "headlines": [one for one in _headlines(shown) if one],
+        "tables": _tables(shown),
+        "least": shown.words.t("overview.least", count=LEAST),
+    }
+    return render_page(request, PAGE, shown.organisation, {"view": view}, compress=False)
+
+
+@routes.get("/overview/{session}/overview.csv")
+async def overview_csv(request: web.Request) -> web.Response:
+    """Return the month as a table, one row for each share; no cell is a formula (INJ-1)."""
+    shown = await _shown(request)
+    written = io.StringIO()
+    table = csv.writer(written)
+    table.writerow(("month", "measure", "by", "group", "people", "counted", "percent", "low", "high"))
+    for row in _lines(shown.overview):
+        table.writerow([guarded(str(cell)) for cell in (shown.month, *row)])
+    headers = {"Content-Disposition": f'attachment; filename="overview-{shown.month}.csv"'}
+    return web.Response(
+        body=("\ufeff" + written.getvalue()).encode(), content_type="text/csv", charset="utf-8", headers=headers
+    )
+
+
+@routes.get("/overview/{session}/overview.json")
+async def overview_json(request: web.Request) -> web.Response:
+    """Return the month for programs: shares with their denominators and intervals, by code."""
+    shown = await _shown(request)
+    names = ("measure", "by", "group", "people", "counted", "percent", "low", "high")
+    rows = [dict(zip(names, row, strict=True)) for row in _lines(shown.overview)]
+    return web.json_response({"month": shown.month, "weeks": weeks_of(shown.month), "least": LEAST, "rows": rows})
+
+
+@routes.get("/overview/{session}/overview.pdf")
+async def overview_pdf(request: web.Request) -> web.Response:
+    """Return the month's report on paper, for the leader group."""
+    shown = await _shown(request)
+    words, language = shown.words, shown.words.language
+    sheet = Sheet(
+        "overview",
+        {
+            "lang": language,
+            "dir": TABLE[language].dir,
+            "organisation": shown.organisation.name,
+            "title": f"{words.t('overview.title')}, {_named(shown)}",
+            "none": words.t("overview.none"),
+            "columns": [words.t(f"overview.{name}") for name in ("group", "people", "share")],
+            "headlines": [one for one in _headlines(shown) if one],
+            "tables": _tables(shown),
+            "least": words.t("overview.least", count=LEAST),
+        },
+        sizes_pt=SIZES_PT,
+        pages=2,
+    )
+    body = await print_sheet(request.app[SERVICES].chores, sheet)
+    headers = {"Content-Disposition": f'inline; filename="overview-{shown.month}.pdf"'}
+    return web.Response(body=body, content_type="application/pdf", headers=headers)
+
+
+async def _shown(request: web.Request) -> Shown:
+    """Return the month that is asked for. A month that is not over, or no month, is the newest that is."""
+    services = request.app[SERVICES]
+    session = await session_of(request, request.match_info["session"], kinds=READERS)
+    organisation = await services.store.organisation_by_id(session.organisation_id)
+    if organisation is None:
+        raise AccessError("session.not_valid")
+    language = staff_language_of(request, organisation)
+    newest = last_month(services.now().date())
+    asked = request.query.get("month", newest)
+    month = asked if _MONTH.match(asked) and months_back(newest, KEPT_MONTHS) <= asked <= newest else newest
+    weeks, actor = weeks_of(month), actor_of(session)
+    groups = await services.store.participation(actor, weeks)
+    heard = await services.store.said_afterwards(actor, weeks)
+    words = Words(catalogue(language), language, phone=organisation.support_phone)
+    return Shown(session, organisation, month, newest, make_overview(groups, heard), words)
+
+
+def _named(shown: Shown) -> str:
+    year, _, month = shown.month.partition("-")
+    return f"{shown.words.t(f'time.month_{int(month)}')} {year}"
+
+
+def _percent(share: float) -> int:
+    return round(100 * share)
+
+
+def _headlines(shown: Shown) -> Iterable[dict[str, Any] | None]:
+    """Yield each share of the whole month in words, or None where it is of too few."""
+    for name in HEADLINES:
+        found: Measure | None = getattr(shown.overview, name)
+        yield None if found is None else {"name": shown.words.t(f"overview.{name}"), **_bar(found, shown.words)}
+
+
+def _bar(found: Measure, words: Words) -> dict[str, Any]:
+    low, high = _percent(found.low), _percent(found.high)
+    return {
+        "percent": _percent(found.share),
+        "low": low,
+        "high": high,
+        "people": found.number,
+        "of": words.t("overview.of", hits=found.hits, number=found.number),
+        "interval": words.t("overview.interval", low=low, high=high),
+    }
+
+
+def _tables(shown: Shown) -> list[dict[str, Any]]:
+    """Return the tables that have more than one line: with one, the whole month says it already."""
+    words, overview = shown.words, shown.overview
+    tables: list[dict[str, Any]] = []
+    for measure, by in (("in_time", overview.in_time_by), ("first_try", overview.first_try_by)):
+        for dimension, cells in by.items():
+            title = f"{words.t(f'overview.{measure}')}: {words.t(f'overview.by.{dimension}')}"
+            rows = [
+                {"name": _group(words, dimension, name), **_bar(cells[name], words)}
+                for name in _order(dimension, cells)
+            ]
+            tables.append({"title": title, "shares": True, "rows": rows})
+    for name, dimension, counts in (
+        ("causes", "check", overview.causes),
+        ("solved_within", "within", overview.solved_within),
+    ):
+        rows = [{"name": _group(words, dimension, one), "people": counts[one]} for one in _order(dimension, counts)]
+        tables.append({"title": words.t(f"overview.{name}"), "shares": False, "rows": rows})
+    return [one for one in tables if len(one["rows"]) > 1]
+
+
+def _order(dimension: str, cells: Mapping[str, object]) -> list[str]:
+    """Return the groups of a table in order: weeks and times as they go, others by size; the small ones last."""
+    if dimension == "week":
+        return sorted(cells, key=lambda name: (name == OTHERS, name))
+    if dimension == "within":
+        return sorted(cells, key=lambda name: (name == OTHERS, name.zfill(9)))
+    return list(cells)
+
+
+def _group(words: Words, dimension: str, name: str) -> str:
+    """Return what a group is called."""
+    if name == OTHERS:
+        return words.t("overview.others")
+    if dimension == "week":
+        return words.t("overview.week", week=int(name.rpartition("W")[2]))
+    if dimension == "within":
+        return words.t("overview.within", minutes=name)
+    if dimension == "system":
+        system, _, form = name.partition("/")
+        return ", ".join(filter(None, (system, words.first(f"form.{form}")))) or words.t("overview.unknown")
+    otherwise = name or words.t("overview.unknown")
+    if dimension == "solution" and name in solution_names():
+        otherwise = load_solution(name).title or words.t("plan.solution.other")
+    prefixes: Mapping[str, str] = {"profile": "plan.profile", "check": "check"}
+    return words.first(f"{prefixes.get(dimension, 'overview.of')}.{name}", otherwise=otherwise)
+
+
+def _lines(overview: Overview) -> Iterable[tuple[str | int, ...]]:
+    """Yield every share and count by code: measure, by what, group, people, counted, percent and its interval."""
+    for name in HEADLINES:
+        found: Measure | None = getattr(overview, name)
+        if found is not None:
+            yield (name, "", "", *_figures(found))
+    for measure, by in (("in_time", overview.in_time_by), ("first_try", overview.first_try_by)):
+        for dimension, cells in by.items():
+            for group, one in cells.items():
+                yield (measure, dimension, group, *_figures(one))
+    for name, counts in (("causes", overview.causes), ("solved_within", overview.solved_within)):
+        for group, count in counts.items():
+            yield (name, "", group, count, "", "", "", "")
+
+
+def _figures(one: Measure) -> tuple[int, ...]:
+    return one.number, one.hits, _percent(one.share), _percent(one.low), _percent(one.high)

@@ -1,0 +1,201 @@
+"""The overview for those who improve: shares of one month's people, by what may explain them. Pure.
+
+A month is the whole ISO weeks whose Thursday lies in it, and only a month that is over is told. Months do not overlap,
+and each table of a month sums up to the month itself, so no difference of two pages is a group of few.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+from reports.model import READY_VERDICTS
+from reports.sums import LEAST, Cell, folded, wilson
+
+__all__ = [
+    "DIMENSIONS",
+    "Counted",
+    "Heard",
+    "Measure",
+    "Overview",
+    "last_month",
+    "make_overview",
+    "months_back",
+    "weeks_of",
+]
+
+WORKED: Final = 4
+"""Least answer, of 1 to 5, that means that sound and picture worked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many participants are alike in everything that is told of them."""
+
+    number: int
+    week: str
+    profile: str
+    solution: str
+    client_class: str
+    tested: str
+    """Before the meeting began (``in_time``), later (``late``) or ``never``."""
+    first_verdict: str | None
+    last_verdict: str | None
+    cause: str
+    """The check that was wrong in a first test that was not ready."""
+    solved_min: int | None
+    """Within how many minutes of that a test was ready; None: in none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """How many people said the same of their meeting after the same verdict."""
+
+    number: int
+    solution: str
+    verdict: str | None
+    score: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A share with its denominator and the interval that holds the true one in 95 of 100 cases."""
+
+    number: int
+    hits: int
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, cell: Cell) -> Measure | None:
+        """Return the measure of a group; None where it is too small to be told."""
+        if cell.number < LEAST:
+            return None
+        return cls(cell.number, cell.hits, *wilson(cell.hits, cell.number))
+
+    @property
+    def share(self) -> float:
+        """Return the share."""
+        return self.hits / self.number
+
+
+Table = Mapping[str, Measure]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """One month of one organisation."""
+
+    in_time: Measure | None
+    """Of those invited, who tested before the meeting began."""
+    first_try: Measure | None
+    """Of those who tested, whose first test was ready."""
+    right: Measure | None
+    """Of those told "ready" who said how the meeting went, who said that sound and picture worked."""
+    solved: Measure | None
+    """Of those whose first test was not ready, who were ready in the end."""
+    in_time_by: Mapping[str, Table]
+    first_try_by: Mapping[str, Table]
+    causes: Mapping[str, int]
+    """What was wrong in first tests that were not ready: how many people by check, those of few people together."""
+    solved_within: Mapping[str, int]
+    """Of those who were solved, how many within so many minutes, those of few people together."""
+
+
+DIMENSIONS: Final[Mapping[str, Callable[[Counted], str]]] = {
+    "week": lambda one: one.week,
+    "solution": lambda one: one.solution,
+    "profile": lambda one: one.profile,
+    "browser": lambda one: one.client_class.split("/")[0],
+    "system": lambda one: "/".join(one.client_class.split("/")[1:]),
+}
+"""By what shares are told apart. Who never tested has no browser: those two are of first tests only."""
+_OF_TESTS: Final = frozenset({"browser", "system"})
+
+
+def make_overview(groups: Sequence[Counted], heard: Iterable[Heard]) -> Overview:
+    """Return the overview of what the store counted in one month."""
+    tested = [one for one in groups if one.tested != "never"]
+    failed = [one for one in tested if one.first_verdict not in READY_VERDICTS]
+    solved = [one for one in failed if one.solved_min is not None]
+    told = [one for one in heard if one.verdict in READY_VERDICTS]
+    right = Cell(sum(one.number for one in told), sum(one.number for one in told if one.score >= WORKED))
+    return Overview(
+        in_time=Measure.of(_cell(groups, _is_in_time)),
+        first_try=Measure.of(_cell(tested, _is_ready_at_first)),
+        right=Measure.of(right),
+        solved=Measure.of(_cell(failed, lambda one: one.solved_min is not None)),
+        in_time_by={name: _table(groups, of, _is_in_time) for name, of in DIMENSIONS.items() if name not in _OF_TESTS},
+        first_try_by={name: _table(tested, of, _is_ready_at_first) for name, of in DIMENSIONS.items()},
+        causes=_counts(failed, lambda one: one.cause or "none"),
+        solved_within=_counts(solved, lambda one: str(one.solved_min)),
+    )
+
+
+def _is_in_time(one: Counted) -> bool:
+    return one.tested == "in_time"
+
+
+def _is_ready_at_first(one: Counted) -> bool:
+    return one.first_verdict in READY_VERDICTS
+
+
+def _cell(groups: Iterable[Counted], hits: Callable[[Counted], bool]) -> Cell:
+    return sum((Cell(one.number, one.number if hits(one) else 0) for one in groups), Cell(0))
+
+
+def _table(groups: Iterable[Counted], of: Callable[[Counted], str], hits: Callable[[Counted], bool]) -> Table:
+    cells: dict[str, list[Counted]] = defaultdict(list)
+    for one in groups:
+        cells[of(one)].append(one)
+    told = folded({name: _cell(some, hits) for name, some in cells.items()})
+    return {name: measure for name, one in told.items() if (measure := Measure.of(one)) is not None}
+
+
+def _counts(groups: Iterable[Counted], of: Callable[[Counted], str]) -> dict[str, int]:
+    cells: dict[str, Cell] = defaultdict(lambda: Cell(0))
+    for one in groups:
+        cells[of(one)] += Cell(one.number)
+    return {name: one.number for name, one in folded(cells).items()}
+
+
+# ---- months
+
+
+def last_month(today: date) -> str:
+    """Return the newest month that is over, such as ``2026-10``: its last week has ended at least two days ago.
+
+    People are counted a day after their meeting.
+    """
+    month = f"{today:%Y-%m}"
+    while date.fromisocalendar(*_week(weeks_of(month)[1]), 7) + timedelta(days=2) >= today:
+        month = months_back(month, 1)
+    return month
+
+
+def months_back(month: str, back: int) -> str:
+    """Return the month so many months before this one."""
+    count = int(month[:4]) * 12 + int(month[5:]) - 1 - back
+    return f"{count // 12:04d}-{count % 12 + 1:02d}"
+
+
+def weeks_of(month: str) -> tuple[str, str]:
+    """Return the first and the last ISO week of a month: those whose Thursday lies in it."""
+    first = date(int(month[:4]), int(month[5:]), 1)
+    thursday = first + timedelta(days=(3 - first.weekday()) % 7)
+    end = date(first.year + first.month // 12, first.month % 12 + 1, 1)
+    last = thursday + timedelta(weeks=(end - timedelta(days=1) - thursday).days // 7)
+    return _named(thursday), _named(last)
+
+
+def _named(day: date) -> str:
+    year, week, _ = day.isocalendar()
+    return f"{year:04d}-W{week:02d}"
+
+
+def _week(named: str) -> tuple[int, int]:
+    year, _, week = named.partition("-W")
+    return int(year), int(week)

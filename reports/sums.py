@@ -1,0 +1,67 @@
+"""Sums of people that single nobody out, and how sure a share is. Pure.
+
+A group of fewer than `LEAST` people is never told by itself, nor can it be had as the difference of what is told: it is
+folded into one group with others, and where that is still too small, with the smallest that would be told.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["LEAST", "OTHERS", "Cell", "folded", "wilson"]
+
+LEAST: Final = 10
+"""Least people in a group that is told of."""
+OTHERS: Final = "others"
+"""The name of the group that takes the small ones."""
+_Z95: Final = 1.959963984540054
+"""For an interval that holds the true share in 95 of 100 cases."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """How many of a group's people are counted: `hits` of `number`."""
+
+    number: int
+    hits: int = 0
+
+    def __add__(self, other: Cell) -> Cell:
+        """Return both groups as one."""
+        return Cell(self.number + other.number, self.hits + other.hits)
+
+    @property
+    def share(self) -> float:
+        """Return the share of those counted."""
+        return self.hits / self.number
+
+
+def folded(cells: Mapping[str, Cell], least: int = LEAST) -> dict[str, Cell]:
+    """Return the groups that may be told, largest first, with the small ones as `OTHERS` at the end.
+
+    Their sum is the sum of all, so a total that is told beside them says nothing about a small group. Nothing at all is
+    returned where all together are too few.
+    """
+    told = {name: one for name, one in cells.items() if one.number >= least and name != OTHERS}
+    small = [one for name, one in cells.items() if name not in told and one.number > 0]
+    rest = sum(small, Cell(0))
+    while 0 < rest.number < least and told:
+        name = min(told, key=lambda one: (told[one].number, one))
+        rest += told.pop(name)
+    ordered = dict(sorted(told.items(), key=lambda item: (-item[1].number, item[0])))
+    return ordered | ({OTHERS: rest} if rest.number >= least else {})
+
+
+def wilson(hits: int, number: int) -> tuple[float, float]:
+    """Return Wilson's interval (95 %) of a share. Raises ValueError for a share of nobody.
+
+    Unlike the plain one it stays within 0 and 1 and says something for all or none of few.
+    """
+    if not 0 <= hits <= number or number == 0:
+        raise ValueError("a share needs somebody")
+    share, square = hits / number, _Z95**2 / number
+    middle = (share + square / 2) / (1 + square)
+    half = _Z95 * math.sqrt(share * (1 - share) / number + square / (4 * number)) / (1 + square)
+    return max(0.0, middle - half), min(1.0, middle + half)
