@@ -35,7 +35,6 @@ FOUND_AHEAD: Final = timedelta(days=60)
 MOST_LINES: Final = 100
 """Most of each kind on the list: more than a desk gets through in a day."""
 MOST_FOUND: Final = 20
-LONGEST_TAKE: Final = 2 * MOST_LINES
 _FAILED: Final = ("not_ready", "incomplete")
 _BADNESS: Final = {"not_ready": 0, "incomplete": 1, "ready_with_warnings": 3, "ready": 4}
 _UNTESTED: Final = 2
@@ -62,7 +61,7 @@ class DeskPart(StorePart):
         """Take the most urgent one whom nobody has, and return the participant's id; None if there is nobody."""
         actor.require("case.take")
         async with self._changing_boards() as (connection, meetings):
-            for line in [one for one in await _lines(connection, actor, now) if one.is_waiting][:LONGEST_TAKE]:
+            for line in await _lines(connection, actor, now, waiting_only=True):
                 if await self._take(connection, actor, (line.meeting_id, line.participant_id), now):
                     meetings |= {line.meeting_id, desk_of(actor.organisation_id)}
                     about(f"participant:{line.participant_id}")
@@ -218,9 +217,13 @@ def _about(actor: Actor, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     )
 
 
-async def _lines(connection: AsyncConnection, actor: Actor, now: datetime) -> list[DeskLine]:
-    """Return the list, in order, inside a transaction."""
-    handed = (await connection.execute(_open_cases(actor, now))).all()
+async def _lines(
+    connection: AsyncConnection, actor: Actor, now: datetime, *, waiting_only: bool = False
+) -> list[DeskLine]:
+    """Return the list, in order, inside a transaction; with `waiting_only` without those whom somebody has."""
+    opened = _open_cases(actor, now)
+    opened = opened.where(support_case.c.taken_at.is_(None)) if waiting_only else opened
+    handed = (await connection.execute(opened)).all()
     failing = (await connection.execute(_failing(actor, now))).all()
     reports = await _newest_of(connection, [row.participant_id for row in (*handed, *failing)])
     leaders = await _leaders_of(connection, {row.meeting_id for row in handed})
