@@ -37,14 +37,27 @@ VOICES = tuple(dict.fromkeys(one.voice for one in TABLE.values()))
 SELDOM = re.compile(
     r"advice\.(?:camera|microphone|permission)\.(?:denied\w*|dismissed|no_answer|no_frames|picture_hidden|in_use|not_found|"
     r"unsuitable|failed|ended|sound_\w+)\.|advice\..*\.again$|advice\.network\.socket_blocked\.|"
-    r"advice\.(?:microphone\.(?:blocked|hum|wrong_device)|camera\.(?:flicker|frozen|low_resolution)|device\.sender_limited)\."
+    r"advice\.(?:microphone\.(?:blocked|hum|wrong_device)|camera\.(?:\w+_cut|covered|flicker|frozen|haze|low_resolution|fewer_people|rotated|someone_at_edge|tilt_\w+)|device\.sender_limited)\.|"
+    r"advice\.(?:meeting_service|practical)\."
 )
 """Keys that the self-test needs in trouble only (a device did not open, the line is blocked, a test failed twice), and
 advice that few get. They are loaded then, and not before."""
 LATER = re.compile(r"(?:after|cause|check|limit|outcome|speed|unit)\.|value\.(?!(?:alone|family|staff|others)$)")
 """Keys that the self-test asks for with its answer, or after the meeting, and loads then. Four words of values are
 choices of a question before."""
-ON_OTHER_PAGES = ("code.", "form.", "guide.", "role.", "error.http.", "error.pin.", "link.renew", "link.seen")
+ON_OTHER_PAGES = (
+    "code.",
+    "form.",
+    "guide.",
+    "role.",
+    "error.feedback",
+    "error.front",
+    "error.http.",
+    "error.page.not_found",
+    "error.pin.",
+    "link.renew",
+    "link.seen",
+)
 """Beginnings of participants' keys that the self-test does not load at its start."""
 _ALIASES = {asked: code for code, one in TABLE.items() for asked in one.asked_as}
 """Other languages that a browser may ask for, and their stand-ins: Danes and Swedes read bokmål better than English."""

@@ -18,6 +18,7 @@ from probes.voice import voice_measurement
 from reports.model import CheckResult, Report, SkipReason
 from reports.phases import FinishedPhase, TestKind
 from reports.profile import Profile
+from reports.readers import PEOPLE_SAID
 from reports.solution import load_solution
 from reports.verdict import judge
 
@@ -134,6 +135,9 @@ def _gather(
                 measured[found.check] = found
         skipped |= phase.skipped
     skipped |= _not_asked(ending.kind, asked)
+    if (said := _people_said(finished)) and said.check in profile.checks and measured[said.check].value is None:
+        measured[said.check] = said
+        skipped.pop(said.check, None)
     measured |= {m.check: m for m in _throughput(finished, measured)}
     connection = finished["connect"].figures.get("connection") if "connect" in finished else None
     measured |= _with_connection(measured, str(connection or "unknown"))
@@ -151,6 +155,12 @@ def _not_asked(kind: TestKind, asked: Sequence[str]) -> dict[str, SkipReason]:
     """Return the questions that this occasion does not ask, as skipped checks."""
     questions = [check for phase in kind.phases if phase.is_asked for check in phase.checks]
     return {check: SkipReason.NOT_ASKED for check in questions if check.partition(".")[2] not in asked}
+
+
+def _people_said(finished: Mapping[str, FinishedPhase]) -> Measurement | None:
+    """Return how many the person said they are. Every test asks that beside the picture, whatever the meeting asks."""
+    said = finished["picture"].figures.get(PEOPLE_SAID) if "picture" in finished else None
+    return Measurement("practical.people", said, samples=1) if isinstance(said, int) else None
 
 
 def _voice(measured: Mapping[str, Measurement]) -> Measurement:

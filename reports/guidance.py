@@ -18,7 +18,7 @@ from reports.model import CheckResult, Outcome
 from reports.profile import CheckRule, Profile
 from reports.verdict import judge_check
 
-__all__ = ["GOOD", "HEARD", "LISTENING", "Hint", "PictureGuidance", "SoundGuidance", "picture_window"]
+__all__ = ["GOOD", "HEARD", "LISTENING", "MORE_PEOPLE", "Hint", "PictureGuidance", "SoundGuidance", "picture_window"]
 
 WINDOW_STILLS = 3
 """Number of newest stills in one look: 1.5 s at two a second."""
@@ -40,6 +40,11 @@ PICTURE_CHECKS = (
 """In order of priority: nobody can frame a face in a black picture."""
 ADVISED_CHECKS = ("camera.flicker", "camera.sharpness")
 """Lowest priority; if they cannot be measured, the picture can still be good."""
+
+BEFORE_PEOPLE = frozenset({"camera.light", "camera.frozen", "camera.cover"})
+"""Checks whose faults come before the question how many there are: in such a picture nobody can be counted."""
+MORE_PEOPLE = "camera.more_people"
+"""Asks how many there are, where more are seen than expected. Never a fault: everybody may bring somebody."""
 
 GOOD = "good"
 HEARD = "heard"
@@ -69,11 +74,19 @@ class PictureGuidance:
     def __init__(self, profile: Profile, *, expected_people: int) -> None:
         self._profile = profile
         self._expected_people = expected_people
+        self._is_people_said = False
         self._stills: list[Still] = []
         self._looks: deque[Hint] = deque(maxlen=STEADY_LOOKS)
         self._faults: frozenset[str] = frozenset()
         self._judged: frozenset[str] = frozenset()
         self._shown: Hint | None = None
+
+    def expect(self, people: int) -> None:
+        """Judge by the person's own answer from now on, and by stills that come after it."""
+        self._expected_people, self._is_people_said = people, True
+        self._stills.clear()
+        self._looks.clear()
+        self._shown = None
 
     def add(self, still: Still) -> Hint | None:
         """Add the figures of a still; return a hint if the one shown must change, else None."""
@@ -103,12 +116,21 @@ class PictureGuidance:
         faults = [check for check in judged if check.outcome in {Outcome.FAIL, Outcome.WARN} and check.advice]
         self._faults = frozenset(check.advice or "" for check in faults)
         self._judged = frozenset(check.id for check in judged if check.value is not None)
-        if faults:
-            worst = min(faults, key=_rank)
+        worst = min(faults, key=_rank, default=None)
+        if (worst is None or worst.id not in BEFORE_PEOPLE) and (more := self._more_people(measured)):
+            return more
+        if worst is not None:
             return Hint(check=worst.id, code=worst.advice or "", values=_figures(worst))
         if all(check.outcome is Outcome.PASS for check in judged if check.id in PICTURE_CHECKS):
             return Hint(check="camera", code=GOOD)
         return None
+
+    def _more_people(self, measured: Mapping[str, Measurement]) -> Hint | None:
+        """Return the question how many there are, if more are seen than expected and the person has not said."""
+        seen = measured["camera.people"].value
+        if self._is_people_said or not isinstance(seen, int) or seen <= self._expected_people:
+            return None
+        return Hint("camera.people", MORE_PEOPLE, {"seen": seen, "expected": self._expected_people})
 
     def _rule(self, name: str) -> CheckRule:
         """Return the check's rule; a fault that is shown now must improve slightly beyond its limit."""

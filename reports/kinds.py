@@ -27,6 +27,7 @@ from reports.solution import solution_names
 
 __all__ = [
     "DEFAULT_SOLUTION",
+    "HOST_TEST",
     "KINDS",
     "LINE_BYTES",
     "PICTURE_BYTES",
@@ -120,6 +121,12 @@ SELF_TEST: Final = TestKind(
 """One person's test before a meeting, in a browser."""
 
 
+HOST_TEST: Final = replace(
+    SELF_TEST, name="host_test", sessions=frozenset({"host_test"}), short=None, questions_of=lambda _: ()
+)
+"""The same test of a leader or technical host, who are asked nothing besides: the board is theirs."""
+
+
 def _line_profile(_occasion: Occasion | None) -> Profile:
     """Return the needs of a consultation's line alone, which a room's own profile names nothing of."""
     whole = profile_of(None)
@@ -144,7 +151,7 @@ ROOM_LINE: Final = TestKind(
 )
 """The line of a meeting room, taken by the room's own PC as a part of its check."""
 
-KINDS: Final = (SELF_TEST, ROOM_LINE)
+KINDS: Final = (SELF_TEST, HOST_TEST, ROOM_LINE)
 TESTERS: Final = frozenset(session for kind in KINDS for session in kind.sessions)
 """Kinds of session that can take a test."""
 

@@ -62,6 +62,8 @@ class Evidence:
     seconds: float = 0.0
     """Machine time that the phase took, s."""
     expected_people: int = 1
+    people_said: int | None = None
+    """How many the person said they are, where the page asked."""
     digits: Sequence[Sequence[int]] = ()
     """Series of digits that the page was asked to play."""
     stills: Sequence[Still] = ()

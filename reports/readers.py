@@ -19,6 +19,7 @@ from reports.model import SkipReason
 from reports.phases import Evidence, FinishedPhase, Phase
 
 __all__ = [
+    "PEOPLE_SAID",
     "read_answers",
     "read_client",
     "read_connection",
@@ -34,6 +35,9 @@ __all__ = [
 
 SKIPS: Final = {"no_sound": SkipReason.NO_SOUND, "declined": SkipReason.DECLINED}
 """Answers about the digits with which the check is skipped rather than unmeasured."""
+
+PEOPLE_SAID: Final = "people"
+"""Figure of the picture step: how many the person said they are."""
 
 
 def read_devices(_phase: Phase, data: Mapping[str, Any], _evidence: Evidence) -> FinishedPhase:
@@ -51,7 +55,8 @@ def read_picture(phase: Phase, data: Mapping[str, Any], evidence: Evidence) -> F
         frozen_measurement(evidence.stills),
         frame_rate_measurement(data["capture_ms"]),
     ]
-    return FinishedPhase(measured, seconds=evidence.seconds)
+    figures = {PEOPLE_SAID: evidence.people_said} if evidence.people_said else {}
+    return FinishedPhase(measured, figures=figures, seconds=evidence.seconds)
 
 
 def unheard(phase: Phase, data: Mapping[str, Any]) -> FinishedPhase | None:

@@ -57,9 +57,9 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def served(tmp_path: Path, migrated_file: Path) -> AsyncIterator[Server]:
-    """A real server on loopback with an embedded database."""
-    settings = load_settings({"READINESS_DATA_DIR": str(tmp_path), "READINESS_CAPACITY": "2"})
+async def served(tmp_path: Path, migrated_file: Path, **more: str) -> AsyncIterator[Server]:
+    """A real server on loopback with an embedded database; `more` settings by variable."""
+    settings = load_settings({"READINESS_DATA_DIR": str(tmp_path), "READINESS_CAPACITY": "2", **more})
     shutil.copy(migrated_file, tmp_path)
     store = await Store.open(settings.database, migrate=True)
     services = make_services(settings, store)

@@ -31,7 +31,7 @@ from readiness.server.board_api import RESEND_EVERY
 from readiness.server.desk_view import LONGEST_NOTE
 from readiness.server.digits import DIGITS
 from readiness.server.owner import RESUME_WITHIN
-from readiness.server.participant import JOINS_BEFORE
+from readiness.server.participant import JOINS_BEFORE, page_questions
 from readiness.server.protocol import schema
 from readiness.texts import LANGUAGES, catalogue
 from reports.advice import advice_codes, advice_key
@@ -290,7 +290,9 @@ WANTED: dict[str, Callable[[], set[str]]] = {
     "where a test can stop": lambda: {f"support.part.{phase}" for phase in PHASES},
     "limits in pictures": lambda: {f"graph.limit.{one}" for one in ("pass", "fail")},
     "rows of pictures": lambda: {f"graph.{one}" for one in (*PICTURES, *ROWS)},
-    "questions": lambda: {f"practical.{question}" for profile in PROFILES for question in profile.practical},
+    "questions": lambda: {
+        f"practical.{question}" for profile in PROFILES for question in page_questions(profile.practical)
+    },
 }
 """Every key that code can ask for, by what asks."""
 

@@ -15,6 +15,7 @@ _KINDS: Final[Mapping[SessionKind, ActorKind]] = {
     "participant": "participant",
     "drop_in": "guest",
     "leader": "leader",
+    "host_test": "host_test",
     "support": "support",
     "organiser": "organiser",
     "room_manager": "room_manager",

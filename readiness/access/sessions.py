@@ -22,6 +22,7 @@ __all__ = [
     "redeem",
     "redeem_code",
     "start_drop_in",
+    "start_host_test",
 ]
 
 SESSION_BYTES = 18
@@ -124,6 +125,29 @@ async def start_drop_in(store: Store, *, organisation: str, now: datetime) -> tu
     return session, await _keep(store, session)
 
 
+async def start_host_test(
+    store: Store, board: Session, now: datetime, cookies: Mapping[str, str] | None = None
+) -> tuple[Session, str]:
+    """Open the own test of whoever opened `board`, again the same one in the same browser.
+
+    It belongs to the board's link: taking that back closes it, and by it the board knows whose test it was.
+    """
+    for session_id, secret in _newest_held(cookies).items():
+        known = await store.find_session(session_id, hash_token(secret), now)
+        if known is not None and known.kind == "host_test" and known.invitation_id == board.invitation_id:
+            return known, secret
+    session = Session(
+        id=secrets.token_urlsafe(SESSION_BYTES),
+        kind="host_test",
+        organisation_id=board.organisation_id,
+        invitation_id=board.invitation_id,
+        meeting_id=board.meeting_id,
+        participant_id=None,
+        expires_at=board.expires_at,
+    )
+    return session, await _keep(store, session)
+
+
 async def _open(
     store: Store, invitation: Invitation | None, now: datetime, cookies: Mapping[str, str] | None
 ) -> tuple[Session, str]:
@@ -132,7 +156,9 @@ async def _open(
         raise AccessError(LINK_NOT_VALID)
     for session_id, secret in _newest_held(cookies).items():
         known = await store.find_session(session_id, hash_token(secret), now)
-        if known is None or known.invitation_id != invitation.id or known.expires_at <= now + LEAST_LEFT:
+        if known is None or known.kind != kind or known.invitation_id != invitation.id:
+            continue
+        if known.expires_at <= now + LEAST_LEFT:
             continue
         if await _may_be_shared(store, known, now):
             return known, secret

@@ -41,6 +41,8 @@ class Tally:
 
     starts_at: datetime
     people: tuple[tuple[str, str], ...]
+    hosts: tuple[tuple[str, str], ...] = ()
+    """Role and state of those who lead and run it. They are told, and not counted: nobody waits for them in vain."""
 
     @property
     def ready(self) -> int:
@@ -113,7 +115,7 @@ def counts(context: MessageContext, words: Words) -> dict[str, object]:
 
 
 def _line(role: str, state: str, words: Words) -> str:
-    said = words.first(f"role.{role}", otherwise=role)
+    said = words.first(f"role.{role}", f"host.{role}", otherwise=role)
     return words.t("mail.line", role=said, state=words.first(f"state.{state}", otherwise=state))
 
 
@@ -234,7 +236,7 @@ def summary(context: MessageContext, words: Words) -> MailParts:
     for one in context.day:
         time = words.clock(one.starts_at, zone)
         title = words.t("mail.summary.meeting", time=time, ready=one.ready, total=len(one.people))
-        groups.append((title, [_line(role, state, words) for role, state in one.people]))
+        groups.append((title, [_line(role, state, words) for role, state in (*one.people, *one.hosts)]))
     return MailParts(
         subject=words.t("mail.summary.subject", **counts(context, words)),
         lead=[words.t("mail.summary.lead")],

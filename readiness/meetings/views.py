@@ -44,6 +44,7 @@ async def meeting_json(planner: Planner, found: Meeting) -> dict[str, Any]:
         "assessed_by": found.assessed_by,
         "agenda_sent": found.agenda_sent,
         "companion": found.companion,
+        "unit": found.unit,
         "state": found.state,
         "sequence": found.sequence,
         "reminders": list(found.reminders),

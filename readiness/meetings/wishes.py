@@ -63,6 +63,7 @@ class MeetingPlan:
     assessed_by: str = ""
     agenda_sent: bool = False
     companion: str = ""
+    unit: str = ""
     reminders: tuple[int, ...] = REMINDERS
     practical: tuple[str, ...] | None = None
     """None: the questions of the profile."""
@@ -95,6 +96,7 @@ class Change:
     assessed_by: str | None = None
     agenda_sent: bool | None = None
     companion: str | None = None
+    unit: str | None = None
     reminders: tuple[int, ...] | None = None
     practical: tuple[str, ...] | None = None
     expected_people: int | None = None

@@ -166,7 +166,9 @@ class Writer:
                 people = [(row.participant.role, state_of(row.report, self.now)) for row in rows]
                 rooms = await self.store.meeting_rooms(clock, meeting.id)
                 people += [("meeting_room", state_on_board(one.room, self.now)) for one in rooms]
-                tallies.append(Tally(meeting.starts_at, tuple(people)))
+                hosts = await self.store.host_board(clock, meeting.id)
+                led = tuple((row.host.role, state_of(row.report, self.now)) for row in hosts)
+                tallies.append(Tally(meeting.starts_at, tuple(people), led))
         return tuple(tallies)
 
     async def _changed(self, outgoing: Outgoing) -> tuple[str, str]:

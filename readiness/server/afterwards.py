@@ -1,4 +1,4 @@
-"""After the meeting: one question to each participant and leader; the answers feed the organisation's statistics.
+"""After the meeting: questions to each participant and leader; the answers feed the organisation's statistics.
 
 Each answer is stored with the verdict before it, to show how often "ready" was right.
 """
@@ -11,10 +11,12 @@ from aiohttp import web
 
 from readiness.access.actors import actor_of
 from readiness.errors import AccessError, InputError
+from readiness.meetings.values import ROLES
 from readiness.server.bodies import json_body
 from readiness.server.services import SERVICES, Services, session_of
 from reports.store import Actor
-from reports.store.records import Feedback, Meeting, Participant, Session, StoredReport, new_id
+from reports.store.feedback_records import Feedback
+from reports.store.records import Meeting, Participant, Session, StoredReport, new_id
 from reports.verdict import worst_verdict
 
 __all__ = ["PROBLEMS", "routes"]
@@ -44,15 +46,19 @@ async def answer(request: web.Request) -> web.Response:
         raise InputError("feedback.malformed")
     if again is not None and again not in AGAIN:
         raise InputError("feedback.malformed")
+    whose = body.get("whose", "")
+    if not isinstance(whose, str) or whose not in ({"", "self", *ROLES} if session.kind == "leader" else {""}):
+        raise InputError("feedback.malformed")
     meeting = await services.store.meeting(actor_of(session), session.meeting_id) if session.meeting_id else None
     if meeting is None or meeting.state == "cancelled":
         raise AccessError("session.not_valid")
     if services.now() < meeting.starts_at:
         raise InputError("feedback.too_early")
     added = await _answer(services, session, meeting, score=score, problem=problem)
-    await services.store.add_feedback(replace(added, satisfied=satisfied, again=again))
-    more = {"satisfied": satisfied} if satisfied else {}
-    return web.json_response({"score": score, "problem": problem} | more | ({"again": again} if again else {}))
+    await services.store.add_feedback(replace(added, satisfied=satisfied, again=again, whose=whose))
+    more = {"satisfied": satisfied, "again": again, "whose": whose}
+    told = {"score": score, "problem": problem} | {name: value for name, value in more.items() if value}
+    return web.json_response(told)
 
 
 async def _answer(services: Services, session: Session, meeting: Meeting, *, score: int, problem: str) -> Feedback:
@@ -81,6 +87,7 @@ async def _answer(services: Services, session: Session, meeting: Meeting, *, sco
         score=score,
         problem=problem,
         week=_iso_week(meeting),
+        unit=meeting.unit,
     )
 
 

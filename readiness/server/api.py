@@ -11,12 +11,20 @@ from aiohttp import web
 
 from readiness.access.actors import actor_of
 from readiness.access.links import renew_seen
-from readiness.access.sessions import MOST_COOKIES, cookie_name, held_sessions, redeem, redeem_code, start_drop_in
+from readiness.access.sessions import (
+    MOST_COOKIES,
+    cookie_name,
+    held_sessions,
+    redeem,
+    redeem_code,
+    start_drop_in,
+    start_host_test,
+)
 from readiness.errors import AccessError, InputError
 from readiness.server.board import LEADERS, board_json, day_of, organisation_json
 from readiness.server.bodies import json_body
 from readiness.server.owner import LIVE_WITHIN, unfinished_of
-from readiness.server.participant import asked_of, people_at, session_extras
+from readiness.server.participant import asked_of, page_questions, people_at, session_extras
 from readiness.server.services import SERVICES, Services, caller, session_of, set_session_cookie
 from readiness.server.streams import HEADERS, counted, next_change
 from reports.kinds import TESTERS
@@ -95,6 +103,17 @@ async def try_it(request: web.Request) -> web.Response:
     organisation = request.match_info["organisation"]
     services.beginnings.take(caller(request).address)
     session, secret = await start_drop_in(services.store, organisation=organisation, now=services.now())
+    return _opened(request, session, secret)
+
+
+@routes.post("/api/v1/boards/{session}/test")
+async def test_as_host(request: web.Request) -> web.Response:
+    """Open the own test of the leader or technical host whose board this is."""
+    services = request.app[SERVICES]
+    board = await session_of(request, request.match_info["session"], kinds=LEADERS)
+    await json_body(request)
+    services.beginnings.take(caller(request).address)
+    session, secret = await start_host_test(services.store, board, services.now(), request.cookies)
     return _opened(request, session, secret)
 
 
@@ -201,7 +220,7 @@ async def _session_json(services: Services, session: Session) -> dict[str, Any]:
             "clinic_phone": meeting.clinic_phone or (organisation.clinic_phone if organisation else ""),
             "contact": meeting.contact,
         },
-        "practical": list(meeting.practical) if meeting else [],
+        "practical": page_questions(meeting.practical) if meeting and participant else [],
         "expected_people": people_at(meeting, participant),
         "last_report": report.body if report else None,
         "service_ready": services.health.is_well and not services.draining,

@@ -28,7 +28,7 @@ from readiness.server.digits import digit_tries
 from readiness.server.ending import end_replaced, keep_report, usable_series
 from readiness.server.live_test import LiveTest
 from readiness.server.owner import Owner
-from readiness.server.participant import people_at
+from readiness.server.participant import page_questions, people_at
 from readiness.server.protocol import known_client
 from readiness.server.services import Services
 from readiness.server.steps.running import Send, SendBytes, Setup
@@ -256,7 +256,7 @@ class Attempt:
             ],
             "done": finished_phases(self._kind, self._test.phases),
             "ice_servers": ice_servers(self._services.settings, self._session.id, self._services.now()),
-            "ask": {"practical": list(self._asked), "expected_people": expected_people},
+            "ask": {"practical": page_questions(self._asked), "expected_people": expected_people},
             "digits": [spoken for spoken, _ in self._tries],
             "choices": [choices for _, choices in self._tries],
             "voices": f"{self._services.assets.base}/{self._voices}",

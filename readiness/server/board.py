@@ -29,6 +29,7 @@ from reports.store.records import (
     BoardRow,
     Channel,
     Host,
+    HostRow,
     Meeting,
     Organisation,
     Outgoing,
@@ -127,7 +128,7 @@ async def _line(services: Services, actor: Actor, row: BoardRow, now: datetime, 
         tested_at=row.report.created_at if row.report else None,
         area=told.get("area"),
         responsible=told.get("responsible"),
-        together=row.participant.together,
+        together=int(told.get("practical", {}).get("people") or row.participant.together),
         interprets=row.participant.interprets,
         other_device=bool(told.get("other_device")),
         without_sound=bool(told.get("without_sound")),
@@ -147,7 +148,7 @@ async def _part_json(
 ) -> dict[str, dict[str, Any] | list[dict[str, Any]]]:
     store, contacts = services.store, services.contacts
     rows, messages = await store.board(day.actor, meeting.id), await store.outgoing_of(day.actor, meeting.id)
-    hosts = await store.hosts(day.actor, meeting.id)
+    hosts = await store.host_board(day.actor, meeting.id)
     cases = {case.participant_id: case for case in await store.cases_of(day.actor, meeting.id)}  # the newest of each
     phones = {row.participant.id: await _phones(services, day.actor, row) for row in rows} if unlocked else {}
     return {
@@ -164,7 +165,7 @@ async def _part_json(
             "assessed_by": meeting.assessed_by,
             "agenda_sent": meeting.agenda_sent,
             "companion": meeting.companion,
-            "hosts": [_host_json(services, one, unlocked=unlocked) for one in hosts],
+            "hosts": [_host_json(services, one, day.host, now, unlocked=unlocked) for one in hosts],
         },
         "participants": [
             _row_json(services, row, messages, cases.get(row.participant.id), now)
@@ -176,8 +177,21 @@ async def _part_json(
     }
 
 
-def _host_json(services: Services, host: Host, *, unlocked: bool) -> dict[str, Any]:
-    shown: dict[str, Any] = {"role": host.role, "label": host.label}
+def _host_json(
+    services: Services, row: HostRow, whose: Host | None, now: datetime, *, unlocked: bool
+) -> dict[str, Any]:
+    """Return a host with the own test; `own` is whether that is who reads the board. Nobody waits for a host's test."""
+    host, report = row.host, row.report
+    is_same = whose is not None and whose.person_hash is not None and whose.person_hash == host.person_hash
+    shown: dict[str, Any] = {
+        "role": host.role,
+        "label": host.label,
+        "state": state_of(report, now),
+        "running": row.running,
+        "own": is_same or (whose is not None and whose.id == host.id),
+    }
+    if report is not None:
+        shown |= {"tested_at": rfc3339(report.created_at), "device": (report.body.get("client") or {}).get("form")}
     phone = open_reach(services.contacts, host.reach).phone if unlocked else ""
     return shown | ({"phones": [phone] if phone else []} if unlocked else {})
 

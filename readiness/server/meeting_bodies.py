@@ -28,6 +28,7 @@ AS_GIVEN = (
     "assessed_by",
     "agenda_sent",
     "companion",
+    "unit",
     "expected_people",
 )
 """Fields of a meeting that are the same in a body and in a wish."""

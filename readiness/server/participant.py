@@ -7,6 +7,7 @@ with a policy that names the only host it may contact. The page itself may conta
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,10 +21,11 @@ from readiness.server.services import SERVICES, Services, session_of
 from reports.kinds import TESTERS, profile_of, solution_of
 from reports.model import rfc3339
 from reports.solution import load_solution
-from reports.store.records import Feedback, Meeting, Organisation, Participant, Session, StoredReport
+from reports.store.feedback_records import Feedback
+from reports.store.records import Meeting, Organisation, Participant, Session, StoredReport
 from reports.validity import carry_over, is_over, recheck_due
 
-__all__ = ["JOINS_BEFORE", "asked_of", "people_at", "routes", "session_extras"]
+__all__ = ["JOINS_BEFORE", "asked_of", "page_questions", "people_at", "routes", "session_extras"]
 
 routes = web.RouteTableDef()
 WORKER = "selftest/js/reach-worker.js"
@@ -83,10 +85,17 @@ def session_extras(
     }
 
 
+def page_questions(asked: Iterable[str]) -> list[str]:
+    """Return the practical questions for the page's last step; how many there are is asked beside the picture."""
+    return [question for question in asked if question != "people"]
+
+
 def people_at(meeting: Meeting | None, participant: Participant | None) -> int:
-    """Return how many people should be seen at a device: as many as are planned to sit there together."""
+    """Return how many people should be seen at a device: as many as are planned to sit together; a host sits alone."""
+    if participant is None:
+        return profile_of(None).expected_people
     planned = meeting.expected_people if meeting else profile_of(None).expected_people
-    return max(planned, participant.together if participant else 1)
+    return max(planned, participant.together)
 
 
 def _host(services: Services, meeting: Meeting | None) -> str | None:

@@ -14,6 +14,7 @@ from readiness.errors import AccessError
 from readiness.meetings.values import LONGEST_LABEL, LONGEST_PHONE, LONGEST_TITLE, MOST_TOGETHER, ROLES
 from readiness.reach import LONGEST_MAIL
 from readiness.server.pages import organisation_of_path, render_page
+from readiness.server.participant import page_questions
 from readiness.server.services import SERVICES, session_of
 from readiness.typed import LONGEST_LINK
 from reports.profile import load_profile, profile_names
@@ -36,6 +37,7 @@ LIMITS = {
     "assessed_by": {"maxlength": LONGEST_LABEL},
     "companion": {"maxlength": LONGEST_LABEL},
     "interprets": {"maxlength": LONGEST_LABEL},
+    "unit": {"maxlength": LONGEST_LABEL},
     "join_from": {"maxlength": LONGEST_LABEL},
     "join_link": {"maxlength": LONGEST_LINK},
     "together": {"min": 1, "max": MOST_TOGETHER},
@@ -89,9 +91,10 @@ async def _page(request: web.Request, name: str) -> web.Response:
         "roles": ROLES,
         "profiles": profile_names(),
         "solutions": [load_solution(name) for name in solution_names()],
-        "practical": [check.removeprefix(PRACTICAL) for check in profile.checks if check.startswith(PRACTICAL)],
+        "practical": page_questions(one.removeprefix(PRACTICAL) for one in profile.checks if one.startswith(PRACTICAL)),
         "asked": profile.practical,
         "limits": LIMITS,
+        "units": await request.app[SERVICES].store.units(organisation.id),
         "rooms": await request.app[SERVICES].store.rooms_to_invite(actor_of(session)),
     }
     return render_page(request, PLAN, organisation, {"view": view}, compress=False)

@@ -16,12 +16,11 @@ from .errors import (
     StoreUnavailable,
     TakenOver,
 )
+from .feedback_records import Feedback, FeedbackCell, FeedbackSum
 from .notify import Watcher
 from .purged import Purged
 from .records import (
     BoardRow,
-    Feedback,
-    FeedbackCell,
     Host,
     Invitation,
     InvitationKind,
@@ -50,6 +49,7 @@ __all__ = [
     "Conflict",
     "Feedback",
     "FeedbackCell",
+    "FeedbackSum",
     "ForbiddenField",
     "Gone",
     "Host",

@@ -12,10 +12,11 @@ from .trail import note
 __all__ = ["MAY", "OWN_ONLY", "Act", "Actor", "ActorKind"]
 
 ActorKind = Literal[
-    "participant", "guest", "leader", "host", "support", "organiser", "program", "calendar", "operator", "clock",
-    "room", "room_manager", "fleet", "staff",
+    "participant", "guest", "leader", "host", "host_test", "support", "organiser", "program", "calendar", "operator",
+    "clock", "room", "room_manager", "fleet", "staff",
 ]  # fmt: skip
-"""``guest``: tests without an invitation; ``host``: a meeting's technical host; ``program``: has a token;
+"""``guest``: tests without an invitation; ``host``: a meeting's technical host; ``host_test``: one of those who lead or
+run a meeting, on the page of their own test; ``program``: has a token;
 ``calendar``: a leader's feed; ``operator``: types commands on the server; ``clock``: the service by itself;
 ``room``: a meeting room's PC; ``room_manager``: looks after rooms; ``fleet``: a program that reads rooms' states;
 ``staff``: signed in, and may what the own roles may."""
@@ -25,7 +26,7 @@ Act = Literal[
     "people.read", "person.read", "host.read", "phone.read", "phone.give", "room.report", "room.read", "room.manage",
     "room.invite", "room.beside", "audit.read", "data.own", "figures.read",
 ]  # fmt: skip
-OWN_ONLY: Final = frozenset[ActorKind]({"participant", "guest"})
+OWN_ONLY: Final = frozenset[ActorKind]({"participant", "guest", "host_test"})
 """Kinds that test, and reach nobody else's data."""
 _PLANS: Final = frozenset[ActorKind]({"organiser", "program", "operator"})
 _LEADS: Final = frozenset[ActorKind]({"leader", "host"})
@@ -41,7 +42,7 @@ MAY: Final[Mapping[Act, frozenset[ActorKind]]] = {
     "report.own": OWN_ONLY | {"clock"},
     "report.save": OWN_ONLY | {"clock"},
     "report.delete": OWN_ONLY,
-    "meeting.read": _LEADS | _PLANS | {"participant", "calendar", "clock"},
+    "meeting.read": _LEADS | _PLANS | {"participant", "host_test", "calendar", "clock"},
     "meeting.find": _PLANS,
     "meeting.change": _PLANS,
     "day.read": _LEADS | {"calendar", "clock"},

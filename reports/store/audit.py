@@ -30,7 +30,7 @@ FIELDS: Final = ("seq", "segment", "at", "organisation_id", "kind", "actor", "ac
 """What an entry's MAC covers, besides the MAC before it."""
 SILENT_KINDS: Final = frozenset({"clock", "room", "calendar", "fleet"})
 """Who reads nothing of anybody for a person: the service itself, rooms' PCs and fleets, and calendars (times only)."""
-OWN_KINDS: Final = frozenset({"participant", "guest"})
+OWN_KINDS: Final = frozenset({"participant", "guest", "host_test"})
 OWN_ACTS: Final = frozenset({"report.delete", "phone.give", "data.own"})
 """What is logged of people themselves: that they deleted, gave or took out; not that they test and look at it."""
 NOT_LOGGED: Final = frozenset({"report.last", "report.own", "report.save", "host.read", "room.report", "room.read",

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import sqlalchemy as sa
 
+from .feedback_records import Feedback, FeedbackCell, FeedbackSum
 from .part import StorePart
-from .records import Feedback, FeedbackCell, Host, Session
-from .tables import feedback, host, invitation, session
+from .records import Host, Session
+from .tables import feedback, host, invitation, meeting, session
 
 __all__ = ["LEAST_ANSWERS", "FeedbackPart"]
 
-LEAST_ANSWERS: Final = 5
-"""Least people in a published sum."""
+LEAST_ANSWERS: Final = 10
+"""Least people in a published sum (PRV-3)."""
 WORKED: Final = 4
 """Least score that means that sound and picture worked."""
 _COLUMNS: Final = [feedback.c[name] for name in Feedback.__dataclass_fields__]
 _Cell = tuple[str, str, str, str | None]
 _GROUP: Final = ("role", "profile", "solution", "verdict")
+HOSTS: Final = ("leader", "technical_host")
+"""Roles of those who lead or run a meeting."""
+_ASKED: Final = ("score", "satisfied", "again", "whose")
+"""What was asked, by column."""
 
 
 class FeedbackPart(StorePart):
@@ -32,7 +38,7 @@ class FeedbackPart(StorePart):
             raise ValueError("an answer is one participant's or one host's")
         values = {name: getattr(added, name) for name in Feedback.__dataclass_fields__}
         insert = self._insert(feedback).values(values)
-        kept = ("score", "problem", "satisfied", "again", "verdict", "report_id", "week")
+        kept = ("score", "problem", "satisfied", "again", "whose", "unit", "verdict", "report_id", "week")
         changed = {name: values[name] for name in kept}
         async with self._database.write() as connection:
             await connection.execute(insert.on_conflict_do_update(index_elements=whose, set_=changed))
@@ -78,6 +84,64 @@ class FeedbackPart(StorePart):
             cells[cell].append((row.problem, row.score, row.number))
         found = [_cell(cell, answers) for cell, answers in cells.items()]
         return sorted((one for one in found if one.answers >= LEAST_ANSWERS), key=lambda one: (-one.answers, repr(one)))
+
+    async def feedback_sums(self, organisation_id: str, weeks: tuple[str, str]) -> list[FeedbackSum]:
+        """Return what was answered in these weeks, by unit, participants and hosts apart; none of too few people."""
+        first, last = weeks
+        is_host = feedback.c.role.in_(HOSTS)
+        parts = [is_host.label("is_host"), *(feedback.c[name] for name in ("unit", *_ASKED))]
+        chosen = sa.select(*parts, sa.func.count().label("number")).group_by(is_host, *parts[1:])
+        mine = (feedback.c.organisation_id == organisation_id, feedback.c.week >= first, feedback.c.week <= last)
+        by_unit: dict[tuple[bool, str], list[sa.Row[Any]]] = defaultdict(list)
+        for row in await self._rows(chosen.where(*mine)):
+            by_unit[bool(row.is_host), row.unit].append(row)
+        return [*_sums(by_unit, is_host=False), *_sums(by_unit, is_host=True)]
+
+    async def units(self, organisation_id: str) -> list[str]:
+        """Return the names of units that the organisation's meetings have, so that nobody spells one in two ways."""
+        chosen = sa.select(meeting.c.unit).where(meeting.c.organisation_id == organisation_id, meeting.c.unit != "")
+        return sorted(row.unit for row in await self._rows(chosen.distinct()))
+
+
+def _sums(by_unit: Mapping[tuple[bool, str], list[sa.Row[Any]]], *, is_host: bool) -> list[FeedbackSum]:
+    """Return a sum for each unit of enough people, the largest first, and one for the other units together.
+
+    The others are left out where they are too few together, and no total is made of all: it would tell what they said.
+    """
+    mine = {unit: rows for (host, unit), rows in by_unit.items() if host is is_host}
+    small = [unit for unit, rows in mine.items() if _number(rows) < LEAST_ANSWERS]
+    others = [row for unit in small for row in mine[unit]]
+    sums = [_sum_of(unit, rows, is_host=is_host) for unit, rows in mine.items() if unit not in small]
+    sums.sort(key=lambda one: (-one.answers, one.unit or ""))
+    return [*sums, *([_sum_of(None, others, is_host=is_host)] if _number(others) >= LEAST_ANSWERS else [])]
+
+
+def _number(rows: Sequence[sa.Row[Any]]) -> int:
+    return sum(row.number for row in rows)
+
+
+def _sum_of(unit: str | None, rows: Sequence[sa.Row[Any]], *, is_host: bool) -> FeedbackSum:
+    said = {name: _counted(rows, name) for name in _ASKED}
+    enough = {name: found if sum(found.values()) >= LEAST_ANSWERS else {} for name, found in said.items()}
+    whose = {word: number for word, number in said["whose"].items() if number >= LEAST_ANSWERS}
+    return FeedbackSum(
+        unit=unit,
+        who="hosts" if is_host else "participants",
+        answers=_number(rows),
+        scores=said["score"],
+        satisfied=enough["satisfied"],
+        again=enough["again"],
+        whose=whose,
+    )
+
+
+def _counted(rows: Sequence[sa.Row[Any]], name: str) -> dict[Any, int]:
+    """Return how often each answer to one question was given; no answer is none of them."""
+    counts: dict[Any, int] = defaultdict(int)
+    for row in rows:
+        if (answer := getattr(row, name)) not in {None, ""}:
+            counts[answer] += row.number
+    return dict(sorted(counts.items()))
 
 
 def _cell(cell: _Cell, answers: list[tuple[str, int, int]]) -> FeedbackCell:

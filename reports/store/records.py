@@ -16,11 +16,10 @@ __all__ = [
     "TESTS_AFTER_END",
     "BoardRow",
     "Channel",
-    "Feedback",
-    "FeedbackCell",
     "HeldLink",
     "Host",
     "HostRole",
+    "HostRow",
     "Invitation",
     "InvitationKind",
     "JoinShown",
@@ -49,7 +48,10 @@ __all__ = [
 
 InvitationKind = Literal["participant", "leader", "support", "organiser", "api", "feed", "room_manager", "fleet"]
 """``fleet``: a token with which a program reads how the rooms are."""
-SessionKind = Literal["participant", "leader", "drop_in", "support", "organiser", "room_manager", "room", "staff"]
+SessionKind = Literal[
+    "participant", "leader", "host_test", "drop_in", "support", "organiser", "room_manager", "room", "staff"
+]
+"""``host_test``: a leader or technical host who tests, opened from their board by their own link."""
 StaffRole = Literal["support", "organiser", "room_manager"]
 """What staff who sign in may be: each is a kind of actor, and a kind of session that a link opens."""
 HostRole = Literal["leader", "technical_host"]
@@ -133,6 +135,8 @@ class Meeting:
     agenda_sent: bool = False
     companion: str = ""
     """Who is with the patient and knows the emergency routine there; emptied 24 h after the end."""
+    unit: str = ""
+    """The department or ward, by which answers are summed; empty: none."""
     state: MeetingState = "planned"
     sequence: int = 0
     """Counts every move and the cancelling (RFC 5545 SEQUENCE)."""
@@ -220,43 +224,6 @@ class Outgoing:
     sent_at: datetime | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
     """Values that can't be looked up at sending; never a name, an address or a link."""
-
-
-@dataclass(frozen=True, slots=True)
-class Feedback:
-    """An answer to "did sound and picture work?", 1 (not at all) to 5 (well), and the word for what did not."""
-
-    id: str
-    organisation_id: str
-    meeting_id: str | None
-    participant_id: str | None
-    host_id: str | None
-    role: str
-    profile: str
-    solution: str
-    verdict: str | None
-    report_id: str | None
-    score: int
-    problem: str
-    week: str
-    satisfied: int | None = None
-    """How content with meeting by video, 1 to 5; None: not answered."""
-    again: str | None = None
-    """Whether the person would take a video meeting again: yes, no or maybe; None: not answered."""
-
-
-@dataclass(frozen=True, slots=True)
-class FeedbackCell:
-    """Answers of one role after one verdict: their number, and how many said that it worked (4 or 5)."""
-
-    role: str
-    profile: str
-    solution: str
-    verdict: str | None
-    answers: int
-    worked: int
-    problems: Mapping[str, int] = field(default_factory=dict)
-    """How often each word was chosen, without words of too few people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,6 +318,15 @@ class BoardRow:
     """One line of a leader's board: the newest report if any, and whether a test is running."""
 
     participant: Participant
+    report: StoredReport | None
+    running: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HostRow:
+    """A leader or technical host on the board, with the newest test of the same person, for whichever meeting."""
+
+    host: Host
     report: StoredReport | None
     running: bool
 

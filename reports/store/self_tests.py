@@ -215,12 +215,10 @@ async def _read_tests(connection: AsyncConnection, *conditions: sa.ColumnElement
 
 async def _meeting_of_test(connection: AsyncConnection, test_id: str) -> set[str]:
     """Return the meeting whose board shows this run; a drop-in has none."""
-    statement = (
-        sa.select(participant.c.meeting_id)
-        .join(self_test, self_test.c.participant_id == participant.c.id)
-        .where(self_test.c.id == test_id)
-    )
-    return set((await connection.execute(statement)).scalars())
+    taken = session.join(self_test, self_test.c.session_id == session.c.id)
+    statement = sa.select(session.c.meeting_id).select_from(taken)
+    found = await connection.execute(statement.where(self_test.c.id == test_id, session.c.meeting_id.is_not(None)))
+    return set(found.scalars())
 
 
 async def _phases(connection: AsyncConnection, test_ids: Sequence[str]) -> dict[str, dict[str, dict[str, Any]]]:

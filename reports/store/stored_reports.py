@@ -17,10 +17,10 @@ from .desk_records import ReportLine, desk_of
 from .errors import CodeTaken, Conflict, StoreUnavailable
 from .guard import guard
 from .part import StorePart
-from .records import CODE_ALPHABET, CODE_LENGTH, BoardRow, Judged, SelfTestState, StoredReport
-from .rows import participant_of, person_within, within
+from .records import CODE_ALPHABET, CODE_LENGTH, BoardRow, HostRow, Judged, SelfTestState, StoredReport
+from .rows import host_of, participant_of, person_within, within
 from .self_tests import change_claimed
-from .tables import meeting, participant, report, self_test, session
+from .tables import host, invitation, meeting, participant, report, self_test, session
 
 __all__ = ["ReportPart"]
 
@@ -228,6 +228,33 @@ class ReportPart(StorePart):
         reports = {row.participant_id: StoredReport(**row._asdict()) for row in found}
         return [BoardRow(participant_of(row), reports.get(row.id), bool(row.running)) for row in rows]
 
+    async def host_board(self, actor: Actor, meeting_id: str) -> list[HostRow]:
+        """Return the meeting's hosts, leaders first, each with the newest test of that person in this organisation.
+
+        Nobody if the meeting is another organisation's.
+        """
+        actor.require("people.read")
+        mine = sa.and_(host.c.meeting_id == meeting_id, within(actor.organisation_id, meeting_id))
+        same = host.alias()
+        theirs = sa.or_(same.c.id == host.c.id, same.c.person_hash == host.c.person_hash)
+        opened = host.join(same, theirs).join(invitation, invitation.c.host_id == same.c.id)
+        opened = opened.join(session, session.c.invitation_id == invitation.c.id)
+        at_home = invitation.c.organisation_id == actor.organisation_id
+        chosen = sa.select(host.c.id.label("host_id"), session.c.id.label("session_id")).select_from(opened)
+        tests = chosen.where(mine, at_home, session.c.kind == "host_test").subquery()
+        reported = tests.join(report, report.c.session_id == tests.c.session_id)
+        newest = sa.select(tests.c.host_id, sa.func.max(report.c.number).label("number")).select_from(reported)
+        latest = newest.group_by(tests.c.host_id).subquery()
+        busy = sa.exists().where(
+            tests.c.host_id == host.c.id, self_test.c.session_id == tests.c.session_id, self_test.c.state == "running"
+        )
+        told = [column.label(f"report_{column.name}") for column in _COLUMNS]
+        whole = host.outerjoin(latest, latest.c.host_id == host.c.id)
+        whole = whole.outerjoin(report, report.c.number == latest.c.number)
+        wanted = sa.select(host, busy.label("running"), *told).select_from(whole).where(mine)
+        rows = await self._rows(wanted.order_by(host.c.role, host.c.id))
+        return [HostRow(host_of(row), _reported(row), bool(row.running)) for row in rows]
+
     async def _newest(self, *conditions: sa.ColumnElement[bool]) -> StoredReport | None:
         statement = sa.select(*_COLUMNS).where(*conditions).order_by(report.c.number.desc()).limit(1)
         row = await self._first(statement)
@@ -236,6 +263,13 @@ class ReportPart(StorePart):
 
 def _report_of(row: sa.Row[Any]) -> StoredReport:
     return StoredReport(**{name: getattr(row, name) for name in StoredReport.__dataclass_fields__})
+
+
+def _reported(row: sa.Row[Any]) -> StoredReport | None:
+    """Return the report in a row that has its columns beside others, or None if there is none."""
+    if row.report_id is None:
+        return None
+    return StoredReport(**{name: getattr(row, f"report_{name}") for name in StoredReport.__dataclass_fields__})
 
 
 def _owner(stored: StoredReport) -> tuple[str | None, ...]:

@@ -92,6 +92,7 @@ meeting = Table(
     Column("assessed_by", String, nullable=False, server_default=""),
     Column("agenda_sent", Boolean, nullable=False, server_default=false()),
     Column("companion", String, nullable=False, server_default=""),
+    Column("unit", String, nullable=False, server_default=""),
     Column("changed_at", UtcDateTime),
     Column("state", String, nullable=False, server_default="planned"),
     Column("sequence", Integer, nullable=False, server_default="0"),
@@ -181,7 +182,8 @@ session = Table(
     Column("provider_session", LargeBinary, index=True),
     Column("seen_at", UtcDateTime),
     CheckConstraint(
-        "kind IN ('participant', 'leader', 'drop_in', 'support', 'organiser', 'room_manager', 'room', 'staff')",
+        "kind IN ('participant', 'leader', 'host_test', 'drop_in', 'support', 'organiser', 'room_manager', 'room', "
+        "'staff')",
         name="kind",
     ),
     CheckConstraint("(kind = 'staff') = (staff_id IS NOT NULL)", name="staff"),
@@ -362,6 +364,8 @@ feedback = Table(
     Column("problem", String, nullable=False),
     Column("satisfied", Integer),
     Column("again", String),
+    Column("unit", String, nullable=False, server_default=""),
+    Column("whose", String, nullable=False, server_default=""),
     Column("week", String, nullable=False),
     CheckConstraint("score BETWEEN 1 AND 5", name="score"),
     Index("ix_feedback_organisation_id_week", "organisation_id", "week"),

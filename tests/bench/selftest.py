@@ -163,7 +163,7 @@ async def _once(browser: Browser, server: LiveServer, board: Board) -> dict[str,
     page_kb = traffic.http / 1000
     cpu_before, before = _cpu_s(web), time.time()
     await person.start()
-    report = await person.finish(tell={"private_room": "yes", "people": "1"})
+    report = await person.finish(tell={"private_room": "yes"})
     tapped_at, answered_at = await page.evaluate("[window.tappedAt, window.caughtReports.at(-1).at]")
     board_at = await board.answered(after=before + 1.0)
     await asyncio.sleep(0.3)

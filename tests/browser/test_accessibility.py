@@ -407,8 +407,6 @@ async def test_a_whole_test_by_keyboard_on_an_enlarged_screen(live_server: LiveS
     await keys.arrive("practical")
     await keys.go_to("[name=private_room]")
     await keys.page.keyboard.press("Space")
-    await keys.go_to("[name=people]")
-    await keys.page.keyboard.press("ArrowDown")
     await keys.go_to("#phone")
     await keys.page.keyboard.type("22 00 00 00")
     await keys.page.keyboard.press("Enter")

@@ -48,7 +48,7 @@ async def test_a_real_face_and_voice_pass_and_the_board_turns(own_server: LiveSe
 
     anna = await Person.at(context, own_server.links["selftest_url"])
     await anna.start()
-    report = await anna.finish_undisturbed(most=3, tell={"private_room": "yes", "people": "1"})
+    report = await anna.finish_undisturbed(most=3, tell={"private_room": "yes"})
     caught = await anna.page.evaluate("window.caughtReports")
     answer_s = await _seconds_to_answer(anna)
 

@@ -130,6 +130,7 @@ CAMERAS: Final = {
     "turned": Scene(quarter_turns=1),
     "no_signal": Scene(person=False, signal=False, noise_sigma=0.8),
     "someone_at_edge": Scene(face_x=0.45, neighbour_x=0.99),
+    "pair": Scene(face_share=0.26, face_x=0.27, neighbour_x=0.73),
     "small": Scene(shrunk_to=180),
     "slow": Scene(fps=4),
 }

@@ -50,7 +50,7 @@ def context(language: str, role: str | None, **changes) -> MessageContext:
         mail="anna@post.example",
         sender="video@hospital.example",
         moved_from=STARTS - timedelta(days=2),
-        day=(Tally(STARTS, (("patient", "ready"), ("interpreter", "not_tested"))),),
+        day=(Tally(STARTS, (("patient", "ready"), ("interpreter", "not_tested")), (("leader", "not_tested"),)),),
         changed=("patient", "not_ready"),
         pin="012345",
         pin_minutes=10,

@@ -13,7 +13,8 @@ import pytest
 
 from readiness.meetings.reminders import Reminders, after_the_night, jobs_of, turned, wake_nobody
 from reports.store import Store
-from reports.store.records import Feedback, ReportMark, new_id
+from reports.store.feedback_records import Feedback
+from reports.store.records import ReportMark, new_id
 from tests.actors import CLOCK, otto
 from tests.cast import SUNNAAS
 from tests.meetings.scene import NOW, STARTS, Scene, a_meeting, make_scene, make_services

@@ -16,6 +16,7 @@ from reports.guidance import (
     GOOD,
     HEARD,
     LISTENING,
+    MORE_PEOPLE,
     PICTURE_CHECKS,
     Hint,
     PictureGuidance,
@@ -269,6 +270,24 @@ def test_fewer_people_are_told_with_their_number():
     shown = [hint for n in range(6) if (hint := guidance.add(still(n, faces=2)))]
     assert shown[0].code == "camera.fewer_people"
     assert (shown[0].values["seen"], shown[0].values["expected"]) == (2, 3)
+
+
+def test_a_spouse_is_asked_about_and_never_told_to_leave():
+    """More are seen than expected: how many are there? Whoever says two is judged as two, and one as one."""
+    guidance = PictureGuidance(PROFILE, expected_people=1)
+    asked = [hint for n in range(6) if (hint := guidance.add(still(n, faces=2)))]
+    assert [(hint.code, hint.values["seen"]) for hint in asked] == [(MORE_PEOPLE, 2)]
+    guidance.expect(2)
+    both = [hint.code for n in range(6, 12) if (hint := guidance.add(still(n, faces=2)))]
+    assert both == [GOOD]
+    alone = [hint.code for n in range(12, 18) if (hint := guidance.add(still(n)))]
+    assert alone == ["camera.fewer_people"]
+    guidance.expect(1)
+    visited = [hint.code for n in range(18, 26) if (hint := guidance.add(still(n, faces=2)))]
+    assert visited == [GOOD]
+    dark = PictureGuidance(PROFILE, expected_people=1)
+    unlit = [hint.code for n in range(6) if (hint := dark.add(still(n, faces=2, p95=88.0, luma=50.0)))]
+    assert unlit == ["camera.dark"]
 
 
 def test_blur_is_told_last_and_an_unknown_sharpness_does_not_keep_the_picture_from_good():

@@ -83,9 +83,11 @@ WHO: dict[str, ActorKind] = {
     "rita": "room_manager", "room": "room",
 }  # fmt: skip
 """The callers of `idor.csv`, but for nobody."""
-NO_CALLER: frozenset[ActorKind] = frozenset({"guest", "host", "calendar", "operator", "clock", "fleet", "staff"})
-"""A guest tests as a participant does, a technical host has a leader's session, a calendar's token stands in the path,
-the others come by no route."""
+NO_CALLER: frozenset[ActorKind] = frozenset(
+    {"guest", "host", "host_test", "calendar", "operator", "clock", "fleet", "staff"}
+)
+"""A guest and a host who tests do so as a participant does, a technical host has a leader's session, a
+calendar's token stands in the path, the others come by no route."""
 PARTS = (
     *(MeetingPart, PeoplePart, CasePart, DeskPart, ReportPart, OutboxPart, RoomPart, RoomResultPart, AuditPart),
     SubjectPart,
@@ -119,8 +121,9 @@ def test_every_session_has_its_kind_of_actor():
     """A leader's link of a technical host is the host's; whoever has no name is named by the link."""
     made = {kind: actor_of(cast.session(kind=kind, participant_id=None)) for kind in get_args(SessionKind)}
     assert {kind: actor.kind for kind, actor in made.items()} == {
-        "participant": "participant", "leader": "leader", "drop_in": "guest", "support": "support",
-        "organiser": "organiser", "room_manager": "room_manager", "room": "guest", "staff": "staff",
+        "participant": "participant", "leader": "leader", "host_test": "host_test", "drop_in": "guest",
+        "support": "support", "organiser": "organiser", "room_manager": "room_manager", "room": "guest",
+        "staff": "staff",
     }  # fmt: skip
     sven = cast.session(kind="staff", participant_id=None, staff_id="s", roles=("support",))
     assert actor_of(sven) == Actor("staff", "org-sunnaas", "staff:s", frozenset({"support"}))
@@ -163,7 +166,8 @@ def test_the_table_and_the_matrix_of_routes_agree():
         assert through == MAY[act] - NO_CALLER, act
         assert {row["none"] for row in rows} <= {"401", "404"}
         guest = {"drop_in", "room"} if "guest" in MAY[act] else set()
-        assert sessions_that_may(act) == through - {"program", "room"} | guest, (
+        host = {"host_test"} & MAY[act]
+        assert sessions_that_may(act) == through - {"program", "room"} | guest | host, (
             "a technical host's session is a leader's"
         )
     assert sessions_that_may("report.save") == sessions_that_may("report.own") == TESTERS, "whom the socket lets in"

@@ -9,7 +9,8 @@ import pytest
 
 from readiness.access.links import Links, api_token, organiser_link
 from readiness.texts import catalogue
-from reports.store.records import Feedback, Host, Participant, new_id
+from reports.store.feedback_records import Feedback
+from reports.store.records import Host, Participant, new_id
 from tests.actors import CLOCK, add_meeting, otto, participant
 from tests.cast import SUNNAAS, invite, make_cast
 from tests.security.support import redeem
@@ -109,7 +110,9 @@ async def test_the_leaders_answer_follows_the_worst_verdict_of_those_who_took_pa
     assert (await said(http, nobody, score=3))[0] == 404
 
 
-async def made_answers(server, meeting, organisation_id: str, verdict: str | None, scores: list[int]) -> None:
+async def made_answers(
+    server, meeting, organisation_id: str, verdict: str | None, scores: list[int], week="2026-W48", **more: object
+) -> None:
     """Answers of people that nobody needs to know."""
     store = server.store
     crowd = replace(meeting, id=new_id(), organisation_id=organisation_id, import_key=None)
@@ -119,17 +122,17 @@ async def made_answers(server, meeting, organisation_id: str, verdict: str | Non
         problem = "" if score > 3 else "sound"
         answer = Feedback(
             new_id(), organisation_id, crowd.id, person.id, None, "patient", "consultation", "other", verdict, None,
-            score, problem, "2026-W48",
+            score, problem, week, **more,
         )  # fmt: skip
         await store.add_feedback(answer)
 
 
 async def test_the_organisation_sees_how_often_ready_was_right(server, http, cast):
-    """Sums over five or more, by what was told before; another organisation's answers are never among them."""
+    """Sums over ten or more, by what was told before; another organisation's answers are never among them."""
     await server.store.ensure_organisation(replace(SUNNAAS, id="east", slug="east"))
-    await made_answers(server, cast.meeting, "sunnaas", "ready", [5, 5, 4, 2, 1, 3, 3, 2])
-    await made_answers(server, cast.meeting, "sunnaas", "not_ready", [1, 1, 5, 5])
-    await made_answers(server, cast.meeting, "east", "ready", [1] * 9)
+    await made_answers(server, cast.meeting, "sunnaas", "ready", [5, 5, 4, 2, 1, 3, 3, 2] * 2)
+    await made_answers(server, cast.meeting, "sunnaas", "not_ready", [1, 1, 5, 5] * 2)
+    await made_answers(server, cast.meeting, "east", "ready", [1] * 19)
     organisation = await server.store.organisation("sunnaas")
     assert organisation is not None
     now = server.services.now()
@@ -139,11 +142,11 @@ async def test_the_organisation_sees_how_often_ready_was_right(server, http, cas
     async with http.get("/api/v1/feedback/summary", params=span, headers=bearer) as answer:
         found = await answer.json()
     assert (found["ready"], found["all"], found["least"]) == (
-        {"answers": 8, "worked": 3},
-        {"answers": 8, "worked": 3},
-        5,
+        {"answers": 16, "worked": 6},
+        {"answers": 16, "worked": 6},
+        10,
     )
-    assert [(cell["verdict"], cell["problems"]) for cell in found["cells"]] == [("ready", {"sound": 5})]
+    assert [(cell["verdict"], cell["problems"]) for cell in found["cells"]] == [("ready", {"sound": 10})]
     async with http.get("/api/v1/feedback/summary", params={"from": "yesterday"}, headers=bearer) as answer:
         assert (await answer.json())["error"]["code"] == "figures.week"
     link = await organiser_link(server.store, organisation, "", now)
@@ -151,9 +154,70 @@ async def test_the_organisation_sees_how_often_ready_was_right(server, http, cas
     async with http.get(f"/plan/{session}/figures", params={**span, "lang": "nb"}) as page:
         text = await page.text()
     words = catalogue("nb")
-    assert words["figures.right"].replace("{answers}", "8").replace("{worked}", "3") in text
-    assert "3 (38 %)" in text
+    assert words["figures.right"].replace("{answers}", "16").replace("{worked}", "6") in text
+    assert "6 (38 %)" in text
     async with http.get(
         f"/plan/{session}/figures", params={"to": "2026-W01", "from": "2026-W01", "lang": "en"}
     ) as page:
         assert catalogue("en")["figures.none"] in await page.text()
+
+
+async def led(server, meeting, unit: str, whose: list[str]) -> None:
+    """Answers of as many leaders, who say whose sound failed."""
+    store = server.store
+    crowd = replace(meeting, id=new_id(), import_key=None)
+    hosts = [Host(new_id(), crowd.id, "leader", "", "nb") for _ in whose]
+    await add_meeting(store, crowd, [], hosts)
+    for host, word in zip(hosts, whose, strict=True):
+        answer = Feedback(
+            new_id(), "sunnaas", crowd.id, None, host.id, "leader", "consultation", "other", None, None,
+            2, "sound", "2026-W48", unit=unit, whose=word,
+        )  # fmt: skip
+        await store.add_feedback(answer)
+
+
+async def test_sums_are_by_unit_and_single_nobody_out(server, http, cast):
+    """Ten of a unit and ten of a question, smaller units together; the table is safe to open."""
+    fine, poor = [5] * 9 + [3], [1] * 4
+    await made_answers(server, cast.meeting, "sunnaas", None, fine, unit="=HYPERLINK(1)", satisfied=4, again="yes")
+    await made_answers(server, cast.meeting, "sunnaas", None, poor, unit="Hjerte", satisfied=1)
+    await led(server, cast.meeting, "Hjerte", ["patient"] * 10 + ["self"] * 2)
+    organisation, now = await server.store.organisation("sunnaas"), server.services.now()
+    sums = await server.store.feedback_sums("sunnaas", ("2026-W48", "2026-W48"))
+    assert [(one.unit, one.who, one.answers) for one in sums] == [
+        ("=HYPERLINK(1)", "participants", 10), ("Hjerte", "hosts", 12),
+    ]  # fmt: skip
+    assert (sums[0].scores, sums[0].satisfied, sums[0].again) == ({3: 1, 5: 9}, {4: 10}, {"yes": 10})
+    assert (sums[1].whose, sums[1].satisfied) == ({"patient": 10}, {})
+    await made_answers(server, cast.meeting, "sunnaas", None, [5] * 6, unit="Lunge", satisfied=5)
+    sums = await server.store.feedback_sums("sunnaas", ("2026-W48", "2026-W48"))
+    assert [(one.unit, one.answers) for one in sums if one.who == "participants"] == [("=HYPERLINK(1)", 10), (None, 10)]
+    session = await redeem(http, (await organiser_link(server.store, organisation, "", now)).partition("#")[2])
+    async with http.get(f"/plan/{session}/figures", params={"from": "2026-W48", "to": "2026-W48"}) as page:
+        text = await page.text()
+    words = catalogue("nb")
+    for said in (words["figures.other_units"], "9 (90 %)", f"{words['role.patient']} (10)", "Hjerte"):
+        assert said in text, said
+    async with http.get(f"/plan/{session}/figures.csv", params={"from": "2026-W48", "to": "2026-W48"}) as table:
+        lines = (await table.text()).splitlines()
+    assert lines[1].startswith("'=HYPERLINK(1),participants,10,9,0,1,0,0,0,10,")
+    assert lines[3] == "Hjerte,hosts,12,0,0,0,12,0,,,,,,,,,patient:10"
+
+
+async def test_a_leader_names_whose_sound_failed_and_a_participant_cannot(server, http, cast):
+    """By role or as the own; the answer keeps the meeting's unit."""
+    store = server.store
+    await store.change_meeting(otto("sunnaas"), cast.meeting.id, {"unit": "Hjerte"})
+    host = Host(new_id(), cast.meeting.id, "leader", "Lars", "nb")
+    await store.add_host(otto("sunnaas"), cast.meeting.id, host)
+    made = Links(store, server.services.contacts, await store.organisation("sunnaas"), "", server.services.now())
+    leader = await redeem(http, (await made.of(cast.meeting, host)).link.partition("#")[2])
+    assert await said(http, leader, score=2, problem="sound", whose="self") == (
+        200, {"score": 2, "problem": "sound", "whose": "self"},
+    )  # fmt: skip
+    found = await kept(server, leader)
+    assert (found.whose, found.unit) == ("self", "Hjerte")
+    for whose in ("Anna", ["self"], None, 1):
+        assert (await said(http, leader, score=2, whose=whose))[0] == 400, whose
+    anna = await asked(server, http, cast, cast.anna)
+    assert (await said(http, anna, score=2, whose="self"))[0] == 400

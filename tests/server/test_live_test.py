@@ -17,6 +17,7 @@ from reports.assembly import Ending, finished_phases, left_out, make_report
 from reports.kinds import SELF_TEST, profile_of, questions_of
 from reports.profile import load_profile
 from reports.readers import read_client
+from tests.reports.test_guidance import still
 from tests.reports.test_validity import MORNING
 
 ROOM_CHECK = phases.TestKind(
@@ -200,6 +201,30 @@ async def test_a_phone_number_is_in_no_phase():
         assert set(page.kept["practical"]["skipped"]) == {
             f"practical.{one}" for one in ("private_room", "company", "interpreter", "equipment")
         }
+
+
+@pytest.mark.parametrize("asked", [(), ("people",)])
+async def test_how_many_they_are_is_what_the_person_says(asked):
+    """Stills and verdict go by it from then on, the report tells it, whether or not the meeting asks."""
+    async with Page() as page:
+        await page.test.on_binary(BINARY.STILL, 5, b"jpeg")
+        await page.says("picture", "mark", people=2)
+        await page.test.on_binary(BINARY.STILL, 6, b"jpeg")
+        assert [one["expected_people"] for one in page.worker.asked if one["op"] == "still"] == [1, 2]
+        for number in range(3):
+            page.worker.say({"op": "still", "numbers": still(number).to_json()})
+        await page.heard()
+        await page.says("picture", "final", ended_by="next", capture_ms=[], people=2)
+        assert page.kept["picture"]["figures"] == {"people": 2}
+        await page.says("practical", "final", answers={})
+        kept = page.kept
+    ending = Ending(
+        kind=SELF_TEST, report_id="r", code="ABCDEF", started_at=MORNING, now=MORNING, duration_s=30.0,
+        client={"kind": "browser"}, bytes_up=0, bytes_down=0, software_version="1",
+    )  # fmt: skip
+    found = {check.id: check for check in make_report(kept, load_profile("consultation"), asked, ending).checks}
+    assert found["camera.people"].advice == "camera.fewer_people"
+    assert found["camera.people"].details["expected_people"] == found["practical.people"].value == 2
 
 
 async def test_events_are_kept_once_and_a_closed_peer_is_one():

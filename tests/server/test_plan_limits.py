@@ -23,6 +23,7 @@ IDS = {
     "clinic_phone": 'id="clinic"',
     "contact": 'id="contact"',
     "join_from": 'id="join-from"',
+    "unit": 'id="unit"',
 }
 
 

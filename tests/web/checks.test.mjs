@@ -134,7 +134,7 @@ test("stills go out twice a second while the picture is looked at", async () => 
   const sent = [];
   let hint;
   const run = picture.run({
-    source: { toJpeg: async () => new Uint8Array(10) }, people: 1, clock, signal: new AbortController().signal, watch: () => () => {},
+    source: { toJpeg: async () => new Uint8Array(10) }, people: () => 1, clock, signal: new AbortController().signal, watch: () => () => {},
     sendStill: (t_ms) => sent.push(t_ms), onHint: (handler) => ((hint = handler), () => {}), asked: () => null, onProgress: () => {},
   });
   await clock.pass(2000);
@@ -148,7 +148,7 @@ test("stills slow down at half of the promised bytes, and the step ends before i
   const clock = fakeClock();
   const [sent, most_bytes] = [[], 400_000];
   const run = picture.run({
-    source: { toJpeg: async () => new Uint8Array(40_000) }, people: 1, clock, signal: new AbortController().signal, watch: () => () => {}, most_bytes,
+    source: { toJpeg: async () => new Uint8Array(40_000) }, people: () => 1, clock, signal: new AbortController().signal, watch: () => () => {}, most_bytes,
     sendStill: (t_ms, jpeg) => sent.push([t_ms, jpeg.length]), onHint: () => () => {}, asked: () => "more", onProgress: () => {},
   });
   await clock.pass(20_000);
@@ -163,13 +163,33 @@ test("several people are looked at once a second, in larger stills", async () =>
   const sides = new Set();
   const stop = new AbortController();
   const run = picture.run({
-    source: { toJpeg: async (_quality, longSide) => (sides.add(longSide), new Uint8Array(10)) }, people: 3, clock, signal: stop.signal,
+    source: { toJpeg: async (_quality, longSide) => (sides.add(longSide), new Uint8Array(10)) }, people: () => 3, clock, signal: stop.signal,
     watch: () => () => {}, sendStill: (t_ms) => sent.push(t_ms), onHint: () => () => {}, asked: () => (sent.length > 2 ? "next" : null), onProgress: () => {},
   });
   await clock.pass(3000);
   assert.equal((await run).ended_by, "next");
   assert.deepEqual(sent, [0, 1000, 2000]);
   assert.deepEqual([...sides], [1280]);
+});
+
+test("whoever says that they are two is looked at anew, in larger stills, and the server is told", async () => {
+  const clock = fakeClock();
+  const [sides, told] = [[], []];
+  let people = 1;
+  let hint;
+  const run = picture.run({
+    source: { toJpeg: async (_quality, longSide) => (sides.push(longSide), new Uint8Array(10)) }, people: () => people, clock, signal: new AbortController().signal,
+    watch: () => () => {}, sendStill: () => {}, onHint: (handler) => ((hint = handler), () => {}), onPeople: (count) => told.push(count), asked: () => null, onProgress: () => {},
+  });
+  await clock.pass(500);
+  hint({ check: "camera", code: "good" });
+  people = 2;
+  await clock.pass(3000);
+  assert.deepEqual(told, [2]);
+  assert.deepEqual([sides[0], sides.at(-1)], [640, 1280]);
+  hint({ check: "camera", code: "good" });
+  await clock.pass(4000);
+  assert.deepEqual([(await run).people, (await run).ended_by], [2, "good"]);
 });
 
 /** A recorder that a test can make sound with. */
@@ -386,7 +406,7 @@ test("without a microphone, and without digits, there is no echo to hear", async
 
 test("an answer that was not given is not sent, and a question that was not asked neither", () => {
   assert.deepEqual(answersOf({}, ["private_room", "people", "phone"]), {});
-  assert.deepEqual(answersOf({ private_room: "no", people: "2", phone: "abc +47 22 00" }, ["people", "phone"]), { people: 2, phone: "+47 22 00" });
+  assert.deepEqual(answersOf({ private_room: "no", people: "2", phone: "abc +47 22 00" }, ["people", "phone"]), { phone: "+47 22 00" });
   assert.deepEqual(answersOf({ private_room: "maybe", people: "0" }, ["private_room", "people"]), {});
   assert.equal(tidyPhone("ring meg"), "");
   assert.equal(tidyPhone("1".repeat(40)).length, 20);

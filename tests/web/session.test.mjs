@@ -30,6 +30,12 @@ test("a new start forgets the old answer and keeps the devices and whose test it
   assert.equal(again.devices, first.devices);
 });
 
+test("how many they are is kept through a test and the next one", () => {
+  const two = after({ type: "people", people: 2 }, { type: "start" });
+  assert.equal(initial().people, 0);
+  assert.equal(two.people, 2);
+});
+
 test("an answer that was given stays, whatever happens to the line afterwards", () => {
   const state = after({ type: "start" }, { type: "report", report: report() }, { type: "stopped", code: "connection_lost" });
   assert.equal(state.step, "answer");

@@ -190,7 +190,17 @@ export interface BoardParticipant {
   /** only while the leader has typed the PIN */
   phones?: string[];
 }
-export interface BoardHost { role: "leader" | "technical_host"; label: string; phones?: string[] }
+export interface BoardHost {
+  role: "leader" | "technical_host";
+  label: string;
+  state: string;
+  running?: boolean;
+  tested_at?: string;
+  device?: string | null;
+  /** it is who reads the board */
+  own?: boolean;
+  phones?: string[];
+}
 export interface BoardMeeting {
   id: string;
   title: string;
@@ -258,6 +268,7 @@ export interface PlannedMeeting {
   assessed_by: string;
   agenda_sent: boolean;
   companion: string;
+  unit: string;
   state: "planned" | "cancelled";
   sequence: number;
   reminders: number[];

@@ -33,6 +33,8 @@ class PictureStep(Step):
         super().__init__(phase, running)
         self.stills: list[Still] = []
         """Figures of every still so far."""
+        self._people_said: int | None = None
+        """How many the person says they are, once the page has told."""
         self._out = 0
         """Number of stills that the worker has not answered yet."""
         self._settled = asyncio.Event()
@@ -46,8 +48,14 @@ class PictureStep(Step):
         self._begin()
         self._out += 1
         self._settled.clear()
-        message = {"op": "still", "t_ms": t_ms, "expected_people": self._setup.expected_people}
+        people = self._people_said or self._setup.expected_people
+        message = {"op": "still", "t_ms": t_ms, "expected_people": people}
         await self._setup.worker.send(message, payload)
+
+    async def on_mark(self, data: Mapping[str, Any]) -> None:
+        """Judge by the number of people that the person has just given."""
+        self._people_said = data["people"]
+        self._guidance.expect(data["people"])
 
     async def on_message(self, message: Mapping[str, Any], payload: bytes = b"") -> None:
         """Handle the worker's answer to a still: its figures, with the still if people are missing, or a refusal."""
@@ -65,7 +73,7 @@ class PictureStep(Step):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SETTLE_S):
                     await self._settled.wait()
-        return self._read(data, stills=self.stills)
+        return self._read(data, stills=self.stills, people_said=data.get("people") or self._people_said)
 
     def _settle_one(self) -> None:
         self._out -= 1

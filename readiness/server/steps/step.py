@@ -65,11 +65,17 @@ class Step:
         """Stop at once; `Running.close` ends the spawned tasks."""
 
     def _read(
-        self, data: Mapping[str, Any], *, stills: Sequence[Still] = (), tcp_mbps: float | None = None
+        self,
+        data: Mapping[str, Any],
+        *,
+        stills: Sequence[Still] = (),
+        people_said: int | None = None,
+        tcp_mbps: float | None = None,
     ) -> FinishedPhase:
         evidence = Evidence(
             seconds=self._took_s(),
-            expected_people=self._setup.expected_people,
+            expected_people=people_said or self._setup.expected_people,
+            people_said=people_said,
             digits=self._setup.digits,
             stills=stills,
             tcp_mbps=tcp_mbps,

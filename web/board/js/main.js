@@ -8,7 +8,7 @@ import { keepFocus, readFrom } from "../../shared/heard.js";
 import { applyTexts, createTexts, isLang, langOf, loadCatalogue, phoneIn, writtenIn } from "../../shared/i18n.js";
 import { arrange } from "./rows.js";
 import { createTaps, problem } from "./taps.js";
-import { drawAfterwards, drawMeeting, drawNumbers, drawOthers, makeTickable } from "./view.js";
+import { drawAfterwards, drawHosts, drawMeeting, drawNumbers, drawOthers, makeTickable } from "./view.js";
 
 /** How often ages such as "tested 5 minutes ago" are updated. */
 const AGE_MS = 15_000;
@@ -28,7 +28,7 @@ let session = "";
 let link = "";
 /** @type {string | null} the meeting that the leader chose to read */
 let chosen = null;
-let answered = { score: 0, problem: "" };
+let answered = { score: 0, problem: "", whose: "" };
 /** The result of a tap, by participant. @type {Map<string, string>} */
 const said = new Map();
 let updatedAt = 0;
@@ -53,9 +53,11 @@ function draw() {
     const now = Date.now() + ahead_ms;
     const { shown, others } = arrange(board, board.day ?? [], now, chosen);
     drawMeeting(shown, board, t, now, said);
+    drawHosts(shown, t, now, said.get("own") ?? "");
     drawNumbers(shown, board, t, now);
     drawOthers(others, t, now);
-    drawAfterwards(shown === board ? answered.score || board.feedback : null, answered.problem, t, PROBLEMS);
+    drawAfterwards(shown === board ? answered.score || board.feedback : null, answered, t, PROBLEMS, board);
+    find("#sums").setAttribute("href", `/board/${encodeURIComponent(session)}/figures?lang=${lang}`);
     find("#keep").hidden = false;
     find("#print").setAttribute("href", path(`/board.pdf?lang=${lang}&meeting=${encodeURIComponent(shown.meeting.id)}`));
     find("#copy").hidden = !link || !navigator.clipboard;
@@ -119,7 +121,7 @@ function fail(error) {
   say(find("#title"), t.first([`error.${code}.title`, "error.page.title"]));
   say(find("#summary"), "");
   board = null;
-  for (const part of ["#quick", "#numbers", "#others", "#keep", "#afterwards", "#countdown"]) find(part).hidden = true;
+  for (const part of ["#quick", "#numbers", "#others", "#leading", "#keep", "#afterwards", "#countdown"]) find(part).hidden = true;
   find("#participants").replaceChildren();
   say(find("#updated"), "");
   say(find("#meeting"), t.first([`error.${code}`, "error.internal"]));
@@ -137,7 +139,7 @@ async function setLanguage(next) {
   render();
 }
 
-/** @param {{ score?: number, problem?: string }} change the answer to the question after the meeting */
+/** @param {{ score?: number, problem?: string, whose?: string }} change the answer to the question after the meeting */
 async function answer(change) {
   const before = answered;
   answered = { ...answered, ...change };
@@ -148,6 +150,17 @@ async function answer(change) {
     answered = before;
     render();
     say(find("#thanks"), problem(texts(), error));
+  }
+}
+
+/** Go to the own test of whoever reads the board; the way back is the browser's. */
+async function testMyself() {
+  try {
+    const opened = await call(path("/test"), {});
+    location.assign(opened.path + location.search);
+  } catch (error) {
+    said.set("own", problem(texts(), error));
+    render();
   }
 }
 
@@ -170,11 +183,13 @@ async function load() {
 }
 
 /** @param {DOMStringMap} data of the button that was pressed */
-async function press({ lang: wanted, open, meeting, score, problem: word }) {
+async function press({ lang: wanted, open, meeting, score, problem: word, whose, test }) {
+  if (test) await testMyself();
   if (isLang(wanted)) await setLanguage(wanted).then(() => keepLanguage(wanted));
   if (open) /** @type {HTMLDialogElement} */ (find(`#${open}`)).showModal();
-  if (score) await answer({ score: Number(score), problem: Number(score) >= 4 ? "" : answered.problem });
+  if (score) await answer({ score: Number(score), ...(Number(score) >= 4 ? { problem: "", whose: "" } : {}) });
   if (word) await answer({ problem: word });
+  if (whose) await answer({ whose });
   if (!meeting) return;
   chosen = meeting;
   render();

@@ -22,7 +22,7 @@ export function sentence(texts, { state, area, responsible, room }) {
   return texts.first([...keys, `leader.${state}`]);
 }
 
-/** @param {Texts} texts @param {Participant} participant @param {number} now ms */
+/** @param {Texts} texts @param {Partial<Participant>} participant @param {number} now ms */
 export function facts(texts, participant, now) {
   const { tested_at, other_device, running, without_sound, together, invitation, handed_over_at, taken, device, recheck_due } = participant;
   /** @param {string} when */
@@ -34,7 +34,8 @@ export function facts(texts, participant, now) {
   if (recheck_due) lines.push(texts.t("board.recheck"));
   if (without_sound) lines.push(texts.t("board.without_sound"));
   if (other_device) lines.push(texts.t("board.other_device"));
-  if ((together ?? 1) > 1) lines.push(texts.plural("board.together", together ?? 1));
+  const people = Number(participant.practical?.people ?? together ?? 1);
+  if (people > 1) lines.push(texts.plural("board.together", people));
   if (participant.interprets) lines.push(texts.t("board.interprets", { language: participant.interprets }));
   lines.push(...said(texts, participant));
   if (invitation && !tested_at) lines.push(invitationLine(texts, invitation, ago));
@@ -42,11 +43,9 @@ export function facts(texts, participant, now) {
   return lines.join(" ");
 }
 
-/** Answers to practical questions that the leader must know. @param {Texts} texts @param {Participant} participant @returns {string[]} */
-function said(texts, { practical = {}, together }) {
-  const lines = Object.entries(practical).map(([question, value]) => texts.first([`board.practical.${question}.${value}`]));
-  if (Number(practical.people ?? 0) > (together ?? 1)) lines.push(texts.plural("board.together", Number(practical.people)));
-  return lines.filter(Boolean);
+/** Answers to practical questions that the leader must know. @param {Texts} texts @param {Partial<Participant>} participant @returns {string[]} */
+function said(texts, { practical = {} }) {
+  return Object.entries(practical).map(([question, value]) => texts.first([`board.practical.${question}.${value}`])).filter(Boolean);
 }
 
 /** @param {Texts} texts @param {NonNullable<Participant["invitation"]>} invitation @param {(when: string) => string} ago */

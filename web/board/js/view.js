@@ -127,6 +127,32 @@ function drawTaps(box, participant, meetingState, t, name) {
   arrangeIn(box, items);
 }
 
+/**
+ * Draw those who lead and run the meeting, with their own tests; whoever reads the board tests with one tap.
+ * @param {BoardPart} part @param {Texts} t @param {number} now @param {string} said what came of the tap
+ */
+export function drawHosts({ meeting }, t, now, said) {
+  const hosts = meeting.state === "planned" && Date.parse(meeting.ends_at) > now ? (meeting.hosts ?? []) : [];
+  find("#leading").hidden = hosts.length === 0;
+  arrangeIn(find("#leaders"), hosts.map((host, place) => {
+    const item = /** @type {HTMLElement} */ (find("#leaders").children[place] ?? copyOf("participant"));
+    item.dataset.tone = TONES[host.state] ?? "calm";
+    item.dataset.state = host.state;
+    const role = t.t(`host.${host.role}`);
+    say(item.querySelector("h3"), host.label || role);
+    say(item.querySelector(".role"), host.label ? role : "");
+    icon(find("svg", item), item.dataset.tone);
+    say(item.querySelector("strong"), t.t(`state.${host.state}`));
+    say(item.querySelector(".facts"), facts(t, host, now));
+    const box = find(".taps", item);
+    if (!host.own) box.replaceChildren();
+    else if (!box.firstElementChild) box.append(make("button", { type: "button", class: "button tap", "data-test": "own" }));
+    if (host.own) say(box.firstElementChild, t.t(host.tested_at ? "board.own.again" : "board.own.test"));
+    say(item.querySelector(".said"), host.own ? said : "");
+    return item;
+  }));
+}
+
 /** Draw the leader's other meetings with time, title and how many are ready; a tap shows one. @param {BoardPart[]} others @param {Texts} t @param {number} now */
 export function drawOthers(others, t, now) {
   find("#others").hidden = !others.length;
@@ -176,13 +202,20 @@ export function drawNumbers({ meeting }, board, t, now) {
   find("#hosts").replaceChildren(...items);
 }
 
-/** Draw the question after the meeting, with the answer. @param {number | null | undefined} score @param {string} problem @param {Texts} t @param {readonly string[]} problems */
-export function drawAfterwards(score, problem, t, problems) {
+/**
+ * Draw the question after the meeting, with the answer.
+ * @param {number | null | undefined} score @param {{ problem: string, whose: string }} answer @param {Texts} t @param {readonly string[]} problems
+ * @param {BoardPart} part the meeting that is asked about
+ */
+export function drawAfterwards(score, { problem, whose }, t, problems, { participants }) {
   find("#afterwards").hidden = score === null || score === undefined;
   if (find("#afterwards").hidden) return;
   fillChoices(find("#scores"), "score", [5, 4, 3, 2, 1].map(String), String(score), (value) => t.t(`board.after.score_${value}`));
   find("#problems").hidden = !score || score >= 4;
   fillChoices(find("#problem-buttons"), "problem", problems, problem, (value) => t.t(`board.after.problem_${value}`));
+  find("#whose").hidden = find("#problems").hidden || !problem;
+  const people = ["self", ...new Set(participants.map(({ role }) => role))];
+  fillChoices(find("#whose-buttons"), "whose", people, whose, (value) => (value === "self" ? t.t("board.after.whose_self") : t.first([`role.${value}`]) || value));
   say(find("#thanks"), score ? t.t("board.after.thanks") : "");
 }
 

@@ -75,6 +75,7 @@ export function fillAbout(meeting, t) {
   field("#assessed").value = meeting.assessed_by;
   field("#companion").value = meeting.companion;
   field("#agenda").checked = meeting.agenda_sent;
+  field("#unit").value = meeting.unit;
   for (const box of questions()) box.checked = meeting.practical.includes(box.value);
   for (const box of rooms()) box.checked = (meeting.rooms ?? []).some(({ id }) => id === box.value);
   field("#remind").checked = meeting.reminders.length > 0;
@@ -97,6 +98,7 @@ export function readAbout(kept = []) {
     assessed_by: field("#assessed").value.trim(),
     companion: field("#companion").value.trim(),
     agenda_sent: field("#agenda").checked,
+    unit: field("#unit").value.trim(),
     practical: questions().filter(({ checked }) => checked).map(({ value }) => value),
     ...(rooms().length ? { rooms: rooms().filter(({ checked }) => checked).map(({ value }) => value) } : {}),
     reminders: field("#remind").checked ? (kept.length ? kept : REMINDERS) : [],

@@ -44,6 +44,7 @@ const MOST_SILENT = 3;
  * @property {() => boolean} isHidden whether the page is out of view: its timers are slow then
  * @property {string} uplinkWorker address of the worker that fills them
  * @property {() => Promise<typeof import("./checks/network.js")>} network the part that measures the line, once it is here
+ * @property {() => number} people how many the person says they are; 0 while nothing was said
  * @property {() => boolean} otherDevice
  * @property {() => Promise<object | null>} service asks for the meeting's own page, where the person said yes
  * @property {import("../../shared/types").Platform} platform
@@ -157,10 +158,14 @@ async function pictureStep(tools, plan, devices, signal) {
   enter(tools, "picture");
   return guarded(tools, "picture", signal, (inner) =>
     picture.run({
-      source: tools.stills, people: plan.ask.expected_people, clock, signal: inner, watch: tools.watchFrames, asked: () => asked(tools),
+      source: tools.stills, people: () => tools.people() || plan.ask.expected_people, clock, signal: inner, watch: tools.watchFrames, asked: () => asked(tools),
       most_bytes: bytesOf(plan, "picture"),
       sendStill: (t_ms, jpeg) => link.sendBinary(STILL_UP, t_ms, jpeg),
       onHint: (handler) => link.on("hint", handler),
+      onPeople: (people) => {
+        link.send("picture", "mark", { people });
+        tools.dispatch({ type: "hint", code: "" });
+      },
       onProgress: ({ code, values }) => tools.dispatch({ type: "hint", code, values }),
     }));
 }

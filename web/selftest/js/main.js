@@ -15,7 +15,7 @@ import { run } from "./flow.js";
 import { createInputs } from "./inputs.js";
 import { createPatience, persistently } from "./patience.js";
 import { adviceNames, missingInterfaces, platformOf } from "./platform.js";
-import { stillSource } from "./preview.js";
+import { hearPeople, stillSource } from "./preview.js";
 import { createView } from "./render.js";
 import { initial, reduce, waitOf } from "./session.js";
 import { DEAD_S, LinkClosed, openLink } from "./socket.js";
@@ -222,7 +222,7 @@ function toolsOf(open, settled) {
     isHidden: () => document.hidden,
     uplinkWorker: `${base}/selftest/js/uplink-worker.js`,
     network: loadNetwork,
-    otherDevice: view.otherDevice,
+    otherDevice: view.otherDevice, people: () => state.people,
     service: askService,
   };
 }
@@ -395,10 +395,10 @@ document.addEventListener("click", (event) => {
   const button = event.target instanceof Element ? event.target.closest("[data-action]") : null;
   if (button instanceof HTMLElement && button.getAttribute("type") !== "submit") act(button.dataset.action ?? "", button);
 });
+hearPeople((people) => dispatch({ type: "people", people }));
 view.practicalForm().addEventListener("submit", (event) => {
   event.preventDefault();
-  const form = [...new FormData(view.practicalForm())].map(([name, value]) => [name, String(value)]);
-  inputs.press("next", Object.fromEntries(form));
+  inputs.press("next", Object.fromEntries([...new FormData(view.practicalForm())].map(([name, value]) => [name, String(value)])));
 });
 
 const words = setLanguage(lang);

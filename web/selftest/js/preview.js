@@ -208,3 +208,21 @@ export function stillSource(video) {
     },
   };
 }
+
+/** The last choice of how many they are: so many, or as many as were planned where those are more. */
+const MANY = 5;
+
+const choices = () => /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("[name=people]"));
+
+/** Show how many they are. @param {number} people as they said, or 0 @param {number} planned */
+export function showPeople(people, planned) {
+  for (const [at, choice] of choices().entries()) {
+    choice.value = String(at < MANY - 1 ? at + 1 : Math.max(MANY, planned));
+    choice.checked = Number(choice.value) === (people || planned);
+  }
+}
+
+/** @param {(people: number) => void} tell called with how many they say they are */
+export function hearPeople(tell) {
+  for (const choice of choices()) choice.addEventListener("change", () => tell(Number(choice.value)));
+}

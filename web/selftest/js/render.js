@@ -10,6 +10,7 @@ import { applyTexts, writtenIn } from "../../shared/i18n.js";
 import { icon, TONES } from "../../shared/icons.js";
 import { adviceWords, asOne, devicesAdvice } from "./advice.js";
 import { draw } from "./drawing.js";
+import { showPeople } from "./preview.js";
 import { deviceProblem, progressOf, shownOf, waitOf } from "./session.js";
 import { waitWords } from "./patience.js";
 import { pointPages, renderMeeting, renderRest, renderUnfinished } from "./welcome.js";
@@ -140,13 +141,13 @@ export function createView({ names, platform, findLater }) {
   }
 
   /** @param {State} state */
-  function renderPicture({ hint, hintValues, more }) {
+  function renderPicture({ hint, hintValues, more, people, plan }) {
     say(find("#picture-more"), more ? texts.t("action.more_time_given") : "");
-    const tone = hint === "good" ? "good" : hint ? "warn" : "calm";
+    showPeople(people, plan?.ask.expected_people ?? 1);
+    const tone = hint === "good" ? "good" : hint && hint !== "camera.more_people" ? "warn" : "calm";
     find("#mirror").dataset.tone = tone;
-    const words = texts.first([`hint.${hint || "looking"}`, "hint.looking"], hintValues);
-    const obeyed = tone === "warn" && hintValues.obeyed;
-    tell("picture-told", hint ? tone : "running", obeyed ? `${texts.t("hint.obeyed")} ${words}` : words, tone === "warn" ? hint : "");
+    const thanks = tone === "warn" && hintValues.obeyed ? `${texts.t("hint.obeyed")} ` : "";
+    tell("picture-told", hint ? tone : "running", thanks + texts.first([`hint.${hint || "looking"}`, "hint.looking"], hintValues), tone === "warn" ? hint : "");
   }
 
   /** @param {State} state */
@@ -173,9 +174,7 @@ export function createView({ names, platform, findLater }) {
     const share = Math.max(0, Math.min(1, 1 + level_dbfs / METER_DBFS));
     find("#meter-bar").style.transform = `scaleX(${share.toFixed(2)})`;
     const words = texts.t(share < 0.25 ? "sound.level_low" : share < 0.9 ? "sound.level_good" : "sound.level_high");
-    const meter = find("#meter");
-    meter.setAttribute("aria-valuenow", String(Math.round(share * 100)));
-    meter.setAttribute("aria-valuetext", words);
+    for (const [name, value] of [["aria-valuenow", String(Math.round(share * 100))], ["aria-valuetext", words]]) find("#meter").setAttribute(name, value);
     say(find("#meter-words"), words);
   }
 

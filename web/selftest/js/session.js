@@ -34,6 +34,7 @@ const NETWORK = /** @type {const} */ (["connect", "clock", "downlink", "uplink",
  * @property {"idle" | "asking" | "looking" | "answered"} prompt `looking`: opened, and not seen to give a picture yet
  * @property {DevicesResult | null} devices
  * @property {boolean} more the person has asked for more time in this step, and has it
+ * @property {number} people how many they say they are; 0 while nothing was said
  * @property {string} hint advice code of the picture, "good", or "" before the first one
  * @property {Record<string, any>} hintValues figures for the hint's words
  * @property {import("./checks/sound.js").Progress | null} sound
@@ -52,7 +53,7 @@ export function initial() {
   return {
     step: "welcome", loaded: false, started: false, session: null, practical: [], plan: null, connection: "idle", queue: null, requeued: false, silent: false, busy: false, blocked: "",
     patience: 0, sent_pct: 100, prompt: "idle",
-    devices: null, more: false, hint: "", hintValues: {}, sound: null, speaker: null, network: Object.fromEntries(NETWORK.map((name) => [name, "waiting"])),
+    devices: null, more: false, people: 0, hint: "", hintValues: {}, sound: null, speaker: null, network: Object.fromEntries(NETWORK.map((name) => [name, "waiting"])),
     paused: false, events: [], before: [], judging: false, report: null, error: "",
   };
 }
@@ -62,7 +63,7 @@ export function initial() {
  *   | { type: "start" } | { type: "step", step: Step } | { type: "prompt", state: "asking" | "looking" | "answered" }
  *   | { type: "devices", result: DevicesResult } | { type: "plan", plan: Plan } | { type: "hint", code: string, values?: Record<string, any> }
  *   | { type: "connection", state: State["connection"], queue?: { place: number, eta_s: number }, code?: string }
- *   | { type: "patience", level: 0 | 1 | 2 } | { type: "sending", sent_pct: number } | { type: "left" } | { type: "loaded" } | { type: "more" } | { type: "silent", value: boolean } | { type: "blocked", code: string }
+ *   | { type: "patience", level: 0 | 1 | 2 } | { type: "sending", sent_pct: number } | { type: "left" } | { type: "loaded" } | { type: "more" } | { type: "people", people: number } | { type: "silent", value: boolean } | { type: "blocked", code: string }
  *   | { type: "sound", progress: NonNullable<State["sound"]> } | { type: "speaker", progress: NonNullable<State["speaker"]> }
  *   | { type: "network", phase: string, state: "waiting" | "running" | "done" | "failed" }
  *   | { type: "paused", value: boolean } | { type: "event", code: string }
@@ -96,13 +97,15 @@ function changed(state, action) {
       if (action.session.meeting?.state === "cancelled") return { ...state, session: action.session, step: "stopped", error: "meeting.off", report: null, judging: false };
       return { ...state, session: action.session, practical: action.session.practical ?? [] };
     case "start": {
-      const kept = { session: state.session, practical: state.session?.practical ?? [], paused: state.paused, devices: state.devices, before: (state.report ?? state.session?.last_report)?.advice ?? [] };
+      const kept = { session: state.session, practical: state.session?.practical ?? [], paused: state.paused, devices: state.devices, people: state.people, before: (state.report ?? state.session?.last_report)?.advice ?? [] };
       return { ...initial(), ...kept, loaded: true, started: true, step: "devices", connection: "connecting" };
     }
     case "step":
       return state.step === "stopped" ? state : { ...state, step: action.step, more: false };
     case "more":
       return { ...state, more: true };
+    case "people":
+      return { ...state, people: action.people };
     case "prompt":
       return { ...state, prompt: action.state, devices: action.state === "asking" ? null : state.devices };
     case "devices":

@@ -169,26 +169,28 @@ export class PictureEnd {
 }
 
 /**
- * @param {{ source: StillSource, people: number, clock: Clock, signal: AbortSignal, watch: (times: FrameTimes) => () => void,
+ * @param {{ source: StillSource, people: () => number, clock: Clock, signal: AbortSignal, watch: (times: FrameTimes) => () => void,
  *   most_bytes?: number, sendStill: (t_ms: number, jpeg: Uint8Array) => void, onHint: (handler: (hint: Hint) => void) => () => void,
+ *   onPeople: (people: number) => void,
  *   asked: () => "next" | "more" | null, onProgress: (hint: Hint) => void }} options
- *   `asked` tells, and forgets, which button the person has pressed
- * @returns {Promise<{ capture_ms: number[], noise_sigma: number[], ended_by: "good" | "timeout" | "next" }>} rejects with
+ *   `people` is how many they say they are, `onPeople` is told when that changes; `asked` tells, and forgets, which
+ *   button the person has pressed
+ * @returns {Promise<{ people: number, capture_ms: number[], noise_sigma: number[], ended_by: "good" | "timeout" | "next" }>} rejects with
  *   StepFault "picture_hidden" where the browser gave no picture out
  */
-export async function run({ source, people, clock, signal, watch, most_bytes = Infinity, sendStill, onHint, asked, onProgress }) {
-  const kind = people > 1 ? ROOM : NEAR;
+export async function run({ source, people, clock, signal, watch, most_bytes = Infinity, sendStill, onHint, onPeople, asked, onProgress }) {
+  let told = people();
   const times = new FrameTimes();
   const stopWatching = watch(times);
   const start = clock.now();
-  const end = new PictureEnd(start);
+  let end = new PictureEnd(start);
   /** @type {number[]} */
   const noise = [];
   let [stills, unread, bytes] = [0, 0, 0];
-  const read = () => within({ clock, limit_ms: READ_MS }, smallStill(source, kind).catch(() => undefined));
+  const read = () => within({ clock, limit_ms: READ_MS }, smallStill(source, told > 1 ? ROOM : NEAR).catch(() => undefined));
   const result = (/** @type {"good" | "timeout" | "next"} */ ended_by) => {
     if (stills === 0 && unread > 0) throw new StepFault("picture_hidden");
-    return { capture_ms: times.list(), noise_sigma: noise.slice(-MAX_NOISE), ended_by };
+    return { people: told, capture_ms: times.list(), noise_sigma: noise.slice(-MAX_NOISE), ended_by };
   };
   const stopHints = onHint((hint) => {
     if (!hint.check.startsWith("camera")) return;
@@ -198,6 +200,11 @@ export async function run({ source, people, clock, signal, watch, most_bytes = I
   try {
     for (;;) {
       const round = clock.now();
+      if (people() !== told) {
+        told = people();
+        end = new PictureEnd(round);
+        onPeople(told);
+      }
       const jpeg = await read();
       if (jpeg === undefined) unread += 1;
       if (jpeg) sendStill(clock.now() - start, jpeg);
@@ -207,9 +214,9 @@ export async function run({ source, people, clock, signal, watch, most_bytes = I
       const answer = asked();
       if (answer === "next") return result("next");
       if (answer === "more") end.more(clock.now());
-      const over = end.over(clock.now()) ?? (bytes + kind.bytes > most_bytes ? "timeout" : null);
+      const over = end.over(clock.now()) ?? (bytes + (told > 1 ? ROOM : NEAR).bytes > most_bytes ? "timeout" : null);
       if (over) return result(over);
-      const every_ms = kind.every_ms * (2 * bytes > most_bytes ? SLOWER : 1);
+      const every_ms = (told > 1 ? ROOM : NEAR).every_ms * (2 * bytes > most_bytes ? SLOWER : 1);
       await clock.sleep(Math.max(50, every_ms - (clock.now() - round)), signal);
     }
   } finally {

@@ -2,8 +2,6 @@
  * Practical questions, all optional. Only given answers are sent.
  */
 
-const MAX_PEOPLE = 50;
-
 /** @param {string} text @returns {string} digits, spaces and a plus; "" without a number in it */
 export function tidyPhone(text) {
   const kept = text.replace(/[^+0-9 ]/g, "").trim().slice(0, 20);
@@ -13,7 +11,7 @@ export function tidyPhone(text) {
 /** Questions with one of these words as their answer, never free text. */
 const CHOICES = { private_room: ["yes", "no", "unknown"], company: ["alone", "family", "staff", "others"], interpreter: ["yes", "no"], equipment: ["yes", "no"] };
 
-/** @typedef {Partial<Record<keyof typeof CHOICES, string>> & { people?: number, phone?: string }} Answers */
+/** @typedef {Partial<Record<keyof typeof CHOICES, string>> & { phone?: string }} Answers */
 
 /** @param {Record<string, string>} form raw field values by name @param {string[]} asked names of the questions @returns {Answers} */
 export function answersOf(form, asked) {
@@ -23,8 +21,6 @@ export function answersOf(form, asked) {
     const said = form[question] ?? "";
     if (asked.includes(question) && words.includes(said)) answers[/** @type {keyof typeof CHOICES} */ (question)] = said;
   }
-  const people = Number.parseInt(form.people ?? "", 10);
-  if (asked.includes("people") && people >= 1 && people <= MAX_PEOPLE) answers.people = people;
   const phone = tidyPhone(form.phone ?? "");
   if (asked.includes("phone") && phone) answers.phone = phone;
   return answers;
