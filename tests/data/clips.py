@@ -13,6 +13,7 @@ seeded generators. Nobody was recorded for this.
 from __future__ import annotations
 
 import functools
+import os
 import subprocess
 import sys
 import wave
@@ -404,7 +405,7 @@ def _wave(path: Path, samples: NDArray[np.int16]) -> None:
 
 def _written(path: Path, write: Callable[[Path], object]) -> None:
     """Write beside `path` and move into place, so that a half-written clip is never taken for a whole one."""
-    part = path.with_suffix(f".part{path.suffix}")
+    part = path.with_suffix(f".{os.getpid()}{path.suffix}")
     write(part)
     part.replace(path)
 
