@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0017"
-down_revision = "0016"
+revision = "0018"
+down_revision = "0017"
 
 _KINDS = (
     "kind IN ('participant', 'leader', 'host_test', 'drop_in', 'support', 'organiser', 'room_manager', 'room', 'staff')"
