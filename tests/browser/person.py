@@ -251,7 +251,7 @@ class Person:
         """Assert that the answer is `verdict`, in the catalogue's words and for machines."""
         assert await self.page.get_attribute("html", "data-verdict") == verdict
         assert await self.reads("#answer-title") == self.words(f"verdict.{verdict}.title")
-        assert await self.reads("#answer-text") == self.words(f"verdict.{verdict}.text")
+        assert await self.reads("#answer-text") == self.words(f"verdict.{verdict}.text", await self.phone())
 
     async def complaints(self) -> Sequence[str]:
         """What the page wrote to the console as errors."""
