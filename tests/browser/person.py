@@ -125,7 +125,8 @@ class Person:
 
     async def until(self, selector: str, *texts: str, timeout_s: float = STEP_S) -> None:
         """Wait until the element says one of the catalogue's `texts`, given by key."""
-        expected = [self.words(key) for key in texts]
+        phone = await self.phone()
+        expected = [self.words(key, phone) for key in texts]
         await self.wait_until(SAYS_ONE_OF, [selector, expected], timeout_s=timeout_s)
 
     # ---- the steps
@@ -244,8 +245,8 @@ class Person:
 
     async def sees_notice(self, key: str, *, timeout_s: float = STEP_S) -> None:
         """Wait until the words of `key` stand among the notices at the top."""
-        says = "text => document.querySelector('#notices').innerText.includes(text)"
-        await self.wait_until(says, self.words(key), timeout_s=timeout_s)
+        says = r"text => document.querySelector('#notices').innerText.replace(/\xa0/g, ' ').includes(text)"
+        await self.wait_until(says, self.words(key, await self.phone()), timeout_s=timeout_s)
 
     async def sees_verdict(self, verdict: str) -> None:
         """Assert that the answer is `verdict`, in the catalogue's words and for machines."""
