@@ -23,6 +23,7 @@ TOOLS = frozenset(
         "readiness/meetings/reach",
         "readiness/meetings/typed",
         "reports/store/actors",
+        "reports/store/audit",
         "reports/store/columns",
         "reports/store/engine",
         "reports/store/guard",
@@ -32,9 +33,10 @@ TOOLS = frozenset(
         "reports/store/records",
         "reports/store/retention",
         "reports/store/rows",
+        "reports/store/trail",
     }
 )
-"""Taken for what they are called (encrypt, clean, require a right, insert a row): nobody goes in there to follow a
+"""Taken for what they are called (encrypt, clean, require a right, log who acts, insert a row): nobody goes in there to follow a
 meeting."""
 
 

@@ -57,6 +57,7 @@ export function drawMeeting({ meeting, participants }, board, t, now, said) {
 
 /** Address and numbers in the emergency procedure, where both are known. @param {BoardPart["participants"]} participants @param {Texts} t */
 function drawReach(participants, t) {
+  if (!document.querySelector("#emergency")) return;  // a page without an organisation has no guides
   const address = /** @type {HTMLInputElement} */ (find("#address")).value.trim();
   find("#address-now").hidden = !address;
   say(find("#address-now"), address ? t.t("board.address_is", { address }) : "");
