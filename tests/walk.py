@@ -36,8 +36,8 @@ TOOLS = frozenset(
         "reports/store/trail",
     }
 )
-"""Taken for what they are called (encrypt, clean, require a right, log who acts, insert a row): nobody goes in there to follow a
-meeting."""
+"""Taken for what they are called (encrypt, clean, require a right, log who acts, insert a row): nobody goes in there to
+follow a meeting."""
 
 
 @dataclass
