@@ -105,6 +105,15 @@ def test_dark_is_dark_but_not_black(finder: FaceFinder) -> None:
     assert number(found["camera.backlight"]) < 1
 
 
+def test_a_pair_is_two_in_good_light(finder: FaceFinder) -> None:
+    """Two people beside each other, with nothing wrong but that they are two."""
+    found = seen("pair", finder)
+    assert found["camera.people"].value == 2
+    assert number(found["camera.light"], "luma_p95") > 150
+    assert abs(number(found["camera.backlight"])) < 1
+    assert found["camera.frozen"].value == 0
+
+
 def test_off_side_is_at_the_right_edge(finder: FaceFinder) -> None:
     """The centre of the face is 30 % right of the middle; size and height are fine."""
     framing = seen("off_side", finder)["camera.framing"]
