@@ -48,37 +48,42 @@ class Hours:
 
 @lru_cache(maxsize=256)
 def read_hours(typed: str) -> Hours | None:
-    """Return the hours that `typed` says, or None where a program can't tell. Hours without days are of every day."""
+    """Return the hours that `typed` says, or None where a program can't tell.
+
+    Hours without days are of the days before them, the first ones of every day.
+    """
     plain = _DASH.sub("-", " ".join(typed.lower().split()))
     if plain in _WORDS["always"]["words"]:
         return Hours(tuple((day, 0, 60 * LAST_HOUR) for day in sorted(EVERY_DAY)))
     for word in _WORDS["and"]["words"]:
         plain = plain.replace(f" {word} ", ",")
     spans: list[tuple[int, int, int]] = []
+    before = EVERY_DAY
     for part in re.split(r"\s*[,;]\s*", plain):
-        found = _read_part(part)
+        found = _read_part(part, before)
         if found is None:
             return None
-        spans += found
+        before, begins, ends = found
+        spans += [(day, begins, ends) for day in before]
     return Hours(tuple(sorted(spans)))
 
 
-def _read_part(part: str) -> list[tuple[int, int, int]] | None:
+def _read_part(part: str, before: frozenset[int]) -> tuple[frozenset[int], int, int] | None:
     matched = _PART.fullmatch(part)
     if matched is None:
         return None
-    days = _days(matched["days"])
+    days = _days(matched["days"], before)
     begins, ends = _minute(matched[2], matched[3]), _minute(matched[4], matched[5])
     if days is None or begins is None or ends is None or begins >= ends:
         return None
-    return [(day, begins, ends) for day in days]
+    return days, begins, ends
 
 
-def _days(typed: str) -> frozenset[int] | None:
+def _days(typed: str, before: frozenset[int]) -> frozenset[int] | None:
     words = [word for word in typed.strip(" :").split() if word not in _WORDS["fill"]["words"]]
     plain = " ".join(words).strip(" :.")
     if not plain:
-        return EVERY_DAY
+        return before
     if plain in _SPAN:
         first, last = map(int, _SPAN[plain].split("-"))
         return frozenset(range(first, last + 1))

@@ -16,6 +16,7 @@ from tests.cast import SUNNAAS
 
 OSLO = ZoneInfo("Europe/Oslo")
 WEEK = [(day, 480, 900) for day in range(1, 6)]
+LUNCH = [(day, *span) for day in range(1, 6) for span in ((480, 720), (780, 900))]
 
 
 @pytest.mark.parametrize(
@@ -29,11 +30,15 @@ WEEK = [(day, 480, 900) for day in range(1, 6)]
         ("08-15", [(day, 480, 900) for day in range(1, 8)]),
         ("man-tors 8-15.30, fre 8-14", [(1, 480, 930), (2, 480, 930), (3, 480, 930), (4, 480, 930), (5, 480, 840)]),
         ("hverdager 8-15 og lørdag 10-12", [*WEEK, (6, 600, 720)]),
+        ("man-fre 08-12, 13-15", LUNCH),
+        ("hverdager 08-12 og 13-15", LUNCH),
+        ("08-12, 13-15", [(day, *span) for day in range(1, 8) for span in ((480, 720), (780, 900))]),
+        ("lør 10-12, 13-14, søn 12-13", [(6, 600, 720), (6, 780, 840), (7, 720, 780)]),
         ("døgnet rundt", [(day, 0, 1440) for day in range(1, 8)]),
     ],
 )
 def test_hours_are_read_as_people_write_them(typed: str, spans: list[tuple[int, int, int]]) -> None:
-    """Days and times of day in three languages, with any dash; without days it is every day."""
+    """Days and times of day in three languages, with any dash; without days those before them, at first every day."""
     found = read_hours(typed)
     assert found is not None
     assert list(found.spans) == spans
