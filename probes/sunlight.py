@@ -32,7 +32,8 @@ NEAR_S: Final = 3600.0
 LOOKED_DAYS: Final = 5
 LEAST_DAYS: Final = 3
 """Fewer days that were looked at tell nothing."""
-WITHIN_S: Final = 21 * 86_400.0
+DAY_S: Final = 86_400.0
+WITHIN_S: Final = 21 * DAY_S
 """In three weeks the sun has moved by a window's frame, and the days are another hour long."""
 KEPT: Final = 600
 
@@ -83,7 +84,8 @@ def expected_sun(
 ) -> Sun | None:
     """Return what the worst of these meetings has to expect; None where too few days were looked at around then.
 
-    `taken_s` are the moments of `grids`, seconds since 1970; `local` gives the time of day.
+    `taken_s` are the moments of `grids`, seconds since 1970; `local` gives the clock of the meeting's day, by which the
+    days before are read too: the sun does not follow a change of the clocks.
     """
     windows = windows_of(grids)
     known = [one for meeting_s in meetings_s if (one := _at(taken_s, grids, windows, meeting_s, local)) is not None]
@@ -93,12 +95,13 @@ def expected_sun(
 def _at(
     taken_s: NDArray[np.float64], grids: Grids, windows: Sequence[NDArray[np.bool_]], meeting_s: float, local: _Local
 ) -> Sun | None:
-    asked_s = _of_day_s(meeting_s, local)
-    nearest: dict[tuple[int, int], tuple[float, int]] = {}
+    ahead_s = float(local(meeting_s).tm_gmtoff)
+    asked_s = (meeting_s + ahead_s) % DAY_S
+    nearest: dict[float, tuple[float, int]] = {}
     for at, moment_s in enumerate(taken_s.tolist()):
-        away_s = abs(_of_day_s(moment_s, local) - asked_s)
+        day, of_day_s = divmod(moment_s + ahead_s, DAY_S)
+        away_s = abs(of_day_s - asked_s)
         if 0.0 < meeting_s - moment_s <= WITHIN_S and away_s <= NEAR_S:
-            day = local(moment_s)[0], local(moment_s).tm_yday
             nearest[day] = min(nearest.get(day, (away_s, at)), (away_s, at))
     looked = [at for _, (_, at) in sorted(nearest.items())][-LOOKED_DAYS:]
     if len(looked) < LEAST_DAYS:
@@ -121,8 +124,3 @@ def _blinds(grid: NDArray[np.uint8], window: NDArray[np.bool_]) -> bool:
 
 def _shows_a_room(grids: Grids) -> NDArray[np.bool_]:
     return np.asarray(np.median(grids.reshape(len(grids), -1), axis=1) < ROOM)
-
-
-def _of_day_s(moment_s: float, local: _Local) -> float:
-    at = local(moment_s)
-    return at.tm_hour * 3600.0 + at.tm_min * 60.0 + at.tm_sec

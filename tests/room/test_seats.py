@@ -140,6 +140,24 @@ def test_the_sun_of_the_last_days_is_expected_in_the_same_window():
     assert (morning.window, morning.days) == (1, 5)
 
 
+def test_the_sun_does_not_follow_a_change_of_the_clocks(monkeypatch):
+    """On the Sunday when the clocks go back, two o'clock is three of the days before, and the checks then say so."""
+    monkeypatch.setenv("TZ", "Europe/Oslo")
+    time.tzset()
+    try:
+        meeting = datetime(2026, 10, 25, 13, 0, tzinfo=UTC)
+        taken = [(meeting - timedelta(days=back, minutes=45)).timestamp() for back in range(1, 6)]
+        looked = [(meeting - timedelta(days=back, hours=1, minutes=45)).timestamp() for back in range(1, 6)]
+        grids = np.stack([grid(10)] * 5)
+        sun = expected_sun(np.array(taken), grids, [meeting.timestamp()])
+        assert sun is not None
+        assert (sun.window, sun.hour, sun.days, sun.of_days) == (1, 14, 5, 5)
+        assert expected_sun(np.array(looked), grids, [meeting.timestamp()]) is None, "an hour off by the sun"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 def test_few_days_and_overcast_days_warn_nobody():
     """Two days tell nothing; a window that is bright without blinding is no sun; an evenly burnt picture no window."""
     meeting = [NOON.replace(hour=14).timestamp()]
