@@ -39,6 +39,11 @@ class Reach:
         """Return the preferred channel: mail, which puts the meeting in the calendar, else SMS, else None."""
         return "mail" if self.mail else "sms" if self.takes_sms else None
 
+    def meets(self, other: Reach) -> bool:
+        """Return whether what is sent to one may reach the other: they share a number or an address."""
+        is_same_mail = bool(self.mail) and self.mail.casefold() == other.mail.casefold()
+        return is_same_mail or (bool(self.phone) and self.phone == other.phone)
+
 
 @dataclass(frozen=True, slots=True)
 class Person:

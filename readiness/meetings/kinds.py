@@ -72,7 +72,7 @@ KINDS: Final[Mapping[MessageName, MessageKind]] = {
     # To both.
     "moved": MessageKind(parts=parts.moved, needs_open_link=True, has_calendar=True),
     "cancelled": MessageKind(parts=parts.cancelled, of="cancelled", has_link=False, has_calendar=True),
-    "removed": MessageKind(parts=parts.removed, has_link=False, has_calendar=True),
+    "removed": MessageKind(parts=parts.removed, of=None, has_link=False, has_calendar=True),
     # To leaders and technical hosts.
     "leader_link": MessageKind(parts=parts.leader_link, invites=True, has_calendar=True, shows="feed"),
     "summary": MessageKind(parts=parts.summary, until="start", needs_open_link=True, shows="day"),

@@ -278,12 +278,23 @@ class Planner:
     async def _told_out(
         self, meeting: Meeting, people: Sequence[Participant | Host], person_id: str
     ) -> tuple[bool, list[Outgoing]]:
-        """Return whether somebody who is taken out has to be told, and the message that does so where one can."""
+        """Return whether somebody who is taken out has to be told, and the message that does so where one can.
+
+        No message goes where somebody who stays in the meeting is reached: they would take it for their own. The same
+        person entered twice has nothing to be told.
+        """
         person = next((one for one in people if one.id == person_id), None)
         if person is None:
             raise AccessError("person.not_found")
-        is_to_come = meeting.state == "planned" and self.now < meeting.ends_at
-        return is_to_come, await self._inviting.told_out(meeting, person) if is_to_come else []
+        if meeting.state != "planned" or self.now >= meeting.ends_at:
+            return False, []
+        gone = opened(self.contacts, person)
+        stored: list[Participant | Host] = [*await self.store.participants(self.actor, meeting.id)]
+        stored += await self.store.hosts(self.actor, meeting.id)
+        others = [opened(self.contacts, one) for one in stored if one.id != person_id]
+        if not any(one.reach.meets(gone.reach) for one in others):
+            return True, await self._inviting.told_out(meeting, person)
+        return not any(_is_twice(gone, one) for one in others), []
 
     async def forget_taken_out(self, meeting_id: str, person_id: str) -> None:
         """Take somebody who was taken out off the list of those to call: they know."""
@@ -307,6 +318,11 @@ class Planner:
             raise InputError("meeting.cancelled")
         if not self.is_open(found):
             raise InputError("meeting.ended")
+
+
+def _is_twice(one: Person, other: Person) -> bool:
+    """Return whether these are the same person, entered twice; a couple with one number has two names or roles."""
+    return (one.whose.role, one.whose.label, one.reach) == (other.whose.role, other.whose.label, other.reach)
 
 
 @contextlib.contextmanager

@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any, Final
 
 from readiness.access.contacts import ContactBox
-from readiness.meetings.addresses import open_reach
+from readiness.meetings.addresses import Reach, open_reach
 from readiness.meetings.manage import planning
 from readiness.settings import Settings
 from reports.model import rfc3339
 from reports.store import Store
 from reports.store.actors import Actor
+from reports.store.records import Meeting, Participant, TakenOut
 
 __all__ = ["SUBJECT_SCHEMA", "data_of", "find_people", "subject_access"]
 
@@ -49,7 +50,8 @@ async def data_of(
 async def find_people(settings: Settings, *, organisation: str, wanted: str) -> list[tuple[str, str, str, str]]:
     """Return id, start of the meeting, role and label of people, by a part of the label, a whole number or address."""
     async with planning(settings, organisation, needs_url=False) as desk:
-        people = await desk.store.people_of(desk.actor)
+        people: list[tuple[Meeting, Participant | TakenOut, bytes | None]] = [*await desk.store.people_of(desk.actor)]
+        people += [(meeting, one, None) for meeting, one in await desk.store.taken_out_of(desk.actor)]
         return [
             (person.id, rfc3339(meeting.starts_at), person.role, person.label)
             for meeting, person, typed in people
@@ -59,9 +61,26 @@ async def find_people(settings: Settings, *, organisation: str, wanted: str) -> 
 
 
 async def subject_access(settings: Settings, *, organisation: str, person: str) -> dict[str, Any] | None:
-    """Return what is held of a participant, for the organisation to hand out."""
+    """Return what is held of a participant, for the organisation to hand out.
+
+    With the meetings that whoever has the same number or address was taken out of; `person` may be one of those.
+    """
     async with planning(settings, organisation, needs_url=False) as desk:
-        return await data_of(desk.store, desk.contacts, desk.actor, desk.now, participant_id=person)
+        told = await data_of(desk.store, desk.contacts, desk.actor, desk.now, participant_id=person)
+        kept = await desk.store.taken_out_of(desk.actor)
+        gone = [(one, open_reach(desk.contacts, one.reach), found) for found, one in kept]
+        asked = [Reach(**row["reach"]) for row in told["participant"]] if told else []
+        asked += [reach for one, reach, _ in gone if one.id == person]
+        if not asked:
+            return None
+        told = told or {"schema": SUBJECT_SCHEMA, "made_at": rfc3339(desk.now)}
+        rows = [
+            {"starts_at": rfc3339(found.starts_at), "role": one.role, "label": one.label, "locale": one.locale}
+            | {"reach": {"phone": reach.phone, "mail": reach.mail}}
+            for one, reach, found in gone
+            if one.id == person or any(reach.meets(known) for known in asked)
+        ]
+        return told | {"taken_out": rows}
 
 
 def _row(contacts: ContactBox, table: str, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -88,7 +88,7 @@ class MeetingPart(StorePart):
     ) -> Meeting:
         """Cancel the meeting: close its support cases, drop what waits, then queue `messages`. Again changes nothing.
 
-        Its links stay open: whoever opens one is told.
+        Who was taken out before is still told of that. Its links stay open: whoever opens one is told.
         """
         actor.require("meeting.change")
         async with self._changing_boards() as (connection, meetings):
@@ -108,9 +108,8 @@ class MeetingPart(StorePart):
     @staticmethod
     async def _drop_waiting(connection: AsyncConnection, meeting_id: str, kinds: Collection[str] | None) -> None:
         waiting = sa.update(outbox).where(outbox.c.meeting_id == meeting_id, outbox.c.state == "waiting")
-        if kinds is not None:
-            waiting = waiting.where(outbox.c.kind.in_(kinds))
-        await connection.execute(waiting.values(state="dropped"))
+        chosen = outbox.c.kind != "removed" if kinds is None else outbox.c.kind.in_(kinds)
+        await connection.execute(waiting.where(chosen).values(state="dropped"))
 
     async def meeting(self, actor: Actor, meeting_id: str) -> Meeting | None:
         """Return the meeting with this id if it belongs to the actor's organisation."""

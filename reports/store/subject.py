@@ -12,7 +12,7 @@ from reports.series import unpack
 from .actors import Actor
 from .audit_part import AuditPart
 from .audit_tables import audit_entry
-from .records import Meeting, Participant
+from .records import Meeting, Participant, TakenOut
 from .rows import meeting_of, participant_of, person_within
 from .tables import (
     case_note,
@@ -26,6 +26,7 @@ from .tables import (
     self_test_phase,
     session,
     support_case,
+    taken_out,
 )
 
 __all__ = ["SubjectPart"]
@@ -87,6 +88,16 @@ class SubjectPart(AuditPart):
         chosen = chosen.where(meeting.c.organisation_id == actor.organisation_id)
         rows = await self._rows(chosen.order_by(meeting.c.starts_at, participant.c.position))
         return [(meeting_of(row), participant_of(row, "p_"), row.p_contact) for row in rows]
+
+    async def taken_out_of(self, actor: Actor) -> list[tuple[Meeting, TakenOut]]:
+        """Return everybody who was taken out of a meeting of the organisation and does not know it yet."""
+        actor.require("meeting.find")
+        columns = [taken_out.c[name].label(f"gone_{name}") for name in TakenOut.__dataclass_fields__]
+        chosen = sa.select(meeting, *columns).join(taken_out, taken_out.c.meeting_id == meeting.c.id)
+        chosen = chosen.where(meeting.c.organisation_id == actor.organisation_id)
+        rows = await self._rows(chosen.order_by(meeting.c.starts_at, taken_out.c.id))
+        names = TakenOut.__dataclass_fields__
+        return [(meeting_of(row), TakenOut(**{name: getattr(row, f"gone_{name}") for name in names})) for row in rows]
 
     async def _told(self, table: sa.Table, where: sa.ColumnElement[bool]) -> Rows:
         columns = [table.c[name] for name in TOLD[table.name]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -11,6 +12,9 @@ from contextlib import closing
 import pytest
 
 from readiness.cli import main
+from readiness.meetings.manage import planning
+from readiness.meetings.wishes import PersonPlan
+from readiness.settings import load_settings
 
 
 @pytest.fixture
@@ -66,8 +70,39 @@ def test_who_asks_in_writing_is_found_and_told(run):
     status, said, _ = run("subject-access", "--organisation", "sunnaas", "--person", person)
     told = json.loads(said)
     assert (told["participant"][0]["label"], told["meeting"][0]["title"]) == ("=Anna Nordmann", "Kontroll")
+    assert told["taken_out"] == []
     assert run("subject-access", "--organisation", "sunnaas", "--person", "nobody")[0] == 2
     assert run("subject-access", "--organisation", "sunnaas")[0] == 2
+
+
+def test_who_was_taken_out_and_is_not_told_yet_is_found_and_told(run, tmp_path):
+    """By number: the name and address that are kept for telling them, also beside another meeting of theirs."""
+
+    async def taken_out() -> str:
+        settings = load_settings({"READINESS_DATA_DIR": str(tmp_path)})
+        wish = PersonPlan("relative", "Kari", "nb", "+4790000009", "")
+        async with planning(settings, "sunnaas", needs_url=False) as desk:
+            people = await desk.store.people_of(desk.actor)
+            added = [await desk.add_person(people[0][0].id, wish) for _ in range(2)]
+            await desk.change_person(people[0][0].id, added[1].id, {"label": "Kari N."})
+            await desk.remove_person(people[0][0].id, added[0].id)
+            return added[1].id
+
+    stays = asyncio.run(taken_out())
+    status, found, _ = run("subject-access", "--organisation", "sunnaas", "--find", "+47 90 00 00 09")
+    assert status == 0
+    rows = {one.split()[0]: one for one in found.splitlines()}
+    assert len(rows) == 2
+    (gone,) = set(rows) - {stays}
+    for person in (stays, gone):
+        told = json.loads(run("subject-access", "--organisation", "sunnaas", "--person", person)[1])
+        (row,) = told["taken_out"]
+        assert (row["label"], row["reach"]["phone"], row["starts_at"]) == (
+            "Kari",
+            "+4790000009",
+            "2031-05-06T08:00:00Z",
+        )
+    assert "participant" not in told, "of whoever is in no meeting any more there is nothing else"
 
 
 def test_a_dry_run_says_what_is_due_and_changes_nothing(run):

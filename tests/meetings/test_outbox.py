@@ -15,6 +15,7 @@ import icalendar
 import pytest
 
 from readiness.access.tokens import hash_token
+from readiness.meetings.addresses import Reach, seal_reach
 from readiness.meetings.delivery import OURS
 from readiness.meetings.gsm import carried, parts
 from readiness.meetings.marks import state_mark
@@ -26,10 +27,11 @@ from readiness.meetings.views import meeting_json
 from readiness.meetings.wishes import Change
 from readiness.texts import catalogue
 from reports.store import Store
+from reports.store.records import new_id
 from tests.actors import CLOCK, otto
 from tests.cast import SUNNAAS
 from tests.meetings.receivers import Gateway, Mailbox, gateway, mailbox
-from tests.meetings.scene import BASE, NOW, STARTS, Scene, make_scene, make_services, runner_of
+from tests.meetings.scene import ANNA, BASE, NOW, STARTS, Scene, make_scene, make_services, runner_of
 
 
 @pytest.fixture
@@ -203,6 +205,39 @@ async def test_who_is_taken_out_is_told_and_loses_the_entry_in_the_calendar(scen
     shown = await meeting_json(planner, await planner.meeting(scene.meeting.id))
     left = {one["label"]: one["call"] for one in shown["taken_out"]}
     assert left == {"T. K.": True}, "of whoever knows nothing is kept"
+
+
+async def test_who_shares_a_number_with_somebody_who_stays_is_not_told_by_message(
+    scene: Scene, post: Mailbox, sms: Gateway
+):
+    """Entered twice: no message and nobody to call. A couple with one phone: no message, and a call."""
+    services, store = scene.services, scene.services.store
+    planner = Planner(store, services.contacts, SUNNAAS, "https://ready.example", NOW, otto(SUNNAAS.id))
+    twice = replace(scene.anna, id=new_id(), reach=seal_reach(services.contacts, ANNA))
+    shared = seal_reach(services.contacts, Reach(phone=ANNA.phone))
+    partner = replace(twice, id=new_id(), role="relative", label="Per", reach=shared)
+    for one in (twice, partner):
+        await store.add_participant(otto(SUNNAAS.id), scene.meeting.id, one)
+        await sent(scene, scene.outgoing("invitation", "sms", one))
+        await planner.remove_person(scene.meeting.id, one.id)
+    told = len(sms.sent())
+    await sent(scene)
+    assert len(sms.sent()) == told == 2
+    shown = await meeting_json(planner, await planner.meeting(scene.meeting.id))
+    assert [(one["label"], one["call"]) for one in shown["taken_out"]] == [("Per", True)]
+
+
+async def test_who_was_taken_out_is_told_also_when_the_meeting_is_cancelled_at_once(scene: Scene, post: Mailbox):
+    """The message waits when the meeting is cancelled: the entry goes out of her calendar all the same."""
+    services, store = scene.services, scene.services.store
+    planner = Planner(store, services.contacts, SUNNAAS, "https://ready.example", NOW, otto(SUNNAAS.id))
+    await sent(scene, scene.outgoing("invitation", "mail", scene.anna))
+    await planner.remove_person(scene.meeting.id, scene.anna.id)
+    await planner.cancel(scene.meeting.id)
+    await sent(scene)
+    assert await scene.states() == [("removed", "sent", None)]
+    _, removed = post.to("anna@post.example")
+    assert icalendar.Calendar.from_ical(next(removed.iter_attachments()).get_content())["METHOD"] == "CANCEL"
 
 
 async def test_an_entry_reminds_ten_minutes_before(scene: Scene, post: Mailbox):
