@@ -1,11 +1,13 @@
 """The overview for those who improve: shares of one month's people, by what may explain them. Pure.
 
 A month is the whole ISO weeks whose Thursday lies in it, and only a month that is over is told. Months do not overlap,
-and each table of a month sums up to the month itself, so no difference of two pages is a group of few.
+and each table of a month sums up to the month itself, so no difference of two pages is a group of few. First tests are
+of those who tested in time, so that the numbers of both tables differ by those who did not, whom the first one tells.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +31,10 @@ __all__ = [
 
 WORKED: Final = 4
 """Least answer, of 1 to 5, that means that sound and picture worked."""
+STEP: Final = 0.05
+"""Of an interval that is told alone, so that it does not say of how many it is."""
+CLOSES: Final = timedelta(days=8)
+"""After a month's last day its people are counted within a day, and what is said afterwards comes in for a week."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,24 +68,32 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A share with its denominator and the interval that holds the true one in 95 of 100 cases."""
+    """A share with its denominator and the interval that holds the true one in 95 of 100 cases.
 
-    number: int
-    hits: int
+    Where those counted or the others are too few to be told, the interval alone: it is the same for any so few.
+    """
+
+    number: int | None
+    hits: int | None
     low: float
     high: float
 
     @classmethod
     def of(cls, cell: Cell) -> Measure | None:
-        """Return the measure of a group; None where it is too small to be told."""
-        if cell.number < LEAST:
+        """Return the measure of a group; None where it is too small for anything to be told."""
+        if cell.is_told():
+            return cls(cell.number, cell.hits, *wilson(cell.hits, cell.number))
+        if cell.number < 2 * LEAST:
             return None
-        return cls(cell.number, cell.hits, *wilson(cell.hits, cell.number))
+        most = LEAST - 1
+        if cell.hits < LEAST:
+            return cls(None, None, 0.0, math.ceil(wilson(most, cell.number)[1] / STEP) * STEP)
+        return cls(None, None, math.floor(wilson(cell.number - most, cell.number)[0] / STEP) * STEP, 1.0)
 
     @property
-    def share(self) -> float:
-        """Return the share."""
-        return self.hits / self.number
+    def share(self) -> float | None:
+        """Return the share, where it is told."""
+        return None if self.hits is None or self.number is None else self.hits / self.number
 
 
 Table = Mapping[str, Measure]
@@ -92,11 +106,11 @@ class Overview:
     in_time: Measure | None
     """Of those invited, who tested before the meeting began."""
     first_try: Measure | None
-    """Of those who tested, whose first test was ready."""
+    """Of those who tested before the meeting began, whose first test was ready."""
     right: Measure | None
     """Of those told "ready" who said how the meeting went, who said that sound and picture worked."""
     solved: Measure | None
-    """Of those whose first test was not ready, who were ready in the end."""
+    """Of those who tested in time, and whose first test was not ready, who were ready in the end."""
     in_time_by: Mapping[str, Table]
     first_try_by: Mapping[str, Table]
     causes: Mapping[str, int]
@@ -118,20 +132,24 @@ _OF_TESTS: Final = frozenset({"browser", "system"})
 
 def make_overview(groups: Sequence[Counted], heard: Iterable[Heard]) -> Overview:
     """Return the overview of what the store counted in one month."""
-    tested = [one for one in groups if one.tested != "never"]
-    failed = [one for one in tested if one.first_verdict not in READY_VERDICTS]
+    tested = [one for one in groups if _is_in_time(one)]
+    first_try = _cell(tested, _is_ready_at_first)
+    failed = [one for one in tested if not _is_ready_at_first(one)] if first_try.is_told() else []
     solved = [one for one in failed if one.solved_min is not None]
     told = [one for one in heard if one.verdict in READY_VERDICTS]
+    in_time, became_ready = _cell(groups, _is_in_time), _cell(failed, lambda one: one.solved_min is not None)
+    if 0 < in_time.number - in_time.hits < LEAST:  # the tables of first tests tell how many tested: of these alone
+        in_time = Cell(in_time.hits + LEAST - 1, in_time.hits)
     right = Cell(sum(one.number for one in told), sum(one.number for one in told if one.score >= WORKED))
     return Overview(
-        in_time=Measure.of(_cell(groups, _is_in_time)),
-        first_try=Measure.of(_cell(tested, _is_ready_at_first)),
+        in_time=Measure.of(in_time),
+        first_try=Measure.of(first_try),
         right=Measure.of(right),
-        solved=Measure.of(_cell(failed, lambda one: one.solved_min is not None)),
+        solved=Measure.of(became_ready),
         in_time_by={name: _table(groups, of, _is_in_time) for name, of in DIMENSIONS.items() if name not in _OF_TESTS},
         first_try_by={name: _table(tested, of, _is_ready_at_first) for name, of in DIMENSIONS.items()},
         causes=_counts(failed, lambda one: one.cause or "none"),
-        solved_within=_counts(solved, lambda one: str(one.solved_min)),
+        solved_within=_counts(solved, lambda one: str(one.solved_min)) if became_ready.is_told() else {},
     )
 
 
@@ -166,12 +184,9 @@ def _counts(groups: Iterable[Counted], of: Callable[[Counted], str]) -> dict[str
 
 
 def last_month(today: date) -> str:
-    """Return the newest month that is over, such as ``2026-10``: its last week has ended at least two days ago.
-
-    People are counted a day after their meeting.
-    """
+    """Return the newest month that is over, such as ``2026-10``: its last answers came in yesterday, or before."""
     month = f"{today:%Y-%m}"
-    while date.fromisocalendar(*_week(weeks_of(month)[1]), 7) + timedelta(days=2) >= today:
+    while date.fromisocalendar(*_week(weeks_of(month)[1]), 7) + CLOSES >= today:
         month = months_back(month, 1)
     return month
 

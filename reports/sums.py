@@ -1,7 +1,8 @@
 """Sums of people that single nobody out, and how sure a share is. Pure.
 
 A group of fewer than `LEAST` people is never told by itself, nor can it be had as the difference of what is told: it is
-folded into one group with others, and where that is still too small, with the smallest that would be told.
+folded into one group with others, and where that is still too small, with the smallest that would be told. The same
+holds for those of a group who are counted and those who are not, unless there are none of them.
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ class Cell:
         """Return the share of those counted."""
         return self.hits / self.number
 
+    def is_told(self, least: int = LEAST) -> bool:
+        """Return whether neither the group, nor those counted of it, nor those not counted are too few to be told."""
+        return self.number >= least and all(one == 0 or one >= least for one in (self.hits, self.number - self.hits))
+
 
 def folded(cells: Mapping[str, Cell], least: int = LEAST) -> dict[str, Cell]:
     """Return the groups that may be told, largest first, with the small ones as `OTHERS` at the end.
@@ -44,14 +49,14 @@ def folded(cells: Mapping[str, Cell], least: int = LEAST) -> dict[str, Cell]:
     Their sum is the sum of all, so a total that is told beside them says nothing about a small group. Nothing at all is
     returned where all together are too few.
     """
-    told = {name: one for name, one in cells.items() if one.number >= least and name != OTHERS}
+    told = {name: one for name, one in cells.items() if one.is_told(least) and name != OTHERS}
     small = [one for name, one in cells.items() if name not in told and one.number > 0]
     rest = sum(small, Cell(0))
-    while 0 < rest.number < least and told:
+    while rest.number > 0 and not rest.is_told(least) and told:
         name = min(told, key=lambda one: (told[one].number, one))
         rest += told.pop(name)
     ordered = dict(sorted(told.items(), key=lambda item: (-item[1].number, item[0])))
-    return ordered | ({OTHERS: rest} if rest.number >= least else {})
+    return ordered | ({OTHERS: rest} if rest.is_told(least) else {})
 
 
 def wilson(hits: int, number: int) -> tuple[float, float]:

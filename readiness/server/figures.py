@@ -1,17 +1,17 @@
 """What participants and leaders said after their meetings, in sums: by unit, and how often "ready" was right.
 
 As JSON for organisers and programs, as a page and a table for organisers, leaders and support. Sums over fewer than
-ten people are never made.
+ten people are never made. They are of one whole month, as in the overview, so that none is the difference of two.
+Leaders and support read shares by unit only: answers told in a second way, or step by step, would tell of few.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,15 +23,18 @@ from readiness.server.afterwards import AGAIN
 from readiness.server.board import LEADERS
 from readiness.server.desk_view import SUPPORTERS
 from readiness.server.meetings_api import ORGANISERS, organiser_of
+from readiness.server.overview import is_told_month
 from readiness.server.pages import render_page, staff_language_of
 from readiness.server.services import SERVICES, session_of
 from readiness.texts import catalogue
 from reports.model import READY_VERDICTS
+from reports.overview import last_month, months_back, weeks_of
 from reports.render.phones import phone_in
 from reports.render.words import Words
 from reports.store.feedback import LEAST_ANSWERS
 from reports.store.feedback_records import FeedbackCell, FeedbackSum
 from reports.store.records import Organisation, Session
+from reports.sums import Cell
 
 __all__ = ["routes"]
 
@@ -44,23 +47,24 @@ COLUMNS = (
     *("unit", "who", "answers", *(f"worked_{step}" for step in STEPS), *(f"satisfied_{step}" for step in STEPS)),
     *(*(f"again_{word}" for word in AGAIN), "whose"),
 )
+SHARES = ("unit", "who", "answers", "worked_percent", "satisfied_percent", "again_percent")
+"""Columns for leaders and support."""
 READERS = {"plan": ORGANISERS, "support": SUPPORTERS, "board": LEADERS}
 """Whose pages lead to the sums: those single nobody out, so that whoever works with meetings may read them."""
-SHOWN = timedelta(weeks=13)
-"""A quarter of a year, where nothing else is asked for."""
-_WEEK = re.compile(r"^2\d{3}-W(?:0[1-9]|[1-4]\d|5[0-3])$")
 
 
 @routes.get("/api/v1/feedback/summary")
 async def summary(request: web.Request) -> web.Response:
-    """Return the sums of the weeks ``?from=`` and ``?to=`` (such as ``2026-W48``), the last quarter by default."""
+    """Return the sums of the month ``?month=`` (such as ``2026-10``), by default of the newest that is over."""
     services = request.app[SERVICES]
     organisation, _ = await organiser_of(request)
-    weeks = _weeks(request, services.now())
+    month = _month(request, services.now())
+    weeks = weeks_of(month)
     cells = await services.store.feedback_summary(organisation.id, weeks)
     told_ready = [cell for cell in cells if cell.verdict in READY_VERDICTS]
     return web.json_response(
         {
+            "month": month,
             "from": weeks[0],
             "to": weeks[1],
             "least": LEAST_ANSWERS,
@@ -76,23 +80,29 @@ async def summary(request: web.Request) -> web.Response:
 @routes.get("/support/{session}/figures")
 @routes.get("/board/{session}/figures")
 async def figures_page(request: web.Request) -> web.Response:
-    """Show how meetings went, by unit and by what was told before."""
+    """Show how meetings went, by unit, and to organisers by what was told before."""
     services = request.app[SERVICES]
     session, organisation = await _reader(request)
     asked, language = request.query.get("lang"), staff_language_of(request, organisation)
     words = Words(catalogue(language), language, phone=phone_in(language, organisation.support_phone))
-    weeks = _weeks(request, services.now())
-    cells = await services.store.feedback_summary(organisation.id, weeks)
+    month, plans = _month(request, services.now()), _plans(request)
+    weeks, earlier, later = weeks_of(month), months_back(month, 1), months_back(month, -1)
+    cells = await services.store.feedback_summary(organisation.id, weeks) if plans else []
     ready = _sum(cell for cell in cells if cell.verdict in READY_VERDICTS)
     home = f"/{request.path.split('/')[1]}/{session.id}"
     view = {
         "home": home,
-        "csv": f"{home}/figures.csv?" + urlencode({"from": weeks[0], "to": weeks[1]}),
+        "csv": f"{home}/figures.csv?" + urlencode({"month": month}),
         "asked_language": asked if asked in organisation.languages else None,
+        "earlier": earlier if is_told_month(earlier, services.now()) else "",
+        "later": later if is_told_month(later, services.now()) else "",
+        "steps": plans,
         "weeks": words.t("figures.weeks", first=_named(weeks[0]), last=_named(weeks[1])),
         "right": words.t("figures.right", worked=ready["worked"], answers=ready["answers"]) if ready["answers"] else "",
         "rows": [_row(cell, words) for cell in _by_verdict(cells)],
-        "sums": [_sum_row(one, words) for one in await services.store.feedback_sums(organisation.id, weeks)],
+        "sums": [
+            _sum_row(one, words, plans=plans) for one in await services.store.feedback_sums(organisation.id, weeks)
+        ],
         "least": words.t("figures.least", count=LEAST_ANSWERS),
     }
     return render_page(request, PAGE, organisation, {"view": view}, compress=False)
@@ -102,17 +112,18 @@ async def figures_page(request: web.Request) -> web.Response:
 @routes.get("/support/{session}/figures.csv")
 @routes.get("/board/{session}/figures.csv")
 async def figures_table(request: web.Request) -> web.Response:
-    """Give the sums by unit as a table, with all steps of each answer; no cell is taken for a formula."""
+    """Give the sums by unit as a table, to organisers with all steps of each answer; no cell is taken for a formula."""
     services = request.app[SERVICES]
     _session, organisation = await _reader(request)
-    weeks = _weeks(request, services.now())
+    weeks, plans = weeks_of(_month(request, services.now())), _plans(request)
     written = io.StringIO()
     table = csv.writer(written)
-    table.writerow(COLUMNS)
+    table.writerow(COLUMNS if plans else SHARES)
     for one in await services.store.feedback_sums(organisation.id, weeks):
-        table.writerow([guarded(str(cell)) for cell in _table_row(one)])
+        table.writerow([guarded(str(cell)) for cell in (_table_row(one) if plans else _share_row(one))])
     headers = {"Content-Disposition": 'attachment; filename="figures.csv"'}
-    return web.Response(text=written.getvalue(), content_type="text/csv", charset="utf-8", headers=headers)
+    text = "\ufeff" + written.getvalue()
+    return web.Response(text=text, content_type="text/csv", charset="utf-8", headers=headers)
 
 
 async def _reader(request: web.Request) -> tuple[Session, Organisation]:
@@ -125,6 +136,11 @@ async def _reader(request: web.Request) -> tuple[Session, Organisation]:
     return session, organisation
 
 
+def _plans(request: web.Request) -> bool:
+    """Return whether an organiser reads, who is told of every step of an answer."""
+    return request.path.split("/")[1] == "plan"
+
+
 def _table_row(one: FeedbackSum) -> list[object]:
     """Return the cells of `COLUMNS`; what too few people answered is empty."""
     unit = "*" if one.unit is None else one.unit
@@ -134,18 +150,26 @@ def _table_row(one: FeedbackSum) -> list[object]:
     return [unit, one.who, one.answers, *(one.scores.get(step, 0) for step in STEPS), *satisfied, *again, whose]
 
 
-def _sum_row(one: FeedbackSum, words: Words) -> Mapping[str, Any]:
+def _share_row(one: FeedbackSum) -> list[object]:
+    """Return the cells of `SHARES`."""
+    said = ((one.scores, GOOD), (one.satisfied, GOOD), (one.again, ("yes",)))
+    shares = [_percent_told(found, wanted) for found, wanted in said]
+    return ["*" if one.unit is None else one.unit, one.who, one.answers, *shares]
+
+
+def _sum_row(one: FeedbackSum, words: Words, *, plans: bool) -> Mapping[str, Any]:
     """Return a line of the page: shares of those who answered the question."""
+    share = _share if plans else _share_told
     names = {None: words.t("figures.other_units"), "": words.t("figures.no_unit")}
     whose = [f"{_whose(word, words)} ({number})" for word, number in one.whose.items()]
     return {
         "unit": names.get(one.unit) or one.unit,
         "who": words.t(f"figures.{one.who}"),
         "answers": one.answers,
-        "worked": _share(one.scores, GOOD),
+        "worked": share(one.scores, GOOD),
         "steps": ", ".join(f"{step}: {one.scores.get(step, 0)}" for step in STEPS),
-        "satisfied": _share(one.satisfied, GOOD),
-        "again": _share(one.again, ("yes",)),
+        "satisfied": share(one.satisfied, GOOD),
+        "again": share(one.again, ("yes",)),
         "whose": ", ".join(whose),
     }
 
@@ -160,18 +184,23 @@ def _share(said: Mapping[Any, int], wanted: Sequence[Any]) -> str:
     return f"{found} ({round(100 * found / answers)} %)" if answers else ""
 
 
-def _weeks(request: web.Request, now: datetime) -> tuple[str, str]:
-    """Return the first and the last week that is asked for. Raises InputError for what is no week."""
-    first = request.query.get("from") or _week_of(now - SHOWN)
-    last = request.query.get("to") or _week_of(now)
-    if not _WEEK.match(first) or not _WEEK.match(last):
-        raise InputError("figures.week")
-    return first, last
+def _percent_told(said: Mapping[Any, int], wanted: Sequence[Any]) -> str:
+    """Return for example ``80``; nothing where those who said so, or the others, are too few to be told."""
+    cell = Cell(sum(said.values()), sum(said.get(one, 0) for one in wanted))
+    return str(round(100 * cell.share)) if cell.is_told() else ""
 
 
-def _week_of(moment: datetime) -> str:
-    year, week, _day = moment.isocalendar()
-    return f"{year:04d}-W{week:02d}"
+def _share_told(said: Mapping[Any, int], wanted: Sequence[Any]) -> str:
+    percent = _percent_told(said, wanted)
+    return f"{percent} %" if percent else ""
+
+
+def _month(request: web.Request, now: datetime) -> str:
+    """Return the month that is asked for. Raises InputError for any that is not told, and for a span of weeks."""
+    month = request.query.get("month") or last_month(now.date())
+    if {"from", "to"} & set(request.query) or not is_told_month(month, now):
+        raise InputError("figures.month")
+    return month
 
 
 def _named(week: str) -> str:

@@ -11,6 +11,7 @@ import io
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from aiohttp import web
@@ -27,16 +28,17 @@ from reports.overview import Measure, Overview, last_month, make_overview, month
 from reports.render.languages import TABLE
 from reports.render.words import Words
 from reports.solution import load_solution, solution_names
+from reports.store.participation import iso_week
 from reports.store.records import Organisation, Session
+from reports.store.retention import FIGURES_KEPT
 from reports.sums import LEAST, OTHERS
 
-__all__ = ["routes"]
+__all__ = ["is_told_month", "routes"]
 
 routes = web.RouteTableDef()
 PAGE: Final = "overview/index.html"
 READERS: Final = sessions_that_may("figures.read")
 HEADLINES: Final = ("in_time", "first_try", "right", "solved")
-KEPT_MONTHS: Final = 13
 _MONTH: Final = re.compile(r"^2\d{3}-(?:0[1-9]|1[0-2])$")
 SIZES_PT: Final = (10.5, 9.5, 8.5)
 
@@ -134,7 +136,7 @@ async def _shown(request: web.Request) -> Shown:
     language = staff_language_of(request, organisation)
     newest = last_month(services.now().date())
     asked = request.query.get("month", newest)
-    month = asked if _MONTH.match(asked) and months_back(newest, KEPT_MONTHS) <= asked <= newest else newest
+    month = asked if is_told_month(asked, services.now()) else newest
     weeks, actor = weeks_of(month), actor_of(session)
     groups = await services.store.participation(actor, weeks)
     heard = await services.store.said_afterwards(actor, weeks)
@@ -142,13 +144,20 @@ async def _shown(request: web.Request) -> Shown:
     return Shown(session, organisation, month, newest, make_overview(groups, heard), words)
 
 
+def is_told_month(month: str, now: datetime) -> bool:
+    """Return whether this is a month that is over and of which no week is forgotten: any other would change."""
+    if not _MONTH.match(month) or month > last_month(now.date()):
+        return False
+    return weeks_of(month)[0] >= iso_week(now - FIGURES_KEPT)
+
+
 def _named(shown: Shown) -> str:
     year, _, month = shown.month.partition("-")
     return f"{shown.words.t(f'time.month_{int(month)}')} {year}"
 
 
-def _percent(share: float) -> int:
-    return round(100 * share)
+def _percent(share: float | None) -> int | None:
+    return None if share is None else round(100 * share)
 
 
 def _headlines(shown: Shown) -> Iterable[dict[str, Any] | None]:
@@ -159,13 +168,13 @@ def _headlines(shown: Shown) -> Iterable[dict[str, Any] | None]:
 
 
 def _bar(found: Measure, words: Words) -> dict[str, Any]:
-    low, high = _percent(found.low), _percent(found.high)
+    low, high, is_told = round(100 * found.low), round(100 * found.high), found.hits is not None
     return {
         "percent": _percent(found.share),
         "low": low,
         "high": high,
         "people": found.number,
-        "of": words.t("overview.of", hits=found.hits, number=found.number),
+        "of": words.t("overview.of", hits=found.hits, number=found.number) if is_told else "",
         "interval": words.t("overview.interval", low=low, high=high),
     }
 
@@ -233,5 +242,9 @@ def _lines(overview: Overview) -> Iterable[tuple[str | int, ...]]:
             yield (name, "", group, count, "", "", "", "")
 
 
-def _figures(one: Measure) -> tuple[int, ...]:
-    return one.number, one.hits, _percent(one.share), _percent(one.low), _percent(one.high)
+def _figures(one: Measure) -> tuple[int | str, ...]:
+    """Return people, counted, percent and its interval; the interval alone where more would tell of few."""
+    low, high = round(100 * one.low), round(100 * one.high)
+    if one.number is None or one.hits is None:
+        return "", "", "", low, high
+    return one.number, one.hits, round(100 * one.hits / one.number), low, high

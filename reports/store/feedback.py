@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from reports.sums import OTHERS, Cell, folded
+
 from .feedback_records import Feedback, FeedbackCell, FeedbackSum
 from .part import StorePart
 from .records import Host, Session
@@ -106,14 +108,13 @@ class FeedbackPart(StorePart):
 def _sums(by_unit: Mapping[tuple[bool, str], list[sa.Row[Any]]], *, is_host: bool) -> list[FeedbackSum]:
     """Return a sum for each unit of enough people, the largest first, and one for the other units together.
 
-    The others are left out where they are too few together, and no total is made of all: it would tell what they said.
+    Where these are too few together, the smallest unit that would be told joins them.
     """
     mine = {unit: rows for (host, unit), rows in by_unit.items() if host is is_host}
-    small = [unit for unit, rows in mine.items() if _number(rows) < LEAST_ANSWERS]
-    others = [row for unit in small for row in mine[unit]]
-    sums = [_sum_of(unit, rows, is_host=is_host) for unit, rows in mine.items() if unit not in small]
-    sums.sort(key=lambda one: (-one.answers, one.unit or ""))
-    return [*sums, *([_sum_of(None, others, is_host=is_host)] if _number(others) >= LEAST_ANSWERS else [])]
+    told = folded({unit: Cell(_number(rows)) for unit, rows in mine.items()}, LEAST_ANSWERS)
+    sums = [_sum_of(unit, mine[unit], is_host=is_host) for unit in told if unit != OTHERS]
+    others = [row for unit, rows in mine.items() if unit not in told or unit == OTHERS for row in rows]
+    return [*sums, *([_sum_of(None, others, is_host=is_host)] if OTHERS in told else [])]
 
 
 def _number(rows: Sequence[sa.Row[Any]]) -> int:

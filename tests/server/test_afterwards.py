@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from readiness.access.links import Links, api_token, organiser_link
+from readiness.access.links import Links, api_token, give_support_link, organiser_link
 from readiness.texts import catalogue
 from reports.store.feedback_records import Feedback
 from reports.store.records import Host, Participant, new_id
@@ -17,6 +17,8 @@ from tests.security.support import redeem
 from tests.server.test_board import phases, reported
 
 LATER = timedelta(days=7)
+CLOSED = datetime(2026, 12, 10, 9, 0, tzinfo=UTC)
+"""November is over, and what is said of it has come in."""
 
 
 @pytest.fixture
@@ -137,7 +139,8 @@ async def test_the_organisation_sees_how_often_ready_was_right(server, http, cas
     assert organisation is not None
     now = server.services.now()
     token = await api_token(server.store, organisation, now)
-    span = {"from": "2026-W48", "to": "2026-W48"}
+    span = {"month": "2026-11"}
+    server.services.now = lambda: CLOSED
     bearer = {"Authorization": f"Bearer {token}"}
     async with http.get("/api/v1/feedback/summary", params=span, headers=bearer) as answer:
         found = await answer.json()
@@ -147,8 +150,12 @@ async def test_the_organisation_sees_how_often_ready_was_right(server, http, cas
         10,
     )
     assert [(cell["verdict"], cell["problems"]) for cell in found["cells"]] == [("ready", {"sound": 10})]
-    async with http.get("/api/v1/feedback/summary", params={"from": "yesterday"}, headers=bearer) as answer:
-        assert (await answer.json())["error"]["code"] == "figures.week"
+    for asked in ("2026-12", "2026-13", "2025-10", "yesterday"):
+        async with http.get("/api/v1/feedback/summary", params={"month": asked}, headers=bearer) as answer:
+            assert (await answer.json())["error"]["code"] == "figures.month", asked
+    weeks = {"from": "2026-W48", "to": "2026-W48"}
+    async with http.get("/api/v1/feedback/summary", params=weeks, headers=bearer) as answer:
+        assert (await answer.json())["error"]["code"] == "figures.month", "a span of weeks can be subtracted"
     link = await organiser_link(server.store, organisation, "", now)
     session = await redeem(http, link.partition("#")[2])
     async with http.get(f"/plan/{session}/figures", params={**span, "lang": "nb"}) as page:
@@ -156,9 +163,7 @@ async def test_the_organisation_sees_how_often_ready_was_right(server, http, cas
     words = catalogue("nb")
     assert words["figures.right"].replace("{answers}", "16").replace("{worked}", "6") in text
     assert "6 (38 %)" in text
-    async with http.get(
-        f"/plan/{session}/figures", params={"to": "2026-W01", "from": "2026-W01", "lang": "en"}
-    ) as page:
+    async with http.get(f"/plan/{session}/figures", params={"month": "2026-10", "lang": "en"}) as page:
         assert catalogue("en")["figures.none"] in await page.text()
 
 
@@ -185,23 +190,50 @@ async def test_sums_are_by_unit_and_single_nobody_out(server, http, cast):
     organisation, now = await server.store.organisation("sunnaas"), server.services.now()
     sums = await server.store.feedback_sums("sunnaas", ("2026-W48", "2026-W48"))
     assert [(one.unit, one.who, one.answers) for one in sums] == [
-        ("=HYPERLINK(1)", "participants", 10), ("Hjerte", "hosts", 12),
+        (None, "participants", 14), ("Hjerte", "hosts", 12),
     ]  # fmt: skip
-    assert (sums[0].scores, sums[0].satisfied, sums[0].again) == ({3: 1, 5: 9}, {4: 10}, {"yes": 10})
+    assert (sums[0].scores, sums[0].again) == ({1: 4, 3: 1, 5: 9}, {"yes": 10}), "four are not what is missing"
     assert (sums[1].whose, sums[1].satisfied) == ({"patient": 10}, {})
     await made_answers(server, cast.meeting, "sunnaas", None, [5] * 6, unit="Lunge", satisfied=5)
     sums = await server.store.feedback_sums("sunnaas", ("2026-W48", "2026-W48"))
     assert [(one.unit, one.answers) for one in sums if one.who == "participants"] == [("=HYPERLINK(1)", 10), (None, 10)]
+    server.services.now = lambda: CLOSED
     session = await redeem(http, (await organiser_link(server.store, organisation, "", now)).partition("#")[2])
-    async with http.get(f"/plan/{session}/figures", params={"from": "2026-W48", "to": "2026-W48"}) as page:
+    async with http.get(f"/plan/{session}/figures") as page:
         text = await page.text()
     words = catalogue("nb")
     for said in (words["figures.other_units"], "9 (90 %)", f"{words['role.patient']} (10)", "Hjerte"):
         assert said in text, said
-    async with http.get(f"/plan/{session}/figures.csv", params={"from": "2026-W48", "to": "2026-W48"}) as table:
-        lines = (await table.text()).splitlines()
+    async with http.get(f"/plan/{session}/figures.csv", params={"month": "2026-11"}) as table:
+        raw = await table.read()
+    assert raw.startswith(b"\xef\xbb\xbf"), "Excel reads UTF-8 by it"
+    lines = raw.decode("utf-8-sig").splitlines()
     assert lines[1].startswith("'=HYPERLINK(1),participants,10,9,0,1,0,0,0,10,")
     assert lines[3] == "Hjerte,hosts,12,0,0,0,12,0,,,,,,,,,patient:10"
+
+
+async def test_leaders_and_support_read_shares_by_unit_and_nothing_of_few(server, http, cast):
+    """No steps, no second way to add up the same answers; where fewer than ten said so, or did not, no share."""
+    await made_answers(server, cast.meeting, "sunnaas", "ready", [5] * 12 + [2] * 12, unit="Hjerte", satisfied=5)
+    await made_answers(server, cast.meeting, "sunnaas", "ready", [5] * 11 + [1], unit="Lunge", again="yes")
+    organisation = await server.store.organisation("sunnaas")
+    link = await give_support_link(server.store, organisation, "", server.services.now())
+    token, _ = await invite(server.store, cast.meeting, None, expires_at=CLOSED + LATER)
+    server.services.now = lambda: CLOSED
+    support, leader = await redeem(http, link.partition("#")[2]), await redeem(http, token)
+    for place in (f"/support/{support}", f"/board/{leader}"):
+        async with http.get(f"{place}/figures.csv") as table:
+            lines = (await table.text("utf-8-sig")).splitlines()
+        assert lines == [
+            "unit,who,answers,worked_percent,satisfied_percent,again_percent",
+            "Hjerte,participants,24,50,100,", "Lunge,participants,12,,,100",
+        ]  # fmt: skip
+        async with http.get(f"{place}/figures", params={"lang": "nb"}) as page:
+            text = await page.text()
+        words = catalogue("nb")
+        assert "50 %" in text
+        for unsaid in ("5: 12", "92 %", words["figures.by_verdict"], words["figures.steps"]):
+            assert unsaid not in text, unsaid
 
 
 async def test_a_leader_names_whose_sound_failed_and_a_participant_cannot(server, http, cast):

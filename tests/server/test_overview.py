@@ -84,3 +84,23 @@ async def test_table_json_and_paper_say_the_same(overview):
     assert b'"least": 10' in told
     kind, paper = await overview("/overview.pdf?lang=nb")
     assert (kind, paper[:5]) == ("application/pdf", b"%PDF-")
+
+
+async def test_three_who_never_tested_are_a_range_without_numbers(overview, server):
+    """On the page, in the table and on paper: neither 40 of 43, nor a table from which the three could be had."""
+    rows = [dict(ROW, id=new_id(), tested="never", first_verdict=None, last_verdict=None) for _ in range(3)]
+    async with server.store._database.write() as connection:
+        await connection.execute(sa.insert(participation), rows)
+    _, page = await overview("?lang=en")
+    text = page.decode()
+    assert "between 65 and 100\u00a0%" in text
+    assert "27 of 40" in text
+    for unsaid in ("of 43", ">43<", ">None", "None %"):
+        assert unsaid not in text.partition("<h1>")[2], unsaid
+    _, table = await overview("/overview.csv")
+    found = [row for row in csv.DictReader(io.StringIO(table.decode("utf-8-sig"))) if row["measure"] == "in_time"]
+    assert [(row["people"], row["counted"], row["percent"], row["low"], row["high"]) for row in found] == [
+        ("", "", "", "65", "100")
+    ]
+    kind, paper = await overview("/overview.pdf?lang=nb")
+    assert (kind, paper[:5]) == ("application/pdf", b"%PDF-")
