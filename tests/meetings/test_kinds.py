@@ -52,10 +52,10 @@ def test_until_when_a_message_is_of_use(name):
 
 @pytest.mark.parametrize("name", KINDS)
 def test_of_a_cancelled_meeting_only_that_is_told(name):
-    """And of one that goes on nobody is told that it does not; a leader's code does not depend on it."""
+    """And of one that goes on nobody is told that it does not; a leader's code, and being taken out, go by neither."""
     of = {state: not KINDS[name].is_over(cast.outgoing(kind=name), cast.meeting(state=state), cast.NOW)
           for state in ("planned", "cancelled")}  # fmt: skip
-    expected = {"cancelled": (False, True), "pin": (True, True)}.get(name, (True, False))
+    expected = {"cancelled": (False, True), "pin": (True, True), "removed": (True, True)}.get(name, (True, False))
     assert (of["planned"], of["cancelled"]) == expected
 
 
