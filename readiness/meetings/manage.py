@@ -49,6 +49,7 @@ __all__ = [
     "opened",
     "own_texts",
     "planning",
+    "refuse_where_off",
     "set_organisation",
     "show_key",
     "show_meeting",
@@ -221,12 +222,18 @@ async def make_link(settings: Settings, kind: Office, *, organisation: str, last
     if not timedelta() < lasts <= LONGEST_LINK:
         raise SettingError(f"--days: it opens for 1 to {LONGEST_LINK.days} days")
     async with planning(settings, organisation, needs_url=kind != "api") as planner:
-        if kind in planner.organisation.links_off:
-            raise SettingError(f"--organisation: links of this kind are off at {organisation!r}; its people sign in")
+        refuse_where_off(planner, kind)
         if kind == "api":
             return await api_token(planner.store, planner.organisation, planner.now, lasts)
         give = give_support_link if kind == "support" else organiser_link
         return await give(planner.store, planner.organisation, planner.base_url, planner.now, lasts)
+
+
+def refuse_where_off(planner: Planner, kind: InvitationKind) -> None:
+    """Raise SettingError where the planner's organisation has switched links of this kind off."""
+    if kind in planner.organisation.links_off:
+        slug = planner.organisation.slug
+        raise SettingError(f"--organisation: links of this kind are off at {slug!r}; its people sign in")
 
 
 async def close_links(settings: Settings, kind: Office, *, organisation: str) -> int:

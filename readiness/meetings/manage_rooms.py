@@ -12,7 +12,7 @@ from readiness.access.links import fleet_token, room_link
 from readiness.access.rooms import give_code
 from readiness.access.tokens import new_token
 from readiness.errors import SettingError
-from readiness.meetings.manage import LONGEST_LINK, planning
+from readiness.meetings.manage import LONGEST_LINK, planning, refuse_where_off
 from readiness.meetings.planner import Planner
 from readiness.meetings.rooms import NewRoom, read_settings, room_from
 from readiness.settings import Settings
@@ -106,6 +106,7 @@ async def make_room_link(settings: Settings, kind: Opener, *, organisation: str,
     if not timedelta() < lasts <= LONGEST_LINK:
         raise SettingError(f"--days: it opens for 1 to {LONGEST_LINK.days} days")
     async with planning(settings, organisation, needs_url=kind == "room_manager") as desk:
+        refuse_where_off(desk, kind)
         if kind == "fleet":
             return await fleet_token(desk.store, desk.organisation, desk.now, lasts)
         return await room_link(desk.store, desk.organisation, desk.base_url, desk.now, lasts)

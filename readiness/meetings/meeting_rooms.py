@@ -71,6 +71,7 @@ def room_row(one: MeetingRoom, now: datetime) -> dict[str, Any]:
         "can_resend": None,
         "handed_over_at": None,
         "taken": False,
+        "helped": False,
         "recheck_due": False,
         "responsible": told["responsible"],
     }

@@ -18,8 +18,10 @@ from reports.store.records import Meeting, Participant, TakenOut
 __all__ = ["SUBJECT_SCHEMA", "data_of", "find_people", "subject_access"]
 
 SUBJECT_SCHEMA: Final = "readiness.subject/1"
-_OTHERS: Final = {"meeting": ("title",), "case_note": ("text",)}
-"""What others wrote in their own words, and may name others in: only where somebody has read it before it goes out."""
+_OTHERS: Final = {"meeting": ("title", "contact", "companion", "assessed_by"), "case_note": ("text",)}
+"""What names others, or others wrote in their own words: only where somebody has read it before it goes out."""
+_HIDDEN: Final = "••••"
+_LAST_DIGITS: Final = 4
 
 
 async def data_of(
@@ -33,7 +35,7 @@ async def data_of(
 ) -> dict[str, Any] | None:
     """Return what is held of a participant, or of a test without one; None if nothing is known of either here.
 
-    A person who asks by their own link does not get a meeting's title and support's notes, which may name others.
+    Who asks by a link gets nothing of `_OTHERS`, and addresses and numbers masked: whoever holds it may be another.
     """
     found = await store.data_of(actor, participant_id, session_id)
     if not found:
@@ -44,6 +46,8 @@ async def data_of(
             for row in told.get(name, ()):
                 for column in left_out:
                     row.pop(column, None)
+        for row in told.get("participant", ()):
+            row |= {"contact": _number_masked(row["contact"]), "reach": _reach_masked(row["reach"])}
     return {"schema": SUBJECT_SCHEMA, "made_at": rfc3339(now), **told}
 
 
@@ -93,6 +97,17 @@ def _row(contacts: ContactBox, table: str, row: Mapping[str, Any]) -> dict[str, 
         told |= {"contact": contacts.open(row["contact"]) if row["contact"] else None}
         told |= {"reach": {"phone": reach.phone, "mail": reach.mail}}
     return told
+
+
+def _reach_masked(reach: Mapping[str, str]) -> dict[str, str | None]:
+    """Return a number and an address so that their owner knows them, and nobody learns them."""
+    mail = f"{reach['mail'][:1]}{_HIDDEN[1:]}@…" if reach["mail"] else reach["mail"]
+    return {"phone": _number_masked(reach["phone"]), "mail": mail}
+
+
+def _number_masked(number: str | None) -> str | None:
+    digits = "".join(filter(str.isdecimal, number or ""))[-_LAST_DIGITS:]
+    return f"{_HIDDEN} {digits[:-2]} {digits[-2:]}" if number else number
 
 
 def _numbers(contacts: ContactBox, sealed: bytes | None, typed: bytes | None) -> list[str]:

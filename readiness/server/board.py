@@ -221,6 +221,7 @@ def _row_json(
         "can_resend": open_reach(services.contacts, person.reach).channel(),
         "handed_over_at": rfc3339(case.opened_at) if case else None,
         "taken": case is not None and case.taken_at is not None,
+        "helped": case is not None and case.taken_at is not None and case.done_at is not None,
     }
     if report is not None:
         area, responsible = leader_area(report.body.get("advice", []), report.body.get("checks", []))

@@ -25,6 +25,8 @@ __all__ = ["ROLES", "is_local", "is_offered", "routes"]
 
 routes = web.RouteTableDef()
 ROLES: Final[tuple[StaffRole, ...]] = get_args(StaffRole)
+_OF_PROXIES: Final = ("Forwarded", "X-Real-IP", "Via")
+"""Headers that no browser sends by itself, besides ``X-Forwarded-…``: with one of them a proxy stands between."""
 
 
 def is_local(settings: Settings, bound: str) -> bool:
@@ -42,9 +44,16 @@ def _is_loopback(address: str) -> bool:
 
 
 def is_offered(request: web.Request, organisation: Organisation | None) -> bool:
-    """Return whether this caller may pick a role: a demo on this machine, asked from it and by its own name."""
+    """Return whether this caller may pick a role: a demo on this machine, asked from it, by its own name and directly.
+
+    A proxy on this machine that rewrites ``Host`` and adds nothing can't be seen.
+    """
     services = request.app[SERVICES]
     if not services.demo_sign_in or organisation is None or organisation.slug != DEMO_SLUG:
+        return False
+    if any(name in request.headers for name in _OF_PROXIES) or any(
+        name.lower().startswith("x-forwarded-") for name in request.headers
+    ):
         return False
     who = caller(request)
     return _is_loopback(who.address) and is_loopback(who.origin)

@@ -48,6 +48,8 @@ LOOKED_BACK: Final = 20
 LONGEST_TYPED: Final = 60
 LONGEST_NOTE: Final = 500
 MOST_FOUND: Final = 20
+HERE: Final = {"code": 40, "person": 40, "before": 40, "who": MOST_FOUND * 40}
+"""What of the address stays when another language is chosen, and how much of it."""
 KEPT: Final = ("lang", "show", "sound", "keys")
 """What goes along from page to page, in the address: language, part of the list, sound at a new one, keys."""
 SAID: Final = frozenset(
@@ -123,15 +125,25 @@ class Desk:
         return self._rendered(view | more, status)
 
     async def person_page(
-        self, participant_id: str, *, status: int = 200, typed_note: str = "", about: StoredReport | None = None
+        self,
+        participant_id: str,
+        *,
+        status: int = 200,
+        typed_note: str = "",
+        note_problem: str = "",
+        about: StoredReport | None = None,
     ) -> web.Response:
-        """Return one person's case with the newest report, or the report `about`. Raises AccessError if unknown."""
+        """Return one person's case with the newest report, or the report `about`. Raises AccessError if unknown.
+
+        `typed_note` is a note that was not kept, and `note_problem` the text that says why.
+        """
         store = self.services.store
         found = await store.desk_person(self.actor, participant_id, self.now) if is_id(participant_id) else None
         if found is None:
             raise AccessError("person.not_found")
         report = about or await store.report_of_person(self.actor, participant_id)
-        view = {"mode": "person", "person": self._person(found, typed_note), **await self._report(report)}
+        kept = {"typed_note": typed_note, "note_problem": self.words.t(note_problem) if note_problem else ""}
+        view = {"mode": "person", "person": self._person(found) | kept, **await self._report(report)}
         return self._rendered(view, status)
 
     async def report_page(self, report: StoredReport) -> web.Response:
@@ -142,7 +154,7 @@ class Desk:
 
     def _rendered(self, view: Mapping[str, Any], status: int) -> web.Response:
         said = self.request.query.get("said")
-        here = {name: value for name, value in self.request.query.items() if name in {"code", "person", "before"}}
+        here = {name: self.request.query.get(name, "")[:longest] for name, longest in HERE.items()}
         known = {
             "person": None,
             "report": None,
@@ -153,7 +165,7 @@ class Desk:
             "signed_in": self.session.kind == "staff",
             "said": self.words.t(f"support.said.{said}") if said in SAID else "",
             "languages": {
-                code: self.address({**self.asked, "lang": code}, **{name: value[:40] for name, value in here.items()})
+                code: self.address({**self.asked, "lang": code}, **here)
                 for code in map(for_staff, self.organisation.languages)
             },
         }
@@ -188,7 +200,7 @@ class Desk:
             "waiting": sum(one.is_waiting for one in lines),
         }
 
-    def _person(self, found: DeskPerson, typed_note: str) -> dict[str, Any]:
+    def _person(self, found: DeskPerson) -> dict[str, Any]:
         case, person = found.case, found.participant
         is_mine = case is not None and case.taken_by == self.actor.id
         return {
@@ -206,12 +218,11 @@ class Desk:
             "notes": [self._note(one.text, one.written_by, one.written_at, found.names) for one in found.notes],
             "ended": [self._ended(one, found.names) for one in found.cases if one.done_at is not None and one.how],
             "solved": [(how, self.words.t(f"support.solved.{how}")) for how in SOLVED],
-            "typed_note": typed_note,
         }
 
     def _handed_over(self, found: DeskPerson) -> str:
         case = found.case
-        if case is None or case.opened_by == case.taken_by:
+        if case is None or not case.handed_over:
             return ""
         return self.words.t("support.handed_over", when=self.words.moment(case.opened_at, self.zone))
 

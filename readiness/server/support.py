@@ -98,12 +98,13 @@ async def _report_of(desk: Desk, typed: str) -> StoredReport | None:
 
 
 async def _people_of(desk: Desk, typed: str, *, by_number: bool) -> list[FoundPerson]:
-    """Return whom a number belongs to, else, unless it must be one, whose label it is."""
+    """Return whom a number belongs to; of nobody's, unless it must be a number, whose label holds what was typed."""
     store, contacts = desk.services.store, desk.services.contacts
     number = called_number(typed, desk.organisation) or called_number(f"+{typed}", desk.organisation)
     hashed = phone_hash(contacts, number)
-    if hashed is not None:
-        return await store.find_by_phone(desk.actor, hashed, desk.now)
+    found = await store.find_by_phone(desk.actor, hashed, desk.now) if hashed is not None else []
+    if found:
+        return found
     return [] if by_number or len(typed) < LEAST_NAME else await store.find_by_label(desk.actor, typed, desk.now)
 
 

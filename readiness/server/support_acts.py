@@ -35,6 +35,12 @@ def _back(desk: Desk, form: dict[str, str], said: str | None, person: str | None
     return web.HTTPSeeOther(desk.address(form, person=person, said=said))
 
 
+async def _not_yours(desk: Desk, form: dict[str, str], person: str) -> web.HTTPSeeOther:
+    """Return the way to the person, whose case is not one's own, or to the list where nobody is there any more."""
+    known = await desk.services.store.desk_person(desk.actor, person, desk.now)
+    return _back(desk, form, "not_yours" if known else "gone", person if known else None)
+
+
 @routes.post("/support/{session}/next")
 async def take_next(request: web.Request) -> web.Response:
     """Take the most urgent one whom nobody has, and open the case."""
@@ -45,10 +51,14 @@ async def take_next(request: web.Request) -> web.Response:
 
 @routes.post(f"{PERSON}/take")
 async def take(request: web.Request) -> web.Response:
-    """Take one person, or with ``over`` take them over from who has them."""
+    """Take one person, or with ``over`` take them over from who has them; a ``text`` is a note not yet kept."""
     desk, form = await _form(request)
     person = request.match_info["participant"]
     taken = await desk.services.store.take_person(desk.actor, person, desk.now, over=form.get("over") or None)
+    if text := form.get("text", ""):
+        desk.asked = desk.kept(form)
+        status, problem = (200, "") if taken else (409, "support.said.taken")
+        return await desk.person_page(person, status=status, typed_note=text, note_problem=problem)
     known = taken or await desk.services.store.desk_person(desk.actor, person, desk.now)
     raise _back(desk, form, None if taken else "taken" if known else "gone", person if known else None)
 
@@ -60,7 +70,7 @@ async def put_back(request: web.Request) -> web.Response:
     person = request.match_info["participant"]
     if await desk.services.store.put_back(desk.actor, person):
         raise _back(desk, form, "back")
-    raise _back(desk, form, "not_yours")
+    raise await _not_yours(desk, form, person)
 
 
 @routes.post(f"{PERSON}/done")
@@ -71,24 +81,26 @@ async def end(request: web.Request) -> web.Response:
     how = next((one for one in SOLVED if one == form.get("how")), None)
     if how is None:
         raise _back(desk, form, "how", person)
-    ended = await desk.services.store.end_case(desk.actor, person, how, desk.now)
-    raise _back(desk, form, "done" if ended else "not_yours")
+    if await desk.services.store.end_case(desk.actor, person, how, desk.now):
+        raise _back(desk, form, "done")
+    raise await _not_yours(desk, form, person)
 
 
 @routes.post(f"{PERSON}/note")
 async def note(request: web.Request) -> web.Response:
-    """Keep a note with a case of one's own; the page again, with the words, where it is too long."""
+    """Keep a note with a case of one's own; else, or where it is too long, the page again with what was typed."""
     desk, form = await _form(request)
     person, text = request.match_info["participant"], form.get("text", "").replace("\r\n", "\n").strip()
     if len(text) > LONGEST_NOTE:
         desk.asked = desk.kept(form)
-        return await desk.person_page(person, status=400, typed_note=text)
+        return await desk.person_page(person, status=400, typed_note=text, note_problem="support.note_long")
     if not text:
         raise _back(desk, form, "empty", person)
     sealed = desk.services.contacts.close(text)
     if await desk.services.store.add_note(desk.actor, person, sealed, desk.now):
         raise _back(desk, form, "noted", person)
-    raise _back(desk, form, "not_yours")
+    desk.asked = desk.kept(form)
+    return await desk.person_page(person, status=409, typed_note=text, note_problem="support.said.not_yours")
 
 
 @routes.post(f"{PERSON}/resend")
@@ -98,7 +110,7 @@ async def resend(request: web.Request) -> web.Response:
     person = request.match_info["participant"]
     found = await desk.services.store.desk_person(desk.actor, person, desk.now)
     if found is None or found.case is None or found.case.taken_by != desk.actor.id:
-        raise _back(desk, form, "not_yours")
+        raise await _not_yours(desk, form, person)
     raise _back(desk, form, await _sent(desk, found), person)
 
 

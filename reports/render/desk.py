@@ -54,7 +54,7 @@ def line_of_list(
         advice_view(report.body["advice"][0], report.body, words) if report and report.body.get("advice") else None
     )
     state = case_state(line.case, names, me, words, zone)
-    handed_over = line.case is not None and line.case.opened_by != line.case.taken_by
+    handed_over = line.case is not None and line.case.handed_over
     return {
         "id": line.participant_id,
         "href": "?" + urlencode({**asked, "person": line.participant_id}),

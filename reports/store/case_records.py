@@ -36,3 +36,5 @@ class SupportCase:
     done_at: datetime | None = None
     how: CaseEnd | None = None
     done_by: str | None = None
+    handed_over: bool = False
+    """Whether a leader or technical host opened it, and not support itself."""

@@ -14,11 +14,24 @@ from .desk_records import desk_of
 from .errors import Gone
 from .part import StorePart
 from .records import new_id
-from .tables import meeting, participant, report, support_case
+from .tables import invitation, meeting, participant, report, support_case
 
-__all__ = ["CasePart", "close_cases"]
+__all__ = ["CASE_COLUMNS", "HANDED_OVER", "CasePart", "close_cases"]
 
-_COLUMNS: Final = [support_case.c[name] for name in SupportCase.__dataclass_fields__]
+_LINK: Final = "link:"
+_LED: Final = sa.exists().where(
+    support_case.c.opened_by.startswith(_LINK),
+    invitation.c.id == sa.func.substr(support_case.c.opened_by, len(_LINK) + 1),
+    invitation.c.kind == "leader",
+)
+HANDED_OVER: Final = support_case.c.opened_by.is_not(None) & (
+    support_case.c.opened_by.startswith("host:") | _LED.correlate(support_case)
+)
+"""The condition for a case that a leader or technical host opened, by a link of their own or one that names nobody."""
+CASE_COLUMNS: Final = [
+    HANDED_OVER.label(name) if name == "handed_over" else support_case.c[name]
+    for name in SupportCase.__dataclass_fields__
+]
 _NOT_DONE: Final = support_case.c.done_at.is_(None)
 
 
@@ -63,7 +76,7 @@ class CasePart(StorePart):
     async def cases_of(self, actor: Actor, meeting_id: str) -> list[SupportCase]:
         """Return the meeting's cases, oldest first; of the same moment the open one comes last."""
         actor.require("case.read")
-        chosen = sa.select(*_COLUMNS).where(
+        chosen = sa.select(*CASE_COLUMNS).where(
             support_case.c.meeting_id == meeting_id, support_case.c.organisation_id == actor.organisation_id
         )
         rows = await self._rows(chosen.order_by(support_case.c.opened_at, _NOT_DONE, support_case.c.id))

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .actors import Actor
 from .case_records import Solved, SupportCase
+from .cases import CASE_COLUMNS, HANDED_OVER
 from .desk_records import CaseNote, DeskLine, DeskPerson, FoundPerson, desk_of
 from .part import StorePart, checked_hash
 from .records import TESTS_AFTER_END, StoredReport, new_id
@@ -38,7 +39,6 @@ MOST_FOUND: Final = 20
 _FAILED: Final = ("not_ready", "incomplete")
 _BADNESS: Final = {"not_ready": 0, "incomplete": 1, "ready_with_warnings": 3, "ready": 4}
 _UNTESTED: Final = 2
-_CASE: Final = [support_case.c[name] for name in SupportCase.__dataclass_fields__]
 _REPORT: Final = [report.c[name] for name in StoredReport.__dataclass_fields__]
 _NOTE: Final = [case_note.c[name] for name in CaseNote.__dataclass_fields__]
 _NOT_DONE: Final = support_case.c.done_at.is_(None)
@@ -111,22 +111,33 @@ class DeskPart(StorePart):
         return is_new.first() is not None
 
     async def put_back(self, actor: Actor, participant_id: str) -> bool:
-        """Put a case of one's own back on the list; False if it is not one's own."""
+        """Put a case of one's own back on the list; False if it is not one's own.
+
+        One that support opened itself and noted nothing in is forgotten: nobody asked for it.
+        """
         actor.require("case.take")
-        return await self._change_own(actor, participant_id, taken_at=None, taken_by=None)
+        own = _held(actor, participant_id)
+        noted = sa.exists().where(case_note.c.case_id == support_case.c.id).correlate(support_case)
+        unasked = sa.delete(support_case).where(*own, ~HANDED_OVER, ~noted)
+        return await self._change_one(
+            actor, unasked, sa.update(support_case).where(*own).values(taken_at=None, taken_by=None)
+        )
 
     async def end_case(self, actor: Actor, participant_id: str, how: Solved, now: datetime) -> bool:
         """End a case of one's own, and say how it was solved; False if it is not one's own."""
         actor.require("case.take")
-        return await self._change_own(actor, participant_id, done_at=now, done_by=actor.id, how=how)
+        ended = sa.update(support_case).where(*_held(actor, participant_id))
+        return await self._change_one(actor, ended.values(done_at=now, done_by=actor.id, how=how))
 
-    async def _change_own(self, actor: Actor, participant_id: str, **values: Any) -> bool:
-        mine = sa.update(support_case).where(*_held(actor, participant_id)).values(values)
+    async def _change_one(self, actor: Actor, *changes: sa.Delete | sa.Update) -> bool:
+        """Make the first of these changes that fits a case; False if none does."""
         async with self._changing_boards() as (connection, meetings):
-            row = (await connection.execute(mine.returning(support_case.c.meeting_id))).first()
-            if row is not None:
-                meetings |= {row.meeting_id, desk_of(actor.organisation_id)}
-            return row is not None
+            for change in changes:
+                row = (await connection.execute(change.returning(support_case.c.meeting_id))).first()
+                if row is not None:
+                    meetings |= {row.meeting_id, desk_of(actor.organisation_id)}
+                    return True
+        return False
 
     async def add_note(self, actor: Actor, participant_id: str, text: bytes, now: datetime) -> bool:
         """Keep a note, encrypted by the caller, with a case of one's own; False if it is not one's own."""
@@ -151,7 +162,7 @@ class DeskPart(StorePart):
             about = (await connection.execute(sa.select(meeting).where(meeting.c.id == row.meeting_id))).one()
             leads = sa.select(host).where(host.c.meeting_id == row.meeting_id).order_by(host.c.role, host.c.id)
             hosts = [host_of(one) for one in await connection.execute(leads)]
-            mine = sa.select(*_CASE).where(support_case.c.participant_id == participant_id)
+            mine = sa.select(*CASE_COLUMNS).where(support_case.c.participant_id == participant_id)
             mine = mine.order_by(support_case.c.opened_at, _NOT_DONE, support_case.c.id)
             cases = [SupportCase(**one._asdict()) for one in await connection.execute(mine)]
             notes = sa.select(*_NOTE).where(case_note.c.case_id.in_([one.id for one in cases]))
@@ -261,7 +272,7 @@ def _running() -> sa.ColumnElement[bool]:
 
 def _open_cases(actor: Actor, now: datetime) -> sa.Select[Any]:
     """Return a query for the cases that are not done, while their meetings' links still open a test."""
-    chosen = sa.select(*_CASE, meeting.c.starts_at, participant.c.role, _running())
+    chosen = sa.select(*CASE_COLUMNS, meeting.c.starts_at, participant.c.role, _running())
     chosen = chosen.join(meeting, meeting.c.id == support_case.c.meeting_id)
     chosen = chosen.join(participant, participant.c.id == support_case.c.participant_id).where(
         support_case.c.organisation_id == actor.organisation_id,

@@ -34,7 +34,10 @@ async def looked_at(page: Page, folder: Path, name: str) -> None:
 async def test_a_case_by_keys_from_sign_in_to_sign_out(
     chromium: Launch, providers: Providers, tmp_path: Path, migrated_file: Path
 ):
-    """The cause is there at once, the list tells of news without moving, and after sign-out nothing is shown."""
+    """`t` takes the case that is shown, else the next. The cause is there at once, the list does not move.
+
+    It tells of news, and after sign-out nothing is shown.
+    """
     settings = write_settings(tmp_path, providers.issuers, providers.key)
     browser = await chromium()
     async with served_with(tmp_path, migrated_file, settings, providers.listener) as server:
@@ -55,6 +58,11 @@ async def test_a_case_by_keys_from_sign_in_to_sign_out(
         await expect(page.locator("#lines .line")).to_have_count(1)
         assert CANARY_LABEL not in await page.content()
         await looked_at(page, tmp_path, "list")
+        await page.goto(f"{page.url.partition('?')[0]}?lang=nb&person={cast.per.id}")
+        await page.keyboard.press("t")
+        await expect(page.locator("#person-title")).to_contain_text("Per")
+        await page.get_by_role("button", name=WORDS["support.put_back"]).click()
+        await expect(page.locator("#lines .line")).to_have_count(1)
         await page.keyboard.press("Escape")
         await page.keyboard.press("t")
         await expect(page.locator(".cause")).to_contain_text(WORDS["advice.camera.denied.title"])

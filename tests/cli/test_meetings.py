@@ -137,6 +137,20 @@ def test_links_of_offices(run):
         assert (status, "--days" in err) == (2, True)
 
 
+def test_no_links_are_made_where_they_are_off(run):
+    """One line says that their people sign in; tokens of programs and links of another kind are made all the same."""
+    links = (("support-link",), ("organiser-link",), ("rooms", "link"))
+    others = (("api-token",), ("rooms", "token"))
+    house = ("organisation", "--slug", "a", "--name", "A", "--support-phone", "1", "--links-off")
+    assert run(*house, "support,organiser,room_manager")[0] == 0
+    for command in links:
+        status, out, err = run(*command, "--organisation", "a")
+        assert (status, out, err.count("\n"), "sign in" in err) == (2, "", 1, True), command
+    assert [run(*command, "--organisation", "a")[0] for command in others] == [0, 0]
+    assert run(*house, "support")[0] == 0
+    assert [run(*command, "--organisation", "a")[0] for command in links] == [2, 0, 0]
+
+
 def test_an_organisations_own_texts(run, tmp_path):
     """Given by language; kept when the organisation is stated again without them; a bad option is one line."""
     import asyncio

@@ -221,7 +221,7 @@ async def test_the_board_tells_no_figures_addresses_or_devices(server, http, cas
         "id", "label", "role", "state", "running",
         "verdict", "tested_at", "other_device", "without_sound", "area", "responsible",
         "together", "interprets", "invitation",
-        "can_resend", "handed_over_at", "taken", "recheck_due", "device", "practical",
+        "can_resend", "handed_over_at", "taken", "helped", "recheck_due", "device", "practical",
     }  # fmt: skip
     assert set(board) == {"organisation", "meeting", "at", "participants", "day", "unlocked", "you", "pin", "feedback"}
     assert all(set(row) == row_names for row in board["participants"])

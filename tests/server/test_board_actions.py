@@ -169,8 +169,14 @@ async def test_what_is_handed_over_stands_at_supports_until_it_is_taken(server, 
     async with http.post(f"/support/{support}/next", data={}) as answer:
         assert "Møteleder: Lars" in await answer.text()
     assert (await lars.anna_row())["taken"] is True
+    done = {"how": "setting"}
+    assert (await lars.anna_row())["helped"] is False
+    async with http.post(f"/support/{support}/person/{lars.anna.id}/done", data=done, allow_redirects=False) as answer:
+        assert answer.headers["Location"].endswith("said=done")
+    assert (await lars.anna_row())["helped"] is True
     await lars.post("handover", participant=lars.anna.id)
-    assert (await lars.anna_row())["taken"] is False, "it can be handed over anew"
+    row = await lars.anna_row()
+    assert (row["taken"], row["helped"]) == (False, False), "it can be handed over anew"
     taken, anew = await server.store.cases_of(leads, lars.meeting.id)
     opener = await server.store.session_by_id(support)
     assert (taken.id, taken.taken_by) == (case.id, f"link:{opener.invitation_id}")

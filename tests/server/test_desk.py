@@ -100,8 +100,8 @@ async def test_only_who_has_a_case_sees_name_and_numbers_and_acts(server, http, 
     other = await opened(server, http)
     secrets = (CANARY_LABEL, NUMBER, GIVEN, LEADS)
     act = f"/support/{other}/person/{desk.person}"
-    for path, form in (("note", {"text": "x"}), ("done", {"how": "setting"}), ("back", {}), ("resend", {})):
-        assert (await sent(http, f"{act}/{path}", **form)).endswith("said=not_yours"), path
+    for path, form in (("done", {"how": "setting"}), ("back", {}), ("resend", {})):
+        assert (await sent(http, f"{act}/{path}", **form)).endswith(f"person={desk.person}&said=not_yours"), path
     await sent(http, f"/support/{desk.session}/next")
     for session, sees in ((other, False), (desk.session, True)):
         text = await shown(http, session, person=desk.person)
@@ -123,12 +123,17 @@ async def test_who_calls_is_found_and_nothing_typed_stands_in_an_address(server,
     assert (
         await sent(http, find, q=" ".join(made.code.lower()))
     ) == f"/support/{desk.session}?lang=en&code={made.code}"
+    room = {"label": "9000 0009"}
+    await server.store.change_participant(otto("sunnaas"), desk.cast.meeting.id, desk.cast.per.id, room)
+    assert (await sent(http, find, q="9000 0009")) == f"/support/{desk.session}?lang=en&person={desk.cast.per.id}"
     for typed in (NUMBER, "90 00 00 01", "4790000001", "0047 900 00 002", CANARY_LABEL[2:8].upper()):
         assert await sent(http, find, q=typed) == me, typed
     many = await sent(http, find, q=LEADS)
     assert set(many.partition("who=")[2].split(".")) == {desk.person, desk.cast.per.id}
-    text = await shown(http, desk.session, who=many.partition("who=")[2])
+    who = many.partition("who=")[2]
+    text = await shown(http, desk.session, who=who)
     assert CANARY_LABEL in text
+    assert f"?lang=nb&who={who}" in text, "another language keeps who was found"
     for typed in ("Nobody Whatever", "+4799999999", "x", "<b>bold"):
         async with http.post(find, data={"q": typed}) as answer:
             page = html.unescape(await answer.text())
@@ -240,3 +245,34 @@ async def test_a_note_that_is_too_long_is_said_and_nothing_typed_is_lost(http, d
         assert catalogue("en")["support.note_long"] in page
     assert (await sent(http, path, text="å" * 500)).endswith("said=noted")
     assert (await sent(http, path, text="  ")).endswith("said=empty")
+
+
+async def test_a_note_in_a_case_that_is_no_longer_ones_own_stays_in_the_field(server, http, desk):
+    """Taken over by a colleague meanwhile: 409 with the words and the text, which goes along when it is taken back."""
+    other = await opened(server, http)
+    act = f"/support/{desk.session}/person/{desk.person}"
+    await sent(http, f"/support/{desk.session}/next")
+    over = re.search(r'name="over" value="([^"]+)"', await shown(http, other, person=desk.person))
+    assert over
+    await sent(http, f"/support/{other}/person/{desk.person}/take", over=over[1])
+    typed = "Ringer tilbake\nkl. 10"
+    async with http.post(f"{act}/note?lang=en", data={"text": typed, "lang": "en"}) as answer:
+        page = html.unescape(await answer.text())
+        assert answer.status == 409
+    assert f">{typed}</textarea>" in page
+    assert catalogue("en")["support.said.not_yours"] in page
+    assert CANARY_LABEL not in page
+    assert f'name="text" value="{typed}"' in page
+    over = re.search(r'name="over" value="([^"]+)"', page)
+    assert over
+    async with http.post(f"{act}/take?lang=en", data={"text": typed, "lang": "en", "over": "staff:old"}) as answer:
+        page = html.unescape(await answer.text())
+        assert answer.status == 409
+        assert f">{typed}</textarea>" in page
+        assert catalogue("en")["support.said.taken"] in page
+    async with http.post(f"{act}/take?lang=en", data={"text": typed, "lang": "en", "over": over[1]}) as answer:
+        page = html.unescape(await answer.text())
+        assert answer.status == 200
+        assert f">{typed}</textarea>" in page
+        assert CANARY_LABEL in page
+    assert (await sent(http, f"{act}/note", text=typed)).endswith("said=noted")

@@ -9,7 +9,7 @@ from ipaddress import ip_network
 
 from readiness.access import limits, links, tokens
 from readiness.access.contacts import ContactBox
-from reports.store.records import CODE_ALPHABET, Host, new_id
+from reports.store.records import CODE_ALPHABET, Host, Invitation, new_id
 from tests.actors import otto
 from tests.cast import SUNNAAS, make_cast
 
@@ -129,3 +129,33 @@ async def test_offices_programs_and_calendars(server, http):
     assert again.link != board.link
     until = cast.meeting.ends_at + timedelta(days=7)
     assert again.invitation.expires_at == until
+
+
+async def test_links_that_are_off_open_nothing(server, http):
+    """Nor does a typed code, and what they opened is closed; links of another kind, and these elsewhere, go on."""
+    await make_cast(server.store)
+    away = await server.store.ensure_organisation(replace(SUNNAAS, id="ahus", slug="ahus"))
+    code = CODE_ALPHABET[:10]
+    until = now() + timedelta(days=1)
+    link = Invitation(new_id(), SUNNAAS.id, "support", None, None, until)
+    token = tokens.new_token()
+    await server.store.add_invitation(link, tokens.hash_token(token), tokens.hash_code(server.services.contacts, code))
+    plan = (await links.organiser_link(server.store, SUNNAAS, BASE, now())).partition("#")[2]
+    theirs = (await links.give_support_link(server.store, away, BASE, now())).partition("#")[2]
+    support, typed, organiser = [
+        (await redeem(http, **by))[1]["path"] for by in ({"token": token}, {"code": code}, {"token": plan})
+    ]
+
+    async def statuses() -> list[int]:
+        found = []
+        for path in (support, typed, organiser):
+            async with http.get(path) as answer:
+                found.append(answer.status)
+        tried = ({"token": token}, {"code": code}, {"token": plan}, {"token": theirs, "organisation": "ahus"})
+        return found + [(await redeem(http, **by))[0] for by in tried]
+
+    assert await statuses() == [200] * 7
+    await server.store.ensure_organisation(replace(SUNNAAS, links_off=("support",)))
+    assert await statuses() == [404, 404, 200, 404, 404, 200, 200]
+    await server.store.ensure_organisation(SUNNAAS)
+    assert await statuses() == [200] * 7

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import json
 
-from readiness.access.actors import clock_of
-from readiness.meetings.addresses import Reach, seal_reach
-from tests.actors import otto
-from tests.cast import CANARY_LABEL, make_cast
+from readiness.access.actors import clock_of, operator_of
+from readiness.meetings.addresses import Reach, phone_hash, seal_reach
+from readiness.meetings.subject import data_of
+from tests.actors import otto, participant
+from tests.cast import CANARY_LABEL, SUNNAAS, make_cast
 from tests.security.support import redeem
 from tests.server.test_board import phases, reported
 
 
 async def test_PRV_4_a_person_takes_out_all_that_is_held_of_them(server, http):
-    """Label, number and address in plain, the report with its figures, messages and looks; no title, no id, no Per."""
+    """Label, report with its figures, messages and looks; number and address masked; no title, no id, nobody else.
+
+    The organisation's own command prints them in plain.
+    """
     cast = await make_cast(server.store)
-    reach = seal_reach(server.services.contacts, Reach(phone="+4790000001", mail="anna@post.example"))
+    box = server.services.contacts
+    reach = seal_reach(box, Reach(phone="+4790000001", mail="anna@post.example"))
     await server.store.change_participant(otto("sunnaas"), cast.meeting.id, cast.anna.id, {"reach": reach})
+    given = {"phone_encrypted": box.close("+47 900 11 234"), "phone_hash": phone_hash(box, "+4790011234")}
+    await server.store.set_practical(participant(cast.anna.id), cast.anna.id, **given)
+    third = {"contact": "Solveig Third", "companion": "Synne Third", "assessed_by": "Stig Third"}
+    await server.store.change_meeting(otto("sunnaas"), cast.meeting.id, third)
     await reported(server, cast, cast.anna, phases())
     made = await server.store.latest_report(clock_of("sunnaas"), cast.anna.id)
     assert made is not None
@@ -32,15 +41,22 @@ async def test_PRV_4_a_person_takes_out_all_that_is_held_of_them(server, http):
     assert told["schema"] == "readiness.subject/1"
     (person,) = told["participant"]
     assert person["label"] == CANARY_LABEL
-    assert person["reach"] == {"phone": "+4790000001", "mail": "anna@post.example"}
+    assert person["reach"] == {"phone": "•••• 00 01", "mail": "a•••@…"}
+    assert person["contact"] == "•••• 12 34"
     assert [one["code"] for one in told["report"]] == [made.code]
     assert told["report"][0]["body"] == made.body
     assert "title" not in told["meeting"][0]
     looks = [(one["kind"], one["act"]) for one in told["looked_at"]]
     assert ("leader", "people.read") in looks
     told["report"][0]["body"] = {}
-    for kept_out in ("Kontroll", '"Per"', cast.meeting.id, cast.anna.id, "token_hash"):
+    ids = (cast.meeting.id, cast.anna.id)
+    for kept_out in ("Kontroll", '"Per"', "Third", "90000001", "post.example", *ids, "token_hash"):
         assert kept_out not in json.dumps(told), kept_out
+    full = await data_of(server.store, box, operator_of(SUNNAAS), server.services.now(), participant_id=cast.anna.id)
+    assert full is not None
+    assert full["participant"][0]["reach"] == {"phone": "+4790000001", "mail": "anna@post.example"}
+    assert full["participant"][0]["contact"] == "+47 900 11 234"
+    assert full["meeting"][0]["companion"] == "Synne Third"
 
 
 async def test_a_guest_takes_out_the_own_test_and_who_deleted_finds_it_empty(server, http):

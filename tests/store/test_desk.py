@@ -12,6 +12,7 @@ import pytest
 from reports.store import Actor, NewMeeting, Store
 from reports.store.desk import AHEAD
 from reports.store.desk_records import desk_of
+from reports.store.records import Invitation
 from tests.patience import PATIENCE_S
 from tests.store import cast
 
@@ -100,6 +101,38 @@ async def test_taking_next_takes_the_first_whom_nobody_has(store: Store) -> None
     assert found.case is None
     assert [(one.how, one.done_by) for one in found.cases] == [("restarted", "link:nora")]
     assert [(one.text, one.written_by) for one in found.notes] == [(b"sealed", "link:nora")]
+
+
+async def test_handed_over_is_what_a_leader_opened(store: Store) -> None:
+    """By a leader's own link or one for nobody in particular, never what support opened, whoever has it since.
+
+    A case that support opened itself and put back without a note is forgotten; a leader's, and one with a note, stay.
+    """
+    people = await meet(store, "soon", hours=1, people=4)
+    own, link, asked, noted = people
+    given = Invitation("given", SUNNAAS, "leader", "soon", None, cast.NOW + DAY)
+    await store.add_invitation(given, cast.digest("given"))
+    await store.open_case(cast.LARS, "soon", own, now=cast.NOW)
+    await store.open_case(replace(cast.LARS, id="link:given"), "soon", link, now=cast.NOW)
+    nils = replace(cast.NORA, id="staff:nils")
+    for person in (asked, noted):
+        assert await store.take_person(cast.NORA, person, cast.NOW)
+        assert await store.take_person(nils, person, cast.NOW, over=cast.NORA.id)
+    for person in (own, link):
+        assert await store.take_person(nils, person, cast.NOW)
+
+    async def handed_over() -> dict[str, bool]:
+        return {one.participant_id: one.case.handed_over for one in await store.desk(nils, cast.NOW) if one.case}
+
+    assert await handed_over() == {own: True, link: True, asked: False, noted: False}
+    assert await store.add_note(nils, noted, b"sealed", cast.NOW)
+    for person in people:
+        assert await store.put_back(nils, person)
+    assert await handed_over() == {own: True, link: True, noted: False}
+    assert {one.case.taken_by for one in await store.desk(nils, cast.NOW) if one.case} == {None}
+    found = await store.desk_person(nils, asked, cast.NOW)
+    assert found is not None
+    assert found.cases == []
 
 
 async def test_of_two_who_take_next_nobody_gets_the_same(store: Store, url: str) -> None:

@@ -18,9 +18,11 @@ TABLES = {"meeting", "report", "participant", "host", "support_case"}
 BY_ANOTHER_RIGHT = {
     "access._sessions": "a session, found by its secret; the end of its own meeting",
     "access.give_invitation": "the person of a link that carries its organisation",
-    "cases._leaders_of": "meetings of cases that were selected inside an organisation",
-    "cases._newest_of": "participants of cases that were selected inside an organisation",
+    "desk._leaders_of": "meetings of cases that were selected inside an organisation",
+    "desk._running": "a column about people whom the query around it chooses inside an organisation",
+    "desk._newest_of": "participants of cases that were selected inside an organisation",
     "cases.close_cases": "a meeting that was locked inside an organisation, in the same transaction",
+    "feedback._sums": "no query: answers that were selected inside an organisation",
     "feedback.host_of_session": "a session's own host",
     "meetings._add": "rows that carry their organisation",
     "meetings._lines": "lines of meetings that were just selected inside an organisation",
@@ -37,7 +39,6 @@ BY_ANOTHER_RIGHT = {
     "retention._unlink": "the clock's, for everybody",
     "rows.carry_feeds": "hosts of a meeting that was made or locked inside an organisation, in the same transaction",
     "self_tests._lock_person": "a session's own participant",
-    "self_tests._meeting_of_test": "the meeting of a test's own participant",
     "subject._told": "conditions of a person or session that was found inside an organisation",
     "stored_reports._newest": "the caller's conditions",
 }

@@ -93,4 +93,7 @@ test("how the invitation goes is told until there is a test; who sits together a
   assert.equal(facts(nb, { state: "not_tested", invitation: { ...invitation, state: "failed" } }, NOW), nb.t("board.invitation.failed"));
   assert.ok(!facts(nb, { state: "ready", tested_at: "2026-12-01T07:48:00Z", invitation }, NOW).includes(nb.t("board.invited", { when: "" }).slice(0, 6)));
   assert.ok(facts(nb, { state: "not_ready", handed_over_at: "2026-12-01T08:47:00Z" }, NOW).includes("for 1 minutt siden"));
+  const given = { state: "not_ready", handed_over_at: "2026-12-01T08:47:00Z", taken: true };
+  assert.equal(facts(nb, given, NOW), nb.t("board.taken"));
+  assert.equal(facts(nb, { ...given, helped: true }, NOW), nb.t("board.helped"));
 });

@@ -185,8 +185,10 @@ export interface BoardParticipant {
   /** how the link can be sent again, null where no address is known */
   can_resend?: "mail" | "sms" | null;
   handed_over_at?: string | null;
-  /** support has seen to it */
+  /** support has it, or had it */
   taken?: boolean;
+  /** support is done with it */
+  helped?: boolean;
   /** only while the leader has typed the PIN */
   phones?: string[];
 }

@@ -24,7 +24,7 @@ export function sentence(texts, { state, area, responsible, room }) {
 
 /** @param {Texts} texts @param {Partial<Participant>} participant @param {number} now ms */
 export function facts(texts, participant, now) {
-  const { tested_at, other_device, running, without_sound, together, invitation, handed_over_at, taken, device, recheck_due } = participant;
+  const { tested_at, other_device, running, without_sound, together, invitation, handed_over_at, taken, helped, device, recheck_due } = participant;
   /** @param {string} when */
   const ago = (when) => texts.ago(Math.max(0, (now - Date.parse(when)) / 1000));
   const lines = [];
@@ -39,7 +39,7 @@ export function facts(texts, participant, now) {
   if (participant.interprets) lines.push(texts.t("board.interprets", { language: participant.interprets }));
   lines.push(...said(texts, participant));
   if (invitation && !tested_at) lines.push(invitationLine(texts, invitation, ago));
-  if (handed_over_at) lines.push(texts.t(taken ? "board.taken" : "board.handed_over", { when: ago(handed_over_at) }));
+  if (handed_over_at) lines.push(texts.t(helped ? "board.helped" : taken ? "board.taken" : "board.handed_over", { when: ago(handed_over_at) }));
   return lines.join(" ");
 }
 

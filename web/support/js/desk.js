@@ -140,7 +140,8 @@ function pressed(event) {
     return;
   }
   if (event.key === "j" || event.key === "k") step(event.key === "j");
-  const found = /** @type {HTMLElement | null} */ (["t", "d", "n", "/", "g"].includes(event.key) ? document.querySelector(`[data-key="${event.key}"]`) : null);
+  const wanted = ["t", "d", "n", "/", "g"].includes(event.key) ? `[data-key="${event.key}"]` : "";
+  const found = /** @type {HTMLElement | null} */ (wanted ? document.querySelector(`.person ${wanted}`) ?? document.querySelector(wanted) : null);
   if (!found) return;
   event.preventDefault();
   if (found instanceof HTMLFieldSetElement) found.querySelector("button")?.focus();
