@@ -103,9 +103,12 @@ def _row(entry: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
 def _purge(settings: Settings, options: argparse.Namespace) -> int:
     from readiness.meetings.manage_audit import purge  # noqa: PLC0415 - keeps --help quick
 
-    counts = asdict(asyncio.run(purge(settings, dry_run=options.dry_run)))
-    for name, count in counts.items():
+    done, left = asyncio.run(purge(settings, dry_run=options.dry_run))
+    for name, count in asdict(done).items():
         _print(f"{name.replace('_', ' '):<18} {count}")
+    for table, why in left.items():
+        said = f"not written anew: {table} ({why})"
+        print(f"readiness: {said}", file=sys.stderr)  # noqa: T201 - this is the command's output
     if options.dry_run:
         _print("nothing was changed")
     return 0

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -69,29 +71,51 @@ class Keeper:
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self._settings = settings
-        self._hour = self._day = self._night = ""
+        self._hour = self._purged = self._verified = self._night = ""
+        self._unwritten: Sequence[str] = ()
 
-    async def look(self, now: datetime) -> None:
-        """Once a day purge and verify, once an hour note the newest entry. Called every minute."""
-        day, hour = f"{now:%Y-%m-%d}", f"{now:%Y-%m-%dT%H}"
-        if day != self._day:
+    def chores(self, now: datetime) -> list[Callable[[], Awaitable[None]]]:
+        """Return what is to be looked at each minute; none of it depends on another."""
+        return [partial(one, now) for one in (self._purge, self._verify, self._note, self._rewrite)]
+
+    async def _purge(self, now: datetime) -> None:
+        """Once a day delete the entries that are due."""
+        if (day := f"{now:%Y-%m-%d}") != self._purged:
             await self._store.purge_audit(now, self._settings.audit_months)
-            await self._verify()
-            self._day = day
-        if hour != self._hour:
-            await self._note(now)
-            self._hour = hour
-        if now.hour in NIGHT_HOURS and day != self._night:
-            await self._store.vacuum()
-            self._night = day
+            self._purged = day
 
-    async def _verify(self) -> None:
+    async def _verify(self, now: datetime) -> None:
+        """Once a day verify every entry; a day's only try, for it may take a minute."""
+        if (day := f"{now:%Y-%m-%d}") == self._verified:
+            return
+        self._verified = day
         found = await self._store.verify_audit(read_anchors(self._settings.data_dir))
         for fault in found.faults:
             log_event(log, logging.ERROR, "audit.broken", kind=fault.kind, segment=fault.segment, entry=fault.seq)
 
+    async def _rewrite(self, now: datetime) -> None:
+        """At night write files anew, in one of all processes; try tables in use again until the night is over."""
+        if now.hour not in NIGHT_HOURS:
+            self._say_left(self._unwritten, "in_use")
+            self._unwritten = ()
+            return
+        if (day := f"{now:%Y-%m-%d}") != self._night:
+            self._unwritten = await self._store.take_night(now.replace(hour=0, minute=0, second=0, microsecond=0))
+            self._night = day
+        if self._unwritten:
+            self._unwritten, large = await self._store.vacuum(self._unwritten)
+            self._say_left(large, "too_large")
+
+    def _say_left(self, tables: Sequence[str], why: str) -> None:
+        for name in tables:
+            log_event(log, logging.WARNING, "files.not_rewritten", table=name, why=why)
+
     async def _note(self, now: datetime) -> None:
+        """Once an hour note the newest entry outside the database."""
+        if (hour := f"{now:%Y-%m-%dT%H}") == self._hour:
+            return
         head = await self._store.audit_head()
+        self._hour = hour
         try:
             is_new = note_anchor(self._settings.data_dir, head, now)
         except OSError as error:

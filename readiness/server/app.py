@@ -202,6 +202,8 @@ async def _living(app: web.Application) -> AsyncIterator[None]:
         async with asyncio.timeout(10):
             await pool.close(0.0)
     await services.sign_in.close()
+    with contextlib.suppress(StoreError):
+        await services.store.log_forgotten()
     await services.store.close()
 
 
@@ -233,7 +235,7 @@ async def _do_chores(services: Services, clock: TimeOfDay, keeper: Keeper | None
         lambda: end_left_over(services, services.now()),
         lambda: services.store.purge(services.now()),
     ]
-    chores += [lambda: keeper.look(services.now())] if keeper is not None else []
+    chores += keeper.chores(services.now()) if keeper is not None else []
     for chore in chores:
         try:
             await chore()

@@ -11,10 +11,11 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -23,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from .audit_tables import audit_entry, audit_head, audit_segment
 from .trail import OPEN_CALL, TRAIL, Deed, Trail
 
-__all__ = ["FIELDS", "AuditLog", "Keys", "entry_mac", "seal_of", "signed_head", "signed_segment"]
+__all__ = ["FIELDS", "AuditLog", "Keys", "entry_mac", "month_of", "seal_of", "signed_head", "signed_segment"]
 
 FIELDS: Final = ("seq", "segment", "at", "organisation_id", "kind", "actor", "act", "object", "outcome", "detail",
                  "via", "request")  # fmt: skip
@@ -41,6 +42,8 @@ SAME_VIEW_S: Final = 600.0
 DEEDS: Final = "deeds"
 """Where a connection keeps what its transaction is to log besides its call."""
 MOST_RECENT: Final = 20_000
+SKEW: Final = timedelta(minutes=5)
+"""How far apart the clocks of two machines may be without their opening segments in turn at the end of a month."""
 _MARK_CHARS: Final = 16
 """96 bits of a mark."""
 _NOBODY: Final = Trail()
@@ -78,6 +81,11 @@ def entry_mac(keys: Keys, before: bytes, entry: Mapping[str, Any]) -> bytes:
     return hmac.digest(keys.chain, before + _text([entry[name] for name in FIELDS]), "sha256")
 
 
+def month_of(at: datetime) -> str:
+    """Return the month in UTC, such as ``2026-11``."""
+    return f"{at.astimezone(UTC):%Y-%m}"
+
+
 def seal_of(keys: Keys, what: str, values: Sequence[Any]) -> bytes:
     """Return the MAC of a row about the chain; `what` keeps one kind of row from standing for another."""
     return hmac.digest(keys.chain, what.encode() + b"\0" + _text(values), "sha256")
@@ -111,18 +119,18 @@ class AuditLog:
         return deed.kind not in OWN_KINDS or deed.act in OWN_ACTS
 
     def is_new_view(self, deed: Deed) -> bool:
-        """Return whether this was not looked at lately by the same actor, through the same page."""
-        trail, now_s = TRAIL.get() or _NOBODY, time.monotonic()
-        key = (deed.organisation_id, deed.actor, deed.act, deed.object, deed.outcome, trail.via)
-        if now_s - self.recent.get(key, -SAME_VIEW_S) < SAME_VIEW_S:
-            return False
-        if len(self.recent) >= MOST_RECENT:
-            self.recent.clear()
-        self.recent[key] = now_s
-        return True
+        """Return whether there is no entry of late that the same actor looked at this, through the same page.
 
-    async def record(self, connection: AsyncConnection, changed: int) -> list[Deed]:
-        """Log what waits and what this call did, at the end of its transaction; return what had waited."""
+        Only what was committed counts (`committed`), or the next try would be shown without an entry.
+        """
+        trail = TRAIL.get() or _NOBODY
+        deed.view = (deed.organisation_id, deed.actor, deed.act, deed.object, deed.outcome, trail.via)
+        if any(deed.view == one.view for one in trail.pending):
+            return False
+        return time.monotonic() - self.recent.get(deed.view, -math.inf) >= SAME_VIEW_S
+
+    async def record(self, connection: AsyncConnection, changed: int) -> tuple[list[Deed], list[Deed]]:
+        """Log what waits and what this call did, at the end of its transaction; return both."""
         trail, call = TRAIL.get(), OPEN_CALL.get()
         waiting = trail.pending if trail is not None else []
         done = [deed for deed in (call.deeds if call is not None else []) if self.logs(deed)]
@@ -137,18 +145,23 @@ class AuditLog:
             trail.pending = []
         if call is not None:
             call.deeds = []
-        return waiting
+        return waiting, done
+
+    def committed(self, deeds: Iterable[Deed]) -> None:
+        """Keep which views are logged by now."""
+        if len(self.recent) >= MOST_RECENT:
+            self.recent.clear()
+        self.recent |= {deed.view: time.monotonic() for deed in deeds if deed.view}
 
     def give_back(self, waiting: list[Deed]) -> None:
         """Let what had waited wait again, because the transaction came to nothing."""
-        self.recent.clear()
         if (trail := TRAIL.get()) is not None:
             trail.pending = [*waiting, *trail.pending]
 
     async def _append(self, connection: AsyncConnection, deeds: Sequence[Deed]) -> None:
         head = (await connection.execute(sa.select(audit_head).with_for_update())).one()
         at, trail = self.now(), TRAIL.get() or _NOBODY
-        segment = await self._segment(connection, head, f"{at.astimezone(UTC):%Y-%m}")
+        segment = await self._segment(connection, head, at)
         before, rows = bytes(head.mac), []
         for seq, deed in enumerate(deeds, start=head.seq + 1):
             row = {
@@ -171,11 +184,15 @@ class AuditLog:
         newest = signed_head(self.keys, segment, head.seq + len(rows), before)
         await connection.execute(sa.update(audit_head).values(newest))
 
-    async def _segment(self, connection: AsyncConnection, head: sa.Row[Any], month: str) -> int:
-        """Return the segment to write in: a new one in a new month, or where the key is another. It closes the old."""
+    async def _segment(self, connection: AsyncConnection, head: sa.Row[Any], at: datetime) -> int:
+        """Return the segment to write in: a new one in another month, later or earlier, or under another key.
+
+        It closes the old, unless that is under another key: nobody signs what they can't check.
+        """
+        month, soon = month_of(at), month_of(at + SKEW)
         chosen = sa.select(audit_segment).where(audit_segment.c.number == head.segment)
         found = (await connection.execute(chosen)).mappings().first()
-        if found is not None and found["month"] >= month and found["key"] == self.keys.name:
+        if found is not None and found["month"] in {month, soon} and found["key"] == self.keys.name:
             return int(head.segment)
         if found is not None and found["key"] == self.keys.name:
             closed = signed_segment(self.keys, {**found, "last": head.seq, "head": bytes(head.mac)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -14,14 +15,15 @@ from .audit_tables import audit_entry, audit_head, audit_segment
 
 __all__ = ["verify"]
 
-BATCH: Final = 5000
-"""Entries that are read at once."""
+BATCH: Final = 1000
+"""Entries that are read and checked at once; in between it is others' turn."""
 
 
 async def verify(connection: AsyncConnection, keys: Keys, anchors: Sequence[AuditHead] = ()) -> AuditCheck:
-    """Return how each segment stands and what is wrong, in one snapshot; a segment's first fault only.
+    """Return how each segment stands and what is wrong; a segment's first fault only.
 
-    `anchors` are newest entries as they were noted outside the database at earlier times.
+    `connection` has to see one state all along (`Database.snapshot`). `anchors` are newest entries as they were noted
+    outside the database at earlier times.
     """
     rows = await _read(connection, sa.select(audit_segment).order_by(audit_segment.c.number))
     head = next(iter(await _read(connection, sa.select(audit_head))), None)
@@ -72,6 +74,7 @@ async def _segment(
             count, end = count + 1, AuditHead(int(entry["seq"]), bytes(entry["mac"]))
         if len(entries) < BATCH:
             break
+        await asyncio.sleep(0)
     is_purged = row["purged_at"] is not None
     if is_purged and count == 0:
         end = AuditHead(int(last), bytes(row["head"]))

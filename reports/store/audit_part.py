@@ -9,7 +9,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from .actors import Actor
-from .audit import AuditLog, Keys, signed_segment
+from .audit import SKEW, AuditLog, Keys, month_of, signed_segment
 from .audit_check import verify
 from .audit_records import AuditCheck, AuditEntry, AuditHead
 from .audit_tables import audit_entry, audit_head, audit_segment
@@ -63,10 +63,11 @@ class AuditPart(StorePart):
     ) -> list[AuditEntry]:
         """Return entries of the actor's organisation in the half-open span, numbered above `after`, oldest first.
 
+        With what is nobody's: what the service did for all of them, such as retention.
         `whose` and `about` are an actor's and an object's id as `Actor.id` has them (``staff:<id>``, ``report:<id>``).
         """
         actor.require("audit.read")
-        mine = (audit_entry.c.organisation_id == actor.organisation_id, audit_entry.c.seq > after)
+        mine = (audit_entry.c.organisation_id.in_((actor.organisation_id, "")), audit_entry.c.seq > after)
         chosen = sa.select(*_ENTRY).where(*mine, audit_entry.c.at >= between[0], audit_entry.c.at < between[1])
         for column, wanted in ((audit_entry.c.actor, whose), (audit_entry.c.object, about)):
             chosen = chosen.where(column == self.mark(wanted)) if wanted else chosen
@@ -85,18 +86,30 @@ class AuditPart(StorePart):
         return AuditHead(0, b"") if row is None else AuditHead(row.seq, bytes(row.mac))
 
     async def verify_audit(self, anchors: Sequence[AuditHead] = ()) -> AuditCheck:
-        """Return how the log stands, in one snapshot; `anchors` are heads that were noted outside the database."""
-        async with self._database.read() as connection:
+        """Return how the log stands, in one snapshot, however long it takes.
+
+        `anchors` are heads that were noted outside the database.
+        """
+        async with self._database.snapshot() as connection:
             return await verify(connection, self._audit.keys, anchors)
 
     async def audit_due(self, now: datetime, months: int) -> list[int]:
-        """Return the segments whose month ended more than `months` ago, and that still have their entries."""
-        row = sa.select(audit_segment.c.number).where(
-            audit_segment.c.month < _month_before(now, months),
-            audit_segment.c.last.is_not(None),
-            audit_segment.c.purged_at.is_(None),
-        )
-        return [one.number for one in await self._rows(row.order_by(audit_segment.c.number))]
+        """Return the segments whose newest entry is of a month that ended more than `months` ago; never the open one.
+
+        One that was written while the clock stood ahead is as old as what was written after it.
+        """
+        after = audit_segment.alias()
+        chosen = sa.select(audit_segment.c.number, audit_segment.c.purged_at, audit_entry.c.at)
+        chosen = chosen.join(after, after.c.number == audit_segment.c.number + 1)
+        chosen = chosen.outerjoin(audit_entry, audit_entry.c.seq == after.c.first - 1)
+        due, is_over, oldest = [], False, _month_before(now, months)
+        for row in await self._rows(chosen.order_by(audit_segment.c.number.desc())):
+            if row.purged_at is not None:
+                is_over = True
+            elif row.at is not None:
+                is_over = is_over if row.at > now + SKEW else month_of(row.at) < oldest
+                due += [row.number] if is_over else []
+        return due[::-1]
 
     async def audit_entries_due(self, now: datetime, months: int) -> int:
         """Return how many entries `purge_audit` would delete."""
@@ -119,6 +132,11 @@ class AuditPart(StorePart):
             row = dict((await connection.execute(sa.select(audit_segment).where(mine))).mappings().one())
             deleted = sa.delete(audit_entry).where(audit_entry.c.segment == number)
             count = (await connection.execute(deleted)).rowcount
+            if row["last"] is None:  # left open under another key
+                following = sa.select(audit_segment.c.first, audit_segment.c.start)
+                after = (await connection.execute(following.where(audit_segment.c.number == number + 1))).one()
+                row |= {"last": after.first - 1, "head": after.start}
+            row["key"] = self._audit.keys.name  # nothing is left that another could check
             purged = signed_segment(self._audit.keys, {**row, "purged_at": now})
             await connection.execute(sa.update(audit_segment).where(mine).values(purged))
             head = bytes(row["head"]).hex()[:16]

@@ -210,12 +210,14 @@ class DeskPart(StorePart):
     async def _found(
         self, actor: Actor, ids: sa.Select[Any] | sa.CompoundSelect[Any], now: datetime
     ) -> list[FoundPerson]:
-        """Return the participants with these ids in meetings about now."""
+        """Return the participants with these ids in meetings about now; that each was shown is logged."""
         chosen = sa.select(participant, meeting.c.starts_at.label("starts"))
         chosen = chosen.join(meeting, meeting.c.id == participant.c.meeting_id)
         chosen = chosen.where(participant.c.id.in_(ids), *_about(actor, now))
         chosen = chosen.order_by(meeting.c.starts_at, participant.c.position, participant.c.id).limit(MOST_FOUND)
-        return [FoundPerson(participant_of(row), row.starts) for row in await self._rows(chosen)]
+        found = [FoundPerson(participant_of(row), row.starts) for row in await self._rows(chosen)]
+        about(*(f"participant:{one.participant.id}" for one in found))
+        return found
 
 
 def _about(actor: Actor, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:

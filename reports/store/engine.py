@@ -14,7 +14,7 @@ import time
 from collections.abc import AsyncGenerator, Coroutine, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
@@ -36,7 +36,13 @@ PING_LOCK_S: Final = 2.0
 TIME_LIMIT_S: Final = 10.0
 """How long a whole transaction may take, waiting included, before the caller hears `StoreUnavailable`."""
 REWRITE_LOCK_MS: Final = 500
-"""How long others may wait behind a table that is to be written anew."""
+"""How long we wait for a table that is to be written anew; others wait behind us."""
+REWRITE_MS: Final = 4000
+"""How long one table may take, and others wait for it: less than `LOCK_TIMEOUT_S`, after which they give up."""
+MOST_REWRITTEN_BYTES: Final = 256 * 1024 * 1024
+"""Larger tables, with their indexes, are left to the operator."""
+_TOO_LONG: Final = "57014"
+"""PostgreSQL's code for a statement that was stopped at its limit."""
 GIVE_UP_S: Final = 1.0
 """How long PostgreSQL's driver may then try to cancel at the server; over a cut network it would try for 10 s."""
 POOL_SIZE: Final = 5
@@ -216,6 +222,19 @@ def _roll_back_first(connection: Any, _record: object, _error: object) -> None:
         _see_through(roll_back())
 
 
+async def _rewrite(connection: AsyncConnection, name: str) -> Literal["", "large", "busy"]:
+    """Write one of PostgreSQL's tables anew; return why it was left, if it was."""
+    quoted = connection.dialect.identifier_preparer.quote(name)
+    try:
+        size = sa.func.pg_total_relation_size(sa.func.to_regclass(quoted))
+        if ((await connection.execute(sa.select(size))).scalar() or 0) > MOST_REWRITTEN_BYTES:
+            return "large"
+        await connection.exec_driver_sql(f"VACUUM (FULL) {quoted}")
+    except sa.exc.OperationalError as error:
+        return "large" if getattr(error.orig, "sqlstate", None) == _TOO_LONG else "busy"
+    return ""
+
+
 class Database:
     """Transactions on one database. A class because it holds the pool and, for SQLite, the queue of writers."""
 
@@ -240,9 +259,23 @@ class Database:
                 yield connection
 
     @asynccontextmanager
+    async def snapshot(self) -> AsyncGenerator[AsyncConnection]:
+        """Yield a connection all of whose statements see one state, also on PostgreSQL, for as long as it takes.
+
+        Each statement has its time limit, the whole has none: read in batches.
+        """
+        engine = self._engine
+        if not self.is_sqlite:
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        with driver_errors():
+            async with engine.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
     async def write(self) -> AsyncGenerator[AsyncConnection]:
         """Yield a transaction; when the block ends normally, it is committed and on disk, and so is who did it."""
         waited: list[Deed] = []
+        done: list[Deed] = []
         try:
             with driver_errors():
                 async with self._limit(), self._writers, self._writing_engine.begin() as connection:
@@ -251,7 +284,9 @@ class Database:
                     yield connection
                     if self.audit is not None:
                         changed = await self._changed_rows(connection) - before
-                        waited = await self.audit.record(connection, changed)
+                        waited, done = await self.audit.record(connection, changed)
+            if self.audit is not None:
+                self.audit.committed([*waited, *done])
         except BaseException:
             if self.audit is not None and waited:
                 self.audit.give_back(waited)
@@ -289,27 +324,28 @@ class Database:
                 cursor = await raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
                 await cursor.close()
 
-    async def rewrite(self, tables: Sequence[str]) -> list[str]:
-        """Write PostgreSQL's tables anew, without what was deleted; return those that were in use and stay as they are.
+    async def rewrite(self, tables: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Write PostgreSQL's tables anew, without what was deleted; return those in use, and those that are too large.
 
-        Nothing waits behind it for longer than `REWRITE_LOCK_MS`. SQLite has overwritten deleted content already.
+        They stay as they are. Nobody waits for one longer than `REWRITE_MS`. SQLite has overwritten deleted content
+        already.
         """
+        busy: list[str] = []
+        large: list[str] = []
         if self.is_sqlite:
-            return []
-        busy, preparer = [], self._engine.dialect.identifier_preparer
+            return busy, large
         engine = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         with driver_errors():
             async with engine.connect() as connection:
-                await connection.exec_driver_sql(f"SET lock_timeout = {REWRITE_LOCK_MS}; SET statement_timeout = 0")
+                limits = f"SET lock_timeout = {REWRITE_LOCK_MS}; SET statement_timeout = {REWRITE_MS}"
+                await connection.exec_driver_sql(limits)
                 try:
                     for name in tables:
-                        try:
-                            await connection.exec_driver_sql(f"VACUUM (FULL) {preparer.quote(name)}")
-                        except sa.exc.OperationalError:
-                            busy.append(name)
+                        if left := await _rewrite(connection, name):
+                            (large if left == "large" else busy).append(name)
                 finally:
                     await connection.invalidate()  # its limits are not those of others
-        return busy
+        return busy, large
 
     async def ping(self, question: sa.Select[Any]) -> None:
         """Run the query `question`. Raises StoreUnavailable if nothing can be read, or on SQLite written, now.

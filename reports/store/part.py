@@ -90,7 +90,7 @@ class StorePart:
             deed.by_change = False
             deed.outcome = deed.outcome if found or deed.outcome != "done" else "nothing"
             deed.object = deed.object or named
-        fresh = [deed for deed in deeds if audit.is_new_view(deed)]
+        fresh = [*{deed.view: deed for deed in deeds if audit.is_new_view(deed)}.values()]
         if trail is not None and trail.waits:
             trail.pending += fresh
         elif fresh:

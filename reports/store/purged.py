@@ -30,6 +30,10 @@ class Purged:
     staff: int = 0
     audit_entries: int = 0
 
+    def __add__(self, other: Purged) -> Purged:
+        """Return the sum of both."""
+        return Purged(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
+
     def __bool__(self) -> bool:
         """Return whether anything went."""
         return any(getattr(self, name) for name in self.__dataclass_fields__)

@@ -7,13 +7,15 @@ backup brings deleted data back, and regularly after that.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from .audit_tables import audit_entry, audit_head
+from .engine import Database
 from .participation import ParticipationPart, client_class, iso_week
 from .purged import Purged
 from .records import ANSWERS_AFTER_END, new_id
@@ -59,6 +61,7 @@ _OF_PEOPLE: Final = (participant, host, meeting, report, self_test, self_test_ph
                      feedback, support_case, case_note, staff, sign_in,
                      taken_out)  # fmt: skip
 """Tables that have held something of a person."""
+OF_PEOPLE: Final = tuple(table.name for table in _OF_PEOPLE)
 _ACTED: Final = ("opened_by", "taken_by", "done_by")
 """Of a support case: who did it."""
 _NOBODY: Final[Mapping[str, Any]] = {
@@ -71,8 +74,15 @@ _shuffler: Final = random.SystemRandom()
 class RetentionPart(ParticipationPart):
     """The part of the store that forgets."""
 
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._forgotten, self._told_on = Purged(), ""
+
     async def purge(self, now: datetime) -> Purged:
-        """Delete, empty or unlink all data that is due at `now`; return how much it was."""
+        """Delete, empty or unlink all data that is due at `now`; return how much it was.
+
+        The first time that anything goes it is logged at once, later on each day's first time as a sum.
+        """
         due = _due(now)
         past = meeting.c.ends_at < now - PERSON_KEPT
         first, later = ("drop_in_reports",), [name for name in due if name not in {"drop_in_reports", "meetings"}]
@@ -83,9 +93,10 @@ class RetentionPart(ParticipationPart):
         counts["room_figures"] = await self._forget_rooms(now)
         counts["meetings"] = await self._forget_meetings(past, due["meetings"])
         purged = Purged(**counts)
-        if purged and self._database.audit is not None:
-            async with self._database.write() as connection:
-                self._did(connection, Deed("", "clock", "clock", "retention.purge", detail=purged.said))
+        self._forgotten += purged
+        if self._forgotten and f"{now:%Y-%m-%d}" != self._told_on:
+            await self.log_forgotten()
+            self._told_on = f"{now:%Y-%m-%d}"
         await self._database.scrub()
         return purged
 
@@ -102,12 +113,40 @@ class RetentionPart(ParticipationPart):
                 counts[name] = (await connection.execute(_count(one))).scalar_one()
         return Purged(**counts, audit_entries=await self.audit_entries_due(now, audit_months))
 
-    async def vacuum(self) -> None:
-        """Take what was deleted out of PostgreSQL's files too; on SQLite nothing is left there. A table in use waits.
+    async def log_forgotten(self) -> None:
+        """Log how much was forgotten since this was last logged."""
+        told, self._forgotten = self._forgotten, Purged()
+        if not told or self._database.audit is None:
+            return
+        try:
+            async with self._database.write() as connection:
+                self._did(connection, Deed("", "clock", "clock", "retention.purge", detail=told.said))
+        except BaseException:
+            self._forgotten += told
+            raise
 
-        Rewrites the tables with data of people, which are as small as a day's tests; not its write-ahead log.
+    async def take_night(self, since: datetime) -> Sequence[str]:
+        """Return the tables to `vacuum`, to the first process that asks after `since`, and log it; none to others."""
+        if self._database.is_sqlite or self._database.audit is None:
+            return ()
+        async with self._database.write() as connection:
+            newest = await connection.execute(sa.select(audit_head.c.segment).with_for_update())
+            taken = sa.select(audit_entry.c.seq).where(
+                audit_entry.c.segment == newest.scalar_one(), audit_entry.c.act == "retention.rewrite",
+                audit_entry.c.at >= since,
+            )  # fmt: skip
+            if (await connection.execute(taken.limit(1))).first() is not None:
+                return ()
+            self._did(connection, Deed("", "clock", "clock", "retention.rewrite"))
+        return OF_PEOPLE
+
+    async def vacuum(self, tables: Sequence[str] = OF_PEOPLE) -> tuple[list[str], list[str]]:
+        """Take what was deleted out of PostgreSQL's files too; on SQLite nothing is left there.
+
+        Rewrites the tables with data of people, which are as small as a day's tests; not its write-ahead log. Returns
+        those that were left: in use, so that it may be tried again, and too large.
         """
-        await self._database.rewrite([table.name for table in _OF_PEOPLE])
+        return await self._database.rewrite(tables)
 
     async def _run(self, statement: sa.Update | sa.Delete) -> int:
         async with self._database.write() as connection:

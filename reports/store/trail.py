@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 __all__ = ["OPEN_CALL", "TRAIL", "Call", "Deed", "Trail", "about", "note", "open_trail"]
@@ -29,6 +29,8 @@ class Deed:
     detail: str = ""
     by_change: bool = False
     """An act of an actor that was not looked at yet: whether it is logged, and whether anything came of it."""
+    view: tuple[str, ...] = ()
+    """Of what was only looked at: what the same view has in common, so that it is logged once in a while."""
 
 
 @dataclass(slots=True)
@@ -65,11 +67,14 @@ def note(kind: str, organisation_id: str, actor: str, act: str) -> None:
         call.deeds += [Deed(organisation_id, kind, actor, act, one, by_change=True) for one in named]
 
 
-def about(named: str) -> None:
-    """Say what the open call turned out to be about, such as ``participant:<id>``; its arguments do not name it."""
+def about(*named: str) -> None:
+    """Say what the open call turned out to be about, such as ``participant:<id>``; its arguments do not name it.
+
+    Of several there is an entry each.
+    """
     call = OPEN_CALL.get()
-    for deed in call.deeds if call is not None else ():
-        deed.object = named
+    if call is not None and named:
+        call.deeds = [replace(deed, object=one) for deed in call.deeds for one in named]
 
 
 @contextmanager

@@ -6,8 +6,10 @@ import asyncio
 import dataclasses
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
+from contextlib import closing, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -15,13 +17,16 @@ import pytest_asyncio
 import sqlalchemy as sa
 
 from readiness.access.actors import operator_of
-from reports.store import NotAllowed, Store
+from readiness.access.audit import Keeper, read_anchors
+from readiness.settings import load_settings
+from reports.store import NotAllowed, Store, StoreUnavailable, audit_check
 from reports.store.audit import NOT_LOGGED, Keys, signed_head
 from reports.store.audit_part import _month_before
 from reports.store.audit_records import AuditEntry
 from reports.store.audit_tables import audit_entry, audit_head
 from reports.store.trail import open_trail
 from tests.store import cast
+from tests.store.test_unavailable import locked
 
 pytestmark = pytest.mark.asyncio
 KEYS = Keys(b"c" * 32, b"m" * 32)
@@ -153,6 +158,46 @@ async def test_a_request_logs_what_it_looked_at_before_it_answers(logged: Store,
     assert [(one.via, one.request) for one in found] == [("GET /board", "r1"), ("GET /board.pdf", "r3")]
 
 
+async def test_what_could_not_be_logged_is_not_shown_at_the_second_try_either(logged: Store, url: str) -> None:
+    """While another holds the lock: neither with a request's trail, nor without, nor to one who waits no longer."""
+    held = await Store.open(url, lock_timeout_s=0.1)
+    held.keep_audit(KEYS)
+    with locked(url, "audit_head"):
+        for _ in range(2):
+            with open_trail("GET /board", "r1"):
+                await held.board(cast.LARS, "meeting-anna")
+                with pytest.raises(StoreUnavailable):
+                    await held.keep_trail()
+            with pytest.raises(StoreUnavailable):
+                await held.phone(cast.LARS, ANNA)
+            with pytest.raises((TimeoutError, StoreUnavailable)):
+                async with asyncio.timeout(0.05):
+                    await held.participants(cast.LARS, "meeting-anna")
+    assert await told(logged) == []
+    assert await held.phone(cast.LARS, ANNA) is None
+    await held.phone(cast.LARS, ANNA)
+    assert await told(logged) == [("host", "phone.read", "participant", "nothing")]
+    await held.close()
+
+
+async def test_a_search_that_shows_people_logs_each_of_them(logged: Store) -> None:
+    """By name, number or id, so that a person can be told who found them; one that finds nobody is logged as that."""
+    for one in (ANNA, "meeting-anna-kari"):
+        await logged.change_participant(cast.OTTO, "meeting-anna", one, {"label": f"Nordmann {one[-4:]}"})
+    await logged.change_participant(cast.OTTO, "meeting-anna", ANNA, {"phone_hash": cast.digest("1")})
+    assert await logged.find_by_label(cast.NORA, "no such name", cast.NOW) == []
+    with open_trail("GET /desk", "r1"):
+        by_name = await logged.find_by_label(cast.NORA, "nordmann", cast.NOW)
+        await logged.keep_trail()
+    assert [one.participant.id for one in await logged.find_by_phone(cast.NORA, cast.digest("1"), cast.NOW)] == [ANNA]
+    assert len(await logged.people(cast.NORA, [ANNA], cast.NOW)) == 1
+    found = [one for one in await entries(logged) if one.act == "person.help"]
+    shown = [logged.mark(f"participant:{one.participant.id}") for one in by_name]
+    assert len(by_name) == 2
+    assert [one.object for one in found] == ["", *shown, logged.mark(f"participant:{ANNA}")]
+    assert found[0].outcome == "nothing"
+
+
 async def test_many_at_once_make_one_chain(logged: Store) -> None:
     """However many write at the same moment, in however many processes: numbers without a gap, and a whole chain."""
     other = await Store.open(str(logged._database.url.render_as_string(hide_password=False)))
@@ -257,6 +302,96 @@ async def test_another_key_begins_another_segment(logged: Store, clock: Turned) 
     check = await logged.verify_audit()
     assert [(one.kind, one.segment) for one in check.faults] == [("key", 1)]
     assert [one.number for one in check.segments] == [1, 2]
+
+
+async def test_a_segment_under_another_key_goes_when_it_is_over(logged: Store, clock: Turned) -> None:
+    """It was never closed; once its entries are gone nothing is left that can't be checked."""
+    await write_months(logged, clock, 1)
+    logged._database.audit = None
+    logged.keep_audit(Keys(b"d" * 32, b"m" * 32), clock)
+    await logged.set_practical(cast.ANNA, ANNA, phone_encrypted=b"x")
+    clock.at += timedelta(days=93)
+    assert await logged.audit_due(clock.at, 1) == [1], "the second is still written in"
+    await logged.set_practical(cast.ANNA, ANNA, phone_encrypted=b"y")
+    assert await logged.purge_audit(clock.at, 1) == 7
+    assert list((await logged.verify_audit()).faults) == []
+
+
+async def test_entries_go_in_time_though_the_clock_once_stood_in_2099(logged: Store, clock: Turned) -> None:
+    """What is written after it gets a segment of its own, and takes the one from 2099 along."""
+    clock.at = datetime(2099, 5, 6, tzinfo=UTC)
+    await logged.set_practical(cast.ANNA, ANNA, phone_encrypted=b"x")
+    await write_months(logged, clock, 3)
+    found = (await logged.verify_audit()).segments
+    assert [one.month for one in found] == ["2099-05", "2026-11", "2026-12", "2027-01"]
+    assert await logged.audit_due(clock.at, 24) == []
+    assert await logged.audit_due(clock.at, 1) == [1, 2]
+    assert await logged.purge_audit(clock.at, 1) == 7
+    assert list((await logged.verify_audit()).faults) == []
+    assert {one.act for one in await entries(logged) if not one.organisation_id} == {"audit.purge"}, "it is shown"
+
+
+async def test_verify_is_not_misled_by_who_writes_meanwhile(
+    logged: Store, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An entry after each of its queries, and more entries than fit into a transaction's time: all of it is whole."""
+    for at in range(6):
+        await logged.set_practical(cast.ANNA, ANNA, phone_encrypted=bytes([at]))
+    read, reads = audit_check._read, 0
+
+    async def read_and_write(*asked: Any) -> list[dict[str, Any]]:
+        nonlocal reads
+        reads += 1
+        rows = await read(*asked)
+        await logged.set_practical(cast.ANNA, ANNA, phone_encrypted=b"meanwhile")
+        await asyncio.sleep(1.1 if reads == 1 else 0)
+        return rows
+
+    monkeypatch.setattr(audit_check, "_read", read_and_write)
+    monkeypatch.setattr(audit_check, "BATCH", 2)
+    short = await Store.open(url, time_limit_s=1.0)
+    short.keep_audit(KEYS)
+    found = await short.verify_audit()
+    await short.close()
+    assert (list(found.faults), found.head.seq) == ([], 6)
+    assert reads == 6
+
+
+async def test_what_was_forgotten_is_logged_once_a_day(logged: Store, clock: Turned) -> None:
+    """At once the first time, then as a day's sum; and what is left when the server stops."""
+    long_ago = cast.NOW - timedelta(days=2)
+    made = cast.report(session_id="session-drop-in", meeting_id=None, participant_id=None, created_at=long_ago)
+    for at, hours in enumerate((0, 1, 17, 18)):
+        await logged.save_report(cast.CLOCK, dataclasses.replace(made, id=f"report-{at}", code=f"10000{at}"))
+        await logged.purge(cast.NOW + timedelta(hours=hours))
+    await logged.log_forgotten()
+    said = [one.detail for one in await entries(logged) if one.act == "retention.purge"]
+    assert [one.split()[0] for one in said] == ["drop_in_reports=1", "drop_in_reports=2", "drop_in_reports=1"]
+
+
+async def test_a_log_that_cannot_be_verified_keeps_nothing_else(
+    logged: Store, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Verifying is tried once a day; the newest entry is noted, and at night files are written anew, all the same."""
+    tries = 0
+
+    async def unavailable(_anchors: object) -> None:
+        nonlocal tries
+        tries += 1
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(logged, "verify_audit", unavailable)
+    await logged.set_practical(cast.ANNA, ANNA, phone_encrypted=b"x")
+    keeper = Keeper(logged, load_settings({"READINESS_DATA_DIR": str(tmp_path)}))
+    with locked(url, "participant") if not url.startswith("sqlite") else nullcontext():
+        for hour in (2, 2, 5):
+            for chore in keeper.chores(cast.NOW.replace(hour=hour)):
+                with suppress(StoreUnavailable):
+                    await chore()
+    assert tries == 1
+    assert [one.seq for one in read_anchors(tmp_path)][:1] == [1]
+    left = [vars(one)["values"] for one in caplog.records if one.message == "files.not_rewritten"]
+    assert left == ([] if url.startswith("sqlite") else [{"table": "participant", "why": "in_use"}])
 
 
 async def test_a_whole_segment_goes_when_its_months_are_over(logged: Store, clock: Turned) -> None:

@@ -13,11 +13,12 @@ import pytest
 import pytest_asyncio
 
 from readiness.access.actors import operator_of
-from reports.store import Store
+from reports.store import Store, engine
 from tests.series import made_series
 from tests.store import cast
 from tests.store.test_access import dump
 from tests.store.test_audit import KEYS, Turned
+from tests.store.test_unavailable import locked
 
 pytestmark = pytest.mark.asyncio
 ANNA = "meeting-anna-anna"
@@ -89,6 +90,32 @@ async def test_PRV_3_so_does_everybody_a_day_after_the_meeting(full: Store, url:
     await full.purge(LATER)
     await full.vacuum()
     assert CANARY.encode() not in files_of(url)
+
+
+async def test_one_process_a_night_writes_files_anew_and_says_what_it_left(
+    full: Store, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table in use is named, to be tried again, and a large one for the operator; SQLite leaves nothing to do."""
+    other = await Store.open(url)
+    other.keep_audit(KEYS)
+    at_night = cast.NOW - timedelta(hours=1)
+    tables, no_more = await full.take_night(at_night), await other.take_night(at_night)
+    await other.close()
+    assert not no_more
+    if url.startswith("sqlite"):
+        assert (list(tables), await full.vacuum()) == ([], ([], []))
+        return
+    assert "participant" in tables
+    with locked(url, "participant"):
+        assert await full.vacuum(tables) == (["participant"], [])
+    assert await full.vacuum(["participant"]) == ([], [])
+    monkeypatch.setattr(engine, "MOST_REWRITTEN_BYTES", 1)
+    assert await full.vacuum(["participant"]) == ([], ["participant"])
+    monkeypatch.undo()
+    monkeypatch.setattr(engine, "REWRITE_MS", 1)
+    busy, large = await full.vacuum(tables)
+    assert not busy
+    assert large, "what takes longer than others wait is stopped"
 
 
 async def test_a_dry_run_counts_what_a_purge_takes_and_takes_nothing(full: Store, clock: Turned) -> None:

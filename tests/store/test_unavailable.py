@@ -94,16 +94,16 @@ async def test_a_transaction_that_takes_too_long_is_given_up(store: Store, url: 
 
 
 class locked:
-    """Hold the report table's write lock from outside."""
+    """Hold a table's write lock from outside; SQLite has one for all."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, table: str = "report") -> None:
         self._connection: sqlite3.Connection | psycopg.Connection
         if url.startswith("sqlite"):
             self._connection = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
             self._connection.execute("BEGIN IMMEDIATE")
         else:
             self._connection = psycopg.connect(url)
-            self._connection.execute("LOCK TABLE report IN EXCLUSIVE MODE")
+            self._connection.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
 
     def __enter__(self) -> None:
         return None
