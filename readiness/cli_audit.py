@@ -103,11 +103,11 @@ def _row(entry: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
 def _purge(settings: Settings, options: argparse.Namespace) -> int:
     from readiness.meetings.manage_audit import purge  # noqa: PLC0415 - keeps --help quick
 
-    done, left = asyncio.run(purge(settings, dry_run=options.dry_run))
+    done, busy, large = asyncio.run(purge(settings, dry_run=options.dry_run))
     for name, count in asdict(done).items():
         _print(f"{name.replace('_', ' '):<18} {count}")
-    for table, why in left.items():
-        said = f"not written anew: {table} ({why})"
+    for table in (*busy, *large):
+        said = f"not written anew: {table} ({'in use, try again' if table in busy else 'too large, see operations.md'})"
         print(f"readiness: {said}", file=sys.stderr)  # noqa: T201 - this is the command's output
     if options.dry_run:
         _print("nothing was changed")

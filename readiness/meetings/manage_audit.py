@@ -60,16 +60,16 @@ async def show_log(
         return found, await desk.store.staff_names(desk.actor)
 
 
-async def purge(settings: Settings, *, dry_run: bool) -> tuple[Purged, Mapping[str, str]]:
-    """Forget what is due now; return how much it was, and why which tables were not written anew.
+async def purge(settings: Settings, *, dry_run: bool) -> tuple[Purged, list[str], list[str]]:
+    """Forget what is due now; return how much it was, and tables not written anew: in use, and too large.
 
     With `dry_run` only count it.
     """
     async with opened(settings) as store:
         now = datetime.now(tz=UTC)
         if dry_run:
-            return await store.purge_counts(now, settings.audit_months), {}
+            return await store.purge_counts(now, settings.audit_months), [], []
         done = await store.purge(now)
         await store.purge_audit(now, settings.audit_months)
         busy, large = await store.vacuum()
-        return done, dict.fromkeys(busy, "in use, try again") | dict.fromkeys(large, "too large, see operations.md")
+        return done, busy, large
