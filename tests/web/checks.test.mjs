@@ -9,6 +9,7 @@ import * as speaker from "../../web/selftest/js/checks/speaker.js";
 import { candidatePair, packetsReceived } from "../../web/selftest/js/checks/stats.js";
 import { figureWords } from "../../web/selftest/js/figures.js";
 import { createInputs } from "../../web/selftest/js/inputs.js";
+import { hearPeople } from "../../web/selftest/js/preview.js";
 import { frame } from "../../web/selftest/js/wire.js";
 import { createTexts } from "../../web/shared/i18n.js";
 import { catalogue, fakeClock, figures, plan, settle } from "./support.mjs";
@@ -134,7 +135,7 @@ test("stills go out twice a second while the picture is looked at", async () => 
   const sent = [];
   let hint;
   const run = picture.run({
-    source: { toJpeg: async () => new Uint8Array(10) }, people: () => 1, clock, signal: new AbortController().signal, watch: () => () => {},
+    source: { toJpeg: async () => new Uint8Array(10) }, planned: 1, people: () => 0, clock, signal: new AbortController().signal, watch: () => () => {},
     sendStill: (t_ms) => sent.push(t_ms), onHint: (handler) => ((hint = handler), () => {}), asked: () => null, onProgress: () => {},
   });
   await clock.pass(2000);
@@ -148,7 +149,7 @@ test("stills slow down at half of the promised bytes, and the step ends before i
   const clock = fakeClock();
   const [sent, most_bytes] = [[], 400_000];
   const run = picture.run({
-    source: { toJpeg: async () => new Uint8Array(40_000) }, people: () => 1, clock, signal: new AbortController().signal, watch: () => () => {}, most_bytes,
+    source: { toJpeg: async () => new Uint8Array(40_000) }, planned: 1, people: () => 0, clock, signal: new AbortController().signal, watch: () => () => {}, most_bytes,
     sendStill: (t_ms, jpeg) => sent.push([t_ms, jpeg.length]), onHint: () => () => {}, asked: () => "more", onProgress: () => {},
   });
   await clock.pass(20_000);
@@ -163,7 +164,7 @@ test("several people are looked at once a second, in larger stills", async () =>
   const sides = new Set();
   const stop = new AbortController();
   const run = picture.run({
-    source: { toJpeg: async (_quality, longSide) => (sides.add(longSide), new Uint8Array(10)) }, people: () => 3, clock, signal: stop.signal,
+    source: { toJpeg: async (_quality, longSide) => (sides.add(longSide), new Uint8Array(10)) }, planned: 3, people: () => 0, clock, signal: stop.signal,
     watch: () => () => {}, sendStill: (t_ms) => sent.push(t_ms), onHint: () => () => {}, asked: () => (sent.length > 2 ? "next" : null), onProgress: () => {},
   });
   await clock.pass(3000);
@@ -175,10 +176,10 @@ test("several people are looked at once a second, in larger stills", async () =>
 test("whoever says that they are two is looked at anew, in larger stills, and the server is told", async () => {
   const clock = fakeClock();
   const [sides, told] = [[], []];
-  let people = 1;
+  let people = 0;
   let hint;
   const run = picture.run({
-    source: { toJpeg: async (_quality, longSide) => (sides.push(longSide), new Uint8Array(10)) }, people: () => people, clock, signal: new AbortController().signal,
+    source: { toJpeg: async (_quality, longSide) => (sides.push(longSide), new Uint8Array(10)) }, planned: 1, people: () => people, clock, signal: new AbortController().signal,
     watch: () => () => {}, sendStill: () => {}, onHint: (handler) => ((hint = handler), () => {}), onPeople: (count) => told.push(count), asked: () => null, onProgress: () => {},
   });
   await clock.pass(500);
@@ -190,6 +191,58 @@ test("whoever says that they are two is looked at anew, in larger stills, and th
   hint({ check: "camera", code: "good" });
   await clock.pass(4000);
   assert.deepEqual([(await run).people, (await run).ended_by], [2, "good"]);
+});
+
+/** The picture step of somebody for whom one is planned; what the server was told, and the number of stills before each time. */
+function peopleStep(more) {
+  const clock = fakeClock();
+  const [stills, told] = [[], []];
+  const run = picture.run({
+    source: { toJpeg: async () => new Uint8Array(10) }, planned: 1, clock, signal: new AbortController().signal, watch: () => () => {},
+    sendStill: (t_ms) => stills.push(t_ms), onHint: () => () => {}, onPeople: (count) => told.push([count, stills.length]), asked: () => null, onProgress: () => {}, ...more,
+  });
+  return { clock, told, run };
+}
+
+test("whoever says the number that was planned has said it: the server is told, once", async () => {
+  let people = 0;
+  const { clock, told } = peopleStep({ people: () => people });
+  await clock.pass(1000);
+  assert.deepEqual(told, []);
+  people = 1;
+  await clock.pass(2000);
+  assert.deepEqual(told.map(([count]) => count), [1]);
+});
+
+test("what was said before the step is told before its first still, as after \"test again\"", async () => {
+  const { clock, told, run } = peopleStep({ people: () => 2 });
+  await clock.pass(20_000);
+  assert.deepEqual(told, [[2, 0]]);
+  assert.equal((await run).people, 2);
+});
+
+test("a tap on a number counts also where that number is chosen already", () => {
+  const choice = Object.assign(new EventTarget(), { value: "1", checked: true });
+  const heard = [];
+  globalThis.document = { querySelectorAll: () => [choice] };
+  hearPeople((people) => heard.push(people));
+  delete globalThis.document;
+  choice.dispatchEvent(new Event("click"));
+  assert.deepEqual(heard, [1]);
+});
+
+test("more time that was asked for stays when the number is changed", async () => {
+  let people = 0;
+  const answers = ["more"];
+  const { clock, run } = peopleStep({ people: () => people, asked: () => answers.pop() ?? null });
+  let ended = null;
+  run.then(({ ended_by }) => (ended = [ended_by, clock.now()]));
+  await clock.pass(3000);
+  people = 2;
+  await clock.pass(52_000);
+  assert.equal(ended, null, "fifteen seconds after the change would be 18 s");
+  await clock.pass(10_000);
+  assert.equal(ended?.[0], "timeout");
 });
 
 /** A recorder that a test can make sound with. */

@@ -119,7 +119,7 @@ test("a context that never runs is told as no sound that came in", async () => {
 });
 
 const look = (clock, source, asked = () => null) =>
-  picture.run({ ...QUIET, asked, source, people: () => 1, clock, watch: () => () => undefined, sendStill: () => undefined }).catch((fault) => fault);
+  picture.run({ ...QUIET, asked, source, planned: 1, people: () => 0, clock, watch: () => () => undefined, sendStill: () => undefined }).catch((fault) => fault);
 
 test("a picture that never comes out of the browser, or comes with an error, is told as hidden; a camera that shows none is not", async () => {
   for (const toJpeg of [never, async () => { throw error("SecurityError"); }]) {

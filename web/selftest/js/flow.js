@@ -158,7 +158,7 @@ async function pictureStep(tools, plan, devices, signal) {
   enter(tools, "picture");
   return guarded(tools, "picture", signal, (inner) =>
     picture.run({
-      source: tools.stills, people: () => tools.people() || plan.ask.expected_people, clock, signal: inner, watch: tools.watchFrames, asked: () => asked(tools),
+      source: tools.stills, planned: plan.ask.expected_people, people: tools.people, clock, signal: inner, watch: tools.watchFrames, asked: () => asked(tools),
       most_bytes: bytesOf(plan, "picture"),
       sendStill: (t_ms, jpeg) => link.sendBinary(STILL_UP, t_ms, jpeg),
       onHint: (handler) => link.on("hint", handler),

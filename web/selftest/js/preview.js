@@ -222,7 +222,7 @@ export function showPeople(people, planned) {
   }
 }
 
-/** @param {(people: number) => void} tell called with how many they say they are */
+/** @param {(people: number) => void} tell called with how many they say they are, also where that is the number shown already */
 export function hearPeople(tell) {
-  for (const choice of choices()) choice.addEventListener("change", () => tell(Number(choice.value)));
+  for (const choice of choices()) choice.addEventListener("click", () => tell(Number(choice.value)));
 }

@@ -161,6 +161,12 @@ export class PictureEnd {
     this.deadline = now + MORE_MS;
   }
 
+  /** Judge anew, by another number of people; time that was given stays. @param {number} now */
+  anew(now) {
+    this.deadline = Math.max(this.deadline, now + ENOUGH_MS);
+    this.goodSince = null;
+  }
+
   /** @param {number} now @returns {"good" | "timeout" | null} */
   over(now) {
     if (this.goodSince !== null && now - this.goodSince >= GOOD_MS) return "good";
@@ -169,28 +175,27 @@ export class PictureEnd {
 }
 
 /**
- * @param {{ source: StillSource, people: () => number, clock: Clock, signal: AbortSignal, watch: (times: FrameTimes) => () => void,
+ * @param {{ source: StillSource, planned: number, people: () => number, clock: Clock, signal: AbortSignal, watch: (times: FrameTimes) => () => void,
  *   most_bytes?: number, sendStill: (t_ms: number, jpeg: Uint8Array) => void, onHint: (handler: (hint: Hint) => void) => () => void,
  *   onPeople: (people: number) => void,
  *   asked: () => "next" | "more" | null, onProgress: (hint: Hint) => void }} options
- *   `people` is how many they say they are, `onPeople` is told when that changes; `asked` tells, and forgets, which
- *   button the person has pressed
+ *   `planned` is how many are expected, `people` how many they say they are, 0 while nothing was said; `onPeople` is told once
+ *   they have said it, before this step or in it, and when it changes; `asked` tells, and forgets, which button was pressed
  * @returns {Promise<{ people: number, capture_ms: number[], noise_sigma: number[], ended_by: "good" | "timeout" | "next" }>} rejects with
  *   StepFault "picture_hidden" where the browser gave no picture out
  */
-export async function run({ source, people, clock, signal, watch, most_bytes = Infinity, sendStill, onHint, onPeople, asked, onProgress }) {
-  let told = people();
+export async function run({ source, planned, people, clock, signal, watch, most_bytes = Infinity, sendStill, onHint, onPeople, asked, onProgress }) {
+  const kind = () => ((said || planned) > 1 ? ROOM : NEAR);
   const times = new FrameTimes();
   const stopWatching = watch(times);
   const start = clock.now();
-  let end = new PictureEnd(start);
+  const end = new PictureEnd(start);
   /** @type {number[]} */
   const noise = [];
-  let [stills, unread, bytes] = [0, 0, 0];
-  const read = () => within({ clock, limit_ms: READ_MS }, smallStill(source, told > 1 ? ROOM : NEAR).catch(() => undefined));
+  let [said, stills, unread, bytes] = [0, 0, 0, 0];
   const result = (/** @type {"good" | "timeout" | "next"} */ ended_by) => {
     if (stills === 0 && unread > 0) throw new StepFault("picture_hidden");
-    return { people: told, capture_ms: times.list(), noise_sigma: noise.slice(-MAX_NOISE), ended_by };
+    return { people: said || planned, capture_ms: times.list(), noise_sigma: noise.slice(-MAX_NOISE), ended_by };
   };
   const stopHints = onHint((hint) => {
     if (!hint.check.startsWith("camera")) return;
@@ -200,12 +205,12 @@ export async function run({ source, people, clock, signal, watch, most_bytes = I
   try {
     for (;;) {
       const round = clock.now();
-      if (people() !== told) {
-        told = people();
-        end = new PictureEnd(round);
-        onPeople(told);
+      if (people() !== said) {
+        said = people();
+        end.anew(round);
+        onPeople(said);
       }
-      const jpeg = await read();
+      const jpeg = await within({ clock, limit_ms: READ_MS }, smallStill(source, kind()).catch(() => undefined));
       if (jpeg === undefined) unread += 1;
       if (jpeg) sendStill(clock.now() - start, jpeg);
       bytes += jpeg?.length ?? 0;
@@ -214,9 +219,9 @@ export async function run({ source, people, clock, signal, watch, most_bytes = I
       const answer = asked();
       if (answer === "next") return result("next");
       if (answer === "more") end.more(clock.now());
-      const over = end.over(clock.now()) ?? (bytes + (told > 1 ? ROOM : NEAR).bytes > most_bytes ? "timeout" : null);
+      const over = end.over(clock.now()) ?? (bytes + kind().bytes > most_bytes ? "timeout" : null);
       if (over) return result(over);
-      const every_ms = (told > 1 ? ROOM : NEAR).every_ms * (2 * bytes > most_bytes ? SLOWER : 1);
+      const every_ms = kind().every_ms * (2 * bytes > most_bytes ? SLOWER : 1);
       await clock.sleep(Math.max(50, every_ms - (clock.now() - round)), signal);
     }
   } finally {
