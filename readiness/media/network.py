@@ -25,7 +25,7 @@ from readiness.media.lag import LagMonitor
 from readiness.media.limits import MAX_RUNS
 from readiness.media.loopback import Loopback, now_us
 from readiness.media.series import Series
-from readiness.media.trials import Direction, Late, Trial, Way
+from readiness.media.trials import TCP_IS_NO_HELP, Allowance, Direction, Late, Trial, Way
 from readiness.media.uplink import payload_of, tracks_for
 
 __all__ = ["NetworkTest"]
@@ -79,7 +79,7 @@ class NetworkTest:
         """When each trial ran that the line carried, by the clock of the pings."""
         self._bad_us: list[tuple[float, float]] = []
         self.series = Series()
-        self._most_bytes, self._booked = 0, dict[Way, float]()
+        self._allowance = Allowance(lambda: sum(now.meter.wire_bytes()) if (now := self._peer()) else 0)
 
     # ---- from the web process
 
@@ -123,31 +123,35 @@ class NetworkTest:
 
         No trial begins that could take the connection beyond `most_bytes`, both ways together.
         """
-        self._most_bytes = most_bytes
+        self._allowance.most_bytes = most_bytes
         await asyncio.gather(*(self._climb(way, Ladder(tiers, need_mbps=need_mbps, factor=factor)) for way in ways))
 
     # ---- one direction
 
     async def _climb(self, way: Way, ladder: Ladder) -> None:
         known, peer = self._ways[way], self._peer()
-        tried_again = False
+        repeated: Rung | None = None
         try:
             if way == "down" and peer is not None and not (peer.sender and peer.sender.has_feedback):
                 known.cause = "no_feedback"
                 return
             known.ladder = ladder
             while (rung := ladder.rung) is not None:
-                trial = await self._trial(way, rung.rate_mbps, rung) if self._affords(way, rung) else "data_limit"
-                if trial is None or isinstance(trial, str):
-                    known.cause = trial or "disconnected"
+                if not self._allowance.book(way, rung):
+                    known.cause, known.busy = "data_limit", repeated is rung
+                    break
+                trial = await self._trial(way, rung.rate_mbps, rung)
+                self._allowance.clear(way)
+                if trial is None:
+                    known.cause = "disconnected"
                     break
                 queue_ms = trial.figures.queue_ms if trial.figures else 0.0
                 await asyncio.sleep(max(REST_S, queue_ms * DRAIN / MS_PER_S))
                 if trial.is_ours(way, rung):
-                    known.busy = tried_again
-                    if tried_again:
+                    known.busy = repeated is not None
+                    if known.busy:
                         break
-                    tried_again = True
+                    repeated = rung
                     continue
                 if trial.state == "blind":
                     known.ladder, known.cause = None, "no_feedback"
@@ -158,14 +162,10 @@ class NetworkTest:
                     known.losses.append(trial.loss)
             await self._count_losses(way)
         finally:
+            self._allowance.clear(way)
             measured = self._rate(way)
-            self._say(PHASE[way], "ended", {"measured": measured.value is not None or measured.cause == "server_busy"})
-
-    def _affords(self, way: Way, rung: Rung) -> bool:
-        """Return whether a trial at this rate stays within the promised bytes, and book it if it does."""
-        peer = self._peer()
-        self._booked[way] = rung.rate_mbps * 1e6 / 8 * rung.carried_s
-        return peer is None or sum(peer.meter.wire_bytes()) + sum(self._booked.values()) <= self._most_bytes
+            is_known = measured.value is not None or measured.cause in TCP_IS_NO_HELP
+            self._say(PHASE[way], "ended", {"measured": is_known}, used_bytes=self._allowance.used_bytes)
 
     async def _count_losses(self, way: Way) -> None:
         """Send a little longer if the loss is neither clearly low nor clearly high."""
@@ -372,9 +372,8 @@ class NetworkTest:
         self._runs += 1
         return self._runs
 
-    def _say(self, phase: str, state: str, values: Mapping[str, Any] | None = None, *, code: str | None = None) -> None:
-        message: dict[str, Any] = {"op": "net", "phase": phase, "state": state, "values": dict(values or {})}
-        self._tell(message | ({"code": code} if code else {}))
+    def _say(self, phase: str, state: str, values: Mapping[str, Any] | None = None, **more: Any) -> None:
+        self._tell({"op": "net", "phase": phase, "state": state, "values": dict(values or {}), **more})
 
 
 def _share(everything: int, wire_bytes: int, packets: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -11,11 +12,13 @@ from probes.loss import LossRun
 from probes.trial import Quiet, State, TrialFigures
 from readiness.media.lag import LagMonitor, run_wait_s
 
-__all__ = ["Direction", "Late", "Trial", "Way"]
+__all__ = ["TCP_IS_NO_HELP", "Allowance", "Direction", "Late", "Trial", "Way"]
 
 Way = Literal["up", "down"]
 WAITED: Final = 0.2
 """Share of the time that our main thread may wait for a processor."""
+TCP_IS_NO_HELP: Final = frozenset({"server_busy", "data_limit"})
+"""Causes of a missing rate after which TCP is not tried: it would say no more, or cost bytes that are not left."""
 
 
 @dataclass(slots=True)
@@ -63,3 +66,29 @@ class Direction:
     lag_p99_ms: float = 0.0
     cause: str = "not_reached"
     """Why there is no rate, if there is none."""
+
+
+class Allowance:
+    """The bytes that the line may cost, both ways together: those on the wire, and those booked for running trials."""
+
+    def __init__(self, wire_bytes: Callable[[], int]) -> None:
+        self.most_bytes = 0
+        self._wire_bytes = wire_bytes
+        self._booked: dict[Way, int] = {}
+
+    @property
+    def used_bytes(self) -> int:
+        """What is used or booked so far."""
+        return self._wire_bytes() + sum(self._booked.values())
+
+    def book(self, way: Way, rung: Rung) -> bool:
+        """Return whether a trial at this rate stays within the allowance, and book it if it does."""
+        need_bytes = int(rung.rate_mbps * 1e6 / 8 * rung.carried_s)
+        if self.used_bytes + need_bytes > self.most_bytes:
+            return False
+        self._booked[way] = need_bytes
+        return True
+
+    def clear(self, way: Way) -> None:
+        """Forget the booking of a trial that is over."""
+        self._booked.pop(way, None)

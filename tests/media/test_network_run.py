@@ -238,6 +238,30 @@ async def test_no_trial_takes_the_line_beyond_the_promised_bytes():
         assert sum(test.peer.meter.wire_bytes()) < spent + 50_000
         causes = {way: test.found(f"{way}link")[f"network.throughput_{way}"].cause for way in ("up", "down")}
         assert causes == {"up": "data_limit", "down": "data_limit"}
+        assert await test.page.ended("uplink") == await test.page.ended("downlink") == {"measured": True}, "no TCP"
+
+
+def test_a_trial_that_is_refused_takes_nothing_from_the_other_way():
+    """Only what runs is booked, and no longer than it runs."""
+    allowance = trials.Allowance(lambda: 100_000)
+    allowance.most_bytes = 800_000
+    rung = ladder.Rung(1.6, 1.5, 3.0, "720p")
+    assert allowance.book("up", rung)
+    assert not allowance.book("down", rung)
+    assert allowance.used_bytes == 700_000
+    allowance.clear("up")
+    assert allowance.book("down", rung)
+
+
+async def test_a_repeat_that_the_bytes_do_not_allow_leaves_the_server_busy():
+    """The first trial fell short while we were late: that is ours, whether or not it can be tried again."""
+    async with measured(Link(up=Direction(rate_mbps=1.0, queue_ms=300))) as test:
+        await test.idle()
+        test.lag.late = 99
+        await test.load("up", most_bytes=sum(test.peer.meter.wire_bytes()) + 300_000)
+        found = test.found("uplink", rows=[])["network.throughput_up"]
+        assert (found.value, found.cause) == (None, "server_busy")
+        assert test.states("uplink").count("run") == 1
 
 
 async def test_without_a_peer_everything_is_said_to_have_failed():
