@@ -29,7 +29,9 @@ __all__ = [
     "DEFAULT_SOLUTION",
     "HOST_TEST",
     "KINDS",
+    "LARGE_PARTS",
     "LINE_BYTES",
+    "OTHER_BYTES",
     "PICTURE_BYTES",
     "PRACTICAL",
     "PROMISED_BYTES",
@@ -51,7 +53,11 @@ PICTURE_BYTES: Final = 2_500_000
 SOUND_BYTES: Final = 2_500_000
 """78 s of sound: the sentence, and once a minute more."""
 LINE_BYTES: Final = 4_500_000
-"""Trials of the line, both ways together. The half megabyte that is left is for the page and all messages."""
+"""The line, both ways together: its trials, and TCP where these give no figure."""
+OTHER_BYTES: Final = PROMISED_BYTES - PICTURE_BYTES - SOUND_BYTES - LINE_BYTES
+"""The page and all messages."""
+LARGE_PARTS: Final = frozenset({"picture", "sound", "uplink"})
+"""Phases whose budgets make up the promise; both ways of the line have one in common."""
 DEFAULT_PROFILE: Final = "consultation"
 DEFAULT_SOLUTION: Final = "other"
 PRACTICAL: Final = ("private_room", "people", "company", "interpreter", "equipment", "phone")

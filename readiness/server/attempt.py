@@ -34,7 +34,7 @@ from readiness.server.services import Services
 from readiness.server.steps.running import Send, SendBytes, Setup
 from readiness.server.turn import ice_servers
 from reports.assembly import CARRIED, Ending, finished_phases, make_report
-from reports.kinds import LINE_BYTES, PROMISED_BYTES, kind_of, solution_of
+from reports.kinds import LARGE_PARTS, LINE_BYTES, OTHER_BYTES, PROMISED_BYTES, kind_of, solution_of
 from reports.model import Report
 from reports.profile import Profile
 from reports.store import StoreUnavailable
@@ -269,9 +269,11 @@ class Attempt:
         }
 
     def _of_allowance(self, budget_bytes: int) -> int:
-        """Return what is left of a part's bytes: attempts that broke off have used their share of the promise."""
+        """Return a part's bytes: its budget, or a share if earlier attempts left too little for all parts to come."""
         spent = int(self._test.phases.get(SPENT, {}).get("total", 0))
-        return int(budget_bytes * max(0.0, 1 - spent / PROMISED_BYTES))
+        to_come = LARGE_PARTS - {*finished_phases(self._kind, self._test.phases)}
+        wanted = OTHER_BYTES + sum(one.budget_bytes for one in self._kind.phases if one.name in to_come)
+        return int(budget_bytes * max(0.0, min(1.0, (PROMISED_BYTES - spent) / wanted)))
 
     # ---- keeping
 

@@ -40,13 +40,14 @@ class Downstream:
         self._stopped = asyncio.Event()
         self.bytes_sent = 0
 
-    async def run(self, probe_mbps: float) -> None:
-        """Send for at most 2.5 s and 1 MB at four times `probe_mbps`."""
+    async def run(self, probe_mbps: float, left_bytes: int = MAX_BYTES) -> None:
+        """Send for at most 2.5 s, 1 MB and `left_bytes` at four times `probe_mbps`."""
+        most_bytes = min(MAX_BYTES, left_bytes)
         head = bytes([BINARY.HEADROOM_DOWN]) + bytes(HEAD_BYTES - 1)
         body = os.urandom(CHUNK_BYTES - HEAD_BYTES)
         started = time.monotonic()
         bytes_per_s = probe_mbps * 1e6 / 8 * SEND_AHEAD
-        while not self._stopped.is_set() and self.bytes_sent < MAX_BYTES:
+        while not self._stopped.is_set() and self.bytes_sent < most_bytes:
             elapsed = time.monotonic() - started
             if elapsed > self.LONGEST_S:
                 break
@@ -73,8 +74,10 @@ class Upstream:
 
     LONGEST_S = 2.5
 
-    def __init__(self, probe_mbps: float) -> None:
+    def __init__(self, probe_mbps: float, left_bytes: int = MOST_BYTES) -> None:
         self._probe_mbps = probe_mbps
+        self.most_bytes = max(0, min(MOST_BYTES, left_bytes))
+        """Most bytes that may arrive."""
         self._points: list[tuple[float, int]] = []
         self._total = 0
         self._started: float | None = None
@@ -90,7 +93,7 @@ class Upstream:
         elapsed = now_s - self._started
         proven = elapsed >= ENOUGH_S and self._total >= ENOUGH_BYTES and (self.rate_mbps or 0.0) >= self._probe_mbps
         spent = self._total >= MAX_BYTES and elapsed >= LEAST_S
-        self.is_over = proven or spent or self._total >= MOST_BYTES or elapsed >= self.LONGEST_S
+        self.is_over = proven or spent or self._total >= self.most_bytes or elapsed >= self.LONGEST_S
         return self.is_over
 
     @property

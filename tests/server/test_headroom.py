@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from readiness.server.headroom import CHUNK_BYTES, MAX_BYTES, MOST_BYTES, Upstream
+from readiness.server.headroom import CHUNK_BYTES, MAX_BYTES, MOST_BYTES, Downstream, Upstream
 
 PROBE_MBPS = 2.0
 
@@ -41,3 +41,19 @@ def test_nobody_sends_for_ever():
     upstream = Upstream(PROBE_MBPS)
     assert fed(upstream, total=2 * MOST_BYTES, every_s=0.0001) is not None
     assert not upstream.arrived(CHUNK_BYTES, 9.0)
+
+
+@pytest.mark.parametrize("left_bytes", [-CHUNK_BYTES, 0, 50_000])
+async def test_neither_way_goes_beyond_what_is_left_of_the_promise(left_bytes):
+    """A chunk too much at most; nothing is sent where nothing is left."""
+    sent: list[int] = []
+
+    async def send(chunk: bytes) -> None:
+        sent.append(len(chunk))
+
+    await Downstream(send).run(PROBE_MBPS, left_bytes)
+    assert max(0, left_bytes) <= sum(sent) < max(1, left_bytes + CHUNK_BYTES)
+    upstream = Upstream(PROBE_MBPS, left_bytes)
+    assert upstream.most_bytes == max(0, left_bytes)
+    stopped = [upstream.arrived(CHUNK_BYTES, number / 1000) for number in range(5)].index(True)
+    assert stopped * CHUNK_BYTES <= max(0, left_bytes)

@@ -14,7 +14,7 @@ from readiness.server.protocol import BINARY
 from readiness.server.steps.running import Setup
 from reports import phases
 from reports.assembly import Ending, finished_phases, left_out, make_report
-from reports.kinds import SELF_TEST, profile_of, questions_of
+from reports.kinds import LINE_BYTES, SELF_TEST, profile_of, questions_of
 from reports.profile import load_profile
 from reports.readers import read_client
 from tests.reports.test_guidance import still
@@ -170,6 +170,24 @@ async def test_messages_find_their_step():
         assert [one["op"] for one in page.worker.asked] == ["pcm", "mark", "ear"]
         assert page.kept["echo"]["skipped"] == {"microphone.echo": "not_asked"}
         assert await page.says("finish", "final")
+
+
+async def test_tcp_has_what_the_trials_left_of_the_lines_bytes():
+    """Nothing while a trial runs, then the rest; what the worker says of its bytes is not for the page."""
+    async with Page() as page:
+        trial = {"op": "net", "phase": "downlink", "values": {}}
+        for said, left_bytes in (
+            (trial | {"state": "run"}, 0),
+            (trial | {"state": "ended", "used_bytes": LINE_BYTES - 300_000}, 300_000),
+            (trial | {"state": "ended", "used_bytes": LINE_BYTES + 9}, 0),
+        ):
+            page.worker.say(said)
+            await page.heard()
+            await page.says("tcp_up", "start")
+            assert page.sent.pop() == {
+                "type": "phase", "phase": "tcp_up", "state": "started", "values": {"bytes": left_bytes},
+            }  # fmt: skip
+            assert "used_bytes" not in page.sent.pop()
 
 
 async def test_a_finished_phase_is_not_run_again():

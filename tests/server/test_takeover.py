@@ -13,6 +13,7 @@ from aiohttp import web
 
 from readiness.server import owner
 from readiness.server.app import make_app, make_services
+from reports.kinds import LINE_BYTES
 from reports.store import Store
 from tests.actors import CLOCK
 from tests.cast import make_cast, supporter
@@ -61,13 +62,14 @@ async def final(socket: aiohttp.ClientWebSocketResponse, phase: str, data: dict)
     await socket.send_json({"type": "samples", "phase": phase, "kind": "final", "data": data, "final": True})
 
 
-async def left_running(server, session_id: str, test: str, now: datetime) -> None:
+async def left_running(server, session_id: str, test: str, now: datetime, phases: dict | None = None) -> None:
     """What a dead process leaves: the test goes on, its first phase is done, and nobody gives a sign of life."""
     session = await server.store.session_by_id(session_id)
     since = now - timedelta(minutes=10)
     claim = (await server.store.claim_self_tests(session, since, now, resume=test))[test]
     await server.store.resume_self_test(test, session, since, now, claim=claim)
-    await server.store.save_phase(test, "devices", {}, now, claim=claim)
+    for phase, data in (phases or {"devices": {}}).items():
+        await server.store.save_phase(test, phase, data, now, claim=claim)
 
 
 async def test_nothing_is_offered_before_a_test_and_after_its_answer(server, http, cast):
@@ -266,6 +268,26 @@ async def test_a_test_that_was_left_is_offered_to_its_own_browser_for_ten_minute
         assert await unfinished(phone, await redeem(phone, cast.anna_token)) is None
     server.services.now = lambda: now + timedelta(minutes=11)
     assert await unfinished(http, session) is None
+
+
+@pytest.mark.parametrize(
+    ("done", "spent_mb", "share"),
+    [(["picture", "sound"], 5, 1.0), (["picture"], 2, 1.0), ([], 5, 0.5), (["picture", "sound"], 6, 0.8), ([], 12, 0)],
+)
+async def test_what_is_to_come_shares_the_bytes_that_are_left(server, http, cast, done, spent_mb, share):
+    """Whole parts as long as there are bytes for all of them: those of finished parts are not taken from the rest."""
+    session = await redeem(http, cast.anna_token)
+    socket, plan = await started(http, session)
+    await socket.close()
+    while (test := await server.store.self_test(plan["test"], session)).state == "running":
+        await asyncio.sleep(0.02)
+    phases = {name: {} for name in ("devices", *done)} | {"bytes": {"total": spent_mb * 1_000_000}}
+    await left_running(server, session, plan["test"], test.updated_at, phases)
+    socket, again = await started(http, session, resume=plan["test"])
+    await socket.close()
+    assert again["done"] == ["devices", *done]
+    budgets = {one["name"]: one["budget_bytes"] for one in again["phases"]}
+    assert budgets["uplink"] == pytest.approx(share * LINE_BYTES, abs=1)
 
 
 async def test_of_two_people_neither_sees_the_others_test(server, http, cast):

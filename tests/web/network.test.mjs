@@ -210,6 +210,16 @@ test("TCP serves each way that media was not measured in", async () => {
   }
 });
 
+test("by TCP no more goes up than the server says is left, and nothing where the plan has nothing for it", async () => {
+  delete globalThis.RTCRtpScriptTransform;
+  const rest = server({ silent: ["tcp_up"] });
+  const answers = (phase, kind, data, link) => (phase === "tcp_up" && kind === "start" ? link.say(phase, "started", { bytes: 100_000 }) : rest(phase, kind, data, link));
+  const { link } = await network(answers);
+  assert.equal(link.chunks, Math.floor(100_000 / 16_384));
+  const phases = plan().phases.map((phase) => (phase.name === "tcp_up" ? { ...phase, budget_bytes: 0 } : phase));
+  assert.equal((await network(rest, {}, { phases })).link.chunks, 0);
+});
+
 test("an offer that is refused leaves media not reached, and TCP both ways", async () => {
   const { link, progress, died, peer } = await network(server({ refuse: true }));
   assert.equal(link.of("connect", "final")[0].state, "failed");

@@ -74,6 +74,9 @@ class LoadStep(_NetworkStep):
 
     async def on_message(self, message: Mapping[str, Any], payload: bytes = b"") -> None:
         """Forward to the page; when every direction is finished, give the place back."""
+        if message["op"] == "net" and message["state"] in {"run", "ended"}:
+            whole = self._setup.line_bytes
+            self._running.line_left_bytes = max(0, whole - int(message.get("used_bytes", whole)))
         await super().on_message(message, payload)
         if message["op"] == "net" and message["state"] == "ended":
             self._running.place.unload(self.phase.name)

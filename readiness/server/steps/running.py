@@ -49,7 +49,7 @@ class Setup:
     """Folder of the spoken digits' recordings, by language."""
     invited: bool = True
     line_bytes: int = LINE_BYTES
-    """Most bytes for the trials of the line, both ways together."""
+    """Most bytes for the line, both ways together: its trials, and TCP where they give no figure."""
 
 
 class Running:
@@ -66,6 +66,8 @@ class Running:
         self.connected = asyncio.Event()
         """Set while media flows to the page; without a line there is nothing to measure."""
         self.place = Place(setup.lines, invited=setup.invited)
+        self.line_left_bytes = setup.line_bytes
+        """What is left of the line's bytes; nothing while a trial runs."""
         self._began: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 

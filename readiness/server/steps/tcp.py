@@ -21,7 +21,7 @@ class TcpDownStep(Step):
 
     def __init__(self, phase: Phase, running: Running) -> None:
         super().__init__(phase, running)
-        self._downstream = Downstream(self._setup.send_bytes)
+        self._downstream = Downstream(self._send)
 
     async def on_start(self) -> None:
         """Begin to send."""
@@ -36,9 +36,13 @@ class TcpDownStep(Step):
         """Stop sending."""
         self._downstream.stop()
 
+    async def _send(self, chunk: bytes) -> None:
+        self._running.line_left_bytes -= len(chunk)
+        await self._setup.send_bytes(chunk)
+
     async def _run(self) -> None:
         await self._setup.send({"type": "phase", "phase": self.phase.name, "state": "started"})
-        await self._downstream.run(self._setup.profile.probe_mbps)
+        await self._downstream.run(self._setup.profile.probe_mbps, self._running.line_left_bytes)
         await self._setup.send({"type": "phase", "phase": self.phase.name, "state": "ended"})
 
 
@@ -57,8 +61,9 @@ class TcpUpStep(Step):
 
     async def on_start(self) -> None:
         """Tell the page to send, and begin to count."""
-        self._upstream = Upstream(self._setup.profile.probe_mbps)
-        await self._setup.send({"type": "phase", "phase": self.phase.name, "state": "started"})
+        self._upstream = Upstream(self._setup.profile.probe_mbps, self._running.line_left_bytes)
+        values = {"bytes": self._upstream.most_bytes}
+        await self._setup.send({"type": "phase", "phase": self.phase.name, "state": "started", "values": values})
         self._running.spawn(self._watch(self._upstream))
 
     async def on_binary(self, t_ms: int, payload: bytes) -> None:

@@ -379,11 +379,11 @@ async function tcpDown({ link, plan, clock, signal }) {
 
 /** @param {Parameters<typeof run>[0]} options */
 async function tcpUp({ link, plan, clock, signal }) {
-  const limit = plan.phases.find(({ name }) => name === "tcp_up")?.budget_bytes || 3_000_000;
-  let ended = false;
-  let bytes = 0;
-  const stop = link.on("phase", ({ phase, state }) => {
-    if (phase === "tcp_up" && state !== "started") ended = true;
+  let limit = plan.phases.find(({ name }) => name === "tcp_up")?.budget_bytes ?? 3_000_000;
+  let [ended, bytes] = [false, 0];
+  const stop = link.on("phase", ({ phase, state, values }) => {
+    if (phase === "tcp_up" && state === "started") limit = Math.min(limit, values?.bytes ?? limit);
+    else if (phase === "tcp_up") ended = true;
   });
   try {
     link.send("tcp_up", "start", {});
