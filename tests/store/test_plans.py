@@ -300,8 +300,8 @@ async def test_a_one_time_code_opens_once_and_is_tried_five_times(store: Store, 
     await other.close()
 
 
-async def test_one_answer_each_and_sums_of_five_at_least(store: Store) -> None:
-    """An answer may be changed; what fewer than five said is not told, nor which word fewer than five chose."""
+async def test_one_answer_each_and_sums_of_ten_at_least(store: Store) -> None:
+    """An answer may be changed; what fewer than ten said is not told, nor which word fewer than ten chose."""
     await store.add_host(cast.OTTO, "meeting-anna", cast.host())
     await store.add_invitation(
         cast.invitation(id="link-lars", kind="leader", participant_id=None, host_id="host-lars"), cast.digest("lars")
@@ -322,15 +322,15 @@ async def test_one_answer_each_and_sums_of_five_at_least(store: Store) -> None:
     assert (await store.feedback_for(leads)) is not None
     with pytest.raises(ValueError, match="one participant's or one host's"):
         await store.add_feedback(cast.answer(host_id="host-lars"))
-    people = [cast.participant(f"p{number}", 10 + number) for number in range(5)]
+    people = [cast.participant(f"p{number}", 10 + number) for number in range(9)]
     for number, person in enumerate(people):
         await store.add_participant(cast.OTTO, "meeting-anna", person)
-        if number == 3:
+        if number == 8:
             assert await store.feedback_summary("org-sunnaas", ("2026-W01", "2026-W52")) == []
         said = {"score": 2, "problem": "sound"} if number < 2 else {}
         await store.add_feedback(cast.answer(participant_id=person.id, **({"score": 5} | said)))
         await store.add_feedback(cast.answer(participant_id=person.id, **({"score": 5} | said)))
     (cell,) = await store.feedback_summary("org-sunnaas", ("2026-W01", "2026-W52"))
-    assert (cell.role, cell.verdict, cell.answers, cell.worked, dict(cell.problems)) == ("patient", "ready", 6, 4, {})
+    assert (cell.role, cell.verdict, cell.answers, cell.worked, dict(cell.problems)) == ("patient", "ready", 10, 8, {})
     assert await store.feedback_summary("org-ahus", ("2026-W01", "2026-W52")) == []
     assert await store.feedback_summary("org-sunnaas", ("2026-W49", "2026-W52")) == []
