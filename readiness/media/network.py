@@ -202,7 +202,7 @@ class NetworkTest:
         down = DownlinkRun(rate_mbps, rung.carried_s if rung else IDLE_S)
         if peer.sender is None:
             return None
-        self._say("downlink", "run", {"run": run})
+        self._say("downlink", "run", {"run": run}, used_bytes=self._allowance.used_bytes)
         sending = asyncio.create_task(peer.sender.run(down))
         before = peer.meter.wire_bytes()[1]
 
@@ -230,7 +230,7 @@ class NetworkTest:
         longest_s = rung.carried_s if rung else IDLE_S
         tracks = tracks_for(rate_mbps)
         values = {"run": run, "ms": longest_s * MS_PER_S, "tracks": tracks, "bytes": payload_of(rate_mbps, tracks)}
-        self._say("uplink", "run", values)
+        self._say("uplink", "run", values, used_bytes=self._allowance.used_bytes)
         before = peer.meter.wire_bytes()[0]
 
         def rows() -> _Rows:

@@ -67,7 +67,8 @@ async def find_people(settings: Settings, *, organisation: str, wanted: str) -> 
 async def subject_access(settings: Settings, *, organisation: str, person: str) -> dict[str, Any] | None:
     """Return what is held of a participant, for the organisation to hand out.
 
-    With the meetings that whoever has the same number or address was taken out of; `person` may be one of those.
+    With the meetings that whoever has the same number or address was taken out of; `person` may be one of those. Who is
+    not surely the same person, such as a spouse with the same phone, is not named.
     """
     async with planning(settings, organisation, needs_url=False) as desk:
         told = await data_of(desk.store, desk.contacts, desk.actor, desk.now, participant_id=person)
@@ -77,14 +78,23 @@ async def subject_access(settings: Settings, *, organisation: str, person: str) 
         asked += [reach for one, reach, _ in gone if one.id == person]
         if not asked:
             return None
+        names = {_first(one.label) for one, _, _ in gone if one.id == person}
+        names |= {_first(row["label"]) for row in told["participant"]} if told else set()
         told = told or {"schema": SUBJECT_SCHEMA, "made_at": rfc3339(desk.now)}
         rows = [
             {"starts_at": rfc3339(found.starts_at), "role": one.role, "label": one.label, "locale": one.locale}
             | {"reach": {"phone": reach.phone, "mail": reach.mail}}
+            if one.id == person or (_first(one.label) in names and reach in asked)
+            else {"starts_at": rfc3339(found.starts_at), "id": one.id}
             for one, reach, found in gone
             if one.id == person or any(reach.meets(known) for known in asked)
         ]
         return told | {"taken_out": rows}
+
+
+def _first(label: str) -> str:
+    """Return the first name: of the same person a label may be longer in another meeting."""
+    return (label.casefold().split() or [""])[0]
 
 
 def _row(contacts: ContactBox, table: str, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -219,7 +219,7 @@ def _row_json(
         "interprets": person.interprets,
         "invitation": _invitation_json(invited[-1]) if invited else None,
         "can_resend": open_reach(services.contacts, person.reach).channel(),
-        "handed_over_at": rfc3339(case.opened_at) if case else None,
+        "handed_over_at": rfc3339(case.opened_at) if case and (case.handed_over or case.taken_at) else None,
         "taken": case is not None and case.taken_at is not None,
         "helped": case is not None and case.taken_at is not None and case.done_at is not None,
     }

@@ -104,6 +104,7 @@ async def figures_page(request: web.Request) -> web.Response:
             _sum_row(one, words, plans=plans) for one in await services.store.feedback_sums(organisation.id, weeks)
         ],
         "least": words.t("figures.least", count=LEAST_ANSWERS),
+        "least_share": "" if plans else words.t("figures.least_share", count=LEAST_ANSWERS),
     }
     return render_page(request, PAGE, organisation, {"view": view}, compress=False)
 
@@ -192,7 +193,7 @@ def _percent_told(said: Mapping[Any, int], wanted: Sequence[Any]) -> str:
 
 def _share_told(said: Mapping[Any, int], wanted: Sequence[Any]) -> str:
     percent = _percent_told(said, wanted)
-    return f"{percent} %" if percent else ""
+    return f"{percent} %" if percent else "-"
 
 
 def _month(request: web.Request, now: datetime) -> str:

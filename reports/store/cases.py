@@ -41,8 +41,8 @@ class CasePart(StorePart):
     async def open_case(self, actor: Actor, meeting_id: str, participant_id: str, *, now: datetime) -> bool:
         """Open a case for a participant; False if one is waiting already.
 
-        A case that support has taken is ended, as ``opened_again``. Raises `Gone` without such a participant in a
-        meeting of the actor's organisation.
+        A case that support has taken, or opened itself, is ended, as ``opened_again``. Raises `Gone` without such a
+        participant in a meeting of the actor's organisation.
         """
         actor.require("case.open")
         mine = sa.select(participant.c.id).join(meeting, meeting.c.id == participant.c.meeting_id)
@@ -62,7 +62,9 @@ class CasePart(StorePart):
             opened_by=actor.id,
         )
         earlier = sa.update(support_case).where(
-            support_case.c.participant_id == participant_id, support_case.c.taken_at.is_not(None), _NOT_DONE
+            support_case.c.participant_id == participant_id,
+            support_case.c.taken_at.is_not(None) | ~sa.func.coalesce(HANDED_OVER, sa.false()),
+            _NOT_DONE,
         )
         async with self._changing_boards() as (connection, meetings):
             if (await connection.execute(mine)).first() is None:

@@ -51,6 +51,8 @@ POOL_SIZE: Final = 5
 dump_json = partial(json.dumps, allow_nan=False, separators=(",", ":"))
 """Dumps JSON for the store: ASCII only, and no NaN, which is not JSON."""
 
+SCRUB_LOCK_MS: Final = 250
+"""How long a checkpoint of SQLite's waits for those who read: the next one tries again."""
 CHANGED: Final = "changed_rows"
 _PASSING = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError, sa.exc.TimeoutError)
 
@@ -229,7 +231,7 @@ async def _rewrite(connection: AsyncConnection, name: str) -> Literal["", "large
         size = sa.func.pg_total_relation_size(sa.func.to_regclass(quoted))
         if ((await connection.execute(sa.select(size))).scalar() or 0) > MOST_REWRITTEN_BYTES:
             return "large"
-        await connection.exec_driver_sql(f"VACUUM (FULL) {quoted}")
+        await connection.execute(sa.DDL("VACUUM (FULL) %(table)s").against(sa.Table(name, sa.MetaData())))  # type: ignore[no-untyped-call]
     except sa.exc.OperationalError as error:
         return "large" if getattr(error.orig, "sqlstate", None) == _TOO_LONG else "busy"
     return ""
@@ -320,9 +322,13 @@ class Database:
             return
         with driver_errors():
             async with asyncio.timeout(self._time_limit_s), self._writers, self._engine.connect() as connection:
-                raw = await connection.get_raw_connection()
-                cursor = await raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
-                await cursor.close()
+                driver: Any = (await connection.get_raw_connection()).driver_connection
+                ((waits_ms,),) = await driver.execute_fetchall("PRAGMA busy_timeout")
+                try:  # while it waits for a reader nobody can write
+                    await driver.execute_fetchall(f"PRAGMA busy_timeout = {SCRUB_LOCK_MS}")
+                    await driver.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+                finally:
+                    await driver.execute_fetchall(f"PRAGMA busy_timeout = {int(waits_ms)}")
 
     async def rewrite(self, tables: Sequence[str]) -> tuple[list[str], list[str]]:
         """Write PostgreSQL's tables anew, without what was deleted; return those in use, and those that are too large.

@@ -173,11 +173,11 @@ async def test_messages_find_their_step():
 
 
 async def test_tcp_has_what_the_trials_left_of_the_lines_bytes():
-    """Nothing while a trial runs, then the rest; what the worker says of its bytes is not for the page."""
+    """What is not booked while a trial runs, then the rest; what the worker says of its bytes is not for the page."""
     async with Page() as page:
         trial = {"op": "net", "phase": "downlink", "values": {}}
         for said, left_bytes in (
-            (trial | {"state": "run"}, 0),
+            (trial | {"state": "run", "used_bytes": LINE_BYTES - 500_000}, 500_000),
             (trial | {"state": "ended", "used_bytes": LINE_BYTES - 300_000}, 300_000),
             (trial | {"state": "ended", "used_bytes": LINE_BYTES + 9}, 0),
         ):

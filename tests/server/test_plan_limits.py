@@ -15,7 +15,7 @@ from tests.server.test_meetings_api import ANNA, Program, nothing_is_sent, progr
 
 __all__ = ["nothing_is_sent", "program"]
 
-OF_PERSON = {"label", "mail", "phone", "together"}
+OF_PERSON = {"label", "mail", "phone", "together", "interprets"}
 IDS = {
     "title": 'id="name"',
     "join_link": 'id="join"',
@@ -24,6 +24,8 @@ IDS = {
     "contact": 'id="contact"',
     "join_from": 'id="join-from"',
     "unit": 'id="unit"',
+    "assessed_by": 'id="assessed"',
+    "companion": 'id="companion"',
 }
 
 

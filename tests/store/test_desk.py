@@ -133,6 +133,8 @@ async def test_handed_over_is_what_a_leader_opened(store: Store) -> None:
     found = await store.desk_person(nils, asked, cast.NOW)
     assert found is not None
     assert found.cases == []
+    assert await store.open_case(cast.LARS, "soon", noted, now=cast.NOW), "support's own waiting note is no hand-over"
+    assert await handed_over() == {own: True, link: True, noted: True}
 
 
 async def test_of_two_who_take_next_nobody_gets_the_same(store: Store, url: str) -> None:

@@ -229,6 +229,8 @@ test("a tap on a number counts also where that number is chosen already", () => 
   delete globalThis.document;
   choice.dispatchEvent(new Event("click"));
   assert.deepEqual(heard, [1]);
+  for (const key of ["Tab", " "]) choice.dispatchEvent(Object.assign(new Event("keyup"), { key }));
+  assert.deepEqual(heard, [1, 1], "the space bar counts too: browsers give no click there");
 });
 
 test("more time that was asked for stays when the number is changed", async () => {

@@ -224,5 +224,8 @@ export function showPeople(people, planned) {
 
 /** @param {(people: number) => void} tell called with how many they say they are, also where that is the number shown already */
 export function hearPeople(tell) {
-  for (const choice of choices()) choice.addEventListener("click", () => tell(Number(choice.value)));
+  for (const choice of choices()) {
+    choice.addEventListener("click", () => tell(Number(choice.value)));
+    choice.addEventListener("keyup", ({ key }) => key === " " && tell(Number(choice.value)));  // no click where it is chosen already
+  }
 }
