@@ -222,14 +222,14 @@ test("what was said before the step is told before its first still, as after \"t
 });
 
 test("a tap on a number counts also where that number is chosen already", () => {
-  const choice = Object.assign(new EventTarget(), { value: "1", checked: true });
+  const choice = { value: "1", checked: true };
   const heard = [];
   globalThis.document = { querySelectorAll: () => [choice] };
   hearPeople((people) => heard.push(people));
   delete globalThis.document;
-  choice.dispatchEvent(new Event("click"));
+  choice.onclick({});
   assert.deepEqual(heard, [1]);
-  for (const key of ["Tab", " "]) choice.dispatchEvent(Object.assign(new Event("keyup"), { key }));
+  for (const key of ["Tab", " "]) choice.onkeyup({ key });
   assert.deepEqual(heard, [1, 1], "the space bar counts too: browsers give no click there");
 });
 

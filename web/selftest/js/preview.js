@@ -224,8 +224,6 @@ export function showPeople(people, planned) {
 
 /** @param {(people: number) => void} tell called with how many they say they are, also where that is the number shown already */
 export function hearPeople(tell) {
-  for (const choice of choices()) {
-    choice.addEventListener("click", () => tell(Number(choice.value)));
-    choice.addEventListener("keyup", ({ key }) => key === " " && tell(Number(choice.value)));  // no click where it is chosen already
-  }
+  // The space bar gives no click where a choice is chosen already.
+  for (const choice of choices()) choice.onclick = choice.onkeyup = (/** @type {any} */ { key = " " }) => key === " " && tell(Number(choice.value));
 }
