@@ -106,6 +106,7 @@ async def test_a_pair_goes_one_way_from_the_invitation_to_the_question(
     board_link = links_in((await until(lambda: house.mails.to(LARS), "the leader's link"))[0])[0]
     invited = (await until(house.sms.sent, "the interpreter's SMS"))[0]
     meeting = await house.meeting()
+    await organiser.close()  # its session is over once the clock is turned, and the page would ask for it in vain
 
     anna = await Person.at(browser, link, ignore_https_errors=True)
     async with anna.page.expect_popup() as popup:
