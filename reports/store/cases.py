@@ -63,7 +63,7 @@ class CasePart(StorePart):
         )
         earlier = sa.update(support_case).where(
             support_case.c.participant_id == participant_id,
-            support_case.c.taken_at.is_not(None) | ~sa.func.coalesce(HANDED_OVER, sa.false()),
+            support_case.c.taken_at.is_not(None) | (support_case.c.opened_by.is_not(None) & ~HANDED_OVER),
             _NOT_DONE,
         )
         async with self._changing_boards() as (connection, meetings):
