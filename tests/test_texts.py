@@ -472,7 +472,7 @@ the frequency of the mains, a resolution, the last choice of a list."""
 
 
 def numbers_in(language: str, text: str) -> list[float]:
-    """The numbers of a text in order, in digits or as a word; "a" and "one" count only where no other is found."""
+    """The numbers of a text in order, in digits or as a word from two on: "a" and "one" are words of other things."""
     words = SAID[language].split()
     pattern = rf"\d+|\b(?:{'|'.join(words[2:])})\b"
     found = re.findall(pattern, PLACEHOLDER.sub("", text), re.IGNORECASE)

@@ -8,30 +8,22 @@ import io
 import json
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from readiness.cli import main
 from readiness.meetings.manage import planning
 from readiness.meetings.wishes import PersonPlan
 from readiness.settings import load_settings
 
 
 @pytest.fixture
-def run(tmp_path, capsys):
+def run(sunnaas):
     """Runs a command on an own database with a meeting in it, and returns status, output and error."""
-
-    def run(*arguments: str):
-        status = main([*arguments, "--data-dir", str(tmp_path), "--public-url", "https://video.example"])
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    house = ("--slug", "sunnaas", "--name", "Sunnaas", "--support-phone", "+47 66 96 90 00")
-    assert run("organisation", *house)[0] == 0
     meeting = ("--starts", "2031-05-06T10:00", "--people", "patient:=Anna Nordmann", "--title", "Kontroll")
-    assert run("meeting", "--organisation", "sunnaas", *meeting)[0] == 0
-    assert run("support-link", "--organisation", "sunnaas")[0] == 0
-    return run
+    assert sunnaas("meeting", "--organisation", "sunnaas", *meeting)[0] == 0
+    assert sunnaas("support-link", "--organisation", "sunnaas")[0] == 0
+    return sunnaas
 
 
 def test_LOG_2_what_was_typed_on_the_server_is_shown_and_verified(run, tmp_path):
@@ -105,9 +97,16 @@ def test_who_was_taken_out_and_is_not_told_yet_is_found_and_told(run, tmp_path):
     assert "participant" not in told, "of whoever is in no meeting any more there is nothing else"
 
 
-def test_a_dry_run_says_what_is_due_and_changes_nothing(run):
-    """A purge after it says the same."""
-    status, said, _ = run("purge", "--dry-run")
+def test_a_dry_run_says_what_is_due_and_changes_nothing(run, tmp_path):
+    """Of a meeting three days ago: it says what a purge after it does, as often as it is asked."""
+    past = f"{datetime.now(tz=UTC) - timedelta(days=3):%Y-%m-%d}"
+    with closing(sqlite3.connect(tmp_path / "readiness.sqlite3")) as database, database:
+        for moment in ("starts_at", "ends_at"):
+            database.execute(f"UPDATE meeting SET {moment} = replace({moment}, '2031-05-06', ?)", (past,))
+    tries = [run("purge", "--dry-run")[:2] for _ in range(2)]
+    assert tries[0] == tries[1]
+    status, said = tries[0]
     assert status == 0
     assert said.endswith("nothing was changed\n")
     assert said.splitlines()[:-1] == run("purge")[1].splitlines()
+    assert run("purge", "--dry-run")[1] != said, "what was due is gone now"

@@ -6,21 +6,11 @@ import re
 
 import pytest
 
-from readiness.cli import main
-
 
 @pytest.fixture
-def rooms(tmp_path, capsys):
+def rooms(sunnaas):
     """Runs a command of rooms in an own database and returns status, output and error."""
-
-    def run(*arguments: str):
-        status = main([*arguments, "--data-dir", str(tmp_path), "--public-url", "https://video.example"])
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    house = ("--slug", "sunnaas", "--name", "Sunnaas", "--support-phone", "+47 66 96 90 00")
-    assert run("organisation", *house)[0] == 0
-    return lambda *arguments: run("rooms", *arguments, "--organisation", "sunnaas")
+    return lambda *arguments: sunnaas("rooms", *arguments, "--organisation", "sunnaas")
 
 
 def test_a_room_from_its_adding_to_its_end(rooms):

@@ -244,6 +244,8 @@ async def coturn(secret: str, folder: str, peer: str) -> AsyncIterator[int]:
                 writer.close()
                 break
             await asyncio.sleep(0.1)
+        else:
+            raise TimeoutError("coturn does not listen")
         yield port
     finally:
         with contextlib.suppress(ProcessLookupError):

@@ -68,6 +68,7 @@ def test_a_table_is_whole(kind):
 
 def test_the_parts_of_a_test_stay_within_the_promise_together():
     """Stills, sound and trials of the line; at least half a megabyte is left for the page and its messages."""
+    assert PROMISED_BYTES == 10_000_000
     assert OTHER_BYTES >= 500_000
     assert sum(SELF_TEST.phase(name).budget_bytes for name in LARGE_PARTS) + OTHER_BYTES == PROMISED_BYTES
     assert SELF_TEST.phase("picture").budget_bytes == PICTURE_BYTES

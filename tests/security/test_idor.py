@@ -39,7 +39,7 @@ from tests.actors import add_meeting, otto
 from tests.cast import SUNNAAS, invite, make_cast, signed_in
 from tests.conftest import Server
 from tests.fleet import AGENT, RITA, result, room
-from tests.security.support import redeem
+from tests.security.support import AUDIT, redeem
 from tests.server.test_board import phases, reported
 
 MATRIX = Path(__file__).parent / "idor.csv"
@@ -50,7 +50,6 @@ PRINTS = "/api/v1/meetings/{meeting}/letters.pdf"
 scanner nor another site's page can send."""
 SIGN_OF_LIFE = "/api/rooms/settings"
 """The other one: that a room's PC asks is noted, once the note before is half a minute old. It needs the room's key."""
-LOG = 'INSERT INTO "audit_'
 SCANNERS = ("none", "nora", "anna", "lars", "otto", "rita")
 """Whose links a mail scanner may open with HEAD too."""
 STARTS = "2031-05-06T10:00:00+02:00"
@@ -142,7 +141,7 @@ class Database:
 
         Who looked at what is logged, which is no change to anything that was looked at.
         """
-        lines = [line for line in self._connection.iterdump() if not line.startswith(('INSERT INTO "outbox"', LOG))]
+        lines = [line for line in self._connection.iterdump() if not line.startswith(('INSERT INTO "outbox"', AUDIT))]
         messages = [str(row) for row in self._connection.execute("SELECT id, kind FROM outbox ORDER BY id")]
         return hashlib.sha256("\n".join(lines + messages).encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 
+from yarl import URL
+
 from readiness.access.actors import clock_of, operator_of
+from readiness.access.sessions import cookie_name
 from readiness.meetings.addresses import Reach, phone_hash, seal_reach
 from readiness.meetings.subject import data_of
 from tests.actors import otto, participant
 from tests.cast import CANARY_LABEL, SUNNAAS, make_cast
+from tests.made import made_report
 from tests.security.support import redeem
 from tests.server.test_board import phases, reported
 
@@ -60,11 +64,16 @@ async def test_PRV_4_a_person_takes_out_all_that_is_held_of_them(server, http):
 
 
 async def test_a_guest_takes_out_the_own_test_and_who_deleted_finds_it_empty(server, http):
-    """Without a link there is the session and its tests; afterwards no report is left in it."""
+    """Without a link there is the session and its tests; after deleting no report is left in it."""
     await make_cast(server.store)
-    async with http.post("/api/v1/organisations/sunnaas/try", json={}) as answer:
-        session = (await answer.json())["session"]
-    async with http.get(f"/api/v1/sessions/{session}/data") as answer:
+    report = await made_report(server.store)
+    http.cookie_jar.update_cookies({cookie_name(report.session_id, secure=False): report.session_id}, URL(server.base))
+    own = f"/api/v1/sessions/{report.session_id}"
+    async with http.get(f"{own}/data") as answer:
         told = await answer.json()
     assert set(told) == {"schema", "made_at", "session", "self_test", "report", "looked_at"}
-    assert told["report"] == []
+    assert [one["code"] for one in told["report"]] == [report.code]
+    async with http.delete(f"{own}/report") as answer:
+        assert answer.status == 200
+    async with http.get(f"{own}/data") as answer:
+        assert (await answer.json())["report"] == []

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from html import unescape
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 import pytest
 
+from readiness.access.actors import operator_of
 from readiness.server.services import SEEN_EVERY
+from tests.cast import SUNNAAS
 from tests.conftest import Server
 
 REFRESH = re.compile(r'<meta http-equiv="refresh" content="0; url=([^"]+)"')
@@ -95,6 +98,23 @@ async def test_AUT_4_who_has_no_role_or_signed_in_too_weakly_gets_no_entry(serve
                 assert answer.status == status
                 assert said in await answer.text()
             assert not [cookie for cookie in http.cookie_jar if cookie.key.startswith("rd-")]
+
+
+async def test_LOG_2_who_signed_in_or_out_or_was_refused_is_logged(server: Server):
+    """In, out by themselves, without a role, and with another one's state: by marks, never by name."""
+    async with browser() as http:
+        path = await signed_in(http, server, "keycloak")
+        async with http.post(f"{server.base}{path}/sign-out") as page:
+            assert page.status == 200
+        for who in ("nobody", "weak"):
+            callback = await came_back(http, server, await begun(http, server, "fapi"), who)
+            async with http.get(callback, allow_redirects=False) as answer:
+                assert answer.status in {403, 404}
+    now, hour = server.services.now(), timedelta(hours=1)
+    found = await server.store.audit_entries(operator_of(SUNNAAS), between=(now - hour, now + hour))
+    said = [(one.act, one.outcome) for one in found if one.act.startswith("staff.")]
+    refused = ("staff.sign_in", "refused")
+    assert said == [("staff.sign_in", "done"), ("staff.sign_out", "done"), refused, refused]
 
 
 async def test_AUT_4_a_callback_counts_once_for_the_browser_that_began(server: Server):
