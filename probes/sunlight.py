@@ -27,6 +27,7 @@ SHARE: Final = 0.3
 STOPS: Final = 2.5
 """... and by how many stops it is then brighter than the room: somebody before it is a shadow."""
 GAMMA: Final = 2.2
+"""Of a camera's luma: one stop of luma is so many stops of light."""
 NEAR_S: Final = 3600.0
 """A check within an hour of the meeting's time of day tells of it: one is made 60 to 30 minutes ahead."""
 LOOKED_DAYS: Final = 5
@@ -36,6 +37,7 @@ DAY_S: Final = 86_400.0
 WITHIN_S: Final = 21 * DAY_S
 """In three weeks the sun has moved by a window's frame, and the days are another hour long."""
 KEPT: Final = 600
+"""Pictures: 28 a day for those three weeks."""
 
 Grids = NDArray[np.uint8]
 """Pictures x rows x columns of mean luma."""

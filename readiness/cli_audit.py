@@ -97,7 +97,8 @@ def _rows(settings: Settings, options: argparse.Namespace) -> list[dict[str, Any
 
 
 def _row(entry: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    return {name: {**entry, "name": names.get(entry["actor"], "")}[name] for name in COLUMNS}
+    told = {**entry, "name": names.get(entry["actor"], "")}
+    return {name: told[name] for name in COLUMNS}
 
 
 def _purge(settings: Settings, options: argparse.Namespace) -> int:

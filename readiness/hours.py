@@ -20,8 +20,8 @@ _CLOCK: Final = r"(\d{1,2})(?:[.:](\d{2}))?"
 _PART: Final = re.compile(rf"(?P<days>[^\d]*?)\s*{_CLOCK}-{_CLOCK}")
 EVERY_DAY: Final = frozenset(range(1, 8))
 LAST_HOUR: Final = 24
-WEEK: Final = timedelta(days=8)
-"""How far ahead an opening is looked for: a week, and the rest of today."""
+LOOKED_AHEAD_DAYS: Final = 8
+"""Days in which an opening is looked for: today, and a week from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,9 @@ class Hours:
         minute = 60 * local.hour + local.minute
         if any(day == local.isoweekday() and begins <= minute < ends for day, begins, ends in self.spans):
             return None
-        days = [local.date() + timedelta(days=ahead) for ahead in range(WEEK.days)]
+        days = [local.date() + timedelta(days=ahead) for ahead in range(LOOKED_AHEAD_DAYS)]
         openings = [
-            datetime.combine(day, time(begins // 60 % 24, begins % 60)).replace(tzinfo=zone)
+            datetime.combine(day, time(begins // 60, begins % 60)).replace(tzinfo=zone)
             for day in days
             for weekday, begins, _ in self.spans
             if weekday == day.isoweekday()

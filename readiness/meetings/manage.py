@@ -46,7 +46,7 @@ __all__ = [
     "make_link",
     "make_meeting",
     "move_meeting",
-    "opened",
+    "own_store",
     "own_texts",
     "planning",
     "refuse_where_off",
@@ -75,7 +75,7 @@ async def set_organisation(
     unknown = [language for language in record.languages if language not in LANGUAGES]
     if unknown or not record.languages:
         raise SettingError(f"--languages: choose among {', '.join(LANGUAGES)}")
-    async with opened(settings) as store:
+    async with own_store(settings) as store:
         found = await store.organisation(record.slug)
         kept = found.texts if found else {}
         names = {*kept, *record.texts}
@@ -99,7 +99,7 @@ async def show_key(settings: Settings, *, replace_it: bool) -> tuple[str, str]:
 
     After that, phone numbers, addresses and meeting links encrypted under the earlier key can't be read.
     """
-    async with opened(settings, any_key=True) as store:
+    async with own_store(settings, any_key=True) as store:
         own = contact_box(settings).fingerprint
         if replace_it:
             await store.replace_key(own)
@@ -271,7 +271,7 @@ async def planning(settings: Settings, slug: str, *, needs_url: bool = True) -> 
     """Yield a planner for the organisation. Its refusals become SettingErrors of one line."""
     if needs_url and not settings.public_url:
         raise SettingError("READINESS_PUBLIC_URL: links need the address that people will open")
-    async with opened(settings) as store:
+    async with own_store(settings) as store:
         found = await store.organisation(slug)
         if found is None:
             raise SettingError(f"--organisation: there is no {slug!r}; make it with `readiness organisation`")
@@ -292,7 +292,7 @@ def _one_line() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, *, any_key: bool = False) -> AsyncIterator[Store]:
+async def own_store(settings: Settings, *, any_key: bool = False) -> AsyncIterator[Store]:
     """Yield the server's own store. What goes wrong with it becomes a SettingError of one line."""
     refuse_a_folder_of_its_own(settings)
     prepare_folder(settings)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from readiness.access.audit import note_anchor, read_anchors
 from readiness.errors import SettingError
-from readiness.meetings.manage import opened, planning
+from readiness.meetings.manage import own_store, planning
 from readiness.settings import Settings
 from reports.store.audit_records import AuditCheck, AuditEntry
 from reports.store.purged import Purged
@@ -30,7 +30,7 @@ class Asked:
 
 async def verify_log(settings: Settings) -> AuditCheck:
     """Verify every entry, and against what was noted in the data folder; then note the newest entry if all is well."""
-    async with opened(settings) as store:
+    async with own_store(settings) as store:
         found = await store.verify_audit(read_anchors(settings.data_dir))
         if not found.faults:
             try:
@@ -65,7 +65,7 @@ async def purge(settings: Settings, *, dry_run: bool) -> tuple[Purged, list[str]
 
     With `dry_run` only count it.
     """
-    async with opened(settings) as store:
+    async with own_store(settings) as store:
         now = datetime.now(tz=UTC)
         if dry_run:
             return await store.purge_counts(now, settings.audit_months), [], []

@@ -259,8 +259,7 @@ class Planner:
     async def remove_person(self, meeting_id: str, participant_id: str) -> None:
         """Remove a participant from a meeting, with link, messages and report, and tell them if they were invited."""
         meeting = await self.meeting(meeting_id)
-        people = await self.store.participants(self.actor, meeting_id)
-        keeps, messages = await self._told_out(meeting, people, participant_id)
+        keeps, messages = await self._told_out(meeting, participant_id)
         with _not_found("meeting.not_found"):
             if not await self.store.remove_participant(
                 self.actor, meeting_id, participant_id, keeps=keeps, messages=messages
@@ -270,27 +269,25 @@ class Planner:
     async def remove_host(self, meeting_id: str, host_id: str) -> None:
         """Remove a leader or technical host from a meeting, with link and messages; as `remove_person`."""
         meeting = await self.meeting(meeting_id)
-        keeps, messages = await self._told_out(meeting, await self.store.hosts(self.actor, meeting_id), host_id)
+        keeps, messages = await self._told_out(meeting, host_id)
         with _not_found("meeting.not_found"):
             if not await self.store.remove_host(self.actor, meeting_id, host_id, keeps=keeps, messages=messages):
                 raise AccessError("person.not_found")
 
-    async def _told_out(
-        self, meeting: Meeting, people: Sequence[Participant | Host], person_id: str
-    ) -> tuple[bool, list[Outgoing]]:
+    async def _told_out(self, meeting: Meeting, person_id: str) -> tuple[bool, list[Outgoing]]:
         """Return whether somebody who is taken out has to be told, and the message that does so where one can.
 
         No message goes where somebody who stays in the meeting is reached: they would take it for their own. The same
         person entered twice has nothing to be told.
         """
-        person = next((one for one in people if one.id == person_id), None)
+        stored: list[Participant | Host] = [*await self.store.participants(self.actor, meeting.id)]
+        stored += await self.store.hosts(self.actor, meeting.id)
+        person = next((one for one in stored if one.id == person_id), None)
         if person is None:
             raise AccessError("person.not_found")
         if meeting.state != "planned" or self.now >= meeting.ends_at:
             return False, []
         gone = opened(self.contacts, person)
-        stored: list[Participant | Host] = [*await self.store.participants(self.actor, meeting.id)]
-        stored += await self.store.hosts(self.actor, meeting.id)
         others = [opened(self.contacts, one) for one in stored if one.id != person_id]
         if not any(one.reach.meets(gone.reach) for one in others):
             return True, await self._inviting.told_out(meeting, person)

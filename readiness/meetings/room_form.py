@@ -13,7 +13,7 @@ from readiness.meetings.rooms import NewRoom, room_from
 from reports.store.records import Organisation
 from reports.store.room_records import Room, RoomSettings
 
-__all__ = ["ROOM_FIELDS", "changed_room", "form_of"]
+__all__ = ["OWN", "ROOM_FIELDS", "changed_room", "form_of"]
 
 ROOM_FIELDS: Final = (
     *("name", "building", "zone", "contact", "days", "at", "often"),

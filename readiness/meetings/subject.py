@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
@@ -83,7 +84,7 @@ async def subject_access(settings: Settings, *, organisation: str, person: str) 
         told = told or {"schema": SUBJECT_SCHEMA, "made_at": rfc3339(desk.now)}
         rows = [
             {"starts_at": rfc3339(found.starts_at), "role": one.role, "label": one.label, "locale": one.locale}
-            | {"reach": {"phone": reach.phone, "mail": reach.mail}}
+            | {"reach": asdict(reach)}
             if one.id == person or (_first(one.label) in names and reach in asked)
             else {"starts_at": rfc3339(found.starts_at), "id": one.id}
             for one, reach, found in gone
@@ -105,7 +106,7 @@ def _row(contacts: ContactBox, table: str, row: Mapping[str, Any]) -> dict[str, 
     if table == "participant":
         reach = open_reach(contacts, row["reach"])
         told |= {"contact": contacts.open(row["contact"]) if row["contact"] else None}
-        told |= {"reach": {"phone": reach.phone, "mail": reach.mail}}
+        told |= {"reach": asdict(reach)}
     return told
 
 

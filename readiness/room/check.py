@@ -87,6 +87,10 @@ class RoomPlan:
         """What sets this room's sound apart from another's."""
         return self.host_api, self.microphone, self.speaker, str(self.channels), str(self.reference)
 
+    def sound_request(self) -> dict[str, Any]:
+        """Return how the sound probes find this room's devices."""
+        return {name: getattr(self, name) for name in ("microphone", "speaker", "host_api", "channels", "reference")}
+
 
 def check_room(
     plan: RoomPlan,
@@ -165,11 +169,7 @@ class _Run:
         found = self._ask(
             "sound",
             {
-                "microphone": plan.microphone,
-                "speaker": plan.speaker,
-                "host_api": plan.host_api,
-                "channels": plan.channels,
-                "reference": plan.reference,
+                **plan.sound_request(),
                 "loudest_dbfs": plan.loudest_dbfs - QUIET_TIME_DB * plan.is_quiet_time,
                 "people": plan.away_from_people,
             },

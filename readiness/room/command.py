@@ -25,7 +25,7 @@ from readiness.room.files import remove
 from readiness.room.history import History, state_folder
 from readiness.room.lock import held
 from readiness.room.manners import ignore, users_now
-from readiness.room.seating import SEATS, add_seats, forget_seats, own_seats, say_seats
+from readiness.room.seating import SEATS, add_seats, own_seats, say_seats
 from readiness.room.telling import complain, list_devices, print_line, say_check, system_language, teller
 from readiness.texts import LANGUAGES, catalogue
 from reports.model import Verdict
@@ -355,7 +355,7 @@ def _reference(options: argparse.Namespace, folder: Path, ask_probe: Ask) -> int
 
 def _seats(options: argparse.Namespace, folder: Path, ask_probe: Ask) -> int:
     if options.forget:
-        forget_seats(folder)
+        remove(folder / SEATS)
         return 0
     if not options.show:
         new = options.area

@@ -40,13 +40,7 @@ def find_class(
 def _find(
     plan: RoomPlan, folder: Path, texts: Mapping[str, str], ask_probe: Ask, ask_person: Callable[[str], str]
 ) -> str:
-    devices = {
-        "microphone": plan.microphone,
-        "speaker": plan.speaker,
-        "host_api": plan.host_api,
-        "channels": plan.channels,
-        "reference": plan.reference,
-    }
+    devices = plan.sound_request()
     ask_person(texts["room.listen.begin"] + " ")
     found = ask_probe("sound", {**devices, "loudest_dbfs": plan.loudest_dbfs, "people": False})
     if not found.get("figures"):

@@ -8,9 +8,9 @@ from typing import Final
 
 from probes.seats import MOST_SEATS, Seat, read_seats
 from readiness.room.errors import NothingFoundError
-from readiness.room.files import read_json, remove, write_json
+from readiness.room.files import read_json, write_json
 
-__all__ = ["SEATS", "add_seats", "forget_seats", "own_seats", "say_seats"]
+__all__ = ["SEATS", "add_seats", "own_seats", "say_seats"]
 
 SEATS: Final = "seats.json"
 SAME: Final = 0.5
@@ -35,11 +35,6 @@ def add_seats(folder: Path, new: Sequence[Seat]) -> list[Seat]:
         raise NothingFoundError(f"At most {MOST_SEATS} seats are kept; begin anew with --forget.")
     write_json(folder / SEATS, [[round(side, 4) for side in one] for one in seats])
     return seats
-
-
-def forget_seats(folder: Path) -> None:
-    """Forget them all. Raises OSError."""
-    remove(folder / SEATS)
 
 
 def say_seats(seats: Sequence[Seat]) -> str:

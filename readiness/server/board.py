@@ -118,7 +118,7 @@ async def sheet_of(services: Services, session: Session, day: Day, shown: Meetin
     return BoardContext(day.organisation, language, shown.starts_at, now, meetings)
 
 
-def _is_leaders(case: SupportCase) -> bool:
+def _concerns_leader(case: SupportCase) -> bool:
     """Whether the leader has to know of it: handed over, by somebody nobody knows any more too, or taken by support."""
     return case.handed_over or case.taken_at is not None or not case.opened_by
 
@@ -224,7 +224,7 @@ def _row_json(
         "interprets": person.interprets,
         "invitation": _invitation_json(invited[-1]) if invited else None,
         "can_resend": open_reach(services.contacts, person.reach).channel(),
-        "handed_over_at": rfc3339(case.opened_at) if case and _is_leaders(case) else None,
+        "handed_over_at": rfc3339(case.opened_at) if case and _concerns_leader(case) else None,
         "taken": case is not None and case.taken_at is not None,
         "helped": case is not None and case.taken_at is not None and case.done_at is not None,
     }

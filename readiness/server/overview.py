@@ -69,7 +69,7 @@ async def overview_page(request: web.Request) -> web.Response:
         "title": _named(shown),
         "earlier": months_back(shown.month, 1),
         "later": months_back(shown.month, -1) if shown.month < shown.newest else "",
-        "headlines": [one for one in _headlines(shown) if one],
+        "headlines": _headlines(shown),
         "tables": _tables(shown),
         "least": shown.words.t("overview.least", count=LEAST),
     }
@@ -114,7 +114,7 @@ async def overview_pdf(request: web.Request) -> web.Response:
             "title": f"{words.t('overview.title')}, {_named(shown)}",
             "none": words.t("overview.none"),
             "columns": [words.t(f"overview.{name}") for name in ("group", "people", "share")],
-            "headlines": [one for one in _headlines(shown) if one],
+            "headlines": _headlines(shown),
             "tables": _tables(shown),
             "least": words.t("overview.least", count=LEAST),
         },
@@ -160,11 +160,11 @@ def _percent(share: float | None) -> int | None:
     return None if share is None else round(100 * share)
 
 
-def _headlines(shown: Shown) -> Iterable[dict[str, Any] | None]:
-    """Yield each share of the whole month in words, or None where it is of too few."""
-    for name in HEADLINES:
-        found: Measure | None = getattr(shown.overview, name)
-        yield None if found is None else {"name": shown.words.t(f"overview.{name}"), **_bar(found, shown.words)}
+def _headlines(shown: Shown) -> list[dict[str, Any]]:
+    """Return each share of the whole month in words, without those of too few."""
+    found: dict[str, Measure | None] = {name: getattr(shown.overview, name) for name in HEADLINES}
+    words = shown.words
+    return [{"name": words.t(f"overview.{name}"), **_bar(one, words)} for name, one in found.items() if one is not None]
 
 
 def _bar(found: Measure, words: Words) -> dict[str, Any]:

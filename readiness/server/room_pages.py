@@ -17,7 +17,7 @@ from aiohttp import web
 from readiness.access.actors import actor_of, sessions_that_may
 from readiness.access.rooms import give_code
 from readiness.errors import AccessError
-from readiness.meetings.room_form import ROOM_FIELDS, changed_room, form_of
+from readiness.meetings.room_form import OWN, ROOM_FIELDS, changed_room, form_of
 from readiness.meetings.rooms import NewRoom, room_from
 from readiness.server.bodies import form_body
 from readiness.server.pages import organisation_of_path, render_page, staff_language_of
@@ -220,6 +220,7 @@ async def _room_page(
     results = await store.room_results(desk.actor, found.id, desk.now - timedelta(days=DAYS))
     newest = results[0] if results else (await store.newest_room_results(desk.actor)).get(found.id)
     base = desk.services.settings.public_url
+    stored = form_of(found, desk.services.contacts)
     return desk.page(
         "room",
         status,
@@ -238,8 +239,8 @@ async def _room_page(
         command=f"readiness room enrol {code} --server {base or _origin(desk.request)}" if code else "",
         problem=problem,
         wrong=wrong,
-        form=typed or form_of(found, desk.services.contacts),
-        has_own_plan=form_of(found, desk.services.contacts)["days"] == "own",
+        form=typed or stored,
+        has_own_plan=stored["days"] == OWN,
         is_saved=is_saved,
     )
 

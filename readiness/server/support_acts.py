@@ -27,8 +27,9 @@ PERSON: Final = "/support/{session}/person/{participant}"
 
 
 async def _form(request: web.Request) -> tuple[Desk, dict[str, str]]:
-    desk = await desk_for(request)
-    return desk, await form_body(request, MOST_BYTES)
+    desk, form = await desk_for(request), await form_body(request, MOST_BYTES)
+    desk.asked = desk.kept(form)
+    return desk, form
 
 
 def _back(desk: Desk, form: dict[str, str], said: str | None, person: str | None = None) -> web.HTTPSeeOther:
@@ -56,7 +57,6 @@ async def take(request: web.Request) -> web.Response:
     person = request.match_info["participant"]
     taken = await desk.services.store.take_person(desk.actor, person, desk.now, over=form.get("over") or None)
     if text := form.get("text", ""):
-        desk.asked = desk.kept(form)
         status, problem = (200, "") if taken else (409, "support.said.taken")
         return await desk.person_page(person, status=status, typed_note=text, note_problem=problem)
     known = taken or await desk.services.store.desk_person(desk.actor, person, desk.now)
@@ -92,14 +92,12 @@ async def note(request: web.Request) -> web.Response:
     desk, form = await _form(request)
     person, text = request.match_info["participant"], form.get("text", "").replace("\r\n", "\n").strip()
     if len(text) > LONGEST_NOTE:
-        desk.asked = desk.kept(form)
         return await desk.person_page(person, status=400, typed_note=text, note_problem="support.note_long")
     if not text:
         raise _back(desk, form, "empty", person)
     sealed = desk.services.contacts.close(text)
     if await desk.services.store.add_note(desk.actor, person, sealed, desk.now):
         raise _back(desk, form, "noted", person)
-    desk.asked = desk.kept(form)
     return await desk.person_page(person, status=409, typed_note=text, note_problem="support.said.not_yours")
 
 

@@ -8,6 +8,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from reports.overview import months_back
+
 from .actors import Actor
 from .audit import SKEW, AuditLog, Keys, month_of, signed_segment
 from .audit_check import verify
@@ -20,7 +22,6 @@ from .trail import Deed
 __all__ = ["AuditPart"]
 
 _ENTRY: Final = [audit_entry.c[name] for name in AuditEntry.__dataclass_fields__]
-_MONTHS_A_YEAR: Final = 12
 
 
 class AuditPart(StorePart):
@@ -153,5 +154,4 @@ class AuditPart(StorePart):
 
 def _month_before(now: datetime, months: int) -> str:
     """Return the month so many months before this one, such as ``2026-11``."""
-    count = now.year * _MONTHS_A_YEAR + now.month - 1 - months
-    return f"{count // _MONTHS_A_YEAR:04d}-{count % _MONTHS_A_YEAR + 1:02d}"
+    return months_back(month_of(now), months)

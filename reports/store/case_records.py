@@ -18,7 +18,7 @@ CaseEnd = Solved | Literal["opened_again", "meeting_cancelled"]
 
 @dataclass(frozen=True, slots=True)
 class SupportCase:
-    """A participant whom a leader handed over to support: open, then taken by somebody there, then done.
+    """A participant whom a leader handed over to support, or whom support took: open, taken, then done.
 
     `opened_by`, `taken_by` and `done_by` are ids of those who acted (`Actor.id`), None where nobody knows any more.
     """

@@ -42,7 +42,6 @@ _UNTESTED: Final = 2
 _REPORT: Final = [report.c[name] for name in StoredReport.__dataclass_fields__]
 _NOTE: Final = [case_note.c[name] for name in CaseNote.__dataclass_fields__]
 _NOT_DONE: Final = support_case.c.done_at.is_(None)
-_INVITES: Final = ("invitation",)
 
 
 class DeskPart(StorePart):
@@ -51,7 +50,7 @@ class DeskPart(StorePart):
     async def desk(self, actor: Actor, now: datetime) -> list[DeskLine]:
         """Return who needs help now, the most urgent first: by start of the meeting, then the worst test.
 
-        Takes five queries, however long the list is.
+        Takes four queries, however long the list is.
         """
         actor.require("case.list")
         async with self._database.read() as connection:
@@ -159,7 +158,7 @@ class DeskPart(StorePart):
             row = (await connection.execute(chosen)).first()
             if row is None:
                 return None
-            about = (await connection.execute(sa.select(meeting).where(meeting.c.id == row.meeting_id))).one()
+            met = (await connection.execute(sa.select(meeting).where(meeting.c.id == row.meeting_id))).one()
             leads = sa.select(host).where(host.c.meeting_id == row.meeting_id).order_by(host.c.role, host.c.id)
             hosts = [host_of(one) for one in await connection.execute(leads)]
             mine = sa.select(*CASE_COLUMNS).where(support_case.c.participant_id == participant_id)
@@ -171,13 +170,13 @@ class DeskPart(StorePart):
                 for one in await connection.execute(notes.order_by(case_note.c.written_at, case_note.c.id))
             ]
             invited = sa.select(sa.func.count()).where(
-                outbox.c.participant_id == participant_id, outbox.c.kind.in_(_INVITES),
+                outbox.c.participant_id == participant_id, outbox.c.kind == "invitation",
                 outbox.c.created_at > now - timedelta(days=1),
             )  # fmt: skip
             sent = (await connection.execute(invited)).scalar_one()
             acted = {one.taken_by for one in cases} | {one.done_by for one in cases} | {one.written_by for one in kept}
             names = await _names(connection, actor, acted)
-        return DeskPerson(participant_of(row), meeting_of(about), hosts, cases, kept, row.contact, sent, names)
+        return DeskPerson(participant_of(row), meeting_of(met), hosts, cases, kept, row.contact, sent, names)
 
     async def names_of_staff(self, actor: Actor, ids: Collection[str | None]) -> dict[str, str]:
         """Return the names of staff of the actor's organisation, by their actors' ids; links have none."""

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from reports.sums import OTHERS, Cell, folded
+from reports.overview import WORKED
+from reports.sums import LEAST, OTHERS, Cell, folded
 
 from .feedback_records import Feedback, FeedbackCell, FeedbackSum
 from .part import StorePart
@@ -17,10 +18,8 @@ from .tables import feedback, host, invitation, meeting, session
 
 __all__ = ["LEAST_ANSWERS", "FeedbackPart"]
 
-LEAST_ANSWERS: Final = 10
+LEAST_ANSWERS: Final = LEAST
 """Least people in a published sum (PRV-3)."""
-WORKED: Final = 4
-"""Least score that means that sound and picture worked."""
 _COLUMNS: Final = [feedback.c[name] for name in Feedback.__dataclass_fields__]
 _Cell = tuple[str, str, str, str | None]
 _GROUP: Final = ("role", "profile", "solution", "verdict")

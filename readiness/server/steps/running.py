@@ -67,7 +67,7 @@ class Running:
         """Set while media flows to the page; without a line there is nothing to measure."""
         self.place = Place(setup.lines, invited=setup.invited)
         self.line_left_bytes = setup.line_bytes
-        """What is left of the line's bytes; nothing while a trial runs."""
+        """What is left of the line's bytes: neither used, nor booked for a trial that runs."""
         self._began: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -13,6 +13,9 @@ import { actions, byNeed, countdown, facts, isNear, sentence, summary } from "./
 /** @param {string} number */
 const tel = (number) => `tel:${number.replaceAll(/[^+\d]/g, "")}`;
 
+/** @param {string} number @param {Texts} t */
+const callLink = (number, t) => make("a", { class: "button tap", href: tel(number) }, t.t("board.call", { number: phoneIn(t.lang, number) }));
+
 /**
  * @param {BoardPart} part the meeting to read @param {Board} board @param {Texts} t @param {number} now ms, by the server's clock
  * @param {Map<string, string>} said what came of a tap, by participant
@@ -69,7 +72,7 @@ function drawReach(participants, t) {
   list.dataset.key = key;
   list.replaceChildren(...known.map(({ name, number }) => {
     const item = make("li", {}, `${name} `);
-    item.append(make("a", { class: "button tap", href: tel(number) }, t.t("board.call", { number: phoneIn(t.lang, number) })));
+    item.append(callLink(number, t));
     return item;
   }));
 }
@@ -197,7 +200,7 @@ export function drawNumbers({ meeting }, board, t, now) {
   find("#hosts").dataset.key = key;
   const items = hosts.map(({ label, phones }) => {
     const item = make("li", {}, `${t.t("host.technical_host")}: ${label}`);
-    for (const number of phones ?? []) item.append(make("a", { class: "button tap", href: tel(number) }, t.t("board.call", { number: phoneIn(t.lang, number) })));
+    for (const number of phones ?? []) item.append(callLink(number, t));
     return item;
   });
   find("#hosts").replaceChildren(...items);

@@ -350,7 +350,7 @@ export function createView({ names, platform, findLater }) {
     setTexts(next, number, opens) {
       if (opens !== undefined) find("#closed").hidden = !opens;
       if (opens) say(find("#closed"), next.t("help.closed", { when: opens }));
-      [texts, phone] = [next, number.replaceAll("\u00a0", " ")];
+      [texts, phone] = [next, number];
       say(find(".help strong"), number);
       drawnReport = "";
       writtenIn(next.lang);

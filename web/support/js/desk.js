@@ -10,6 +10,7 @@ import { createTexts, langOf, loadCatalogue } from "../../shared/i18n.js";
 
 const TONE_HZ = 660;
 const TONE_S = 0.35;
+/** Of full scale. */
 const LOUDNESS = 0.2;
 /** How long to wait before asking again after a stream that was refused, ms. */
 const AGAIN_MS = 10_000;
