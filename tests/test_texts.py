@@ -16,6 +16,7 @@ import pytest
 from readiness.access.contacts import ContactBox
 from readiness.access.pins import PIN_LIFE, pin_of
 from readiness.access.tokens import TYPED_LENGTH
+from readiness.meetings.inviting import RESEND_EVERY
 from readiness.meetings.planner import PERSON_KEPT
 from readiness.meetings.rooms import LONGEST_NAME
 from readiness.meetings.values import (
@@ -27,7 +28,6 @@ from readiness.meetings.values import (
     MOST_YEARS,
 )
 from readiness.meetings.wishes import REMINDERS
-from readiness.server.board_api import RESEND_EVERY
 from readiness.server.desk_view import LONGEST_NOTE
 from readiness.server.digits import DIGITS
 from readiness.server.owner import RESUME_WITHIN

@@ -22,10 +22,12 @@ from readiness.meetings.wishes import Way
 from reports.store import Actor, Store
 from reports.store.records import Channel, Host, Meeting, MessageName, Outgoing, Participant, new_id
 
-__all__ = ["Invited", "Inviting", "invitation", "refuse_too_many"]
+__all__ = ["RESEND_EVERY", "Invited", "Inviting", "invitation", "refuse_too_many", "sent_again"]
 
 MOST_INVITATIONS_A_DAY = 10
 """Limit for one person in one meeting, whoever sends them."""
+RESEND_EVERY = timedelta(minutes=2)
+"""A second press within this time sends nothing, whoever presses: a message is on its way."""
 Missing = Literal["no_mail", "no_phone", "no_mobile", "no_address"]
 
 
@@ -37,6 +39,16 @@ class Invited:
     state: Literal["waiting", "ready"] | Missing
     link: str | None = None
     code: str | None = None
+
+
+def sent_again(person_id: str, meeting: Meeting, channel: Channel, now: datetime) -> Outgoing:
+    """Return a participant's invitation once more; of all within `RESEND_EVERY` only one can be queued."""
+    bucket = int(now.timestamp() // RESEND_EVERY.total_seconds())
+    return Outgoing(
+        id=new_id(), organisation_id=meeting.organisation_id, meeting_id=meeting.id, participant_id=person_id,
+        host_id=None, kind="invitation", channel=channel, once=f"resend:{person_id}:{bucket}",
+        created_at=now, due_at=now,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from readiness.server.bodies import json_body
 from readiness.server.services import SERVICES, Services, session_of
 from reports.store import Actor
 from reports.store.feedback_records import Feedback
+from reports.store.participation import iso_week
 from reports.store.records import Meeting, Participant, Session, StoredReport, new_id
 from reports.verdict import worst_verdict
 
@@ -86,7 +87,7 @@ async def _answer(services: Services, session: Session, meeting: Meeting, *, sco
         report_id=report.id if report else (before.report_id if before else None),
         score=score,
         problem=problem,
-        week=_iso_week(meeting),
+        week=iso_week(meeting.ends_at),  # an answer names no day
         unit=meeting.unit,
     )
 
@@ -99,9 +100,3 @@ async def _verdict_of_all(services: Services, actor: Actor, meeting: Meeting) ->
     """Return the worst verdict among the participants; None if any of them had not tested."""
     rows = await services.store.board(actor, meeting.id)
     return worst_verdict(_verdict_before(row.participant, row.report) for row in rows)
-
-
-def _iso_week(meeting: Meeting) -> str:
-    """Return the week in which the meeting ended, for example ``2026-W48``: an answer names no day."""
-    year, week, _day = meeting.ends_at.isocalendar()
-    return f"{year:04d}-W{week:02d}"

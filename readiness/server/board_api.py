@@ -13,7 +13,7 @@ from readiness.errors import AccessError, InputError, LimitError
 from readiness.meetings.addresses import open_reach
 from readiness.meetings.board_pdf import board_sheet
 from readiness.meetings.confined import print_sheet
-from readiness.meetings.inviting import refuse_too_many
+from readiness.meetings.inviting import RESEND_EVERY, refuse_too_many, sent_again
 from readiness.server.board import LEADERS, Day, day_of, pin_channel, sheet_of
 from readiness.server.bodies import json_body
 from readiness.server.pages import staff_language_of
@@ -24,8 +24,6 @@ from reports.store.records import Meeting, Outgoing, Participant, Session, new_i
 __all__ = ["routes"]
 
 routes = web.RouteTableDef()
-RESEND_EVERY = timedelta(minutes=2)
-"""A second tap within this time sends nothing: a message is on its way."""
 UNLOCKED_FOR = timedelta(hours=12)
 """How long a code unlocks the numbers: a working day."""
 PIN_EVERY = timedelta(seconds=30)
@@ -44,12 +42,7 @@ async def resend(request: web.Request) -> web.Response:
     now = services.now()
     links = Links(services.store, services.contacts, day.organisation, services.settings.public_url, now)
     await links.of(meeting, person)
-    bucket = int(now.timestamp() // RESEND_EVERY.total_seconds())
-    message = Outgoing(
-        id=new_id(), organisation_id=meeting.organisation_id, meeting_id=meeting.id, participant_id=person.id,
-        host_id=None, kind="invitation", channel=channel, once=f"resend:{person.id}:{bucket}",
-        created_at=now, due_at=now,
-    )  # fmt: skip
+    message = sent_again(person.id, meeting, channel, now)
     await refuse_too_many(services.store, day.actor, meeting.id, [person.id], now)
     if not await services.store.queue([message]):
         raise LimitError("resend.too_soon", retry_after_s=RESEND_EVERY.total_seconds())

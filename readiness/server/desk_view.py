@@ -46,8 +46,13 @@ EARLIER: Final = 5
 LOOKED_BACK: Final = 20
 """Earlier tests of one person among which a good one is looked for."""
 LONGEST_TYPED: Final = 60
+"""Characters of what is looked for, shown again where it was wrong: a name, or a number with spaces."""
+MOST_DIGITS: Final = 14
+"""Of a report's number in the address: what any database's whole numbers hold."""
 LONGEST_NOTE: Final = 500
+"""Characters: what was done, not a journal."""
 MOST_FOUND: Final = 20
+"""People of one search that its address keeps; who is not among them is looked for by more letters."""
 HERE: Final = {"code": 40, "person": 40, "before": 40, "who": MOST_FOUND * 40}
 """What of the address stays when another language is chosen, and how much of it."""
 KEPT: Final = ("lang", "show", "sound", "keys")
@@ -92,7 +97,7 @@ class Desk:
         asked = self.request.query
         before = asked.get("before", "")
         found = await self.services.store.report_lines(
-            self.actor, NEWEST + 1, int(before) if before.isdecimal() and len(before) < LONGEST_TYPED // 4 else None
+            self.actor, NEWEST + 1, int(before) if before.isdecimal() and len(before) <= MOST_DIGITS else None
         )
         shown = [report_line(one, self.words, self.zone, self.asked.get("lang")) for one in found[:NEWEST]]
         alarms = await self.services.store.rooms_in_alarm(self.actor, self.now)

@@ -26,6 +26,7 @@ from readiness.server.services import SERVICES, session_of
 from readiness.texts import catalogue
 from reports.overview import Measure, Overview, last_month, make_overview, months_back, weeks_of
 from reports.render.languages import TABLE
+from reports.render.phones import phone_in
 from reports.render.words import Words
 from reports.solution import load_solution, solution_names
 from reports.store.participation import iso_week
@@ -61,13 +62,14 @@ async def overview_page(request: web.Request) -> web.Response:
     shown = await _shown(request)
     asked = request.query.get("lang")
     folder = "plan" if "organiser" in {shown.session.kind, *shown.session.roles} else "support"
+    earlier = months_back(shown.month, 1)
     view = {
         "session": shown.session.id,
         "back": f"/{folder}/{shown.session.id}",
         "asked_language": asked if asked in shown.organisation.languages else None,
         "month": shown.month,
         "title": _named(shown),
-        "earlier": months_back(shown.month, 1),
+        "earlier": earlier if is_told_month(earlier, request.app[SERVICES].now()) else "",
         "later": months_back(shown.month, -1) if shown.month < shown.newest else "",
         "headlines": _headlines(shown),
         "tables": _tables(shown),
@@ -140,7 +142,7 @@ async def _shown(request: web.Request) -> Shown:
     weeks, actor = weeks_of(month), actor_of(session)
     groups = await services.store.participation(actor, weeks)
     heard = await services.store.said_afterwards(actor, weeks)
-    words = Words(catalogue(language), language, phone=organisation.support_phone)
+    words = Words(catalogue(language), language, phone=phone_in(language, organisation.support_phone))
     return Shown(session, organisation, month, newest, make_overview(groups, heard), words)
 
 

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Final, get_args
 
 from aiohttp import web
 
 from readiness.access.links import Links
 from readiness.meetings.addresses import open_reach
-from readiness.meetings.inviting import MOST_INVITATIONS_A_DAY
+from readiness.meetings.inviting import MOST_INVITATIONS_A_DAY, sent_again
 from readiness.server.bodies import form_body
 from readiness.server.desk_view import LONGEST_NOTE, Desk, desk_for
 from reports.render.desk import SOLVED
 from reports.store.desk_records import DeskPerson
-from reports.store.records import Judged, Outgoing, new_id
+from reports.store.records import Judged
 
 __all__ = ["routes"]
 
 routes = web.RouteTableDef()
 MOST_BYTES: Final = 16 * 1024
 """A note's letters may take twelve bytes each in a form."""
-RESEND_EVERY: Final = timedelta(minutes=2)
-"""A second press within this time sends nothing: a message is on its way."""
 PERSON: Final = "/support/{session}/person/{participant}"
 
 
@@ -123,12 +120,7 @@ async def _sent(desk: Desk, found: DeskPerson) -> str:
         return "too_many"
     links = Links(services.store, services.contacts, desk.organisation, services.settings.public_url, desk.now)
     await links.of(meeting, found.participant)
-    bucket = int(desk.now.timestamp() // RESEND_EVERY.total_seconds())
-    message = Outgoing(
-        id=new_id(), organisation_id=meeting.organisation_id, meeting_id=meeting.id,
-        participant_id=found.participant.id, host_id=None, kind="invitation", channel="sms",
-        once=f"resend:{found.participant.id}:{bucket}", created_at=desk.now, due_at=desk.now,
-    )  # fmt: skip
+    message = sent_again(found.participant.id, meeting, "sms", desk.now)
     return "sent" if await services.store.queue([message]) else "too_soon"
 
 

@@ -42,6 +42,7 @@ SAME_VIEW_S: Final = 600.0
 DEEDS: Final = "deeds"
 """Where a connection keeps what its transaction is to log besides its call."""
 MOST_RECENT: Final = 20_000
+"""Views that are remembered, some megabytes; then all are forgotten, and logged once more."""
 SKEW: Final = timedelta(minutes=5)
 """How far apart the clocks of two machines may be without their opening segments in turn at the end of a month."""
 _MARK_CHARS: Final = 16

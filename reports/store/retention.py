@@ -85,8 +85,8 @@ class RetentionPart(ParticipationPart):
         """
         due = _due(now)
         past = meeting.c.ends_at < now - PERSON_KEPT
-        first, later = ("drop_in_reports",), [name for name in due if name not in {"drop_in_reports", "meetings"}]
-        counts = {name: await self._run(due[name]) for name in first}
+        later = [name for name in due if name not in {"drop_in_reports", "meetings"}]
+        counts = {"drop_in_reports": await self._run(due["drop_in_reports"])}
         await self._count_people(past)
         counts["unlinked_reports"] = await self._unlink(sa.select(meeting.c.id).where(past))
         counts |= {name: await self._run(due[name]) for name in later}
@@ -106,7 +106,7 @@ class RetentionPart(ParticipationPart):
         By the same conditions, counted. What goes along with its parent, such as a session with its link, counts twice.
         """
         due = _due(now) | {"unlinked_reports": sa.delete(report).where(report.c.meeting_id.in_(_ended(now)))}
-        due["room_figures"] = sa.delete(room_result).where(room_result.c.ended_at < now - FIGURES_KEPT)
+        due["room_figures"] = _room_figures(now)
         async with self._database.read() as connection:
             counts: dict[str, int] = {}
             for name, one in due.items():
@@ -161,7 +161,7 @@ class RetentionPart(ParticipationPart):
         await self._run(sa.delete(room_key).where(ended))
         await self._run(sa.delete(room_notice).where(told))
         await self._run(sa.delete(room_event).where(room_event.c.at < now - FIGURES_KEPT))
-        return await self._run(sa.delete(room_result).where(room_result.c.ended_at < now - FIGURES_KEPT))
+        return await self._run(_room_figures(now))
 
     async def _forget_meetings(self, past: sa.ColumnElement[bool], over: sa.Update | sa.Delete) -> int:
         """Empty fields that identify people; delete meetings with closed links, with people, links and messages."""
@@ -214,6 +214,11 @@ class RetentionPart(ParticipationPart):
             total += len(rows)
             if len(rows) < BATCH:
                 return total
+
+
+def _room_figures(now: datetime) -> sa.Delete:
+    """Return the statement for what rooms found long ago."""
+    return sa.delete(room_result).where(room_result.c.ended_at < now - FIGURES_KEPT)
 
 
 def _ended(now: datetime) -> sa.Select[tuple[str]]:

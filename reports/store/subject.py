@@ -31,6 +31,8 @@ from .tables import (
 
 __all__ = ["SubjectPart"]
 
+_MOST_LOOKS: Final = 10_000
+"""Entries told, the oldest first: what one file holds."""
 TOLD: Final[Mapping[str, tuple[str, ...]]] = {
     "participant": ("role", "label", "locale", "position", "together", "interprets", "last_verdict", "contact",
                     "reach"),
@@ -133,4 +135,3 @@ class SubjectPart(AuditPart):
 
 
 _OF_PARTICIPANT: Final = (invitation, session, self_test, report, outbox, feedback, support_case)
-_MOST_LOOKS: Final = 10_000
