@@ -1,7 +1,29 @@
 // Three real providers for the tests, in one process: FAPI 2.0 as HelseID is, and plain ones like Entra ID and Keycloak.
 // Prints their issuers as one line of JSON. BASE is where Readiness answers, CLIENT_JWKS the public half of its key.
-import { generateKeyPairSync } from 'node:crypto';
+import crypto, { generateKeyPairSync, webcrypto } from 'node:crypto';
 import { createServer } from 'node:http';
+import { register } from 'node:module';
+
+// The provider is written for newer Node. Debian 12 has version 18, which lacks just these three.
+globalThis.crypto ??= webcrypto;
+URL.parse ??= (...address) => {
+  try {
+    return new URL(...address);
+  } catch {
+    return null;
+  }
+};
+if (!crypto.hash) {
+  const code = (text) => `data:text/javascript,${encodeURIComponent(text)}`;
+  const withHash = code(`
+    import crypto from 'node:crypto';
+    export * from 'node:crypto';
+    export default crypto;
+    export const hash = (algorithm, data, encoding = 'hex') => crypto.createHash(algorithm).update(data).digest(encoding);`);
+  register(code(`
+    export const resolve = (name, context, next) =>
+      name === 'node:crypto' && context.parentURL.includes('/oidc-provider/') ? { url: ${JSON.stringify(withHash)}, shortCircuit: true } : next(name, context);`));
+}
 
 console.warn = () => {};
 console.info = () => {};
