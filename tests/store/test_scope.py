@@ -50,8 +50,6 @@ CHECKED_BESIDE = {
     ("inviting.refuse_too_many", "meeting_id"): "its callers hand on the id of a meeting that they opened",
     ("planner.meeting", "meeting_id"): "who plans may open any meeting of the organisation",
     ("planner.change_person", "meeting_id"): "after `_open`, inside the organisation",
-    ("planner.remove_person", "meeting_id"): "after `meeting`, inside the organisation",
-    ("planner.remove_host", "meeting_id"): "after `meeting`, inside the organisation",
     ("planner.change_host", "meeting_id"): "after `_open`, inside the organisation",
 }
 """Where the id is a plain name, and why it may be."""
