@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, get_args
 
 from reports.store.actors import MAY, Act, Actor, ActorKind
-from reports.store.records import Host, Invitation, Organisation, Session, SessionKind
+from reports.store.records import Host, Invitation, Organisation, Session, SessionKind, StaffRole
 from reports.store.room_records import Room
 
 __all__ = ["actor_of", "clock_of", "operator_of", "room_actor", "sessions_that_may"]
@@ -64,9 +64,7 @@ def clock_of(organisation_id: str) -> Actor:
 
 
 def sessions_that_may(act: Act) -> frozenset[str]:
-    """Return the kinds of session that allow `act`; tokens and the service itself need none.
-
-    A session of staff stands for those kinds that are roles of the person who signed in.
-    """
-    allowed = {session for session, kind in _KINDS.items() if kind in MAY[act]}
-    return frozenset(allowed | ({"leader"} if "host" in MAY[act] else set()))
+    """Return the kinds of session, and the roles of staff, that allow `act`. Tokens need none."""
+    allowed: set[str] = {session for session, kind in _KINDS.items() if kind in MAY[act]}
+    roles = MAY[act] & set(get_args(StaffRole))
+    return frozenset(allowed | roles | ({"leader"} if "host" in MAY[act] else set()))

@@ -39,6 +39,7 @@ __all__ = ["is_told_month", "routes"]
 routes = web.RouteTableDef()
 PAGE: Final = "overview/index.html"
 READERS: Final = sessions_that_may("figures.read")
+CAME_FROM: Final = {"organiser": "plan", "support": "support"}
 HEADLINES: Final = ("in_time", "first_try", "right", "solved")
 _MONTH: Final = re.compile(r"^2\d{3}-(?:0[1-9]|1[0-2])$")
 SIZES_PT: Final = (10.5, 9.5, 8.5)
@@ -61,11 +62,10 @@ async def overview_page(request: web.Request) -> web.Response:
     """Show the month ``?month=``, by default the newest that is over."""
     shown = await _shown(request)
     asked = request.query.get("lang")
-    folder = "plan" if "organiser" in {shown.session.kind, *shown.session.roles} else "support"
     earlier = months_back(shown.month, 1)
     view = {
         "session": shown.session.id,
-        "back": f"/{folder}/{shown.session.id}",
+        "back": f"/{_came_from(shown.session)}/{shown.session.id}",
         "asked_language": asked if asked in shown.organisation.languages else None,
         "month": shown.month,
         "title": _named(shown),
@@ -144,6 +144,12 @@ async def _shown(request: web.Request) -> Shown:
     heard = await services.store.said_afterwards(actor, weeks)
     words = Words(catalogue(language), language, phone=phone_in(language, organisation.support_phone))
     return Shown(session, organisation, month, newest, make_overview(groups, heard), words)
+
+
+def _came_from(session: Session) -> str:
+    """Return the beginning of the address of the page that leads here."""
+    held = {session.kind, *session.roles}
+    return next((folder for kind, folder in CAME_FROM.items() if kind in held), "staff")
 
 
 def is_told_month(month: str, now: datetime) -> bool:

@@ -25,7 +25,13 @@ __all__ = ["routes"]
 routes = web.RouteTableDef()
 PAGE: Final = "staff/index.html"
 STAFF: Final = frozenset({"staff"})
-OFFICES: Final = {"support": "support", "organiser": "plan", "room_manager": "rooms"}
+OFFICES: Final = {
+    "administrator": "overview",
+    "support": "support",
+    "organiser": "plan",
+    "room_manager": "rooms",
+    "reader": "overview",
+}
 """The page that a role opens, by the beginning of its path."""
 MOST_TOKEN_BYTES: Final = 96 * 1024
 MOST_ATTEMPTS: Final = 5

@@ -13,18 +13,20 @@ __all__ = ["MAY", "OWN_ONLY", "Act", "Actor", "ActorKind"]
 
 ActorKind = Literal[
     "participant", "guest", "leader", "host", "host_test", "support", "organiser", "program", "calendar", "operator",
-    "clock", "room", "room_manager", "fleet", "staff",
+    "clock", "room", "room_manager", "fleet", "staff", "administrator", "reader",
 ]  # fmt: skip
 """``guest``: tests without an invitation; ``host``: a meeting's technical host; ``host_test``: one of those who lead or
 run a meeting, on the page of their own test; ``program``: has a token;
 ``calendar``: a leader's feed; ``operator``: types commands on the server; ``clock``: the service by itself;
 ``room``: a meeting room's PC; ``room_manager``: looks after rooms; ``fleet``: a program that reads rooms' states;
-``staff``: signed in, and may what the own roles may."""
+``staff``: signed in, and may what the own roles may; ``administrator`` and ``reader`` (of figures) are such roles only,
+for which there is no link."""
 Act = Literal[
     "case.open", "case.read", "case.list", "case.take", "person.help", "report.find", "report.judge", "report.last",
     "report.own", "report.save", "report.delete", "meeting.read", "meeting.find", "meeting.change", "day.read",
     "people.read", "person.read", "host.read", "phone.read", "phone.give", "room.report", "room.read", "room.manage",
     "room.invite", "room.beside", "audit.read", "data.own", "figures.read",
+    "settings.change",
 ]  # fmt: skip
 OWN_ONLY: Final = frozenset[ActorKind]({"participant", "guest", "host_test"})
 """Kinds that test, and reach nobody else's data."""
@@ -58,7 +60,8 @@ MAY: Final[Mapping[Act, frozenset[ActorKind]]] = {
     "room.beside": _LEADS | _PLANS | {"clock"},
     "audit.read": frozenset({"operator"}),
     "data.own": OWN_ONLY | {"operator"},
-    "figures.read": frozenset({"support", "organiser", "operator"}),
+    "figures.read": frozenset({"support", "organiser", "operator", "administrator", "reader"}),
+    "settings.change": frozenset({"administrator", "operator"}),
 }
 """``meeting.read``: one meeting, by its id; ``meeting.find``: any of the organisation, with the people in it;
 ``meeting.change``: it, and who is in it; ``day.read``: the meetings that one person leads or runs; ``people.read``: all
@@ -67,7 +70,8 @@ who are in a meeting, how ready they are and what was sent to them; ``phone``: t
 ``report.last``: a participant's newest; ``report.own``: that of a session; ``report.find``: by code, or all of them;
 ``room.report``: of a room's own checks; ``room.read``: how all rooms are; ``room.manage``: rooms, their codes and keys;
 ``room.invite``: rooms by name; ``room.beside``: those of one meeting; ``audit.read``: who did what;
-``data.own``: all that is held of one person; ``figures.read``: sums that single nobody out."""
+``data.own``: all that is held of one person; ``figures.read``: sums that single nobody out;
+``settings.change``: what holds for the whole organisation."""
 
 
 @dataclass(frozen=True, slots=True)

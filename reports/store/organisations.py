@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
+from .actors import Actor
 from .part import StorePart
-from .records import Organisation
+from .records import InvitationKind, Organisation
 from .tables import organisation
 from .trail import Deed
 
@@ -37,6 +39,13 @@ class OrganisationPart(StorePart):
             stored = _organisation_of((await connection.execute(statement)).one())
             self._did(connection, Deed(stored.id, "", "", "organisation.change", f"organisation:{stored.id}"))
             return stored
+
+    async def switch_links(self, actor: Actor, off: Sequence[InvitationKind]) -> None:
+        """Let links of these kinds, and pages that they opened, open nothing at the actor's organisation."""
+        actor.require("settings.change")
+        changed = sa.update(organisation).where(organisation.c.id == actor.organisation_id)
+        async with self._database.write() as connection:
+            await connection.execute(changed.values(links_off=list(off)))
 
     async def organisation(self, slug: str) -> Organisation | None:
         """Return the organisation with this slug."""

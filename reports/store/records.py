@@ -52,8 +52,9 @@ SessionKind = Literal[
     "participant", "leader", "host_test", "drop_in", "support", "organiser", "room_manager", "room", "staff"
 ]
 """``host_test``: a leader or technical host who tests, opened from their board by their own link."""
-StaffRole = Literal["support", "organiser", "room_manager"]
-"""What staff who sign in may be: each is a kind of actor, and a kind of session that a link opens."""
+StaffRole = Literal["administrator", "support", "organiser", "room_manager", "reader"]
+"""What staff who sign in may be: each is a kind of actor. No link makes anybody an administrator, or a reader of
+figures."""
 HostRole = Literal["leader", "technical_host"]
 MeetingState = Literal["planned", "cancelled"]
 JoinShown = Literal["page", "mail", "kept"]

@@ -27,6 +27,7 @@ from reports.store.audit_part import AuditPart
 from reports.store.cases import CasePart
 from reports.store.desk import DeskPart
 from reports.store.meetings import MeetingPart
+from reports.store.organisations import OrganisationPart
 from reports.store.outbox import OutboxPart
 from reports.store.participation import ParticipationPart
 from reports.store.people import PeoplePart
@@ -70,6 +71,7 @@ ROUTES: dict[Act, tuple[tuple[str, str], ...]] = {
     "room.invite": (NEW_MEETING,),
     "room.beside": (BOARD, NEW_MEETING),
     "audit.read": (),
+    "settings.change": (),
     "figures.read": (("GET", "/overview/{session}"), ("GET", "/support/{session}")),
     "data.own": (("GET", "/api/v1/sessions/{session}/data"),),
 }
@@ -77,14 +79,17 @@ ROUTES: dict[Act, tuple[tuple[str, str], ...]] = {
 BY_SECRET = "a code or key that is looked up: what a room's actor is made of"
 THE_LOG = "the audit log itself: what is done, not by whom it may be done"
 BY_CLOCK = "what is sent, of every organisation at once"
+THE_PLACE = "the organisation itself, for whom an actor is made"
 WHO: dict[str, ActorKind] = {
     "per": "participant", "kari": "participant", "anna": "participant", "odd": "leader", "lars": "leader",
     "nora": "support", "eve": "organiser", "otto": "organiser", "bot": "program",
     "rita": "room_manager", "room": "room",
 }  # fmt: skip
 """The callers of `idor.csv`, but for nobody."""
-NO_CALLER: frozenset[ActorKind] = frozenset(
-    {"guest", "host", "host_test", "calendar", "operator", "clock", "fleet", "staff"}
+ROLES_ONLY: frozenset[ActorKind] = frozenset({"administrator", "reader"})
+"""Roles of staff for which there is no link."""
+NO_CALLER: frozenset[ActorKind] = (
+    frozenset({"guest", "host", "host_test", "calendar", "operator", "clock", "fleet", "staff"}) | ROLES_ONLY
 )
 """A guest and a host who tests do so as a participant does, a technical host has a leader's session, a
 calendar's token stands in the path, the others come by no route."""
@@ -92,12 +97,15 @@ PARTS = (
     *(MeetingPart, PeoplePart, CasePart, DeskPart, ReportPart, OutboxPart, RoomPart, RoomResultPart, AuditPart),
     SubjectPart,
     ParticipationPart,
+    OrganisationPart,
 )
 WITHOUT = {
     "queue": BY_CLOCK, "claim_outgoing": BY_CLOCK, "settle_outgoing": BY_CLOCK, "stuck": BY_CLOCK,
     "meetings_starting": BY_CLOCK, "rooms_silent": BY_CLOCK, "claim_room_notices": BY_CLOCK,
     "settle_room_notice": BY_CLOCK, "room_event": BY_CLOCK, "enrol_room": BY_SECRET, "room_of_key": BY_SECRET,
     "keep_audit": THE_LOG, "mark": THE_LOG, "log_deed": THE_LOG, "audit_head": THE_LOG, "verify_audit": THE_LOG,
+    "ensure_organisation": THE_PLACE, "organisation": THE_PLACE, "only_organisation": THE_PLACE,
+    "organisation_by_id": THE_PLACE,
     "audit_due": BY_CLOCK, "audit_entries_due": BY_CLOCK, "purge_audit": BY_CLOCK,
 }  # fmt: skip
 """What goes by another right."""
@@ -142,7 +150,7 @@ def test_every_session_has_its_kind_of_actor():
     assert clock_of("org-sunnaas") == Actor("clock", "org-sunnaas", "clock")
     assert room_actor(room(organisation_id="org-sunnaas")) == Actor("room", "org-sunnaas", "room:room-Fjorden")
     named: set[ActorKind] = {"host", "program", "calendar", "operator", "clock", "room", "fleet"}
-    assert {actor.kind for actor in made.values()} | named == set(get_args(ActorKind))
+    assert {actor.kind for actor in made.values()} | named | ROLES_ONLY == set(get_args(ActorKind))
 
 
 def test_actors_are_made_at_the_edge_only():
@@ -166,8 +174,8 @@ def test_the_table_and_the_matrix_of_routes_agree():
         assert through == MAY[act] - NO_CALLER, act
         assert {row["none"] for row in rows} <= {"401", "404"}
         guest = {"drop_in", "room"} if "guest" in MAY[act] else set()
-        host = {"host_test"} & MAY[act]
-        assert sessions_that_may(act) == through - {"program", "room"} | guest | host, (
+        signed_in = (ROLES_ONLY | {"host_test"}) & MAY[act]
+        assert sessions_that_may(act) == through - {"program", "room"} | guest | signed_in, (
             "a technical host's session is a leader's"
         )
     assert sessions_that_may("report.save") == sessions_that_may("report.own") == TESTERS, "whom the socket lets in"
@@ -341,6 +349,8 @@ async def ask(store: Store, actor: Actor, act: Act) -> None:
             assert await store.meeting_rooms(actor, "meeting-anna") == []
         case "figures.read":
             assert await store.participation(actor, ("2026-W01", "2026-W53")) == []
+        case "settings.change":
+            await store.switch_links(actor, ())
         case "data.own":
             person = ANNA if actor.kind != "guest" else None
             assert await store.data_of(actor, person, None if person else "session-drop-in")

@@ -60,7 +60,7 @@ def load(folder: Path, text: str):
         ('secret_file = "secret"', 'key_file = "ec.pem"', "key_id: the name"),
         ('"support" }]', '"support", or = 1 }]', "when: {claim"),
         ('when = [{ claim = "roles", is = "support" }]', "when = []", "at least one condition"),
-        ('roles = ["support"]', 'roles = ["king"]', "roles: some of support, organiser"),
+        ('roles = ["support"]', 'roles = ["king"]', "roles: some of administrator, support"),
         ('roles = ["support"]', "roles = []", "roles: some of"),
         ('ask = "IT"', 'ask = "IT"\nalgorithms = ["HS256"]', "algorithms: some of"),
     ],
