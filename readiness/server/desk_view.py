@@ -18,6 +18,7 @@ from readiness.server.pages import render_page, staff_language_of
 from readiness.server.services import SERVICES, Services, caller, session_of
 from readiness.server.strict import is_id
 from readiness.texts import catalogue, for_staff
+from reports.model import READY_VERDICTS
 from reports.render.desk import (
     SHOWN,
     SOLVED,
@@ -30,7 +31,7 @@ from reports.render.desk import (
 )
 from reports.render.phones import phone_in
 from reports.render.report import report_view
-from reports.render.rooms import line_of
+from reports.render.rooms import beside_view, line_of
 from reports.render.words import Words
 from reports.store.desk_records import DeskPerson
 from reports.store.records import Organisation, Session, StoredReport
@@ -53,7 +54,7 @@ LONGEST_NOTE: Final = 500
 """Characters: what was done, not a journal."""
 MOST_FOUND: Final = 20
 """People of one search that its address keeps; who is not among them is looked for by more letters."""
-HERE: Final = {"code": 40, "person": 40, "before": 40, "who": MOST_FOUND * 40}
+HERE: Final = {"code": 40, "person": 40, "before": 40, "who": MOST_FOUND * 40, "curves": 2}
 """What of the address stays when another language is chosen, and how much of it."""
 KEPT: Final = ("lang", "show", "sound", "keys")
 """What goes along from page to page, in the address: language, part of the list, sound at a new one, keys."""
@@ -266,20 +267,42 @@ class Desk:
             return {"report": None, "told": None, "openings": []}
         store = self.services.store
         earlier = await store.reports_before(self.actor, report, LOOKED_BACK)
+        passed = any(one.verdict in READY_VERDICTS for one in earlier)
         told = told_of(
             report,
             self.words,
             earlier=earlier,
-            passed_elsewhere=await store.passed_in_series(self.actor, report),
+            elsewhere=None if passed else await self._passed_elsewhere(report),
             judged=await store.judged(self.actor, report.id),
             zone=self.zone,
         )
-        series = await store.series_of(self.actor, report.id)
+        wants_curves = self.request.query.get("curves") == "on"
+        series = await store.series_of(self.actor, report.id) if wants_curves else None
+        has_more = not wants_curves and await store.has_series(self.actor, report.id)
         return {
             "report": report_view(report, series, self.words, zone=self.zone, now=self.now) | {"id": report.id},
             "told": told | {"earlier": told["earlier"][-EARLIER:]},
+            "meeting_rooms": await self._rooms(report),
             "openings": self._openings(report),
+            "curves": self.address(self.asked, code=report.code, curves="on") + "#pictures" if has_more else "",
         }
+
+    async def _passed_elsewhere(self, report: StoredReport) -> tuple[str, StoredReport] | None:
+        """Return a good report of others, with what they have in common with whose this is."""
+        store = self.services.store
+        for alike, find in (("series", store.passed_in_series), ("room", store.passed_in_room)):
+            if (found := await find(self.actor, report)) is not None:
+                return alike, found
+        return None
+
+    async def _rooms(self, report: StoredReport) -> list[dict[str, Any]]:
+        """Return the rooms of the report's meeting: how each is, and what changed since it last passed."""
+        store = self.services.store
+        beside = await store.meeting_rooms(self.actor, report.meeting_id) if report.meeting_id else []
+        if not beside or not report.meeting_id:
+            return []
+        passed = await store.meeting_rooms_passed(self.actor, report.meeting_id)
+        return [beside_view(one, passed.get(one.room.id), self.words, self.zone, self.now) for one in beside]
 
     def _openings(self, report: StoredReport) -> list[str]:
         """Return the openings that IT must make, if the report shows that the network is in the way."""

@@ -97,20 +97,21 @@ def told_of(
     words: Words,
     *,
     earlier: Sequence[StoredReport],
-    passed_elsewhere: StoredReport | None,
+    elsewhere: tuple[str, StoredReport] | None,
     judged: str | None,
     zone: tzinfo,
 ) -> dict[str, Any]:
     """Return what a technician wants first: the trouble in one sentence, since when, who mends it, and what changed.
 
-    `earlier` are the same person's reports, the newest first; `passed_elsewhere` is a good one of the same series.
+    `earlier` are the same person's reports, the newest first; `elsewhere` is a good one of others, with what they have
+    in common: ``series`` or ``room``.
     """
-    passed = next((one for one in earlier if one.verdict in READY_VERDICTS), None)
-    compared = passed or passed_elsewhere
+    passed = next((("own", one) for one in earlier if one.verdict in READY_VERDICTS), elsewhere)
+    alike, compared = passed or ("", None)
     return {
         "cause": _cause(about, earlier, words, zone),
         "compared": words.moment(compared.created_at, zone) if compared else "",
-        "same_person": passed is not None,
+        "alike": alike,
         "changes": [_change(one, words) for one in _of_note(about, compared)[:MOST_CHANGES]],
         "earlier": [line_view(one, words, zone, None) for one in reversed(earlier)],
         "judged": judged,

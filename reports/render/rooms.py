@@ -13,10 +13,11 @@ from reports.render.tones import TONES
 from reports.render.words import Words
 from reports.room_course import Standing, standing_of
 from reports.room_hours import hours_of
-from reports.store.room_records import Room, RoomEvent, RoomResult, RoomSettings
+from reports.store.room_records import MeetingRoom, Room, RoomEvent, RoomResult, RoomSettings
 
 __all__ = [
     "DAYS",
+    "beside_view",
     "changed_since",
     "check_lines",
     "days_of",
@@ -179,6 +180,15 @@ def changed_since(results: Sequence[RoomResult], words: Words, zone: ZoneInfo) -
     if versions[0] != versions[1]:
         lines.append(words.t("room.was", check=words.t("room.program"), before=versions[0], now=versions[1]))
     return {"since": words.t("room.passed", when=words.moment(before.ended_at, zone)), "lines": lines}
+
+
+def beside_view(
+    beside: MeetingRoom, passed: RoomResult | None, words: Words, zone: ZoneInfo, now: datetime
+) -> dict[str, Any]:
+    """Return a meeting's room as one line, with what is another thing than at the last check that passed."""
+    known = [one for one in (beside.newest, passed) if one is not None]
+    line = line_of(beside.room, beside.newest, words, zone, now)
+    return line | {"changed": changed_since(known, words, zone)}
 
 
 def _by_check(one: RoomResult) -> dict[str, Mapping[str, Any]]:

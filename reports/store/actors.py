@@ -57,7 +57,7 @@ MAY: Final[Mapping[Act, frozenset[ActorKind]]] = {
     "room.read": frozenset({"room_manager", "fleet", "operator", "clock"}),
     "room.manage": frozenset({"room_manager", "operator"}),
     "room.invite": _PLANS,
-    "room.beside": _LEADS | _PLANS | {"clock"},
+    "room.beside": _LEADS | _PLANS | {"clock", "support"},
     "audit.read": frozenset({"operator"}),
     "data.own": OWN_ONLY | {"operator"},
     "figures.read": frozenset({"support", "organiser", "operator", "administrator", "reader"}),

@@ -9,6 +9,8 @@ from typing import Any, Final, Literal
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from reports.model import READY_VERDICTS
+
 from .actors import Actor
 from .guard import guard
 from .part import StorePart
@@ -130,6 +132,14 @@ class RoomResultPart(StorePart):
         newest = await self._newest_results(room.c.id.in_([one.id for one in found])) if found else {}
         return [MeetingRoom(meeting_id, one, newest.get(one.id)) for one in found]
 
+    async def meeting_rooms_passed(self, actor: Actor, meeting_id: str) -> dict[str, RoomResult]:
+        """Return the newest check that passed of each room that the meeting is in, by room."""
+        actor.require("room.beside")
+        here = sa.select(meeting_room.c.room_id).where(
+            meeting_room.c.meeting_id == meeting_id, within(actor.organisation_id, meeting_id)
+        )
+        return await self._newest_results(room.c.id.in_(here), room_result.c.verdict.in_(READY_VERDICTS))
+
     async def room_meetings(self, actor: Actor, after: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
         """Return when the meetings are, from those that end after `after` on, that the acting room is invited to."""
         actor.require("room.report")
@@ -164,9 +174,11 @@ class RoomResultPart(StorePart):
         found = [RoomAlarm(room_of(row), newest.get(row.id), row.next_at) for row in rows]
         return sorted(found, key=lambda one: (one.next_at is None, one.next_at or now))
 
-    async def _newest_results(self, where: sa.ColumnElement[bool]) -> dict[str, RoomResult]:
-        """Return the newest result of each room; one look-up in the index for each."""
-        inner = sa.select(room_result.c.number).where(room_result.c.room_id == room.c.id).correlate(room)
+    async def _newest_results(
+        self, where: sa.ColumnElement[bool], *such: sa.ColumnElement[bool]
+    ) -> dict[str, RoomResult]:
+        """Return the newest result of each room, or the newest `such`; one look-up in the index for each."""
+        inner = sa.select(room_result.c.number).where(room_result.c.room_id == room.c.id, *such).correlate(room)
         inner = inner.order_by(room_result.c.ended_at.desc(), room_result.c.number.desc()).limit(1)
         chosen = sa.select(room.c.id.label("of"), *_RESULT)
         chosen = chosen.join(room_result, room_result.c.number == inner.scalar_subquery()).where(where)

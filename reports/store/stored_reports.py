@@ -18,6 +18,7 @@ from .errors import CodeTaken, Conflict, StoreUnavailable
 from .guard import guard
 from .part import StorePart
 from .records import CODE_ALPHABET, CODE_LENGTH, BoardRow, HostRow, Judged, SelfTestState, StoredReport
+from .room_tables import meeting_room
 from .rows import host_of, participant_of, person_within, within
 from .self_tests import change_claimed
 from .tables import host, invitation, meeting, participant, report, self_test, session
@@ -115,15 +116,37 @@ class ReportPart(StorePart):
         return await self._newest(mine, report.c.participant_id == participant_id)
 
     async def reports_before(self, actor: Actor, about: StoredReport, most: int) -> list[StoredReport]:
-        """Return the same participant's earlier reports, the newest first; none of a test without a participant."""
+        """Return the same person's earlier reports, the newest first: a participant's, or a leader's for any meeting.
+
+        None of a test that is nobody's.
+        """
         actor.require("report.find")
-        if about.participant_id is None:
-            return []
         own = sa.select(report.c.number).where(report.c.id == about.id).scalar_subquery()
-        mine = person_within(actor.organisation_id, about.participant_id)
-        theirs = sa.and_(report.c.participant_id == about.participant_id, report.c.number < own)
-        chosen = sa.select(*_COLUMNS).where(theirs, mine)
+        if about.participant_id is not None:
+            mine = person_within(actor.organisation_id, about.participant_id)
+            theirs = sa.and_(report.c.participant_id == about.participant_id, mine)
+        else:
+            theirs = report.c.session_id.in_(_tests_of_same_host(actor, about))
+        chosen = sa.select(*_COLUMNS).where(theirs, report.c.number < own)
         return [_report_of(row) for row in await self._rows(chosen.order_by(report.c.number.desc()).limit(most))]
+
+    async def passed_in_room(self, actor: Actor, about: StoredReport) -> StoredReport | None:
+        """Return the newest good report of whoever led or ran another meeting in the same room; None of participants.
+
+        Those who lead sit in the meeting's room, participants do not.
+        """
+        actor.require("report.find")
+        if about.participant_id is not None or about.meeting_id is None:
+            return None
+        here, there = meeting_room.alias(), meeting_room.alias()
+        beside = (
+            sa.select(there.c.meeting_id)
+            .join(here, sa.and_(here.c.room_id == there.c.room_id, here.c.meeting_id != there.c.meeting_id))
+            .where(here.c.meeting_id == about.meeting_id, within(actor.organisation_id, about.meeting_id))
+        )
+        is_ours = report.c.organisation_id == actor.organisation_id
+        passed = sa.and_(report.c.participant_id.is_(None), report.c.verdict.in_(READY_VERDICTS))
+        return await self._newest(report.c.meeting_id.in_(beside), is_ours, passed)
 
     async def passed_in_series(self, actor: Actor, about: StoredReport) -> StoredReport | None:
         """Return the newest good report of whoever has the same place in another meeting of the same series."""
@@ -160,6 +183,12 @@ class ReportPart(StorePart):
         mine = sa.and_(report.c.id == report_id, report.c.organisation_id == actor.organisation_id)
         row = await self._first(sa.select(report.c.judged).where(mine))
         return None if row is None else row.judged
+
+    async def has_series(self, actor: Actor, report_id: str) -> bool:
+        """Return whether series were stored with a report of the actor's organisation; they are large to read."""
+        actor.require("report.find")
+        mine = sa.and_(report.c.id == report_id, report.c.organisation_id == actor.organisation_id)
+        return await self._first(sa.select(report.c.id).where(mine, report.c.series.is_not(None))) is not None
 
     async def series_of(self, actor: Actor, report_id: str) -> dict[str, Any] | None:
         """Return the series of a report of the actor's organisation, or None."""
@@ -274,6 +303,19 @@ def _reported(row: sa.Row[Any]) -> StoredReport | None:
 
 def _owner(stored: StoredReport) -> tuple[str | None, ...]:
     return (stored.organisation_id, stored.meeting_id, stored.participant_id, stored.session_id)
+
+
+def _tests_of_same_host(actor: Actor, about: StoredReport) -> sa.Select[tuple[str]]:
+    """Return a query for the sessions in which the leader or technical host of this report tested."""
+    asked, mine, same = invitation.alias(), host.alias(), host.alias()
+    theirs = sa.or_(same.c.id == mine.c.id, same.c.person_hash == mine.c.person_hash)
+    opened = sa.select(asked.c.host_id).join(session, session.c.invitation_id == asked.c.id)
+    own = opened.where(session.c.id == about.session_id, session.c.kind == "host_test").scalar_subquery()
+    tests = session.alias()
+    chosen = sa.select(tests.c.id).join(invitation, invitation.c.id == tests.c.invitation_id)
+    chosen = chosen.join(same, same.c.id == invitation.c.host_id).join(mine, theirs)
+    at_home = invitation.c.organisation_id == actor.organisation_id
+    return chosen.where(mine.c.id == own, at_home, tests.c.kind == "host_test")
 
 
 def _person_of(session_id: str) -> sa.ScalarSelect[str | None]:

@@ -16,7 +16,7 @@ from tests.bench.figures import Figure, as_json, table
 
 FOLDER = Path(__file__).parent
 NOT_AREAS = {
-    *("__init__", "__main__", "besieged", "crowd", "figures", "picture_data", "room_pictures"),
+    *("__init__", "__main__", "besieged", "crowd", "figures", "pages", "picture_data", "room_pictures"),
     *("sound_data", "sound_people", "sound_rooms"),
 }  # fmt: skip
 

@@ -110,6 +110,8 @@ async def test_a_code_read_aloud_becomes_a_report_with_pictures(
     await page.wait_for_selector("#report")
     assert await page.inner_text("#report-title") == catalogue("nb")["verdict.not_ready.short"]
     assert await page.title() == f"{office.bad.code}: {catalogue('nb')['verdict.not_ready.short']}"
+    await page.click(f"text={catalogue('nb')['support.show_curves']}")
+    await page.wait_for_selector("figure[data-picture=delay]")
     seen = await page.evaluate(PICTURES_SEEN)
     assert [one["name"] for one in seen] == ["seen", "heard", "delay", "loss", "rate"]
     for one in seen:
@@ -154,7 +156,8 @@ async def test_codes_that_open_nothing_here(office: Office, chromium: Launch):
     assert {office.bad.code, office.half.code} <= set(listed)
     assert office.foreign.code not in listed
     await page.click(f"text={office.half.code}")
-    await page.wait_for_selector("#report")
+    await page.click(f"text={catalogue('nb')['support.show_curves']}")
+    await page.wait_for_selector("figure[data-picture=delay]")
     assert (await page.inner_text("figure[data-picture=delay]")).count(catalogue("nb")["outcome.not_measured"]) >= 1
 
 
@@ -181,7 +184,8 @@ async def test_it_works_without_scripts_once_it_is_open(office: Office, chromium
     await plain.goto(page.url)
     await plain.fill("#code", office.bad.code)
     await plain.press("#code", "Enter")
-    await plain.wait_for_selector("#report svg[role=img]")
+    await plain.click(f"text={catalogue('nb')['support.show_curves']}")
+    await plain.wait_for_selector("figure[data-picture=delay] svg")
     assert await plain.locator("figure svg").count() == 5
     assert not await plain.is_visible("[data-copy]")
 
@@ -193,7 +197,7 @@ async def test_everybody_can_use_it(office: Office, chromium: Launch):
     states = [(lang, "bad", office.bad.code) for lang in LANGUAGES]
     states += [("nb", "empty", ""), ("nn", "wrong", "K7M"), ("en", "half", office.half.code)]
     for lang, name, code in states:
-        await page.goto(f"{base}?lang={lang}&code={code}")
+        await page.goto(f"{base}?lang={lang}&code={code}&curves=on")
         await page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
         schemes = {("nb", "bad"): ("light", "dark"), ("nn", "wrong"): ("dark",), ("en", "half"): ("light",)}
         for scheme in schemes.get((lang, name), ()):

@@ -69,7 +69,7 @@ ROUTES: dict[Act, tuple[tuple[str, str], ...]] = {
     "room.read": (("GET", "/rooms/{session}"),),
     "room.manage": (("POST", "/rooms/{session}/room/{room}/known"),),
     "room.invite": (NEW_MEETING,),
-    "room.beside": (BOARD, NEW_MEETING),
+    "room.beside": (BOARD, NEW_MEETING, ("GET", "/support/{session}")),
     "audit.read": (),
     "settings.change": (),
     "figures.read": (("GET", "/overview/{session}"), ("GET", "/support/{session}")),

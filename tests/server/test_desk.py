@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 import sqlalchemy as sa
 
+from readiness.access.rooms import enrol, give_code
 from readiness.meetings.addresses import Reach, phone_hash, seal_reach
 from readiness.server import streams
 from readiness.texts import LANGUAGES, catalogue
@@ -22,7 +23,7 @@ from reports.store.records import Host, new_id
 from reports.store.room_tables import room as room_table
 from tests.actors import leader, otto, participant
 from tests.cast import CANARY_LABEL, make_cast, supporter
-from tests.fleet import RITA, room
+from tests.fleet import AGENT, BROKEN, RITA, result, room, room_check
 from tests.made import BLOCKED, made_report, support_link
 from tests.patience import PATIENCE_S
 from tests.server.test_board import phases, reported
@@ -206,6 +207,30 @@ async def test_a_report_says_since_when_and_what_changed(server, http, desk):
         assert (await sent(http, where, judged=said, code=newest.code)).endswith("said=judged")
         page = await shown(http, desk.session, code=newest.code)
         assert page.count('aria-pressed="true"') == pressed
+
+
+async def test_a_report_names_the_meetings_room_and_what_changed_in_it(server, http, desk):
+    """The microphone was pulled since the room last passed; as long as nothing differs, that is said; ready says so."""
+    store, box, now = server.store, server.services.contacts, server.services.now()
+    await store.add_room(RITA, room())
+    await store.set_meeting_rooms(otto("sunnaas"), desk.cast.meeting.id, [room().id])
+    code = await give_code(store, box, RITA, room().id, now)
+    enrolled = await enrol(store, box, code, now, agent=AGENT, system="linux")
+    assert enrolled is not None
+
+    async def told(minutes: int, **found: str) -> str:
+        body = result(now - timedelta(minutes=minutes), check=room_check(**found))
+        key = {"Authorization": f"Bearer {enrolled[1]}"}
+        async with http.post("/api/rooms/results", json=body, headers=key) as answer:
+            assert answer.status == 201
+        text = re.sub(r"<[^>]+>", " ", await shown(http, desk.session, person=desk.person))
+        return text.partition("The meeting room Fjorden")[2].partition("Picture and sound")[0]
+
+    assert catalogue("en")["room.state.ready"] in await told(40)
+    broken = await told(20, **BROKEN)
+    assert "Last passed" in broken
+    assert "Microphone: Good before, Must be fixed now" in broken
+    assert "Last passed" not in await told(10)
 
 
 async def test_rooms_with_an_alarm_stand_below(server, http, desk):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from readiness import __version__
 from readiness.access.actors import actor_of
@@ -12,7 +13,10 @@ from readiness.server.ending import keep_report
 from reports.assembly import Ending, make_report
 from reports.kinds import HOST_TEST
 from reports.store.records import SelfTest, new_code, new_id
+from reports.store.tables import report
 from tests.actors import CLOCK, otto
+from tests.cast import supporter
+from tests.fleet import RITA, room
 from tests.server.test_board import PROFILE, phases
 from tests.server.test_board_actions import MORNING, Opened, lars, meet, open_board  # noqa: F401 - a fixture
 
@@ -74,6 +78,27 @@ async def test_one_test_counts_for_all_meetings_of_the_same_person_here(server, 
     session = await open_board(server, http, noon, host)
     async with http.get(f"/api/v1/boards/{session}") as answer:
         assert hosts_of(await answer.json())[0]["state"] == "not_tested"
+
+
+async def test_support_reads_what_changed_for_a_leader_and_in_the_room(server, lars: Opened):  # noqa: F811
+    """Against Lars' own last good test, for whichever meeting; else that of whoever led another meeting in the room."""
+    store, support = server.store, supporter("sunnaas")
+    await store.add_room(RITA, room())
+    other, _, _ = await meet(server, MORNING + timedelta(hours=5))
+    for one in (lars.meeting.id, other.id):
+        await store.set_meeting_rooms(otto("sunnaas"), one, [room().id])
+    opened = (await lars.post("test"))[1]["session"]
+    good, bad = await end(server, await begin(server, opened)), await end(server, await begin(server, opened))
+    first, second = await store.report_by_code(support, good), await store.report_by_code(support, bad)
+    assert await store.reports_before(support, second, 5) == [first]
+    assert await store.reports_before(support, first, 5) == []
+    assert await store.passed_in_room(support, second) is None, "its own meeting is none of the others"
+    async with store._database.write() as connection:
+        await connection.execute(sa.update(report).where(report.c.code == good).values(meeting_id=other.id))
+    assert (await store.passed_in_room(support, second)).code == good
+    elsewhere = supporter("ahus")
+    assert await store.passed_in_room(elsewhere, second) is None
+    assert await store.reports_before(elsewhere, second, 5) == []
 
 
 async def test_a_test_goes_with_its_link_and_is_deleted_by_its_person(server, http, lars: Opened):  # noqa: F811

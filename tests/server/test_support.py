@@ -42,9 +42,9 @@ async def opened(server, http, organisation: str = "sunnaas") -> str:
     return found["session"]
 
 
-async def page(http, session: str, code: str | None = None, lang: str = "en") -> tuple[int, str]:
+async def page(http, session: str, code: str | None = None, lang: str = "en", **more: str) -> tuple[int, str]:
     """The page as its reader sees it: no entities, spaces as spaces."""
-    query = {"lang": lang} | ({} if code is None else {"code": code})
+    query = {"lang": lang, **more} | ({} if code is None else {"code": code})
     async with http.get(f"/support/{session}", params=query) as answer:
         assert wrong_headers(str(http._base_url).rstrip("/"), {k.lower(): v for k, v in answer.headers.items()}) == []
         assert answer.headers["Cache-Control"] == "no-store"
@@ -57,7 +57,7 @@ async def test_a_report_is_found_by_its_code(server, http, session):
     series = made_series(bad=True)
     made = await made_report(server.store, series=series, cause="disconnected", events=("tab_hidden",), **BLOCKED)
     for typed in (made.code, made.code.lower(), " ".join(made.code), f" {made.code[:3]}-{made.code[3:]} "):
-        status, text = await page(http, session, typed)
+        status, text = await page(http, session, typed, curves="on")
         assert status == 200
         assert f"<title>{made.code}: Not ready</title>" in text
     for words in (
@@ -78,6 +78,23 @@ async def test_a_report_is_found_by_its_code(server, http, session):
     assert outcomes == {check["id"]: check["outcome"] for check in made.body["checks"]}
 
 
+async def test_curves_are_drawn_when_they_are_asked_for(server, http, session):
+    """Two of three reports are read without them: a press leads to them, also in another language; none says so."""
+    words = catalogue("en")
+    made, bare = await made_report(server.store, series=made_series()), await made_report(server.store)
+    _, text = await page(http, session, made.code)
+    assert 'data-picture="delay"' not in text
+    (asked,) = re.findall(rf'href="(/support/[^"]+)">{words["support.show_curves"]}', text)
+    async with http.get(asked.partition("#")[0]) as answer:
+        shown = await answer.text()
+    assert asked.endswith("#pictures")
+    assert shown.count('data-picture="delay"') == 1
+    assert shown.count("curves=on") == len(LANGUAGES)
+    _, text = await page(http, session, bare.code)
+    assert words["support.no_pictures"] in text
+    assert words["support.show_curves"] not in text
+
+
 async def test_no_key_of_the_catalogue_is_left_over(server, http, session):
     """Good, bad and half-measured reports, and one without series, are all words in every language."""
     series = made_series(bad=True)
@@ -85,7 +102,7 @@ async def test_no_key_of_the_catalogue_is_left_over(server, http, session):
     for found, kept in (({}, None), (BLOCKED, series), ({"network__rtt": None}, made_series())):
         made = await made_report(server.store, series=kept, **found)
         for language in LANGUAGES:
-            _, text = await page(http, session, made.code, language)
+            _, text = await page(http, session, made.code, language, curves="on")
             visible = re.sub(r"<[^>]*>", " ", text)
             keys = {key.split(".")[0] for key in catalogue(language)}
             left = re.findall(rf"\b(?:{'|'.join(keys)})\.[a-z_]+(?:\.[a-z_]+)*\b", visible)
