@@ -305,14 +305,18 @@ class Desk:
         return [beside_view(one, passed.get(one.room.id), self.words, self.zone, self.now) for one in beside]
 
     def _openings(self, report: StoredReport) -> list[str]:
-        """Return the openings that IT must make, if the report shows that the network is in the way."""
-        paths = [check for check in report.body.get("checks", ()) if check.get("id") == "network.path"]
-        if not any(check.get("outcome") in {"fail", "warn"} for check in paths):
+        """Return a text for IT, if the report shows that the network is in the way: what was found, what to open."""
+        path = next((check for check in report.body.get("checks", ()) if check.get("id") == "network.path"), {})
+        if path.get("outcome") not in {"fail", "warn"}:
             return []
         transport = self.request.transport
         arrived_at = transport.get_extra_info("sockname")[0] if transport else "127.0.0.1"
         addresses = [address.public for address in self.services.health.media_addresses(arrived_at)]
-        return openings(self.services.settings, caller(self.request), addresses, self.words)
+        when, found = self.words.moment(report.created_at, self.zone), self.words.value_of(path)
+        heading = self.words.t(
+            "firewall.found", organisation=self.organisation.name, code=report.code, when=when, found=found
+        )
+        return [heading, *openings(self.services.settings, caller(self.request), addresses, self.words)]
 
 
 async def desk_for(request: web.Request, session_id: str | None = None) -> Desk:

@@ -229,14 +229,16 @@ async def test_LNK_5_a_closed_link_closes_its_pages(server, http, session):
 
 
 async def test_IT_reads_exactly_what_to_open(server, http, session):
-    """Where the network stood in the way: the web port, the media ports at each address, and every TURN server."""
+    """Where the network stood in the way: which test found what; the web port, the media ports, every TURN server."""
     urls = ("turn:turn.example:3478?transport=udp", "turns:[2001:db8::1]:443?transport=tcp", "turn:relay.example")
     changed = replace(server.services.settings, media_ports=(50000, 50199), turn_urls=urls)
     server.services.settings = changed
     blocked, good = await made_report(server.store, **BLOCKED), await made_report(server.store)
     _, text = await page(http, session, blocked.code)
     lines = re.search(r'<pre id="openings"[^>]*>(.*?)</pre>', text, re.DOTALL)[1].splitlines()
-    assert lines[0] == f"TCP to 127.0.0.1, port {server.base.rsplit(':', 1)[1]} (pages and measuring)"
+    assert lines[0].startswith(f"Sunnaas, video test {blocked.code}, ")
+    assert lines[0].endswith(". Found: Only web pages get through. To be let out:")
+    assert lines[1] == f"TCP to 127.0.0.1, port {server.base.rsplit(':', 1)[1]} (pages and measuring)"
     assert "UDP to 127.0.0.1, port 50000–50199 (picture and sound)" in lines
     assert lines[-4:] == [
         "UDP to turn.example, port 3478 (TURN, detour)",
