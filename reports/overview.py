@@ -3,6 +3,7 @@
 A month is the whole ISO weeks whose Thursday lies in it, and only a month that is over is told. Months do not overlap,
 and each table of a month sums up to the month itself, so no difference of two pages is a group of few. First tests are
 of those who tested in time, so that the numbers of both tables differ by those who did not, whom the first one tells.
+What two tables would tell of few together is told by neither (`reports.side_by_side`).
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ from datetime import date, timedelta
 from typing import Final
 
 from reports.model import READY_VERDICTS
+from reports.side_by_side import Key, Rows, side_by_side
 from reports.sums import LEAST, Cell, folded, wilson
 
 __all__ = [
     "DIMENSIONS",
+    "HOSTS",
+    "WORKED",
     "Counted",
     "Heard",
     "Measure",
@@ -30,7 +34,9 @@ __all__ = [
 ]
 
 WORKED: Final = 4
-"""Least answer, of 1 to 5, that means that sound and picture worked."""
+"""Least answer, of 1 to 5, that means that sound and picture worked, or that somebody was satisfied."""
+HOSTS: Final = ("leader", "technical_host")
+"""Roles of those who lead or run a meeting."""
 STEP: Final = 0.05
 """Of an interval that is told alone, so that it does not say of how many it is."""
 CLOSES: Final = timedelta(days=8)
@@ -50,6 +56,10 @@ class Counted:
     """Before the meeting began (``in_time``), later (``late``) or ``never``."""
     first_verdict: str | None
     last_verdict: str | None
+    unit: str
+    """The clinic's, as the organiser wrote it; empty where none was."""
+    room: str
+    """The meeting's room, or its rooms; empty where it had none."""
     cause: str
     """The check that was wrong in a first test that was not ready."""
     solved_min: int | None
@@ -61,9 +71,11 @@ class Heard:
     """How many people said the same of their meeting after the same verdict."""
 
     number: int
-    solution: str
+    role: str
     verdict: str | None
     score: int
+    satisfied: int | None
+    """How satisfied, 1 to 5; None where that was not answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +121,8 @@ class Overview:
     """Of those who tested before the meeting began, whose first test was ready."""
     right: Measure | None
     """Of those told "ready" who said how the meeting went, who said that sound and picture worked."""
+    satisfied: Measure | None
+    """Of the participants who said how satisfied they were, who were."""
     solved: Measure | None
     """Of those who tested in time, and whose first test was not ready, who were ready in the end."""
     in_time_by: Mapping[str, Table]
@@ -120,6 +134,8 @@ class Overview:
 
 
 DIMENSIONS: Final[Mapping[str, Callable[[Counted], str]]] = {
+    "unit": lambda one: one.unit,
+    "room": lambda one: one.room,
     "week": lambda one: one.week,
     "solution": lambda one: one.solution,
     "profile": lambda one: one.profile,
@@ -137,20 +153,46 @@ def make_overview(groups: Sequence[Counted], heard: Iterable[Heard]) -> Overview
     failed = [one for one in tested if not _is_ready_at_first(one)] if first_try.is_told() else []
     solved = [one for one in failed if one.solved_min is not None]
     told = [one for one in heard if one.verdict in READY_VERDICTS]
+    rated = [one for one in heard if one.satisfied is not None and one.role not in HOSTS]
     in_time, became_ready = _cell(groups, _is_in_time), _cell(failed, lambda one: one.solved_min is not None)
     if 0 < in_time.number - in_time.hits < LEAST:  # the tables of first tests tell how many tested: of these alone
         in_time = Cell(in_time.hits + LEAST - 1, in_time.hits)
-    right = Cell(sum(one.number for one in told), sum(one.number for one in told if one.score >= WORKED))
+    tables = _tables(groups)
     return Overview(
         in_time=Measure.of(in_time),
         first_try=Measure.of(first_try),
-        right=Measure.of(right),
+        right=Measure.of(_heard(told, lambda one: one.score >= WORKED)),
+        satisfied=Measure.of(_heard(rated, lambda one: (one.satisfied or 0) >= WORKED)),
         solved=Measure.of(became_ready),
-        in_time_by={name: _table(groups, of, _is_in_time) for name, of in DIMENSIONS.items() if name not in _OF_TESTS},
-        first_try_by={name: _table(tested, of, _is_ready_at_first) for name, of in DIMENSIONS.items()},
+        in_time_by=tables["in_time"],
+        first_try_by=tables["first_try"],
         causes=_counts(failed, lambda one: one.cause or "none"),
         solved_within=_counts(solved, lambda one: str(one.solved_min)) if became_ready.is_told() else {},
     )
+
+
+def _tables(groups: Sequence[Counted]) -> dict[str, dict[str, Table]]:
+    """Return the tables of both measures by dimension, without what they would tell of few together."""
+    names = {dimension: [of(one) for one in groups] for dimension, of in DIMENSIONS.items()}
+    in_time = [Cell(one.number, one.number * _is_in_time(one)) for one in groups]
+    first_try = [
+        Cell(one.number, one.number * _is_ready_at_first(one)) if _is_in_time(one) else Cell(0) for one in groups
+    ]
+    tables: dict[Key, Rows] = {}
+    for dimension, group in names.items():
+        if dimension not in _OF_TESTS:
+            tables["in_time", dimension] = Rows(group, in_time, lambda cell: Cell(cell.hits))
+        tested = [name if cell.number else None for name, cell in zip(group, first_try, strict=True)]
+        tables["first_try", dimension] = Rows(tested, first_try, lambda cell: Cell(cell.number))
+    told: dict[str, dict[str, Table]] = {"in_time": {}, "first_try": {}}
+    for (measure, dimension), cells in side_by_side(tables).items():
+        measures = {name: Measure.of(cell) for name, cell in cells.items()}
+        told[measure][dimension] = {name: one for name, one in measures.items() if one is not None}
+    return told
+
+
+def _heard(answers: Iterable[Heard], hits: Callable[[Heard], bool]) -> Cell:
+    return sum((Cell(one.number, one.number if hits(one) else 0) for one in answers), Cell(0))
 
 
 def _is_in_time(one: Counted) -> bool:
@@ -163,14 +205,6 @@ def _is_ready_at_first(one: Counted) -> bool:
 
 def _cell(groups: Iterable[Counted], hits: Callable[[Counted], bool]) -> Cell:
     return sum((Cell(one.number, one.number if hits(one) else 0) for one in groups), Cell(0))
-
-
-def _table(groups: Iterable[Counted], of: Callable[[Counted], str], hits: Callable[[Counted], bool]) -> Table:
-    cells: dict[str, list[Counted]] = defaultdict(list)
-    for one in groups:
-        cells[of(one)].append(one)
-    told = folded({name: _cell(some, hits) for name, some in cells.items()})
-    return {name: measure for name, one in told.items() if (measure := Measure.of(one)) is not None}
 
 
 def _counts(groups: Iterable[Counted], of: Callable[[Counted], str]) -> dict[str, int]:

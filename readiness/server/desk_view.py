@@ -306,7 +306,8 @@ class Desk:
 
     def _openings(self, report: StoredReport) -> list[str]:
         """Return a text for IT, if the report shows that the network is in the way: what was found, what to open."""
-        path = next((check for check in report.body.get("checks", ()) if check.get("id") == "network.path"), {})
+        checks: Sequence[Mapping[str, Any]] = report.body.get("checks", ())
+        path = next((check for check in checks if check.get("id") == "network.path"), {})
         if path.get("outcome") not in {"fail", "warn"}:
             return []
         transport = self.request.transport

@@ -24,7 +24,7 @@ from readiness.meetings.tables import guarded
 from readiness.server.pages import render_page, staff_language_of
 from readiness.server.services import SERVICES, session_of
 from readiness.texts import catalogue
-from reports.overview import Measure, Overview, last_month, make_overview, months_back, weeks_of
+from reports.overview import Measure, Overview, last_month, months_back, weeks_of
 from reports.render.languages import TABLE
 from reports.render.phones import phone_in
 from reports.render.words import Words
@@ -40,9 +40,12 @@ routes = web.RouteTableDef()
 PAGE: Final = "overview/index.html"
 READERS: Final = sessions_that_may("figures.read")
 CAME_FROM: Final = {"organiser": "plan", "support": "support"}
-HEADLINES: Final = ("in_time", "first_try", "right", "solved")
+HEADLINES: Final = ("in_time", "first_try", "right", "satisfied", "solved")
 _MONTH: Final = re.compile(r"^2\d{3}-(?:0[1-9]|1[0-2])$")
 SIZES_PT: Final = (10.5, 9.5, 8.5)
+PAGES: Final = 4
+MOST_ON_SCREEN, MOST_ON_PAPER = 20, 8
+"""Lines of a table; the rest stands in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +65,19 @@ async def overview_page(request: web.Request) -> web.Response:
     """Show the month ``?month=``, by default the newest that is over."""
     shown = await _shown(request)
     asked = request.query.get("lang")
-    earlier = months_back(shown.month, 1)
+    earlier, folder = months_back(shown.month, 1), _came_from(shown.session)
+    home = f"/{folder}/{shown.session.id}"
     view = {
         "session": shown.session.id,
-        "back": f"/{_came_from(shown.session)}/{shown.session.id}",
+        "back": home,
+        "figures": f"{home}/figures" if folder in CAME_FROM.values() else "",
         "asked_language": asked if asked in shown.organisation.languages else None,
         "month": shown.month,
         "title": _named(shown),
         "earlier": earlier if is_told_month(earlier, request.app[SERVICES].now()) else "",
         "later": months_back(shown.month, -1) if shown.month < shown.newest else "",
         "headlines": _headlines(shown),
-        "tables": _tables(shown),
+        "tables": _tables(shown, MOST_ON_SCREEN),
         "least": shown.words.t("overview.least", count=LEAST),
     }
     return render_page(request, PAGE, shown.organisation, {"view": view}, compress=False)
@@ -117,11 +122,11 @@ async def overview_pdf(request: web.Request) -> web.Response:
             "none": words.t("overview.none"),
             "columns": [words.t(f"overview.{name}") for name in ("group", "people", "share")],
             "headlines": _headlines(shown),
-            "tables": _tables(shown),
+            "tables": _tables(shown, MOST_ON_PAPER),
             "least": words.t("overview.least", count=LEAST),
         },
         sizes_pt=SIZES_PT,
-        pages=2,
+        pages=PAGES,
     )
     body = await print_sheet(request.app[SERVICES].chores, sheet)
     headers = {"Content-Disposition": f'inline; filename="overview-{shown.month}.pdf"'}
@@ -139,11 +144,9 @@ async def _shown(request: web.Request) -> Shown:
     newest = last_month(services.now().date())
     asked = request.query.get("month", newest)
     month = asked if is_told_month(asked, services.now()) else newest
-    weeks, actor = weeks_of(month), actor_of(session)
-    groups = await services.store.participation(actor, weeks)
-    heard = await services.store.said_afterwards(actor, weeks)
+    overview = await services.store.overview(actor_of(session), weeks_of(month))
     words = Words(catalogue(language), language, phone=phone_in(language, organisation.support_phone))
-    return Shown(session, organisation, month, newest, make_overview(groups, heard), words)
+    return Shown(session, organisation, month, newest, overview, words)
 
 
 def _came_from(session: Session) -> str:
@@ -187,17 +190,18 @@ def _bar(found: Measure, words: Words) -> dict[str, Any]:
     }
 
 
-def _tables(shown: Shown) -> list[dict[str, Any]]:
-    """Return the tables that have more than one line: with one, the whole month says it already."""
+def _tables(shown: Shown, most: int) -> list[dict[str, Any]]:
+    """Return the tables that have more than one line, for with one the whole month says it already.
+
+    Of more than `most` lines, those further down are counted, and the others at the end left in.
+    """
     words, overview = shown.words, shown.overview
     tables: list[dict[str, Any]] = []
     for measure, by in (("in_time", overview.in_time_by), ("first_try", overview.first_try_by)):
         for dimension, cells in by.items():
             title = f"{words.t(f'overview.{measure}')}: {words.t(f'overview.by.{dimension}')}"
-            rows = [
-                {"name": _group(words, dimension, name), **_bar(cells[name], words)}
-                for name in _order(dimension, cells)
-            ]
+            names = _order(dimension, cells)
+            rows = [{"name": _group(words, dimension, name), **_bar(cells[name], words)} for name in names]
             tables.append({"title": title, "shares": True, "rows": rows})
     for name, dimension, counts in (
         ("causes", "check", overview.causes),
@@ -205,15 +209,26 @@ def _tables(shown: Shown) -> list[dict[str, Any]]:
     ):
         rows = [{"name": _group(words, dimension, one), "people": counts[one]} for one in _order(dimension, counts)]
         tables.append({"title": words.t(f"overview.{name}"), "shares": False, "rows": rows})
-    return [one for one in tables if len(one["rows"]) > 1]
+    return [_cut(one, most, words) for one in tables if len(one["rows"]) > 1]
 
 
-def _order(dimension: str, cells: Mapping[str, object]) -> list[str]:
-    """Return the groups of a table in order: weeks and times as they go, others by size; the small ones last."""
+def _cut(table: dict[str, Any], most: int, words: Words) -> dict[str, Any]:
+    rows, left_out = table["rows"], max(0, len(table["rows"]) - most)
+    kept = [*rows[: most - 1], rows[-1]] if left_out else rows
+    return table | {"rows": kept, "more": words.t("overview.more", count=left_out) if left_out else ""}
+
+
+def _order(dimension: str, cells: Mapping[str, Any]) -> list[str]:
+    """Return the groups of a table in order, the small ones last.
+
+    Weeks and times as they go, units and rooms with those first that surely lack most, others by size.
+    """
     if dimension == "week":
         return sorted(cells, key=lambda name: (name == OTHERS, name))
     if dimension == "within":
         return sorted(cells, key=lambda name: (name == OTHERS, name.zfill(9)))
+    if dimension in {"unit", "room"}:
+        return sorted(cells, key=lambda name: (name == OTHERS, cells[name].high, name))
     return list(cells)
 
 
@@ -225,6 +240,8 @@ def _group(words: Words, dimension: str, name: str) -> str:
         return words.t("overview.week", week=int(name.rpartition("W")[2]))
     if dimension == "within":
         return words.t("overview.within", minutes=name)
+    if dimension in {"unit", "room"}:
+        return name or words.t(f"overview.no_{dimension}")
     if dimension == "system":
         system, _, form = name.partition("/")
         return ", ".join(filter(None, (system, words.first(f"form.{form}")))) or words.t("overview.unknown")

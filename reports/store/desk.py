@@ -19,7 +19,7 @@ from .cases import CASE_COLUMNS, HANDED_OVER
 from .desk_records import CaseNote, DeskLine, DeskPerson, FoundPerson, desk_of
 from .part import StorePart, checked_hash
 from .records import TESTS_AFTER_END, StoredReport, new_id
-from .rows import contains, host_of, meeting_of, participant_of
+from .rows import LISTED, contains, host_of, listed_report, meeting_of, participant_of
 from .staff_tables import staff
 from .tables import case_note, host, meeting, outbox, participant, report, self_test, support_case
 from .trail import about
@@ -39,7 +39,6 @@ MOST_FOUND: Final = 20
 _FAILED: Final = ("not_ready", "incomplete")
 _BADNESS: Final = {"not_ready": 0, "incomplete": 1, "ready_with_warnings": 3, "ready": 4}
 _UNTESTED: Final = 2
-_REPORT: Final = [report.c[name] for name in StoredReport.__dataclass_fields__]
 _NOTE: Final = [case_note.c[name] for name in CaseNote.__dataclass_fields__]
 _NOT_DONE: Final = support_case.c.done_at.is_(None)
 
@@ -308,10 +307,10 @@ def _failing(actor: Actor, now: datetime) -> sa.Select[Any]:
 
 
 async def _newest_of(connection: AsyncConnection, participant_ids: Iterable[str]) -> dict[str, StoredReport]:
-    """Return each participant's newest report, if any."""
+    """Return each participant's newest report, if any, with as much of it as a list shows."""
     newest = sa.select(sa.func.max(report.c.number)).where(report.c.participant_id.in_(list(participant_ids)))
-    chosen = sa.select(*_REPORT).where(report.c.number.in_(newest.group_by(report.c.participant_id)))
-    return {row.participant_id: StoredReport(**row._asdict()) for row in await connection.execute(chosen)}
+    chosen = sa.select(*LISTED).where(report.c.number.in_(newest.group_by(report.c.participant_id)))
+    return {row.participant_id: listed_report(row) for row in await connection.execute(chosen)}
 
 
 async def _leaders_of(connection: AsyncConnection, meeting_ids: set[str]) -> dict[str, tuple[str, ...]]:

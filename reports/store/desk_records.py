@@ -27,6 +27,7 @@ class DeskLine:
     starts_at: datetime
     case: SupportCase | None
     report: StoredReport | None
+    """With so much of its body as a list shows."""
     running: bool
     """Whether a test is running right now."""
     leaders: tuple[str, ...] = ()
@@ -87,7 +88,10 @@ class FoundPerson:
 
 @dataclass(frozen=True, slots=True)
 class ReportLine:
-    """A report in the list, with its place in it, and whose it is where it is somebody's of a meeting."""
+    """A report in the list, with its place in it, and whose it is where it is somebody's of a meeting.
+
+    Of its body there is what a list shows.
+    """
 
     number: int
     report: StoredReport

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from reports.overview import WORKED
-from reports.sums import LEAST, OTHERS, Cell, folded
+from reports.model import READY_VERDICTS
+from reports.overview import HOSTS, WORKED
+from reports.sums import LEAST, OTHERS, Cell, folded, told_of
 
 from .feedback_records import Feedback, FeedbackCell, FeedbackSum
 from .part import StorePart
@@ -23,8 +24,6 @@ LEAST_ANSWERS: Final = LEAST
 _COLUMNS: Final = [feedback.c[name] for name in Feedback.__dataclass_fields__]
 _Cell = tuple[str, str, str, str | None]
 _GROUP: Final = ("role", "profile", "solution", "verdict")
-HOSTS: Final = ("leader", "technical_host")
-"""Roles of those who lead or run a meeting."""
 _ASKED: Final = ("score", "satisfied", "again", "whose")
 """What was asked, by column."""
 
@@ -83,8 +82,8 @@ class FeedbackPart(StorePart):
         for row in await self._rows(counted):
             cell = (row.role, row.profile, row.solution, row.verdict)
             cells[cell].append((row.problem, row.score, row.number))
-        found = [_cell(cell, answers) for cell, answers in cells.items()]
-        return sorted((one for one in found if one.answers >= LEAST_ANSWERS), key=lambda one: (-one.answers, repr(one)))
+        found = _of_enough([_cell(cell, answers) for cell, answers in cells.items()])
+        return sorted(found, key=lambda one: (-one.answers, repr(one)))
 
     async def feedback_sums(self, organisation_id: str, weeks: tuple[str, str]) -> list[FeedbackSum]:
         """Return what was answered in these weeks, by unit, participants and hosts apart; none of too few people."""
@@ -111,27 +110,32 @@ def _sums(by_unit: Mapping[tuple[bool, str], list[sa.Row[Any]]], *, is_host: boo
     """
     mine = {unit: rows for (host, unit), rows in by_unit.items() if host is is_host}
     told = folded({unit: Cell(_number(rows)) for unit, rows in mine.items()}, LEAST_ANSWERS)
-    sums = [_sum_of(unit, mine[unit], is_host=is_host) for unit in told if unit != OTHERS]
-    others = [row for unit, rows in mine.items() if unit not in told or unit == OTHERS for row in rows]
-    return [*sums, *([_sum_of(None, others, is_host=is_host)] if OTHERS in told else [])]
+    shown: list[tuple[str | None, list[sa.Row[Any]]]] = [(unit, mine[unit]) for unit in told if unit != OTHERS]
+    if OTHERS in told:
+        others = [row for unit, rows in mine.items() if unit not in told or unit == OTHERS for row in rows]
+        shown.append((None, others))
+    said = [{name: _counted(rows, name) for name in _ASKED} for _, rows in shown]
+    for name in ("satisfied", "again"):
+        enough = told_of([Cell(sum(one[name].values())) for one in said])
+        said = [one if is_told else {**one, name: {}} for one, is_told in zip(said, enough, strict=True)]
+    return [_sum_of(unit, rows, one, is_host=is_host) for (unit, rows), one in zip(shown, said, strict=True)]
 
 
 def _number(rows: Sequence[sa.Row[Any]]) -> int:
     return sum(row.number for row in rows)
 
 
-def _sum_of(unit: str | None, rows: Sequence[sa.Row[Any]], *, is_host: bool) -> FeedbackSum:
-    said = {name: _counted(rows, name) for name in _ASKED}
-    enough = {name: found if sum(found.values()) >= LEAST_ANSWERS else {} for name, found in said.items()}
-    whose = {word: number for word, number in said["whose"].items() if number >= LEAST_ANSWERS}
+def _sum_of(
+    unit: str | None, rows: Sequence[sa.Row[Any]], said: Mapping[str, Mapping[Any, int]], *, is_host: bool
+) -> FeedbackSum:
     return FeedbackSum(
         unit=unit,
         who="hosts" if is_host else "participants",
         answers=_number(rows),
         scores=said["score"],
-        satisfied=enough["satisfied"],
-        again=enough["again"],
-        whose=whose,
+        satisfied=said["satisfied"],
+        again=said["again"],
+        whose={word: number for word, number in said["whose"].items() if number >= LEAST_ANSWERS},
     )
 
 
@@ -142,6 +146,22 @@ def _counted(rows: Sequence[sa.Row[Any]], name: str) -> dict[Any, int]:
         if (answer := getattr(row, name)) not in {None, ""}:
             counts[answer] += row.number
     return dict(sorted(counts.items()))
+
+
+def _of_enough(found: Sequence[FeedbackCell]) -> list[FeedbackCell]:
+    """Return the cells that may be told beside the sums of all who answered by unit, and of all who were told "ready".
+
+    Left out are those of too few people, and as many of the others as it takes that these are not what is missing.
+    """
+    kinds: dict[tuple[bool, bool], list[FeedbackCell]] = defaultdict(list)
+    for one in found:
+        kinds[one.role in HOSTS, one.verdict in READY_VERDICTS].append(one)
+    return [
+        one
+        for alike in kinds.values()
+        for one, is_told in zip(alike, told_of([Cell(one.answers) for one in alike]), strict=True)
+        if is_told
+    ]
 
 
 def _cell(cell: _Cell, answers: list[tuple[str, int, int]]) -> FeedbackCell:

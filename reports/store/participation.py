@@ -1,7 +1,8 @@
 """What became of invitations: one row for each participant of a meeting that is over, from which nobody can be found.
 
 Made when the people of a meeting are forgotten, under a new random id: whether and when they tested, with which answer,
-what was wrong first and how long it took to be right. The week, not the day; browsers without versions; time in steps.
+what was wrong first and how long it took to be right. The week, not the day; browsers without versions; time in steps;
+the meeting's unit and rooms by name.
 """
 
 from __future__ import annotations
@@ -9,44 +10,74 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from time import monotonic
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from reports.model import READY_VERDICTS
-from reports.overview import Counted, Heard
+from reports.overview import Counted, Heard, Overview, make_overview
 
 from .actors import Actor
 from .audit_part import AuditPart
+from .engine import Database
 from .records import new_id
+from .room_tables import meeting_room, room
 from .tables import feedback, meeting, participant, participation, report
 
 __all__ = ["SOLVED_STEPS_MIN", "ParticipationPart", "client_class", "iso_week"]
 
 SOLVED_STEPS_MIN: Final = (5, 15, 30, 60, 240, 1440, 10_080)
 """Steps of the time from a failed test to one that passed; the last takes everything longer."""
+KEPT_S: Final = 3600.0
+MOST_KEPT: Final = 50
+"""Overviews in memory, some 50 kB each, and for how long: people who were forgotten late still come in."""
+TOGETHER: Final = " + "
+"""Between the names of a meeting's rooms: who was in both is counted once."""
 BATCH: Final = 50
 """Meetings in one transaction."""
 _DIMENSIONS: Final = ("week", "profile", "solution", "client_class", "tested", "first_verdict", "last_verdict",
-                      "cause", "solved_min")  # fmt: skip
+                      "cause", "solved_min", "unit", "room")  # fmt: skip
 
 
 class ParticipationPart(AuditPart):
     """The part of the store that counts what became of invitations."""
 
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._overviews: dict[tuple[str, str, str], tuple[float, Overview]] = {}
+
+    async def overview(self, actor: Actor, weeks: tuple[str, str]) -> Overview:
+        """Return the overview from the first to the last ISO week, both included, which have to be over.
+
+        What was told once is told again for a while: of a month that is over nothing changes.
+        """
+        actor.require("figures.read")
+        key, now_s = (actor.organisation_id, *weeks), monotonic()
+        kept = self._overviews.pop(key, None)
+        if kept is None or kept[0] < now_s:
+            said = await self._said_afterwards(actor, weeks)
+            kept = now_s + KEPT_S, make_overview(await self._counted(actor, weeks), said)
+        self._overviews[key] = kept
+        while len(self._overviews) > MOST_KEPT:
+            self._overviews.pop(next(iter(self._overviews)))
+        return kept[1]
+
     async def participation(self, actor: Actor, weeks: tuple[str, str]) -> list[Counted]:
         """Return the groups of the organisation's participants from the first to the last ISO week, both included."""
         actor.require("figures.read")
+        return await self._counted(actor, weeks)
+
+    async def _counted(self, actor: Actor, weeks: tuple[str, str]) -> list[Counted]:
         columns = [participation.c[name] for name in _DIMENSIONS]
         mine = (participation.c.organisation_id == actor.organisation_id, participation.c.week.between(*weeks))
         chosen = sa.select(sa.func.count().label("number"), *columns).where(*mine).group_by(*columns)
         return [Counted(**row._asdict()) for row in await self._rows(chosen)]
 
-    async def said_afterwards(self, actor: Actor, weeks: tuple[str, str]) -> list[Heard]:
+    async def _said_afterwards(self, actor: Actor, weeks: tuple[str, str]) -> list[Heard]:
         """Return what was said of meetings in these weeks, by what the test had said."""
-        actor.require("figures.read")
-        columns = [feedback.c[name] for name in ("solution", "verdict", "score")]
+        columns = [feedback.c[name] for name in ("role", "verdict", "score", "satisfied")]
         mine = (feedback.c.organisation_id == actor.organisation_id, feedback.c.week.between(*weeks))
         chosen = sa.select(sa.func.count().label("number"), *columns).where(*mine).group_by(*columns)
         return [Heard(**row._asdict()) for row in await self._rows(chosen)]
@@ -55,7 +86,9 @@ class ParticipationPart(AuditPart):
         """Make the rows of meetings that have ended and are not counted yet; return how many rows."""
         total = 0
         columns = (meeting.c.id, meeting.c.organisation_id, meeting.c.starts_at, meeting.c.profile, meeting.c.solution)
-        due = sa.select(*columns, meeting.c.state).where(ended, meeting.c.counted.is_(False)).limit(BATCH)
+        due = (
+            sa.select(*columns, meeting.c.state, meeting.c.unit).where(ended, meeting.c.counted.is_(False)).limit(BATCH)
+        )
         while True:
             async with self._database.write() as connection:
                 meetings = (await connection.execute(due.order_by(meeting.c.id).with_for_update())).all()
@@ -73,15 +106,18 @@ class ParticipationPart(AuditPart):
 
 async def _rows_of(connection: AsyncConnection, one: Any) -> list[dict[str, Any]]:
     people = sa.select(participant.c.id).where(participant.c.meeting_id == one.id)
+    there = sa.select(room.c.name).join(meeting_room, meeting_room.c.room_id == room.c.id)
+    there = there.where(meeting_room.c.meeting_id == one.id).order_by(room.c.name)
+    rooms = TOGETHER.join((await connection.execute(there)).scalars())
     made = sa.select(report.c.participant_id, report.c.created_at, report.c.verdict, report.c.body)
     made = made.where(report.c.meeting_id == one.id).order_by(report.c.number)
     reports: dict[str, list[Any]] = defaultdict(list)
     for row in await connection.execute(made):
         reports[row.participant_id].append(row)
-    return [_row(one, reports[person]) for person in (await connection.execute(people)).scalars()]
+    return [_row(one, rooms, reports[person]) for person in (await connection.execute(people)).scalars()]
 
 
-def _row(one: Any, reports: Sequence[Any]) -> dict[str, Any]:
+def _row(one: Any, rooms: str, reports: Sequence[Any]) -> dict[str, Any]:
     """Return what is kept of one participant."""
     first, last = (reports[0], reports[-1]) if reports else (None, None)
     body: Mapping[str, Any] = first.body if first is not None else {}
@@ -92,6 +128,8 @@ def _row(one: Any, reports: Sequence[Any]) -> dict[str, Any]:
         "week": iso_week(one.starts_at),
         "profile": one.profile,
         "solution": one.solution,
+        "unit": one.unit,
+        "room": rooms,
         "client_class": client_class(body.get("client")),
         "tested": tested,
         "first_verdict": None if first is None else first.verdict,

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .errors import Gone
-from .records import ANSWERS_AFTER_END, Host, Invitation, Meeting, Participant
-from .tables import host, invitation, meeting, participant
+from .records import ANSWERS_AFTER_END, Host, Invitation, Meeting, Participant, StoredReport
+from .tables import host, invitation, meeting, participant, report
 
 __all__ = [
+    "LISTED",
     "carry_feeds",
     "contains",
     "host_of",
+    "listed_report",
     "locked",
     "meeting_in",
     "meeting_of",
@@ -25,6 +27,21 @@ __all__ = [
     "values_of",
     "within",
 ]
+
+
+_LISTED_PARTS: Final = ("advice", "client")
+LISTED: Final = (
+    *(report.c[name] for name in StoredReport.__dataclass_fields__ if name != "body"),
+    *(report.c.body[name].label(name) for name in _LISTED_PARTS),
+)
+"""Columns of a report in a list: of its body what `listed_report` keeps; to read a whole one takes a millisecond."""
+
+
+def listed_report(row: sa.Row[Any]) -> StoredReport:
+    """Return the report in a row with the columns `LISTED`; its body has what to do and the device, and no checks."""
+    values = {name: getattr(row, name) for name in StoredReport.__dataclass_fields__ if name != "body"}
+    parts = {name: getattr(row, name) for name in _LISTED_PARTS}
+    return StoredReport(**values, body={name: part for name, part in parts.items() if part is not None})
 
 
 def meeting_of(row: sa.Row[Any]) -> Meeting:

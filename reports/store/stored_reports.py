@@ -19,7 +19,7 @@ from .guard import guard
 from .part import StorePart
 from .records import CODE_ALPHABET, CODE_LENGTH, BoardRow, HostRow, Judged, SelfTestState, StoredReport
 from .room_tables import meeting_room
-from .rows import host_of, participant_of, person_within, within
+from .rows import LISTED, host_of, listed_report, participant_of, person_within, within
 from .self_tests import change_claimed
 from .tables import host, invitation, meeting, participant, report, self_test, session
 
@@ -100,14 +100,14 @@ class ReportPart(StorePart):
         """
         actor.require("report.find")
         of_room = sa.exists().where(session.c.id == report.c.session_id, session.c.kind == "room")
-        chosen = sa.select(*_COLUMNS, report.c.number, participant.c.role, meeting.c.starts_at)
+        chosen = sa.select(*LISTED, report.c.number, participant.c.role, meeting.c.starts_at)
         chosen = chosen.outerjoin(participant, participant.c.id == report.c.participant_id)
         chosen = chosen.outerjoin(meeting, meeting.c.id == report.c.meeting_id)
         chosen = chosen.where(report.c.organisation_id == actor.organisation_id, ~of_room)
         if before is not None:
             chosen = chosen.where(report.c.number < before)
         rows = await self._rows(chosen.order_by(report.c.number.desc()).limit(most))
-        return [ReportLine(row.number, _report_of(row), row.role, row.starts_at) for row in rows]
+        return [ReportLine(row.number, listed_report(row), row.role, row.starts_at) for row in rows]
 
     async def report_of_person(self, actor: Actor, participant_id: str) -> StoredReport | None:
         """Return the newest report of a participant of the actor's organisation."""

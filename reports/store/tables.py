@@ -255,6 +255,8 @@ participation = Table(
     Column("last_verdict", String),
     Column("cause", String, nullable=False),
     Column("solved_min", Integer),
+    Column("unit", String, nullable=False, server_default=""),
+    Column("room", String, nullable=False, server_default=""),
     CheckConstraint("tested IN ('in_time', 'late', 'never')", name="tested"),
     Index("ix_participation_organisation_id_week", "organisation_id", "week"),
 )

@@ -35,7 +35,7 @@ WAITING = 1_000
 """Cases that are taken at once by two desks."""
 TRIES, QUICK_TRIES = 100, 20
 BAR_MS = 300.0
-AT_ONCE = 5_000
+AT_ONCE = 2_000
 WHOLE, CHECKS = 5_000, 8
 """The newest reports are as large as real ones; older ones have some checks, so that they are made in a minute."""
 GOOD, BAD = "ready", "not_ready"

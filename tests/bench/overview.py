@@ -89,6 +89,7 @@ async def _fill(store: Store, now: datetime, people: int) -> None:
         rows.append({
             "id": new_id(), "organisation_id": SUNNAAS.id, "week": iso_week(now - timedelta(weeks=at % WEEKS)),
             "profile": random.choice(("consultation", "group", "audio_only")),
+            "unit": random.choice(UNITS), "room": random.choice(ROOMS),
             "solution": random.choice(("teams", "zoom", "whereby", "nhn_join", "other")), "tested": tested,
             "client_class": "" if tested == "never" else random.choice(CLIENTS),
             "first_verdict": None if tested == "never" else first,
@@ -100,7 +101,7 @@ async def _fill(store: Store, now: datetime, people: int) -> None:
             said.append({
                 "id": new_id(), "organisation_id": SUNNAAS.id, "role": "patient", "profile": "consultation",
                 "solution": "teams", "verdict": "ready", "score": random.choice((5, 5, 4, 4, 3, 2)), "problem": "",
-                "week": rows[-1]["week"],
+                "satisfied": random.choice((5, 4, 3)), "week": rows[-1]["week"],
             })  # fmt: skip
     for table, values in ((participation, rows), (feedback, said)):
         for start in range(0, len(values), BATCH):
@@ -112,4 +113,5 @@ CLIENTS = tuple(
     f"{browser}/{system}" for browser in ("Chrome", "Safari", "Edge", "Firefox")
     for system in ("Android/phone", "iOS/phone", "Windows/computer", "macOS/computer", "iPadOS/tablet")
 )  # fmt: skip
+UNITS, ROOMS = [f"Unit {at}" for at in range(40)], ["", *(f"Room {at}" for at in range(60))]
 CAUSES = ("network.path", "camera.present", "microphone.level", "network.loss_up", "speaker.heard", "microphone.echo")

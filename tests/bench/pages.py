@@ -62,7 +62,7 @@ class Desk:
 async def opened(url: str, folder: Path) -> AsyncIterator[Desk]:
     """Serve the database `url`; one organisation, and Sven of its support."""
     settings = load_settings({"READINESS_DATA_DIR": str(folder), "READINESS_DATABASE_URL": url})
-    store = await Store.open(url, migrate=True)
+    store = await Store.open(url, migrate=True, time_limit_s=120.0)
     await store.ensure_organisation(SUNNAAS)
     services = make_services(settings, store)
     app = make_app(services)

@@ -64,6 +64,7 @@ def counted(number: int, **changed: object) -> Counted:
     values: dict = {
         "week": "2026-W45", "profile": "consultation", "solution": "teams", "client_class": "Chrome/Android/phone",
         "tested": "in_time", "first_verdict": "ready", "last_verdict": "ready", "cause": "", "solved_min": None,
+        "unit": "", "room": "",
     }  # fmt: skip
     return Counted(number, **values | changed)
 
@@ -78,7 +79,11 @@ def test_each_share_has_its_own_denominator():
         counted(6, tested="late", solution="zoom"),
         counted(10, tested="never", first_verdict=None, last_verdict=None, client_class="", solution="zoom"),
     ]
-    heard = [Heard(30, "teams", "ready", 5), Heard(10, "teams", "ready", 2), Heard(50, "teams", "not_ready", 1)]
+    heard = [
+        Heard(30, "patient", "ready", 5, 4),
+        Heard(10, "patient", "ready", 2, 1),
+        Heard(50, "leader", "not_ready", 1, 5),
+    ]
     found = make_overview(groups, heard)
     shares = {name: (one.hits, one.number) for name in ("in_time", "first_try", "right", "solved")
               if (one := getattr(found, name)) is not None}  # fmt: skip

@@ -139,10 +139,13 @@ class Database:
     def _dumped(self) -> str:
         """A hash of all rows; of messages to send only which there are, for the server sends them meanwhile.
 
+        Without those that the clock writes, such as the summary of tomorrow's meetings in the evening.
+
         Who looked at what is logged, which is no change to anything that was looked at.
         """
         lines = [line for line in self._connection.iterdump() if not line.startswith(('INSERT INTO "outbox"', AUDIT))]
-        messages = [str(row) for row in self._connection.execute("SELECT id, kind FROM outbox ORDER BY id")]
+        asked = "SELECT id, kind FROM outbox WHERE kind NOT IN ('summary', 'reminder', 'recheck') ORDER BY id"
+        messages = [str(row) for row in self._connection.execute(asked)]
         return hashlib.sha256("\n".join(lines + messages).encode("utf-8", "surrogatepass")).hexdigest()
 
     def _read(self) -> int:

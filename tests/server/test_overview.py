@@ -19,7 +19,7 @@ NOW = datetime(2026, 12, 10, 9, 0, tzinfo=UTC)
 ROW: Mapping[str, Any] = {
     "organisation_id": "sunnaas", "week": "2026-W46", "profile": "consultation", "solution": "teams",
     "client_class": "Chrome/Android/phone", "tested": "in_time", "first_verdict": "ready", "last_verdict": "ready",
-    "cause": "", "solved_min": None,
+    "cause": "", "solved_min": None, "unit": "", "room": "",
 }  # fmt: skip
 
 
@@ -32,7 +32,7 @@ async def overview(server, http):
     rows += [dict(ROW, id=new_id(), first_verdict="not_ready", cause="network.path") for _ in range(13)]
     rows += [dict(ROW, id=new_id(), solution="=cmd()", week="2026-W47") for _ in range(3)]
     said = {"organisation_id": "sunnaas", "role": "patient", "profile": "consultation", "solution": "teams"}
-    said |= {"verdict": "ready", "score": 5, "problem": "", "week": "2026-W46"}
+    said |= {"verdict": "ready", "score": 5, "problem": "", "week": "2026-W46", "satisfied": 4}
     async with server.store._database.write() as connection:
         await connection.execute(sa.insert(participation), rows)
         await connection.execute(sa.insert(feedback), [dict(said, id=new_id()) for _ in range(12)])
@@ -61,6 +61,8 @@ async def test_the_month_is_told_with_denominators_and_intervals(overview):
     ):
         assert said in text, said
     assert "=cmd()" not in text
+    assert "Satisfied with meeting by video" in text
+    assert "/figures?month=2026-11" in text
     assert "Month after" not in text
     assert text.count('<svg class="bar"') >= 3
     _, empty = await overview("?lang=en&month=2026-09")
@@ -75,7 +77,8 @@ async def test_table_json_and_paper_say_the_same(overview):
     rows = list(csv.DictReader(io.StringIO(table.decode("utf-8-sig"))))
     assert kind == "text/csv"
     assert {row["measure"]: row["people"] for row in rows if not row["by"] and row["percent"]} == {
-        "in_time": "40", "first_try": "40", "right": "12", "solved": "13",
+        "in_time": "40", "first_try": "40", "right": "12", "satisfied": "12",
+        "solved": "13",
     }  # fmt: skip
     assert all(int(row["people"]) >= 10 for row in rows)
     assert not [cell for row in rows for cell in row.values() if cell and cell[0] in "=+-@"]
@@ -103,4 +106,26 @@ async def test_three_who_never_tested_are_a_range_without_numbers(overview, serv
         ("", "", "", "65", "100")
     ]
     kind, paper = await overview("/overview.pdf?lang=nb")
+    assert (kind, paper[:5]) == ("application/pdf", b"%PDF-")
+
+
+async def test_units_and_rooms_that_lack_most_stand_first(overview, server):
+    """By name, as typed; 24 units of ten are cut on screen and on paper, and whole in the table."""
+    failed = {"first_verdict": "not_ready", "cause": "network.path"}
+    rows = [dict(ROW, id=new_id(), unit=f"Unit {at % 24}", room="<b>Viken") for at in range(240)]
+    rows += [dict(ROW, id=new_id(), unit="=HYPERLINK", room="Fjorden", **failed) for _ in range(20)]
+    async with server.store._database.write() as connection:
+        await connection.execute(sa.insert(participation), rows)
+    _, page = await overview("?lang=en")
+    text = page.decode()
+    by_unit = text.partition("Ready at the first test: by unit")[2]
+    assert by_unit.index("=HYPERLINK") < by_unit.index("Unit 1")
+    assert "6 more are in the table (CSV)." in by_unit
+    assert "&lt;b&gt;Viken" in text
+    assert "No meeting room" in text
+    _, table = await overview("/overview.csv")
+    named = [row["group"] for row in csv.DictReader(io.StringIO(table.decode("utf-8-sig"))) if row["by"] == "unit"]
+    assert {f"Unit {at}" for at in range(24)} < set(named)
+    assert "'=HYPERLINK" in named
+    kind, paper = await overview("/overview.pdf?lang=nn")
     assert (kind, paper[:5]) == ("application/pdf", b"%PDF-")

@@ -203,6 +203,7 @@ def test_the_migrated_database_is_the_one_the_code_describes(empty_url: str) -> 
         "0016",
         "0017",
         "0018",
+        "0022",
     ]
     assert migrate(empty_url) == []
     engine = sync_engine(empty_url)
@@ -259,6 +260,7 @@ def test_upgrading_keeps_every_row(empty_url: str) -> None:
         "0016",
         "0017",
         "0018",
+        "0022",
     ]
     assert row_hashes(empty_url) == before
     check_whole(empty_url)
@@ -342,6 +344,7 @@ def test_processes_that_start_together_take_turns(empty_url: str) -> None:
         "0016",
         "0017",
         "0018",
+        "0022",
     ]
     check_schema(empty_url)
 
@@ -383,7 +386,19 @@ async def test_what_was_handed_over_stays_at_supports(empty_url: str) -> None:
         sent = {"id": "sent", "kind": "invitation", "state": "sent", "created_at": opened}
         connection.execute(sa.insert(outbox).values(message | {"meeting_id": "m", "participant_id": "p0"} | sent))
     engine.dispose()
-    assert migrate(empty_url) == ["0009", "0010", "0011", "0012", "0013", "0014", "0015", "0016", "0017", "0018"]
+    assert migrate(empty_url) == [
+        "0009",
+        "0010",
+        "0011",
+        "0012",
+        "0013",
+        "0014",
+        "0015",
+        "0016",
+        "0017",
+        "0018",
+        "0022",
+    ]
     check_whole(empty_url)
     store = await Store.open(empty_url)
     leader, support = (replace(one, organisation_id="o") for one in (cast.LARS, cast.NORA))

@@ -242,6 +242,11 @@ async def test_a_report_without_series_has_none(store: Store) -> None:
     assert await store.report_by_code(cast.NORA, broken.code) is None
 
 
+def listed(one: StoredReport) -> StoredReport:
+    """What a list has of a report: what to do and the device, of all that was measured."""
+    return replace(one, body={name: part for name, part in one.body.items() if name in {"advice", "client"}})
+
+
 @pytest.mark.asyncio
 async def test_support_sees_the_newest_reports_of_its_own_organisation(store: Store) -> None:
     """The newest first, no more than asked for, and none of anybody else's."""
@@ -252,10 +257,11 @@ async def test_support_sees_the_newest_reports_of_its_own_organisation(store: St
     )  # fmt: skip
     await store.save_report(clock_of("org-ahus"), foreign)
     lines = await store.report_lines(cast.NORA, 3)
-    assert [one.report for one in lines] == saved[:1:-1]
+    assert [one.report for one in lines] == [listed(one) for one in saved[:1:-1]]
     assert {(one.role, one.starts_at) for one in lines} == {("participant", cast.STARTS)}
-    assert [one.report for one in await store.report_lines(cast.NORA, 3, lines[-1].number)] == saved[1::-1]
-    assert [(one.report, one.role) for one in await store.report_lines(ELSEWHERE, 3)] == [(foreign, None)]
+    older = await store.report_lines(cast.NORA, 3, lines[-1].number)
+    assert [one.report for one in older] == [listed(one) for one in saved[1::-1]]
+    assert [(one.report, one.role) for one in await store.report_lines(ELSEWHERE, 3)] == [(listed(foreign), None)]
     assert await store.report_by_code(cast.NORA, foreign.code) is None
 
 

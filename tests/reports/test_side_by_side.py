@@ -1,0 +1,95 @@
+"""Two tables of the same people tell of few together: which groups are told beside each other, and which are not."""
+
+from __future__ import annotations
+
+from itertools import chain, combinations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports.overview import Counted, Heard, make_overview
+from reports.sums import LEAST, OTHERS, Cell, folded, told_of
+from tests.reports.test_overview import counted
+
+
+def unit_and_room(number: int, unit: str, room: str, **changed: object) -> Counted:
+    return counted(number, unit=unit, room=room, **changed)
+
+
+def test_a_unit_that_uses_one_room_does_not_tell_who_else_was_in_it():
+    """25 in the room less the unit's 20 would be five of other units; ten or none may be known."""
+    for others, told in ((5, False), (10, True), (0, True)):
+        groups = [unit_and_room(20, "Hand", "Fjorden"), unit_and_room(others, "Foot", "Fjorden")]
+        groups += [unit_and_room(30, "Foot", "Viken"), unit_and_room(30, "Head", "Viken")]
+        found = make_overview(groups, [])
+        for tables in (found.in_time_by, found.first_try_by):
+            both = {"Hand", "Fjorden"} & (tables["unit"].keys() | tables["room"].keys())
+            assert (both == {"Hand", "Fjorden"}) is told, (others, tables)
+            assert {sum(one.number or 0 for one in table.values()) for table in tables.values() if table} == {
+                80 + others
+            }
+
+
+def test_both_measures_of_one_unit_are_told_as_one():
+    """Of C three tested: D's 20 in the one table, and C and D's 23 in the other one, would say so."""
+    never = {"tested": "never", "first_verdict": None, "client_class": ""}
+    failed = {"first_verdict": "not_ready", "cause": "camera.present"}
+    groups = [counted(40, unit="A"), counted(20, unit="A", **never), counted(20, unit="A", **failed)]
+    groups += [counted(12, unit="B"), counted(1, unit="B", **never)]
+    groups += [
+        counted(3, unit="C"),
+        counted(15, unit="C", **never),
+        counted(18, unit="D"),
+        counted(2, unit="D", **failed),
+    ]
+    found = make_overview(groups, [])
+    in_time = {name: one.hits for name, one in found.in_time_by["unit"].items()}
+    first_try = {name: one.number for name, one in found.first_try_by["unit"].items()}
+    for told, other in ((in_time, first_try), (first_try, in_time)):
+        folded_there = {"A", "B", "C", "D"} - other.keys()
+        inside = sum(number or 0 for name, number in told.items() if name in folded_there)
+        left = (other.get(OTHERS) or 0) - inside
+        assert left == 0 or left >= LEAST, (in_time, first_try)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("ABC"), st.sampled_from("xyz"), st.integers(0, 25), st.integers(0, 12)), max_size=9
+    )
+)
+def test_whole_groups_within_another_leave_nobody_or_ten(rows: list[tuple[str, str, int, int]]):
+    """Whatever units lie in a room, or rooms in a unit's: people, those ready and those not."""
+    groups = list(chain.from_iterable(
+        (unit_and_room(ready, unit, room), unit_and_room(failed, unit, room, first_verdict="not_ready", cause="x"))
+        for unit, room, ready, failed in rows
+    ))  # fmt: skip
+    tables = make_overview(groups, []).first_try_by
+    people = [one for one in groups if one.number]
+    for inner, outer in (("unit", "room"), ("room", "unit")):
+        for name, whole in tables[outer].items():
+            if name == OTHERS:
+                continue
+            inside = [
+                one for group, one in tables[inner].items() if group != OTHERS
+                and {getattr(person, outer) for person in people if getattr(person, inner) == group} == {name}
+            ]  # fmt: skip
+            for some in chain.from_iterable(combinations(inside, size) for size in range(1, len(inside) + 1)):
+                number = (whole.number or 0) - sum(one.number or 0 for one in some)
+                hits = (whole.hits or 0) - sum(one.hits or 0 for one in some)
+                assert all(left == 0 or left >= LEAST for left in (number, hits, number - hits)), (rows, tables)
+
+
+def test_one_hidden_group_is_not_all_that_is_left():
+    """A group that must not be told is not told as the only one of the others either."""
+    cells = {"Hand": Cell(20), "Foot": Cell(30), "Head": Cell(40)}
+    assert folded(cells, hidden=["Hand"]) == {"Head": Cell(40), OTHERS: Cell(50)}
+    cells_of_shares = [Cell(30, 20), Cell(12, 10), Cell(3, 3), Cell(20, 10)]
+    assert told_of(cells_of_shares) == [True, False, False, False], "13 of 15 alone would be two who were not"
+
+
+def test_satisfied_are_participants_who_said_so():
+    """Leaders and those who did not answer that question are no part of the share."""
+    heard = [Heard(30, "patient", "ready", 5, 5), Heard(10, "relative", None, 3, 2), Heard(20, "leader", "ready", 5, 1)]
+    found = make_overview([], [*heard, Heard(50, "patient", "ready", 5, None)]).satisfied
+    assert found is not None
+    assert (found.hits, found.number) == (30, 40)
