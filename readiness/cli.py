@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from readiness import __version__
 from readiness.cli_audit import add_audit
+from readiness.cli_calibration import add_calibration
 from readiness.cli_rooms import add_rooms
 from readiness.cli_voices import add_voices
 from readiness.errors import InputError, SettingError
@@ -127,7 +128,8 @@ def parser() -> argparse.ArgumentParser:
     meeting.add_argument("--join-link", default="", help="the meeting's own address")
 
     made = [_office_parser(commands, *one) for one in OFFICES]
-    made += [*_meetings_parsers(commands), *add_rooms(commands), *add_audit(commands), add_voices(commands)]
+    made += [*_meetings_parsers(commands), *add_rooms(commands), *add_audit(commands)]
+    made += [add_calibration(commands), add_voices(commands)]
     commands.add_parser("room", help="check this meeting room's own loudspeaker, microphones, camera and PC")
     key = commands.add_parser("key", help="show which key this machine and the database have")
     key.add_argument("--replace", action="store_true", help="keep this machine's key: what the lost one sealed is gone")

@@ -520,6 +520,7 @@ NORWEGIAN = re.compile("[æøåÆØÅ]")
 FOR_OPERATORS = {
     "readiness/cli.py",
     "readiness/cli_audit.py",
+    "readiness/cli_calibration.py",
     "readiness/cli_rooms.py",
     "readiness/cli_voices.py",
     "readiness/meetings/manage_rooms.py",

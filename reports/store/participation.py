@@ -16,6 +16,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from reports.calibration import Calibration, Said, make_calibration
 from reports.model import READY_VERDICTS
 from reports.overview import Counted, Heard, Overview, make_overview
 
@@ -24,7 +25,7 @@ from .audit_part import AuditPart
 from .engine import Database
 from .records import new_id
 from .room_tables import meeting_room, room
-from .tables import feedback, meeting, participant, participation, report
+from .tables import feedback, meeting, participant, participation, report, unlinked_report
 
 __all__ = ["SOLVED_STEPS_MIN", "ParticipationPart", "client_class", "iso_week"]
 
@@ -68,6 +69,19 @@ class ParticipationPart(AuditPart):
         """Return the groups of the organisation's participants from the first to the last ISO week, both included."""
         actor.require("figures.read")
         return await self._counted(actor, weeks)
+
+    async def calibration(self, actor: Actor) -> Calibration:
+        """Return what support said of the organisation's reports, of those that are figures by now and of others."""
+        actor.require("figures.read")
+        kept = (unlinked_report.c.organisation_id == actor.organisation_id, unlinked_report.c.judged.is_not(None))
+        fresh = (report.c.organisation_id == actor.organisation_id, report.c.judged.is_not(None))
+        said = await self._rows(sa.select(unlinked_report.c.judged, unlinked_report.c.checks).where(*kept))
+        said += await self._rows(sa.select(report.c.judged, report.c.body["checks"].label("checks")).where(*fresh))
+        number = 0
+        for table in (unlinked_report, report):
+            mine = sa.select(sa.func.count()).where(table.c.organisation_id == actor.organisation_id)
+            number += (await self._rows(mine))[0][0]
+        return make_calibration(number, [Said(row.judged, row.checks or ()) for row in said])
 
     async def _counted(self, actor: Actor, weeks: tuple[str, str]) -> list[Counted]:
         columns = [participation.c[name] for name in _DIMENSIONS]
