@@ -3,11 +3,12 @@
 Such a lamp gives every row of the sensor its own share of light, on wall and face alike, so the logarithm of the light
 has a wave common to all columns, and without that wave the picture is more even everywhere. Nothing else in a picture
 does that: blinds and shelves end behind the person and are flat between their edges, where removing a wave adds shade.
-We look for the wave in the change from row to row, first of the median column, then of all cells with Cauchy's cost,
-which grows with the logarithm of what remains: sharp edges, hair and folds weigh little, and smooth places decide. We
-do the same across columns, because phones are turned. Between two stills the room cancels out and bands that moved
-remain. Method and limits are our own; for the 100 Hz flicker of lamps on 50 Hz, and how a rolling shutter draws it, see
-Sheinin et al., CVPR 2017.
+We look for the wave in the change from row to row of all cells with Cauchy's cost, which grows with the logarithm of
+what remains: sharp edges, hair and folds weigh little, and smooth places decide. Light that comes from one side grades
+a wall smoothly, and one or two long waves fit that too; so a wave has to do better than such a grade. We do the same
+across columns, because phones are turned. Between two stills the room cancels out and bands that moved remain. Method
+and limits are our own; for the 100 Hz flicker of lamps on 50 Hz, and how a rolling shutter draws it, see Sheinin et
+al., CVPR 2017.
 """
 
 from __future__ import annotations
@@ -33,20 +34,17 @@ FEWEST_CELLS: Final = 8
 """Fewest usable cells for a row's change to count."""
 CYCLES: Final = np.arange(1.5, 10.01, 0.25)
 """Cycles per picture: 100 Hz read out in 10 to 33 ms gives 1 to 3.3; 120 Hz and slow sensors give more."""
-TRIED: Final = 4
-"""How many of the waves that explain most of the median column are tried on all cells."""
-ROUNDS: Final = 4
-"""How often a wave is fitted again, with each cell weighted by what the last fit left of it."""
-SMALL: Final = 0.03
-"""Change from cell to cell on an even wall, log2 of light; much larger changes weigh only by their logarithm."""
-FEW: Final = 0.2
-"""Share of the columns that need not become more even: hair, edges and folds hide the wave there."""
-SURE_CYCLES: Final = 2.0
-"""From this many bands on nothing else looks like them; fewer can be a picture's own shade."""
-SHADE_CYCLES: Final = 0.5
-"""So few cycles are shade alone; between the two, what a wave evens out counts in proportion."""
-EVENLY: Final = 0.03
-"""Added to the spread of a row's columns, log2 of light, to bound the weight of an empty wall."""
+TRIED: Final = 6
+"""How many of the waves that explain most of the change, at the widest scale, are fitted to the end."""
+SCALES: Final = (0.1, 0.1, 0.06, 0.03, 0.03)
+"""Change from cell to cell, log2 of light, beyond which a cell weighs only by its logarithm, for each round of a fit.
+The first is as wide as the steepest bands, so that these are not taken for edges before their wave is known."""
+SMALL: Final = SCALES[-1]
+"""Change from cell to cell on an even wall, log2 of light."""
+FEW: Final = 0.3
+"""Share of the columns that need not become more even: hair, edges, leaves and folds hide the wave there."""
+SHADE_TERMS: Final = 3
+"""A grade of light is the curve that three terms make of its change: straight, bent once, bent twice."""
 
 _Numbers = NDArray[np.float64]
 
@@ -58,9 +56,8 @@ def _waves() -> _Numbers:
 
 
 _WAVES: Final = _waves()
-_SMOOTH: Final = np.array([0.25, 0.5, 0.25])
+_SHADE: Final = np.vander(np.linspace(-1, 1, CELLS[0] - 1), SHADE_TERMS)[None]
 _LEAST: Final = 1e-9
-_TINY: Final = _LEAST * np.eye(2)
 """What keeps an even picture from dividing by nothing."""
 
 
@@ -74,8 +71,9 @@ class BandLook:
     def numbers(self, luma: Luma) -> dict[str, float]:
         """Return bands_pct, the share of the light that bands take, and bands_evener_pct, how certain that result is.
 
-        That is by how much the picture is more even without them, or 0 if more than a fifth of it is not. The most
-        certain of four results counts: along and across, in this still and in the change since the previous one.
+        That is by how much the picture is more even without them than without a smooth grade of light, percent of its
+        unevenness, or 0 if more than three tenths of it are not. The most certain of four results counts: along and
+        across, in this still and in the change since the previous one.
         """
         grids = _grids(luma)
         looks = [_wave(light, usable) for light, usable in grids]
@@ -106,43 +104,42 @@ def _wave(light: _Numbers, usable: NDArray[np.bool_]) -> tuple[float, float]:
     if int(seen.sum()) < FEWEST_CELLS:
         return 0.0, 0.0
     change, both = change[:, seen], both[:, seen]
-    tried, ways = _likely(change, both)
-    waves = _WAVES[tried]
-    for _ in range(ROUNDS):
-        left = change - waves @ ways[:, :, None]
-        weight = both / (1 + (left / SMALL) ** 2)
-        squares = (waves * weight.sum(axis=2)[:, :, None]).swapaxes(1, 2) @ waves + _TINY
-        products = waves.swapaxes(1, 2) @ (weight * change).sum(axis=2)[:, :, None]
-        ways = np.linalg.solve(squares, products)[:, :, 0]
+    waves = _likely(change, both)
+    ways, after = _fitted(waves, change, both)
+    _, graded = _fitted(_SHADE, change, both)
     before = _cost(change, both)
-    after = _cost(change - waves @ ways[:, :, None], both)
-    evener = 1 - after.sum(axis=1) / max(float(before.sum()), _LEAST)
+    known = min(float(before.sum()), float(graded.sum()))
+    evener = (known - after.sum(axis=1)) / max(float(before.sum()), _LEAST)
     least = np.sort(1 - after / np.maximum(before, _LEAST), axis=1)[:, int(FEW * len(before))]
-    trust = np.clip((CYCLES[tried] - SHADE_CYCLES) / (SURE_CYCLES - SHADE_CYCLES), 0, 1)
-    sure = np.where(least > 0, np.maximum(evener, 0) * trust, 0.0)
+    sure = np.where(least > 0, np.maximum(evener, 0), 0.0)
     best = int(np.argmax(sure))
     return 100.0 * (1 - 2 ** (-2 * float(np.hypot(*ways[best])))), 100.0 * float(sure[best])
 
 
-def _likely(change: _Numbers, usable: NDArray[np.bool_]) -> tuple[NDArray[np.intp], _Numbers]:
-    """Return which waves explain most of the median column's change, and how much of each is in it."""
-    middle = np.convolve(_middle(change, usable), _SMOOTH, "same")
-    weight = 1 / (_middle(np.abs(change - middle[:, None]), usable) + EVENLY)
-    weighted = _WAVES * weight[:, None]
-    products = middle @ weighted
-    ways = np.linalg.solve(weighted.swapaxes(1, 2) @ _WAVES, products[:, :, None])[:, :, 0]
-    tried = np.argsort(-np.sum(ways * products, axis=1))[:TRIED]
-    return tried, np.asarray(ways[tried], dtype=np.float64)
+def _likely(change: _Numbers, usable: NDArray[np.bool_]) -> _Numbers:
+    """Return the waves that explain most of the change, each as two columns."""
+    ways, products = _step(_WAVES, np.zeros((len(CYCLES), 2)), change, usable, SCALES[0])
+    return _WAVES[np.argsort(-np.sum(ways * products, axis=1))[:TRIED]]
+
+
+def _fitted(curves: _Numbers, change: _Numbers, usable: NDArray[np.bool_]) -> tuple[_Numbers, _Numbers]:
+    """Return how much of each curve's terms is in the change, and for each column the cost of what they leave."""
+    ways: _Numbers = np.zeros((len(curves), curves.shape[2]))
+    for scale in SCALES:
+        ways, _ = _step(curves, ways, change, usable, scale)
+    return ways, _cost(change - curves @ ways[:, :, None], usable)
+
+
+def _step(
+    curves: _Numbers, ways: _Numbers, change: _Numbers, usable: NDArray[np.bool_], scale: float
+) -> tuple[_Numbers, _Numbers]:
+    """Return a better fit of each curve, cells weighted by what `ways` leave of them, and its products with them."""
+    weight = usable / (1 + ((change - curves @ ways[:, :, None]) / scale) ** 2)
+    squares = (curves * weight.sum(axis=2)[:, :, None]).swapaxes(1, 2) @ curves + _LEAST * np.eye(curves.shape[2])
+    products = curves.swapaxes(1, 2) @ (weight * change).sum(axis=2)[:, :, None]
+    return np.linalg.solve(squares, products)[:, :, 0], products[:, :, 0]
 
 
 def _cost(left: _Numbers, usable: NDArray[np.bool_]) -> _Numbers:
     """Return for each column the cost of what is left in its usable cells."""
     return np.asarray((np.log1p((left / SMALL) ** 2) * usable).sum(axis=-2))
-
-
-def _middle(values: _Numbers, usable: NDArray[np.bool_]) -> _Numbers:
-    """Return the median over the usable cells of each row; 0 where there are too few."""
-    counts = usable.sum(axis=1)
-    ordered = np.sort(np.where(usable, values, np.inf), axis=1)
-    middle = ordered[np.arange(len(ordered)), np.maximum(counts - 1, 0) // 2]
-    return np.asarray(np.where(counts >= FEWEST_CELLS, middle, 0.0), dtype=np.float64)

@@ -2,8 +2,8 @@
 
 ``python -m tests.bench.truth faults``. Limits were set on 42 photographs of page templates, face-detector packages and
 `picture_data`; the figures are those of the half "report" without them (`SET_ON`), each person in one cut, through
-the page's JPEG. What no rule may fire on is here too: the same stills untouched, blinds over the whole wall, a
-hand-held phone.
+the page's JPEG. What no rule may fire on is here too: the same stills untouched, blinds over the whole wall, light from
+one side, a hand-held phone.
 """
 
 from __future__ import annotations
@@ -94,6 +94,9 @@ def faults(chosen: list[strangers.Person]) -> Iterator[Figure]:
     yield rate("blinds on the whole wall, called camera.flicker", [_blinds(*one) for one in cuts], at_most=1)
     stand = [codes([_sent(_banded(light_of(p), r, 0.4, r.uniform(1.5, 7), True), r)]) for p, _, r in cuts]
     yield rate("found: bands 0.4, columns, one still", ["camera.flicker" in one for one in stand], at_least=90)
+    for name, make in PLACES:
+        told = ["camera.flicker" in codes([_sent(make(*one), one[2])]) for one in cuts]
+        yield rate(f"{name}, called camera.flicker", told, **({} if "curtain" in name else {"at_most": 1.0}))
 
 
 def _cut(person: strangers.Person) -> tuple[Picture, Face, np.random.Generator] | None:
@@ -162,14 +165,41 @@ def _moving(picture: Picture, random: np.random.Generator, strength: float) -> b
 
 
 def _blinds(picture: Picture, face: Face, random: np.random.Generator) -> bool:
-    inside = strangers.outline(picture, face)
     height, width = picture.shape[:2]
     stripes = int(random.integers(5, 16))
     rows = np.arange(height)[:, None] * stripes // height
     columns = np.arange(width)[None, :] * stripes // width
     dark = np.broadcast_to((rows if random.integers(2) else columns) % 2, (height, width))[:, :, None]
     wall = np.where(dark, 0.06, 0.5)
-    return "camera.flicker" in codes([_sent(light_of(picture) * inside + wall * (1 - inside), random)])
+    return "camera.flicker" in codes([_sent(_before(picture, face, wall), random)])
+
+
+def _before(picture: Picture, face: Face, wall: Any) -> Light:
+    """Return the light of the person before a wall of this light."""
+    inside = strangers.outline(picture, face)
+    return light_of(picture) * inside + wall * (1 - inside)
+
+
+def _lit_from_side(picture: Picture, face: Face, random: np.random.Generator) -> Light:
+    """Return the light that a window or lamp at one side gives all: by the square of the distance from it."""
+    nearest = random.uniform(0.3, 0.8)
+    share = (nearest / np.linspace(nearest, nearest + 1, picture.shape[1])) ** 2
+    return light_of(picture) * 1.3 * (share if random.integers(2) else share[::-1])[None, :, None]
+
+
+def _graded_wall(picture: Picture, face: Face, random: np.random.Generator) -> Light:
+    """Return the person, lit as before, before a wall that is up to seven times as light at one side."""
+    grade = np.linspace(0.1, random.uniform(0.3, 0.7), picture.shape[1])
+    return _before(picture, face, (grade if random.integers(2) else grade[::-1])[None, :, None])
+
+
+def _curtain(picture: Picture, face: Face, random: np.random.Generator) -> Light:
+    """Return the person before a curtain of four to eleven uneven folds, half as light in between."""
+    edges = np.sort(np.concatenate([[0, 1], random.uniform(0, 1, int(random.integers(4, 12)))]))
+    across = np.linspace(0, 1, picture.shape[1], endpoint=False)
+    fold = np.searchsorted(edges, across, "right") - 1
+    inwards = (across - edges[fold]) / np.maximum(edges[fold + 1] - edges[fold], 1e-3)
+    return _before(picture, face, 0.35 * (0.55 + 0.45 * np.sin(np.pi * inwards))[None, :, None])
 
 
 FAULTS: tuple[tuple[str, Make, set[str]], ...] = (
@@ -184,3 +214,10 @@ FAULTS: tuple[tuple[str, Make, set[str]], ...] = (
     ("motion 0.14, diagonal", lambda li, f, r: _moved(li, f, r, 0.14, 45), {"camera.blurred"}),
 )
 """Name, how it is made, and the advice that names it."""
+
+PLACES: tuple[tuple[str, Callable[[Picture, Face, np.random.Generator], Light]], ...] = (
+    ("light from one side", _lit_from_side),
+    ("wall graded to one side", _graded_wall),
+    ("curtain with folds", _curtain),
+)
+"""Places without a lamp that flickers."""

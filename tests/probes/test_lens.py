@@ -171,6 +171,23 @@ def test_shade_that_rises_and_falls_once_is_no_band(turned: bool) -> None:
         assert outcome_of(flicker_measurement([Still.from_json(found)] * 3)) == (Outcome.PASS, None)
 
 
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("nearest", [0.35, 0.6])
+@pytest.mark.parametrize("alone", [False, True])
+def test_light_from_one_side_is_no_band(nearest: float, alone: bool, turned: bool) -> None:
+    """A window beside somebody grades the wall by its distance, with or without the person; two long waves fit that."""
+    count = 640 if turned else 480
+    grade = 1.3 * (nearest / np.linspace(nearest, nearest + 1, count)) ** 2
+    lamp = grade[None, :, None] if turned else grade[:, None, None]
+    light = light_of(portrait())
+    mask = np.zeros((480, 640), np.uint8)
+    cv2.ellipse(mask, (320, 210), (85, 115), 0, 0, 360, 255, -1)
+    cv2.ellipse(mask, (320, 520), (230, 190), 0, 0, 360, 255, -1)
+    lit = np.where(mask[:, :, None] > 0, light, np.broadcast_to(0.7 * lamp, light.shape)) if alone else light * lamp
+    found = BandLook().numbers(cv2.cvtColor(sent(lit), cv2.COLOR_BGR2GRAY))
+    assert outcome_of(flicker_measurement([Still.from_json(found)] * 3)) == (Outcome.PASS, None)
+
+
 def test_weak_bands_that_move_are_told_from_two_stills() -> None:
     """What the room shows cancels out; the same room lit evenly says nothing."""
     look, even = BandLook(), BandLook()
