@@ -20,6 +20,7 @@ from probes.acoustics import (
     SWEEPS,
     Arrival,
     Quiet,
+    Response,
     arrival_of,
     clipped_pct,
     quiet_of,
@@ -240,16 +241,21 @@ def _loud_enough(test: _Test, quiet: Sequence[Quiet], microphones: Sequence[int]
 
 def _is_shifted(heard: Sequence[Sound], level_dbfs: float) -> bool:
     """Return whether each recording plainly has the sweep, and all of them together have it not."""
-    whole = [np.ascontiguousarray(one) for one in heard]
-    if _arrival(whole, level_dbfs).is_heard:
+    responses = _responses(heard, level_dbfs)
+    if arrival_of(responses).is_heard:
         return False
-    alone = [_arrival([one], level_dbfs) for one in whole]
+    alone = [arrival_of([one]) for one in responses]
     moments = [one.delay_ms for one in alone if one.stands_out_db >= PLAIN_DB]
     return len(moments) > 1 and max(moments) - min(moments) > SHIFT_MS
 
 
 def _arrival(heard: Sequence[Sound], level_dbfs: float) -> Arrival:
-    return arrival_of([response_of(one * np.float32(10.0 ** (-level_dbfs / 20.0))) for one in heard])
+    return arrival_of(_responses(heard, level_dbfs))
+
+
+def _responses(heard: Sequence[Sound], level_dbfs: float) -> list[Response]:
+    """Return what each recording has of the sweep, as though it had been played at full scale."""
+    return [response_of(one * np.float32(10.0 ** (-level_dbfs / 20.0))) for one in heard]
 
 
 def _received_dbfs(gain_db: float, played_dbfs: float) -> float:
