@@ -27,7 +27,7 @@ from tests.media.browsers import chromium, firefox
 from tests.media.support import Inbox, pool_of
 from tests.patience import PATIENCE_S
 
-pytestmark = [pytest.mark.alone, pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 WEB = Path(__file__).parents[2] / "web"
 PROFILE = load_profile("consultation")
@@ -205,6 +205,7 @@ def script(servers: str = "[]", policy: str = "all", *, speed: int = 1) -> str:
     )
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(not shutil.which("chromium"), reason="no Chromium")
 async def test_chromium_measures_both_ways():
     """The product's own page: padded sound up, paced video down with the browser's own feedback, at 1.875 Mbit/s."""
@@ -212,6 +213,7 @@ async def test_chromium_measures_both_ways():
         check(await evaluate(script()), server)
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(not shutil.which("firefox-esr"), reason="no Firefox ESR")
 async def test_firefox_measures_both_ways(tmp_path):
     """The same page in Firefox ESR."""
