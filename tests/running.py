@@ -209,9 +209,14 @@ def _no_garbage_collection() -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection() -> Generator[None, Any, Any]:
-    """Look for no garbage while tests are collected: what is made stays, and every look goes through all of it."""
+    """Look for no garbage while tests are collected: what is made stays, and every look goes through all of it.
+
+    Nor do looks go through it later, when tests leave garbage of their own.
+    """
     with _no_garbage_collection():
-        return (yield)
+        done = yield
+    gc.freeze()
+    return done
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
