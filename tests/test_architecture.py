@@ -12,7 +12,7 @@ import pytest
 
 from readiness import errors
 from reports.store import errors as store_errors
-from tests.floors import MOST_LINES, circles, climbing, of_the_client, too_long
+from tests.floors import MOST_LINES, circles, climbing, of_the_client, parsed, too_long
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("probes", "reports", "readiness")
@@ -30,8 +30,8 @@ NOT_YET_SPLIT = {
 
 @cache
 def tree_of(path: Path) -> ast.Module:
-    """A module's syntax, parsed once."""
-    return ast.parse(path.read_text(encoding="utf-8"))
+    """A module's syntax, read and parsed once."""
+    return parsed(path.read_text(encoding="utf-8"))
 
 
 @cache

@@ -46,6 +46,7 @@ from reports.store.ids import CODE_LENGTH
 from reports.store.retention import PERSON_KEPT as RETAINED
 from reports.store.room_records import CODE_LIFE
 from reports.verdict import EXPLAINED, OUR_FAULT
+from tests.floors import parsed
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCALES = ROOT / "web" / "locales"
@@ -65,7 +66,7 @@ PLACEHOLDER = re.compile(r"\{(\w+)\}")
 def modules() -> dict[str, ast.Module]:
     """Every module of the product. Read by the tests that ask, not by every process of a run that collects them."""
     return {
-        path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+        path.relative_to(ROOT).as_posix(): parsed(path.read_text(encoding="utf-8"))
         for package in ("readiness", "reports", "probes")
         for path in sorted((ROOT / package).rglob("*.py"))
     }

@@ -37,6 +37,7 @@ from reports.store.rooms import RoomPart
 from reports.store.stored_reports import ReportPart
 from reports.store.subject import SubjectPart
 from tests.fleet import room
+from tests.floors import parsed
 from tests.security.test_idor import MATRIX
 from tests.statements import statements_of
 from tests.store import cast
@@ -157,7 +158,7 @@ def test_actors_are_made_at_the_edge_only():
     """In one module, out of what was authorised there; a route can't make one up."""
     makers = set()
     for path in (*(ROOT / "readiness").rglob("*.py"), *(ROOT / "reports").rglob("*.py")):
-        calls = (node.func for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call))
+        calls = (node.func for node in ast.walk(parsed(path.read_text("utf-8"))) if isinstance(node, ast.Call))
         if any(ast.unparse(func).rpartition(".")[2] == "Actor" for func in calls):
             makers.add(str(path.relative_to(ROOT)))
     assert makers == {"readiness/access/actors.py"}

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.floors import parsed
+
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted(path for path in (ROOT / "web").rglob("*") if path.suffix in {".js", ".mjs", ".html"})
 MODULES = sorted(path for package in ("probes", "reports", "readiness") for path in (ROOT / package).rglob("*.py"))
@@ -78,7 +80,7 @@ def test_PRV_6_no_page_keeps_anything_in_the_browser():
 
 
 def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call):
             yield (node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")), node
 
@@ -106,7 +108,7 @@ def test_INJ_3_sql_takes_values_as_parameters_only():
                 wrong.append(f"{path.name}:{call.lineno}")
             if name == "format" and isinstance(call.func, ast.Attribute) and is_sql(call.func.value):
                 wrong.append(f"{path.name}:{call.lineno}")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.BinOp) and is_sql(node.left) and not is_fixed(node.right):
                 wrong.append(f"{path.name}:{node.lineno}")
             if isinstance(node, ast.JoinedStr) and node.values and is_sql(node.values[0]) and not is_fixed(node):

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from tests.floors import parsed
+
 ROOT = Path(__file__).resolve().parents[2]
 STORE = sorted((ROOT / "reports" / "store").glob("*.py"))
 CALLERS = sorted((ROOT / "readiness").rglob("*.py"))
@@ -58,7 +60,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 @cache
 def functions(path: Path) -> list[Function]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path.read_text(encoding="utf-8"))
     return [node for node in ast.walk(tree) if isinstance(node, Function)]
 
 
