@@ -25,8 +25,8 @@ Act = Literal[
     "case.open", "case.read", "case.list", "case.take", "person.help", "report.find", "report.judge", "report.last",
     "report.own", "report.save", "report.delete", "meeting.read", "meeting.find", "meeting.change", "day.read",
     "people.read", "person.read", "host.read", "phone.read", "phone.give", "room.report", "room.read", "room.manage",
-    "room.invite", "room.beside", "audit.read", "data.own", "figures.read",
-    "settings.change",
+    "room.invite", "room.beside", "audit.read", "data.own", "figures.read", "follow.give", "follow.end", "follow.own",
+    "follow.read", "follow.hint", "settings.change",
 ]  # fmt: skip
 OWN_ONLY: Final = frozenset[ActorKind]({"participant", "guest", "host_test"})
 """Kinds that test, and reach nobody else's data."""
@@ -62,6 +62,11 @@ MAY: Final[Mapping[Act, frozenset[ActorKind]]] = {
     "data.own": OWN_ONLY | {"operator"},
     "figures.read": frozenset({"support", "organiser", "operator", "administrator", "reader"}),
     "settings.change": frozenset({"administrator", "operator"}),
+    "follow.give": OWN_ONLY,
+    "follow.end": OWN_ONLY,
+    "follow.own": OWN_ONLY,
+    "follow.read": frozenset({"support"}),
+    "follow.hint": frozenset({"support"}),
 }
 """``meeting.read``: one meeting, by its id; ``meeting.find``: any of the organisation, with the people in it;
 ``meeting.change``: it, and who is in it; ``day.read``: the meetings that one person leads or runs; ``people.read``: all
@@ -71,7 +76,9 @@ who are in a meeting, how ready they are and what was sent to them; ``phone``: t
 ``room.report``: of a room's own checks; ``room.read``: how all rooms are; ``room.manage``: rooms, their codes and keys;
 ``room.invite``: rooms by name; ``room.beside``: those of one meeting; ``audit.read``: who did what;
 ``data.own``: all that is held of one person; ``figures.read``: sums that single nobody out;
-``settings.change``: what holds for the whole organisation."""
+``settings.change``: what holds for the whole organisation; ``follow.give``,
+``follow.end``: that support may follow one's own test; ``follow.own``: whether it does; ``follow.read``: a test that is
+followed; ``follow.hint``: a hint to its page."""
 
 
 @dataclass(frozen=True, slots=True)

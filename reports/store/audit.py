@@ -32,10 +32,11 @@ FIELDS: Final = ("seq", "segment", "at", "organisation_id", "kind", "actor", "ac
 SILENT_KINDS: Final = frozenset({"clock", "room", "calendar", "fleet"})
 """Who reads nothing of anybody for a person: the service itself, rooms' PCs and fleets, and calendars (times only)."""
 OWN_KINDS: Final = frozenset({"participant", "guest", "host_test"})
-OWN_ACTS: Final = frozenset({"report.delete", "phone.give", "data.own"})
-"""What is logged of people themselves: that they deleted, gave or took out; not that they test and look at it."""
+OWN_ACTS: Final = frozenset({"report.delete", "phone.give", "data.own", "follow.give", "follow.end"})
+"""What is logged of people themselves: that they deleted, gave, took out or let support follow; not that they test and
+look at it."""
 NOT_LOGGED: Final = frozenset({"report.last", "report.own", "report.save", "host.read", "room.report", "room.read",
-                               "room.invite", "room.beside"})  # fmt: skip
+                               "room.invite", "room.beside", "follow.own"})  # fmt: skip
 """Of tests that run, and of rooms, which are nobody. Every other act is logged, new ones too."""
 SAME_VIEW_S: Final = 600.0
 """The same view by the same actor of the same object is one entry in so long: boards look again every few seconds."""

@@ -19,11 +19,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from .passing import Passing
 from .records import new_id
 
 __all__ = ["BoardEvents", "PostgresListener", "Watcher"]
 
 CHANNEL: Final = "readiness_board"
+LINE: Final = "readiness_line"
+"""Brings whole messages, which are stored nowhere."""
 _HEARTBEAT_S: Final = 10.0
 """Interval of checks whether an idle listening connection is alive."""
 _ANSWER_LIMIT_S: Final = 5.0
@@ -106,9 +109,9 @@ class BoardEvents:
 class PostgresListener:
     """One listening connection for all watchers of this process, opened with the first of them."""
 
-    def __init__(self, url: URL, events: BoardEvents) -> None:
+    def __init__(self, url: URL, events: BoardEvents, passing: Passing) -> None:
         self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
-        self._events = events
+        self._events, self._passing = events, passing
         self._origin = new_id()
         self._connected = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -116,6 +119,10 @@ class PostgresListener:
     async def announce(self, connection: AsyncConnection, meeting_id: str) -> None:
         """Notify the other processes if and when this transaction is committed."""
         await connection.execute(sa.select(sa.func.pg_notify(CHANNEL, f"{self._origin}:{meeting_id}")))
+
+    async def pass_on(self, connection: AsyncConnection, topic: str, text: str) -> None:
+        """Hand a message to the other processes if and when this transaction is committed."""
+        await connection.execute(sa.select(sa.func.pg_notify(LINE, f"{self._origin} {topic} {text}")))
 
     async def start(self, *, wait_s: float = 2.0) -> None:
         """Start listening, within `wait_s` if the database allows; otherwise keep trying in the background."""
@@ -158,13 +165,23 @@ class PostgresListener:
             )
         async with connection:
             async with asyncio.timeout(_ANSWER_LIMIT_S):
-                await connection.execute(f"LISTEN {CHANNEL}")
+                for channel in (CHANNEL, LINE):
+                    await connection.execute(f"LISTEN {channel}")
             self._connected.set()
             self._events.publish_all()
             while True:
                 async for notice in connection.notifies(timeout=_HEARTBEAT_S):
-                    origin, _, meeting_id = notice.payload.partition(":")
-                    if origin != self._origin:
-                        self._events.publish(meeting_id)
+                    self._heard(notice.channel, notice.payload)
                 async with asyncio.timeout(_ANSWER_LIMIT_S):
                     await connection.execute("SELECT 1")
+
+    def _heard(self, channel: str, payload: str) -> None:
+        """Tell this process's watchers and listeners what another process has announced."""
+        if channel == LINE:
+            origin, topic, text = payload.split(" ", 2)
+            if origin != self._origin:
+                self._passing.give(topic, text)
+            return
+        origin, _, meeting_id = payload.partition(":")
+        if origin != self._origin:
+            self._events.publish(meeting_id)

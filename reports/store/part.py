@@ -24,6 +24,7 @@ from .engine import Database
 from .errors import NotAllowed
 from .guard import guard
 from .notify import BoardEvents, PostgresListener
+from .passing import Passing
 from .records import NewMeeting, Outgoing
 from .tables import outbox
 from .trail import OPEN_CALL, TRAIL, Call, Deed
@@ -59,7 +60,10 @@ class StorePart:
         self._events = BoardEvents()
         self.queued = asyncio.Event()
         """Set when this process queues a message; cleared by the sender."""
-        self._listener = None if database.is_sqlite else PostgresListener(database.url, self._events)
+        self._passing = Passing()
+        self._listener = None
+        if not database.is_sqlite:
+            self._listener = PostgresListener(database.url, self._events, self._passing)
 
     def _did(self, connection: AsyncConnection, deed: Deed) -> None:
         """Log `deed` with this transaction; who did it, where that is not said, is who acts in the trail."""

@@ -15,6 +15,7 @@ from .cases import CasePart
 from .desk import DeskPart
 from .engine import LOCK_TIMEOUT_S, TIME_LIMIT_S, Database
 from .feedback import FeedbackPart
+from .following import FollowPart
 from .installation import InstallationPart
 from .meetings import MeetingPart
 from .notify import Watcher
@@ -42,6 +43,7 @@ class Store(
     OutboxPart,
     CasePart,
     DeskPart,
+    FollowPart,
     SelfTestPart,
     ReportPart,
     FeedbackPart,

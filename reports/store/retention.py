@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .audit_tables import audit_entry, audit_head
 from .engine import Database
+from .follow_tables import following
 from .participation import ParticipationPart, client_class, iso_week
 from .purged import Purged
 from .records import ANSWERS_AFTER_END, new_id
@@ -59,7 +60,7 @@ BATCH: Final = 200
 _FIGURE_FIELDS: Final = ("id", "outcome", "value", "unit", "pass", "fail", "cause", "responsible")
 _OF_PEOPLE: Final = (participant, host, meeting, report, self_test, self_test_phase, outbox, session, invitation,
                      feedback, support_case, case_note, staff, sign_in,
-                     taken_out)  # fmt: skip
+                     taken_out, following)  # fmt: skip
 """Tables that have held something of a person."""
 OF_PEOPLE: Final = tuple(table.name for table in _OF_PEOPLE)
 _ACTED: Final = ("opened_by", "taken_by", "done_by")

@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-from . import audit_tables, room_tables, staff_tables  # noqa: F401 - they belong to the schema
+from . import audit_tables, follow_tables, room_tables, staff_tables  # noqa: F401 - they belong to the schema
 from .columns import UtcDateTime
 from .schema import metadata
 
