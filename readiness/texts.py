@@ -22,6 +22,7 @@ __all__ = [
     "catalogue",
     "for_staff",
     "negotiate",
+    "texts_for_follow",
     "texts_for_later",
     "texts_for_participants",
     "texts_for_trouble",
@@ -42,9 +43,14 @@ SELDOM = re.compile(
 )
 """Keys that the self-test needs in trouble only (a device did not open, the line is blocked, a test failed twice), and
 advice that few get. They are loaded then, and not before."""
-LATER = re.compile(r"(?:after|cause|check|limit|outcome|speed|unit)\.|value\.(?!(?:alone|family|staff|others)$)")
+LATER = re.compile(
+    r"answer\.(?:delete|deleted|not_deleted)$|(?:after|cause|check|limit|outcome|speed|unit)\.|"
+    r"value\.(?!(?:alone|family|staff|others)$)"
+)
 """Keys that the self-test asks for with its answer, or after the meeting, and loads then. Four words of values are
 choices of a question before."""
+FOLLOW = re.compile(r"follow\.")
+"""Keys of the part that lets support follow a test, loaded with it once a test has begun."""
 ON_OTHER_PAGES = (
     "code.",
     "form.",
@@ -85,13 +91,18 @@ def texts_for_participants(language: str) -> dict[str, str]:
     return {
         key: text
         for key, text in texts
-        if not SELDOM.match(key) and not LATER.match(key) and not key.startswith(ON_OTHER_PAGES)
+        if not any(part.match(key) for part in (SELDOM, LATER, FOLLOW)) and not key.startswith(ON_OTHER_PAGES)
     }
 
 
 def texts_for_later(language: str) -> dict[str, str]:
     """Return the texts that the self-test loads with its answer: see `LATER`."""
     return {key: text for key, text in _part(language, "participant").items() if LATER.match(key)}
+
+
+def texts_for_follow(language: str) -> dict[str, str]:
+    """Return the texts that the self-test loads to be followed: see `FOLLOW`."""
+    return {key: text for key, text in _part(language, "participant").items() if FOLLOW.match(key)}
 
 
 def texts_for_trouble(language: str) -> dict[str, str]:

@@ -23,7 +23,7 @@ NOT_YET_SPLIT = {
     "readiness/media/aiortc_private.py": 438,
     "web/selftest/js/checks/network.js": 404,
     "web/selftest/js/main.js": 405,
-    "web/selftest/js/render.js": 431,
+    "web/selftest/js/render.js": 422,
 }
 """Modules above the bar, with the lines they may have at most until they are split by meaning. Only ever less."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 from typing import Any
 
@@ -26,7 +25,7 @@ from readiness.server.bodies import json_body
 from readiness.server.owner import LIVE_WITHIN, unfinished_of
 from readiness.server.participant import asked_of, page_questions, people_at, session_extras
 from readiness.server.services import SERVICES, Services, caller, session_of, set_session_cookie
-from readiness.server.streams import HEADERS, counted, next_change
+from readiness.server.streams import HEADERS, counted, next_change, say, say_nothing
 from reports.kinds import TESTERS
 from reports.model import rfc3339
 from reports.store.records import Meeting, Session
@@ -159,18 +158,18 @@ async def watch_board(request: web.Request) -> web.StreamResponse:
     async with counted(services, session.id), services.store.watch(*(one.id for one in day.meetings)) as changes:
         await response.prepare(request)
         with contextlib.suppress(ConnectionError):  # the leader closed the page
-            await _send_board(response, services, session)
+            await say(response, "board", await board_json(services, session))
             while not services.draining:
                 changed = await next_change(changes)
                 try:
                     session = await session_of(request, session.id, kinds=LEADERS)
                 except AccessError:
-                    await response.write(b"event: closed\ndata: {}\n\n")
+                    await say(response, "closed")
                     break
                 if changed:
-                    await _send_board(response, services, session)
+                    await say(response, "board", await board_json(services, session))
                 else:
-                    await response.write(b": still here\n\n")
+                    await say_nothing(response)
     return response
 
 
@@ -179,11 +178,6 @@ async def csp_report(request: web.Request) -> web.Response:
     """Count a browser's report of refused content without reading it; the log has the number once a minute."""
     request.app[SERVICES].csp_reports += 1
     return web.Response(status=204)
-
-
-async def _send_board(response: web.StreamResponse, services: Services, session: Session) -> None:
-    data = json.dumps(await board_json(services, session), ensure_ascii=True)
-    await response.write(f"event: board\ndata: {data}\n\n".encode())
 
 
 def _opened(request: web.Request, session: Session, secret: str, *, is_replaced: bool = False) -> web.Response:
@@ -225,6 +219,7 @@ async def _session_json(services: Services, session: Session) -> dict[str, Any]:
         "last_report": report.body if report else None,
         "service_ready": services.health.is_well and not services.draining,
         **session_extras(services, session, meeting, organisation, report),
+        "followed": await store.following_of(actor, session.id, services.now()) is not None,
         "after": asked_of(meeting, await store.feedback_for(session), services.now()) if participant else None,
     }
 

@@ -30,6 +30,7 @@ from readiness.server import (
     demo_staff,
     figures,
     fleet_api,
+    follow,
     health_routes,
     meetings_api,
     openapi,
@@ -44,6 +45,7 @@ from readiness.server import (
     staff,
     support,
     support_acts,
+    support_follow,
 )
 from readiness.server.admission import Admission
 from readiness.server.assets import Assets
@@ -83,6 +85,7 @@ PARTS = (
     demo_staff,
     figures,
     fleet_api,
+    follow,
     meetings_api,
     openapi,
     overview,
@@ -93,6 +96,7 @@ PARTS = (
     staff,
     support,
     support_acts,
+    support_follow,
     socket,
     speedtest,
     health_routes,
@@ -233,6 +237,7 @@ async def _do_chores(services: Services, clock: TimeOfDay, keeper: Keeper | None
         return
     chores: list[Callable[[], Awaitable[object]]] = [
         lambda: end_left_over(services, services.now()),
+        lambda: services.store.end_followings_due(services.now()),
         lambda: services.store.purge(services.now()),
     ]
     chores += keeper.chores(services.now()) if keeper is not None else []

@@ -18,6 +18,7 @@ from readiness.texts import (
     LOCALES,
     WEB_FOLDER,
     catalogue,
+    texts_for_follow,
     texts_for_later,
     texts_for_participants,
     texts_for_trouble,
@@ -54,6 +55,7 @@ _CATALOGUES: Mapping[str, Callable[[str], Mapping[str, str]]] = {
     "": texts_for_participants,
     "trouble/": texts_for_trouble,
     "later/": texts_for_later,
+    "follow/": texts_for_follow,
     "staff/": catalogue,
 }
 """The parts of a language's texts that pages load, by the folder that they are served in."""

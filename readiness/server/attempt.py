@@ -26,6 +26,7 @@ from readiness.media.uplink import tracks_for
 from readiness.meetings.addresses import called_number, phone_hash
 from readiness.server.digits import digit_tries
 from readiness.server.ending import end_replaced, keep_report, usable_series
+from readiness.server.followed import Follower, message_of
 from readiness.server.live_test import LiveTest
 from readiness.server.owner import Owner
 from readiness.server.participant import page_questions, people_at
@@ -80,6 +81,8 @@ class Attempt:
         self._services, self._session, self._hello = services, session, hello
         self._send, self._send_bytes, self._counter = send, send_bytes, counter
         self._owner = Owner(services, session)
+        self._follower = Follower(services, session)
+        self._following: asyncio.Task[None] | None = None
         self._kind = kind_of(session.kind)
         self._worker: MediaWorker | None = None
         self._cpu_s: float | None = None
@@ -123,10 +126,12 @@ class Attempt:
             heavy=self._services.admission.pool.heavy,
             voices=folders,
             invited=self._guest is None,
+            noticed=self._follower.changed,
             line_bytes=self._of_allowance(LINE_BYTES),
         )
         self.run = LiveTest(setup, dict(self._test.phases))
         await self._send(self._plan(expected_people))
+        self._following = asyncio.create_task(self._follower.run(self._seen))
 
     async def end_finished(self) -> None:
         """End a test that the page has finished: judge, commit, then send the report."""
@@ -165,6 +170,9 @@ class Attempt:
 
     async def close(self) -> None:
         """Release the worker, whatever happened."""
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
         if hasattr(self, "run"):
             await self.run.close()
         await self._stop_worker()
@@ -304,6 +312,17 @@ class Attempt:
         self._counter.bytes_down += int(worker.farewell.get("bytes_out") or 0)
 
     async def _keep_report(self, report_id: str, *, cause: str | None) -> Report:
+        if cause:
+            await self._remember_elapsed()
+        report = self._judged(report_id, cause)
+        series = usable_series(self.run.phases)
+        actor = actor_of(self._session)
+        kept = await keep_report(self._services, actor, self._session, self._test, report, series=series)
+        await self._follower.end(kept.code)
+        return kept
+
+    def _judged(self, report_id: str, cause: str | None) -> Report:
+        """Return the report of the phases that are finished."""
         ending = Ending(
             kind=self._kind,
             report_id=report_id,
@@ -320,12 +339,14 @@ class Attempt:
             cause=cause,
             solution=solution_of(self._meeting),
         )
-        if cause:
-            await self._remember_elapsed()
-        report = make_report(self.run.phases, self._profile, self._asked, ending)
-        series = usable_series(self.run.phases)
-        actor = actor_of(self._session)
-        return await keep_report(self._services, actor, self._session, self._test, report, series=series)
+        return make_report(self.run.phases, self._profile, self._asked, ending)
+
+    def _seen(self) -> dict[str, Any]:
+        """Return what support is told that follows: of the checks those that a finished phase has answered."""
+        done = [phase for phase in self._kind.phases if phase.name in self.run.phases]
+        answered = {check for phase in done for check in phase.checks}
+        checks = [one for one in self._judged("", None).checks if one.id in answered]
+        return message_of(self.run.phase, [phase.name for phase in done], self.run.hinted, checks)
 
     def _elapsed_s(self) -> float:
         """Return the seconds of this attempt and earlier ones, by the monotonic clock."""

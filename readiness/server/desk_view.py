@@ -29,11 +29,13 @@ from reports.render.desk import (
     report_line,
     told_of,
 )
+from reports.render.follow import followed_line, hint_groups
 from reports.render.phones import phone_in
 from reports.render.report import report_view
 from reports.render.rooms import beside_view, line_of
 from reports.render.words import Words
 from reports.store.desk_records import DeskPerson
+from reports.store.follow_records import Following
 from reports.store.records import Organisation, Session, StoredReport
 
 __all__ = ["LONGEST_NOTE", "SUPPORTERS", "Desk", "desk_for"]
@@ -54,7 +56,7 @@ LONGEST_NOTE: Final = 500
 """Characters: what was done, not a journal."""
 MOST_FOUND: Final = 20
 """People of one search that its address keeps; who is not among them is looked for by more letters."""
-HERE: Final = {"code": 40, "person": 40, "before": 40, "who": MOST_FOUND * 40, "curves": 2}
+HERE: Final = {"code": 40, "person": 40, "follow": 40, "before": 40, "who": MOST_FOUND * 40, "curves": 2}
 """What of the address stays when another language is chosen, and how much of it."""
 KEPT: Final = ("lang", "show", "sound", "keys")
 """What goes along from page to page, in the address: language, part of the list, sound at a new one, keys."""
@@ -105,6 +107,7 @@ class Desk:
         stuck = await self.services.store.stuck(OURS, self.session.organisation_id)
         view = {
             "mode": "list",
+            "followed": await self._followed(),
             "problem": problem,
             "typed": typed[:LONGEST_TYPED],
             "lines": await self._lines(lines),
@@ -138,8 +141,11 @@ class Desk:
         typed_note: str = "",
         note_problem: str = "",
         about: StoredReport | None = None,
+        code: tuple[str, str] | None = None,
     ) -> web.Response:
         """Return one person's case with the newest report, or the report `about`. Raises AccessError if unknown.
+
+        `code` is what opens the person's link when it is typed, and where; shown to be read out.
 
         `typed_note` is a note that was not kept, and `note_problem` the text that says why.
         """
@@ -148,8 +154,10 @@ class Desk:
         if found is None:
             raise AccessError("person.not_found")
         report = about or await store.report_of_person(self.actor, participant_id)
-        kept = {"typed_note": typed_note, "note_problem": self.words.t(note_problem) if note_problem else ""}
+        kept: dict[str, Any] = {"code": code and {"typed": code[0], "where": code[1].partition("://")[2]}}
+        kept |= {"typed_note": typed_note, "note_problem": self.words.t(note_problem) if note_problem else ""}
         view = {"mode": "person", "person": self._person(found) | kept, **await self._report(report)}
+        view["follow"] = await self._followed_person(participant_id)
         return self._rendered(view, status)
 
     async def report_page(self, report: StoredReport) -> web.Response:
@@ -158,10 +166,21 @@ class Desk:
             return await self.person_page(report.participant_id, about=report)
         return self._rendered({"mode": "report", "person": None, **await self._report(report)}, 200)
 
+    async def follow_page(self, following_id: str) -> web.Response:
+        """Return the page on which a test is followed. Raises AccessError where it is followed no more."""
+        followed = await self.services.store.followings(self.actor, self.now)
+        one = next((one for one in followed if one.id == following_id), None)
+        if one is None:
+            raise AccessError("person.not_found")
+        if one.participant_id is not None:
+            return await self.person_page(one.participant_id)
+        return self._rendered({"mode": "follow", "follow": self._follow(one)}, 200)
+
     def _rendered(self, view: Mapping[str, Any], status: int) -> web.Response:
         said = self.request.query.get("said")
         here = {name: self.request.query.get(name, "")[:longest] for name, longest in HERE.items()}
         known = {
+            "follow": None,
             "person": None,
             "report": None,
             "session": self.session.id,
@@ -204,6 +223,25 @@ class Desk:
         return {
             "lines": [{name: one[name] for name in told} for one in await self._lines(lines)],
             "waiting": sum(one.is_waiting for one in lines),
+            "followed": await self._followed(),
+        }
+
+    async def _followed(self) -> list[dict[str, str]]:
+        """Return who lets support follow a test right now."""
+        followed = await self.services.store.followings(self.actor, self.services.now())
+        return [followed_line(one, self.words, self.zone, self.asked) for one in followed]
+
+    async def _followed_person(self, participant_id: str) -> dict[str, Any] | None:
+        followed = await self.services.store.followings(self.actor, self.now)
+        one = next((one for one in followed if one.participant_id == participant_id), None)
+        return None if one is None else self._follow(one)
+
+    def _follow(self, one: Following) -> dict[str, Any]:
+        """Return what the part of a page needs that follows a test."""
+        return {
+            "address": f"/api/v1/desks/{self.session.id}/follow/{one.id}",
+            **followed_line(one, self.words, self.zone, self.asked),
+            "hints": hint_groups(self.words),
         }
 
     def _person(self, found: DeskPerson) -> dict[str, Any]:

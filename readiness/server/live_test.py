@@ -49,6 +49,11 @@ class LiveTest:
         return self._running.phase
 
     @property
+    def hinted(self) -> str:
+        """Code of the hint that the page shows; empty for none."""
+        return self._running.hinted
+
+    @property
     def stepped_at_s(self) -> float:
         """When the last phase finished, by the monotonic clock."""
         return self._running.stepped_at_s

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from typing import Final
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+
+from aiohttp import web
 
 from readiness.errors import LimitError
 from readiness.server.services import Services
 from reports.store import Watcher
 
-__all__ = ["HEADERS", "counted", "next_change"]
+__all__ = ["EVENT_KEEPALIVE_S", "HEADERS", "counted", "next_change", "say", "say_nothing"]
 
 EVENT_KEEPALIVE_S = 4.0
 """Interval at which a stream rechecks its session: a revoked link goes dark within 5 s."""
@@ -46,3 +49,13 @@ async def next_change(changes: Watcher) -> bool:
         await asyncio.sleep(EVENT_KEEPALIVE_S)
         return False
     return True
+
+
+async def say(response: web.StreamResponse, name: str, data: Mapping[str, Any] | None = None) -> None:
+    """Send one event. Raises ConnectionError where the page is gone."""
+    await response.write(f"event: {name}\ndata: {json.dumps(data or {}, ensure_ascii=True)}\n\n".encode())
+
+
+async def say_nothing(response: web.StreamResponse) -> None:
+    """Keep the connection open. Raises ConnectionError where the page is gone."""
+    await response.write(b": still here\n\n")

@@ -8,7 +8,6 @@ and numbers are posted, and the answer leads on by ids.
 from __future__ import annotations
 
 import contextlib
-import json
 
 from aiohttp import web
 
@@ -18,9 +17,10 @@ from readiness.meetings.addresses import called_number, phone_hash
 from readiness.server.bodies import form_body
 from readiness.server.desk_view import LONGEST_TYPED, MOST_FOUND, SUPPORTERS, Desk, desk_for
 from readiness.server.services import caller, session_of
-from readiness.server.streams import HEADERS, counted, next_change
+from readiness.server.streams import HEADERS, counted, next_change, say, say_nothing
 from readiness.server.strict import is_id
 from reports.store.desk_records import FoundPerson, desk_of
+from reports.store.follow_records import Following
 from reports.store.records import StoredReport, clean_code
 
 __all__ = ["routes"]
@@ -45,10 +45,15 @@ async def call(request: web.Request) -> web.Response:
 
 @routes.get("/support/{session}")
 async def support_page(request: web.Request) -> web.Response:
-    """Show the list; with ``?person=`` a case, with ``?code=`` a report, with ``?who=`` whom a search found."""
+    """Show the list; with ``?person=`` a case, with ``?code=`` a report, with ``?who=`` whom a search found.
+
+    With ``?follow=`` somebody who lets support follow a test: the case where there is a meeting.
+    """
     desk = await desk_for(request)
     if "person" in request.query:
         return await desk.person_page(request.query["person"])
+    if "follow" in request.query:
+        return await desk.follow_page(request.query["follow"])
     typed = request.query.get("code", "").strip()
     if typed:
         code = clean_code(typed)
@@ -83,6 +88,9 @@ async def _searched(desk: Desk, typed: str, *, by_number: bool = False) -> web.R
     report = None if by_number else await _report_of(desk, typed)
     if report is not None:
         raise web.HTTPSeeOther(desk.address(desk.asked, code=report.code))
+    followed = None if by_number else await _followed_by(desk, typed)
+    if followed is not None:
+        raise web.HTTPSeeOther(desk.address(desk.asked, follow=followed.id))
     found = await _people_of(desk, typed, by_number=by_number)
     if not found:
         problem = "number" if by_number else "unknown" if clean_code(typed) else "nothing"
@@ -95,6 +103,15 @@ async def _searched(desk: Desk, typed: str, *, by_number: bool = False) -> web.R
 async def _report_of(desk: Desk, typed: str) -> StoredReport | None:
     code = clean_code(typed)
     return None if code is None else await desk.services.store.report_by_code(desk.actor, code)
+
+
+async def _followed_by(desk: Desk, typed: str) -> Following | None:
+    """Return who lets support follow a test and reads out this code."""
+    code = clean_code(typed)
+    if code is None:
+        return None
+    followed = await desk.services.store.followings(desk.actor, desk.now)
+    return next((one for one in followed if one.code == code), None)
 
 
 async def _people_of(desk: Desk, typed: str, *, by_number: bool) -> list[FoundPerson]:
@@ -119,22 +136,17 @@ async def watch_desk(request: web.Request) -> web.StreamResponse:
         await response.prepare(request)
         quiet = 0
         with contextlib.suppress(ConnectionError):  # the page was closed
-            await _send(response, desk)
+            await say(response, "desk", await desk.events())
             while not services.draining:
                 changed = await next_change(changes)
                 try:
                     session = await session_of(request, session.id, kinds=SUPPORTERS)
                 except AccessError:
-                    await response.write(b"event: closed\ndata: {}\n\n")
+                    await say(response, "closed")
                     break
                 quiet = 0 if changed else quiet + 1
                 if changed or quiet % LOOK_EVERY == 0:
-                    await _send(response, desk)
+                    await say(response, "desk", await desk.events())
                 else:
-                    await response.write(b": still here\n\n")
+                    await say_nothing(response)
     return response
-
-
-async def _send(response: web.StreamResponse, desk: Desk) -> None:
-    data = json.dumps(await desk.events(), ensure_ascii=True)
-    await response.write(f"event: desk\ndata: {data}\n\n".encode())

@@ -11,6 +11,7 @@ from readiness.meetings.addresses import open_reach
 from readiness.meetings.inviting import MOST_INVITATIONS_A_DAY, sent_again
 from readiness.server.bodies import form_body
 from readiness.server.desk_view import LONGEST_NOTE, Desk, desk_for
+from readiness.server.services import caller
 from reports.render.desk import SOLVED
 from reports.store.desk_records import DeskPerson
 from reports.store.records import Judged
@@ -103,10 +104,32 @@ async def resend(request: web.Request) -> web.Response:
     """Send the person's own link again, by SMS, which is read while one is on the phone."""
     desk, form = await _form(request)
     person = request.match_info["participant"]
-    found = await desk.services.store.desk_person(desk.actor, person, desk.now)
-    if found is None or found.case is None or found.case.taken_by != desk.actor.id:
+    found = await _own_case(desk, person)
+    if found is None:
         raise await _not_yours(desk, form, person)
     raise _back(desk, form, await _sent(desk, found), person)
+
+
+@routes.post(f"{PERSON}/code")
+async def show_code(request: web.Request) -> web.Response:
+    """Show the code that opens the person's own link, to be read out; that it was shown is logged."""
+    desk, form = await _form(request)
+    person = request.match_info["participant"]
+    found = await _own_case(desk, person)
+    if found is None or found.meeting.state != "planned":
+        raise await _not_yours(desk, form, person)
+    services = desk.services
+    base_url = services.settings.public_url or caller(request).origin
+    links = Links(services.store, services.contacts, desk.organisation, base_url, desk.now)
+    given = await links.of(found.meeting, found.participant)
+    await services.store.log_deed(desk.organisation.id, "code.show", named=f"participant:{person}")
+    return await desk.person_page(person, code=(given.code or "", f"{base_url}/o/{desk.organisation.slug}/code"))
+
+
+async def _own_case(desk: Desk, person: str) -> DeskPerson | None:
+    """Return the person whose case is one's own, else None."""
+    found = await desk.services.store.desk_person(desk.actor, person, desk.now)
+    return found if found is not None and found.case is not None and found.case.taken_by == desk.actor.id else None
 
 
 async def _sent(desk: Desk, found: DeskPerson) -> str:

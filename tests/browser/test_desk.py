@@ -1,7 +1,8 @@
-"""Support's desk in a real browser: sign in at a real provider, take next, read, solve, hear of news, sign out."""
+"""Support's desk in a real browser: sign in at a real provider, take next, follow, solve, hear of news, sign out."""
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from playwright.async_api import Page, expect
 from readiness.texts import catalogue
 from tests.actors import otto
 from tests.browser.conftest import Launch
-from tests.browser.person import DESKTOP, PHONE
+from tests.browser.person import DESKTOP, PHONE, Person
 from tests.browser.test_accessibility import SMALL, TOO_WIDE, violations
 from tests.cast import CANARY_LABEL, make_cast
 from tests.patience import PATIENCE_S
@@ -31,6 +32,40 @@ async def looked_at(page: Page, folder: Path, name: str) -> None:
     assert await violations(page) == []
 
 
+async def followed(page: Page, anna: Person, folder: Path) -> None:
+    """Anna lets support follow, by keys; the hint stands on her page before the desk says so; she tests, and stops."""
+    await anna.start()
+    await anna.until("#devices-title", "devices.problem_title")
+    await anna.page.locator("#follow-start").press("Enter")
+    await expect(anna.page.locator(".follow-now")).to_be_focused()
+    await expect(anna.page.locator("#follow-means")).to_have_count(0)
+    await expect(page.locator("#news")).to_contain_text(WORDS["following.news_one"])
+    await page.locator("#news a").click()
+    await expect(page.locator("#follow-step")).to_contain_text(WORDS["support.part.devices"])
+    await page.keyboard.press("h")
+    await expect(page.locator("#hint")).to_be_focused()
+    await page.locator("#hint").select_option("camera.denied")
+    await page.keyboard.press("Tab")
+    pressed_s = time.monotonic()
+    await page.keyboard.press("Enter")
+    title = WORDS["advice.camera.denied.title"]
+    await expect(anna.page.locator(".follow-title")).to_have_text(title)
+    print(f"hint shown {1000 * (time.monotonic() - pressed_s):.0f} ms after the press")
+    await expect(page.locator("#follow-told")).to_have_text(WORDS["following.shown"].replace("{title}", title))
+    await looked_at(page, folder, "follow")
+    await looked_at(anna.page, folder, "followed")
+    await anna.press("next")
+    await anna.finish()
+    await expect(page.locator("#follow-over")).to_be_visible()
+    await expect(page.locator("#news")).to_contain_text(WORDS["support.new_test"])
+    await looked_at(anna.page, folder, "followed-answer")
+    await anna.page.locator("#follow-stop").press("Enter")
+    await expect(anna.page.locator("#follow-start")).to_be_focused()
+    await expect(page.locator("#follow-step")).to_have_text(WORDS["following.ended"])
+    await looked_at(anna.page, folder, "offer")
+    assert await anna.page.locator(".follow-now").count() == 0
+
+
 async def test_a_case_by_keys_from_sign_in_to_sign_out(
     chromium: Launch, providers: Providers, tmp_path: Path, migrated_file: Path
 ):
@@ -39,9 +74,10 @@ async def test_a_case_by_keys_from_sign_in_to_sign_out(
     It tells of news, and after sign-out nothing is shown.
     """
     settings = write_settings(tmp_path, providers.issuers, providers.key)
-    browser = await chromium()
+    browser = await chromium(ask=True)
     async with served_with(tmp_path, migrated_file, settings, providers.listener) as server:
         cast = await make_cast(server.store)
+        walk_s = time.monotonic()
         starts = server.services.now() + timedelta(hours=1)
         times = {"starts_at": starts, "ends_at": starts + timedelta(hours=1)}
         await server.store.change_meeting(otto("sunnaas"), cast.meeting.id, times)
@@ -72,9 +108,14 @@ async def test_a_case_by_keys_from_sign_in_to_sign_out(
         await page.keyboard.type("Ringer tilbake")
         await page.get_by_role("button", name=WORDS["support.note_keep"]).click()
         await expect(page.locator(".notes")).to_contain_text("Ringer tilbake")
+        anna = await Person.at(browser, f"{server.base}/o/sunnaas/t#{cast.anna_token}")
+        await anna.allow(camera=False, microphone=False)
+        await followed(page, anna, tmp_path)
+        await anna.page.context.close()
         await page.keyboard.press("d")
         await page.keyboard.press("Enter")
         await expect(page.locator("#said")).to_contain_text(WORDS["support.said.done"])
+        print(f"from sign-in to done in {time.monotonic() - walk_s:.0f} s")
         await reported(server, cast, cast.per, phases(camera__present="NotAllowedError"))
         await expect(page.locator("#news")).to_contain_text(WORDS["support.new#one"].replace("{count}", "1"))
         await page.locator("#news a").click()

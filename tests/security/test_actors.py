@@ -26,6 +26,7 @@ from reports.store.actors import MAY, OWN_ONLY, Act, ActorKind
 from reports.store.audit_part import AuditPart
 from reports.store.cases import CasePart
 from reports.store.desk import DeskPart
+from reports.store.following import FollowPart
 from reports.store.meetings import MeetingPart
 from reports.store.organisations import OrganisationPart
 from reports.store.outbox import OutboxPart
@@ -74,11 +75,17 @@ ROUTES: dict[Act, tuple[tuple[str, str], ...]] = {
     "audit.read": (),
     "settings.change": (),
     "figures.read": (("GET", "/overview/{session}"), ("GET", "/support/{session}")),
+    "follow.give": (("POST", "/api/v1/sessions/{session}/follow"),),
+    "follow.end": (("DELETE", "/api/v1/sessions/{session}/follow"),),
+    "follow.own": (("GET", "/api/v1/sessions/{session}/follow/events"),),
+    "follow.read": (("GET", "/api/v1/desks/{session}/follow/{following}/events"),),
+    "follow.hint": (("POST", "/api/v1/desks/{session}/follow/{following}/hint"),),
     "data.own": (("GET", "/api/v1/sessions/{session}/data"),),
 }
 """The routes that lead to an act. Through the page's socket a report is saved, and a number is given."""
 BY_SECRET = "a code or key that is looked up: what a room's actor is made of"
 THE_LOG = "the audit log itself: what is done, not by whom it may be done"
+PASSED = "what is passed on under the id of a following that was authorised before"
 BY_CLOCK = "what is sent, of every organisation at once"
 THE_PLACE = "the organisation itself, for whom an actor is made"
 WHO: dict[str, ActorKind] = {
@@ -99,6 +106,7 @@ PARTS = (
     SubjectPart,
     ParticipationPart,
     OrganisationPart,
+    FollowPart,
 )
 WITHOUT = {
     "queue": BY_CLOCK, "claim_outgoing": BY_CLOCK, "settle_outgoing": BY_CLOCK, "stuck": BY_CLOCK,
@@ -107,6 +115,7 @@ WITHOUT = {
     "keep_audit": THE_LOG, "mark": THE_LOG, "log_deed": THE_LOG, "audit_head": THE_LOG, "verify_audit": THE_LOG,
     "ensure_organisation": THE_PLACE, "organisation": THE_PLACE, "only_organisation": THE_PLACE,
     "organisation_by_id": THE_PLACE,
+    "end_followings_due": BY_CLOCK, "pass_on": PASSED, "listen": PASSED,
     "audit_due": BY_CLOCK, "audit_entries_due": BY_CLOCK, "purge_audit": BY_CLOCK,
 }  # fmt: skip
 """What goes by another right."""
@@ -350,6 +359,16 @@ async def ask(store: Store, actor: Actor, act: Act) -> None:
             assert await store.meeting_rooms(actor, "meeting-anna") == []
         case "figures.read":
             assert await store.participation(actor, ("2026-W01", "2026-W53")) == []
+        case "follow.give":
+            assert await store.let_follow(actor, "none", cast.NOW, cast.NOW) is None
+        case "follow.end":
+            assert not await store.end_following(actor, "none")
+        case "follow.own":
+            assert await store.following_of(actor, "none", cast.NOW) is None
+        case "follow.read":
+            assert await store.following(actor, "none", cast.NOW) is None
+        case "follow.hint":
+            assert await store.give_hint(actor, "none", "camera.dark", cast.NOW) is None
         case "settings.change":
             await store.switch_links(actor, ())
         case "data.own":

@@ -20,7 +20,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any, get_args
@@ -29,6 +29,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
+from readiness.access.actors import actor_of
 from readiness.access.limits import FailureLimiter
 from readiness.access.links import Links, api_token, give_support_link, organiser_link, room_link
 from readiness.access.rooms import enrol, give_code
@@ -60,6 +61,8 @@ MADE = {
 BODIES: Mapping[tuple[str, str], Any] = {
     ("POST", "/api/v1/links/redeem"): {"organisation": "sunnaas", "token": "nothing"},
     ("POST", "/api/v1/sessions/{session}/feedback"): {"score": 5},
+    ("POST", "/api/v1/sessions/{session}/follow/shown"): {"hint": "{following}"},
+    ("POST", "/api/v1/desks/{session}/follow/{following}/hint"): {"code": "camera.dark"},
     ("POST", "/api/v1/boards/{session}/resend"): {"participant": "{participant}"},
     ("POST", "/api/v1/boards/{session}/handover"): {"participant": "{participant}"},
     ("POST", "/api/v1/boards/{session}/pin/check"): {"pin": "000000"},
@@ -232,11 +235,15 @@ async def world(server: Server):
     callers["bot"].token = await api_token(store, east, now)
     callers["room"].token = opened[1]
     await reported(server, cast, cast.anna, phases())
+    own = await store.session_by_id(callers["anna"].session)
+    assert own is not None
+    followed = await store.let_follow(actor_of(own), own.id, now, now + timedelta(hours=1))
+    assert followed is not None
     names = {
         "organisation": "sunnaas", "meeting": cast.meeting.id, "participant": cast.anna.id, "host": lars.id,
         "version": server.services.assets.version, "name": "shared/icon.svg", "token": "nothing", "room": room().id,
         "person": gone.id,
-        "report": "unknown",
+        "report": "unknown", "following": followed.id,
     }  # fmt: skip
     yield World(callers, names)
     for caller in callers.values():

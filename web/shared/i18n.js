@@ -118,7 +118,7 @@ export function createTexts(lang, catalogue, common = {}) {
 
 /**
  * @param {string} base the versioned folder of static files @param {Lang} lang
- * @param {"" | "staff/" | "trouble/" | "later/"} [folder] staff's pages have more words, and so have trouble and the answer
+ * @param {"" | "staff/" | Part} [folder] staff's pages have more words, and so have trouble, the answer and being followed
  * @returns {Promise<Record<string, string>>}
  */
 export async function loadCatalogue(base, lang, folder = "") {
@@ -143,8 +143,8 @@ export function applyTexts(root, texts) {
 
 /**
  * The words of one language, by when they are needed: most at the start, those for what seldom happens in trouble, those of
- * figures and of the question afterwards with the answer.
- * @typedef {"trouble/" | "later/"} Part
+ * figures and of the question afterwards with the answer, those of being followed with the offer.
+ * @typedef {"trouble/" | "later/" | "follow/"} Part
  */
 
 /** @param {string} base the versioned folder of static files */

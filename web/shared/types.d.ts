@@ -35,6 +35,8 @@ export interface Session {
   meeting?: Meeting;
   practical?: string[];
   last_report?: Report;
+  /** Whether support follows this session's tests. */
+  followed?: boolean;
   /** the meeting is over, or cancelled: nothing is tested any more */
   over?: boolean;
   /** the question after the meeting, from its end on; score 0 where nothing was said yet */

@@ -48,6 +48,8 @@ class Setup:
     voices: Mapping[str, str] = field(default_factory=dict)
     """Folder of the spoken digits' recordings, by language."""
     invited: bool = True
+    noticed: Callable[[], None] = lambda: None
+    """Called when something has changed that somebody who follows would see."""
     line_bytes: int = LINE_BYTES
     """Most bytes for the line, both ways together: its trials, and TCP where they give no figure."""
 
@@ -59,6 +61,8 @@ class Running:
         self.setup = setup
         self.phases = phases
         """Phases as stored, by name."""
+        self.hinted = ""
+        """Code of the hint that the page shows."""
         self.phase = setup.kind.phases[0].name
         """The phase that the page is in, as far as known."""
         self.stepped_at_s = time.monotonic()
@@ -74,7 +78,9 @@ class Running:
     def begin(self, phase: str) -> None:
         """Note that the page is in `phase`; only the first call counts as its beginning."""
         self._began.setdefault(phase, time.monotonic())
-        self.phase = phase
+        if phase != self.phase:
+            self.phase, self.hinted = phase, ""
+            self.setup.noticed()
 
     def has_begun(self, phase: str) -> bool:
         """Whether `phase` has begun in this attempt."""
@@ -93,6 +99,7 @@ class Running:
         await self.setup.keep(name, data)
         self.phases[name] = data
         self.stepped_at_s = time.monotonic()
+        self.setup.noticed()
 
     async def note_event(self, code: str) -> None:
         """Commit an event for the report; each code only once."""
@@ -105,6 +112,9 @@ class Running:
     async def hint(self, hint: Hint | None) -> None:
         """Send a hint to the page, if there is one."""
         if hint is not None:
+            if hint.code != self.hinted:
+                self.hinted = hint.code
+                self.setup.noticed()
             await self.setup.send({"type": "hint", "check": hint.check, "code": hint.code, "values": dict(hint.values)})
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:

@@ -1,8 +1,9 @@
 /**
- * The list of all figures below the answer. Loaded with the first answer.
+ * The list of all figures below the answer, and the way to delete it. Loaded with the first answer.
  * @typedef {import("../../shared/types").Check} Check
  * @typedef {import("../../shared/i18n.js").Texts} Texts
  */
+import { call } from "../../shared/api.js";
 import { copyOf, find, say } from "../../shared/dom.js";
 import { icon, TONES } from "../../shared/icons.js";
 import { FIGURES, figureWords } from "./figures.js";
@@ -32,4 +33,17 @@ export function drawFigures(list, checks, texts) {
     return item;
   }));
   offerData(list, texts);
+}
+
+/**
+ * Delete the person's answer at once: here, where nothing else of it stays, on the leader's board and in the database.
+ * @param {string} session @param {Texts} texts
+ */
+export async function deleteReport(session, texts) {
+  const gone = await call(`/api/v1/sessions/${encodeURIComponent(session)}/report`, {}, "DELETE").then(() => true, () => false);
+  say(find("#deleted"), texts.t(gone ? "answer.deleted" : "answer.not_deleted"));
+  if (!gone) return;
+  find("#figures").replaceChildren();
+  find("#figures").closest("details")?.setAttribute("hidden", "");
+  say(find("#sent"), "");
 }

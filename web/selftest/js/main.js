@@ -77,6 +77,7 @@ function dispatch(action) {
   patience(waitOf(state), state.silent ? 1000 * DEAD_S : 0);
   // In the history of this tab alone, and no secret: the id opens nothing without the session's cookie.
   if (action.type === "plan") history.replaceState({ ...history.state, test: action.plan.test }, "");
+  if (action.type === "report" || (action.type === "session" && action.session.followed)) offerFollow();
   if (ready) view.render(state);
   view.slow(waitOf(state) === "loading" && state.patience > 0);
 }
@@ -105,6 +106,11 @@ async function findWords(codes) {
   if (catalogues.has("trouble/") || codes.every((code) => texts.has(`advice.${code}.title`) && !state.before.includes(code))) return;
   await within({ clock: wall, limit_ms: WORDS_MS }, catalogues.find("trouble/")).catch(() => undefined);
   speak();
+}
+
+/** Offer that support follows, and show it while it does. */
+function offerFollow() {
+  Promise.all([import("./follow.js"), words]).then(([{ offer }]) => offer({ session, base, names, followed: state.session?.followed, texts: () => texts, find: catalogues.find, findWords })).catch(() => undefined);
 }
 
 /** Put the catalogue's words on the page, with the phone number for this test. */
@@ -302,6 +308,7 @@ async function start(asked = mode, resume) {
     const open = await connect(controller.signal, resume);
     if (test !== controller) return open.close("left");
     link = open;
+    offerFollow();
     open.ready(controller.signal).then(({ plan }) => equipment.player?.preload(plan.voices, LANGUAGES[lang].voice, plan.digits[0] ?? [])).catch(() => undefined);
     settled.then((found) => watchOver(found, open, controller.signal), () => undefined);
     const report = await run(toolsOf(open, settled), controller.signal);
@@ -354,13 +361,6 @@ async function copyLink(button) {
   view.copied(button, done === true ? null : ownLink);
 }
 
-/** Delete the person's answer at once: here, on the leader's board and in the database. */
-async function deleteReport() {
-  if (!session) return;
-  const gone = await call(`/api/v1/sessions/${encodeURIComponent(session)}/report`, {}, "DELETE").then(() => true, () => false);
-  view.deleted(gone);
-}
-
 /** @param {HTMLElement} button */
 function measureSpeed(button) {
   speed ??= import("./speedview.js");
@@ -379,7 +379,7 @@ function act(action, button) {
     return void setLanguage(button.dataset.lang);
   }
   if (action === "copy-link") return void copyLink(button);
-  if (action === "delete-report") return void deleteReport();
+  if (action === "delete-report") return void import("./figureview.js").then(({ deleteReport }) => deleteReport(session ?? "", texts));
   if (action === "speed") return measureSpeed(button);
   if (action === "retry" && state.step === "devices") return equipment.reopen();
   if (action === "resume" || (action === "retry" && state.step === "stopped" && state.error === "replaced")) return void goOn();

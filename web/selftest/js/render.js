@@ -391,14 +391,6 @@ export function createView({ names, platform, findLater }) {
       const place = button.closest(".copy")?.querySelector(".copied");
       if (place) say(place, link ?? texts.t("link.copied"));
     },
-    /** Report the deletion; nothing else of the answer stays on the page. @param {boolean} gone */
-    deleted(gone) {
-      say(find("#deleted"), texts.t(gone ? "answer.deleted" : "answer.not_deleted"));
-      if (!gone) return;
-      find("#figures").replaceChildren();
-      find("#figures").closest("details")?.setAttribute("hidden", "");
-      say(find("#sent"), "");
-    },
     /** @param {boolean} possible */
     setCopyable(possible) {
       copyable = possible;

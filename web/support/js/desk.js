@@ -7,6 +7,7 @@ import { find, say } from "../../shared/dom.js";
 import { createTexts, langOf, loadCatalogue } from "../../shared/i18n.js";
 
 /** @typedef {{ id: string, test: string, state: string, running: string, waits: boolean }} Line */
+/** @typedef {{ id: string, person: string }} Followed who lets support follow a test */
 
 const TONE_HZ = 660;
 const TONE_S = 0.35;
@@ -50,8 +51,8 @@ function ring() {
 /** Who was told of already: those on the page, and those for whom it rang. @type {Set<string>} */
 const known = new Set();
 
-/** Say how many are new and mark what became of the others, where they stand. @param {Line[]} lines */
-function show(lines) {
+/** Say how many are new and mark what became of the others, where they stand. @param {Line[]} lines @param {Followed[]} followed */
+function show(lines, followed) {
   const items = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("#lines [data-id]")]);
   const byId = new Map(lines.map((line) => [line.id, line]));
   for (const item of items) {
@@ -66,23 +67,30 @@ function show(lines) {
   const fresh = lines.filter(({ id, waits }) => waits && !here.has(id));
   const arrived = fresh.filter(({ id }) => !known.has(id));
   for (const { id } of lines) known.add(id);
-  tell(fresh.length, lines);
+  tell(fresh.length, lines, followed);
   if (arrived.length && asked("sound")) ring();
 }
 
-/** Tell of new ones on the list, and of a new test of the person whose page this is. @param {number} fresh @param {Line[]} lines */
-async function tell(fresh, lines) {
+/**
+ * Tell of new ones on the list, of a new test of the person whose page this is, and of who lets support follow now.
+ * @param {number} fresh @param {Line[]} lines @param {Followed[]} followed
+ */
+async function tell(fresh, lines, followed) {
   const news = find("#news");
   const person = /** @type {HTMLElement | null} */ (document.querySelector("[data-person]"));
   const test = person && lines.find(({ id }) => id === person.dataset.person)?.test;
   const tested = Boolean(test) && test !== person?.dataset.test;
-  const shown = tested || (fresh > 0 && Boolean(document.querySelector("#lines")));
+  const follows = person !== null && !document.querySelector("[data-follow]") && followed.some((one) => one.person === person.dataset.person);
+  const isList = document.querySelector("#lines") !== null;
+  const others = isList ? followed.filter(({ id }) => !document.querySelector(`[data-followed="${id}"]`)).length : 0;
+  const shown = tested || follows || (isList && fresh > 0) || others > 0;
   if (shown) {
     const t = await texts();
-    say(find("span", news), tested ? t.t("support.new_test") : t.plural("support.new", fresh));
+    const told = [tested && t.t("support.new_test"), follows && t.t("following.news_one"), isList && fresh > 0 && t.plural("support.new", fresh), others > 0 && t.plural("following.news", others)];
+    say(find("span", news), told.filter(Boolean).join(" "));
   }
   const link = /** @type {HTMLAnchorElement} */ (find("a", news));
-  if (tested) link.search = withPerson(person?.dataset.person ?? "").toString();
+  if (tested || follows) link.search = withPerson(person?.dataset.person ?? "").toString();
   news.hidden = !shown;
 }
 
@@ -109,10 +117,10 @@ function follow(address) {
   const events = new EventSource(address);
   let first = !document.querySelector("#lines");
   events.addEventListener("desk", (event) => {
-    const { lines } = JSON.parse(event.data);
+    const { lines, followed } = JSON.parse(event.data);
     if (first) for (const { id } of lines) known.add(id);
     first = false;
-    show(lines);
+    show(lines, followed);
   });
   events.addEventListener("closed", () => {
     events.close();
@@ -141,7 +149,7 @@ function pressed(event) {
     return;
   }
   if (event.key === "j" || event.key === "k") step(event.key === "j");
-  const wanted = ["t", "d", "n", "/", "g"].includes(event.key) ? `[data-key="${event.key}"]` : "";
+  const wanted = ["t", "d", "n", "h", "/", "g"].includes(event.key) ? `[data-key="${event.key}"]` : "";
   const found = /** @type {HTMLElement | null} */ (wanted ? document.querySelector(`.person ${wanted}`) ?? document.querySelector(wanted) : null);
   if (!found) return;
   event.preventDefault();

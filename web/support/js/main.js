@@ -3,6 +3,7 @@
  */
 import { openPage } from "../../shared/opening.js";
 import { startDesk } from "./desk.js";
+import { startFollowing } from "./follow.js";
 
 /** @param {Element} button */
 async function copy(button) {
@@ -14,6 +15,7 @@ async function copy(button) {
 
 openPage("support");
 startDesk();
+startFollowing();
 for (const button of document.querySelectorAll("[data-copy]")) {
   /** @type {HTMLElement} */ (button).hidden = !navigator.clipboard;
   button.addEventListener("click", () => copy(button));
