@@ -21,6 +21,7 @@ from tests.sign_in.conftest import providers as providers  # noqa: PLC0414 - a f
 
 WAIT_MS = PATIENCE_S * 1000
 WORDS = catalogue("nb")
+expect.set_options(timeout=WAIT_MS)
 
 
 async def looked_at(page: Page, folder: Path, name: str) -> None:

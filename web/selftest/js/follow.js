@@ -3,7 +3,7 @@
  * sends. Loaded once a test has begun, with its words and its style.
  * @typedef {import("../../shared/i18n.js").Texts} Texts
  * @typedef {{ session: string | null, base: string, followed?: boolean, names: import("./advice.js").Names, texts: () => Texts,
- *   find: (part: "follow/") => Promise<void>, findWords: (codes: string[]) => Promise<void> }} Options
+ *   find: (part: "follow/" | "trouble/") => Promise<void>, findWords: (codes: string[]) => Promise<void> }} Options
  */
 import { call } from "../../shared/api.js";
 import { find, make } from "../../shared/dom.js";
@@ -103,6 +103,7 @@ function listen() {
   events = open;
   open.addEventListener("followed", (event) => {
     if (box.dataset.on === undefined) showIt(JSON.parse(event.data).code);
+    options.find("trouble/").catch(() => undefined); // so that advice need not wait for its words
   });
   open.addEventListener("hint", (event) => showAdvice(JSON.parse(event.data)));
   open.addEventListener("ended", ended);
