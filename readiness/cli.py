@@ -13,17 +13,15 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from readiness import __version__
 from readiness.cli_audit import add_audit
 from readiness.cli_calibration import add_calibration
+from readiness.cli_organisation import add_organisation
 from readiness.cli_rooms import add_rooms
 from readiness.cli_voices import add_voices
 from readiness.errors import InputError, SettingError
-from readiness.hours import read_hours
 from readiness.settings import SETTINGS, Settings, load_settings
-from readiness.texts import LANGUAGES
 from reports.profile import profile_names
 
 __all__ = ["main", "parser"]
@@ -33,13 +31,6 @@ OFFICES = (
     ("organiser", "organiser-link", "a link to the pages of planning", 365),
     ("api", "api-token", "a token for a program that plans", 365),
 )
-OWN_TEXTS = {
-    "checklist": "the leader's points for the start",
-    "technical_host": "the technical host's points",
-    "emergency": "what to do in an emergency",
-    "privacy": "the privacy notice for participants",
-}
-"""An organisation's own texts in place of ours, and what each is."""
 EXIT_SETTING = 2
 EXIT_USAGE = 2
 MOST_DAYS = 10_000
@@ -90,26 +81,6 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("--force", action="store_true", help="allow the demo together with a public address")
     serve.set_defaults(run=_serve)
 
-    organisation = commands.add_parser("organisation", help="add or change the organisation that people can call")
-    organisation.add_argument("--slug", required=True, help="short name in links, such as sunnaas")
-    organisation.add_argument("--name", required=True, help="name as participants know it")
-    organisation.add_argument("--support-phone", required=True, help="whom to call when it does not work")
-    organisation.add_argument("--clinic-phone", default="", help="whom to call for another time or a meeting in person")
-    organisation.add_argument("--support-hours", default="", help="when somebody answers, such as 'man-fre 08-15'")
-    organisation.add_argument("--languages", default=",".join(LANGUAGES), help="languages offered, first the default")
-    organisation.add_argument("--time-zone", default="Europe/Oslo", help="zone that meeting times are shown in")
-    for name, text in OWN_TEXTS.items():
-        flag = f"--{name.replace('_', '-')}"
-        organisation.add_argument(
-            flag, action="append", default=[], metavar="LANGUAGE=FILE.md", help=f"own text: {text}; Markdown"
-        )
-    organisation.add_argument(
-        "--links-off", metavar="KINDS", help="links that open nothing: support,organiser,room_manager, or '' for none"
-    )
-    organisation.add_argument("--ask-afterwards", action="store_true", help="ask participants how the meeting went")
-    organisation.add_argument("--no-drop-in", action="store_true", help="no tests without an invitation")
-    organisation.set_defaults(run=_organisation)
-
     meeting = commands.add_parser("meeting", help="make a meeting and print its links")
     meeting.add_argument("--organisation", required=True, help="the organisation's short name")
     meeting.add_argument("--starts", required=True, help="local time, such as 2026-12-01T10:00")
@@ -127,7 +98,7 @@ def parser() -> argparse.ArgumentParser:
     meeting.add_argument("--solution", default="other", help="the video solution, such as whereby")
     meeting.add_argument("--join-link", default="", help="the meeting's own address")
 
-    made = [_office_parser(commands, *one) for one in OFFICES]
+    made = [add_organisation(commands), *(_office_parser(commands, *one) for one in OFFICES)]
     made += [*_meetings_parsers(commands), *add_rooms(commands), *add_audit(commands)]
     made += [add_calibration(commands), add_voices(commands)]
     commands.add_parser("room", help="check this meeting room's own loudspeaker, microphones, camera and PC")
@@ -135,7 +106,7 @@ def parser() -> argparse.ArgumentParser:
     key.add_argument("--replace", action="store_true", help="keep this machine's key: what the lost one sealed is gone")
     key.set_defaults(run=_key)
     _add_settings(serve, shown={setting.name for setting in SETTINGS})
-    for command in (organisation, meeting, key, *made):
+    for command in (meeting, key, *made):
         _add_settings(command, shown=SHOWN_EVERYWHERE)
     return top
 
@@ -205,40 +176,6 @@ def _serve(settings: Settings, options: argparse.Namespace) -> int:
     if options.demo and settings.public_url and not options.force:
         raise SettingError("READINESS_PUBLIC_URL: a demo on a public address lets anybody in; --force if you mean it")
     return serve(settings, demo=options.demo, as_json=options.json)
-
-
-def _organisation(settings: Settings, options: argparse.Namespace) -> int:
-    from readiness.meetings.gsm import carried, foreign  # noqa: PLC0415 - keeps --help quick
-    from readiness.meetings.manage import kinds_off, own_texts, set_organisation  # noqa: PLC0415
-    from readiness.typed import one_line  # noqa: PLC0415
-    from reports.store.records import Organisation  # noqa: PLC0415
-
-    languages = tuple(part.strip() for part in options.languages.split(",") if part.strip())
-    _zone(options.time_zone)
-    record = Organisation(
-        id=options.slug,
-        slug=options.slug,
-        name=one_line(options.name),
-        support_phone=one_line(options.support_phone),
-        support_hours=options.support_hours,
-        clinic_phone=one_line(options.clinic_phone),
-        asks_afterwards=options.ask_afterwards,
-        languages=languages,
-        time_zone=options.time_zone,
-        drop_in_allowed=not options.no_drop_in,
-        texts=own_texts({name: getattr(options, name) for name in OWN_TEXTS}),
-    )
-    asyncio.run(set_organisation(settings, record, links_off=kinds_off(options.links_off)))
-    _print(f"saved {record.slug} in {settings.database_shown}")
-    if record.support_hours and read_hours(record.support_hours) is None:
-        note = "pages show this as it is; written as 'man-fre 08-15' they also say when a closed phone opens"
-        print(f"readiness: --support-hours: {note}", file=sys.stderr)  # noqa: T201 - this is the command's output
-    if strange := foreign(record.name):
-        note = f"SMS carry no {strange!r}: with this name each takes up to twice as many parts, so keep it short"
-        print(f"readiness: --name: {note}", file=sys.stderr)  # noqa: T201 - this is the command's output
-    elif carried(record.name) != record.name:
-        _print(f"in SMS it is written {carried(record.name)!r}")
-    return 0
 
 
 def _key(settings: Settings, options: argparse.Namespace) -> int:
@@ -388,10 +325,3 @@ def _starts(typed: str) -> datetime:
 
 def _print(line: str) -> None:
     print(line)  # noqa: T201 - this is the command's output
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise SettingError(f"--time-zone: there is no zone {name!r}; an example is Europe/Oslo") from None

@@ -20,7 +20,7 @@ FLOORS: Mapping[str, int] = {
             "access media opening",
             "client meetings demo room",
             "server",
-            "__main__ cli cli_audit cli_calibration cli_rooms cli_voices docs_table",
+            "__main__ cli cli_audit cli_calibration cli_organisation cli_rooms cli_voices docs_table",
         )
     )
     for name in names.split()

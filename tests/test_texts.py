@@ -45,6 +45,7 @@ from reports.series import ROWS
 from reports.store.ids import CODE_LENGTH
 from reports.store.retention import PERSON_KEPT as RETAINED
 from reports.store.room_records import CODE_LIFE
+from reports.store.setting_records import FEWEST_MONTHS, MOST_MONTHS
 from reports.verdict import EXPLAINED, OUR_FAULT
 from tests.floors import parsed
 
@@ -103,7 +104,7 @@ def test_no_key_stands_twice():
         assert len(keys) == len(set(keys)), [key for key in set(keys) if keys.count(key) > 1]
 
 
-FOR_STAFF = re.compile(r"web/(?:board|plan|staff|support|figures|overview|api|rooms)/")
+FOR_STAFF = re.compile(r"web/(?:board|plan|staff|support|figures|overview|api|rooms|settings)/")
 """Pages that only staff open. What these and the server name may stand in any file, the rest for participants alone."""
 
 
@@ -433,6 +434,7 @@ PROMISES: dict[str, list[float]] = {
     "error.meeting.too_many": [MOST_PEOPLE],
     "error.person.together": [1, MOST_TOGETHER],
     "error.resend.too_soon": [RESEND_EVERY / MIN],
+    "error.settings.months": [FEWEST_MONTHS, MOST_MONTHS],
     "mail.short.why": [SHORT_S],
     "plan.assessed_help": [PERSON_KEPT / H],
     "plan.join_help": [JOINS_BEFORE / MIN],
@@ -466,7 +468,7 @@ ONE = {"nb": r"\bett?\b|\bén\b", "nn": r"\bei(?:n|tt)?\b|\béin?\b", "en": r"\b
 FORMS = re.compile(
     r"error\.(?:import|person|figures)\.|error\.meeting\.(?:no_clock|time_form)|plan\.columns_example|support\.code_help|"
     r"time\..*#one|board\.in_minutes#one|detail\.|sketch\.light|unit\.mos|api\.download|firewall\.any_port|practical\.people_more|"
-    r"rooms\.problem\.hours|advice\.camera\.flicker\.do|advice\.room\.low_resolution\.do"
+    r"rooms\.problem\.hours|error\.settings\.phone|settings\.help\.support_hours|advice\.camera\.flicker\.do|advice\.room\.low_resolution\.do"
 )
 """Texts with digits that promise nothing: examples of a form, one thing in the singular, names of scales, percentiles,
 the frequency of the mains, a resolution, the last choice of a list."""
@@ -522,6 +524,8 @@ FOR_OPERATORS = {
     "readiness/cli.py",
     "readiness/cli_audit.py",
     "readiness/cli_calibration.py",
+    "readiness/cli_organisation.py",
+    "readiness/meetings/manage_organisation.py",
     "readiness/cli_rooms.py",
     "readiness/cli_voices.py",
     "readiness/meetings/manage_rooms.py",

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import segno
 
+from readiness.meetings.clinics import clinic_phone
 from readiness.meetings.paper import Sheet
 from readiness.texts import catalogue
 from reports.render.languages import TABLE
@@ -64,7 +65,7 @@ def spaced_code(code: str) -> str:
 def _words(letter: LetterContext) -> Words:
     meeting, organisation = letter.meeting, letter.organisation
     phone = meeting.support_phone or organisation.support_phone
-    clinic = meeting.clinic_phone or organisation.clinic_phone or phone
+    clinic = clinic_phone(meeting, organisation) or phone
     language = letter.language
     return Words(catalogue(language), language, phone=phone_in(language, phone), clinic=phone_in(language, clinic))
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -29,10 +27,10 @@ from readiness.meetings.wanted import Bad, Wanted
 from readiness.meetings.wishes import Change, HostPlan, MeetingPlan, PersonPlan, Way
 from readiness.opening import cannot_use, open_store, refuse_a_folder_of_its_own
 from readiness.settings import Settings, prepare_folder
-from readiness.texts import LANGUAGES, catalogue
+from readiness.texts import catalogue
 from reports.profile import load_profile, profile_names
 from reports.store import Store, StoreError
-from reports.store.records import InvitationKind, Meeting, MeetingLine, Organisation
+from reports.store.records import InvitationKind, Meeting, MeetingLine
 
 __all__ = [
     "ROLES",
@@ -41,57 +39,20 @@ __all__ = [
     "describe",
     "import_meetings",
     "invite_people",
-    "kinds_off",
     "list_meetings",
     "make_link",
     "make_meeting",
     "move_meeting",
     "own_store",
-    "own_texts",
     "planning",
     "refuse_where_off",
-    "set_organisation",
     "show_key",
     "show_meeting",
 ]
 
 LONGEST_LINK = timedelta(days=366)
 """A year; after that somebody has to ask who still uses the link."""
-LONGEST_TEXT = 20_000
 Office = Literal["support", "organiser", "api"]
-CAN_BE_OFF: tuple[InvitationKind, ...] = ("support", "organiser", "room_manager")
-"""Links whose people can sign in instead. A leader knows no other way in than the own link."""
-
-
-async def set_organisation(
-    settings: Settings, record: Organisation, *, links_off: Sequence[InvitationKind] | None = None
-) -> None:
-    """Add `record`, or change the organisation of the same slug. Raises SettingError for values that can't be stored.
-
-    Texts of the organisation that `record` does not have stay as they were, and so do `links_off` where they are None.
-    """
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", record.slug):
-        raise SettingError(f"--slug: {record.slug!r} can't stand in a link; use a-z, 0-9 and -")
-    unknown = [language for language in record.languages if language not in LANGUAGES]
-    if unknown or not record.languages:
-        raise SettingError(f"--languages: choose among {', '.join(LANGUAGES)}")
-    async with own_store(settings) as store:
-        found = await store.organisation(record.slug)
-        kept = found.texts if found else {}
-        names = {*kept, *record.texts}
-        texts = {name: {**kept.get(name, {}), **record.texts.get(name, {})} for name in names}
-        off = tuple(links_off) if links_off is not None else found.links_off if found else ()
-        await store.ensure_organisation(replace(record, texts=texts, links_off=off))
-
-
-def kinds_off(typed: str | None) -> tuple[InvitationKind, ...] | None:
-    """Return the kinds of links in ``--links-off``, such as ``support,organiser``; None where it is not given."""
-    if typed is None:
-        return None
-    named = [one.strip() for one in typed.split(",") if one.strip()]
-    if set(named) - set(CAN_BE_OFF):
-        raise SettingError(f"--links-off: some of {', '.join(CAN_BE_OFF)}, or '' for none")
-    return tuple(one for one in CAN_BE_OFF if one in named)
 
 
 async def show_key(settings: Settings, *, replace_it: bool) -> tuple[str, str]:
@@ -240,25 +201,6 @@ async def close_links(settings: Settings, kind: Office, *, organisation: str) ->
     """Close all links of one kind of the organisation and the sessions they opened; return how many."""
     async with planning(settings, organisation, needs_url=False) as planner:
         return await planner.store.revoke_links(planner.organisation.id, kind, planner.now)
-
-
-def own_texts(files: Mapping[str, Sequence[str]]) -> dict[str, dict[str, str]]:
-    """Return an organisation's own texts by name and language, from options such as ``nb=checklist.md``."""
-    texts: dict[str, dict[str, str]] = {}
-    for name, options in files.items():
-        flag = f"--{name.replace('_', '-')}"
-        for option in options:
-            language, _, file = option.partition("=")
-            if language not in LANGUAGES or not file:
-                raise SettingError(f"{flag}: write it as {LANGUAGES[0]}=FILE.md, with {', '.join(LANGUAGES)}")
-            try:
-                text = Path(file).read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise SettingError(f"{flag}: can't read {file!r}: {getattr(error, 'strerror', error)}") from None
-            if len(text) > LONGEST_TEXT or "\0" in text:
-                raise SettingError(f"{flag}: {file!r} has more than {LONGEST_TEXT} characters")
-            texts.setdefault(name, {})[language] = text
-    return texts
 
 
 def describe(code: str) -> str:

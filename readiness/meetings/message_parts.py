@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from readiness.meetings.clinics import clinic_contact
 from reports.model import READY_VERDICTS
 from reports.render.words import Words
 from reports.store.records import Meeting, Organisation
@@ -138,6 +139,7 @@ def _joining(words: Words, context: MessageContext) -> list[str]:
 
 def _test(context: MessageContext, words: Words, kind: str) -> MailParts:
     """Return a participant's message: purpose, link, three steps, and what is good to know."""
+    contact = clinic_contact(context.meeting, context.organisation)
     return MailParts(
         subject=words.t(f"mail.{kind}.subject"),
         lead=[words.t("mail.meeting"), words.t(f"mail.{kind}.why")],
@@ -148,7 +150,7 @@ def _test(context: MessageContext, words: Words, kind: str) -> MailParts:
             *_help(words, context),
             words.t("mail.what"),
             words.t("mail.voluntary"),
-            *([words.t("mail.contact", contact=context.meeting.contact)] if context.meeting.contact else []),
+            *([words.t("mail.contact", contact=contact)] if contact else []),
             words.t("mail.company"),
             words.t("mail.secrecy"),
             words.t("mail.private"),

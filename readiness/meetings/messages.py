@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from readiness.meetings.calendars import Calendar, invitation_calendar
+from readiness.meetings.clinics import clinic_phone
 from readiness.meetings.gsm import MOST_PARTS, carried, parts
 from readiness.meetings.kinds import KINDS
 from readiness.meetings.message_parts import MailParts, MessageContext, counts
@@ -91,7 +92,7 @@ def _words(context: MessageContext) -> Words:
         bare.catalogue,
         context.language,
         phone=phone_in(context.language, phone),
-        clinic=phone_in(context.language, meeting.clinic_phone or organisation.clinic_phone or phone),
+        clinic=phone_in(context.language, clinic_phone(meeting, organisation) or phone),
         hours=organisation.support_hours,
         organisation=organisation.name,
         when=bare.moment(meeting.starts_at, zone),

@@ -20,6 +20,7 @@ from readiness.access.sessions import (
     start_host_test,
 )
 from readiness.errors import AccessError, InputError
+from readiness.meetings.clinics import clinic_contact, clinic_phone
 from readiness.server.board import LEADERS, board_json, day_of, organisation_json
 from readiness.server.bodies import json_body
 from readiness.server.owner import LIVE_WITHIN, unfinished_of
@@ -211,8 +212,8 @@ async def _session_json(services: Services, session: Session) -> dict[str, Any]:
             "ends_at": rfc3339(meeting.ends_at),
             "time_zone": organisation.time_zone if organisation else "UTC",
             "state": meeting.state,
-            "clinic_phone": meeting.clinic_phone or (organisation.clinic_phone if organisation else ""),
-            "contact": meeting.contact,
+            "clinic_phone": clinic_phone(meeting, organisation) if organisation else meeting.clinic_phone,
+            "contact": clinic_contact(meeting, organisation) if organisation else meeting.contact,
         },
         "practical": page_questions(meeting.practical) if meeting and participant else [],
         "expected_people": people_at(meeting, participant),

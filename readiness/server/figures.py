@@ -58,7 +58,7 @@ async def summary(request: web.Request) -> web.Response:
     """Return the sums of the month ``?month=`` (such as ``2026-10``), by default of the newest that is over."""
     services = request.app[SERVICES]
     organisation, _ = await organiser_of(request)
-    month = _month(request, services.now())
+    month = _month(request, services.now(), organisation)
     weeks = weeks_of(month)
     cells = await services.store.feedback_summary(organisation.id, weeks)
     told_ready = [cell for cell in cells if cell.verdict in READY_VERDICTS]
@@ -85,7 +85,7 @@ async def figures_page(request: web.Request) -> web.Response:
     session, organisation = await _reader(request)
     asked, language = request.query.get("lang"), staff_language_of(request, organisation)
     words = Words(catalogue(language), language, phone=phone_in(language, organisation.support_phone))
-    month, plans = _month(request, services.now()), _plans(request)
+    month, plans = _month(request, services.now(), organisation), _plans(request)
     weeks, earlier, later = weeks_of(month), months_back(month, 1), months_back(month, -1)
     cells = await services.store.feedback_summary(organisation.id, weeks) if plans else []
     ready = _sum(cell for cell in cells if cell.verdict in READY_VERDICTS)
@@ -94,8 +94,8 @@ async def figures_page(request: web.Request) -> web.Response:
         "home": home,
         "csv": f"{home}/figures.csv?" + urlencode({"month": month}),
         "asked_language": asked if asked in organisation.languages else None,
-        "earlier": earlier if is_told_month(earlier, services.now()) else "",
-        "later": later if is_told_month(later, services.now()) else "",
+        "earlier": earlier if is_told_month(earlier, services.now(), organisation) else "",
+        "later": later if is_told_month(later, services.now(), organisation) else "",
         "steps": plans,
         "weeks": words.t("figures.weeks", first=_named(weeks[0]), last=_named(weeks[1])),
         "right": words.t("figures.right", worked=ready["worked"], answers=ready["answers"]) if ready["answers"] else "",
@@ -116,7 +116,7 @@ async def figures_table(request: web.Request) -> web.Response:
     """Give the sums by unit as a table, to organisers with all steps of each answer; no cell is taken for a formula."""
     services = request.app[SERVICES]
     _session, organisation = await _reader(request)
-    weeks, plans = weeks_of(_month(request, services.now())), _plans(request)
+    weeks, plans = weeks_of(_month(request, services.now(), organisation)), _plans(request)
     written = io.StringIO()
     table = csv.writer(written)
     table.writerow(COLUMNS if plans else SHARES)
@@ -216,10 +216,10 @@ def _share_told(said: Mapping[Any, int], wanted: Sequence[Any]) -> str:
     return f"{percent} %" if percent else "-"
 
 
-def _month(request: web.Request, now: datetime) -> str:
+def _month(request: web.Request, now: datetime, organisation: Organisation) -> str:
     """Return the month that is asked for. Raises InputError for any that is not told, and for a span of weeks."""
     month = request.query.get("month") or last_month(now.date())
-    if {"from", "to"} & set(request.query) or not is_told_month(month, now):
+    if {"from", "to"} & set(request.query) or not is_told_month(month, now, organisation):
         raise InputError("figures.month")
     return month
 

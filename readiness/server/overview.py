@@ -31,7 +31,7 @@ from reports.render.words import Words
 from reports.solution import load_solution, solution_names
 from reports.store.participation import iso_week
 from reports.store.records import Organisation, Session
-from reports.store.retention import FIGURES_KEPT
+from reports.store.setting_records import figures_kept
 from reports.sums import LEAST, OTHERS
 
 __all__ = ["is_told_month", "routes"]
@@ -74,7 +74,7 @@ async def overview_page(request: web.Request) -> web.Response:
         "asked_language": asked if asked in shown.organisation.languages else None,
         "month": shown.month,
         "title": _named(shown),
-        "earlier": earlier if is_told_month(earlier, request.app[SERVICES].now()) else "",
+        "earlier": earlier if is_told_month(earlier, request.app[SERVICES].now(), shown.organisation) else "",
         "later": months_back(shown.month, -1) if shown.month < shown.newest else "",
         "headlines": _headlines(shown),
         "tables": _tables(shown, MOST_ON_SCREEN),
@@ -143,7 +143,7 @@ async def _shown(request: web.Request) -> Shown:
     language = staff_language_of(request, organisation)
     newest = last_month(services.now().date())
     asked = request.query.get("month", newest)
-    month = asked if is_told_month(asked, services.now()) else newest
+    month = asked if is_told_month(asked, services.now(), organisation) else newest
     overview = await services.store.overview(actor_of(session), weeks_of(month))
     words = Words(catalogue(language), language, phone=phone_in(language, organisation.support_phone))
     return Shown(session, organisation, month, newest, overview, words)
@@ -155,11 +155,11 @@ def _came_from(session: Session) -> str:
     return next((folder for kind, folder in CAME_FROM.items() if kind in held), "staff")
 
 
-def is_told_month(month: str, now: datetime) -> bool:
+def is_told_month(month: str, now: datetime, organisation: Organisation) -> bool:
     """Return whether this is a month that is over and of which no week is forgotten: any other would change."""
     if not _MONTH.match(month) or month > last_month(now.date()):
         return False
-    return weeks_of(month)[0] >= iso_week(now - FIGURES_KEPT)
+    return weeks_of(month)[0] >= iso_week(now - figures_kept(organisation.choices))
 
 
 def _named(shown: Shown) -> str:

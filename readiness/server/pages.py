@@ -22,6 +22,7 @@ from reports.store.records import Organisation
 __all__ = [
     "error_page",
     "language_of",
+    "notice_html",
     "organisation_of_path",
     "page_that_is_meant",
     "render_page",
@@ -37,9 +38,9 @@ SUPPORT, CODE, PLAN, ROOMS = "support/index.html", "code/index.html", "plan/inde
 GUIDE = "guide/index.html"
 TEMPLATES = {"t": SELFTEST, "try": SELFTEST, "support": SUPPORT, "plan": PLAN, "code": CODE, "rooms": ROOMS}
 """By the last part of a link's path; the board is made with its guides."""
-OVERVIEW = "overview/index.html"
+OVERVIEW, SETTINGS = "overview/index.html", "settings/index.html"
 FOR_STAFF = frozenset(
-    {BOARD, SUPPORT, PLAN, ROOMS, OVERVIEW, "staff/index.html", "figures/index.html", "api/index.html"}
+    {BOARD, SUPPORT, PLAN, ROOMS, OVERVIEW, SETTINGS, "staff/index.html", "figures/index.html", "api/index.html"}
 )
 """Pages in the languages that have texts for staff."""
 
@@ -205,17 +206,22 @@ def render_page(
 async def _guide_page(request: web.Request, name: str) -> web.Response:
     organisation = await organisation_of_path(request)
     language = language_of(request, organisation)
+    html = notice_html(organisation, name, language, request.app[SERVICES].now())
+    return render_page(request, GUIDE, organisation, {"guide": html, "name": name})
+
+
+def notice_html(organisation: Organisation, name: str, language: str, now: datetime) -> str:
+    """Return one of the pages that anybody may read, with the organisation's numbers, as HTML."""
     words, phone = catalogue(language), organisation.support_phone
     hours = organisation.support_hours
     filled = {
-        "phone": _called(organisation, language, request.app[SERVICES].now()),
+        "phone": _called(organisation, language, now),
         "clinic": phone_in(language, organisation.clinic_phone or phone),
         "hours": f"{words['help.hours']} {hours}." if hours else "",
         "legal": words["notice.legal"],
         "dpo": words["notice.dpo"],
     }
-    html = page_html(organisation, name, language, filled)
-    return render_page(request, GUIDE, organisation, {"guide": html, "name": name})
+    return page_html(organisation, name, language, filled)
 
 
 def _board_page(request: web.Request, organisation: Organisation | None) -> web.Response:

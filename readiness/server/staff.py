@@ -26,7 +26,7 @@ routes = web.RouteTableDef()
 PAGE: Final = "staff/index.html"
 STAFF: Final = frozenset({"staff"})
 OFFICES: Final = {
-    "administrator": "overview",
+    "administrator": "settings",
     "support": "support",
     "organiser": "plan",
     "room_manager": "rooms",

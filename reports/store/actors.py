@@ -26,11 +26,12 @@ Act = Literal[
     "report.own", "report.save", "report.delete", "meeting.read", "meeting.find", "meeting.change", "day.read",
     "people.read", "person.read", "host.read", "phone.read", "phone.give", "room.report", "room.read", "room.manage",
     "room.invite", "room.beside", "audit.read", "data.own", "figures.read", "follow.give", "follow.end", "follow.own",
-    "follow.read", "follow.hint", "settings.change",
+    "follow.read", "follow.hint", "settings.read", "settings.change",
 ]  # fmt: skip
 OWN_ONLY: Final = frozenset[ActorKind]({"participant", "guest", "host_test"})
 """Kinds that test, and reach nobody else's data."""
 _PLANS: Final = frozenset[ActorKind]({"organiser", "program", "operator"})
+_RULES: Final = frozenset[ActorKind]({"administrator", "operator"})
 _LEADS: Final = frozenset[ActorKind]({"leader", "host"})
 MAY: Final[Mapping[Act, frozenset[ActorKind]]] = {
     "case.open": _LEADS,
@@ -61,7 +62,8 @@ MAY: Final[Mapping[Act, frozenset[ActorKind]]] = {
     "audit.read": frozenset({"operator"}),
     "data.own": OWN_ONLY | {"operator"},
     "figures.read": frozenset({"support", "organiser", "operator", "administrator", "reader"}),
-    "settings.change": frozenset({"administrator", "operator"}),
+    "settings.read": _RULES,
+    "settings.change": _RULES,
     "follow.give": OWN_ONLY,
     "follow.end": OWN_ONLY,
     "follow.own": OWN_ONLY,
@@ -76,7 +78,7 @@ who are in a meeting, how ready they are and what was sent to them; ``phone``: t
 ``room.report``: of a room's own checks; ``room.read``: how all rooms are; ``room.manage``: rooms, their codes and keys;
 ``room.invite``: rooms by name; ``room.beside``: those of one meeting; ``audit.read``: who did what;
 ``data.own``: all that is held of one person; ``figures.read``: sums that single nobody out;
-``settings.change``: what holds for the whole organisation; ``follow.give``,
+``settings.read``: what was changed of what holds for the whole organisation; ``settings.change``: that itself; ``follow.give``,
 ``follow.end``: that support may follow one's own test; ``follow.own``: whether it does; ``follow.read``: a test that is
 followed; ``follow.hint``: a hint to its page."""
 

@@ -28,6 +28,7 @@ class Purged:
     room_figures: int = 0
     sign_ins: int = 0
     staff: int = 0
+    changes: int = 0
     audit_entries: int = 0
 
     def __add__(self, other: Purged) -> Purged:

@@ -103,6 +103,12 @@ class Organisation:
     """Whether participants get a message after the meeting that asks how it went."""
     links_off: tuple[InvitationKind, ...] = ()
     """Kinds of links that open nothing here: their people sign in."""
+    clinic_contact: str = ""
+    """Whom to ask for there, a person or a ward."""
+    clinics: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """``number`` and ``contact`` of a unit, by its name, where they are others than the organisation's."""
+    choices: Mapping[str, Any] = field(default_factory=dict)
+    """What else was chosen, by name; a missing one has a default."""
 
 
 @dataclass(frozen=True, slots=True)

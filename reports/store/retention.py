@@ -21,6 +21,8 @@ from .participation import ParticipationPart, client_class, iso_week
 from .purged import Purged
 from .records import ANSWERS_AFTER_END, new_id
 from .room_tables import room_code, room_event, room_key, room_notice, room_result
+from .setting_records import FIGURES_KEPT, figures_kept
+from .setting_tables import setting_change
 from .staff_tables import sign_in, staff
 from .tables import (
     case_note,
@@ -28,6 +30,7 @@ from .tables import (
     host,
     invitation,
     meeting,
+    organisation,
     outbox,
     participant,
     participation,
@@ -53,14 +56,12 @@ STAFF_KEPT: Final = timedelta(days=90)
 """Time after a person's last sign-in; the next one begins a new row."""
 MEETING_KEPT: Final = ANSWERS_AFTER_END
 """Time after a meeting's end; until then its links open the question how it went."""
-FIGURES_KEPT: Final = timedelta(days=396)
-"""13 months, so that a month can be compared with the same month a year before."""
 BATCH: Final = 200
 """Reports that are unlinked in one transaction, so that nobody waits long."""
 _FIGURE_FIELDS: Final = ("id", "outcome", "value", "unit", "pass", "fail", "cause", "responsible")
 _OF_PEOPLE: Final = (participant, host, meeting, report, self_test, self_test_phase, outbox, session, invitation,
                      feedback, support_case, case_note, staff, sign_in,
-                     taken_out, following)  # fmt: skip
+                     taken_out, following, setting_change)  # fmt: skip
 """Tables that have held something of a person."""
 OF_PEOPLE: Final = tuple(table.name for table in _OF_PEOPLE)
 _ACTED: Final = ("opened_by", "taken_by", "done_by")
@@ -84,7 +85,7 @@ class RetentionPart(ParticipationPart):
 
         The first time that anything goes it is logged at once, later on each day's first time as a sum.
         """
-        due = _due(now)
+        due = _due(now, await self._shorter())
         past = meeting.c.ends_at < now - PERSON_KEPT
         later = [name for name in due if name not in {"drop_in_reports", "meetings"}]
         counts = {"drop_in_reports": await self._run(due["drop_in_reports"])}
@@ -106,7 +107,9 @@ class RetentionPart(ParticipationPart):
 
         By the same conditions, counted. What goes along with its parent, such as a session with its link, counts twice.
         """
-        due = _due(now) | {"unlinked_reports": sa.delete(report).where(report.c.meeting_id.in_(_ended(now)))}
+        due = _due(now, await self._shorter()) | {
+            "unlinked_reports": sa.delete(report).where(report.c.meeting_id.in_(_ended(now)))
+        }
         due["room_figures"] = _room_figures(now)
         async with self._database.read() as connection:
             counts: dict[str, int] = {}
@@ -148,6 +151,12 @@ class RetentionPart(ParticipationPart):
         those that were left: in use, so that it may be tried again, and too large.
         """
         return await self._database.rewrite(tables)
+
+    async def _shorter(self) -> dict[str, timedelta]:
+        """Return how long organisations keep figures that keep them for a shorter time than others, by their ids."""
+        rows = await self._rows(sa.select(organisation.c.id, organisation.c.choices))
+        kept = {row.id: figures_kept(row.choices) for row in rows}
+        return {whose: lasts for whose, lasts in kept.items() if lasts < FIGURES_KEPT}
 
     async def _run(self, statement: sa.Update | sa.Delete) -> int:
         async with self._database.write() as connection:
@@ -227,9 +236,18 @@ def _ended(now: datetime) -> sa.Select[tuple[str]]:
     return sa.select(meeting.c.id).where(meeting.c.ends_at < now - PERSON_KEPT)
 
 
-def _due(now: datetime) -> dict[str, sa.Update | sa.Delete]:
+def _old(figures: sa.Table, now: datetime, shorter: Mapping[str, timedelta]) -> sa.ColumnElement[bool]:
+    """Return which figures are too old, by their week: for each organisation after its own time."""
+    own = [
+        sa.and_(figures.c.organisation_id == whose, figures.c.week < iso_week(now - lasts))
+        for whose, lasts in shorter.items()
+    ]
+    return sa.or_(figures.c.week < iso_week(now - FIGURES_KEPT), *own)
+
+
+def _due(now: datetime, shorter: Mapping[str, timedelta]) -> dict[str, sa.Update | sa.Delete]:
     """Return the statements of one purge by what `Purged` calls their rows, in the order in which they are run."""
-    ended, oldest = _ended(now), iso_week(now - FIGURES_KEPT)
+    ended = _ended(now)
     people = sa.select(participant.c.id).where(participant.c.meeting_id.in_(ended))
     idle = sa.or_(self_test.c.updated_at < now - RUN_KEPT, self_test.c.participant_id.in_(people))
     named = sa.or_(
@@ -258,9 +276,10 @@ def _due(now: datetime) -> dict[str, sa.Update | sa.Delete]:
         "sessions": sa.delete(session).where(session.c.expires_at < now - SESSION_KEPT),
         "sign_ins": sa.delete(sign_in).where(sign_in.c.expires_at < now),
         "staff": sa.delete(staff).where(staff.c.signed_in_at < now - STAFF_KEPT),
-        "old_figures": sa.delete(unlinked_report).where(unlinked_report.c.week < oldest),
-        "old_counts": sa.delete(participation).where(participation.c.week < oldest),
-        "answers": sa.delete(feedback).where(feedback.c.week < oldest),
+        "old_figures": sa.delete(unlinked_report).where(_old(unlinked_report, now, shorter)),
+        "old_counts": sa.delete(participation).where(_old(participation, now, shorter)),
+        "answers": sa.delete(feedback).where(_old(feedback, now, shorter)),
+        "changes": sa.delete(setting_change).where(setting_change.c.at < now - FIGURES_KEPT),
         "meetings": sa.delete(meeting).where(meeting.c.ends_at < now - MEETING_KEPT),
     }
 

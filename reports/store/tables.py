@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-from . import audit_tables, follow_tables, room_tables, staff_tables  # noqa: F401 - they belong to the schema
+from . import audit_tables, follow_tables, room_tables, setting_tables, staff_tables  # noqa: F401 - they belong to the schema
 from .columns import UtcDateTime
 from .schema import metadata
 
@@ -69,6 +69,9 @@ organisation = Table(
     Column("clinic_phone", String, nullable=False, server_default=""),
     Column("asks_afterwards", Boolean, nullable=False, server_default=false()),
     Column("links_off", JSON, nullable=False, server_default="[]"),
+    Column("clinic_contact", String, nullable=False, server_default=""),
+    Column("clinics", JSON, nullable=False, server_default="{}"),
+    Column("choices", JSON, nullable=False, server_default="{}"),
 )
 
 meeting = Table(

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-__all__ = ["OPEN_CALL", "TRAIL", "Call", "Deed", "Trail", "about", "note", "open_trail"]
+__all__ = ["OPEN_CALL", "TRAIL", "Call", "Deed", "Trail", "about", "note", "open_trail", "tell"]
 
 
 @dataclass(slots=True)
@@ -75,6 +75,13 @@ def about(*named: str) -> None:
     call = OPEN_CALL.get()
     if call is not None and named:
         call.deeds = [replace(deed, object=one) for deed in call.deeds for one in named]
+
+
+def tell(*details: str) -> None:
+    """Say what the open call changes, in words of the log. Of several things there is an entry each."""
+    call = OPEN_CALL.get()
+    if call is not None and details:
+        call.deeds = [replace(deed, detail=one) for deed in call.deeds for one in details]
 
 
 @contextmanager

@@ -24,7 +24,7 @@ TOMORROW = (datetime.now(tz=ZoneInfo("Europe/Oslo")) + timedelta(days=1)).date()
 def data(tmp_path_factory) -> Path:
     """A data folder with one organisation, to copy: migrating takes longest."""
     folder = tmp_path_factory.mktemp("made")
-    options = ["--slug", "a", "--name", "A", "--support-phone", "1", "--data-dir", str(folder)]
+    options = ["--slug", "a", "--name", "A", "--support-phone", "112", "--data-dir", str(folder)]
     assert main(["organisation", *options]) == 0
     return folder
 
@@ -141,7 +141,7 @@ def test_no_links_are_made_where_they_are_off(run):
     """One line says that their people sign in; tokens of programs and links of another kind are made all the same."""
     links = (("support-link",), ("organiser-link",), ("rooms", "link"))
     others = (("api-token",), ("rooms", "token"))
-    house = ("organisation", "--slug", "a", "--name", "A", "--support-phone", "1", "--links-off")
+    house = ("organisation", "--slug", "a", "--name", "A", "--support-phone", "112", "--links-off")
     assert run(*house, "support,organiser,room_manager")[0] == 0
     for command in links:
         status, out, err = run(*command, "--organisation", "a")
@@ -159,7 +159,7 @@ def test_an_organisations_own_texts(run, tmp_path):
 
     text = tmp_path / "checklist.md"
     text.write_text("# Hos oss\n", encoding="utf-8")
-    base = ("organisation", "--slug", "a", "--name", "A", "--support-phone", "1")
+    base = ("organisation", "--slug", "a", "--name", "A", "--support-phone", "112")
     assert run(*base, "--checklist", f"nb={text}")[0] == 0
     assert run(*base, "--emergency", f"en={text}")[0] == 0
 
@@ -211,6 +211,6 @@ def test_help_names_every_command(capsys):
 )
 def test_what_an_sms_makes_of_a_name_is_told(run, name, out, warns):
     """At once, not when a patient gets it."""
-    status, said, wrong = run("organisation", "--slug", "a", "--name", name, "--support-phone", "1")
+    status, said, wrong = run("organisation", "--slug", "a", "--name", name, "--support-phone", "112")
     assert (status, "--name" in wrong, bool(wrong)) == (0, warns, warns)
     assert out in said

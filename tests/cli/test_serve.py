@@ -82,7 +82,7 @@ def test_a_data_folder_that_cant_be_written_is_said(tmp_path, command):
     (tmp_path / "file").write_text("")
     arguments = {
         "serve": [],
-        "organisation": ["--slug", "a", "--name", "A", "--support-phone", "1"],
+        "organisation": ["--slug", "a", "--name", "A", "--support-phone", "112"],
         "meeting": ["--organisation", "a", "--starts", "2030-01-01T10:00"],
     }[command]
     settings = {"DATA_DIR": str(tmp_path / "file" / "data"), "PUBLIC_URL": "https://ready.example"}
@@ -158,7 +158,7 @@ def test_a_refused_database_is_one_sentence_with_its_cause(tmp_path):
 def test_a_command_never_makes_a_folder_of_its_own(tmp_path, monkeypatch, capsys):
     """Run from anywhere without the server's folder it says so, with a key to find or a database to name."""
     monkeypatch.chdir(tmp_path)
-    organisation = ["organisation", "--slug", "a", "--name", "A", "--support-phone", "1"]
+    organisation = ["organisation", "--slug", "a", "--name", "A", "--support-phone", "112"]
     for command in (organisation, ["support-link", "--organisation", "a", "--revoke"], ["key"]):
         refused(in_this_process(capsys, *command), "READINESS_DATA_DIR", str(tmp_path / ".data"))
     url = f"postgresql://readiness@127.0.0.1:{free_port()}/none"
@@ -170,7 +170,7 @@ def test_a_command_never_makes_a_folder_of_its_own(tmp_path, monkeypatch, capsys
 
 def test_a_server_and_commands_refuse_another_machines_database(tmp_path, capsys):
     """Both name the two keys; `key` shows them, and takes this machine's where the other is lost."""
-    organisation = ["organisation", "--slug", "a", "--name", "A", "--support-phone", "1"]
+    organisation = ["organisation", "--slug", "a", "--name", "A", "--support-phone", "112"]
     first, second = ("--data-dir", str(tmp_path / "1")), ("--data-dir", str(tmp_path / "2"))
     shared = ("--database-url", f"sqlite:///{tmp_path}/shared.db")
     in_this_process(capsys, *organisation, *first, *shared)
@@ -331,9 +331,11 @@ async def test_organisation_and_meeting_print_links_that_work(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "name"),
     [
-        (["organisation", "--slug", "Å", "--name", "A", "--support-phone", "1"], "--slug"),
-        (["organisation", "--slug", "a", "--name", "A", "--support-phone", "1", "--languages", "se"], "--languages"),
-        (["organisation", "--slug", "a", "--name", "A", "--support-phone", "1", "--time-zone", "Mars"], "--time-zone"),
+        (["organisation", "--slug", "Å", "--name", "A", "--support-phone", "112"], "--slug"),
+        (["organisation", "--slug", "a", "--name", "A", "--support-phone", "112", "--languages", "se"], "--languages"),
+        (["organisation", "--slug", "a", "--name", "A", "--support-phone", "1"], "--support-phone"),
+        (["organisation", "--slug", "a", "--name", "A"], "--support-phone"),
+        (["organisation", "--slug", "a", "--time-zone", "Mars"], "--time-zone"),
         (["meeting", "--organisation", "none", "--starts", "2030-01-01T10:00"], "--organisation"),
         (["meeting", "--organisation", "a", "--starts", "tomorrow"], "--starts"),
         (["meeting", "--organisation", "a", "--starts", "2030-01-01"], "--starts"),
@@ -371,7 +373,7 @@ def test_a_support_link_that_cant_be_made_is_said(tmp_path, monkeypatch, capsys,
 def test_a_support_link_is_printed_and_closed(tmp_path, monkeypatch, capsys):
     """One line with the link, its token in the fragment; closing says how many there were."""
     monkeypatch.setenv("READINESS_DATA_DIR", str(tmp_path))
-    in_this_process(capsys, "organisation", "--slug", "a", "--name", "A", "--support-phone", "1")
+    in_this_process(capsys, "organisation", "--slug", "a", "--name", "A", "--support-phone", "112")
     refused(in_this_process(capsys, "support-link", "--organisation", "a"), "READINESS_PUBLIC_URL")
     monkeypatch.setenv("READINESS_PUBLIC_URL", "https://ready.example")
     links = [in_this_process(capsys, "support-link", "--organisation", "a").stdout.strip() for _ in range(2)]

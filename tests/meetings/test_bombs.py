@@ -14,7 +14,7 @@ import pytest
 
 from readiness.errors import InputError
 from readiness.meetings.guides import guide_html
-from readiness.meetings.manage import LONGEST_TEXT
+from readiness.meetings.own_settings import LONGEST_TEXT
 from readiness.meetings.reading import MOST_IN_FILE, read_file
 from tests.cast import SUNNAAS
 from tests.meetings.bombs import BOMBS

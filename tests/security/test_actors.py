@@ -73,7 +73,8 @@ ROUTES: dict[Act, tuple[tuple[str, str], ...]] = {
     "room.invite": (NEW_MEETING,),
     "room.beside": (BOARD, NEW_MEETING, ("GET", "/support/{session}")),
     "audit.read": (),
-    "settings.change": (),
+    "settings.read": (("GET", "/settings/{session}"),),
+    "settings.change": (("POST", "/settings/{session}/undo"),),
     "figures.read": (("GET", "/overview/{session}"), ("GET", "/support/{session}")),
     "follow.give": (("POST", "/api/v1/sessions/{session}/follow"),),
     "follow.end": (("DELETE", "/api/v1/sessions/{session}/follow"),),
@@ -370,7 +371,9 @@ async def ask(store: Store, actor: Actor, act: Act) -> None:
         case "follow.hint":
             assert await store.give_hint(actor, "none", "camera.dark", cast.NOW) is None
         case "settings.change":
-            await store.switch_links(actor, ())
+            await store.change_settings(actor, [], cast.NOW)
+        case "settings.read":
+            assert await store.setting_changes(actor) == []
         case "data.own":
             person = ANNA if actor.kind != "guest" else None
             assert await store.data_of(actor, person, None if person else "session-drop-in")

@@ -12,11 +12,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 
+from yarl import URL
+
 from readiness.access.links import room_link
 from readiness.meetings.messages import render_message
+from readiness.meetings.own_settings import LONGEST_TEXT
+from readiness.server.settings_parts import PARTS
 from reports.store.actors import Actor
 from tests.actors import otto
-from tests.cast import SUNNAAS, make_cast
+from tests.cast import SUNNAAS, make_cast, signed_in
 from tests.fleet import room
 from tests.integration.support import ROOT
 from tests.made import made_report, support_link
@@ -73,20 +77,44 @@ async def pages(server, http, slug: str, text: str) -> dict[str, Reader]:
     await server.store.add_room(rita, room(text, id=f"room-{slug}", **odd))
     link = await room_link(server.store, organisation, server.base, datetime.now(tz=UTC))
     rooms = (await (await redeem(http, link.partition("#")[2], slug))[2].json())["session"]
-    server.services.health.organisation = await server.store.organisation(slug)
-    found = {}
+    ada = await administrator(server, http, slug, text)
+    clinics = {text[:100]: {"number": text, "contact": text}}
+    odd = replace(organisation, clinic_phone=text, clinic_contact=text, clinics=clinics)
+    server.services.health.organisation = await server.store.ensure_organisation(odd)
+    found = await typed_settings(http, ada, text)
     for name, path, query in (
         ("test", f"/o/{slug}/t", {"lang": text}), ("code", f"/o/{slug}/code", {}), ("front", "/", {}),
         ("board", f"/board/{board}", {}), ("support", f"/support/{support}", {"code": made.code}),
         ("support, typed", f"/support/{support}", {"code": text, "lang": text}), ("plan", f"/o/{slug}/plan", {}),
         ("error", "/nowhere", {"x": text}), ("rooms", f"/rooms/{rooms}", {"lang": text}),
         ("wall", f"/rooms/{rooms}/wall", {}), ("room", f"/rooms/{rooms}/room/room-{slug}", {}),
+        ("settings", f"/settings/{ada}", {"said": text}), ("contact", f"/settings/{ada}/contact", {"lang": text}),
+        ("clinics", f"/settings/{ada}/clinics", {}),
     ):  # fmt: skip
         query = {key: value[:600] for key, value in query.items()}
         async with http.get(path, params=query, headers={"Accept": "text/html", "User-Agent": "x"}) as answer:
             assert answer.status < 500, path
             assert answer.content_type == "text/html", path
             found[name] = read(await answer.text())
+    return found
+
+
+async def administrator(server, http, slug: str, text: str) -> str:
+    """The session of somebody who may change the organisation's settings, with its cookie in the browser."""
+    session, secret = await signed_in(server.store, slug, datetime.now(tz=UTC), ("administrator",), name=text)
+    http.cookie_jar.update_cookies({f"rd-{session}": secret}, URL(server.base))
+    return session
+
+
+async def typed_settings(http, session: str, text: str) -> dict[str, Reader]:
+    """Forms of settings that are shown again with `text` in every field, because it is too long."""
+    found, text = {}, text * (LONGEST_TEXT // len(text) + 1)
+    for part, fields in PARTS.items():
+        form = {field.name: text for field in fields} | {"seen": text}
+        form |= {f"{field.name}.{one}": text for field in fields for one in field.options}
+        async with http.post(f"/settings/{session}/{part}", data=form) as answer:
+            assert answer.status in {400, 409}, part  # nothing is too long for links
+            found[f"typed {part}"] = read(await answer.text())
     return found
 
 

@@ -103,7 +103,7 @@ class World:
     def address(self, route: str) -> str:
         owners = {
             "/t/": "anna", "/api/v1/sessions/": "anna", "/plan/": "otto", "/support/": "nora", "/rooms/": "rita",
-            "/staff/": "sven", "/api/v1/desks/": "nora",
+            "/staff/": "sven", "/settings/": "sven", "/api/v1/desks/": "nora",
             "/overview/": "otto",
         }  # fmt: skip
         owner = next((who for start, who in owners.items() if route.startswith(start)), "lars")
@@ -244,6 +244,7 @@ async def world(server: Server):
         "version": server.services.assets.version, "name": "shared/icon.svg", "token": "nothing", "room": room().id,
         "person": gone.id,
         "report": "unknown", "following": followed.id,
+        "part": "contact",
     }  # fmt: skip
     yield World(callers, names)
     for caller in callers.values():

@@ -13,7 +13,7 @@ from readiness.settings import load_settings
 from tests.cast import SUNNAAS
 
 OFFICES = {
-    "administrator": "overview",
+    "administrator": "settings",
     "support": "support",
     "organiser": "plan",
     "room_manager": "rooms",

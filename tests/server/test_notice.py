@@ -12,7 +12,7 @@ from readiness.meetings.planner import PERSON_KEPT
 from readiness.texts import LANGUAGES
 from reports.render.phones import phone_in
 from reports.store.records import ANSWERS_AFTER_END
-from reports.store.retention import FIGURES_KEPT
+from reports.store.setting_records import FIGURES_KEPT
 from tests.cast import SUNNAAS
 from tests.test_texts import lix
 

@@ -206,6 +206,7 @@ def test_the_migrated_database_is_the_one_the_code_describes(empty_url: str) -> 
         "0018",
         "0022",
         "0024",
+        "0025",
     ]
     assert migrate(empty_url) == []
     engine = sync_engine(empty_url)
@@ -264,6 +265,7 @@ def test_upgrading_keeps_every_row(empty_url: str) -> None:
         "0018",
         "0022",
         "0024",
+        "0025",
     ]
     assert row_hashes(empty_url) == before
     check_whole(empty_url)
@@ -350,6 +352,7 @@ def test_processes_that_start_together_take_turns(empty_url: str) -> None:
         "0018",
         "0022",
         "0024",
+        "0025",
     ]
     check_schema(empty_url)
 
@@ -404,6 +407,7 @@ async def test_what_was_handed_over_stays_at_supports(empty_url: str) -> None:
         "0018",
         "0022",
         "0024",
+        "0025",
     ]
     check_whole(empty_url)
     store = await Store.open(empty_url)

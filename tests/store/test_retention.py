@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from reports.series import pack
 from reports.store import Purged, Store, new_id
-from reports.store.tables import unlinked_report
+from reports.store.participation import iso_week
+from reports.store.setting_records import FEWEST_MONTHS, FIGURES_KEPT
+from reports.store.tables import participation, unlinked_report
 from tests.actors import add_meeting
 from tests.series import made_series
 from tests.store import cast
@@ -265,3 +267,27 @@ def test_exactly_what_is_due_is_forgotten(url: str, ended_h: int, made_h: int, d
         await store.close()
 
     asyncio.run(check())
+
+
+@pytest.mark.asyncio
+async def test_who_keeps_figures_for_a_shorter_time_loses_them_earlier(store: Store) -> None:
+    """Three months for one organisation, thirteen for the others; changes of settings go after thirteen too."""
+    ahus = replace(cast.organisation(), id="org-ahus", slug="ahus")
+    await store.ensure_organisation(ahus)
+    shorter = replace(cast.organisation(), choices={"figures_months": FEWEST_MONTHS})
+    await store.ensure_organisation(shorter, cast.NOW)
+    row = {"profile": "consultation", "solution": "teams", "client_class": "x", "tested": "never", "cause": ""}
+    rows = [
+        {**row, "id": f"{whose}-{months}", "organisation_id": whose, "week": iso_week(cast.NOW - 30 * DAY * months)}
+        for whose in ("org-sunnaas", "org-ahus")
+        for months in (2, 5, 14)
+    ]
+    async with store._database.write() as connection:
+        await connection.execute(sa.insert(participation), rows)
+    assert (await store.purge_counts(cast.NOW, 24)).old_counts == 3
+    await store.purge(cast.NOW)
+    async with store._database.read() as connection:
+        left = (await connection.execute(sa.select(participation.c.id))).scalars().all()
+    assert sorted(left) == ["org-ahus-2", "org-ahus-5", "org-sunnaas-2"]
+    assert (await store.purge(cast.NOW + FIGURES_KEPT)).changes == 0
+    assert (await store.purge(cast.NOW + FIGURES_KEPT + HOUR)).changes == 1

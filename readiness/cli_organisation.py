@@ -1,0 +1,78 @@
+"""``readiness organisation``: adds or changes an organisation, by the same rules as its page of settings."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from typing import Any, Final
+
+from readiness.settings import Settings
+from readiness.texts import LANGUAGES
+
+__all__ = ["add_organisation"]
+
+OWN_TEXTS: Final = {
+    "checklist": "the leader's points for the start",
+    "technical_host": "the technical host's points",
+    "emergency": "what to do in an emergency",
+    "privacy": "the privacy notice for participants",
+}
+"""An organisation's own texts in place of ours, and what each is."""
+LINES: Final = {
+    "name": "name as participants know it; a new one needs it",
+    "support-phone": "whom to call when it does not work; a new one needs it",
+    "support-hours": "when somebody answers, such as 'man-fre 08-15'",
+    "clinic-phone": "whom to call for another time or a meeting in person",
+    "clinic-contact": "whom to ask for there",
+    "languages": f"languages offered, first the default [{','.join(LANGUAGES)}]",
+    "time-zone": "zone that meeting times are shown in [Europe/Oslo]",
+    "links-off": "links that open nothing: support,organiser,room_manager, or '' for none",
+}
+CHOICES: Final = {
+    "drop-in": ("drop_in_allowed", "tests without an invitation"),
+    "ask-afterwards": ("asks_afterwards", "ask participants how the meeting went"),
+}
+
+
+def add_organisation(commands: Any) -> argparse.ArgumentParser:
+    """Add the command and return its parser."""
+    organisation: argparse.ArgumentParser = commands.add_parser(
+        "organisation",
+        help="add or change the organisation that people can call",
+        description="Add an organisation, or change it: what is left out stays as it is.",
+    )
+    organisation.add_argument("--slug", required=True, help="short name in links, such as sunnaas")
+    for name, text in LINES.items():
+        organisation.add_argument(f"--{name}", help=text)
+    for name, text in OWN_TEXTS.items():
+        flag = f"--{name.replace('_', '-')}"
+        organisation.add_argument(
+            flag, action="append", default=[], metavar="LANGUAGE=FILE.md", help=f"own text: {text}; Markdown"
+        )
+    for name, (stored, text) in CHOICES.items():
+        organisation.add_argument(f"--{name}", dest=stored, action=argparse.BooleanOptionalAction, help=text)
+    organisation.set_defaults(run=_organisation)
+    return organisation
+
+
+def _organisation(settings: Settings, options: argparse.Namespace) -> int:
+    from readiness.meetings.gsm import carried, foreign  # noqa: PLC0415 - keeps --help quick
+    from readiness.meetings.manage_organisation import own_texts, set_organisation  # noqa: PLC0415
+    from readiness.meetings.own_settings import is_readable, typed_of  # noqa: PLC0415
+
+    names = [*(name.replace("-", "_") for name in LINES), *(stored for stored, _ in CHOICES.values())]
+    given = {name: getattr(options, name) for name in names}
+    typed = {name: typed_of(value) for name, value in given.items() if value is not None}
+    texts = own_texts({name: getattr(options, name) for name in OWN_TEXTS})
+    stored = asyncio.run(set_organisation(settings, options.slug, typed | texts))
+    print(f"saved {stored.slug} in {settings.database_shown}")  # noqa: T201 - this is the command's output
+    if not is_readable(stored.support_hours):
+        note = "pages show this as it is; written as 'man-fre 08-15' they also say when a closed phone opens"
+        print(f"readiness: --support-hours: {note}", file=sys.stderr)  # noqa: T201
+    if strange := foreign(stored.name):
+        note = f"SMS carry no {strange!r}: with this name each takes up to twice as many parts, so keep it short"
+        print(f"readiness: --name: {note}", file=sys.stderr)  # noqa: T201
+    elif carried(stored.name) != stored.name:
+        print(f"in SMS it is written {carried(stored.name)!r}")  # noqa: T201
+    return 0

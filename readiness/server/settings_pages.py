@@ -1,0 +1,172 @@
+"""Pages where administrators change what holds for their organisation. Rendered here; no script.
+
+A form carries what stood in it when it was drawn: where somebody else has changed that meanwhile, nothing is saved, and
+what was typed stays. Every change can be taken back for as long as nobody has changed the same again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from readiness.access.actors import actor_of, sessions_that_may
+from readiness.errors import AccessError
+from readiness.server.bodies import form_body
+from readiness.server.pages import SETTINGS, render_page, staff_language_of
+from readiness.server.services import SERVICES, Services, session_of
+from readiness.server.settings_parts import PARTS, Reading, read_clinic, read_form, seen_of, wishes
+from readiness.server.settings_view import SettingsView
+from readiness.texts import LANGUAGES, catalogue, for_staff
+from reports.render.phones import phone_in
+from reports.render.words import Words
+from reports.store import Actor, Conflict
+from reports.store.records import Organisation
+from reports.store.setting_records import Setting
+
+__all__ = ["routes"]
+
+routes = web.RouteTableDef()
+SETTERS: Final = sessions_that_may("settings.change")
+MOST_BYTES: Final = 1024 * 1024
+"""Of a form: three texts of the greatest length, each letter as a browser writes those beyond ASCII."""
+MOST_CHANGES: Final = 20
+STALE: Final = 409
+"""Status of a page whose form was drawn before somebody else changed the same."""
+
+
+class _Office:
+    """What every page of one request needs."""
+
+    def __init__(self, request: web.Request, session_id: str, actor: Actor, organisation: Organisation) -> None:
+        self.request, self.session_id, self.actor, self.organisation = request, session_id, actor, organisation
+        self.services: Services = request.app[SERVICES]
+        language = staff_language_of(request, organisation)
+        self.words = Words(catalogue(language), language, phone=phone_in(language, organisation.support_phone))
+        asked = request.query.get("lang")
+        self.asked = asked if asked in organisation.languages else None
+
+    @property
+    def view(self) -> SettingsView:
+        """Return the organisation as it is by now, in the reader's words."""
+        return SettingsView(self.organisation, self.words, self.services.now())
+
+    def page(self, name: str, status: int = 200, **values: Any) -> web.Response:
+        """Return a page; `name` is the part that it shows, ``""`` for all of them."""
+        known = {
+            "name": name,
+            "session": self.session_id,
+            "query": f"?{urlencode({'lang': self.asked})}" if self.asked else "",
+            "languages": {code: f"?lang={code}" for code in map(for_staff, self.organisation.languages)},
+            "said": self.request.query.get("said", "") if status == 200 else "",  # noqa: PLR2004 - as usual
+            "problem": "",
+        }
+        shown = {"view": {**known, **values}}
+        page = render_page(self.request, SETTINGS, self.organisation, shown, compress=False)
+        page.set_status(status)
+        return page
+
+    def back(self, path: str, said: str) -> web.HTTPSeeOther:
+        """Return the way back to a page after a form, which then says what was done."""
+        language = {"lang": self.asked} if self.asked in LANGUAGES else {}
+        return web.HTTPSeeOther(f"/settings/{self.session_id}{path}?{urlencode({'said': said, **language})}")
+
+    async def change(self, wanted: Sequence[Setting], undoes: str | None = None) -> None:
+        """Store changes, so that every page has them at once. Raises Conflict where somebody else was faster."""
+        store, health = self.services.store, self.services.health
+        self.organisation = await store.change_settings(self.actor, wanted, self.services.now(), undoes=undoes)
+        if health.organisation is not None and health.organisation.id == self.organisation.id:
+            health.organisation = self.organisation
+
+    async def renew(self) -> None:
+        """Read the organisation again."""
+        self.organisation = await _organisation(self.services, self.organisation.id)
+
+
+async def _organisation(services: Services, organisation_id: str) -> Organisation:
+    found = await services.store.organisation_by_id(organisation_id)
+    if found is None:
+        raise AccessError("session.not_valid")
+    return found
+
+
+async def _office(request: web.Request) -> _Office:
+    session = await session_of(request, request.match_info["session"], kinds=SETTERS)
+    organisation = await _organisation(request.app[SERVICES], session.organisation_id)
+    return _Office(request, session.id, actor_of(session), organisation)
+
+
+def _part(request: web.Request) -> str:
+    part = request.match_info["part"]
+    if part not in PARTS:
+        raise AccessError("page.not_found")
+    return part
+
+
+@routes.get("/settings/{session}")
+async def all_settings(request: web.Request) -> web.Response:
+    """Show the parts, what whoever runs the server has set, and the newest changes."""
+    return await _front(await _office(request))
+
+
+@routes.post("/settings/{session}/undo")
+async def undo(request: web.Request) -> web.Response:
+    """Take one change back, which is a change itself; refused where the same was changed again since."""
+    office, form = await _office(request), await form_body(request)
+    made = await office.services.store.setting_change(office.actor, form.get("change", ""))
+    if made is None:
+        raise AccessError("page.not_found")
+    try:
+        await office.change([Setting(made.name, made.after, made.before)], undoes=made.id)
+    except Conflict:
+        return await _front(office, STALE, problem=office.words.t("settings.undo.stale"))
+    raise office.back("", "undone")
+
+
+@routes.get("/settings/{session}/{part}")
+async def one_part(request: web.Request) -> web.Response:
+    """Show one part with its forms."""
+    office, part = await _office(request), _part(request)
+    return office.page(part, forms=office.view.forms(part))
+
+
+@routes.post("/settings/{session}/{part}")
+async def save(request: web.Request) -> web.Response:
+    """Save a form. The page again, with what was typed, where something is wrong or was changed by somebody else."""
+    office, part = await _office(request), _part(request)
+    form = await form_body(request, MOST_BYTES)
+    reading = read_clinic(form) if part == "clinics" else read_form(form, PARTS[part])
+    if reading.problems:
+        return _again(office, part, reading, 400, "settings.problem")
+    wanted = wishes(office.organisation, reading.values)
+    if form.get("seen") != seen_of(office.organisation, reading.values):
+        return _again(office, part, reading, STALE, "settings.stale")
+    if not wanted:
+        raise office.back(f"/{part}", "nothing")
+    try:
+        await office.change(wanted)
+    except Conflict:
+        await office.renew()
+        return _again(office, part, reading, STALE, "settings.stale")
+    raise office.back(f"/{part}", "saved")
+
+
+def _again(office: _Office, part: str, reading: Reading, status: int, problem: str) -> web.Response:
+    """Return the page with what was typed; of what was changed meanwhile also what is stored now."""
+    forms = office.view.forms(part, reading, is_stale=status == STALE)
+    return office.page(part, status, forms=forms, problem=office.words.t(problem))
+
+
+async def _front(office: _Office, status: int = 200, problem: str = "") -> web.Response:
+    made = await office.services.store.setting_changes(office.actor, most=MOST_CHANGES)
+    view = office.view
+    return office.page(
+        "",
+        status,
+        parts=view.summaries(),
+        server=view.server(office.services.settings),
+        changes=view.changes(made),
+        problem=problem,
+    )

@@ -1,0 +1,96 @@
+"""The parts of an organisation's page of settings: which fields each has, and how a form is read. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from readiness.errors import InputError
+from readiness.meetings.own_settings import CAN_BE_OFF, OWN_TEXTS, clinic_from, read_setting
+from readiness.texts import LANGUAGES
+from reports.store.records import Organisation
+from reports.store.setting_records import Setting, setting_of
+
+__all__ = ["CLINIC_FIELDS", "PARTS", "Field", "Reading", "read_clinic", "read_form", "seen_of", "wishes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a form: a setting by its name, and how it is asked for."""
+
+    name: str
+    kind: Literal["line", "phone", "text", "number", "tick", "ticks", "languages"] = "line"
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A form that was read: what was typed, the values of those settings that are right, and what is wrong where."""
+
+    typed: Mapping[str, str]
+    values: Mapping[str, Any]
+    problems: Mapping[str, str]
+
+
+CLINIC_FIELDS: Final = (Field("unit"), Field("number", "phone"), Field("contact"))
+PARTS: Final[Mapping[str, tuple[Field, ...]]] = {
+    "contact": (
+        *(Field("name"), Field("support_phone", "phone"), Field("support_hours")),
+        *(Field("clinic_phone", "phone"), Field("clinic_contact")),
+    ),
+    "clinics": CLINIC_FIELDS,
+    **{name: tuple(Field(f"texts/{name}/{one}", "text") for one in LANGUAGES) for name in OWN_TEXTS},
+    "pages": (
+        *(Field("languages", "languages", LANGUAGES), Field("time_zone")),
+        *(Field("drop_in_allowed", "tick"), Field("asks_afterwards", "tick")),
+    ),
+    "kept": (Field("choices/figures_months", "number"),),
+    "links": (Field("links_off", "ticks", CAN_BE_OFF),),
+}
+"""Each part of the page, with its fields. Clinics have a form for each unit."""
+
+
+def seen_of(organisation: Organisation, names: Iterable[str]) -> str:
+    """Return what stands for the values of settings: another one as soon as one of them is changed."""
+    values = [setting_of(organisation, name) for name in names]
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def read_form(form: Mapping[str, str], fields: Sequence[Field]) -> Reading:
+    """Read the form of a part."""
+    typed = {field.name: _typed(form, field) for field in fields}
+    values, problems = {}, {}
+    for name, text in typed.items():
+        try:
+            values[name] = read_setting(name, text)
+        except InputError as error:
+            problems[name] = error.code
+    return Reading(typed, values, problems)
+
+
+def read_clinic(form: Mapping[str, str]) -> Reading:
+    """Read the form of one unit's clinic: a single setting, of which nothing is left where both fields are empty."""
+    typed = {field.name: form.get(field.name, "") for field in CLINIC_FIELDS}
+    try:
+        name, value = clinic_from(**typed)
+    except InputError as error:
+        return Reading(typed, {}, {error.field: error.code})
+    return Reading(typed, {name: value}, {})
+
+
+def wishes(organisation: Organisation, values: Mapping[str, Any]) -> list[Setting]:
+    """Return the changes that lead to these values; those that are there already are none."""
+    wished = [Setting(name, setting_of(organisation, name), value) for name, value in values.items()]
+    return [one for one in wished if one.before != one.after]
+
+
+def _typed(form: Mapping[str, str], field: Field) -> str:
+    """Return what was typed in a field, or chosen, as text; of languages the default stands first."""
+    if not field.options:
+        return form.get(field.name, "")
+    chosen = [one for one in field.options if form.get(f"{field.name}.{one}")]
+    first = form.get(f"{field.name}.first")
+    return ",".join(sorted(chosen, key=lambda one: one != first))
