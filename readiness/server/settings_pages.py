@@ -6,24 +6,26 @@ what was typed stays. Every change can be taken back for as long as nobody has c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from aiohttp import web
 
 from readiness.access.actors import actor_of, sessions_that_may
-from readiness.errors import AccessError
+from readiness.errors import AccessError, InputError, LimitError
+from readiness.meetings.delivery import DeliveryError
+from readiness.meetings.trial_message import read_receiver, send_trial
 from readiness.server.bodies import form_body
 from readiness.server.pages import SETTINGS, render_page, staff_language_of
 from readiness.server.services import SERVICES, Services, session_of
-from readiness.server.settings_parts import PARTS, Reading, read_clinic, read_form, seen_of, wishes
+from readiness.server.settings_parts import CHANNELS, PARTS, Reading, read_clinic, read_form, seen_of, wishes
 from readiness.server.settings_view import SettingsView
 from readiness.texts import LANGUAGES, catalogue, for_staff
 from reports.render.phones import phone_in
 from reports.render.words import Words
 from reports.store import Actor, Conflict
-from reports.store.records import Organisation
+from reports.store.records import Channel, Organisation
 from reports.store.setting_records import Setting
 
 __all__ = ["routes"]
@@ -137,6 +139,8 @@ async def save(request: web.Request) -> web.Response:
     """Save a form. The page again, with what was typed, where something is wrong or was changed by somebody else."""
     office, part = await _office(request), _part(request)
     form = await form_body(request, MOST_BYTES)
+    if part == "messages":
+        return await _try_messages(office, form)
     reading = read_clinic(form) if part == "clinics" else read_form(form, PARTS[part])
     if reading.problems:
         return _again(office, part, reading, 400, "settings.problem")
@@ -151,6 +155,33 @@ async def save(request: web.Request) -> web.Response:
         await office.renew()
         return _again(office, part, reading, STALE, "settings.stale")
     raise office.back(f"/{part}", "saved")
+
+
+async def _try_messages(office: _Office, form: Mapping[str, str]) -> web.Response:
+    """Send a message to the address or number that was typed, and say what became of it; what was typed stays."""
+    office.actor.require("settings.change")  # so that the log knows who did it
+    channel: Channel = next((one for one in CHANNELS if one in form), "mail")
+    typed, words, services = form.get(channel, ""), office.words, office.services
+    try:
+        to = read_receiver(channel, typed, office.organisation)
+        services.trial_messages.take_of(office.organisation.id)
+        await send_trial(services.settings, channel, to, office.organisation, words=words, now=services.now())
+    except InputError as error:
+        return _again(office, "messages", Reading({channel: typed}, {}, {channel: error.code}), 400, "settings.problem")
+    except LimitError:
+        return _again(office, "messages", Reading({channel: typed}, {}, {}), 429, "settings.test.too_often")
+    except DeliveryError as error:
+        await _log_trial(office, channel, error.code)
+        problem = words.t(f"delivery.{error.code}")
+        forms = office.view.forms("messages", Reading({channel: typed}, {}, {}))
+        return office.page("messages", forms=forms, problem=problem)
+    await _log_trial(office, channel, "done")
+    raise office.back("/messages", "sent")
+
+
+async def _log_trial(office: _Office, channel: Channel, outcome: str) -> None:
+    store, whose = office.services.store, office.organisation.id
+    await store.log_deed(whose, "settings.try", detail=f"channel={channel}", outcome=outcome)
 
 
 def _again(office: _Office, part: str, reading: Reading, status: int, problem: str) -> web.Response:

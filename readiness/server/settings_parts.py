@@ -11,10 +11,10 @@ from typing import Any, Final, Literal
 from readiness.errors import InputError
 from readiness.meetings.own_settings import CAN_BE_OFF, OWN_TEXTS, clinic_from, read_setting
 from readiness.texts import LANGUAGES
-from reports.store.records import Organisation
+from reports.store.records import Channel, Organisation
 from reports.store.setting_records import Setting, setting_of
 
-__all__ = ["CLINIC_FIELDS", "PARTS", "Field", "Reading", "read_clinic", "read_form", "seen_of", "wishes"]
+__all__ = ["CHANNELS", "CLINIC_FIELDS", "PARTS", "Field", "Reading", "read_clinic", "read_form", "seen_of", "wishes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class Reading:
     problems: Mapping[str, str]
 
 
+CHANNELS: Final[tuple[Channel, ...]] = ("mail", "sms")
 CLINIC_FIELDS: Final = (Field("unit"), Field("number", "phone"), Field("contact"))
 PARTS: Final[Mapping[str, tuple[Field, ...]]] = {
     "contact": (
@@ -48,9 +49,10 @@ PARTS: Final[Mapping[str, tuple[Field, ...]]] = {
         *(Field("drop_in_allowed", "tick"), Field("asks_afterwards", "tick")),
     ),
     "kept": (Field("choices/figures_months", "number"),),
+    "messages": (Field("mail"), Field("sms", "phone")),
     "links": (Field("links_off", "ticks", CAN_BE_OFF),),
 }
-"""Each part of the page, with its fields. Clinics have a form for each unit."""
+"""Each part of the page, with its fields. Clinics have a form for each unit; messages are tried, and nothing is set."""
 
 
 def seen_of(organisation: Organisation, names: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from readiness.meetings.guides import GUIDES, guide_html
 from readiness.meetings.own_settings import LONGEST_OF, OWN_TEXTS, is_readable, typed_of
+from readiness.reach import LONGEST_MAIL
 from readiness.server.pages import notice_html
 from readiness.server.settings_parts import CLINIC_FIELDS, PARTS, Field, Reading, seen_of
 from readiness.settings import Settings
@@ -22,8 +23,15 @@ __all__ = ["SettingsView"]
 
 _LONGEST_SHOWN: Final = 120
 """Characters of a value in the list of changes."""
-_LONGEST: Final = {"unit": LONGEST_OF["clinics"], "number": LONGEST_OF["clinic_phone"],
-                   "contact": LONGEST_OF["clinic_contact"]}  # fmt: skip
+_LONGEST: Final = {
+    "mail": LONGEST_MAIL,
+    "sms": LONGEST_OF["clinic_phone"],
+    "unit": LONGEST_OF["clinics"],
+    "number": LONGEST_OF["clinic_phone"],
+    "contact": LONGEST_OF["clinic_contact"],
+}
+_SENT_BY: Final = {"mail": "smtp_url", "sms": "sms_url"}
+"""The server's setting for each channel."""
 _FIRST: Final = {"contact": "support_phone", "pages": "languages", "kept": "choices/figures_months",
                  "links": "links_off"}  # fmt: skip
 """The setting that stands for a part in the list of parts."""
@@ -43,6 +51,8 @@ class SettingsView:
         """Return the forms of a part; that of `reading` has what was typed, and with `is_stale` what is stored now."""
         if part == "clinics":
             return self._clinics(reading, is_stale=is_stale)
+        if part == "messages":
+            return [self._trial(field, reading) for field in PARTS[part]]
         names = [field.name for field in PARTS[part]]
         fields = [self._field(field, self._stored(field.name), reading, is_stale=is_stale) for field in PARTS[part]]
         seen = seen_of(self.organisation, names)
@@ -148,6 +158,13 @@ class SettingsView:
             return guide_html(organisation, text, language)
         return notice_html(organisation, text, language, self.now)
 
+    def _trial(self, field: Field, reading: Reading | None) -> dict[str, Any]:
+        """Return the form that sends a message on one channel to try it."""
+        title = self.words.t(f"settings.server.{_SENT_BY[field.name]}")
+        is_typed = reading is not None and field.name in reading.typed
+        shown = self._field(field, "", reading if is_typed else None)
+        return {"key": f"try-{field.name}", "title": title, "unit": "", "seen": "", "fields": [shown]}
+
     def _clinics(self, reading: Reading | None, *, is_stale: bool) -> list[dict[str, Any]]:
         """Return a form for each unit with a clinic of its own, and one for another unit, which comes last."""
         units = (*sorted(self.organisation.clinics), "")
@@ -180,6 +197,8 @@ class SettingsView:
             own = self.organisation.texts.get(part, {})
             listed = ", ".join(TABLE[one].name for one in TABLE if one in own)
             return self.words.t("settings.texts.own", languages=listed) if own else self.words.t("settings.texts.ours")
+        if part == "messages":
+            return self.words.t("settings.messages.said")
         name = _FIRST[part]
         value = setting_of(self.organisation, name)
         if not value and (none := self.words.first(f"settings.{part}.none")):

@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 
 from readiness.access.actors import operator_of
+from readiness.server.services import TRIALS_BURST
+from readiness.settings import Secret
 from readiness.texts import catalogue
 from tests.cast import SUNNAAS, make_cast, signed_in
+from tests.meetings.receivers import gateway, mailbox
 
 SEEN = re.compile(r'name="seen" value="(\w+)"')
 CONTACT = {
@@ -211,8 +214,6 @@ async def test_texts_are_shown_as_their_readers_see_them(server, page):
 
 async def test_what_the_server_has_is_shown_without_secrets(server, page):
     """In use or not; a secret is never there, and no form changes it."""
-    from readiness.settings import Secret
-
     settings = replace(server.services.settings, smtp_url=Secret("smtp://u:hemmelig@mail"), mail_from="a@b.example")
     server.services.settings = settings
     shown = await page.get()
@@ -250,3 +251,41 @@ async def test_another_organisations_changes_are_not_there(server, page):
     (made,) = await server.store.setting_changes(operator_of(east))
     assert "East" not in await page.get()
     await page.post("/undo", {"change": made.id}, 404)
+
+
+async def test_a_trial_is_sent_by_real_mail_and_sms_and_logged(server, page):
+    """To the address that was typed, by the server's own settings; the log says so without the address."""
+    async with mailbox() as box, gateway() as sms:
+        server.services.settings = replace(
+            server.services.settings, smtp_url=Secret(box.url), mail_from="klar@sunnaas.example",
+            sms_url=Secret(sms.url),
+        )  # fmt: skip
+        assert EN["settings.said.sent"] in await page.post("/messages", {"mail": "Ada <ada@post.example>"})
+        assert EN["settings.said.sent"] in await page.post("/messages", {"sms": "900 00 000"})
+        (mail,) = box.to("ada@post.example")
+        assert mail["Subject"] == EN["settings.test.subject"]
+        assert "Sunnaas" in mail.get_content()
+        assert sms.sent()[0]["to"] == "+4790000000"
+        box.answers["gone@post.example"] = "550 5.1.1 no such user"
+        said = await page.post("/messages", {"mail": "gone@post.example"}, 200)
+        assert EN["delivery.refused"] in said
+        assert 'value="gone@post.example"' in said
+    found = [(one.kind, one.detail, one.outcome) for one in await logged(server, "settings.try")]
+    assert found == [("staff", f"channel={one}", how) for one, how in (
+        ("mail", "done"), ("sms", "done"), ("mail", "refused"),
+    )]  # fmt: skip
+
+
+async def test_a_trial_goes_to_one_right_address_and_not_too_often(server, page):
+    """What is wrong is said at its field; without a server it says so; the sixth at once is too many."""
+    for form, code in (
+        ({"mail": ""}, "settings.needed"), ({"mail": "ada"}, "person.mail"), ({"sms": "22 33 44 55"}, "person.phone"),
+    ):  # fmt: skip
+        said = await page.post("/messages", form, 400)
+        assert EN[f"error.{code}"] in said
+        assert said.count('aria-invalid="true"') == 1
+    for number in range(TRIALS_BURST):
+        channel, code = (("mail", "no_mail_server"), ("sms", "no_sms_gateway"))[number % 2]
+        typed = {"mail": "ada@post.example", "sms": "900 00 000"}[channel]
+        assert EN[f"delivery.{code}"] in await page.post("/messages", {channel: typed}, 200)
+    assert EN["settings.test.too_often"] in await page.post("/messages", {"mail": "ada@post.example"}, 429)
