@@ -78,7 +78,8 @@ who are in a meeting, how ready they are and what was sent to them; ``phone``: t
 ``room.report``: of a room's own checks; ``room.read``: how all rooms are; ``room.manage``: rooms, their codes and keys;
 ``room.invite``: rooms by name; ``room.beside``: those of one meeting; ``audit.read``: who did what;
 ``data.own``: all that is held of one person; ``figures.read``: sums that single nobody out;
-``settings.read``: what was changed of what holds for the whole organisation; ``settings.change``: that itself; ``follow.give``,
+``settings.read``: what was changed of what holds for the whole organisation; ``settings.change``: that itself;
+``follow.give``,
 ``follow.end``: that support may follow one's own test; ``follow.own``: whether it does; ``follow.read``: a test that is
 followed; ``follow.hint``: a hint to its page."""
 
