@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from readiness.access.actors import operator_of
 from readiness.errors import InputError, SettingError
 from readiness.meetings.manage import describe, own_store
 from readiness.meetings.own_settings import read_setting
 from readiness.settings import Settings
 from readiness.texts import LANGUAGES
+from reports.store import Conflict, Store
 from reports.store.records import Organisation
-from reports.store.setting_records import with_setting
+from reports.store.setting_records import changes_to, with_setting
 
 __all__ = ["FLAGS", "own_texts", "set_organisation"]
 
@@ -29,7 +32,10 @@ async def set_organisation(settings: Settings, slug: str, typed: Mapping[str, st
         raise SettingError(f"--slug: {slug!r} can't stand in a link; use a-z, 0-9 and -")
     values = {name: _read(name, text) for name, text in typed.items()}
     async with own_store(settings) as store:
-        wanted = await store.organisation(slug) or _new(slug, values)
+        found = await store.organisation(slug)
+        if found is not None:
+            return await _change(store, found, values)
+        wanted = _new(slug, values)
         for name, value in values.items():
             wanted = with_setting(wanted, name, value)
         return await store.ensure_organisation(wanted)
@@ -50,6 +56,15 @@ def own_texts(files: Mapping[str, Sequence[str]]) -> dict[str, str]:
                 why = getattr(error, "strerror", error)
                 raise SettingError(f"{_flag(f'texts/{name}')}: can't read {file!r}: {why}") from None
     return texts
+
+
+async def _change(store: Store, found: Organisation, values: Mapping[str, Any]) -> Organisation:
+    """Change what is another value by now, and nothing else: an administrator may be changing the rest meanwhile."""
+    wanted = changes_to(found, values)
+    try:
+        return await store.change_settings(operator_of(found), wanted, datetime.now(tz=UTC)) if wanted else found
+    except Conflict as error:
+        raise SettingError(f"{_flag(str(error))}: somebody changed this just now; look, and run it again") from None
 
 
 def _read(name: str, text: str) -> object:

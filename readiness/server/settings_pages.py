@@ -19,14 +19,14 @@ from readiness.meetings.trial_message import read_receiver, send_trial
 from readiness.server.bodies import form_body
 from readiness.server.pages import SETTINGS, render_page, staff_language_of
 from readiness.server.services import SERVICES, Services, session_of
-from readiness.server.settings_parts import CHANNELS, PARTS, Reading, read_clinic, read_form, seen_of, wishes
+from readiness.server.settings_parts import CHANNELS, PARTS, Reading, read_clinic, read_form, seen_of
 from readiness.server.settings_view import SettingsView
 from readiness.texts import LANGUAGES, catalogue, for_staff
 from reports.render.phones import phone_in
 from reports.render.words import Words
 from reports.store import Actor, Conflict
 from reports.store.records import Channel, Organisation
-from reports.store.setting_records import Setting
+from reports.store.setting_records import Setting, changes_to
 
 __all__ = ["routes"]
 
@@ -142,11 +142,11 @@ async def save(request: web.Request) -> web.Response:
     if part == "messages":
         return await _try_messages(office, form)
     reading = read_clinic(form) if part == "clinics" else read_form(form, PARTS[part])
+    if form.get("seen") != seen_of(office.organisation, reading.names):
+        return _again(office, part, reading, STALE, "settings.stale")
     if reading.problems:
         return _again(office, part, reading, 400, "settings.problem")
-    wanted = wishes(office.organisation, reading.values)
-    if form.get("seen") != seen_of(office.organisation, reading.values):
-        return _again(office, part, reading, STALE, "settings.stale")
+    wanted = changes_to(office.organisation, reading.values)
     if not wanted:
         raise office.back(f"/{part}", "nothing")
     try:
@@ -172,7 +172,7 @@ async def _try_messages(office: _Office, form: Mapping[str, str]) -> web.Respons
         return _again(office, "messages", Reading({channel: typed}, {}, {}), 429, "settings.test.too_often")
     except DeliveryError as error:
         await _log_trial(office, channel, error.code)
-        problem = words.t(f"delivery.{error.code}")
+        problem = words.first(f"settings.test.{error.code}", f"delivery.{error.code}")  # nothing tries a trial again
         forms = office.view.forms("messages", Reading({channel: typed}, {}, {}))
         return office.page("messages", forms=forms, problem=problem)
     await _log_trial(office, channel, "done")

@@ -11,10 +11,11 @@ from typing import Any, Final, Literal
 from readiness.errors import InputError
 from readiness.meetings.own_settings import CAN_BE_OFF, OWN_TEXTS, clinic_from, read_setting
 from readiness.texts import LANGUAGES
+from readiness.typed import one_line
 from reports.store.records import Channel, Organisation
-from reports.store.setting_records import Setting, setting_of
+from reports.store.setting_records import setting_of
 
-__all__ = ["CHANNELS", "CLINIC_FIELDS", "PARTS", "Field", "Reading", "read_clinic", "read_form", "seen_of", "wishes"]
+__all__ = ["CHANNELS", "CLINIC_FIELDS", "PARTS", "Field", "Reading", "read_clinic", "read_form", "seen_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,15 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A form that was read: what was typed, the values of those settings that are right, and what is wrong where."""
+    """A form that was read: what was typed, the values of those settings that are right, and what is wrong where.
+
+    `names` are the settings that the form is about, right or wrong.
+    """
 
     typed: Mapping[str, str]
     values: Mapping[str, Any]
     problems: Mapping[str, str]
+    names: Sequence[str] = ()
 
 
 CHANNELS: Final[tuple[Channel, ...]] = ("mail", "sms")
@@ -70,23 +75,24 @@ def read_form(form: Mapping[str, str], fields: Sequence[Field]) -> Reading:
             values[name] = read_setting(name, text)
         except InputError as error:
             problems[name] = error.code
-    return Reading(typed, values, problems)
+    names = [*typed]
+    for name in (field.name for field in fields if field.kind == "languages"):
+        typed[f"{name}.first"] = form.get(f"{name}.first", "")
+        if typed[f"{name}.first"] not in ("", *values.get(name, [])):
+            problems.setdefault(name, "settings.first")
+    return Reading(typed, values, problems, names)
 
 
 def read_clinic(form: Mapping[str, str]) -> Reading:
     """Read the form of one unit's clinic: a single setting, of which nothing is left where both fields are empty."""
     typed = {field.name: form.get(field.name, "") for field in CLINIC_FIELDS}
+    typed["unit"] = one_line(typed["unit"])
+    names = [f"clinics/{typed['unit']}"]
     try:
         name, value = clinic_from(**typed)
     except InputError as error:
-        return Reading(typed, {}, {error.field: error.code})
-    return Reading(typed, {name: value}, {})
-
-
-def wishes(organisation: Organisation, values: Mapping[str, Any]) -> list[Setting]:
-    """Return the changes that lead to these values; those that are there already are none."""
-    wished = [Setting(name, setting_of(organisation, name), value) for name, value in values.items()]
-    return [one for one in wished if one.before != one.after]
+        return Reading(typed, {}, {error.field: error.code}, names)
+    return Reading(typed, {name: value}, {}, names)
 
 
 def _typed(form: Mapping[str, str], field: Field) -> str:

@@ -122,13 +122,20 @@ class SettingsView:
             "help": self.words.first(f"settings.help.{field.name.rpartition('/')[2]}", most=MOST_MONTHS),
             "value": typed,
             "chosen": typed.split(",") if field.options else [],
+            "first": (reading.typed.get(f"{field.name}.first") if reading else "") or typed.partition(",")[0],
             "options": self._options(field),
             "longest": _LONGEST.get(root) or LONGEST_OF.get(root),
             "problem": self.words.t(f"error.{problem}") if problem else "",
-            "now": (stored or self.words.t("settings.empty")) if is_stale and typed != stored else None,
+            "now": self._now(field, stored) if is_stale and typed != stored else None,
             "note": self._note(field.name, stored),
             **self._previews(field.name),
         }
+
+    def _now(self, field: Field, stored: str) -> str:
+        """Return what is stored, in words: all of a text, so that nothing of it is lost to whoever saves theirs."""
+        if field.kind == "tick":
+            return self.said(field.name, bool(stored))
+        return self.said(field.name, stored.split(",")) if field.options and stored else stored or self.said("", None)
 
     def _label(self, field: Field) -> str:
         return TABLE[field.name.rpartition("/")[2]].name if field.kind == "text" else self.title(field.name)

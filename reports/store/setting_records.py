@@ -21,6 +21,7 @@ __all__ = [
     "SETTABLE",
     "Setting",
     "SettingChange",
+    "changes_to",
     "differences",
     "figures_kept",
     "setting_of",
@@ -38,10 +39,8 @@ _LEVELS: Final[Mapping[str, int]] = {"texts": 2, "clinics": 1, "choices": 1}
 SETTABLE: Final = ("name", "support_phone", "support_hours", "clinic_phone", "clinic_contact", "languages", "time_zone",
                    "drop_in_allowed", "asks_afterwards", "links_off", *_LEVELS)  # fmt: skip
 """Fields that are settings: all but those by which an organisation is known."""
-_NAMES_PEOPLE: Final = frozenset({"clinic_contact", "clinics"})
-"""Whose values the audit log does not have: nothing in it names a person."""
-_LONGEST_TOLD: Final = 200
-"""Characters of a value in the audit log; the rest of a long text is in the change itself."""
+_NAMES_PEOPLE: Final = frozenset({"clinic_contact", "clinics", "texts"})
+"""Whose values the audit log does not have: nothing in it names a person, as an own text may do anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,8 @@ class Setting:
         """Return what the audit log has of it: both values, but none that may name a person."""
         if self.name.partition("/")[0] in _NAMES_PEOPLE:
             return self.name
-        return f"{self.name}: {_told(self.before)} -> {_told(self.after)}"
+        before, after = (json.dumps(value, ensure_ascii=False) for value in (self.before, self.after))
+        return f"{self.name}: {before} -> {after}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,12 @@ def with_setting(found: Organisation, name: str, value: Any) -> Organisation:
         value = _placed(getattr(found, field), path, value)
     changed: dict[str, Any] = {field: tuple(value) if isinstance(value, list) else value}
     return replace(found, **changed)
+
+
+def changes_to(found: Organisation, values: Mapping[str, Any]) -> list[Setting]:
+    """Return the changes that lead to these values; those that are there already are none."""
+    wished = [Setting(name, setting_of(found, name), value) for name, value in values.items()]
+    return [one for one in wished if one.before != one.after]
 
 
 def differences(before: Organisation, after: Organisation) -> list[Setting]:
@@ -134,8 +140,3 @@ def _names(found: Organisation, field: str) -> list[str]:
         else:
             names = [f"{name}/{inner}" for name in names for inner in values[name.split("/", 1)[1]]]
     return names
-
-
-def _told(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _LONGEST_TOLD else f"{text[:_LONGEST_TOLD]}... ({len(text)})"

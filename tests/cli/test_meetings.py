@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
+import sqlite3
 import time
+from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -15,6 +19,8 @@ from readiness.cli import main
 from readiness.media import chores
 from readiness.media.limits import WorkerLimits
 from readiness.media.pool import WorkerPool
+from reports.store import Store
+from reports.store.records import Organisation
 from tests.meetings.bombs import BOMBS, DEAR
 
 TOMORROW = (datetime.now(tz=ZoneInfo("Europe/Oslo")) + timedelta(days=1)).date().isoformat()
@@ -153,10 +159,6 @@ def test_no_links_are_made_where_they_are_off(run):
 
 def test_an_organisations_own_texts(run, tmp_path):
     """Given by language; kept when the organisation is stated again without them; a bad option is one line."""
-    import asyncio
-
-    from reports.store import Store
-
     text = tmp_path / "checklist.md"
     text.write_text("# Hos oss\n", encoding="utf-8")
     base = ("organisation", "--slug", "a", "--name", "A", "--support-phone", "112")
@@ -173,6 +175,28 @@ def test_an_organisations_own_texts(run, tmp_path):
     for option in (str(text), f"sv={text}", f"nb={tmp_path / 'none.md'}"):
         status, _, err = run(*base, "--checklist", option)
         assert (status, err.count("\n"), "--checklist" in err) == (2, 1, True)
+
+
+def test_what_an_administrator_changes_meanwhile_is_not_taken_back(run, tmp_path, monkeypatch):
+    """A command changes what it names and nothing else; of the same setting it says that somebody was faster."""
+
+    async def then_changed(self: Store, slug: str) -> Organisation | None:
+        found = await read(self, slug)
+        await self.ensure_organisation(replace(found, support_phone="99 88 77 66"))
+        return found
+
+    read = Store.organisation
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "organisation", then_changed)
+        assert run("organisation", "--slug", "a", "--support-hours", "man-fre 08-15")[0] == 0
+    with closing(sqlite3.connect(tmp_path / "data" / "readiness.sqlite3")) as database, database:
+        told = database.execute("SELECT support_phone, support_hours FROM organisation").fetchall()
+        database.execute("UPDATE organisation SET support_phone = '112'")
+    assert told == [("99 88 77 66", "man-fre 08-15")]
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "organisation", then_changed)
+        status, out, err = run("organisation", "--slug", "a", "--support-phone", "113")
+    assert (status, out, err.count("\n"), "--support-phone: somebody changed" in err) == (2, "", 1, True)
 
 
 @pytest.mark.parametrize(

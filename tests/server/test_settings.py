@@ -30,14 +30,19 @@ class Page:
     """An administrator's browser, without a script."""
 
     def __init__(self, http: Any, session: str, secret: str) -> None:
-        self.http, self.session = http, session
+        self.http, self.session, self.source = http, session, ""
         self.headers = {"Cookie": f"rd-{session}={secret}", "Accept": "text/html"}
 
     async def get(self, path: str = "", status: int = 200) -> str:
         """Open a page."""
         async with self.http.get(f"/settings/{self.session}{path}?lang=en", headers=self.headers) as answer:
             assert answer.status == status, await answer.text()
-            return unescape(await answer.text())
+            return await self.read(answer)
+
+    async def read(self, answer: Any) -> str:
+        """Return the texts of a page; `source` has it as it came."""
+        self.source = await answer.text()
+        return unescape(self.source)
 
     async def post(self, path: str, form: Mapping[str, str], status: int = 303) -> str:
         """Send a form, and return the page that it leads to."""
@@ -45,11 +50,11 @@ class Page:
         async with self.http.post(where, data=form, headers=self.headers, allow_redirects=False) as answer:
             assert answer.status == status, await answer.text()
             if status != 303:
-                return unescape(await answer.text())
+                return await self.read(answer)
             where = answer.headers["Location"]
         async with self.http.get(where, headers=self.headers) as answer:
             assert answer.status == 200
-            return unescape(await answer.text())
+            return await self.read(answer)
 
     async def save(self, part: str, form: Mapping[str, str], status: int = 303, *, seen: str = "") -> str:
         """Open a part, fill it in and save it."""
@@ -105,6 +110,7 @@ async def test_a_change_holds_at_once_is_logged_and_listed(server, http, page):
         ("contact", CONTACT | {"support_hours": "x" * 61}, "text.too_long"),
         ("pages", {"time_zone": "Europe/Oslo"}, "settings.languages"),
         ("pages", {"time_zone": "Mars", "languages.nb": "yes"}, "settings.zone"),
+        ("pages", {"time_zone": "Europe/Oslo", "languages.nb": "yes", "languages.first": "en"}, "settings.first"),
         ("kept", {"choices/figures_months": "2"}, "settings.months"),
         ("kept", {"choices/figures_months": "14"}, "settings.months"),
         ("clinics", {"unit": "", "number": "22334455"}, "settings.unit"),
@@ -139,12 +145,43 @@ async def test_of_two_at_once_the_second_is_told(server, page):
     assert (await stored(server)).support_phone == "99 88 77 66"
 
 
+async def test_what_is_wrong_hides_no_change_of_somebody_else(server, page):
+    """A form that is stale and wrong tells of both: to mend what is wrong must not take back the other's change."""
+    seen = SEEN.findall(await page.get("/contact"))[0]
+    await page.save("contact", CONTACT | {"support_phone": "22 33 44 55"})
+    said = await page.save("contact", CONTACT | {"clinic_phone": "12"}, 409, seen=seen)
+    assert EN["settings.stale"] in said
+    assert EN["error.settings.phone"] in said
+    assert '<strong dir="auto">22 33 44 55</strong>' in said
+
+
+async def test_what_is_stored_now_is_said_in_words(server, page):
+    """Of what is ticked: names of languages, yes and no."""
+    seen = SEEN.findall(await page.get("/pages"))[0]
+    typed = {"languages.nb": "yes", "languages.en": "yes", "languages.first": "nb", "time_zone": "Europe/Oslo"}
+    await page.save("pages", typed)
+    said = await page.save("pages", typed | {"languages.nn": "yes", "drop_in_allowed": "yes"}, 409, seen=seen)
+    assert re.findall(r'<strong dir="auto">(.*?)</strong>', said) == ["Bokmål, English", EN["settings.no"]]
+
+
+async def test_a_unit_that_is_there_already_is_changed_when_it_was_seen(server, page):
+    """Typed as another unit, with more spaces too: its own form comes with what was typed, and is saved from there."""
+    await page.save("clinics", {"unit": "Unit 3", "number": "33 33 33 33", "contact": ""})
+    again = {"unit": " Unit  3", "number": "44 44 44 44", "contact": ""}
+    said = await page.save("clinics", again, 409)
+    assert '<strong dir="auto">33 33 33 33</strong>' in said
+    await page.save("clinics", again, seen=SEEN.findall(said)[0])
+    assert (await stored(server)).clinics == {"Unit 3": {"number": "44 44 44 44"}}
+
+
 async def test_a_form_of_another_part_is_not_stale(server, page):
     """Who changes texts is not told of somebody who changed a phone."""
     seen = SEEN.findall(await page.get("/emergency"))[0]
     await page.save("contact", CONTACT | {"support_phone": "22 33 44 55"})
     await page.save("emergency", {"texts/emergency/en": "# Call 113\r\nNow."}, seen=seen)
     assert (await stored(server)).texts == {"emergency": {"en": "# Call 113\nNow."}}
+    told = [one.detail for one in await logged(server) if one.outcome == "done"]
+    assert "texts/emergency/en" in told, "a text may name people, and the log does not have it"
 
 
 async def test_a_change_is_taken_back_unless_it_was_changed_since(server, page):
@@ -207,8 +244,9 @@ async def test_a_units_own_clinic(server, page, http):
 async def test_texts_are_shown_as_their_readers_see_them(server, page):
     """Ours for comparison, the own one as it looks; markup in it stays text."""
     assert EN["settings.texts.look"] not in await page.get("/checklist")
-    said = await page.save("checklist", {"texts/checklist/en": "At **ours** <b>x</b>, {phone}"})
-    assert "At <strong>ours</strong> <b>x</b>, " in said, "as its readers see it"
+    said = await page.save("checklist", {"texts/checklist/en": "At **ours** <b>x</b> [y](javascript:z), {phone}"})
+    assert "At <strong>ours</strong> &lt;b&gt;x&lt;/b&gt; [y](javascript:z), " in page.source, "as its readers see it"
+    assert "<b>" not in page.source
     assert said.count(f"<summary>{EN['settings.texts.default']}") == 3
 
 

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from reports.store import Conflict, Gone, Store, new_id
+from reports.store import Actor, Conflict, Gone, Store, new_id
+from reports.store.setting_records import changes_to
 from tests.actors import add_meeting
 from tests.store import cast
 
@@ -33,6 +34,25 @@ async def test_the_organisation_follows_its_settings(store: Store) -> None:
     assert await store.organisation("sunnaas") == stored == await store.organisation_by_id("org-sunnaas")
     assert await store.organisation("none") is None
     assert await store.organisation_by_id("none") is None
+
+
+async def test_of_two_that_change_the_same_at_once_one_is_told(url: str) -> None:
+    """Both saw the same phone, from two processes; another setting that was changed meanwhile stays."""
+    stores = [await Store.open(url) for _ in range(2)]
+    found = await stores[0].ensure_organisation(cast.organisation())
+    actor = Actor("operator", found.id, "operator")
+    await stores[1].change_settings(actor, changes_to(found, {"support_hours": "man-fre 08-15"}), cast.NOW)
+    wishes = [changes_to(found, {"support_phone": number}) for number in ("22 33 44 55", "99 88 77 66")]
+    told = await asyncio.gather(
+        *(one.change_settings(actor, wish, cast.NOW) for one, wish in zip(stores, wishes, strict=True)),
+        return_exceptions=True,
+    )
+    assert [str(one) for one in told if isinstance(one, Conflict)] == ["support_phone"]
+    (saved,) = (one for one in told if not isinstance(one, BaseException))
+    assert saved == await stores[0].organisation_by_id(found.id)
+    assert saved.support_hours == "man-fre 08-15"
+    for opened in stores:
+        await opened.close()
 
 
 async def test_two_processes_may_state_the_same_organisation_at_once(url: str) -> None:
