@@ -99,8 +99,12 @@ class Measure:
             return None
         most = LEAST - 1
         if cell.hits < LEAST:
-            return cls(None, None, 0.0, math.ceil(wilson(most, cell.number)[1] / STEP) * STEP)
-        return cls(None, None, math.floor(wilson(cell.number - most, cell.number)[0] / STEP) * STEP, 1.0)
+            return cls(None, None, 0.0, wilson(most, cell.number)[1]).rounded()
+        return cls(None, None, wilson(cell.number - most, cell.number)[0], 1.0).rounded()
+
+    def rounded(self) -> Measure:
+        """Return the interval alone, in steps."""
+        return Measure(None, None, math.floor(self.low / STEP) * STEP, math.ceil(self.high / STEP) * STEP)
 
     @property
     def share(self) -> float | None:
@@ -146,22 +150,26 @@ DIMENSIONS: Final[Mapping[str, Callable[[Counted], str]]] = {
 _OF_TESTS: Final = frozenset({"browser", "system"})
 
 
-def make_overview(groups: Sequence[Counted], heard: Iterable[Heard]) -> Overview:
+def make_overview(groups: Sequence[Counted], heard: Sequence[Heard]) -> Overview:
     """Return the overview of what the store counted in one month."""
     tested = [one for one in groups if _is_in_time(one)]
     first_try = _cell(tested, _is_ready_at_first)
     failed = [one for one in tested if not _is_ready_at_first(one)] if first_try.is_told() else []
     solved = [one for one in failed if one.solved_min is not None]
     told = [one for one in heard if one.verdict in READY_VERDICTS]
+    unlike = sum(one.number for one in heard if one.verdict not in READY_VERDICTS)
     rated = [one for one in heard if one.satisfied is not None and one.role not in HOSTS]
     in_time, became_ready = _cell(groups, _is_in_time), _cell(failed, lambda one: one.solved_min is not None)
     if 0 < in_time.number - in_time.hits < LEAST:  # the tables of first tests tell how many tested: of these alone
         in_time = Cell(in_time.hits + LEAST - 1, in_time.hits)
+    right = Measure.of(_heard(told, lambda one: one.score >= WORKED))
+    if right is not None and 0 < unlike < LEAST:  # all who answered are told by unit: how many of them were not told so
+        right = right.rounded()
     tables = _tables(groups)
     return Overview(
         in_time=Measure.of(in_time),
         first_try=Measure.of(first_try),
-        right=Measure.of(_heard(told, lambda one: one.score >= WORKED)),
+        right=right,
         satisfied=Measure.of(_heard(rated, lambda one: (one.satisfied or 0) >= WORKED)),
         solved=Measure.of(became_ready),
         in_time_by=tables["in_time"],

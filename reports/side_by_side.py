@@ -1,8 +1,9 @@
 """Tables of the same people that may be told side by side. Pure.
 
 A table by unit and one by room can tell of few together: where all of a unit are in one room, the room's number less
-the unit's is how many others were there. So wherever whole groups of one table lie within a group of another one, what
-is left of that has to be nobody, or ten. Where it is not, the smallest of them joins the others of its table.
+the unit's is how many others were there. The same holds where a unit is in two rooms and these are added up. So take
+all groups of one table that a group of another one meets: what is left of them without the groups that lie in them has
+to be nobody, or ten. Where it is not, the smallest of the groups inside joins the others of its table.
 """
 
 from __future__ import annotations
@@ -81,18 +82,19 @@ def _pairs(one: Rows, other: Rows) -> Pairs:
 def _telling(
     inner: Told, outer: Told, pairs: Pairs, of_inner: Callable[[Cell], Cell], of_outer: Callable[[Cell], Cell]
 ) -> str | None:
-    """Return a group of `inner` that must not be told beside `outer`; None if what is left of each is nobody or ten."""
+    """Return a group of `inner` that must not be told beside `outer`; None if what is left is nobody or ten.
+
+    What is left of those groups of `outer` that a group of `inner` meets, without all of `inner` that lie in them.
+    """
     lies_in: dict[str, set[str]] = defaultdict(set)
     for one, other in pairs:
         lies_in[one if one in inner else OTHERS].add(other if other in outer else OTHERS)
-    inside: dict[str, list[str]] = defaultdict(list)
-    for one, holders in lies_in.items():
-        if len(holders) == 1 and one in inner:
-            inside[next(iter(holders))].append(one)
-    for holder, names in inside.items():
-        if holder not in outer:
+    for holders in {frozenset(met) for met in lies_in.values()}:
+        if not holders <= outer.keys():
             continue
-        left = of_outer(outer[holder]) - sum((of_inner(inner[name]) for name in names), Cell(0))
+        names = [one for one, met in lies_in.items() if one in inner and met <= holders]
+        whole, inside = (outer[name] for name in holders), (inner[name] for name in names)
+        left = sum(map(of_outer, whole), Cell(0)) - sum(map(of_inner, inside), Cell(0))
         choice = [name for name in names if name != OTHERS] or [name for name in inner if name != OTHERS]
         if left.number and not left.is_told() and choice:
             return min(choice, key=lambda name: (inner[name].number, name))

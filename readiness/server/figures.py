@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -25,7 +25,7 @@ from readiness.server.desk_view import SUPPORTERS
 from readiness.server.meetings_api import ORGANISERS, organiser_of
 from readiness.server.overview import is_told_month
 from readiness.server.pages import render_page, staff_language_of
-from readiness.server.services import SERVICES, Services, session_of
+from readiness.server.services import SERVICES, session_of
 from readiness.texts import catalogue
 from reports.model import READY_VERDICTS
 from reports.overview import last_month, months_back, weeks_of
@@ -34,7 +34,7 @@ from reports.render.words import Words
 from reports.store.feedback import LEAST_ANSWERS
 from reports.store.feedback_records import FeedbackCell, FeedbackSum
 from reports.store.records import Organisation, Session
-from reports.sums import Cell, told_of
+from reports.sums import Cell
 
 __all__ = ["routes"]
 
@@ -101,7 +101,8 @@ async def figures_page(request: web.Request) -> web.Response:
         "right": words.t("figures.right", worked=ready["worked"], answers=ready["answers"]) if ready["answers"] else "",
         "rows": [_row(cell, words) for cell in _by_verdict(cells)],
         "sums": [
-            _sum_row(one, words, plans=plans) for one in await _sums(services, organisation.id, weeks, plans=plans)
+            _sum_row(one, words, plans=plans)
+            for one in await services.store.feedback_sums(organisation.id, weeks, by_share=not plans)
         ],
         "least": words.t("figures.least", count=LEAST_ANSWERS),
         "least_share": "" if plans else words.t("figures.least_share", count=LEAST_ANSWERS),
@@ -120,31 +121,11 @@ async def figures_table(request: web.Request) -> web.Response:
     written = io.StringIO()
     table = csv.writer(written)
     table.writerow(COLUMNS if plans else SHARES)
-    for one in await _sums(request.app[SERVICES], organisation.id, weeks, plans=plans):
+    for one in await request.app[SERVICES].store.feedback_sums(organisation.id, weeks, by_share=not plans):
         table.writerow([guarded(str(cell)) for cell in (_table_row(one) if plans else _share_row(one))])
     headers = {"Content-Disposition": 'attachment; filename="figures.csv"'}
     text = "\ufeff" + written.getvalue()
     return web.Response(text=text, content_type="text/csv", charset="utf-8", headers=headers)
-
-
-async def _sums(services: Services, organisation_id: str, weeks: tuple[str, str], *, plans: bool) -> list[FeedbackSum]:
-    """Return the sums by unit; for readers of shares without those of satisfaction that would tell of few.
-
-    The overview tells how many participants were satisfied in all.
-    """
-    found = await services.store.feedback_sums(organisation_id, weeks)
-    if plans:
-        return found
-    told = []
-    for who in ("participants", "hosts"):
-        alike = [one for one in found if one.who == who]
-        shares = told_of([_share_of(one.satisfied, GOOD) for one in alike])
-        told += [one if kept else replace(one, satisfied={}) for one, kept in zip(alike, shares, strict=True)]
-    return told
-
-
-def _share_of(said: Mapping[Any, int], wanted: Sequence[Any]) -> Cell:
-    return Cell(sum(said.values()), sum(said.get(one, 0) for one in wanted))
 
 
 async def _reader(request: web.Request) -> tuple[Session, Organisation]:
@@ -207,7 +188,7 @@ def _share(said: Mapping[Any, int], wanted: Sequence[Any]) -> str:
 
 def _percent_told(said: Mapping[Any, int], wanted: Sequence[Any]) -> str:
     """Return for example ``80``; nothing where those who said so, or the others, are too few to be told."""
-    cell = _share_of(said, wanted)
+    cell = Cell(sum(said.values()), sum(said.get(one, 0) for one in wanted))
     return str(round(100 * cell.share)) if cell.is_told() else ""
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -26,6 +27,8 @@ _Cell = tuple[str, str, str, str | None]
 _GROUP: Final = ("role", "profile", "solution", "verdict")
 _ASKED: Final = ("score", "satisfied", "again", "whose")
 """What was asked, by column."""
+_OF_OVERVIEW: Final = ("satisfied", "score")
+"""Of these the overview tells a share of all."""
 
 
 class FeedbackPart(StorePart):
@@ -85,17 +88,25 @@ class FeedbackPart(StorePart):
         found = _of_enough([_cell(cell, answers) for cell, answers in cells.items()])
         return sorted(found, key=lambda one: (-one.answers, repr(one)))
 
-    async def feedback_sums(self, organisation_id: str, weeks: tuple[str, str]) -> list[FeedbackSum]:
-        """Return what was answered in these weeks, by unit, participants and hosts apart; none of too few people."""
+    async def feedback_sums(
+        self, organisation_id: str, weeks: tuple[str, str], *, by_share: bool = False
+    ) -> list[FeedbackSum]:
+        """Return what was answered in these weeks, by unit, participants and hosts apart; none of too few people.
+
+        `by_share` is for readers of shares: without answers whose shares would tell of few beside the overview, which
+        tells how many participants were satisfied, and how many of those told "ready" said that it worked.
+        """
         first, last = weeks
         is_host = feedback.c.role.in_(HOSTS)
-        parts = [is_host.label("is_host"), *(feedback.c[name] for name in ("unit", *_ASKED))]
+        parts = [is_host.label("is_host"), *(feedback.c[name] for name in ("unit", "verdict", *_ASKED))]
         chosen = sa.select(*parts, sa.func.count().label("number")).group_by(is_host, *parts[1:])
         mine = (feedback.c.organisation_id == organisation_id, feedback.c.week >= first, feedback.c.week <= last)
         by_unit: dict[tuple[bool, str], list[sa.Row[Any]]] = defaultdict(list)
         for row in await self._rows(chosen.where(*mine)):
             by_unit[bool(row.is_host), row.unit].append(row)
-        return [*_sums(by_unit, is_host=False), *_sums(by_unit, is_host=True)]
+        unsaid = _unsaid(row for rows in by_unit.values() for row in rows) if by_share else {}
+        sums = [_sums(by_unit, is_host=is_host, by_share=by_share) for is_host in (False, True)]
+        return [replace(one, **unsaid) for alike in sums for one in alike]
 
     async def units(self, organisation_id: str) -> list[str]:
         """Return the names of units that the organisation's meetings have, so that nobody spells one in two ways."""
@@ -103,7 +114,14 @@ class FeedbackPart(StorePart):
         return sorted(row.unit for row in await self._rows(chosen.distinct()))
 
 
-def _sums(by_unit: Mapping[tuple[bool, str], list[sa.Row[Any]]], *, is_host: bool) -> list[FeedbackSum]:
+def _unsaid(rows: Iterable[sa.Row[Any]]) -> dict[str, Any]:
+    """Return no scores, where all of them less those that were told "ready" would be of few."""
+    others = [row for row in rows if row.verdict not in READY_VERDICTS]
+    rest = _share_of(_counted(others, "score"))
+    return {} if rest.number == 0 or rest.is_told() else {"scores": {}}
+
+
+def _sums(by_unit: Mapping[tuple[bool, str], list[sa.Row[Any]]], *, is_host: bool, by_share: bool) -> list[FeedbackSum]:
     """Return a sum for each unit of enough people, the largest first, and one for the other units together.
 
     Where these are too few together, the smallest unit that would be told joins them.
@@ -115,10 +133,16 @@ def _sums(by_unit: Mapping[tuple[bool, str], list[sa.Row[Any]]], *, is_host: boo
         others = [row for unit, rows in mine.items() if unit not in told or unit == OTHERS for row in rows]
         shown.append((None, others))
     said = [{name: _counted(rows, name) for name in _ASKED} for _, rows in shown]
-    for name in ("satisfied", "again"):
-        enough = told_of([Cell(sum(one[name].values())) for one in said])
+    shared = _OF_OVERVIEW if by_share else ()
+    for name in dict.fromkeys(("satisfied", "again", *shared)):
+        enough = told_of([_share_of(one[name]) if name in shared else Cell(sum(one[name].values())) for one in said])
         said = [one if is_told else {**one, name: {}} for one, is_told in zip(said, enough, strict=True)]
     return [_sum_of(unit, rows, one, is_host=is_host) for (unit, rows), one in zip(shown, said, strict=True)]
+
+
+def _share_of(said: Mapping[int, int]) -> Cell:
+    """Return how many answered, and how many of them that it worked, or that they were satisfied."""
+    return Cell(sum(said.values()), sum(number for step, number in said.items() if step >= WORKED))
 
 
 def _number(rows: Sequence[sa.Row[Any]]) -> int:

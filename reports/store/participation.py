@@ -1,8 +1,9 @@
-"""What became of invitations: one row for each participant of a meeting that is over, from which nobody can be found.
+"""What became of invitations: one row for each participant of a meeting that is over, without name, meeting or report.
 
 Made when the people of a meeting are forgotten, under a new random id: whether and when they tested, with which answer,
 what was wrong first and how long it took to be right. The week, not the day; browsers without versions; time in steps;
-the meeting's unit and rooms by name.
+the meeting's unit and rooms by name. A row may still be of one known person to who remembers the week's only meeting of
+a unit, so rows leave the store as an overview only.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class ParticipationPart(AuditPart):
     async def overview(self, actor: Actor, weeks: tuple[str, str]) -> Overview:
         """Return the overview from the first to the last ISO week, both included, which have to be over.
 
-        What was told once is told again for a while: of a month that is over nothing changes.
+        What was told once is told again for a while, by this process: of a month that is over hardly anything changes.
         """
         actor.require("figures.read")
         key, now_s = (actor.organisation_id, *weeks), monotonic()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import chain, combinations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reports.overview import Counted, Heard, make_overview
@@ -30,6 +30,17 @@ def test_a_unit_that_uses_one_room_does_not_tell_who_else_was_in_it():
             }
 
 
+def test_a_unit_with_two_rooms_does_not_tell_who_else_was_in_them():
+    """15 and 18 in its rooms less the unit's 30 would be three of other units."""
+    for others, told in ((3, False), (10, True), (0, True)):
+        groups = [unit_and_room(15, "Hand", "Fjorden"), unit_and_room(15, "Hand", "Viken")]
+        groups += [unit_and_room(others, "Foot", "Viken")] if others else []
+        groups += [unit_and_room(30, "Foot", "Bukta"), unit_and_room(30, "Head", "Bukta")]
+        for tables in (make_overview(groups, []).in_time_by, make_overview(groups, []).first_try_by):
+            both = {"Hand", "Fjorden", "Viken"} <= tables["unit"].keys() | tables["room"].keys()
+            assert both is told, (others, tables)
+
+
 def test_both_measures_of_one_unit_are_told_as_one():
     """Of C three tested: D's 20 in the one table, and C and D's 23 in the other one, would say so."""
     never = {"tested": "never", "first_verdict": None, "client_class": ""}
@@ -52,30 +63,32 @@ def test_both_measures_of_one_unit_are_told_as_one():
         assert left == 0 or left >= LEAST, (in_time, first_try)
 
 
-@given(
-    st.lists(
-        st.tuples(st.sampled_from("ABC"), st.sampled_from("xyz"), st.integers(0, 25), st.integers(0, 12)), max_size=9
-    )
-)
+READY, FAILED = st.sampled_from((0, 3, 10, 15, 25)), st.sampled_from((0, 2, 12))
+
+
+@given(st.lists(st.tuples(st.sampled_from("ABC"), st.sampled_from("wxyz"), READY, FAILED), max_size=9))
+@example([("A", "w", 15, 0), ("A", "x", 15, 0), ("B", "x", 3, 0), ("B", "y", 25, 0), ("C", "y", 25, 0)])
 def test_whole_groups_within_another_leave_nobody_or_ten(rows: list[tuple[str, str, int, int]]):
     """Whatever units lie in a room, or rooms in a unit's: people, those ready and those not."""
     groups = list(chain.from_iterable(
         (unit_and_room(ready, unit, room), unit_and_room(failed, unit, room, first_verdict="not_ready", cause="x"))
         for unit, room, ready, failed in rows
     ))  # fmt: skip
+    groups = [one for one in groups if one.number]
     tables = make_overview(groups, []).first_try_by
-    people = [one for one in groups if one.number]
     for inner, outer in (("unit", "room"), ("room", "unit")):
-        for name, whole in tables[outer].items():
-            if name == OTHERS:
+        lies_in = {
+            group: {getattr(person, outer) for person in groups if getattr(person, inner) == group}
+            for group in tables[inner] if group != OTHERS
+        }  # fmt: skip
+        for holders in lies_in.values():
+            if not holders <= tables[outer].keys():
                 continue
-            inside = [
-                one for group, one in tables[inner].items() if group != OTHERS
-                and {getattr(person, outer) for person in people if getattr(person, inner) == group} == {name}
-            ]  # fmt: skip
+            whole = [tables[outer][name] for name in holders]
+            inside = [tables[inner][group] for group, met in lies_in.items() if met <= holders]
             for some in chain.from_iterable(combinations(inside, size) for size in range(1, len(inside) + 1)):
-                number = (whole.number or 0) - sum(one.number or 0 for one in some)
-                hits = (whole.hits or 0) - sum(one.hits or 0 for one in some)
+                number = sum(one.number or 0 for one in whole) - sum(one.number or 0 for one in some)
+                hits = sum(one.hits or 0 for one in whole) - sum(one.hits or 0 for one in some)
                 assert all(left == 0 or left >= LEAST for left in (number, hits, number - hits)), (rows, tables)
 
 
@@ -93,3 +106,15 @@ def test_satisfied_are_participants_who_said_so():
     found = make_overview([], [*heard, Heard(50, "patient", "ready", 5, None)]).satisfied
     assert found is not None
     assert (found.hits, found.number) == (30, 40)
+
+
+def test_how_many_answered_after_another_verdict_is_no_difference_of_two_pages():
+    """All who answered are told by unit: 40 of 43 told "ready" would be three who were not."""
+    for others, told in ((0, True), (3, False), (10, True)):
+        heard = [Heard(30, "patient", "ready", 5, None), Heard(10, "patient", "ready", 2, None)]
+        found = make_overview([], [*heard, Heard(others, "leader", None, 5, None)]).right
+        assert found is not None
+        assert ((found.hits, found.number) == (30, 40)) is told, others
+        if not told:
+            assert (found.hits, found.number, found.share) == (None, None, None)
+            assert (round(found.low, 9), round(found.high, 9)) == (0.55, 0.9), "Wilson's 0.598 to 0.858, in steps"

@@ -9,16 +9,19 @@ import pytest
 
 from readiness.access.links import Links, api_token, give_support_link, organiser_link
 from readiness.texts import catalogue
+from reports.overview import Measure
 from reports.store.feedback_records import Feedback
 from reports.store.records import Host, Participant, new_id
+from reports.sums import Cell
 from tests.actors import CLOCK, add_meeting, otto, participant
-from tests.cast import SUNNAAS, invite, make_cast
+from tests.cast import SUNNAAS, invite, make_cast, supporter
 from tests.security.support import redeem
 from tests.server.test_board import phases, reported
 
 LATER = timedelta(days=7)
 CLOSED = datetime(2026, 12, 10, 9, 0, tzinfo=UTC)
 """November is over, and what is said of it has come in."""
+WEEKS = ("2026-W45", "2026-W48")
 
 
 @pytest.fixture
@@ -213,7 +216,10 @@ async def test_sums_are_by_unit_and_single_nobody_out(server, http, cast):
 
 
 async def test_leaders_and_support_read_shares_by_unit_and_nothing_of_few(server, http, cast):
-    """No steps, no second way to add up the same answers; where fewer than ten said so, or did not, no share."""
+    """No steps, no second way to add up the same answers; where fewer than ten said so, or did not, no share.
+
+    Nor one that is what the overview tells of all less those of other units: 23 of 36 less Hjerte's 12 of 24.
+    """
     await made_answers(server, cast.meeting, "sunnaas", "ready", [5] * 12 + [2] * 12, unit="Hjerte", satisfied=5)
     await made_answers(server, cast.meeting, "sunnaas", "ready", [5] * 11 + [1], unit="Lunge", again="yes")
     organisation = await server.store.organisation("sunnaas")
@@ -226,14 +232,42 @@ async def test_leaders_and_support_read_shares_by_unit_and_nothing_of_few(server
             lines = (await table.text("utf-8-sig")).splitlines()
         assert lines == [
             "unit,who,answers,worked_percent,satisfied_percent,again_percent",
-            "Hjerte,participants,24,50,100,", "Lunge,participants,12,,,100",
+            "Hjerte,participants,24,,100,", "Lunge,participants,12,,,100",
         ]  # fmt: skip
         async with http.get(f"{place}/figures", params={"lang": "nb"}) as page:
             text = await page.text()
         words = catalogue("nb")
-        assert "50 %" in text
-        for unsaid in ("5: 12", "92 %", words["figures.by_verdict"], words["figures.steps"]):
+        assert "100 %" in text
+        for unsaid in ("5: 12", "50 %", "92 %", words["figures.by_verdict"], words["figures.steps"]):
             assert unsaid not in text, unsaid
+    found = await server.store.overview(supporter("sunnaas"), WEEKS)
+    assert (found.right, found.satisfied) == (Measure.of(Cell(36, 23)), Measure.of(Cell(24, 24)))
+
+
+async def test_two_units_without_shares_are_not_told_by_the_share_of_all(server, http, cast):
+    """Five and seven who answered are twelve; that three of them were not satisfied would be all less Hjerte."""
+    for unit, scores, satisfied in (
+        ("Hjerte", [5] * 15, 5), ("Hjerte", [2] * 10, 1), ("Lunge", [5] * 5, 5), ("Lunge", [5] * 7, None),
+        ("Nyre", [5] * 4, 5), ("Nyre", [5] * 3, 1), ("Nyre", [5] * 5, None),
+    ):  # fmt: skip
+        await made_answers(server, cast.meeting, "sunnaas", "ready", scores, unit=unit, satisfied=satisfied)
+    sums = {}
+    for by_share in (False, True):
+        found = await server.store.feedback_sums("sunnaas", WEEKS, by_share=by_share)
+        sums[by_share] = [(one.unit, bool(one.scores), bool(one.satisfied)) for one in found]
+    assert sums[False] == [("Hjerte", True, True), ("Lunge", True, False), ("Nyre", True, False)]
+    assert sums[True] == [("Hjerte", True, False), ("Lunge", True, False), ("Nyre", True, False)]
+
+
+async def test_shares_are_not_told_where_few_followed_another_verdict(server, http, cast):
+    """Of 40 who answered 25 were told "ready": that it worked for twelve of the other fifteen tells of three."""
+    await made_answers(server, cast.meeting, "sunnaas", "ready", [5] * 15 + [2] * 10, unit="Hjerte")
+    await made_answers(server, cast.meeting, "sunnaas", "not_ready", [5] * 12 + [2] * 3, unit="Hjerte")
+    (told,) = await server.store.feedback_sums("sunnaas", WEEKS, by_share=True)
+    assert (told.answers, told.scores) == (40, {})
+    await made_answers(server, cast.meeting, "sunnaas", None, [2] * 7, unit="Hjerte")
+    (told,) = await server.store.feedback_sums("sunnaas", WEEKS, by_share=True)
+    assert told.scores == {2: 20, 5: 27}
 
 
 async def test_a_leader_names_whose_sound_failed_and_a_participant_cannot(server, http, cast):

@@ -120,7 +120,7 @@ async def test_units_and_rooms_that_lack_most_stand_first(overview, server):
     text = page.decode()
     by_unit = text.partition("Ready at the first test: by unit")[2]
     assert by_unit.index("=HYPERLINK") < by_unit.index("Unit 1")
-    assert "6 more are in the table (CSV)." in by_unit
+    assert "6 more: see the table (CSV)." in by_unit
     assert "&lt;b&gt;Viken" in text
     assert "No meeting room" in text
     _, table = await overview("/overview.csv")

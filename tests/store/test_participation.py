@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from time import monotonic
 
 import pytest
 import sqlalchemy as sa
 
 from reports.store import Actor, NotAllowed, Store
+from reports.store.participation import KEPT_S
 from reports.store.records import new_id
 from reports.store.tables import participation
 from tests.actors import add_meeting
@@ -53,7 +55,7 @@ async def test_each_invitation_is_counted_once_with_what_became_of_it(store: Sto
     assert (await store.purge(cast.NOW + timedelta(days=410))).old_counts == 3
 
 
-async def test_a_month_is_told_as_it_was_told_before(store: Store) -> None:
+async def test_a_month_is_told_as_it_was_told_before(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who is counted late does not change it for a while, and is no difference of two pages; others read their own."""
     rows = [cast_row() for _ in range(20)]
     async with store._database.write() as connection:
@@ -67,6 +69,11 @@ async def test_a_month_is_told_as_it_was_told_before(store: Store) -> None:
     assert (await store.overview(replace(cast.NORA, organisation_id="org-ahus"), WEEKS)).in_time is None
     with pytest.raises(NotAllowed):
         await store.overview(cast.ANNA, WEEKS)
+    with monkeypatch.context() as later:
+        later.setattr("reports.store.participation.monotonic", lambda: monotonic() + KEPT_S)
+        counted = (await store.overview(cast.NORA, WEEKS)).in_time
+    assert counted is not None
+    assert counted.number == 23, "after an hour it is counted again"
 
 
 def cast_row() -> dict[str, object]:
