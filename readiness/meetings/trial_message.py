@@ -25,7 +25,7 @@ def read_receiver(channel: Channel, typed: str, organisation: Organisation) -> s
     else:
         found = clean_phone(typed, region_of(organisation.support_phone, organisation.time_zone))
         if found and not takes_sms(found):
-            raise InputError("person.phone")
+            raise InputError("settings.mobile")
     if not found:
         raise InputError("settings.needed")
     return found

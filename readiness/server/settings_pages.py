@@ -167,7 +167,8 @@ async def _try_messages(office: _Office, form: Mapping[str, str]) -> web.Respons
         services.trial_messages.take_of(office.organisation.id)
         await send_trial(services.settings, channel, to, office.organisation, words=words, now=services.now())
     except InputError as error:
-        return _again(office, "messages", Reading({channel: typed}, {}, {channel: error.code}), 400, "settings.problem")
+        reading = Reading({channel: typed}, {}, {channel: error.code})
+        return _again(office, "messages", reading, 400, "settings.test.problem")
     except LimitError:
         return _again(office, "messages", Reading({channel: typed}, {}, {}), 429, "settings.test.too_often")
     except DeliveryError as error:

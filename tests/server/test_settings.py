@@ -317,9 +317,11 @@ async def test_a_trial_is_sent_by_real_mail_and_sms_and_logged(server, page):
 async def test_a_trial_goes_to_one_right_address_and_not_too_often(server, page):
     """What is wrong is said at its field; without a server it says so; the sixth at once is too many."""
     for form, code in (
-        ({"mail": ""}, "settings.needed"), ({"mail": "ada"}, "person.mail"), ({"sms": "22 33 44 55"}, "person.phone"),
+        ({"mail": ""}, "settings.needed"), ({"mail": "ada"}, "person.mail"),
+        ({"sms": "22 33 44 55"}, "settings.mobile"),
     ):  # fmt: skip
         said = await page.post("/messages", form, 400)
+        assert EN["settings.test.problem"] in said
         assert EN[f"error.{code}"] in said
         assert said.count('aria-invalid="true"') == 1
     for number in range(TRIALS_BURST):
