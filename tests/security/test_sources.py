@@ -28,6 +28,11 @@ STORED = re.compile(
 SAFE = {
     ("board/index.html", "html|safe"): "an organisation's guide, which `guide_html` made out of Markdown",
     ("guide/index.html", "guide|safe"): "the notice or the tips, which `page_html` made out of Markdown",
+    (
+        "settings/index.html",
+        "field.ours|safe",
+    ): "a guide or the notice, which `guide_html` or `page_html` made out of Markdown",
+    ("settings/index.html", "field.own|safe"): "the organisation's own one, made in the same way",
     ("support/index.html", "picture.svg|safe"): "a curve of figures, drawn by `reports.render`",
 }
 """Markup that templates take as it is."""
