@@ -165,8 +165,8 @@ class PostgresListener:
             )
         async with connection:
             async with asyncio.timeout(_ANSWER_LIMIT_S):
-                for channel in (CHANNEL, LINE):
-                    await connection.execute(f"LISTEN {channel}")
+                await connection.execute(f"LISTEN {CHANNEL}")
+                await connection.execute(f"LISTEN {LINE}")
             self._connected.set()
             self._events.publish_all()
             while True:
