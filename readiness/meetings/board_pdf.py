@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from readiness.meetings.paper import Sheet
@@ -27,7 +27,7 @@ NAMED = frozenset({"ready_with_warnings", "not_ready", "incomplete"})
 
 @dataclass(frozen=True, slots=True)
 class BoardLine:
-    """One participant, or a room, as on the board: codes, not words. `phone` only if the leader may see it."""
+    """A participant, room or host as on the board: codes, not words. `phone` only if the leader may see it."""
 
     role: str
     label: str
@@ -40,12 +40,12 @@ class BoardLine:
     other_device: bool = False
     without_sound: bool = False
     phone: str = ""
-    is_room: bool = False
+    kind: Literal["person", "room", "host"] = "person"
 
 
 @dataclass(frozen=True, slots=True)
 class BoardMeeting:
-    """One meeting of the day with its people in order, and after them its rooms."""
+    """One meeting of the day: its people in order, after them its rooms, and last those who lead and run it."""
 
     meeting: Meeting
     lines: Sequence[BoardLine]
@@ -95,7 +95,7 @@ def board_sheet(context: BoardContext) -> Sheet:
 
 def leader_words(words: Words, line: BoardLine) -> str:
     """Return one sentence on what the leader can do; the page's own ``board.js`` looks keys up in the same order."""
-    keys = [f"leader.room.{line.state}"] if line.is_room else []
+    keys = [f"leader.{line.kind}.{line.state}"] if line.kind != "person" else []
     if line.state in NAMED and line.responsible == "service":
         keys.append("leader.do.service")
     if line.state in NAMED and line.area:
@@ -109,13 +109,20 @@ def _meeting(one: BoardMeeting, words: Words, zone: ZoneInfo) -> dict[str, Any]:
     return {
         "time": f"{starts}\N{EN DASH}{ends}",
         "title": one.meeting.title,
-        "nobody": words.t("print.cancelled" if off else "print.nobody"),
+        "nobody": _nobody(one, words),
         "rows": [] if off else [_row(line, words, zone) for line in one.lines],
     }
 
 
+def _nobody(one: BoardMeeting, words: Words) -> str:
+    """Return what stands where participants would; "" where there are any. Hosts of a meeting of nobody are told too."""
+    if one.meeting.state == "cancelled":
+        return words.t("print.cancelled")
+    return "" if any(line.kind != "host" for line in one.lines) else words.t("print.nobody")
+
+
 def _row(line: BoardLine, words: Words, zone: ZoneInfo) -> dict[str, str]:
-    role = words.first(f"role.{line.role}", otherwise=line.role)
+    role = words.first(f"{'host' if line.kind == 'host' else 'role'}.{line.role}", otherwise=line.role)
     notes = [role if line.label and line.label != role else ""]
     if line.together > 1:
         notes.append(words.plural("print.together", line.together))

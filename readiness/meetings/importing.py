@@ -207,7 +207,7 @@ def _inviting(plan: MeetingPlan) -> MeetingPlan:
 
 
 def _change_of(one: Wanted) -> Change:
-    names = ("starts", "minutes", "title", "profile", "solution", "join_link", "support_phone")
+    names = ("starts", "minutes", "title", "profile", "solution", "join_link", "support_phone", "unit")
     return Change(**{name: getattr(one.plan, name) for name in names if one.names(name)})
 
 

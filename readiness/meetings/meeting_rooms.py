@@ -53,7 +53,7 @@ def rooms_json(found: Sequence[MeetingRoom], now: datetime) -> list[dict[str, An
 def room_on_paper(one: MeetingRoom, now: datetime) -> BoardLine:
     """Return a room as a line of the leader's printed sheet, with its newest check."""
     row = room_row(one, now)
-    return BoardLine(row["role"], row["label"], row["state"], one.room.checked_at, is_room=True)
+    return BoardLine(row["role"], row["label"], row["state"], one.room.checked_at, kind="room")
 
 
 def room_row(one: MeetingRoom, now: datetime) -> dict[str, Any]:

@@ -17,11 +17,13 @@ from readiness.typed import read_start, visible
 
 __all__ = ["COLUMNS", "guarded", "read_table"]
 
-OF_MEETING = ("starts", "minutes", "title", "profile", "solution", "join_link", "support_phone")
+OF_MEETING = ("starts", "minutes", "title", "profile", "solution", "join_link", "support_phone", "unit")
 OF_LEADER = ("leader", "leader_mail", "leader_phone")
 OF_PERSON = ("role", "label", "language", "phone", "mail", "together")
 COLUMNS = ("meeting", *OF_MEETING, *OF_LEADER, *OF_PERSON)
 REQUIRED = ("starts", "role")
+ADDED = frozenset({"unit"})
+"""Columns that came later. An empty one is not in the key of a row, so that files imported before keep their meetings."""
 DATE, TIME = "date", "time"
 """Two columns that stand for ``starts`` where a table keeps them apart."""
 ROW_KEY = "csv-row:"
@@ -68,7 +70,7 @@ def read_table(text: str) -> tuple[list[Wanted], list[Bad]]:
         if broken := next((name for name in COLUMNS if _BROKEN.fullmatch(row.get(name, ""))), None):
             bad.append(Bad(number, "import.cell_error", broken, row[broken][:LONGEST_FOUND]))
             continue
-        whole = "\x1f".join(row.get(name, "") for name in COLUMNS)
+        whole = "\x1f".join(row.get(name, "") for name in COLUMNS if row.get(name) or name not in ADDED)
         seen[whole] += 1
         key = f"csv:{row['meeting']}" if row.get("meeting") else f"{ROW_KEY}{whole}\x1f{seen[whole]}"
         groups.setdefault(key, []).append((number, row))
@@ -171,6 +173,7 @@ def _meeting(key: str, group: Sequence[tuple[int, Mapping[str, str]]]) -> Wanted
         solution=_value(head, "solution") or "other",
         join_link=head.get("join_link", ""),
         support_phone=head.get("support_phone", ""),
+        unit=head.get("unit", ""),
         people=tuple(people),
         hosts=tuple(leaders.values()),
         key=key,

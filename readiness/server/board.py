@@ -114,6 +114,8 @@ async def sheet_of(services: Services, session: Session, day: Day, shown: Meetin
             rows = await store.board(day.actor, meeting.id)
             lines = [await _line(services, day.actor, row, now, unlocked=unlocked) for row in rows]
             lines += [room_on_paper(one, now) for one in await store.meeting_rooms(day.actor, meeting.id)]
+            hosts = await store.host_board(day.actor, meeting.id)
+            lines += [_host_line(services, one, now, unlocked=unlocked) for one in hosts]
             meetings.append(BoardMeeting(meeting, lines))
     return BoardContext(day.organisation, language, shown.starts_at, now, meetings)
 
@@ -139,6 +141,13 @@ async def _line(services: Services, actor: Actor, row: BoardRow, now: datetime, 
         without_sound=bool(told.get("without_sound")),
         phone=phones[0] if phones else "",
     )
+
+
+def _host_line(services: Services, row: HostRow, now: datetime, *, unlocked: bool) -> BoardLine:
+    told = _host_json(services, row, None, now, unlocked=unlocked)
+    tested_at = row.report.created_at if row.report else None
+    phone = next(iter(told.get("phones", ())), "")
+    return BoardLine(told["role"], told["label"], told["state"], tested_at, phone=phone, kind="host")
 
 
 def pin_channel(services: Services, host: Host | None) -> Channel | None:

@@ -312,6 +312,30 @@ async def test_a_file_changes_only_what_it_names(planner):
     assert (open_reach(planner.contacts, person.reach).phone, person.role) == ("+4790000000", "relative")
 
 
+async def test_the_unit_may_be_given(planner):
+    """In a column with our own or a Norwegian heading; changed by a second import, kept where a file does not name it."""
+    rows = "meeting;starts;{head};role;label\nA1;2027-03-02 10:00;{unit};patient;P. P.\n"
+    (made,) = (await import_file(planner, rows.format(head="Enhet", unit="Nevrologi").encode())).made
+    assert (await planner.meeting(made)).unit == "Nevrologi"
+    done = await import_file(planner, rows.format(head="unit", unit="Slag").encode())
+    assert (done.changed, (await planner.meeting(made)).unit) == ([made], "Slag")
+    await import_file(planner, rows.format(head="title", unit="Kontroll").encode())
+    assert (await planner.meeting(made)).unit == "Slag"
+    long = await import_file(planner, rows.format(head="avdeling", unit="x" * 61).encode())
+    assert long.bad == [Bad(2, "text.too_long", "unit")]
+
+
+async def test_a_row_without_an_identifier_keeps_its_meeting_though_a_column_came(planner):
+    """The key of such a row is its content, as it was before tables had units."""
+    head, cells = "starts;role;label", "2027-03-02 10:00;patient;P. P."
+    before = "\x1f".join(("", "2027-03-02 10:00", *[""] * 9, "patient", "P. P.", *[""] * 4))
+    (wanted,), _ = read_file(f"{head}\n{cells}\n".encode())
+    assert wanted.key == f"csv-row:{before}\x1f1"
+    (empty,), _ = read_file(f"{head};unit\n{cells};\n".encode())
+    (other,), _ = read_file(f"{head};unit\n{cells};Slag\n".encode())
+    assert (empty.key == wanted.key, other.key == wanted.key) == (True, False)
+
+
 async def test_the_solution_is_told_by_the_link(planner):
     """derekantrican/GAS-ICS-Sync#447."""
     (made,) = (await import_file(planner, saved("solution_from_link"))).made

@@ -140,6 +140,8 @@ def sheet(title: str = "Samtale", count: int = 1) -> BoardContext:
         BoardLine("interpreter", "T. K.", "not_ready", NOW, "network", "local_it", phone="+47 900 00 000"),
         BoardLine("meeting_room", "Rom 12", "stale", NOW, together=4),
         BoardLine("relative", "", "not_tested"),
+        BoardLine("leader", "Lars", "ready", NOW, kind="host"),
+        BoardLine("technical_host", "Vilde", "not_tested", kind="host", phone="+47 911 11 111"),
     ]
     meetings = [
         BoardMeeting(a_meeting(title=title, starts_at=STARTS + at * timedelta(minutes=50)), lines)
@@ -155,13 +157,24 @@ def test_the_leaders_sheet_says_who_and_what_to_do(tmp_path: Path):
     assert b"/StructTreeRoot" in pdf
     (page,) = text_of(pdf, tmp_path)
     texts = catalogue("nb")
-    wanted = ["Samtale", "Anna", "T. K.", texts["leader.do.network.local_it"], "Rom 12", "Pårørende", "Avlyst"]
+    wanted = ["Samtale", "Anna", "T. K.", texts["leader.do.network.local_it"], "Rom 12", "Pårørende"]
+    wanted += ["Lars", texts["host.leader"], "Vilde", texts["host.technical_host"]]
+    wanted += [texts["leader.host.not_tested"], "Avlyst"]
     places = [page.find(one) for one in wanted]
     assert -1 not in places
     assert places == sorted(places)
     assert page.count("Anna") == 1
     assert "900 00 000" in page
+    assert "911 11 111" in page
     assert "+47" not in page
+
+
+def test_a_meeting_that_nobody_is_in_yet_says_so_above_its_leader(tmp_path: Path):
+    """Who leads stands on the sheet all the same."""
+    lines = [BoardLine("leader", "Lars", "stale", NOW, kind="host")]
+    (page,) = text_of(board_pdf(replace(sheet(), meetings=[BoardMeeting(a_meeting(), lines)])), tmp_path)
+    texts = catalogue("nb")
+    assert page.index(texts["print.nobody"]) < page.index("Lars") < page.index(texts["leader.host.stale"])
 
 
 def test_no_type_on_a_sheet_is_under_ten_points(tmp_path: Path):

@@ -9,7 +9,10 @@ import sqlalchemy as sa
 
 from readiness import __version__
 from readiness.access.actors import actor_of
+from readiness.meetings.board_pdf import board_sheet
+from readiness.server.board import day_of, sheet_of
 from readiness.server.ending import keep_report
+from readiness.texts import catalogue
 from reports.assembly import Ending, make_report
 from reports.kinds import HOST_TEST
 from reports.store.records import SelfTest, new_code, new_id
@@ -99,6 +102,25 @@ async def test_support_reads_what_changed_for_a_leader_and_in_the_room(server, l
     elsewhere = supporter("ahus")
     assert await store.passed_in_room(elsewhere, second) is None
     assert await store.reports_before(elsewhere, second, 5) == []
+
+
+async def test_the_printed_sheet_has_the_hosts_as_the_board_has_them(server, lars: Opened):  # noqa: F811
+    """Not tested, then tested with the time; the number only where the board has it too."""
+
+    async def printed() -> dict:
+        leader = await server.store.session_by_id(lars.session)
+        day = await day_of(server.services, leader)
+        (meeting,) = board_sheet(await sheet_of(server.services, leader, day, day.own, "en")).data["meetings"]
+        return meeting["rows"][-1]
+
+    words = catalogue("en")
+    before = await printed()
+    assert (before["role"], before["state"]) == (words["host.leader"], words["state.not_tested"])
+    assert (before["todo"], before["tested"], before["phone"]) == (words["leader.host.not_tested"], "", "")
+    await end(server, await begin(server, (await lars.post("test"))[1]["session"]))
+    after = await printed()
+    assert (after["tone"], after["todo"]) == ("good", words["leader.ready"])
+    assert after["tested"]
 
 
 async def test_a_test_goes_with_its_link_and_is_deleted_by_its_person(server, http, lars: Opened):  # noqa: F811
