@@ -23,6 +23,7 @@ LINES: Final = {
     "name": "name as participants know it; a new one needs it",
     "support-phone": "whom to call when it does not work; a new one needs it",
     "support-hours": "when somebody answers, such as 'man-fre 08-15'",
+    "closed-days": "days when nobody does besides public holidays, such as '24.12, 27.12-30.12'",
     "clinic-phone": "whom to call for another time or a meeting in person",
     "clinic-contact": "whom to ask for there",
     "languages": f"languages offered, first the default [{','.join(LANGUAGES)}]",

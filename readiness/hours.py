@@ -1,11 +1,12 @@
-"""When a phone is open, read from the organisation's own words such as ``man-fre 08-15``. Pure; knows no holidays."""
+"""When a phone is open, read from the organisation's own words such as ``man-fre 08-15``. Pure."""
 
 from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -20,8 +21,8 @@ _CLOCK: Final = r"(\d{1,2})(?:[.:](\d{2}))?"
 _PART: Final = re.compile(rf"(?P<days>[^\d]*?)\s*{_CLOCK}-{_CLOCK}")
 EVERY_DAY: Final = frozenset(range(1, 8))
 LAST_HOUR: Final = 24
-LOOKED_AHEAD_DAYS: Final = 8
-"""Days in which an opening is looked for: today, and a week from it."""
+LOOKED_AHEAD_DAYS: Final = 366
+"""Days in which an opening is looked for; a summer's closing lies within."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +31,25 @@ class Hours:
 
     spans: tuple[tuple[int, int, int], ...]
 
-    def opens_at(self, now: datetime, zone: tzinfo) -> datetime | None:
-        """Return when it opens next by the clock of `zone`; None if it is open at `now`."""
+    def opens_at(
+        self, now: datetime, zone: tzinfo, weekday: Callable[[date], int] = date.isoweekday
+    ) -> datetime | None:
+        """Return when it opens next by the clock of `zone`; None if it is open at `now`, or not within a year.
+
+        `weekday` says as which weekday a date counts, 0 for one on which it stays closed.
+        """
         local = now.astimezone(zone)
-        minute = 60 * local.hour + local.minute
-        if any(day == local.isoweekday() and begins <= minute < ends for day, begins, ends in self.spans):
+        minute, today = 60 * local.hour + local.minute, weekday(local.date())
+        if any(day == today and begins <= minute < ends for day, begins, ends in self.spans):
             return None
-        days = [local.date() + timedelta(days=ahead) for ahead in range(LOOKED_AHEAD_DAYS)]
-        openings = [
+        days = (local.date() + timedelta(days=ahead) for ahead in range(LOOKED_AHEAD_DAYS))
+        openings = (
             datetime.combine(day, time(begins // 60, begins % 60)).replace(tzinfo=zone)
             for day in days
-            for weekday, begins, _ in self.spans
-            if weekday == day.isoweekday()
-        ]
-        return min((one for one in openings if one > local), default=None)
+            for open_on, begins, _ in self.spans
+            if open_on == weekday(day)
+        )
+        return next((one for one in openings if one > local), None)
 
 
 @lru_cache(maxsize=256)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from readiness.closed_days import public_holidays, read_closed_days
 from readiness.hours import read_hours
 from readiness.server.board import organisation_json
 from readiness.server.pages import opens_words
+from readiness.server.phone_hours import phone_opens_at
 from readiness.texts import catalogue
+from reports.store.records import Organisation
 from tests.cast import SUNNAAS
 
 OSLO = ZoneInfo("Europe/Oslo")
@@ -70,14 +73,76 @@ def test_a_closed_phone_says_when_it_opens() -> None:
     assert opens(27, "12:00") == "Mon 29 08:00"
 
 
+@pytest.mark.parametrize(
+    ("year", "moving"),
+    [
+        (2026, ["04-02", "04-03", "04-05", "04-06", "05-14", "05-24", "05-25"]),
+        (2027, ["03-25", "03-26", "03-28", "03-29", "05-06", "05-16", "05-17"]),
+        (2038, ["04-22", "04-23", "04-25", "04-26", "06-03", "06-13", "06-14"]),
+    ],
+)
+def test_norways_public_holidays_are_known(year: int, moving: list[str]) -> None:
+    """As the almanac has them; Whit Monday may fall on the 17th of May, and Easter as late as it gets."""
+    fixed = ["01-01", "05-01", "05-17", "12-25", "12-26"]
+    assert public_holidays(year) == {date.fromisoformat(f"{year}-{day}") for day in {*fixed, *moving}}
+
+
+def _opens(organisation: Organisation, at: str) -> str | None:
+    found = phone_opens_at(organisation, datetime.fromisoformat(at).replace(tzinfo=OSLO))
+    return found and f"{found.astimezone(OSLO):%a %Y-%m-%d %H:%M}"
+
+
+def test_on_a_public_holiday_a_norwegian_phone_is_open_as_on_sundays() -> None:
+    """Easter 2027 from Wednesday evening on; elsewhere nothing is known of holidays; open on Sundays is open then."""
+    clinic = replace(SUNNAAS, support_hours="man-fre 08-15")
+    assert _opens(clinic, "2027-03-24T15:00") == "Tue 2027-03-30 08:00"
+    assert _opens(clinic, "2027-03-29T10:00") == "Tue 2027-03-30 08:00"
+    assert _opens(replace(clinic, support_hours="døgnet rundt"), "2027-03-29T10:00") is None
+    assert (
+        _opens(replace(clinic, support_hours="man-fre 8-15, søn 10-12"), "2027-03-29T09:00") == "Mon 2027-03-29 10:00"
+    )
+    swedish = replace(clinic, support_phone="+46 8 123 456 00", time_zone="Europe/Stockholm")
+    assert _opens(swedish, "2027-03-29T10:00") is None
+
+
+def test_an_organisations_own_closed_days_are_kept_whatever_its_hours_say() -> None:
+    """Each year or in one, alone or from one to another, also over New Year."""
+    clinic = replace(SUNNAAS, support_hours="alle dager 08-15", closed_days="24.12 - 2.1, 2027-03-24; 30.4.2027")
+    assert _opens(clinic, "2026-12-23T16:00") == "Sun 2027-01-03 08:00"
+    assert _opens(clinic, "2031-12-30T10:00") == "Sat 2032-01-03 08:00"
+    assert _opens(clinic, "2027-03-24T10:00") == "Thu 2027-03-25 08:00"
+    assert _opens(clinic, "2027-04-30T10:00") == "Sat 2027-05-01 08:00"
+    assert _opens(clinic, "2028-04-30T10:00") is None
+    assert _opens(replace(clinic, support_hours="etter avtale"), "2027-04-30T10:00") is None
+
+
+@pytest.mark.parametrize(
+    "typed", ["24", "jul", "31.2", "2026-13-01", "3.1.2026-2.1.2026", "1.7-2026-07-31", "24.12-", "24.12 og 31.12"]
+)
+def test_what_is_no_day_is_refused(typed: str) -> None:
+    """Whoever sets up the organisation reads how to write it."""
+    assert read_closed_days(typed) is None
+
+
+def test_days_are_read_as_people_write_them() -> None:
+    """With and without spaces, full stops and years; the 29th of February is a day."""
+    found = read_closed_days("24.12., 1. 7.-31. 7, 15.05.2026, 2026-12-23 - 2026-12-30; 29.2")
+    assert found is not None
+    assert [(str(one.first)[5:], str(one.last)[5:], one.is_yearly) for one in found] == [
+        ("12-24", "12-24", True), ("07-01", "07-31", True), ("05-15", "05-15", False), ("12-23", "12-30", False),
+        ("02-29", "02-29", True),
+    ]  # fmt: skip
+    assert read_closed_days("") == ()
+
+
 @pytest.mark.parametrize("language", ["nb", "nn", "en"])
 def test_pages_are_told_while_the_phone_is_closed(language: str) -> None:
     """When it opens, as moment and in words; nothing while it is open, or where the hours say nothing."""
-    evening, noon = datetime(2027, 3, 26, 18, 0, tzinfo=UTC), datetime(2027, 3, 26, 11, 0, tzinfo=UTC)
+    evening, noon = datetime(2027, 3, 19, 18, 0, tzinfo=UTC), datetime(2027, 3, 19, 11, 0, tzinfo=UTC)
     clinic = replace(SUNNAAS, support_hours="man-fre 08-15")
     told = organisation_json(clinic, evening)
     assert told is not None
-    assert (told["opens_at"], told["time_zone"]) == ("2027-03-29T06:00:00Z", "Europe/Oslo")
+    assert (told["opens_at"], told["time_zone"]) == ("2027-03-22T07:00:00Z", "Europe/Oslo")
     assert "08" in opens_words(clinic, language, evening)
     assert catalogue(language)["time.weekday_1"] in opens_words(clinic, language, evening)
     for organisation, now in ((clinic, noon), (replace(clinic, support_hours="etter avtale"), evening)):

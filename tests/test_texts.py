@@ -468,7 +468,7 @@ ONE = {"nb": r"\bett?\b|\bén\b", "nn": r"\bei(?:n|tt)?\b|\béin?\b", "en": r"\b
 FORMS = re.compile(
     r"error\.(?:import|person|figures)\.|error\.meeting\.(?:no_clock|time_form)|plan\.columns_example|support\.code_help|"
     r"time\..*#one|board\.in_minutes#one|detail\.|sketch\.light|unit\.mos|api\.download|firewall\.any_port|practical\.people_more|"
-    r"rooms\.problem\.hours|error\.settings\.(?:mobile|phone)|settings\.help\.support_hours|advice\.camera\.flicker\.do|advice\.room\.low_resolution\.do"
+    r"rooms\.problem\.hours|error\.settings\.(?:mobile|phone|days)|settings\.help\.(?:support_hours|closed_days)|advice\.camera\.flicker\.do|advice\.room\.low_resolution\.do"
 )
 """Texts with digits that promise nothing: examples of a form, one thing in the singular, names of scales, percentiles,
 the frequency of the mains, a resolution, the last choice of a list."""

@@ -115,7 +115,7 @@ def _meeting(one: BoardMeeting, words: Words, zone: ZoneInfo) -> dict[str, Any]:
 
 
 def _nobody(one: BoardMeeting, words: Words) -> str:
-    """Return what stands where participants would; "" where there are any. Hosts of a meeting of nobody are told too."""
+    """Return what stands where participants would, "" where there are any; hosts are no participants."""
     if one.meeting.state == "cancelled":
         return words.t("print.cancelled")
     return "" if any(line.kind != "host" for line in one.lines) else words.t("print.nobody")

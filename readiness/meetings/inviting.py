@@ -20,7 +20,7 @@ from readiness.meetings.kinds import INVITES
 from readiness.meetings.letter import LetterContext
 from readiness.meetings.wishes import Way
 from reports.store import Actor, Store
-from reports.store.records import Channel, Host, Meeting, MessageName, Outgoing, Participant, new_id
+from reports.store.records import Channel, GivenAs, Host, Meeting, MessageName, Outgoing, Participant, new_id
 
 __all__ = ["RESEND_EVERY", "Invited", "Inviting", "invitation", "refuse_too_many", "sent_again"]
 
@@ -90,6 +90,10 @@ class Inviting:
                 messages.append(message)
                 answers.append(Invited(person.whose.id, "waiting"))
         await self.store.queue(messages)
+        handed = [one.id for one in answers if one.state == "ready"]
+        if handed:
+            given_as: GivenAs = "letter" if channel == "letter" else "link"
+            await self.store.note_given(self.actor, meeting.id, handed, given_as=given_as, at=self.now)
         return answers
 
     async def letters(self, meeting: Meeting, people: Sequence[str] | None) -> list[LetterContext]:
@@ -117,6 +121,11 @@ class Inviting:
                 )
             )
         return letters
+
+    async def printed(self, meeting: Meeting, people: Sequence[str] | None) -> None:
+        """Note that letters of these participants (None: of all) were given out to be printed."""
+        chosen = people or [one.id for one in await self.store.participants(self.actor, meeting.id)]
+        await self.store.note_given(self.actor, meeting.id, chosen, given_as="letter", at=self.now)
 
     async def told(self, meeting: Meeting, kind: MessageName, data: Mapping[str, Any]) -> list[Outgoing]:
         """Return a message to each person who knew of the meeting, by the channel that told them.

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from readiness.closed_days import read_closed_days
 from readiness.errors import InputError
 from readiness.hours import read_hours
 from readiness.meetings.values import LONGEST_LABEL, LONGEST_PHONE, LONGEST_TITLE
@@ -31,6 +32,8 @@ __all__ = [
 ]
 
 LONGEST_TEXT: Final = 20_000
+LONGEST_DAYS: Final = 200
+"""Of the list of closed days: some fifteen dates or spans, enough for a year or two."""
 CAN_BE_OFF: Final[tuple[InvitationKind, ...]] = ("support", "organiser", "room_manager")
 """Links whose people can sign in instead. A leader knows no other way in than the own link."""
 OWN_TEXTS: Final = ("checklist", "technical_host", "emergency", "privacy")
@@ -39,6 +42,7 @@ LONGEST_OF: Final[Mapping[str, int]] = {
     "name": LONGEST_TITLE,
     "support_phone": LONGEST_PHONE,
     "support_hours": LONGEST_LABEL,
+    "closed_days": LONGEST_DAYS,
     "clinic_phone": LONGEST_PHONE,
     "clinic_contact": LONGEST_LABEL,
     "time_zone": LONGEST_LABEL,
@@ -147,6 +151,13 @@ def _zone(typed: str) -> str:
     return plain
 
 
+def _days(typed: str) -> str:
+    plain = _line("closed_days")(typed)
+    if read_closed_days(plain) is None:
+        raise InputError("settings.days")
+    return plain
+
+
 def _months(typed: str) -> int | None:
     """Return for how many months figures are kept; None for as long as anybody's."""
     plain = one_line(typed)
@@ -168,6 +179,7 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "name": _needed(_line("name")),
     "support_phone": _needed(_phone),
     "support_hours": _line("support_hours"),
+    "closed_days": _days,
     "clinic_phone": _phone,
     "clinic_contact": _line("clinic_contact"),
     "languages": _languages,

@@ -18,6 +18,7 @@ from readiness.errors import AccessError, InputError, Unprocessable
 from readiness.meetings.addresses import Person, opened, sealed
 from readiness.meetings.inviting import Invited, Inviting, invitation
 from readiness.meetings.kinds import FOLLOWS_UP
+from readiness.meetings.knowing import may_know
 from readiness.meetings.letter import LetterContext
 from readiness.meetings.marks import state_mark
 from readiness.meetings.values import MOST_PEOPLE, Values
@@ -191,6 +192,17 @@ class Planner:
         self._refuse_closed(meeting)
         return await self._inviting.letters(meeting, people)
 
+    async def printed(self, meeting: Meeting, people: Sequence[str] | None) -> None:
+        """Note that these letters were printed; see `Inviting.printed`."""
+        await self._inviting.printed(meeting, people)
+
+    async def told(self, meeting_id: str, person_id: str) -> None:
+        """Note that the organiser told a participant or host how the meeting is now. They need not be called."""
+        await self.meeting(meeting_id)
+        with _not_found("meeting.not_found"):
+            if not await self.store.note_told(self.actor, meeting_id, person_id, at=self.now):
+                raise AccessError("person.not_found")
+
     async def add_person(self, meeting_id: str, wish: PersonPlan | HostPlan) -> Participant | Host:
         """Add a participant or host to a meeting, and invite them at once if `channel` is set."""
         meeting = await self._open(meeting_id)
@@ -286,6 +298,8 @@ class Planner:
         if person is None:
             raise AccessError("person.not_found")
         if meeting.state != "planned" or self.now >= meeting.ends_at:
+            return False, []
+        if not may_know(person, await self.store.outgoing_of(self.actor, meeting.id)):
             return False, []
         gone = opened(self.contacts, person)
         others = [opened(self.contacts, one) for one in stored if one.id != person_id]

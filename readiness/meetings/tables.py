@@ -23,7 +23,7 @@ OF_PERSON = ("role", "label", "language", "phone", "mail", "together")
 COLUMNS = ("meeting", *OF_MEETING, *OF_LEADER, *OF_PERSON)
 REQUIRED = ("starts", "role")
 ADDED = frozenset({"unit"})
-"""Columns that came later. An empty one is not in the key of a row, so that files imported before keep their meetings."""
+"""Columns that came later. An empty one is not in a row's key, so that files imported before keep their meetings."""
 DATE, TIME = "date", "time"
 """Two columns that stand for ``starts`` where a table keeps them apart."""
 ROW_KEY = "csv-row:"

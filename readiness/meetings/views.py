@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from readiness.meetings.addresses import open_reach
 from readiness.meetings.kinds import INVITES
+from readiness.meetings.knowing import has_to_be_called
 from readiness.meetings.meeting_rooms import rooms_json
 from readiness.meetings.planner import Planner
 from reports.model import rfc3339
-from reports.store.records import BoardRow, Host, Meeting, MeetingLine, Outgoing, TakenOut
+from reports.store.records import BoardRow, Host, Meeting, MeetingLine, Outgoing, Participant, TakenOut
 from reports.validity import state_of
 
 __all__ = ["line_json", "meeting_json"]
-
-TELLS = {*INVITES, "moved", "cancelled"}
-"""Messages that say when a meeting is, or that it is off."""
 
 
 async def meeting_json(planner: Planner, found: Meeting) -> dict[str, Any]:
@@ -27,7 +24,7 @@ async def meeting_json(planner: Planner, found: Meeting) -> dict[str, Any]:
     store, actor, zone = planner.store, planner.actor, ZoneInfo(planner.organisation.time_zone)
     rows, hosts = await asyncio.gather(store.board(actor, found.id), store.hosts(actor, found.id))
     messages = await store.outgoing_of(actor, found.id)
-    sent, call = _newest(messages), _uncalled(found, messages)
+    sent = _newest(messages)
     return {
         **_times(found, zone),
         "id": found.id,
@@ -51,8 +48,10 @@ async def meeting_json(planner: Planner, found: Meeting) -> dict[str, Any]:
         "practical": list(found.practical),
         "expected_people": found.expected_people,
         "rooms": rooms_json(await store.meeting_rooms(actor, found.id), planner.now),
-        "participants": [_participant_json(planner, row, sent) | {"call": call(row.participant.id)} for row in rows],
-        "hosts": [_host_json(planner, one, sent) | {"call": call(one.id)} for one in hosts],
+        "participants": [
+            _participant_json(planner, row, sent) | _known_json(row.participant, found, messages) for row in rows
+        ],
+        "hosts": [_host_json(planner, one, sent) | _known_json(one, found, messages) for one in hosts],
         "taken_out": [_taken_out_json(planner, one, messages) for one in await store.taken_out(actor, found.id)],
     }
 
@@ -113,29 +112,19 @@ def _taken_out_json(planner: Planner, one: TakenOut, messages: Sequence[Outgoing
         "role": one.role,
         "label": one.label,
         "phone": open_reach(planner.contacts, one.reach).phone,
+        "given_as": one.given_as or None,
         "call": not {"waiting", "sending", "sent"} & set(told),
     }
 
 
-def _uncalled(found: Meeting, messages: Sequence[Outgoing]) -> Callable[[str], bool]:
-    """Return what tells who has to be called: who got no message since the meeting was changed or cancelled last.
-
-    That is whoever has a letter, a link that was handed over, or an address that takes nothing.
-    """
-    since = found.changed_at
-    if since is None:
-        return lambda _: False
-    told = {one.participant_id or one.host_id for one in messages if one.kind in TELLS and _reaches(one, since)}
-    return lambda person_id: person_id not in told
-
-
-def _reaches(message: Outgoing, since: datetime) -> bool:
-    """Return whether a message says how the meeting is now, or need not say it because nothing is another."""
-    if message.state == "dropped":
-        return message.error == "over" and message.created_at >= since
-    return message.state in {"waiting", "sending"} or (
-        message.state == "sent" and (message.sent_at or message.created_at) >= since
-    )
+def _known_json(person: Participant | Host, found: Meeting, messages: Sequence[Outgoing]) -> dict[str, Any]:
+    """Return how somebody may know of the meeting besides by message, and whether they have to be called."""
+    given = {"as": person.given_as, "at": rfc3339(person.given_at)} if person.given_at else None
+    return {
+        "given": given,
+        "told_at": rfc3339(person.told_at) if person.told_at else None,
+        "call": has_to_be_called(person, found, messages),
+    }
 
 
 def _newest(messages: Sequence[Outgoing]) -> dict[str, Outgoing]:

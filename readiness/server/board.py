@@ -14,11 +14,11 @@ from zoneinfo import ZoneInfo
 
 from readiness.access.actors import actor_of, sessions_that_may
 from readiness.errors import AccessError
-from readiness.hours import read_hours
 from readiness.meetings.addresses import open_reach
 from readiness.meetings.board_pdf import BoardContext, BoardLine, BoardMeeting
 from readiness.meetings.kinds import BRINGS_LINK
 from readiness.meetings.meeting_rooms import room_on_paper, room_row
+from readiness.server.phone_hours import phone_opens_at
 from readiness.server.services import Services
 from reports.advice import leader_area
 from reports.kinds import PRACTICAL
@@ -268,8 +268,7 @@ def organisation_json(organisation: Organisation | None, now: datetime) -> dict[
     """Return what anyone may know about an organisation; ``opens_at`` while its phone is known to be closed."""
     if organisation is None:
         return None
-    hours = read_hours(organisation.support_hours)
-    opens_at = hours.opens_at(now, ZoneInfo(organisation.time_zone)) if hours else None
+    opens_at = phone_opens_at(organisation, now)
     return {
         "slug": organisation.slug,
         "name": organisation.name,

@@ -241,15 +241,24 @@ async def forget_taken_out(request: web.Request) -> web.Response:
     return await _meeting(request, planner)
 
 
+@routes.post(PLACE + "/told/{person:" + ID + "}")
+async def told(request: web.Request) -> web.Response:
+    """Note that somebody was told by the organiser: by phone, by hand, at the desk."""
+    planner = await planner_of(request)
+    await planner.told(request.match_info["meeting"], request.match_info["person"])
+    return await _meeting(request, planner)
+
+
 @routes.get(PLACE + "/letters.pdf")
 async def read_letters(request: web.Request) -> web.Response:
-    """Make letters to print. Reading makes no link: only who was given one before, by any way, gets the same one."""
+    """Make letters to print, and note that they were. Each has the person's link, the same one each time."""
     planner = await planner_of(request)
     meeting = await planner.meeting(request.match_info["meeting"])
     asked = request.query.get("people", "")
     chosen = [one for one in asked.split(",") if one] or None
     letters = await planner.letters(meeting, chosen)
     pdf = await print_sheet(request.app[SERVICES].chores, letters_sheet(letters))
+    await planner.printed(meeting, chosen)
     headers = {"Content-Disposition": 'inline; filename="letters.pdf"'}
     return web.Response(body=pdf, content_type="application/pdf", headers=headers)
 

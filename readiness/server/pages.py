@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from readiness.errors import AccessError, ReadinessError
-from readiness.hours import read_hours
 from readiness.meetings.guides import GUIDES, guide_html, page_html
 from readiness.server.board import LEADERS
 from readiness.server.mangled import meant
+from readiness.server.phone_hours import phone_opens_at
 from readiness.server.services import SERVICES, Services, session_of
 from readiness.texts import LANGUAGES, catalogue, for_staff, negotiate
 from reports.render.phones import phone_in
@@ -237,12 +237,10 @@ def _guide(organisation: Organisation, name: str) -> dict[str, str]:
 
 def opens_words(organisation: Organisation | None, language: str, now: datetime) -> str:
     """Return the day and time at which the organisation's phone opens; empty while it is open, or that is not known."""
-    hours = read_hours(organisation.support_hours) if organisation else None
-    if organisation is None or hours is None:
+    opens_at = phone_opens_at(organisation, now) if organisation else None
+    if organisation is None or opens_at is None:
         return ""
-    zone = ZoneInfo(organisation.time_zone)
-    opens_at = hours.opens_at(now, zone)
-    return Words(catalogue(language), language).moment(opens_at, zone) if opens_at else ""
+    return Words(catalogue(language), language).moment(opens_at, ZoneInfo(organisation.time_zone))
 
 
 def _called(organisation: Organisation, language: str, now: datetime) -> str:

@@ -44,7 +44,7 @@ CHANNELS: Final[tuple[Channel, ...]] = ("mail", "sms")
 CLINIC_FIELDS: Final = (Field("unit"), Field("number", "phone"), Field("contact"))
 PARTS: Final[Mapping[str, tuple[Field, ...]]] = {
     "contact": (
-        *(Field("name"), Field("support_phone", "phone"), Field("support_hours")),
+        *(Field("name"), Field("support_phone", "phone"), Field("support_hours"), Field("closed_days")),
         *(Field("clinic_phone", "phone"), Field("clinic_contact")),
     ),
     "clinics": CLINIC_FIELDS,

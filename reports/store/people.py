@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 from .actors import Actor
 from .errors import Conflict, Gone
 from .part import StorePart
-from .records import Host, Outgoing, Participant, TakenOut
+from .records import GivenAs, Host, Outgoing, Participant, TakenOut
 from .rows import carry_feeds, host_of, locked, participant_of, values_of, within
 from .tables import host, participant, taken_out
 
@@ -92,6 +93,27 @@ class PeoplePart(StorePart):
         """
         actor.require("meeting.change")
         return await self._take_out(actor, meeting_id, participant, participant_id, messages, keeps=keeps)
+
+    async def note_given(
+        self, actor: Actor, meeting_id: str, people: Sequence[str], *, given_as: GivenAs, at: datetime
+    ) -> None:
+        """Note that the links of these participants and hosts were handed to the organiser, in which form and when."""
+        await self._note(actor, meeting_id, people, {"given_as": given_as, "given_at": at})
+
+    async def note_told(self, actor: Actor, meeting_id: str, person_id: str, *, at: datetime) -> bool:
+        """Note that the organiser told a participant or host themselves; False if the meeting has no such one."""
+        return await self._note(actor, meeting_id, [person_id], {"told_at": at}) == 1
+
+    async def _note(self, actor: Actor, meeting_id: str, people: Sequence[str], noted: Mapping[str, Any]) -> int:
+        """Set columns of these people; return of how many. Raises `Gone` without such a meeting."""
+        actor.require("meeting.change")
+        async with self._database.write() as connection:
+            await locked(connection, actor.organisation_id, meeting_id)
+            changes = [
+                sa.update(table).where(table.c.meeting_id == meeting_id, table.c.id.in_(people)).values(dict(noted))
+                for table in (participant, host)
+            ]
+            return sum([(await connection.execute(one)).rowcount for one in changes])
 
     async def hosts(self, actor: Actor, meeting_id: str) -> list[Host]:
         """Return the meeting's hosts, leaders first; none for another organisation's meeting."""

@@ -16,6 +16,7 @@ __all__ = [
     "TESTS_AFTER_END",
     "BoardRow",
     "Channel",
+    "GivenAs",
     "HeldLink",
     "Host",
     "HostRole",
@@ -59,6 +60,8 @@ HostRole = Literal["leader", "technical_host"]
 MeetingState = Literal["planned", "cancelled"]
 JoinShown = Literal["page", "mail", "kept"]
 Channel = Literal["mail", "sms"]
+GivenAs = Literal["", "letter", "link", "unknown"]
+"""How a link was handed over; ``unknown`` of whoever took part before this was noted."""
 MessageName = Literal[
     "invitation",
     "reminder",
@@ -109,6 +112,8 @@ class Organisation:
     """``number`` and ``contact`` of a unit, by its name, where they are others than the organisation's."""
     choices: Mapping[str, Any] = field(default_factory=dict)
     """What else was chosen, by name; a missing one has a default."""
+    closed_days: str = ""
+    """On which days nobody answers the phone besides public holidays, such as ``24.12, 27.12-30.12``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +184,11 @@ class Participant:
     """An interpreter's language, in the organiser's words; emptied 24 h after the end."""
     phone_hash: bytes | None = None
     """HMAC of the number under the service's key: finds who calls without revealing the number."""
+    given_as: GivenAs = ""
+    """In which form the link was last handed to the organiser to pass on."""
+    given_at: datetime | None = None
+    told_at: datetime | None = None
+    """When the organiser last said that they told this person themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +205,10 @@ class Host:
     """HMAC of the address under the service's key: finds a leader's meetings without revealing the address."""
     phone_hash: bytes | None = None
     """HMAC of the number alone, as of a participant."""
+    given_as: GivenAs = ""
+    given_at: datetime | None = None
+    told_at: datetime | None = None
+    """These three as of a participant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +222,7 @@ class TakenOut:
     label: str
     locale: str
     reach: bytes | None = None
+    given_as: GivenAs = ""
 
 
 @dataclass(frozen=True, slots=True)

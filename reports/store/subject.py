@@ -35,7 +35,7 @@ _MOST_LOOKS: Final = 10_000
 """Entries told, the oldest first: what one file holds."""
 TOLD: Final[Mapping[str, tuple[str, ...]]] = {
     "participant": ("role", "label", "locale", "position", "together", "interprets", "last_verdict", "contact",
-                    "reach"),
+                    "reach", "given_as", "given_at", "told_at"),
     "meeting": ("title", "starts_at", "ends_at", "profile", "solution", "practical", "expected_people", "state",
                 "contact", "companion", "assessed_by", "agenda_sent", "clinic_phone", "support_phone"),
     "invitation": ("kind", "expires_at", "revoked_at", "seen_at"),

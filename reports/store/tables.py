@@ -72,6 +72,7 @@ organisation = Table(
     Column("clinic_contact", String, nullable=False, server_default=""),
     Column("clinics", JSON, nullable=False, server_default="{}"),
     Column("choices", JSON, nullable=False, server_default="{}"),
+    Column("closed_days", String, nullable=False, server_default=""),
 )
 
 meeting = Table(
@@ -126,6 +127,9 @@ participant = Table(
     Column("interprets", String, nullable=False, server_default=""),
     Column("phone_hash", LargeBinary, index=True),
     Column("contact_hash", LargeBinary, index=True),
+    Column("given_as", String, nullable=False, server_default=""),
+    Column("given_at", UtcDateTime),
+    Column("told_at", UtcDateTime),
     UniqueConstraint("meeting_id", "position"),
 )
 
@@ -140,6 +144,9 @@ host = Table(
     Column("reach", LargeBinary),
     Column("person_hash", LargeBinary, index=True),
     Column("phone_hash", LargeBinary, index=True),
+    Column("given_as", String, nullable=False, server_default=""),
+    Column("given_at", UtcDateTime),
+    Column("told_at", UtcDateTime),
     CheckConstraint("role IN ('leader', 'technical_host')", name="role"),
 )
 
@@ -289,6 +296,7 @@ taken_out = Table(
     Column("label", String, nullable=False),
     Column("locale", String, nullable=False),
     Column("reach", LargeBinary),
+    Column("given_as", String, nullable=False, server_default=""),
 )
 outbox = Table(
     "outbox",

@@ -77,6 +77,7 @@ def test_who_was_taken_out_and_is_not_told_yet_is_found_and_told(run, tmp_path):
             people = await desk.store.people_of(desk.actor)
             added = [await desk.add_person(people[0][0].id, wish) for _ in range(2)]
             await desk.change_person(people[0][0].id, added[1].id, {"label": "Kari N."})
+            await desk.told(people[0][0].id, added[0].id)
             await desk.remove_person(people[0][0].id, added[0].id)
             return added[1].id
 

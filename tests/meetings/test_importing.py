@@ -313,7 +313,7 @@ async def test_a_file_changes_only_what_it_names(planner):
 
 
 async def test_the_unit_may_be_given(planner):
-    """In a column with our own or a Norwegian heading; changed by a second import, kept where a file does not name it."""
+    """Under our own heading or a Norwegian one; changed by a second import, kept where a file does not name it."""
     rows = "meeting;starts;{head};role;label\nA1;2027-03-02 10:00;{unit};patient;P. P.\n"
     (made,) = (await import_file(planner, rows.format(head="Enhet", unit="Nevrologi").encode())).made
     assert (await planner.meeting(made)).unit == "Nevrologi"

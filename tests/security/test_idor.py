@@ -108,6 +108,7 @@ class World:
         }  # fmt: skip
         owner = next((who for start, who in owners.items() if route.startswith(start)), "lars")
         route = route.replace("speedtest/{name}", "speedtest/latency.txt").replace("sign-in/{name}", "sign-in/nowhere")
+        route = route.replace("told/{person}", "told/{participant}")
         return self.filled(route.replace("{session}", self.callers[owner].session))
 
     def filled(self, text: str) -> str:

@@ -72,7 +72,8 @@ class Program:
         async with self.http.request(
             method, f"/api/v1/meetings{path}", headers=self.headers | headers, **sent
         ) as answer:
-            return answer.status, await answer.json()
+            is_json = answer.content_type == "application/json"
+            return answer.status, await (answer.json() if is_json else answer.read())
 
 
 @pytest.fixture
@@ -171,6 +172,8 @@ async def test_who_is_told_by_nobody_is_named_to_be_called(server, program):
 
     assert calls(made) == []
     await all_sent(server)
+    printed = f"{place}/letters.pdf?people={made['participants'][1]['id']}"
+    assert (await program("GET", printed))[0] == 200
     _, moved = await program("PATCH", place, {"local_start": local(3)})
     assert calls(moved) == ["Brev"]
     _, longer = await program("PATCH", place, {"minutes": 90})
@@ -178,9 +181,47 @@ async def test_who_is_told_by_nobody_is_named_to_be_called(server, program):
     await all_sent(server)
     _, gone = await program("DELETE", place)
     assert calls(gone) == ["Brev"]
+    assert (await program("POST", f"{place}/told/{made['participants'][1]['id']}", {}))[0] == 200
+    assert calls((await program("GET", place))[1]) == []
     _, only_named = await program("POST", "", wished(participants=people))
     _, titled = await program("PATCH", f"/{only_named['id']}", {"title": "Samtale"})
     assert calls(titled) == []
+
+
+async def test_who_was_never_told_is_not_called(server, program):
+    """Neither who has no letter nor who came after the change; what the organiser told counts until the next one."""
+    people = [{"role": role, "label": label} for role, label in (("patient", "Brev"), ("relative", "Lenke"))]
+    hosts = [{"role": "leader", "label": "Lars"}]
+    _, made = await program("POST", "", wished(participants=[*people, TOLK], hosts=hosts))
+    place = f"/{made['id']}"
+    by = {one["label"]: one["id"] for one in (*made["participants"], *made["hosts"])}
+
+    def known(seen) -> dict[str, tuple]:
+        return {
+            one["label"]: (one["given"] and one["given"]["as"], bool(one["told_at"]), one["call"])
+            for one in (*seen["participants"], *seen["hosts"])
+        }
+
+    await program("GET", f"{place}/letters.pdf?people={by['Brev']}")
+    await program("POST", f"{place}/invitations", {"people": [by["Lenke"]], "channel": "link"})
+    assert (await program("POST", f"{place}/told/{by['Lars']}", {}))[1]["hosts"][0]["told_at"]
+    _, moved = await program("PATCH", place, {"local_start": local(3)})
+    assert known(moved) == {
+        "Brev": ("letter", False, True), "Lenke": ("link", False, True), TOLK["label"]: (None, False, False),
+        "Lars": (None, True, True),
+    }  # fmt: skip
+    await program("POST", f"{place}/participants", {"role": "relative", "label": "Ny"})
+    await program("GET", f"{place}/letters.pdf?people={by['Brev']}")
+    for label in ("Lenke", "Lars"):
+        await program("POST", f"{place}/told/{by[label]}", {})
+    _, seen = await program("GET", place)
+    assert [label for label, (_, _, call) in known(seen).items() if call] == ["Brev"], "a new letter is not read yet"
+    _, later = await program("PATCH", place, {"local_start": local(4)})
+    assert [label for label, (_, _, call) in known(later).items() if call] == ["Brev", "Lenke", "Lars"]
+    assert (await program("POST", f"{place}/told/{'x' * 22}", {}))[0] == 404
+    _, seen = await program("DELETE", f"{place}/participants/{by['Brev']}")
+    _, seen = await program("DELETE", f"{place}/participants/{by[TOLK['label']]}")
+    assert [(one["label"], one["given_as"], one["call"]) for one in seen["taken_out"]] == [("Brev", "letter", True)]
 
 
 async def test_who_is_taken_out_and_has_a_letter_is_named_to_be_called(server, program):
@@ -191,6 +232,7 @@ async def test_who_is_taken_out_and_has_a_letter_is_named_to_be_called(server, p
     place = f"/{made['id']}"
     await all_sent(server)
     by_mail, by_letter, _ = (one["id"] for one in made["participants"])
+    await program("GET", f"{place}/letters.pdf?people={by_letter}")
     for person in (by_mail, by_letter):
         status, seen = await program("DELETE", f"{place}/participants/{person}")
         assert status == 200

@@ -249,12 +249,15 @@ export interface PlannedPerson {
   mail: string;
   state?: string;
   invitation?: { channel: string; state: string; sent_at: string | null; error: string | null } | null;
-  /** no message tells of the last change */
+  /** how the link was last handed over */
+  given?: { as: string; at: string } | null;
+  told_at?: string | null;
+  /** they may know of the meeting, and no message tells of the last change */
   call?: boolean;
 }
 /** Somebody who is in the meeting no more; `call` where no message tells them. */
-export interface PlannedTakenOut { id: string; role: string; label: string; phone: string; call: boolean }
-export interface PlannedHost { id: string; role: string; label: string; locale: string; phone: string; mail: string; call?: boolean; invitation?: PlannedPerson["invitation"] }
+export interface PlannedTakenOut { id: string; role: string; label: string; phone: string; given_as: string | null; call: boolean }
+export interface PlannedHost { id: string; role: string; label: string; locale: string; phone: string; mail: string; call?: boolean; given?: PlannedPerson["given"]; told_at?: string | null; invitation?: PlannedPerson["invitation"] }
 export interface PlannedMeeting {
   id: string;
   title: string;

@@ -7,6 +7,7 @@
 import { find, make } from "../../shared/dom.js";
 import { phoneIn } from "../../shared/i18n.js";
 import { field } from "./person.js";
+import { knows } from "./plan.js";
 
 /** Minutes before the start at which whoever has not tested is reminded. */
 const REMINDERS = [2880, 180];
@@ -106,22 +107,26 @@ export function readAbout(kept = []) {
 }
 
 /**
- * Those who have to be called, with a number where one is known; whoever was taken out until somebody says that they know.
- * @param {Texts} t @param {Meeting} meeting
+ * Those who have to be called, how they may know of the meeting, and a number where one is known; each until somebody
+ * says that they know.
+ * @param {Texts} t @param {Meeting} meeting @param {string} zone
  */
-export function showCalls(t, { participants, hosts, taken_out: out }) {
-  const gone = out.filter(({ call }) => call).map((one) => ({ ...one, out: true }));
-  const wanted = [...[...participants, ...hosts].filter(({ call }) => call).map((one) => ({ ...one, out: false })), ...gone];
+export function showCalls(t, { participants, hosts, taken_out: out }, zone) {
+  const here = [...participants, ...hosts].filter(({ call }) => call).map((one) => ({ ...one, out: false, known: knows(t, one, zone) }));
+  const gone = out.filter(({ call }) => call).map((one) => ({ ...one, out: true, known: t.first([`plan.given_out.${one.given_as}`]) }));
+  const wanted = [...here, ...gone];
   find("#call").hidden = wanted.length === 0;
-  const key = JSON.stringify(wanted.map(({ id, label, role, phone }) => [id, label, role, phone]));
+  const key = JSON.stringify(wanted.map(({ id, label, role, phone, known }) => [id, label, role, phone, known]));
   const list = find("#call-list");
   if (list.dataset.key === key) return;
   list.dataset.key = key;
-  list.replaceChildren(...wanted.map(({ id, label, role, phone, out: isOut }) => {
+  list.replaceChildren(...wanted.map(({ id, label, role, phone, known, out: isOut }) => {
     const name = label || t.first([`role.${role}`, `host.${role}`]);
     const item = make("li", {}, `${isOut ? t.t("plan.call_out", { name }) : name} `);
     if (phone) item.append(make("a", { href: `tel:${phone}` }, phoneIn(t.lang, phone)), " ");
-    if (isOut) item.append(make("button", { type: "button", class: "button tap quiet", "data-told": id, "aria-label": `${t.t("plan.call_done")}: ${name}` }, t.t("plan.call_done")));
+    if (known) item.append(make("span", { class: "small" }, known), " ");
+    const done = t.t("plan.tap.told");
+    item.append(make("button", { type: "button", class: "button tap quiet", [isOut ? "data-forget" : "data-told"]: id, "aria-label": `${done}: ${name}` }, done));
     return item;
   }));
 }

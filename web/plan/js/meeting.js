@@ -13,7 +13,7 @@ import { arrangeIn } from "../../shared/lists.js";
 import { fillAbout, readAbout, showCalls, watchAbout } from "./about.js";
 import { check, clearWrong } from "./fields.js";
 import { complain, field, personFields, problem, readFields, tellField } from "./person.js";
-import { channelOf, invited, minutesOf, notInvited } from "./plan.js";
+import { channelOf, knows, mayBeTold, minutesOf, notInvited } from "./plan.js";
 
 /** How often the page is refreshed while it is visible. */
 const LOOK_MS = 8000;
@@ -42,7 +42,7 @@ export async function showMeeting(page) {
     const about = [chosen?.text, t.first([`plan.profile.${meeting.profile}`]), t.plural("plan.minutes", minutesOf(meeting)), meeting.support_phone && `${t.t("plan.support_phone")}: ${meeting.support_phone}`];
     say(find("#about"), about.filter(Boolean).join(" · "));
     find("#cancelled").hidden = isPlanned;
-    showCalls(t, meeting);
+    showCalls(t, meeting, zone);
     for (const part of ["#more-people", "#more-hosts"]) find(part).hidden = !isPlanned;
     for (const button of find("#tools").querySelectorAll("button")) button.hidden = !isPlanned;
     find("#letters").hidden = !isPlanned || !meeting.participants.length;
@@ -78,9 +78,9 @@ export async function showMeeting(page) {
       say(chip.querySelector("strong"), t.t(`state.${state}`));
     }
     say(item.querySelector(".reach"), [person.mail, person.phone && phoneIn(t.lang, person.phone)].filter(Boolean).join(" · ") || t.t("plan.no_reach"));
-    say(item.querySelector(".sent"), invited(t, person.invitation, zone));
+    say(item.querySelector(".sent"), knows(t, person, zone));
     say(item.querySelector(".done"), done.get(person.id) ?? "");
-    const taps = isPlanned ? [...(channelOf(person) ? ["send"] : []), "link", ...(kind === "participant" ? ["letter", "replace"] : []), "change", "remove"] : [];
+    const taps = isPlanned ? [...(channelOf(person) ? ["send"] : []), "link", ...(kind === "participant" ? ["letter", "replace"] : []), ...(mayBeTold(person) ? ["told"] : []), "change", "remove"] : [];
     const box = find(".taps", item);
     if (box.dataset.shown === taps.join()) return;
     box.dataset.shown = taps.join();
@@ -120,6 +120,10 @@ export async function showMeeting(page) {
     async letter(person) {
       await openLetters([person.id]);
       return "";
+    },
+    async told(person) {
+      await api(`${place}/told/${encodeURIComponent(person.id)}`, {});
+      return t.t("plan.done.told");
     },
     async change(person, kind) {
       openPerson(kind, person);
@@ -201,9 +205,9 @@ export async function showMeeting(page) {
     await look();
   }
 
-  /** Somebody who was taken out knows it now. @param {string} id */
-  async function told(id) {
-    meeting = await api(`${place}/taken-out/${encodeURIComponent(id)}`, undefined, "DELETE");
+  /** Somebody among those to call knows it now. @param {string} id @param {boolean} isOut whether they are in the meeting no more */
+  async function told(id, isOut) {
+    meeting = await (isOut ? api(`${place}/taken-out/${encodeURIComponent(id)}`, undefined, "DELETE") : api(`${place}/told/${encodeURIComponent(id)}`, {}));
     draw();
   }
 
@@ -240,9 +244,10 @@ export async function showMeeting(page) {
     });
   }
   document.addEventListener("click", (event) => {
-    const button = event.target instanceof Element ? /** @type {HTMLElement | null} */ (event.target.closest("[data-tap], [data-open], [data-letters], [data-told]")) : null;
+    const button = event.target instanceof Element ? /** @type {HTMLElement | null} */ (event.target.closest("[data-tap], [data-open], [data-letters], [data-told], [data-forget]")) : null;
     if (!button) return;
-    if (button.dataset.told) told(button.dataset.told).catch((error) => say(find("#said"), problem(t, error)));
+    const { told: here, forget: out } = button.dataset;
+    if (here || out) told(String(here ?? out), Boolean(out)).catch((error) => say(find("#said"), problem(t, error)));
     else if (button.dataset.letters) openLetters(meeting.participants.map(({ id }) => id)).catch((error) => say(find("#said"), problem(t, error)));
     else if (button.dataset.open === "person") openPerson(button.dataset.host ? "host" : "participant", null);
     else if (button.dataset.open) open(button.dataset.open);

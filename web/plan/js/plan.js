@@ -74,6 +74,23 @@ export function invited(t, invitation, zone) {
   return why ? `${said} ${why}` : said;
 }
 
+/**
+ * How somebody may know of the meeting, in words: by message, by a letter or link that was handed over, told in person.
+ * @param {Texts} t @param {{ invitation?: Person["invitation"], given?: Person["given"], told_at?: string | null }} person @param {string} zone
+ */
+export function knows(t, { invitation, given, told_at }, zone) {
+  const isHanded = given && (given.as !== "unknown" || !invitation);
+  const lines = invitation || !(isHanded || told_at) ? [invited(t, invitation, zone)] : [];
+  if (isHanded) lines.push(t.t(`plan.given.${given.as}`, { when: t.at(given.at, zone) }));
+  if (told_at) lines.push(t.t("plan.told", { when: t.at(told_at, zone) }));
+  return lines.join(" ");
+}
+
+/** Whether the organiser can note that they told this person: who has no message is told by nobody else. @param {{ invitation?: Person["invitation"], told_at?: string | null }} person */
+export function mayBeTold({ invitation, told_at }) {
+  return !invitation && !told_at;
+}
+
 /** Minutes between two moments. @param {{ starts_at: string, ends_at: string }} meeting */
 export function minutesOf({ starts_at, ends_at }) {
   return Math.round((Date.parse(ends_at) - Date.parse(starts_at)) / 60_000);
