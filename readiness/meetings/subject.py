@@ -55,14 +55,16 @@ async def data_of(
 async def find_people(settings: Settings, *, organisation: str, wanted: str) -> list[tuple[str, str, str, str]]:
     """Return id, start of the meeting, role and label of people, by a part of the label, a whole number or address."""
     async with planning(settings, organisation, needs_url=False) as desk:
-        people: list[tuple[Meeting, Participant | TakenOut, bytes | None]] = [*await desk.store.people_of(desk.actor)]
-        people += [(meeting, one, None) for meeting, one in await desk.store.taken_out_of(desk.actor)]
-        return [
-            (person.id, rfc3339(meeting.starts_at), person.role, person.label)
-            for meeting, person, typed in people
-            if wanted.casefold() in person.label.casefold()
-            or _plain(wanted) in {_plain(one) for one in _numbers(desk.contacts, person.reach, typed)}
+
+        def is_meant(person: Participant | TakenOut, typed: bytes | None = None) -> bool:
+            numbers = {_plain(one) for one in _numbers(desk.contacts, person.reach, typed)}
+            return wanted.casefold() in person.label.casefold() or _plain(wanted) in numbers
+
+        people: list[tuple[Meeting, Participant | TakenOut]] = [
+            (meeting, person) for meeting, person, _ in await desk.store.people_of(desk.actor, is_meant)
         ]
+        people += await desk.store.taken_out_of(desk.actor, is_meant)
+        return [(person.id, rfc3339(meeting.starts_at), person.role, person.label) for meeting, person in people]
 
 
 async def subject_access(settings: Settings, *, organisation: str, person: str) -> dict[str, Any] | None:
@@ -73,12 +75,18 @@ async def subject_access(settings: Settings, *, organisation: str, person: str) 
     """
     async with planning(settings, organisation, needs_url=False) as desk:
         told = await data_of(desk.store, desk.contacts, desk.actor, desk.now, participant_id=person)
-        kept = await desk.store.taken_out_of(desk.actor)
-        gone = [(one, open_reach(desk.contacts, one.reach), found) for found, one in kept]
         asked = [Reach(**row["reach"]) for row in told["participant"]] if told else []
-        asked += [reach for one, reach, _ in gone if one.id == person]
+        own = await desk.store.taken_out_of(desk.actor, lambda one: one.id == person)
+        asked += [open_reach(desk.contacts, one.reach) for _, one in own]
         if not asked:
             return None
+
+        def is_meant(one: TakenOut) -> bool:
+            reach = open_reach(desk.contacts, one.reach)
+            return one.id == person or any(reach.meets(known) for known in asked)
+
+        kept = await desk.store.taken_out_of(desk.actor, is_meant)
+        gone = [(one, open_reach(desk.contacts, one.reach), found) for found, one in kept]
         names = {_first(one.label) for one, _, _ in gone if one.id == person}
         names |= {_first(row["label"]) for row in told["participant"]} if told else set()
         told = told or {"schema": SUBJECT_SCHEMA, "made_at": rfc3339(desk.now)}
@@ -88,7 +96,6 @@ async def subject_access(settings: Settings, *, organisation: str, person: str) 
             if one.id == person or (_first(one.label) in names and reach in asked)
             else {"starts_at": rfc3339(found.starts_at), "id": one.id}
             for one, reach, found in gone
-            if one.id == person or any(reach.meets(known) for known in asked)
         ]
         return told | {"taken_out": rows}
 

@@ -98,15 +98,16 @@ class PeoplePart(StorePart):
         self, actor: Actor, meeting_id: str, people: Sequence[str], *, given_as: GivenAs, at: datetime
     ) -> None:
         """Note that the links of these participants and hosts were handed to the organiser, in which form and when."""
+        actor.require("meeting.change")
         await self._note(actor, meeting_id, people, {"given_as": given_as, "given_at": at})
 
     async def note_told(self, actor: Actor, meeting_id: str, person_id: str, *, at: datetime) -> bool:
         """Note that the organiser told a participant or host themselves; False if the meeting has no such one."""
+        actor.require("meeting.change")
         return await self._note(actor, meeting_id, [person_id], {"told_at": at}) == 1
 
     async def _note(self, actor: Actor, meeting_id: str, people: Sequence[str], noted: Mapping[str, Any]) -> int:
         """Set columns of these people; return of how many. Raises `Gone` without such a meeting."""
-        actor.require("meeting.change")
         async with self._database.write() as connection:
             await locked(connection, actor.organisation_id, meeting_id)
             changes = [

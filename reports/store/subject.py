@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -28,6 +28,7 @@ from .tables import (
     support_case,
     taken_out,
 )
+from .trail import about
 
 __all__ = ["SubjectPart"]
 
@@ -82,24 +83,40 @@ class SubjectPart(AuditPart):
                 seen += [f"{table.name}:{one}" for one in await self._ids(table, chosen[table])]
         return found | {"looked_at": await self._looked_at(actor, seen)}
 
-    async def people_of(self, actor: Actor) -> list[tuple[Meeting, Participant, bytes | None]]:
-        """Return everybody in a meeting of the organisation, with the sealed number that was typed in."""
+    async def people_of(
+        self, actor: Actor, is_meant: Callable[[Participant, bytes | None], bool] = lambda _, __: True
+    ) -> list[tuple[Meeting, Participant, bytes | None]]:
+        """Return those in meetings of the organisation who are meant, with the sealed number that was typed in.
+
+        Each of them is told in the audit log.
+        """
         actor.require("meeting.find")
         columns = [participant.c[name].label(f"p_{name}") for name in (*Participant.__dataclass_fields__, "contact")]
         chosen = sa.select(meeting, *columns).join(participant, participant.c.meeting_id == meeting.c.id)
         chosen = chosen.where(meeting.c.organisation_id == actor.organisation_id)
         rows = await self._rows(chosen.order_by(meeting.c.starts_at, participant.c.position))
-        return [(meeting_of(row), participant_of(row, "p_"), row.p_contact) for row in rows]
+        people = [(meeting_of(row), participant_of(row, "p_"), row.p_contact) for row in rows]
+        found = [one for one in people if is_meant(one[1], one[2])]
+        about(*(f"participant:{person.id}" for _, person, _ in found))
+        return found
 
-    async def taken_out_of(self, actor: Actor) -> list[tuple[Meeting, TakenOut]]:
-        """Return everybody who was taken out of a meeting of the organisation and does not know it yet."""
+    async def taken_out_of(
+        self, actor: Actor, is_meant: Callable[[TakenOut], bool] = lambda _: True
+    ) -> list[tuple[Meeting, TakenOut]]:
+        """Return who was taken out of a meeting of the organisation, does not know it yet, and is meant.
+
+        Each of them is told in the audit log.
+        """
         actor.require("meeting.find")
         columns = [taken_out.c[name].label(f"gone_{name}") for name in TakenOut.__dataclass_fields__]
         chosen = sa.select(meeting, *columns).join(taken_out, taken_out.c.meeting_id == meeting.c.id)
         chosen = chosen.where(meeting.c.organisation_id == actor.organisation_id)
         rows = await self._rows(chosen.order_by(meeting.c.starts_at, taken_out.c.id))
         names = TakenOut.__dataclass_fields__
-        return [(meeting_of(row), TakenOut(**{name: getattr(row, f"gone_{name}") for name in names})) for row in rows]
+        gone = [(meeting_of(row), TakenOut(**{name: getattr(row, f"gone_{name}") for name in names})) for row in rows]
+        found = [one for one in gone if is_meant(one[1])]
+        about(*(f"participant:{person.id}" for _, person in found))
+        return found
 
     async def _told(self, table: sa.Table, where: sa.ColumnElement[bool]) -> Rows:
         columns = [table.c[name] for name in TOLD[table.name]]

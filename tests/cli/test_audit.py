@@ -58,6 +58,10 @@ def test_who_asks_in_writing_is_found_and_told(run):
     status, found, _ = run("subject-access", "--organisation", "sunnaas", "--find", "nordmann")
     assert status == 0
     person, starts, role, *label = found.split()
+    entries = run("audit", "show", "--organisation", "sunnaas", "--about", f"participant:{person}")[1].splitlines()
+    (entry,) = [one for one in entries if "readiness subject-access" in one]
+    assert "meeting.find" in entry, "who found her is told to her"
+    assert run("subject-access", "--organisation", "sunnaas", "--find", "olsen")[1] == ""
     assert (starts, role, label) == ("2031-05-06T08:00:00Z", "patient", ["=Anna", "Nordmann"])
     status, said, _ = run("subject-access", "--organisation", "sunnaas", "--person", person)
     told = json.loads(said)
