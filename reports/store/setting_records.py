@@ -36,8 +36,8 @@ FEWEST_MONTHS: Final = 3
 
 _LEVELS: Final[Mapping[str, int]] = {"texts": 2, "clinics": 1, "choices": 1}
 """Fields that hold settings by name, and how many names lead to one."""
-SETTABLE: Final = ("name", "support_phone", "support_hours", "closed_days", "clinic_phone", "clinic_contact", "languages",
-                   "time_zone", "drop_in_allowed", "asks_afterwards", "links_off", *_LEVELS)  # fmt: skip
+SETTABLE: Final = ("name", "support_phone", "support_hours", "closed_days", "clinic_phone", "clinic_contact",
+                   "languages", "time_zone", "drop_in_allowed", "asks_afterwards", "links_off", *_LEVELS)  # fmt: skip
 """Fields that are settings: all but those by which an organisation is known."""
 _NAMES_PEOPLE: Final = frozenset({"clinic_contact", "clinics", "texts"})
 """Whose values the audit log does not have: nothing in it names a person, as an own text may do anywhere."""
