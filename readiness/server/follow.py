@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import time
 from typing import Final
 
 from aiohttp import web
@@ -13,7 +15,7 @@ from readiness.server import streams
 from readiness.server.bodies import json_body
 from readiness.server.followed import FOLLOWED_AFTER
 from readiness.server.services import SERVICES, session_of
-from readiness.server.streams import HEADERS, counted, say, say_nothing
+from readiness.server.streams import HEADERS, Looks, counted, say, say_nothing
 from readiness.server.strict import is_id
 from reports.kinds import TESTERS
 from reports.store.follow_records import Following, line_of_follow
@@ -24,6 +26,8 @@ __all__ = ["routes"]
 routes = web.RouteTableDef()
 PEOPLE: Final = TESTERS - {"room"}
 """Whose tests may be followed: people's. A room's PC has nobody to ask."""
+MISSED: Final = 2.5
+"""A desk that was not heard for so many of its looks does not watch any more."""
 OWN: Final = "/api/v1/sessions/{session}/follow"
 
 
@@ -81,16 +85,34 @@ async def watch(request: web.Request) -> web.StreamResponse:
         await response.prepare(request)
         with contextlib.suppress(ConnectionError):  # the page was closed
             await say(response, "followed", {"code": following.code})
+            looks, watched = Looks(), _Watched()
             while not services.draining:
-                message = await receiver.fetch(streams.EVENT_KEEPALIVE_S)
-                if message is not None and message["type"] == "hint":
-                    await say(response, "hint", {"id": message["id"], "code": message["code"]})
-                elif message is None or message["type"] == "ended":
+                message = await receiver.fetch(looks.left_s()) or {"type": ""}
+                if not looks.left_s() or message["type"] == "ended":
                     if not await _is_followed(request, session):
                         await say(response, "ended")
                         break
                     await say_nothing(response)
+                    looks.looked()
+                if message["type"] == "hint":
+                    await say(response, "hint", {"id": message["id"], "code": message["code"]})
+                if watched.has_changed(message["type"]):
+                    await say(response, "watched", {"watched": watched.is_so})
     return response
+
+
+class _Watched:
+    """Whether a desk looks on right now, by what it says of itself on the line."""
+
+    def __init__(self) -> None:
+        self.is_so, self._heard_s = False, -math.inf
+
+    def has_changed(self, message_type: str) -> bool:
+        """Take a message, or none, and return whether it is otherwise than before."""
+        if message_type in {"ask", "here"}:
+            self._heard_s = time.monotonic()
+        before, self.is_so = self.is_so, time.monotonic() - self._heard_s < MISSED * streams.EVENT_KEEPALIVE_S
+        return before != self.is_so
 
 
 async def _is_followed(request: web.Request, session: Session) -> bool:

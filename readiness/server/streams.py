@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from readiness.errors import LimitError
 from readiness.server.services import Services
 from reports.store import Watcher
 
-__all__ = ["EVENT_KEEPALIVE_S", "HEADERS", "counted", "next_change", "say", "say_nothing"]
+__all__ = ["EVENT_KEEPALIVE_S", "HEADERS", "Looks", "counted", "next_change", "say", "say_nothing"]
 
 EVENT_KEEPALIVE_S = 4.0
 """Interval at which a stream rechecks its session: a revoked link goes dark within 5 s."""
@@ -36,6 +37,21 @@ async def counted(services: Services, session_id: str) -> AsyncIterator[None]:
         streams[session_id] -= 1
         if not streams[session_id]:
             del streams[session_id]
+
+
+class Looks:
+    """When a stream looks at its session again: by the clock, however much there is to send in between."""
+
+    def __init__(self) -> None:
+        self.looked()
+
+    def looked(self) -> None:
+        """Note that the stream has just looked."""
+        self._due_s = time.monotonic() + EVENT_KEEPALIVE_S
+
+    def left_s(self) -> float:
+        """Return the seconds until the next look; 0 when it is due."""
+        return max(0.0, self._due_s - time.monotonic())
 
 
 async def next_change(changes: Watcher) -> bool:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
+from typing import Any
 
 from aiohttp import web
 
 from readiness.errors import AccessError, InputError, LimitError
-from readiness.server import streams
 from readiness.server.bodies import json_body
 from readiness.server.desk_view import SUPPORTERS, Desk, desk_for
 from readiness.server.services import session_of
-from readiness.server.streams import HEADERS, counted, say, say_nothing
+from readiness.server.streams import HEADERS, Looks, counted, say, say_nothing
 from readiness.server.strict import is_id
 from reports.render.follow import hints_of, seen_view
 from reports.store.follow_records import Following, line_of_follow
@@ -46,20 +47,29 @@ async def watch(request: web.Request) -> web.StreamResponse:
         await response.prepare(request)
         with contextlib.suppress(ConnectionError):  # the page was closed
             await services.store.pass_on(line, {"type": "ask"})
+            looks = Looks()
             while not services.draining:
-                message = await receiver.fetch(streams.EVENT_KEEPALIVE_S)
-                if message is None or message["type"] == "ended":
+                message = await receiver.fetch(looks.left_s()) or {"type": ""}
+                if not looks.left_s() or message["type"] == "ended":
                     if gone := await _gone(request, desk, following.id):
                         await say(response, gone)
                         break
                     await say_nothing(response)
-                elif message["type"] == "test":
-                    await say(response, "test", seen_view(message, desk.words))
-                elif message["type"] == "over":
-                    await say(response, "over", {"href": desk.address(desk.asked, code=message["code"])})
-                elif message["type"] == "shown":
-                    await say(response, "shown", {"hint": message["id"]})
+                    await services.store.pass_on(line, {"type": "here"})
+                    looks.looked()
+                await _tell(response, desk, message)
     return response
+
+
+async def _tell(response: web.StreamResponse, desk: Desk, message: Mapping[str, Any]) -> None:
+    """Send what the desk shows of a message; the rest is for the test and its page."""
+    match message["type"]:
+        case "test":
+            await say(response, "test", seen_view(message, desk.words))
+        case "over":
+            await say(response, "over", {"href": desk.address(desk.asked, code=message["code"])})
+        case "shown":
+            await say(response, "shown", {"hint": message["id"]})
 
 
 async def _gone(request: web.Request, desk: Desk, following_id: str) -> str:

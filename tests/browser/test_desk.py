@@ -34,15 +34,29 @@ async def looked_at(page: Page, folder: Path, name: str) -> None:
 
 
 async def followed(page: Page, anna: Person, folder: Path) -> None:
-    """Anna lets support follow, by keys; the hint stands on her page before the desk says so; she tests, and stops."""
+    """Anna lets support follow, by keys; the hint stands on her page before the desk says so; she tests, and stops.
+
+    The sign stands there whatever becomes of its stream, and in every tab.
+    """
     await anna.start()
     await anna.until("#devices-title", "devices.problem_title")
+    tab = await anna.page.context.new_page()
+    await tab.goto(anna.page.url)
+    await anna.page.route("**/follow/events", lambda route: route.fulfill(status=503))
     await anna.page.locator("#follow-start").press("Enter")
-    await expect(anna.page.locator(".follow-now")).to_be_focused()
+    sign = anna.page.locator(".follow-now")
+    await expect(sign).to_be_focused()
+    await tab.reload()
+    await expect(tab.locator(".follow-now")).to_have_text(WORDS["follow.may"])
+    await expect(tab.locator("#follow-start")).to_have_count(0)
+    await tab.close()
+    await anna.page.unroute("**/follow/events")
+    await expect(sign).to_have_text(WORDS["follow.may"])
     await expect(anna.page.locator("#follow-means")).to_have_count(0)
     await expect(page.locator("#news")).to_contain_text(WORDS["following.news_one"])
     await page.locator("#news a").click()
     await expect(page.locator("#follow-step")).to_contain_text(WORDS["support.part.devices"])
+    await expect(sign).to_have_text(WORDS["follow.now"])
     await page.keyboard.press("h")
     await expect(page.locator("#hint")).to_be_focused()
     await page.locator("#hint").select_option("camera.denied")
@@ -59,6 +73,7 @@ async def followed(page: Page, anna: Person, folder: Path) -> None:
     await anna.finish()
     await expect(page.locator("#follow-over")).to_be_visible()
     await expect(page.locator("#news")).to_contain_text(WORDS["support.new_test"])
+    await looked_at(page, folder, "follow-figures")
     await looked_at(anna.page, folder, "followed-answer")
     await anna.page.locator("#follow-stop").press("Enter")
     await expect(anna.page.locator("#follow-start")).to_be_focused()

@@ -18,6 +18,7 @@ from readiness.texts import catalogue
 from reports.assembly import Ending, make_report
 from reports.kinds import SELF_TEST, profile_of
 from reports.render.follow import hints_of
+from reports.store.follow_records import line_of_follow
 from reports.store.passing import written
 from tests.cast import CANARY_LABEL, make_cast, supporter
 from tests.patience import PATIENCE_S, until_kept
@@ -188,6 +189,43 @@ async def test_it_ends_with_the_persons_link_and_with_the_desks(server, http, sc
         async with stream(scene.nora, f"{follow.rpartition('/')[0]}/{await one_followed(server)}/events") as desk:
             await server.store.revoke_links("sunnaas", "support", server.services.now())
             assert await desk.next("closed") == {}
+
+
+async def test_much_to_tell_keeps_no_closed_link_open(server, http, scene):
+    """Each stream looks at its session by the clock, also where messages come without a pause."""
+    await posted(http, scene.own)
+    following = await one_followed(server)
+    follow = f"/api/v1/desks/{scene.desk}/follow/{following}"
+
+    async def talk() -> None:
+        while True:
+            await server.store.pass_on(line_of_follow(following), {"type": "shown", "id": "a" * 22})
+            await asyncio.sleep(streams.EVENT_KEEPALIVE_S / 20)
+
+    talking = asyncio.create_task(talk())
+    try:
+        async with stream(scene.nora, f"{follow}/events") as desk, stream(http, f"{scene.own}/events") as own:
+            await desk.next("shown")
+            await server.store.revoke_links("sunnaas", "support", server.services.now())
+            assert await desk.next("closed") == {}
+            await server.store.revoke_invitation(scene.cast.anna_invitation.id, server.services.now())
+            assert await own.next("ended") == {}
+    finally:
+        talking.cancel()
+
+
+async def test_the_page_knows_whether_anybody_looks(server, http, scene):
+    """Not from the yes on, but from when a desk follows, until it does no more; a page that comes late hears it too."""
+    await posted(http, scene.own)
+    follow = f"/api/v1/desks/{scene.desk}/follow/{await one_followed(server)}"
+    async with stream(http, f"{scene.own}/events") as own:
+        await own.next("followed")
+        async with stream(scene.nora, f"{follow}/events"):
+            assert await own.next("watched") == {"watched": True}
+            async with stream(http, f"{scene.own}/events") as late:
+                assert await late.next("watched") == {"watched": True}
+        assert await own.next("watched") == {"watched": False}
+        assert [name for name, _ in own.came] == ["followed", "watched", "watched"]
 
 
 async def test_a_guest_is_found_by_the_code_alone(server, http, scene):

@@ -11,6 +11,9 @@ import { fill } from "../../shared/i18n.js";
 /** Most hints that are offered as buttons; all are in the list. */
 const MOST_OFFERED = 4;
 const TOO_SOON = 429;
+/** A stream that was refused (a server that starts, too many pages) is asked for again so often, and after so long. */
+const MOST_TRIES = 5;
+const AGAIN_MS = 4000;
 
 /** Titles of what was sent, by its number, until it is shown. @type {Map<string, string>} */
 const sent = new Map();
@@ -68,8 +71,8 @@ function draw(place, { step, hint, advice, checks }) {
   }));
 }
 
-/** @param {HTMLElement} place */
-function follow(place) {
+/** @param {HTMLElement} place @param {number} [tries] that failed in a row */
+function follow(place, tries = 0) {
   const events = new EventSource(address(place, "events"));
   const over = () => {
     events.close();
@@ -77,6 +80,7 @@ function follow(place) {
     say(find("#follow-page", place), "");
     find("#follow-hint", place).hidden = true;
   };
+  events.onopen = () => void (tries = 0);
   events.addEventListener("test", (event) => draw(place, JSON.parse(event.data)));
   events.addEventListener("shown", (event) => {
     const title = sent.get(JSON.parse(event.data).hint);
@@ -95,7 +99,9 @@ function follow(place) {
     location.reload();
   });
   events.onerror = () => {
-    if (events.readyState === EventSource.CLOSED) over();
+    if (events.readyState !== EventSource.CLOSED) return;
+    if (tries < MOST_TRIES) setTimeout(() => follow(place, tries + 1), AGAIN_MS);
+    else over();
   };
 }
 
