@@ -40,6 +40,13 @@ async def _following(request: web.Request, session: Session) -> Following | None
     return await services.store.following_of(actor_of(session), session.id, services.now())
 
 
+@routes.get(OWN)
+async def is_followed(request: web.Request) -> web.Response:
+    """Return whether support may follow this session's tests, with the code that is read out; empty where not."""
+    following = await _following(request, await _session(request))
+    return web.json_response({"followed": following is not None, "code": following.code if following else ""})
+
+
 @routes.post(OWN)
 async def let_follow(request: web.Request) -> web.Response:
     """Let support follow this session's tests; return the code that is read out to support."""

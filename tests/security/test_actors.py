@@ -78,7 +78,10 @@ ROUTES: dict[Act, tuple[tuple[str, str], ...]] = {
     "figures.read": (("GET", "/overview/{session}"), ("GET", "/support/{session}")),
     "follow.give": (("POST", "/api/v1/sessions/{session}/follow"),),
     "follow.end": (("DELETE", "/api/v1/sessions/{session}/follow"),),
-    "follow.own": (("GET", "/api/v1/sessions/{session}/follow/events"),),
+    "follow.own": (
+        ("GET", "/api/v1/sessions/{session}/follow"),
+        ("GET", "/api/v1/sessions/{session}/follow/events"),
+    ),
     "follow.read": (("GET", "/api/v1/desks/{session}/follow/{following}/events"),),
     "follow.hint": (("POST", "/api/v1/desks/{session}/follow/{following}/hint"),),
     "data.own": (("GET", "/api/v1/sessions/{session}/data"),),

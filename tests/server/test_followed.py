@@ -109,7 +109,9 @@ async def test_without_the_tap_nothing_reaches_support(server, http, scene, monk
             assert answer.status == 404
         async with http.get(f"{scene.own}/events") as answer:
             assert answer.status == 204
-        await posted(http, scene.own)
+        assert await posted(http, scene.own, method="GET") == {"followed": False, "code": ""}
+        code = (await posted(http, scene.own))["code"]
+        assert await posted(http, scene.own, method="GET") == {"followed": True, "code": code}
         told = await desk.next("desk", lambda found: found["followed"])
         assert told["followed"][0]["person"] == scene.cast.anna.id
         assert CANARY_LABEL not in json.dumps(told)

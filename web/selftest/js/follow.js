@@ -33,8 +33,7 @@ let turn = 0;
 const tabs = "BroadcastChannel" in window ? new BroadcastChannel("follow") : null;
 if (tabs) tabs.onmessage = ({ data }) => void (data === session && look());
 
-const own = () => `/api/v1/sessions/${encodeURIComponent(session)}`;
-const address = () => `${own()}/follow`;
+const address = () => `/api/v1/sessions/${encodeURIComponent(session)}/follow`;
 
 /** @param {string} key @param {string} [tag] @returns {HTMLElement} words that change with the language */
 const worded = (key, tag = "p") => make(/** @type {"p"} */ (tag), { "data-t": key });
@@ -138,16 +137,13 @@ function leave() {
 async function look() {
   leave();
   const asked = turn;
-  try {
-    const { followed } = await call(own());
-    if (asked !== turn) return;
-    if (followed) listen();
-    else if (box.dataset.on !== undefined) ended();
-  } catch (error) {
-    if (asked !== turn) return;
-    if (error instanceof ApiError && error.status === GONE) ended();
-    else again = setTimeout(look, AGAIN_MS);
-  }
+  const told = await call(address()).catch((error) => (error instanceof ApiError && error.status === GONE ? { followed: false } : null));
+  if (asked !== turn) return;
+  if (!told) again = setTimeout(look, AGAIN_MS);
+  else if (told.followed) {
+    showIt(told.code);
+    listen();
+  } else if (box.dataset.on !== undefined) ended();
 }
 
 /** Support follows no more. */
