@@ -12,6 +12,7 @@ from readiness.errors import AccessError, ReadinessError
 from readiness.meetings.guides import GUIDES, guide_html, page_html
 from readiness.server.board import LEADERS
 from readiness.server.mangled import meant
+from readiness.server.middleware import BARE_POLICY, POLICY
 from readiness.server.phone_hours import phone_opens_at
 from readiness.server.services import SERVICES, Services, session_of
 from readiness.texts import LANGUAGES, catalogue, for_staff, negotiate
@@ -33,6 +34,8 @@ __all__ = [
 routes = web.RouteTableDef()
 FOREVER = f"public, max-age={int(timedelta(days=365).total_seconds())}, immutable"
 A_DAY = "public, max-age=86400"
+WORKER_ENDS = "worker.js"
+"""How the names of workers' scripts end: a worker goes by its own script's policy, everything else by its page's."""
 SELFTEST, BOARD, ERROR = "selftest/index.html", "board/index.html", "shared/error.html"
 SUPPORT, CODE, PLAN, ROOMS = "support/index.html", "code/index.html", "plan/index.html", "rooms/index.html"
 GUIDE = "guide/index.html"
@@ -108,7 +111,8 @@ async def tips(request: web.Request) -> web.Response:
 async def static_file(request: web.Request) -> web.Response:
     """One file of ``web/``, cached for ever under the version it belongs to."""
     assets = request.app[SERVICES].assets
-    asset = assets.get(request.match_info["name"])
+    name = request.match_info["name"]
+    asset = assets.get(name)
     if asset is None:
         raise AccessError("page.not_found")
     current = request.match_info["version"] == assets.version
@@ -119,7 +123,10 @@ async def static_file(request: web.Request) -> web.Response:
         if "gzip" in request.headers.get("Accept-Encoding", ""):
             headers["Content-Encoding"] = "gzip"
             body = asset.compressed
-    return web.Response(body=body, headers=headers)
+    answer = web.Response(body=body, headers=headers)
+    if not name.endswith(WORKER_ENDS):
+        answer[POLICY] = BARE_POLICY
+    return answer
 
 
 @routes.get("/robots.txt")

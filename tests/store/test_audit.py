@@ -409,6 +409,6 @@ async def test_a_whole_segment_goes_when_its_months_are_over(logged: Store, cloc
 async def test_what_is_not_logged_is_named(logged: Store) -> None:
     """Acts of tests that run and of rooms; a new act is logged unless somebody says otherwise here."""
     assert sorted(NOT_LOGGED) == [
-        "host.read", "report.last", "report.own", "report.save", "room.beside", "room.invite", "room.read",
-        "room.report",
+        "follow.own", "host.read", "report.last", "report.own", "report.save", "room.beside", "room.invite",
+        "room.read", "room.report",
     ]  # fmt: skip
