@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from readiness.server.app import make_app
+from readiness.texts import WEB_FOLDER
 from tests.cast import make_cast
 from tests.security.support import dump_digest, raw, raw_get, redeem
 
@@ -35,10 +36,12 @@ FOREVER = "public, max-age=31536000, immutable"
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "OPTIONS", "PATCH")
 
 
-def wrong_headers(base: str, headers: dict[str, str], *, secure: bool = False) -> list[str]:
-    """Everything about a header set that is not exactly as it has to be."""
+def wrong_headers(base: str, headers: dict[str, str], *, secure: bool = False, bare: bool = False) -> list[str]:
+    """Everything about a header set that is not exactly as it has to be; `bare` of a script or style."""
     socket = ("wss://" if secure else "ws://") + urlsplit(base).netloc
     wanted = {name: value.format(socket=socket) for name, value in OUR_OWN.items()}
+    if bare:
+        wanted["content-security-policy"] = "default-src 'none'; frame-ancestors 'none'"
     if secure:
         wanted["strict-transport-security"] = "max-age=31536000; includeSubDomains"
     faults = [f"{name}: {headers.get(name)!r}" for name in wanted if headers.get(name) != wanted[name]]
@@ -88,7 +91,10 @@ async def test_WEB_1_and_no_GET_changes_state(server, http, tmp_path):
                     faults.append(f"{method} {path} gives {status}")
                 if method == "TRACE" and b"Cookie" in body:
                     faults.append(f"TRACE {path} echoes the request")
-                faults += [f"{method} {path} {status} {fault}" for fault in wrong_headers(server.base, headers)]
+                bare = path.endswith("/selftest/js/main.js") and status == 200
+                faults += [
+                    f"{method} {path} {status} {fault}" for fault in wrong_headers(server.base, headers, bare=bare)
+                ]
                 static = path.startswith(f"/static/{server.services.assets.version}/") or path == "/favicon.ico"
                 if headers.get("cache-control") != "no-store" and not (static and status == 200):
                     faults.append(f"{method} {path} may be cached")
@@ -119,11 +125,19 @@ async def test_WEB_1_https_through_the_proxy_adds_hsts(server):
     assert "strict-transport-security" not in plain
     assert wrong_headers(server.base, plain) == []
     server.services.settings = replace(server.services.settings, trusted_proxies=(ip_network("127.0.0.0/8"),))
-    for path in ("/o/sunnaas/t", "/healthz", "/nowhere", f"{server.services.assets.base}/shared/tokens.css"):
+    static = server.services.assets.base
+    for path in ("/o/sunnaas/t", "/healthz", "/nowhere", f"{static}/shared/tokens.css"):
         _, secure, _ = await raw_get(server.base, path, extra=extra)
-        assert wrong_headers(server.base, secure, secure=True) == [], path
+        assert wrong_headers(server.base, secure, secure=True, bare=path.endswith(".css")) == [], path
         _, plain, _ = await raw_get(server.base, path, extra="X-Forwarded-Proto: http\r\n")
         assert "strict-transport-security" not in plain
+
+
+async def test_WEB_1_a_worker_has_the_policy_of_a_page(server):
+    """A worker goes by what its own script comes with; scripts that a page loads go by the page's."""
+    for name in sorted(path.name for path in (WEB_FOLDER / "selftest" / "js").glob("*-worker.js")):
+        _, headers, _ = await raw_get(server.base, f"{server.services.assets.base}/selftest/js/{name}")
+        assert wrong_headers(server.base, headers) == [], name
 
 
 MALFORMED = {
