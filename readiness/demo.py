@@ -6,7 +6,7 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from readiness.access.actors import operator_of
-from readiness.access.contacts import ContactBox
+from readiness.access.contacts import ContactBox, person_hash_of
 from readiness.access.links import give_support_link, organiser_link, room_link
 from readiness.access.rooms import give_code
 from readiness.meetings.planner import Planner
@@ -16,7 +16,7 @@ from readiness.texts import LANGUAGES
 from reports.store import Store
 from reports.store.records import Organisation
 
-__all__ = ["DEMO_SLUG", "prepare_demo"]
+__all__ = ["DEMO_SLUG", "demo_leader", "prepare_demo"]
 
 DEMO_SLUG = "demo"
 TIME_ZONE = "Europe/Oslo"
@@ -52,6 +52,8 @@ async def prepare_demo(store: Store, contacts: ContactBox, base_url: str, now: d
             hosts=(HostPlan("leader", LEADER),),
         )
     )
+    lars = {"person_hash": demo_leader(contacts)}
+    await store.change_host(planner.actor, made.meeting.id, made.hosts[0].id, lars)
     links = await planner.links(made)
     return {
         "base_url": base_url,
@@ -63,6 +65,11 @@ async def prepare_demo(store: Store, contacts: ContactBox, base_url: str, now: d
         "rooms_url": await room_link(store, organisation, base_url, now),
         "room_code": await give_code(store, contacts, planner.actor, await _room(planner), now),
     }
+
+
+def demo_leader(contacts: ContactBox) -> bytes | None:
+    """Return by which the demo's leader is found, who has no address, when somebody picks that role."""
+    return person_hash_of(contacts, f"{DEMO_SLUG} {LEADER}")
 
 
 async def _room(planner: Planner) -> str:

@@ -138,11 +138,11 @@ class Overview:
 
 
 DIMENSIONS: Final[Mapping[str, Callable[[Counted], str]]] = {
-    "unit": lambda one: one.unit,
     "room": lambda one: one.room,
     "week": lambda one: one.week,
     "solution": lambda one: one.solution,
     "profile": lambda one: one.profile,
+    "unit": lambda one: one.unit,
     "browser": lambda one: one.client_class.split("/")[0],
     "system": lambda one: "/".join(one.client_class.split("/")[1:]),
 }

@@ -28,6 +28,7 @@ from readiness.meetings.values import (
     MOST_YEARS,
 )
 from readiness.meetings.wishes import REMINDERS
+from readiness.server.board import LED_AHEAD
 from readiness.server.desk_view import LONGEST_NOTE
 from readiness.server.digits import DIGITS
 from readiness.server.owner import RESUME_WITHIN
@@ -424,6 +425,7 @@ PROMISES: dict[str, list[float]] = {
     "action.more_time_given": [of_script("selftest/js/checks/picture.js", "MORE_MS") / 60_000],
     "advice.microphone.no_pause.do": [QUIET_S],
     "answer.drop_in": [RETAINED / DAY],
+    "error.board.none": [LED_AHEAD / DAY],
     "board.pin.digits": [len(pin_of(ContactBox("key"), "id"))],
     "board.pin.sent_mail": [PIN_LIFE / MIN],
     "board.pin.sent_sms": [PIN_LIFE / MIN],
@@ -536,6 +538,7 @@ FOR_OPERATORS = {
     *(f"readiness/room/{name}.py" for name in ("joining", "line", "running", "seating", "service", "timetable")),
     "readiness/settings.py",
     "readiness/outgoing.py",
+    "readiness/access/grants.py",
     "readiness/access/providers.py",
     "readiness/docs_table.py",
     "readiness/server/serve.py",

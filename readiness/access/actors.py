@@ -29,8 +29,9 @@ _WITHOUT_SESSION: Final[Mapping[str, ActorKind]] = {"api": "program", "feed": "c
 def actor_of(shown: Session | Invitation, host: Host | None = None) -> Actor:
     """Return who acts through a session, a program's token or a calendar's link; ValueError for any other link.
 
-    `host` is whose link opened the session, where that is somebody in particular. The id names the host, else the
-    participant, else who signed in, else the link: ``host:<id>``, ``participant:<id>``, ``staff:<id>``, ``link:<id>``.
+    `host` is whose link opened the session, where that is somebody in particular; or, of staff, as whom they act. The
+    id names the host, else the participant, else who signed in, else the link: ``host:<id>``, ``participant:<id>``,
+    ``staff:<id>``, ``link:<id>``.
     """
     if isinstance(shown, Invitation):
         if shown.kind not in _WITHOUT_SESSION:
@@ -38,7 +39,15 @@ def actor_of(shown: Session | Invitation, host: Host | None = None) -> Actor:
         named = f"host:{shown.host_id}" if shown.host_id else f"link:{shown.id}"
         return Actor(_WITHOUT_SESSION[shown.kind], shown.organisation_id, named)
     if shown.kind == "staff":
-        return Actor("staff", shown.organisation_id, f"staff:{shown.staff_id}", frozenset(shown.roles))
+        return Actor(
+            "staff",
+            shown.organisation_id,
+            f"staff:{shown.staff_id}",
+            frozenset(shown.roles),
+            frozenset(shown.limits),
+            shown.person_hash,
+            f"host:{host.id}" if host is not None else None,
+        )
     kind = _KINDS[shown.kind]
     if host is not None:
         return Actor(kind if host.role == "leader" else "host", shown.organisation_id, f"host:{host.id}")

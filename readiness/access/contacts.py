@@ -19,7 +19,7 @@ from readiness.errors import SettingError
 from readiness.settings import Settings
 from reports.store.audit import Keys
 
-__all__ = ["KEY_FILE", "ContactBox", "audit_keys", "contact_box"]
+__all__ = ["KEY_FILE", "ContactBox", "audit_keys", "contact_box", "person_hash_of"]
 
 KEY_FILE = "secret.key"
 FINGERPRINT_BYTES = 8
@@ -55,6 +55,11 @@ class ContactBox:
             return self._fernet.decrypt(sealed).decode("utf-8")
         except InvalidToken:
             return None
+
+
+def person_hash_of(contacts: ContactBox, name: str) -> bytes | None:
+    """Return the keyed hash by which a leader is found again, of a mail address or number; None without one."""
+    return contacts.derive("person", name.casefold()) if name else None
 
 
 def contact_box(settings: Settings) -> ContactBox:

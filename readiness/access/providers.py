@@ -1,14 +1,11 @@
-"""Reads which providers staff sign in at, and what their claims are worth here: one TOML file, refused whole if wrong.
-
-Who has no grant gets no entry: there is no default role, and no grant without a condition.
-"""
+"""Reads which providers staff sign in at: one TOML file, refused whole if wrong; `grants` reads what claims give."""
 
 from __future__ import annotations
 
 import json
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -17,11 +14,20 @@ from urllib.parse import urlsplit
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
+from readiness.access.grants import (
+    LEADER_NEEDS_MAIL,
+    Condition,
+    Grant,
+    Rights,
+    condition_of,
+    grants_of,
+    mail_of,
+    texts_of,
+)
 from readiness.errors import SettingError
 from readiness.settings import Secret
-from reports.store.records import StaffRole
 
-__all__ = ["Condition", "Grant", "Key", "Provider", "is_loopback", "load_providers", "unusable", "value_at"]
+__all__ = ["Key", "Provider", "is_loopback", "load_providers", "unusable"]
 
 Key = RSAKey | ECKey
 Profile = Literal["fapi2", "code"]
@@ -34,31 +40,8 @@ _ID: Final = re.compile(r"[\x21-\x7e]{1,200}")
 _FIELDS: Final = frozenset(
     {"title", "issuer", "client_id", "profile", "key_file", "key_id", "secret_file", "assertion_type", "scopes", "acr"}
     | {"algorithms", "hosts", "ca_file", "level", "ask", "grant"}
-    | {"pkce_unlisted"}
+    | {"pkce_unlisted", "mail", "mail_is_ours"}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A claim, by the names that lead to it, and the values of which it must be or contain one."""
-
-    claim: tuple[str, ...]
-    values: frozenset[str]
-
-    def holds(self, claims: Mapping[str, Any]) -> bool:
-        """Return whether `claims` meet it. What is neither a text nor a list of texts meets nothing."""
-        found = value_at(claims, self.claim)
-        given = found if isinstance(found, list) else [found]
-        return any(isinstance(value, str) and value in self.values for value in given)
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """At `organisation`, whoever meets every condition has `roles`."""
-
-    organisation: str
-    roles: frozenset[StaffRole]
-    when: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,24 +68,23 @@ class Provider:
     """Whether its discovery document may be silent about PKCE, as Entra's is; where it names methods, S256 is there."""
     ask: str = ""
     """Whom to ask for access, shown to who has none."""
+    mail: tuple[str, ...] = ()
+    """The claim with the address by which leaders are found."""
+    mail_is_ours: bool = False
+    """Whether the house sets that address, so that nobody can choose another one's."""
 
-    def roles_at(self, organisation: str, claims: Mapping[str, Any]) -> frozenset[StaffRole]:
-        """Return the roles that `claims` are worth at the organisation with this short name; most are worth none."""
-        given = (one for one in self.grants if one.organisation == organisation)
-        met = (one.roles for one in given if all(condition.holds(claims) for condition in one.when))
-        return frozenset().union(*met)
+    def rights_at(self, organisation: str, claims: Mapping[str, Any]) -> Rights:
+        """Return what `claims` are worth at the organisation with this short name; most are worth nothing."""
+        met = (one for one in self.grants if one.organisation == organisation and one.holds(claims))
+        return Rights.of((one.roles, one.units_for(claims)) for one in met)
+
+    def mail_in(self, claims: Mapping[str, Any]) -> str:
+        """Return the mail address by which this person is found as a leader; empty without one to rely on."""
+        return mail_of(claims, self.mail, is_ours=self.mail_is_ours)
 
     def serves(self, organisation: str) -> bool:
         """Return whether anybody could get a role at this organisation here."""
         return any(one.organisation == organisation for one in self.grants)
-
-
-def value_at(claims: Mapping[str, Any], path: Sequence[str]) -> Any:
-    """Return what `path` leads to, None where it leads nowhere. A name with dots or slashes is one name."""
-    found: Any = claims
-    for name in path:
-        found = found.get(name) if isinstance(found, Mapping) else None
-    return found
 
 
 def is_loopback(address: str) -> bool:
@@ -159,7 +141,7 @@ def _provider(name: str, table: object, folder: Path) -> Provider:
         client_id=_client_id(name, _text(name, table, "client_id")),
         profile=table["profile"],
         scopes=("openid", *(scope for scope in _texts(name, table, "scopes", ["profile"]) if scope != "openid")),
-        grants=_grants(name, table),
+        grants=grants_of(name, table, _wrong),
         key=key,
         secret=secret,
         assertion_type=_text(name, table, "assertion_type", "JWT"),
@@ -167,9 +149,11 @@ def _provider(name: str, table: object, folder: Path) -> Provider:
         algorithms=_algorithms(name, table),
         hosts=frozenset(_texts(name, table, "hosts", [])),
         ca_file=_file(name, table, "ca_file", folder),
-        level=_condition(f"[{name}] level", table["level"]) if "level" in table else None,
+        level=condition_of(f"[{name}] level", table["level"], _wrong) if "level" in table else None,
         pkce_unlisted=table.get("pkce_unlisted", False) is True,
         ask=_text(name, table, "ask"),
+        mail=texts_of(table["mail"], _wrong(f"[{name}] mail: the claim with the address")) if "mail" in table else (),
+        mail_is_ours=table.get("mail_is_ours", False) is True,
     )
     _refuse_contradictions(provider)
     return provider
@@ -183,6 +167,8 @@ def _refuse_contradictions(provider: Provider) -> None:
         raise _wrong(f"{at} level: say which security level staff must have signed in with, and in which claim")
     if provider.key is None and not provider.secret:
         raise _wrong(f"{at} needs key_file or secret_file: what the provider knows this service by")
+    if not provider.mail and any("leader" in one.roles for one in provider.grants):
+        raise _wrong(f"{at} roles: {LEADER_NEEDS_MAIL}")
     if provider.key is not None and provider.secret:
         raise _wrong(f"{at} has both key_file and secret_file; keep the key")
 
@@ -272,35 +258,3 @@ def _is_strong(key: Key) -> bool:
     if isinstance(key, RSAKey):
         return key.raw_value.key_size >= LEAST_RSA_BITS
     return key.curve_name == "P-256"
-
-
-def _condition(where: str, table: object) -> Condition:
-    if not isinstance(table, dict) or set(table) != {"claim", "is"}:
-        raise _wrong(f'{where}: {{claim = ["name"], is = "value"}}')
-    claim, wanted = table["claim"], table["is"]
-    claim = [claim] if isinstance(claim, str) else claim
-    wanted = [wanted] if isinstance(wanted, str) else wanted
-    for values in (claim, wanted):
-        if not isinstance(values, list) or not values or not all(isinstance(item, str) and item for item in values):
-            raise _wrong(f'{where}: {{claim = ["name"], is = "value"}}; either may be a list of texts')
-    return Condition(tuple(claim), frozenset(wanted))
-
-
-def _grants(name: str, table: Mapping[str, Any]) -> tuple[Grant, ...]:
-    rows = table.get("grant")
-    if not isinstance(rows, list) or not rows:
-        raise _wrong(f"[{name}] has no [[{name}.grant]], so nobody would get in; say which claims give which role")
-    return tuple(_grant(f"[[{name}.grant]]", row) for row in rows)
-
-
-def _grant(where: str, row: object) -> Grant:
-    if not isinstance(row, dict) or set(row) != {"organisation", "roles", "when"}:
-        raise _wrong(f"{where} needs organisation, roles and when")
-    organisation, roles, when = row["organisation"], row["roles"], row["when"]
-    if not isinstance(organisation, str) or not organisation:
-        raise _wrong(f"{where} organisation: the short name in its addresses")
-    if not isinstance(roles, list) or not roles or not set(map(str, roles)) <= set(get_args(StaffRole)):
-        raise _wrong(f"{where} roles: some of {', '.join(get_args(StaffRole))}")
-    if not isinstance(when, list) or not when:
-        raise _wrong(f"{where} when: at least one condition, or everybody at the provider would get in")
-    return Grant(organisation, frozenset(roles), tuple(_condition(f"{where} when", one) for one in when))

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from readiness.access.contacts import ContactBox
+from readiness.access.contacts import ContactBox, person_hash_of
+from readiness.access.grants import Rights
 from readiness.access.oidc import (
     ATTEMPT_LIFE,
     Attempt,
@@ -189,8 +190,8 @@ class SignIn:
 
     async def _open(self, provider: Provider, organisation: Organisation, claims: Mapping[str, Any]) -> Opened:
         now, identity = self._now(), self._identity(provider, claims["sub"])
-        roles = provider.roles_at(organisation.slug, claims)
-        if not roles:
+        rights = provider.rights_at(organisation.slug, claims)
+        if not rights.roles:
             await self._store.take_roles(organisation.id, identity)
             log_event(log, logging.WARNING, "sign_in.no_role", provider=provider.name)
             raise NoRole(provider, organisation.id)
@@ -200,8 +201,10 @@ class SignIn:
             identity=identity,
             provider=provider.name,
             name=_called(claims.get("name")),
-            roles=tuple(sorted(roles)),
+            roles=tuple(sorted(rights.roles)),
             signed_in_at=now,
+            limits=rights.limits,
+            person_hash=self._person(provider, rights, claims),
         )
         opened, secret = new_session(organisation.id, now + STAFF_SESSION)
         sid = claims.get("sid")
@@ -252,6 +255,12 @@ class SignIn:
 
     def _identity(self, provider: Provider, subject: str) -> bytes:
         return self._contacts.derive("staff", f"{provider.issuer}\0{subject}")
+
+    def _person(self, provider: Provider, rights: Rights, claims: Mapping[str, Any]) -> bytes | None:
+        """Return by which hosts are found who are this person; nobody's is kept who leads nothing."""
+        if "leader" not in rights.roles:
+            return None
+        return person_hash_of(self._contacts, provider.mail_in(claims))
 
     def _session_name(self, provider: Provider, session: str) -> bytes:
         return self._contacts.derive("provider-session", f"{provider.issuer}\0{session}")

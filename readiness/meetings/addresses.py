@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 
-from readiness.access.contacts import ContactBox
+from readiness.access.contacts import ContactBox, person_hash_of
 from readiness.errors import InputError
 from readiness.reach import HOME_REGION, clean_phone, region_of, takes_sms
 from reports.store.records import Channel, Host, Organisation, Participant
@@ -86,8 +86,7 @@ def open_reach(contacts: ContactBox, sealed: bytes | None) -> Reach:
 
 def person_hash(contacts: ContactBox, reach: Reach) -> bytes | None:
     """Return a keyed hash of the mail address, else of the number, for finding the same person's other meetings."""
-    name = reach.mail.casefold() or reach.phone
-    return contacts.derive("person", name) if name else None
+    return person_hash_of(contacts, reach.mail or reach.phone)
 
 
 def phone_hash(contacts: ContactBox, phone: str) -> bytes | None:

@@ -15,7 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from readiness.access.tokens import hash_token
-from readiness.errors import InputError, Unavailable
+from readiness.errors import InputError, Unavailable, Unprocessable
 from readiness.meetings.addresses import open_reach
 from readiness.meetings.planner import Planner
 from readiness.meetings.tables import COLUMNS
@@ -92,6 +92,8 @@ async def import_file(
     try:
         await planner.store.add_meetings(planner.actor, new)
     except Conflict:
+        if planner.values.units is not None:  # what others planned is not found
+            raise Unprocessable("import.other_unit") from None
         raise Unavailable("store.unavailable", "the same file is being imported", retry_after_s=2.0) from None
     done.made = [one.meeting.id for one in new]
     for one, found in todo.changed:

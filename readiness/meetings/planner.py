@@ -62,7 +62,7 @@ class Planner:
     @property
     def values(self) -> Values:
         """The checker of wishes for this organisation and moment."""
-        return Values(self.organisation, self.contacts, self.now)
+        return Values(self.organisation, self.contacts, self.now, self.actor.scope("meeting.change").units)
 
     @property
     def _links(self) -> Links:
@@ -104,8 +104,8 @@ class Planner:
             await self.store.add_meetings(self.actor, [drafted])
         except Conflict:  # another request for the same came at the same moment
             known = await self._known(drafted.meeting)
-            if known is None:
-                raise
+            if known is None:  # it is of a unit that is not theirs
+                raise Unprocessable("request.key_reused", field="Idempotency-Key") from None
             return known
         return Made(drafted.meeting, tuple(drafted.participants), tuple(drafted.hosts))
 

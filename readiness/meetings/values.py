@@ -64,6 +64,8 @@ class Values:
     organisation: Organisation
     contacts: ContactBox
     now: datetime
+    units: frozenset[str] | None = None
+    """The units that the planner may plan for; None: any, and none."""
 
     @property
     def region(self) -> str:
@@ -106,7 +108,7 @@ class Values:
             assessed_by=_CLEAN["assessed_by"](plan.assessed_by),
             agenda_sent=plan.agenda_sent,
             companion=_CLEAN["companion"](plan.companion),
-            unit=_CLEAN["unit"](plan.unit),
+            unit=self._unit(plan.unit),
             reminders=_reminders(plan.reminders),
             import_key=hash_token(plan.key) if plan.key else None,
             import_series=hash_token(plan.series) if plan.series else None,
@@ -161,6 +163,8 @@ class Values:
         for name, clean in _CLEAN.items():
             if getattr(wish, name) is not None:
                 changes[name] = clean(getattr(wish, name))
+        if "unit" in changes:
+            changes["unit"] = self._unit(changes["unit"])
         if "join_link" in changes:
             link, before = (
                 changes.pop("join_link"),
@@ -179,6 +183,15 @@ class Values:
             return {"solution": told}
         was_told = wished is None and found.solution == solution_of_link(before)
         return {"solution": OTHER} if was_told and not told else {}
+
+    def _unit(self, typed: str) -> str:
+        """Return the unit. Whoever plans for one unit only need not name it, and for no other one may anybody plan."""
+        unit = str(_CLEAN["unit"](typed))
+        if self.units is None or unit in self.units:
+            return unit
+        if not unit and len(self.units) == 1:
+            return min(self.units)
+        raise InputError("meeting.unit", field="unit")
 
     def _refuse_past(self, starts_at: datetime, ends_at: datetime) -> None:
         if starts_at < self.now - EARLIEST or ends_at <= self.now:

@@ -21,7 +21,7 @@ from readiness.access.sessions import (
 )
 from readiness.errors import AccessError, InputError
 from readiness.meetings.clinics import clinic_contact, clinic_phone
-from readiness.server.board import LEADERS, board_json, day_of, organisation_json
+from readiness.server.board import LEADERS, board_json, day_of, opened_by_link, organisation_json
 from readiness.server.bodies import json_body
 from readiness.server.owner import LIVE_WITHIN, unfinished_of
 from readiness.server.participant import asked_of, page_questions, people_at, session_extras
@@ -113,6 +113,7 @@ async def test_as_host(request: web.Request) -> web.Response:
     board = await session_of(request, request.match_info["session"], kinds=LEADERS)
     await json_body(request)
     services.beginnings.take(caller(request).address)
+    board = await opened_by_link(services, board)
     session, secret = await start_host_test(services.store, board, services.now(), request.cookies)
     return _opened(request, session, secret)
 

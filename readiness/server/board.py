@@ -1,18 +1,20 @@
 """The leader's board: shows who is ready, and what to do about those who are not. No figures, addresses or devices.
 
-A leader's link opens its own meeting and the same person's other meetings of today and of that meeting's day. Phone
-numbers are shown only while the session is unlocked by the one-time code sent to that leader.
+A leader's link opens its own meeting and the same person's other meetings of today and of that meeting's day. Who signs
+in as a leader has the meetings that they lead themselves, a week at a time. Phone numbers are shown only while the
+session is unlocked by the one-time code sent to that leader.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from readiness.access.actors import actor_of, sessions_that_may
+from readiness.access.links import Links
 from readiness.errors import AccessError
 from readiness.meetings.addresses import open_reach
 from readiness.meetings.board_pdf import BoardContext, BoardLine, BoardMeeting
@@ -38,8 +40,13 @@ from reports.store.records import (
 )
 from reports.validity import recheck_due, state_of
 
-__all__ = ["LEADERS", "Day", "board_json", "day_of", "organisation_json", "pin_channel", "sheet_of"]
+__all__ = ["LEADERS", "Day", "board_json", "day_of", "opened_by_link", "organisation_json", "pin_channel", "sheet_of"]
 
+LED_AHEAD: Final = timedelta(days=60)
+"""How far ahead the next meeting of somebody who signs in is looked for."""
+WEEK: Final = timedelta(days=7)
+MOST_OTHERS: Final = 20
+"""Other meetings on one board: each is asked for whenever the board changes."""
 LEADERS: Final = sessions_that_may("day.read")
 """The kinds of sessions that open a board."""
 
@@ -63,6 +70,8 @@ class Day:
 
 async def day_of(services: Services, session: Session) -> Day:
     """Return the meetings that the leader's `session` opens. Raises AccessError when its own is gone."""
+    if session.kind == "staff":
+        return await _led_by(services, session)
     store = services.store
     host = await store.host_of_session(session.id)
     actor = actor_of(session, host)
@@ -81,6 +90,46 @@ async def day_of(services: Services, session: Session) -> Day:
     return Day(organisation, own, ordered, host, actor)
 
 
+async def _led_by(services: Services, session: Session) -> Day:
+    """Return the meetings that somebody who signed in leads: the one that runs or comes next, and those of the week.
+
+    Raises AccessError where there are none, and where nobody knows which they are.
+    """
+    store, now = services.store, services.now()
+    organisation = await store.organisation_by_id(session.organisation_id)
+    if organisation is None:
+        raise AccessError("session.not_valid")
+    if session.person_hash is None:
+        raise AccessError("board.nobody")
+    today = _midnight(now, ZoneInfo(organisation.time_zone))
+    span = (today, today + LED_AHEAD)
+    led = await store.meetings_of_person(actor_of(session), session.person_hash, starts=span)
+    if not led:
+        raise AccessError("board.none")
+    own = next((one for one in led if one.state == "planned" and one.ends_at > now), led[-1])
+    host = await _host_in(services, session, own)
+    soon = max(today + WEEK, own.starts_at + timedelta(days=1))
+    others = [one for one in led if one.id != own.id and one.starts_at < soon]
+    return Day(organisation, own, tuple(others[:MOST_OTHERS]), host, actor_of(session, host))
+
+
+async def _host_in(services: Services, session: Session, own: Meeting) -> Host | None:
+    hosts = await services.store.hosts(actor_of(session), own.id)
+    return next((one for one in hosts if one.person_hash == session.person_hash), None)
+
+
+async def opened_by_link(services: Services, session: Session) -> Session:
+    """Return the session of the board that the host's own link would open, for a test that belongs to that link."""
+    day = await day_of(services, session)
+    if session.kind != "staff" or day.host is None:
+        return session
+    links = Links(services.store, services.contacts, day.organisation, services.base_url, services.now())
+    link = (await links.of(day.own, day.host)).invitation
+    return replace(
+        session, kind="leader", invitation_id=link.id, meeting_id=day.own.id, expires_at=link.expires_at, staff_id=None
+    )
+
+
 def _midnight(moment: datetime, zone: ZoneInfo) -> datetime:
     """Return the start of the day that `moment` falls on."""
     return moment.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -91,7 +140,8 @@ async def board_json(services: Services, session: Session, day: Day | None = Non
     day = day or await day_of(services, session)
     now = services.now()
     unlocked = await services.store.unlocked(session.id, now)
-    told = await services.store.feedback_for(session) if day.host and day.own.ends_at <= now else None
+    is_asked = day.host is not None and session.kind != "staff" and day.own.ends_at <= now
+    told = await services.store.feedback_for(session) if is_asked else None
     return {
         "organisation": organisation_json(day.organisation, now),
         **await _part_json(services, day, day.own, now, unlocked=unlocked),
@@ -100,7 +150,7 @@ async def board_json(services: Services, session: Session, day: Day | None = Non
         "unlocked": unlocked,
         "you": day.host.role if day.host else "leader",
         "pin": pin_channel(services, day.host),
-        "feedback": (told.score if told else 0) if day.host and day.own.ends_at <= now else None,
+        "feedback": (told.score if told else 0) if is_asked else None,
     }
 
 

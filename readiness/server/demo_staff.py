@@ -14,7 +14,7 @@ from readiness.access.contacts import ContactBox
 from readiness.access.providers import is_loopback
 from readiness.access.sign_in import STAFF_SESSION, Opened, new_session
 from readiness.access.tokens import hash_token
-from readiness.demo import DEMO_SLUG
+from readiness.demo import DEMO_SLUG, demo_leader
 from readiness.errors import AccessError
 from readiness.server.services import SERVICES, Services, caller, set_session_cookie
 from readiness.settings import Settings
@@ -75,7 +75,9 @@ async def pick(request: web.Request) -> web.Response:
 
 async def _open(services: Services, organisation: Organisation, role: StaffRole) -> Opened:
     now = services.now()
-    who = Staff(new_id(), organisation.id, _identity(services.contacts, role), "demo", "Demo", (role,), now)
+    led_by = demo_leader(services.contacts) if role == "leader" else None
+    identity = _identity(services.contacts, role)
+    who = Staff(new_id(), organisation.id, identity, "demo", "Demo", (role,), now, person_hash=led_by)
     session, secret = new_session(organisation.id, now + STAFF_SESSION)
     await services.store.open_staff_session(who, session, hash_token(secret), None)
     return Opened(session, secret)

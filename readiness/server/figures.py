@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from readiness.access.actors import actor_of
 from readiness.errors import AccessError, InputError
 from readiness.meetings.tables import guarded
 from readiness.server.afterwards import AGAIN
@@ -31,6 +32,7 @@ from reports.model import READY_VERDICTS
 from reports.overview import last_month, months_back, weeks_of
 from reports.render.phones import phone_in
 from reports.render.words import Words
+from reports.store import Actor
 from reports.store.feedback import LEAST_ANSWERS
 from reports.store.feedback_records import FeedbackCell, FeedbackSum
 from reports.store.records import Organisation, Session
@@ -57,10 +59,10 @@ READERS = {"plan": ORGANISERS, "support": SUPPORTERS, "board": LEADERS}
 async def summary(request: web.Request) -> web.Response:
     """Return the sums of the month ``?month=`` (such as ``2026-10``), by default of the newest that is over."""
     services = request.app[SERVICES]
-    organisation, _ = await organiser_of(request)
+    organisation, actor = await organiser_of(request)
     month = _month(request, services.now(), organisation)
     weeks = weeks_of(month)
-    cells = await services.store.feedback_summary(organisation.id, weeks)
+    cells = await services.store.feedback_summary(actor, weeks)
     told_ready = [cell for cell in cells if cell.verdict in READY_VERDICTS]
     return web.json_response(
         {
@@ -71,7 +73,7 @@ async def summary(request: web.Request) -> web.Response:
             "ready": _sum(told_ready),
             "all": _sum(cells),
             "cells": [asdict(cell) for cell in cells],
-            "sums": [asdict(one) for one in await services.store.feedback_sums(organisation.id, weeks)],
+            "sums": [asdict(one) for one in await services.store.feedback_sums(actor, weeks)],
         }
     )
 
@@ -83,11 +85,12 @@ async def figures_page(request: web.Request) -> web.Response:
     """Show how meetings went, by unit, and to organisers by what was told before."""
     services = request.app[SERVICES]
     session, organisation = await _reader(request)
+    actor = actor_of(session)
     asked, language = request.query.get("lang"), staff_language_of(request, organisation)
     words = Words(catalogue(language), language, phone=phone_in(language, organisation.support_phone))
     month, plans = _month(request, services.now(), organisation), _plans(request)
     weeks, earlier, later = weeks_of(month), months_back(month, 1), months_back(month, -1)
-    cells = await services.store.feedback_summary(organisation.id, weeks) if plans else []
+    cells = await services.store.feedback_summary(actor, weeks) if plans else []
     ready = _sum(cell for cell in cells if cell.verdict in READY_VERDICTS)
     home = f"/{request.path.split('/')[1]}/{session.id}"
     view = {
@@ -102,7 +105,7 @@ async def figures_page(request: web.Request) -> web.Response:
         "rows": [_row(cell, words) for cell in _by_verdict(cells)],
         "sums": [
             _sum_row(one, words, plans=plans)
-            for one in await services.store.feedback_sums(organisation.id, weeks, by_share=not plans)
+            for one in await services.store.feedback_sums(actor, weeks, by_share=not plans)
         ],
         "least": words.t("figures.least", count=LEAST_ANSWERS),
         "least_share": "" if plans else words.t("figures.least_share", count=LEAST_ANSWERS),
@@ -116,12 +119,12 @@ async def figures_page(request: web.Request) -> web.Response:
 async def figures_table(request: web.Request) -> web.Response:
     """Give the sums by unit as a table, to organisers with all steps of each answer; no cell is taken for a formula."""
     services = request.app[SERVICES]
-    _session, organisation = await _reader(request)
+    session, organisation = await _reader(request)
     weeks, plans = weeks_of(_month(request, services.now(), organisation)), _plans(request)
     written = io.StringIO()
     table = csv.writer(written)
     table.writerow(COLUMNS if plans else SHARES)
-    for one in await request.app[SERVICES].store.feedback_sums(organisation.id, weeks, by_share=not plans):
+    for one in await request.app[SERVICES].store.feedback_sums(actor_of(session), weeks, by_share=not plans):
         table.writerow([guarded(str(cell)) for cell in (_table_row(one) if plans else _share_row(one))])
     headers = {"Content-Disposition": 'attachment; filename="figures.csv"'}
     text = "\ufeff" + written.getvalue()

@@ -80,7 +80,8 @@ async def board_by_session(request: web.Request) -> web.Response:
         session = await session_of(request, request.match_info["session"], kinds=LEADERS)
     except AccessError:
         return _board_page(request, await _only_organisation(request))
-    return _board_page(request, await request.app[SERVICES].store.organisation_by_id(session.organisation_id))
+    organisation = await request.app[SERVICES].store.organisation_by_id(session.organisation_id)
+    return _board_page(request, organisation, staff=session.id if session.kind == "staff" else "")
 
 
 @routes.get("/o/{organisation}/code")
@@ -231,10 +232,13 @@ def notice_html(organisation: Organisation, name: str, language: str, now: datet
     return page_html(organisation, name, language, filled)
 
 
-def _board_page(request: web.Request, organisation: Organisation | None) -> web.Response:
-    """Return the board with its guides in every language, so that they can be read when the network is down."""
+def _board_page(request: web.Request, organisation: Organisation | None, *, staff: str = "") -> web.Response:
+    """Return the board with its guides in every language, so that they can be read when the network is down.
+
+    `staff` is the session of who signed in.
+    """
     guides = {name: _guide(organisation, name) for name in GUIDES} if organisation else {}
-    return render_page(request, BOARD, organisation, {"guides": guides})
+    return render_page(request, BOARD, organisation, {"guides": guides, "staff": staff})
 
 
 def _guide(organisation: Organisation, name: str) -> dict[str, str]:

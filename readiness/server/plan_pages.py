@@ -94,7 +94,8 @@ async def _page(request: web.Request, name: str) -> web.Response:
         "practical": page_questions(one.removeprefix(PRACTICAL) for one in profile.checks if one.startswith(PRACTICAL)),
         "asked": profile.practical,
         "limits": LIMITS,
-        "units": await request.app[SERVICES].store.units(organisation.id),
+        "is_of_units": actor_of(session).scope("meeting.change").units is not None,
+        "units": await request.app[SERVICES].store.units(actor_of(session)),
         "rooms": await request.app[SERVICES].store.rooms_to_invite(actor_of(session)),
     }
     return render_page(request, PLAN, organisation, {"view": view}, compress=False)

@@ -29,6 +29,7 @@ OFFICES: Final = {
     "administrator": "settings",
     "support": "support",
     "organiser": "plan",
+    "leader": "board",
     "room_manager": "rooms",
     "reader": "overview",
 }

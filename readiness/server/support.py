@@ -11,6 +11,7 @@ import contextlib
 
 from aiohttp import web
 
+from readiness.access.actors import actor_of
 from readiness.access.sessions import MOST_COOKIES, held_sessions
 from readiness.errors import AccessError
 from readiness.meetings.addresses import called_number, phone_hash
@@ -141,6 +142,7 @@ async def watch_desk(request: web.Request) -> web.StreamResponse:
                 changed = await next_change(changes)
                 try:
                     session = await session_of(request, session.id, kinds=SUPPORTERS)
+                    desk.actor = actor_of(session)  # another sign-in may have changed the units
                 except AccessError:
                     await say(response, "closed")
                     break

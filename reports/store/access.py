@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from .part import StorePart, checked_hash
 from .records import TESTS_AFTER_END, HeldLink, Host, Invitation, InvitationKind, Session
+from .rows import limits_of
 from .staff_tables import staff
 from .tables import host, invitation, meeting, organisation, participant, session
 from .trail import Deed
@@ -23,7 +24,9 @@ __all__ = ["MOST_PIN_TRIES", "AccessPart"]
 
 MOST_PIN_TRIES: Final = 5
 _LINK: Final = [invitation.c[name] for name in Invitation.__dataclass_fields__]
-_OWN: Final = [name for name in Session.__dataclass_fields__ if name not in {"testing_until", "roles"}]
+_TOLD: Final = {"testing_until", "roles", "limits", "person_hash"}
+"""Of a session: what other tables know."""
+_OWN: Final = [name for name in Session.__dataclass_fields__ if name not in _TOLD]
 STAFF_IDLE: Final = timedelta(minutes=30)
 """A staff member's page that nobody used for so long is closed."""
 
@@ -284,7 +287,9 @@ def _is_off(row: sa.Row[Any]) -> bool:
 
 def _sessions() -> sa.Select[Any]:
     columns = [session.c[name] for name in _OWN]
-    chosen = sa.select(*columns, meeting.c.ends_at, staff.c.roles, organisation.c.links_off)
+    chosen = sa.select(
+        *columns, meeting.c.ends_at, staff.c.roles, staff.c.limits, staff.c.person_hash, organisation.c.links_off
+    )
     chosen = chosen.join_from(session, organisation, organisation.c.id == session.c.organisation_id)
     chosen = chosen.outerjoin(meeting, meeting.c.id == session.c.meeting_id)
     return chosen.outerjoin(staff, staff.c.id == session.c.staff_id)
@@ -293,7 +298,8 @@ def _sessions() -> sa.Select[Any]:
 def _session_of(row: sa.Row[Any]) -> Session:
     until = None if row.ends_at is None or row.kind != "participant" else row.ends_at + TESTS_AFTER_END
     own = {name: getattr(row, name) for name in _OWN}
-    return Session(**own, testing_until=until, roles=tuple(row.roles or ()))
+    staff_only = {"roles": tuple(row.roles or ()), "limits": limits_of(row), "person_hash": row.person_hash}
+    return Session(**own, testing_until=until, **staff_only)
 
 
 def _at(slug: str) -> sa.ColumnElement[bool]:

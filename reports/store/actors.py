@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from .errors import NotAllowed
 from .trail import note
 
-__all__ = ["MAY", "OWN_ONLY", "Act", "Actor", "ActorKind"]
+__all__ = ["MAY", "OWN_ONLY", "Act", "Actor", "ActorKind", "Part", "Scope"]
 
 ActorKind = Literal[
     "participant", "guest", "leader", "host", "host_test", "support", "organiser", "program", "calendar", "operator",
@@ -26,7 +26,7 @@ Act = Literal[
     "report.own", "report.save", "report.delete", "meeting.read", "meeting.find", "meeting.change", "day.read",
     "people.read", "person.read", "host.read", "phone.read", "phone.give", "room.report", "room.read", "room.manage",
     "room.invite", "room.beside", "audit.read", "data.own", "figures.read", "follow.give", "follow.end", "follow.own",
-    "follow.read", "follow.hint", "settings.read", "settings.change",
+    "follow.read", "follow.hint", "settings.read", "settings.change", "sums.read",
 ]  # fmt: skip
 OWN_ONLY: Final = frozenset[ActorKind]({"participant", "guest", "host_test"})
 """Kinds that test, and reach nobody else's data."""
@@ -62,6 +62,7 @@ MAY: Final[Mapping[Act, frozenset[ActorKind]]] = {
     "audit.read": frozenset({"operator"}),
     "data.own": OWN_ONLY | {"operator"},
     "figures.read": frozenset({"support", "organiser", "operator", "administrator", "reader"}),
+    "sums.read": _LEADS | _PLANS | {"support"},
     "settings.read": _RULES,
     "settings.change": _RULES,
     "follow.give": OWN_ONLY,
@@ -78,10 +79,45 @@ who are in a meeting, how ready they are and what was sent to them; ``phone``: t
 ``room.report``: of a room's own checks; ``room.read``: how all rooms are; ``room.manage``: rooms, their codes and keys;
 ``room.invite``: rooms by name; ``room.beside``: those of one meeting; ``audit.read``: who did what;
 ``data.own``: all that is held of one person; ``figures.read``: sums that single nobody out;
-``settings.read``: what was changed of what holds for the whole organisation; ``settings.change``: that itself;
-``follow.give``,
-``follow.end``: that support may follow one's own test; ``follow.own``: whether it does; ``follow.read``: a test that is
-followed; ``follow.hint``: a hint to its page."""
+``sums.read``: those of what was said after meetings; ``settings.read``: what was changed of what holds for the whole
+organisation; ``settings.change``: that itself; ``follow.give``, ``follow.end``: that support may follow one's own test;
+``follow.own``: whether it does; ``follow.read``: a test that is followed; ``follow.hint``: a hint to its page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one role reaches: meetings of these units, and led or run by this person; None does not narrow."""
+
+    units: frozenset[str] | None = None
+    led_by: bytes | None = None
+
+
+WHOLE: Final = (Part(),)
+"""Everything of the organisation: what links, programs and the service itself reach."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """An organisation, and the parts of it that are reached; without a part nothing is."""
+
+    organisation_id: str
+    parts: tuple[Part, ...] = WHOLE
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether all of the organisation is reached."""
+        return Part() in self.parts
+
+    @property
+    def units(self) -> frozenset[str] | None:
+        """Return the units whose sums and meetings are reached; None: all."""
+        if any(part.units is None for part in self.parts):
+            return None
+        return frozenset().union(*(part.units for part in self.parts if part.units is not None))
+
+    def has_unit(self, unit: str) -> bool:
+        """Return whether a meeting of this unit is reached."""
+        return self.units is None or unit in self.units
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +129,37 @@ class Actor:
     id: str
     roles: frozenset[ActorKind] = frozenset()
     """Of staff: the kinds that they stand for."""
+    limits: frozenset[tuple[ActorKind, str]] = frozenset()
+    """Of staff: the units of those roles that have any; the others are for the whole organisation."""
+    person_hash: bytes | None = None
+    """Of staff: by which hosts are the same person. Who has none leads nothing."""
+    host_id: str | None = None
+    """Of staff on the board: as which host of its meeting they act."""
 
     def may(self, act: Act) -> bool:
-        """Return whether this kind of actor may do `act` at all; the query decides on which rows."""
+        """Return whether this kind of actor may do `act` at all; `scope` says on what."""
         return self.kind in MAY[act] or not self.roles.isdisjoint(MAY[act])
 
-    def require(self, act: Act, about: str | None = None) -> None:
-        """Raise `NotAllowed` unless `may` allows it, and note it for the audit log.
+    def scope(self, act: Act) -> Scope:
+        """Return how far `act` reaches: for staff as far as their roles that allow it do together, else everywhere.
+
+        Of one who leads it is what that person leads. No role that allows it, no reach.
+        """
+        if self.kind != "staff":
+            return Scope(self.organisation_id)
+        return Scope(self.organisation_id, tuple(self._parts(self.roles & MAY[act])))
+
+    def _parts(self, roles: Iterable[ActorKind]) -> Iterator[Part]:
+        limited = {role for role, _unit in self.limits}
+        for role in sorted(roles):
+            units = frozenset(unit for whose, unit in self.limits if whose == role) if role in limited else None
+            if role != "leader":
+                yield Part(units)
+            elif self.person_hash is not None:
+                yield Part(units, self.person_hash)
+
+    def require(self, act: Act, about: str | None = None) -> Scope:
+        """Return how far `act` reaches, and note it for the audit log; raise `NotAllowed` unless `may` allows it.
 
         The edge should have refused, so that is a fault of ours.
 
@@ -110,3 +170,4 @@ class Actor:
         if about is not None and self.kind in OWN_ONLY and self.id != f"participant:{about}":
             raise NotAllowed(f"{self.kind} may not {act} of another one")
         note(self.kind, self.organisation_id, self.id, act)
+        return self.scope(act)

@@ -14,6 +14,7 @@ from .desk_records import desk_of
 from .errors import Gone
 from .part import StorePart
 from .records import new_id
+from .scope import also_in, meetings_in
 from .tables import invitation, meeting, participant, report, support_case
 
 __all__ = ["CASE_COLUMNS", "HANDED_OVER", "CasePart", "close_cases"]
@@ -44,12 +45,12 @@ class CasePart(StorePart):
         A case that support has taken, or opened itself, is ended, as ``opened_again``. Raises `Gone` without such a
         participant in a meeting of the actor's organisation.
         """
-        actor.require("case.open")
+        scope = actor.require("case.open")
         mine = sa.select(participant.c.id).join(meeting, meeting.c.id == participant.c.meeting_id)
         mine = mine.where(
             participant.c.id == participant_id,
             meeting.c.id == meeting_id,
-            meeting.c.organisation_id == actor.organisation_id,
+            meetings_in(scope),
         )
         newest = sa.select(report.c.id).where(report.c.participant_id == participant_id)
         added = self._insert(support_case).values(
@@ -59,7 +60,7 @@ class CasePart(StorePart):
             participant_id=participant_id,
             report_id=newest.order_by(report.c.number.desc()).limit(1).scalar_subquery(),
             opened_at=now,
-            opened_by=actor.id,
+            opened_by=actor.host_id or actor.id,
         )
         earlier = sa.update(support_case).where(
             support_case.c.participant_id == participant_id,
@@ -77,10 +78,8 @@ class CasePart(StorePart):
 
     async def cases_of(self, actor: Actor, meeting_id: str) -> list[SupportCase]:
         """Return the meeting's cases, oldest first; of the same moment the open one comes last."""
-        actor.require("case.read")
-        chosen = sa.select(*CASE_COLUMNS).where(
-            support_case.c.meeting_id == meeting_id, support_case.c.organisation_id == actor.organisation_id
-        )
+        scope = actor.require("case.read")
+        chosen = sa.select(*CASE_COLUMNS).where(support_case.c.meeting_id == meeting_id, also_in(scope, support_case))
         rows = await self._rows(chosen.order_by(support_case.c.opened_at, _NOT_DONE, support_case.c.id))
         return [SupportCase(**row._asdict()) for row in rows]
 

@@ -13,13 +13,14 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .actors import Actor
+from .actors import Actor, Scope
 from .case_records import Solved, SupportCase
 from .cases import CASE_COLUMNS, HANDED_OVER
 from .desk_records import CaseNote, DeskLine, DeskPerson, FoundPerson, desk_of
 from .part import StorePart, checked_hash
 from .records import TESTS_AFTER_END, StoredReport, new_id
 from .rows import LISTED, contains, host_of, listed_report, meeting_of, participant_of
+from .scope import also_in, meetings_in
 from .staff_tables import staff
 from .tables import case_note, host, meeting, outbox, participant, report, self_test, support_case
 from .trail import about
@@ -51,15 +52,15 @@ class DeskPart(StorePart):
 
         Takes four queries, however long the list is.
         """
-        actor.require("case.list")
+        scope = actor.require("case.list")
         async with self._database.read() as connection:
-            return await _lines(connection, actor, now)
+            return await _lines(connection, scope, now)
 
     async def take_next(self, actor: Actor, now: datetime) -> str | None:
         """Take the most urgent one whom nobody has, and return the participant's id; None if there is nobody."""
-        actor.require("case.take")
+        scope = actor.require("case.take")
         async with self._changing_boards() as (connection, meetings):
-            for line in await _lines(connection, actor, now, waiting_only=True):
+            for line in await _lines(connection, scope, now, waiting_only=True):
                 if await self._take(connection, actor, (line.meeting_id, line.participant_id), now):
                     meetings |= {line.meeting_id, desk_of(actor.organisation_id)}
                     about(f"participant:{line.participant_id}")
@@ -71,9 +72,9 @@ class DeskPart(StorePart):
 
         `over` is who has the case, as the caller saw it: then it is taken over from them.
         """
-        actor.require("case.take")
+        scope = actor.require("case.take")
         async with self._changing_boards() as (connection, meetings):
-            meeting_id = (await connection.execute(_meeting_of(actor, participant_id))).scalar()
+            meeting_id = (await connection.execute(_meeting_of(scope, participant_id))).scalar()
             if meeting_id is None or not await self._take(connection, actor, (meeting_id, participant_id), now, over):
                 return False
             meetings |= {meeting_id, desk_of(actor.organisation_id)}
@@ -113,8 +114,8 @@ class DeskPart(StorePart):
 
         One that support opened itself and noted nothing in is forgotten: nobody asked for it.
         """
-        actor.require("case.take")
-        own = _held(actor, participant_id)
+        scope = actor.require("case.take")
+        own = _held(actor, scope, participant_id)
         noted = sa.exists().where(case_note.c.case_id == support_case.c.id).correlate(support_case)
         unasked = sa.delete(support_case).where(*own, ~HANDED_OVER, ~noted)
         return await self._change_one(
@@ -123,8 +124,8 @@ class DeskPart(StorePart):
 
     async def end_case(self, actor: Actor, participant_id: str, how: Solved, now: datetime) -> bool:
         """End a case of one's own, and say how it was solved; False if it is not one's own."""
-        actor.require("case.take")
-        ended = sa.update(support_case).where(*_held(actor, participant_id))
+        scope = actor.require("case.take")
+        ended = sa.update(support_case).where(*_held(actor, scope, participant_id))
         return await self._change_one(actor, ended.values(done_at=now, done_by=actor.id, how=how))
 
     async def _change_one(self, actor: Actor, *changes: sa.Delete | sa.Update) -> bool:
@@ -139,9 +140,9 @@ class DeskPart(StorePart):
 
     async def add_note(self, actor: Actor, participant_id: str, text: bytes, now: datetime) -> bool:
         """Keep a note, encrypted by the caller, with a case of one's own; False if it is not one's own."""
-        actor.require("case.take")
+        scope = actor.require("case.take")
         async with self._database.write() as connection:
-            mine = sa.select(support_case.c.id).where(*_held(actor, participant_id))
+            mine = sa.select(support_case.c.id).where(*_held(actor, scope, participant_id))
             case_id = (await connection.execute(mine)).scalar()
             if case_id is None:
                 return False
@@ -151,9 +152,9 @@ class DeskPart(StorePart):
 
     async def desk_person(self, actor: Actor, participant_id: str, now: datetime) -> DeskPerson | None:
         """Return one participant of the actor's organisation with the meeting, cases and notes."""
-        actor.require("person.help")
+        scope = actor.require("person.help")
         async with self._database.read() as connection:
-            chosen = sa.select(participant).where(participant.c.id.in_(_mine(actor, participant_id)))
+            chosen = sa.select(participant).where(participant.c.id.in_(_mine(scope, participant_id)))
             row = (await connection.execute(chosen)).first()
             if row is None:
                 return None
@@ -185,43 +186,43 @@ class DeskPart(StorePart):
 
     async def find_by_phone(self, actor: Actor, phone_hash: bytes, now: datetime) -> list[FoundPerson]:
         """Return participants with this number, and those whose meeting somebody with it leads; soonest first."""
-        actor.require("person.help")
+        scope = actor.require("person.help")
         whose = checked_hash(phone_hash)
         theirs = sa.select(participant.c.id).where(
             sa.or_(participant.c.phone_hash == whose, participant.c.contact_hash == whose)
         )
         led = sa.select(participant.c.id).join(host, host.c.meeting_id == participant.c.meeting_id)
-        return await self._found(actor, sa.union(theirs, led.where(host.c.phone_hash == whose)), now)
+        return await self._found(scope, sa.union(theirs, led.where(host.c.phone_hash == whose)), now)
 
     async def find_by_label(self, actor: Actor, label: str, now: datetime) -> list[FoundPerson]:
         """Return participants whose label contains these words, whatever the case; soonest first."""
-        actor.require("person.help")
-        near = sa.select(meeting.c.id).where(*_about(actor, now))
+        scope = actor.require("person.help")
+        near = sa.select(meeting.c.id).where(*_about(scope, now))
         named = sa.select(participant.c.id).where(contains(participant.c.label, label))
-        return await self._found(actor, named.where(participant.c.meeting_id.in_(near)), now)
+        return await self._found(scope, named.where(participant.c.meeting_id.in_(near)), now)
 
     async def people(self, actor: Actor, ids: Collection[str], now: datetime) -> list[FoundPerson]:
         """Return those of the participants with these ids whom a search could have found."""
-        actor.require("person.help")
-        return await self._found(actor, sa.select(participant.c.id).where(participant.c.id.in_(ids)), now)
+        scope = actor.require("person.help")
+        return await self._found(scope, sa.select(participant.c.id).where(participant.c.id.in_(ids)), now)
 
     async def _found(
-        self, actor: Actor, ids: sa.Select[Any] | sa.CompoundSelect[Any], now: datetime
+        self, scope: Scope, ids: sa.Select[Any] | sa.CompoundSelect[Any], now: datetime
     ) -> list[FoundPerson]:
         """Return the participants with these ids in meetings about now; that each was shown is logged."""
         chosen = sa.select(participant, meeting.c.starts_at.label("starts"))
         chosen = chosen.join(meeting, meeting.c.id == participant.c.meeting_id)
-        chosen = chosen.where(participant.c.id.in_(ids), *_about(actor, now))
+        chosen = chosen.where(participant.c.id.in_(ids), *_about(scope, now))
         chosen = chosen.order_by(meeting.c.starts_at, participant.c.position, participant.c.id).limit(MOST_FOUND)
         found = [FoundPerson(participant_of(row), row.starts) for row in await self._rows(chosen)]
         about(*(f"participant:{one.participant.id}" for one in found))
         return found
 
 
-def _about(actor: Actor, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+def _about(scope: Scope, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     """Return the conditions for planned meetings in which somebody who calls may be."""
     return (
-        meeting.c.organisation_id == actor.organisation_id,
+        meetings_in(scope),
         meeting.c.starts_at > now - FOUND_BEFORE,
         meeting.c.starts_at < now + FOUND_AHEAD,
         meeting.c.state == "planned",
@@ -229,13 +230,13 @@ def _about(actor: Actor, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 async def _lines(
-    connection: AsyncConnection, actor: Actor, now: datetime, *, waiting_only: bool = False
+    connection: AsyncConnection, scope: Scope, now: datetime, *, waiting_only: bool = False
 ) -> list[DeskLine]:
     """Return the list, in order, inside a transaction; with `waiting_only` without those whom somebody has."""
-    opened = _open_cases(actor, now)
+    opened = _open_cases(scope, now)
     opened = opened.where(support_case.c.taken_at.is_(None)) if waiting_only else opened
     handed = (await connection.execute(opened)).all()
-    failing = (await connection.execute(_failing(actor, now))).all()
+    failing = (await connection.execute(_failing(scope, now))).all()
     reports = await _newest_of(connection, [row.participant_id for row in (*handed, *failing)])
     leaders = await _leaders_of(connection, {row.meeting_id for row in handed})
     lines = [
@@ -270,12 +271,12 @@ def _running() -> sa.ColumnElement[bool]:
     return is_running.label("running")
 
 
-def _open_cases(actor: Actor, now: datetime) -> sa.Select[Any]:
+def _open_cases(scope: Scope, now: datetime) -> sa.Select[Any]:
     """Return a query for the cases that are not done, while their meetings' links still open a test."""
     chosen = sa.select(*CASE_COLUMNS, meeting.c.starts_at, participant.c.role, _running())
     chosen = chosen.join(meeting, meeting.c.id == support_case.c.meeting_id)
     chosen = chosen.join(participant, participant.c.id == support_case.c.participant_id).where(
-        support_case.c.organisation_id == actor.organisation_id,
+        also_in(scope, support_case),
         _NOT_DONE,
         meeting.c.state == "planned",
         meeting.c.ends_at > now - TESTS_AFTER_END,
@@ -283,7 +284,7 @@ def _open_cases(actor: Actor, now: datetime) -> sa.Select[Any]:
     return chosen.order_by(meeting.c.starts_at, support_case.c.opened_at, support_case.c.id).limit(MOST_LINES)
 
 
-def _failing(actor: Actor, now: datetime) -> sa.Select[Any]:
+def _failing(scope: Scope, now: datetime) -> sa.Select[Any]:
     """Return a query for those whose newest test is no use shortly before the meeting, and whom nobody helped since."""
     newest = sa.select(sa.func.max(report.c.number)).where(report.c.participant_id == participant.c.id)
     newest = newest.correlate(participant)
@@ -295,7 +296,7 @@ def _failing(actor: Actor, now: datetime) -> sa.Select[Any]:
     chosen = chosen.add_columns(meeting.c.starts_at, _running())
     chosen = chosen.join(meeting, meeting.c.id == participant.c.meeting_id)
     chosen = chosen.join(report, report.c.number == newest.scalar_subquery()).where(
-        meeting.c.organisation_id == actor.organisation_id,
+        meetings_in(scope),
         meeting.c.starts_at > now - LONGEST_MEETING,
         meeting.c.starts_at <= now + AHEAD,
         meeting.c.ends_at > now - TESTS_AFTER_END,
@@ -331,24 +332,24 @@ async def _names(connection: AsyncConnection, actor: Actor, ids: Iterable[str | 
     return {known[row.id]: row.name for row in await connection.execute(chosen)} if known else {}
 
 
-def _held(actor: Actor, participant_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+def _held(actor: Actor, scope: Scope, participant_id: str) -> tuple[sa.ColumnElement[bool], ...]:
     """Return the conditions for the actor's own open case of a participant."""
     return (
         support_case.c.participant_id == participant_id,
-        support_case.c.organisation_id == actor.organisation_id,
+        also_in(scope, support_case),
         support_case.c.taken_by == actor.id,
         _NOT_DONE,
     )
 
 
-def _mine(actor: Actor, participant_id: str) -> sa.Select[Any]:
-    """Return a query for the participant with this id, if of the actor's organisation."""
+def _mine(scope: Scope, participant_id: str) -> sa.Select[Any]:
+    """Return a query for the participant with this id, if in the scope."""
     chosen = sa.select(participant.c.id).join(meeting, meeting.c.id == participant.c.meeting_id)
-    return chosen.where(participant.c.id == participant_id, meeting.c.organisation_id == actor.organisation_id)
+    return chosen.where(participant.c.id == participant_id, meetings_in(scope))
 
 
-def _meeting_of(actor: Actor, participant_id: str) -> sa.Select[Any]:
-    """Return a query for the planned meeting that a participant of the actor's organisation is in."""
+def _meeting_of(scope: Scope, participant_id: str) -> sa.Select[Any]:
+    """Return a query for the planned meeting that a participant is in, if in the scope."""
     chosen = sa.select(meeting.c.id).join(participant, participant.c.meeting_id == meeting.c.id)
-    mine = (participant.c.id == participant_id, meeting.c.organisation_id == actor.organisation_id)
+    mine = (participant.c.id == participant_id, meetings_in(scope))
     return chosen.where(*mine, meeting.c.state == "planned")

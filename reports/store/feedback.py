@@ -13,9 +13,11 @@ from reports.model import READY_VERDICTS
 from reports.overview import HOSTS, WORKED
 from reports.sums import LEAST, OTHERS, Cell, folded, told_of
 
+from .actors import Actor
 from .feedback_records import Feedback, FeedbackCell, FeedbackSum
 from .part import StorePart
 from .records import Host, Session
+from .scope import meetings_in, units_in
 from .tables import feedback, host, invitation, meeting, session
 
 __all__ = ["LEAST_ANSWERS", "FeedbackPart"]
@@ -72,14 +74,12 @@ class FeedbackPart(StorePart):
         row = await self._first(chosen)
         return None if row is None else Host(**row._asdict())
 
-    async def feedback_summary(self, organisation_id: str, weeks: tuple[str, str]) -> list[FeedbackCell]:
+    async def feedback_summary(self, actor: Actor, weeks: tuple[str, str]) -> list[FeedbackCell]:
         """Return the sums from the first to the last ISO week (``2026-W48``), without cells of too few people."""
-        first, last = weeks
+        scope = actor.require("sums.read")
         cell_of = [feedback.c[name] for name in _GROUP]
         counted = sa.select(*cell_of, feedback.c.problem, feedback.c.score, sa.func.count().label("number"))
-        counted = counted.where(
-            feedback.c.organisation_id == organisation_id, feedback.c.week >= first, feedback.c.week <= last
-        )
+        counted = counted.where(units_in(scope, feedback), feedback.c.week.between(*weeks))
         counted = counted.group_by(*cell_of, feedback.c.problem, feedback.c.score)
         cells: dict[_Cell, list[tuple[str, int, int]]] = defaultdict(list)
         for row in await self._rows(counted):
@@ -88,19 +88,17 @@ class FeedbackPart(StorePart):
         found = _of_enough([_cell(cell, answers) for cell, answers in cells.items()])
         return sorted(found, key=lambda one: (-one.answers, repr(one)))
 
-    async def feedback_sums(
-        self, organisation_id: str, weeks: tuple[str, str], *, by_share: bool = False
-    ) -> list[FeedbackSum]:
+    async def feedback_sums(self, actor: Actor, weeks: tuple[str, str], *, by_share: bool = False) -> list[FeedbackSum]:
         """Return what was answered in these weeks, by unit, participants and hosts apart; none of too few people.
 
         `by_share` is for readers of shares: without answers whose shares would tell of few beside the overview, which
         tells how many participants were satisfied, and how many of those told "ready" said that it worked.
         """
-        first, last = weeks
+        scope = actor.require("sums.read")
         is_host = feedback.c.role.in_(HOSTS)
         parts = [is_host.label("is_host"), *(feedback.c[name] for name in ("unit", "verdict", *_ASKED))]
         chosen = sa.select(*parts, sa.func.count().label("number")).group_by(is_host, *parts[1:])
-        mine = (feedback.c.organisation_id == organisation_id, feedback.c.week >= first, feedback.c.week <= last)
+        mine = (units_in(scope, feedback), feedback.c.week.between(*weeks))
         by_unit: dict[tuple[bool, str], list[sa.Row[Any]]] = defaultdict(list)
         for row in await self._rows(chosen.where(*mine)):
             by_unit[bool(row.is_host), row.unit].append(row)
@@ -108,9 +106,12 @@ class FeedbackPart(StorePart):
         sums = [_sums(by_unit, is_host=is_host, by_share=by_share) for is_host in (False, True)]
         return [replace(one, **unsaid) for alike in sums for one in alike]
 
-    async def units(self, organisation_id: str) -> list[str]:
-        """Return the names of units that the organisation's meetings have, so that nobody spells one in two ways."""
-        chosen = sa.select(meeting.c.unit).where(meeting.c.organisation_id == organisation_id, meeting.c.unit != "")
+    async def units(self, actor: Actor) -> list[str]:
+        """Return the names of units that meetings have, so that nobody spells one in two ways; of some units those."""
+        scope = actor.require("meeting.find")
+        if scope.units is not None:
+            return sorted(scope.units)
+        chosen = sa.select(meeting.c.unit).where(meetings_in(scope), meeting.c.unit != "")
         return sorted(row.unit for row in await self._rows(chosen.distinct()))
 
 

@@ -13,13 +13,14 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .actors import Actor
+from .actors import Actor, Scope
 from .desk_records import desk_of
 from .follow_records import Following, follow_of, line_of_follow
 from .follow_tables import following
 from .part import StorePart
 from .passing import Receiver, written
 from .records import new_code, new_id
+from .scope import also_in
 from .tables import invitation, meeting, participant, session
 from .trail import Deed, about
 
@@ -41,7 +42,7 @@ class FollowPart(StorePart):
 
         Again while it is so, only the end moves.
         """
-        actor.require("follow.give")
+        scope = actor.require("follow.give")
         async with self._changing_boards() as (connection, changed):
             chosen = sa.select(session.c.participant_id, session.c.id.label("session_id")).where(
                 session.c.id == session_id, session.c.organisation_id == actor.organisation_id
@@ -58,7 +59,7 @@ class FollowPart(StorePart):
             )  # fmt: skip
             await connection.execute(given.on_conflict_do_update(index_elements=["session_id"], set_={"until": until}))
             changed |= {desk_of(actor.organisation_id), follow_of(session_id)}
-            rows = await connection.execute(_of_session(actor, session_id, now))
+            rows = await connection.execute(_of_session(scope, session_id, now))
             return Following(**rows.one()._asdict())
 
     async def end_following(self, actor: Actor, session_id: str) -> bool:
@@ -91,8 +92,8 @@ class FollowPart(StorePart):
 
     async def following_of(self, actor: Actor, session_id: str, now: datetime) -> Following | None:
         """Return whether the actor's session is followed."""
-        actor.require("follow.own")
-        row = await self._first(_of_session(actor, session_id, now))
+        scope = actor.require("follow.own")
+        row = await self._first(_of_session(scope, session_id, now))
         return None if row is None else Following(**row._asdict())
 
     async def follow_until(self, actor: Actor, session_id: str, until: datetime) -> None:
@@ -104,14 +105,14 @@ class FollowPart(StorePart):
 
     async def followings(self, actor: Actor, now: datetime) -> list[Following]:
         """Return who lets support of the actor's organisation follow right now, the newest first."""
-        actor.require("case.list")
-        chosen = _followed(actor, now).order_by(following.c.since.desc(), following.c.id).limit(MOST_FOLLOWED)
+        scope = actor.require("case.list")
+        chosen = _followed(scope, now).order_by(following.c.since.desc(), following.c.id).limit(MOST_FOLLOWED)
         return [Following(**row._asdict()) for row in await self._rows(chosen)]
 
     async def following(self, actor: Actor, following_id: str, now: datetime) -> Following | None:
         """Return one who lets support follow; that somebody looked is logged."""
-        actor.require("follow.read")
-        row = await self._first(_followed(actor, now).where(following.c.id == following_id))
+        scope = actor.require("follow.read")
+        row = await self._first(_followed(scope, now).where(following.c.id == following_id))
         if row is None:
             return None
         about(_named(row))
@@ -122,13 +123,13 @@ class FollowPart(StorePart):
 
         None where nobody is followed any more, or within `HINT_EVERY` of the hint before.
         """
-        actor.require("follow.hint")
+        scope = actor.require("follow.hint")
         hint_id, line = new_id(), line_of_follow(following_id)
         hint = written({"type": "hint", "id": hint_id, "code": code})
         earlier = sa.or_(following.c.hinted_at.is_(None), following.c.hinted_at <= now - HINT_EVERY)
         async with self._database.write() as connection:
             given = sa.update(following).where(
-                following.c.id == following_id, following.c.organisation_id == actor.organisation_id,
+                following.c.id == following_id, _reached(scope),
                 following.c.id.in_(_open_ids(now)), earlier,
             )  # fmt: skip
             returned = given.values(hinted_at=now).returning(following.c.participant_id, following.c.session_id)
@@ -178,14 +179,24 @@ def _open_ids(now: datetime) -> sa.Select[tuple[str]]:
     return chosen.where(following.c.until > now, session.c.expires_at > now, opened)
 
 
-def _followed(actor: Actor, now: datetime) -> sa.Select[Any]:
+def _reached(scope: Scope) -> sa.ColumnElement[bool]:
+    """Return the condition that the session that is followed is in the scope; one without a meeting is of no unit."""
+    mine = following.c.organisation_id == scope.organisation_id
+    return (
+        mine
+        if scope.is_whole
+        else mine & following.c.session_id.in_(sa.select(session.c.id).where(also_in(scope, session)))
+    )
+
+
+def _followed(scope: Scope, now: datetime) -> sa.Select[Any]:
     """Return a query for who is followed in the actor's organisation, with the role and the meeting's start."""
     own = [following.c[name] for name in ("id", "session_id", "participant_id", "code", "since", "until")]
     chosen = sa.select(*own, participant.c.role, meeting.c.starts_at)
     chosen = chosen.outerjoin(participant, participant.c.id == following.c.participant_id)
     chosen = chosen.outerjoin(meeting, meeting.c.id == participant.c.meeting_id)
-    return chosen.where(following.c.organisation_id == actor.organisation_id, following.c.id.in_(_open_ids(now)))
+    return chosen.where(_reached(scope), following.c.id.in_(_open_ids(now)))
 
 
-def _of_session(actor: Actor, session_id: str, now: datetime) -> sa.Select[Any]:
-    return _followed(actor, now).where(following.c.session_id == session_id)
+def _of_session(scope: Scope, session_id: str, now: datetime) -> sa.Select[Any]:
+    return _followed(scope, now).where(following.c.session_id == session_id)

@@ -11,11 +11,12 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .actors import Actor
+from .actors import Actor, Scope
 from .cases import close_cases
 from .part import StorePart, checked_hash
 from .records import ANSWERS_AFTER_END, Host, Meeting, MeetingLine, NewMeeting, Outgoing, Participant
 from .rows import carry_feeds, contains, locked, meeting_in, meeting_of, participant_of, values_of
+from .scope import meetings_in
 from .tables import host, invitation, meeting, outbox, participant, report, session
 
 __all__ = ["MeetingPart"]
@@ -33,11 +34,13 @@ class MeetingPart(StorePart):
     async def add_meetings(self, actor: Actor, batch: Sequence[NewMeeting]) -> None:
         """Store meetings with their people, links and messages: all of them or nothing.
 
-        Raises ValueError if a meeting, link or message belongs to another organisation than the actor's.
+        Raises ValueError if a meeting, link or message is of another organisation than the actor's, or a meeting of
+        a unit out of reach.
         """
-        actor.require("meeting.change")
+        scope = actor.require("meeting.change")
         if {owner for added in batch for owner in _owners(added)} - {actor.organisation_id}:
             raise ValueError("a meeting, link or message of another organisation")
+        _refuse_other_units(scope, *(added.meeting for added in batch))
         async with self._database.write() as connection:
             await _add(connection, batch)
             for added in batch:
@@ -59,16 +62,17 @@ class MeetingPart(StorePart):
         `sequence` is raised if the time or the link changed. Pass only fields that differ: an encrypted link looks
         different each time. Waiting messages of the kinds `drops` are dropped, then `messages` are queued.
         """
-        actor.require("meeting.change")
+        scope = actor.require("meeting.change")
         if not set(changes) <= CHANGEABLE:
             raise ValueError(f"not to be changed: {sorted(set(changes) - CHANGEABLE)}")
         async with self._changing_boards() as (connection, meetings):
-            before = await locked(connection, actor.organisation_id, meeting_id)
+            before = await locked(connection, scope, meeting_id)
             changed = replace(before, **changes)
             if any(getattr(changed, name) != getattr(before, name) for name in MOVES):
                 changed = replace(changed, sequence=before.sequence + 1)
             if changed == before:
                 return before
+            _refuse_other_units(scope, changed)
             await connection.execute(sa.update(meeting).where(meeting.c.id == meeting_id).values(values_of(changed)))
             if changed.ends_at != before.ends_at:
                 until = changed.ends_at + ANSWERS_AFTER_END
@@ -90,9 +94,9 @@ class MeetingPart(StorePart):
 
         Who was taken out before is still told of that. Its links stay open: whoever opens one is told.
         """
-        actor.require("meeting.change")
+        scope = actor.require("meeting.change")
         async with self._changing_boards() as (connection, meetings):
-            before = await locked(connection, actor.organisation_id, meeting_id)
+            before = await locked(connection, scope, meeting_id)
             if before.state == "cancelled":
                 return before
             changed = replace(before, state="cancelled", sequence=before.sequence + 1, changed_at=now)
@@ -113,37 +117,35 @@ class MeetingPart(StorePart):
 
     async def meeting(self, actor: Actor, meeting_id: str) -> Meeting | None:
         """Return the meeting with this id if it belongs to the actor's organisation."""
-        actor.require("meeting.read")
-        row = await self._first(meeting_in(actor.organisation_id, meeting_id))
+        scope = actor.require("meeting.read")
+        row = await self._first(meeting_in(scope, meeting_id))
         return None if row is None else meeting_of(row)
 
     async def meeting_by_key(self, actor: Actor, import_key: bytes) -> Meeting | None:
         """Return the meeting that was imported or requested under this key."""
-        actor.require("meeting.find")
-        chosen = sa.select(meeting).where(
-            meeting.c.organisation_id == actor.organisation_id, meeting.c.import_key == import_key
-        )
+        scope = actor.require("meeting.find")
+        chosen = sa.select(meeting).where(meetings_in(scope), meeting.c.import_key == import_key)
         row = await self._first(chosen)
         return None if row is None else meeting_of(row)
 
     async def meetings_by_keys(self, actor: Actor, import_keys: Sequence[bytes]) -> dict[bytes, Meeting]:
         """Return the meetings that were imported under these keys, by key."""
-        actor.require("meeting.find")
+        scope = actor.require("meeting.find")
         by_key: dict[bytes, Meeting] = {}
         for at in range(0, len(import_keys), KEYS_AT_ONCE):
             some = import_keys[at : at + KEYS_AT_ONCE]
-            chosen = sa.select(meeting).where(meeting.c.organisation_id == actor.organisation_id)
+            chosen = sa.select(meeting).where(meetings_in(scope))
             rows = await self._rows(chosen.where(meeting.c.import_key.in_(some)))
             by_key |= {bytes(row.import_key): meeting_of(row) for row in rows}
         return by_key
 
     async def meetings_in_series(self, actor: Actor, series: Sequence[bytes]) -> list[Meeting]:
         """Return the planned meetings that were imported as occurrences of these series."""
-        actor.require("meeting.find")
+        scope = actor.require("meeting.find")
         planned: list[Meeting] = []
         for at in range(0, len(series), KEYS_AT_ONCE):
             chosen = sa.select(meeting).where(
-                meeting.c.organisation_id == actor.organisation_id,
+                meetings_in(scope),
                 meeting.c.import_series.in_(series[at : at + KEYS_AT_ONCE]),
                 meeting.c.state == "planned",
             )
@@ -154,11 +156,11 @@ class MeetingPart(StorePart):
         self, actor: Actor, version: str, starts: tuple[datetime, datetime]
     ) -> list[tuple[Meeting, Participant]]:
         """Return everybody in planned meetings of this import version that start in the half-open span."""
-        actor.require("meeting.find")
+        scope = actor.require("meeting.find")
         columns = [participant.c[name].label(f"p_{name}") for name in Participant.__dataclass_fields__]
         chosen = sa.select(meeting, *columns).join(participant, participant.c.meeting_id == meeting.c.id)
         chosen = chosen.where(
-            meeting.c.organisation_id == actor.organisation_id,
+            meetings_in(scope),
             meeting.c.import_version == version,
             meeting.c.starts_at >= starts[0],
             meeting.c.starts_at < starts[1],
@@ -168,13 +170,13 @@ class MeetingPart(StorePart):
 
     async def people_at(self, actor: Actor, starts: Sequence[datetime]) -> list[tuple[Meeting, Participant]]:
         """Return everybody in a planned meeting that starts at one of these moments, with the meeting."""
-        actor.require("meeting.find")
+        scope = actor.require("meeting.find")
         people: list[tuple[Meeting, Participant]] = []
         columns = [participant.c[name].label(f"p_{name}") for name in Participant.__dataclass_fields__]
         for at in range(0, len(starts), KEYS_AT_ONCE):
             chosen = sa.select(meeting, *columns).join(participant, participant.c.meeting_id == meeting.c.id)
             chosen = chosen.where(
-                meeting.c.organisation_id == actor.organisation_id,
+                meetings_in(scope),
                 meeting.c.starts_at.in_(starts[at : at + KEYS_AT_ONCE]),
                 meeting.c.state == "planned",
             )
@@ -196,16 +198,14 @@ class MeetingPart(StorePart):
         `after` is the id of the last one seen; `search` is a part of a title or of a participant's or leader's label.
         Takes four queries, however many meetings there are.
         """
-        actor.require("meeting.find")
+        scope = actor.require("meeting.find")
         chosen = sa.select(meeting).where(
-            meeting.c.organisation_id == actor.organisation_id,
+            meetings_in(scope),
             meeting.c.starts_at >= starts[0],
             meeting.c.starts_at < starts[1],
         )
         if after is not None:
-            last = sa.select(meeting.c.starts_at).where(
-                meeting.c.id == after, meeting.c.organisation_id == actor.organisation_id
-            )
+            last = sa.select(meeting.c.starts_at).where(meeting.c.id == after, meetings_in(scope))
             chosen = chosen.where(
                 sa.tuple_(meeting.c.starts_at, meeting.c.id) > sa.tuple_(last.scalar_subquery(), after)
             )
@@ -218,10 +218,10 @@ class MeetingPart(StorePart):
         self, actor: Actor, person_hash: bytes, *, starts: tuple[datetime, datetime]
     ) -> list[Meeting]:
         """Return this person's meetings, as leader or host, that start in the half-open span, earliest first."""
-        actor.require("day.read")
+        scope = actor.require("day.read")
         mine = sa.select(host.c.meeting_id).where(host.c.person_hash == person_hash)
         chosen = sa.select(meeting).where(
-            meeting.c.organisation_id == actor.organisation_id,
+            meetings_in(scope),
             meeting.c.id.in_(mine),
             meeting.c.starts_at >= starts[0],
             meeting.c.starts_at < starts[1],
@@ -253,6 +253,12 @@ def _labels(rows: Iterable[Any]) -> Mapping[str, tuple[str, ...]]:
     for row in rows:
         leaders[row.meeting_id] += (row.label,) if row.label else ()
     return leaders
+
+
+def _refuse_other_units(scope: Scope, *meetings: Meeting) -> None:
+    """Raise ValueError for a meeting of a unit that the actor does not reach; the edge has said so before."""
+    if not all(scope.has_unit(one.unit) for one in meetings):
+        raise ValueError("a meeting of a unit that is out of reach")
 
 
 def _owners(added: NewMeeting) -> Iterator[str]:

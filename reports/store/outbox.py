@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from .actors import Actor
 from .part import StorePart
 from .records import Meeting, Outgoing, OutgoingState, ReportMark
-from .rows import meeting_of, within
+from .rows import meeting_of
+from .scope import also_in, within
 from .tables import meeting, outbox, report, taken_out
 
 __all__ = ["OutboxPart"]
@@ -87,8 +88,8 @@ class OutboxPart(StorePart):
 
     async def outgoing_of(self, actor: Actor, meeting_id: str) -> list[Outgoing]:
         """Return all messages about the meeting, oldest first; none for another organisation's."""
-        actor.require("people.read")
-        mine = sa.and_(outbox.c.meeting_id == meeting_id, outbox.c.organisation_id == actor.organisation_id)
+        scope = actor.require("people.read")
+        mine = sa.and_(outbox.c.meeting_id == meeting_id, also_in(scope, outbox))
         chosen = sa.select(*_COLUMNS).where(mine)
         return [_outgoing_of(row) for row in await self._rows(chosen.order_by(outbox.c.created_at, outbox.c.id))]
 
@@ -101,9 +102,9 @@ class OutboxPart(StorePart):
 
     async def report_marks(self, actor: Actor, meeting_id: str) -> list[ReportMark]:
         """Return the verdicts of all reports of the meeting's participants, oldest first."""
-        actor.require("people.read")
+        scope = actor.require("people.read")
         columns = (report.c.participant_id, report.c.id.label("report_id"), report.c.verdict, report.c.created_at)
-        mine = sa.and_(report.c.meeting_id == meeting_id, within(actor.organisation_id, meeting_id))
+        mine = sa.and_(report.c.meeting_id == meeting_id, within(scope, meeting_id))
         chosen = sa.select(*columns).where(mine, report.c.participant_id.is_not(None))
         return [ReportMark(**row._asdict()) for row in await self._rows(chosen.order_by(report.c.number))]
 

@@ -21,11 +21,12 @@ from reports.calibration import Calibration, Said, make_calibration
 from reports.model import READY_VERDICTS
 from reports.overview import Counted, Heard, Overview, make_overview
 
-from .actors import Actor
+from .actors import Actor, Scope
 from .audit_part import AuditPart
 from .engine import Database
 from .records import new_id
 from .room_tables import meeting_room, room
+from .scope import also_in, units_in
 from .tables import feedback, meeting, participant, participation, report, unlinked_report
 
 __all__ = ["SOLVED_STEPS_MIN", "ParticipationPart", "client_class", "iso_week"]
@@ -48,19 +49,19 @@ class ParticipationPart(AuditPart):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self._overviews: dict[tuple[str, str, str], tuple[float, Overview]] = {}
+        self._overviews: dict[tuple[str, frozenset[str] | None, str, str], tuple[float, Overview]] = {}
 
     async def overview(self, actor: Actor, weeks: tuple[str, str]) -> Overview:
         """Return the overview from the first to the last ISO week, both included, which have to be over.
 
         What was told once is told again for a while, by this process: of a month that is over hardly anything changes.
         """
-        actor.require("figures.read")
-        key, now_s = (actor.organisation_id, *weeks), monotonic()
+        scope = actor.require("figures.read")
+        key, now_s = (scope.organisation_id, scope.units, *weeks), monotonic()
         kept = self._overviews.pop(key, None)
         if kept is None or kept[0] < now_s:
-            said = await self._said_afterwards(actor, weeks)
-            kept = now_s + KEPT_S, make_overview(await self._counted(actor, weeks), said)
+            said = await self._said_afterwards(scope, weeks)
+            kept = now_s + KEPT_S, make_overview(await self._counted(scope, weeks), said)
         self._overviews[key] = kept
         while len(self._overviews) > MOST_KEPT:
             self._overviews.pop(next(iter(self._overviews)))
@@ -68,32 +69,36 @@ class ParticipationPart(AuditPart):
 
     async def participation(self, actor: Actor, weeks: tuple[str, str]) -> list[Counted]:
         """Return the groups of the organisation's participants from the first to the last ISO week, both included."""
-        actor.require("figures.read")
-        return await self._counted(actor, weeks)
+        scope = actor.require("figures.read")
+        return await self._counted(scope, weeks)
 
     async def calibration(self, actor: Actor) -> Calibration:
-        """Return what support said of the organisation's reports, of those that are figures by now and of others."""
-        actor.require("figures.read")
-        kept = (unlinked_report.c.organisation_id == actor.organisation_id, unlinked_report.c.judged.is_not(None))
-        fresh = (report.c.organisation_id == actor.organisation_id, report.c.judged.is_not(None))
-        said = await self._rows(sa.select(unlinked_report.c.judged, unlinked_report.c.checks).where(*kept))
-        said += await self._rows(sa.select(report.c.judged, report.c.body["checks"].label("checks")).where(*fresh))
+        """Return what support said of the organisation's reports, of those that are figures by now and of others.
+
+        Figures are of no unit: who reaches some units only is told of reports that are none yet.
+        """
+        scope = actor.require("figures.read")
+        figures = unlinked_report.c.organisation_id == (scope.organisation_id if scope.is_whole else None)
+        fresh = also_in(scope, report)
+        kept = sa.select(unlinked_report.c.judged, unlinked_report.c.checks)
+        said = await self._rows(kept.where(figures, unlinked_report.c.judged.is_not(None)))
+        told = sa.select(report.c.judged, report.c.body["checks"].label("checks"))
+        said += await self._rows(told.where(fresh, report.c.judged.is_not(None)))
         number = 0
-        for table in (unlinked_report, report):
-            mine = sa.select(sa.func.count()).where(table.c.organisation_id == actor.organisation_id)
-            number += (await self._rows(mine))[0][0]
+        for table, mine in ((unlinked_report, figures), (report, fresh)):
+            number += (await self._rows(sa.select(sa.func.count()).select_from(table).where(mine)))[0][0]
         return make_calibration(number, [Said(row.judged, row.checks or ()) for row in said])
 
-    async def _counted(self, actor: Actor, weeks: tuple[str, str]) -> list[Counted]:
+    async def _counted(self, scope: Scope, weeks: tuple[str, str]) -> list[Counted]:
         columns = [participation.c[name] for name in _DIMENSIONS]
-        mine = (participation.c.organisation_id == actor.organisation_id, participation.c.week.between(*weeks))
+        mine = (units_in(scope, participation), participation.c.week.between(*weeks))
         chosen = sa.select(sa.func.count().label("number"), *columns).where(*mine).group_by(*columns)
         return [Counted(**row._asdict()) for row in await self._rows(chosen)]
 
-    async def _said_afterwards(self, actor: Actor, weeks: tuple[str, str]) -> list[Heard]:
+    async def _said_afterwards(self, scope: Scope, weeks: tuple[str, str]) -> list[Heard]:
         """Return what was said of meetings in these weeks, by what the test had said."""
         columns = [feedback.c[name] for name in ("role", "verdict", "score", "satisfied")]
-        mine = (feedback.c.organisation_id == actor.organisation_id, feedback.c.week.between(*weeks))
+        mine = (units_in(scope, feedback), feedback.c.week.between(*weeks))
         chosen = sa.select(sa.func.count().label("number"), *columns).where(*mine).group_by(*columns)
         return [Heard(**row._asdict()) for row in await self._rows(chosen)]
 

@@ -9,11 +9,12 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from .actors import Actor
+from .actors import Actor, Scope
 from .errors import Conflict, Gone
 from .part import StorePart
 from .records import GivenAs, Host, Outgoing, Participant, TakenOut
-from .rows import carry_feeds, host_of, locked, participant_of, values_of, within
+from .rows import carry_feeds, host_of, locked, participant_of, values_of
+from .scope import within
 from .tables import host, participant, taken_out
 
 __all__ = ["PeoplePart"]
@@ -27,14 +28,14 @@ class PeoplePart(StorePart):
 
     async def participant(self, actor: Actor, participant_id: str) -> Participant | None:
         """Return the participant with this id, in a meeting of the actor's organisation."""
-        actor.require("person.read", participant_id)
-        row = await self._first(sa.select(participant).where(_person(actor, participant_id)))
+        scope = actor.require("person.read", participant_id)
+        row = await self._first(sa.select(participant).where(_person(scope, participant_id)))
         return None if row is None else participant_of(row)
 
     async def participants(self, actor: Actor, meeting_id: str) -> list[Participant]:
         """Return the meeting's participants in order; nobody for another organisation's meeting."""
-        actor.require("people.read")
-        mine = sa.and_(participant.c.meeting_id == meeting_id, within(actor.organisation_id, meeting_id))
+        scope = actor.require("people.read")
+        mine = sa.and_(participant.c.meeting_id == meeting_id, within(scope, meeting_id))
         chosen = sa.select(participant).where(mine).order_by(participant.c.position)
         return [participant_of(row) for row in await self._rows(chosen)]
 
@@ -45,11 +46,11 @@ class PeoplePart(StorePart):
 
         Raises `Gone` without such a meeting; `Conflict` if it has `most` participants, however many callers there are.
         """
-        actor.require("meeting.change")
+        scope = actor.require("meeting.change")
         if added.meeting_id != meeting_id:
             raise ValueError("the participant names another meeting")
         async with self._changing_boards() as (connection, meetings):
-            await locked(connection, actor.organisation_id, meeting_id)
+            await locked(connection, scope, meeting_id)
             last = sa.select(sa.func.max(participant.c.position)).where(participant.c.meeting_id == meeting_id)
             count = sa.select(sa.func.count()).where(participant.c.meeting_id == meeting_id)
             if most is not None and ((await connection.execute(count)).scalar() or 0) >= most:
@@ -64,11 +65,11 @@ class PeoplePart(StorePart):
         self, actor: Actor, meeting_id: str, participant_id: str, changes: Mapping[str, Any]
     ) -> Participant:
         """Change fields of a participant and return it. Raises `Gone` if the organisation's meeting has no such one."""
-        actor.require("meeting.change")
+        scope = actor.require("meeting.change")
         if not set(changes) <= OF_PERSON:
             raise ValueError(f"not to be changed: {sorted(set(changes) - OF_PERSON)}")
         async with self._changing_boards() as (connection, meetings):
-            await locked(connection, actor.organisation_id, meeting_id)
+            await locked(connection, scope, meeting_id)
             mine = sa.and_(participant.c.id == participant_id, participant.c.meeting_id == meeting_id)
             if changes:
                 await connection.execute(sa.update(participant).where(mine).values(dict(changes)))
@@ -91,25 +92,25 @@ class PeoplePart(StorePart):
 
         With `keeps`, name and address stay in `taken_out` until they are told.
         """
-        actor.require("meeting.change")
-        return await self._take_out(actor, meeting_id, participant, participant_id, messages, keeps=keeps)
+        scope = actor.require("meeting.change")
+        return await self._take_out(scope, meeting_id, participant, participant_id, messages, keeps=keeps)
 
     async def note_given(
         self, actor: Actor, meeting_id: str, people: Sequence[str], *, given_as: GivenAs, at: datetime
     ) -> None:
         """Note that the links of these participants and hosts were handed to the organiser, in which form and when."""
-        actor.require("meeting.change")
-        await self._note(actor, meeting_id, people, {"given_as": given_as, "given_at": at})
+        scope = actor.require("meeting.change")
+        await self._note(scope, meeting_id, people, {"given_as": given_as, "given_at": at})
 
     async def note_told(self, actor: Actor, meeting_id: str, person_id: str, *, at: datetime) -> bool:
         """Note that the organiser told a participant or host themselves; False if the meeting has no such one."""
-        actor.require("meeting.change")
-        return await self._note(actor, meeting_id, [person_id], {"told_at": at}) == 1
+        scope = actor.require("meeting.change")
+        return await self._note(scope, meeting_id, [person_id], {"told_at": at}) == 1
 
-    async def _note(self, actor: Actor, meeting_id: str, people: Sequence[str], noted: Mapping[str, Any]) -> int:
+    async def _note(self, scope: Scope, meeting_id: str, people: Sequence[str], noted: Mapping[str, Any]) -> int:
         """Set columns of these people; return of how many. Raises `Gone` without such a meeting."""
         async with self._database.write() as connection:
-            await locked(connection, actor.organisation_id, meeting_id)
+            await locked(connection, scope, meeting_id)
             changes = [
                 sa.update(table).where(table.c.meeting_id == meeting_id, table.c.id.in_(people)).values(dict(noted))
                 for table in (participant, host)
@@ -118,25 +119,25 @@ class PeoplePart(StorePart):
 
     async def hosts(self, actor: Actor, meeting_id: str) -> list[Host]:
         """Return the meeting's hosts, leaders first; none for another organisation's meeting."""
-        actor.require("people.read")
-        mine = sa.and_(host.c.meeting_id == meeting_id, within(actor.organisation_id, meeting_id))
+        scope = actor.require("people.read")
+        mine = sa.and_(host.c.meeting_id == meeting_id, within(scope, meeting_id))
         chosen = sa.select(host).where(mine).order_by(host.c.role, host.c.id)
         return [host_of(row) for row in await self._rows(chosen)]
 
     async def host(self, actor: Actor, host_id: str) -> Host | None:
         """Return the leader or technical host with this id, of a meeting of the actor's organisation."""
-        actor.require("host.read")
-        mine = sa.and_(host.c.id == host_id, within(actor.organisation_id, host.c.meeting_id))
+        scope = actor.require("host.read")
+        mine = sa.and_(host.c.id == host_id, within(scope, host.c.meeting_id))
         row = await self._first(sa.select(host).where(mine))
         return None if row is None else host_of(row)
 
     async def add_host(self, actor: Actor, meeting_id: str, added: Host) -> Host:
         """Store a leader or technical host. Raises `Gone` without such a meeting."""
-        actor.require("meeting.change")
+        scope = actor.require("meeting.change")
         if added.meeting_id != meeting_id:
             raise ValueError("the host names another meeting")
         async with self._changing_boards() as (connection, meetings):
-            found = await locked(connection, actor.organisation_id, meeting_id)
+            found = await locked(connection, scope, meeting_id)
             await connection.execute(sa.insert(host).values(values_of(added)))
             await carry_feeds(connection, found, [added])
             meetings.add(meeting_id)
@@ -144,11 +145,11 @@ class PeoplePart(StorePart):
 
     async def change_host(self, actor: Actor, meeting_id: str, host_id: str, changes: Mapping[str, Any]) -> Host:
         """Change fields of a host and return it. Raises `Gone` if the organisation's meeting has no such one."""
-        actor.require("meeting.change")
+        scope = actor.require("meeting.change")
         if not set(changes) <= OF_HOST:
             raise ValueError(f"not to be changed: {sorted(set(changes) - OF_HOST)}")
         async with self._changing_boards() as (connection, meetings):
-            found = await locked(connection, actor.organisation_id, meeting_id)
+            found = await locked(connection, scope, meeting_id)
             mine = sa.and_(host.c.id == host_id, host.c.meeting_id == meeting_id)
             if changes:
                 await connection.execute(sa.update(host).where(mine).values(dict(changes)))
@@ -163,12 +164,12 @@ class PeoplePart(StorePart):
         self, actor: Actor, meeting_id: str, host_id: str, *, keeps: bool = False, messages: Sequence[Outgoing] = ()
     ) -> bool:
         """Delete a host with links, sessions and messages, and queue `messages`; as `remove_participant`."""
-        actor.require("meeting.change")
-        return await self._take_out(actor, meeting_id, host, host_id, messages, keeps=keeps)
+        scope = actor.require("meeting.change")
+        return await self._take_out(scope, meeting_id, host, host_id, messages, keeps=keeps)
 
     async def _take_out(
         self,
-        actor: Actor,
+        scope: Scope,
         meeting_id: str,
         table: sa.Table,
         person_id: str,
@@ -177,7 +178,7 @@ class PeoplePart(StorePart):
         keeps: bool,
     ) -> bool:
         async with self._changing_boards() as (connection, meetings):
-            await locked(connection, actor.organisation_id, meeting_id)
+            await locked(connection, scope, meeting_id)
             mine = sa.and_(table.c.id == person_id, table.c.meeting_id == meeting_id)
             kept = [table.c[name] for name in TakenOut.__dataclass_fields__]
             row = (await connection.execute(sa.delete(table).where(mine).returning(*kept))).first()
@@ -193,17 +194,17 @@ class PeoplePart(StorePart):
 
     async def taken_out(self, actor: Actor, meeting_id: str) -> list[TakenOut]:
         """Return who was taken out of the meeting; nobody for another organisation's."""
-        actor.require("people.read")
-        mine = sa.and_(taken_out.c.meeting_id == meeting_id, within(actor.organisation_id, meeting_id))
+        scope = actor.require("people.read")
+        mine = sa.and_(taken_out.c.meeting_id == meeting_id, within(scope, meeting_id))
         rows = await self._rows(sa.select(taken_out).where(mine).order_by(taken_out.c.label, taken_out.c.id))
         return [TakenOut(**row._asdict()) for row in rows]
 
     async def forget_taken_out(self, actor: Actor, meeting_id: str, person_id: str) -> bool:
         """Forget who was taken out, because they know; False if there is nobody."""
-        actor.require("meeting.change")
+        scope = actor.require("meeting.change")
         mine = sa.and_(taken_out.c.id == person_id, taken_out.c.meeting_id == meeting_id)
         async with self._changing_boards() as (connection, meetings):
-            await locked(connection, actor.organisation_id, meeting_id)
+            await locked(connection, scope, meeting_id)
             meetings.add(meeting_id)
             return (await connection.execute(sa.delete(taken_out).where(mine))).rowcount == 1
 
@@ -211,21 +212,21 @@ class PeoplePart(StorePart):
         self, actor: Actor, participant_id: str, *, phone_encrypted: bytes | None, phone_hash: bytes | None = None
     ) -> None:
         """Store or remove this participant's phone number, encrypted by the caller, with its keyed hash."""
-        actor.require("phone.give", participant_id)
+        scope = actor.require("phone.give", participant_id)
         given = {"contact": phone_encrypted, "contact_hash": None if phone_encrypted is None else phone_hash}
-        statement = sa.update(participant).where(_person(actor, participant_id)).values(given)
+        statement = sa.update(participant).where(_person(scope, participant_id)).values(given)
         async with self._database.write() as connection:
             if (await connection.execute(statement)).rowcount == 0:
                 raise Gone("no such participant")
 
     async def phone(self, actor: Actor, participant_id: str) -> bytes | None:
         """Return the encrypted number that `set_practical` stored."""
-        actor.require("phone.read", participant_id)
-        row = await self._first(sa.select(participant.c.contact).where(_person(actor, participant_id)))
+        scope = actor.require("phone.read", participant_id)
+        row = await self._first(sa.select(participant.c.contact).where(_person(scope, participant_id)))
         return None if row is None or row.contact is None else bytes(row.contact)
 
 
-def _person(actor: Actor, participant_id: str) -> sa.ColumnElement[bool]:
-    """Return the condition for the participant with this id, in a meeting of the actor's organisation."""
-    mine = within(actor.organisation_id, participant.c.meeting_id)
+def _person(scope: Scope, participant_id: str) -> sa.ColumnElement[bool]:
+    """Return the condition for the participant with this id, in a meeting of the scope."""
+    mine = within(scope, participant.c.meeting_id)
     return sa.and_(participant.c.id == participant_id, mine)

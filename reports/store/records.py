@@ -53,7 +53,7 @@ SessionKind = Literal[
     "participant", "leader", "host_test", "drop_in", "support", "organiser", "room_manager", "room", "staff"
 ]
 """``host_test``: a leader or technical host who tests, opened from their board by their own link."""
-StaffRole = Literal["administrator", "support", "organiser", "room_manager", "reader"]
+StaffRole = Literal["administrator", "support", "organiser", "leader", "room_manager", "reader"]
 """What staff who sign in may be: each is a kind of actor. No link makes anybody an administrator, or a reader of
 figures."""
 HostRole = Literal["leader", "technical_host"]
@@ -292,7 +292,11 @@ class Session:
     staff_id: str | None = None
     """Who signed in, where the page was opened so."""
     roles: tuple[StaffRole, ...] = field(default=(), compare=False)
-    """What that person may be, as of the newest sign-in; told by the store."""
+    """What that person may be, as of the newest sign-in; told by the store, as are the next two."""
+    limits: frozenset[tuple[StaffRole, str]] = field(default=frozenset(), compare=False)
+    """The units of those roles that are not for the whole organisation."""
+    person_hash: bytes | None = field(default=None, compare=False)
+    """By which hosts are found who are the same person."""
     seen_at: datetime | None = field(default=None, compare=False)
     """When such a page was last used, to the minute."""
 

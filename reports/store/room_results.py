@@ -18,7 +18,7 @@ from .records import OutgoingState
 from .room_records import MeetingRoom, NewResult, Room, RoomAlarm, RoomEvent, RoomEventKind, RoomNotice, RoomResult
 from .room_tables import meeting_room, room, room_event, room_notice, room_result
 from .rooms import put_events, room_of
-from .rows import within
+from .scope import meetings_in, within
 from .tables import meeting
 
 __all__ = ["RoomResultPart"]
@@ -125,8 +125,8 @@ class RoomResultPart(StorePart):
 
     async def meeting_rooms(self, actor: Actor, meeting_id: str) -> list[MeetingRoom]:
         """Return the rooms that the meeting is in, each with its newest result."""
-        actor.require("room.beside")
-        mine = sa.and_(meeting_room.c.meeting_id == meeting_id, within(actor.organisation_id, meeting_id))
+        scope = actor.require("room.beside")
+        mine = sa.and_(meeting_room.c.meeting_id == meeting_id, within(scope, meeting_id))
         chosen = sa.select(room).join(meeting_room, meeting_room.c.room_id == room.c.id).where(mine)
         found = [room_of(row) for row in await self._rows(chosen.order_by(room.c.building, room.c.name))]
         newest = await self._newest_results(room.c.id.in_([one.id for one in found])) if found else {}
@@ -134,20 +134,20 @@ class RoomResultPart(StorePart):
 
     async def meeting_rooms_passed(self, actor: Actor, meeting_id: str) -> dict[str, RoomResult]:
         """Return the newest check that passed of each room that the meeting is in, by room."""
-        actor.require("room.beside")
+        scope = actor.require("room.beside")
         here = sa.select(meeting_room.c.room_id).where(
-            meeting_room.c.meeting_id == meeting_id, within(actor.organisation_id, meeting_id)
+            meeting_room.c.meeting_id == meeting_id, within(scope, meeting_id)
         )
         return await self._newest_results(room.c.id.in_(here), room_result.c.verdict.in_(READY_VERDICTS))
 
     async def room_meetings(self, actor: Actor, after: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
         """Return when the meetings are, from those that end after `after` on, that the acting room is invited to."""
-        actor.require("room.report")
+        scope = actor.require("room.report")
         chosen = sa.select(meeting.c.starts_at, meeting.c.ends_at)
         chosen = chosen.join(meeting_room, meeting_room.c.meeting_id == meeting.c.id)
         mine = sa.and_(
             meeting_room.c.room_id == actor.id.removeprefix("room:"),
-            meeting.c.organisation_id == actor.organisation_id,
+            meetings_in(scope),
             meeting.c.state == "planned",
         )
         chosen = chosen.where(mine, meeting.c.ends_at > after, meeting.c.starts_at < until)
@@ -162,16 +162,21 @@ class RoomResultPart(StorePart):
         return [_event_of(row) for row in await self._rows(chosen)]
 
     async def rooms_in_alarm(self, actor: Actor, now: datetime) -> list[RoomAlarm]:
-        """Return the rooms with an alarm that nobody knows of yet, with the next meeting in each; soonest first."""
-        actor.require("case.list")
+        """Return the rooms with an alarm that nobody knows of yet, with the next meeting in each; soonest first.
+
+        Who reaches some units only is told of rooms that a meeting of theirs is to be in.
+        """
+        scope = actor.require("case.list")
         known = sa.and_(room.c.known_until.is_not(None), room.c.known_until > now)
         mine = sa.and_(room.c.organisation_id == actor.organisation_id, room.c.alarm_at.is_not(None), ~known)
         soon = sa.select(sa.func.min(meeting.c.starts_at)).join(meeting_room, meeting_room.c.meeting_id == meeting.c.id)
         soon = soon.where(meeting_room.c.room_id == room.c.id, meeting.c.ends_at > now, meeting.c.state == "planned")
+        soon = soon.where(meetings_in(scope))
         chosen = sa.select(room, soon.correlate(room).scalar_subquery().label("next_at")).where(mine)
         rows = await self._rows(chosen.order_by(room.c.building, room.c.name, room.c.id))
         newest = await self._newest_results(mine) if rows else {}
-        found = [RoomAlarm(room_of(row), newest.get(row.id), row.next_at) for row in rows]
+        told = [row for row in rows if scope.is_whole or row.next_at is not None]
+        found = [RoomAlarm(room_of(row), newest.get(row.id), row.next_at) for row in told]
         return sorted(found, key=lambda one: (one.next_at is None, one.next_at or now))
 
     async def _newest_results(

@@ -206,11 +206,11 @@ class RoomPart(StorePart):
 
     async def set_meeting_rooms(self, actor: Actor, meeting_id: str, room_ids: Sequence[str]) -> None:
         """Say in which rooms a meeting is. Raises Gone for a meeting or room that the organisation does not have."""
-        actor.require("room.invite")
+        scope = actor.require("room.invite")
         from .rows import locked  # noqa: PLC0415 - beside its only use
 
         async with self._changing_boards() as (connection, meetings):
-            await locked(connection, actor.organisation_id, meeting_id)
+            await locked(connection, scope, meeting_id)
             for room_id in sorted(set(room_ids)):
                 await _locked(connection, actor, room_id)
             await connection.execute(sa.delete(meeting_room).where(meeting_room.c.meeting_id == meeting_id))

@@ -9,8 +9,10 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from .actors import Scope
 from .errors import Gone
-from .records import ANSWERS_AFTER_END, Host, Invitation, Meeting, Participant, StoredReport
+from .records import ANSWERS_AFTER_END, Host, Invitation, Meeting, Participant, StaffRole, StoredReport
+from .scope import meetings_in
 from .tables import host, invitation, meeting, participant, report
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "carry_feeds",
     "contains",
     "host_of",
+    "limits_of",
     "listed_report",
     "locked",
     "meeting_in",
@@ -25,7 +28,6 @@ __all__ = [
     "participant_of",
     "person_within",
     "values_of",
-    "within",
 ]
 
 
@@ -61,25 +63,25 @@ def host_of(row: sa.Row[Any]) -> Host:
     return Host(**{name: getattr(row, name) for name in Host.__dataclass_fields__})
 
 
+def limits_of(row: sa.Row[Any]) -> frozenset[tuple[StaffRole, str]]:
+    """Return the units of roles in a row with that column of `staff`, or with none of staff."""
+    return frozenset((role, unit) for role, unit in row.limits or ())
+
+
 def values_of(record: Meeting | Participant | Host | Invitation) -> dict[str, Any]:
     """Return the columns of a record."""
     values = {name: getattr(record, name) for name in record.__dataclass_fields__}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
-def meeting_in(organisation_id: str, meeting_id: str) -> sa.Select[Any]:
-    """Return a query for the meeting with this id if it is this organisation's."""
-    return sa.select(meeting).where(meeting.c.id == meeting_id, meeting.c.organisation_id == organisation_id)
+def meeting_in(scope: Scope, meeting_id: str) -> sa.Select[Any]:
+    """Return a query for the meeting with this id if it is in the scope."""
+    return sa.select(meeting).where(meeting.c.id == meeting_id, meetings_in(scope))
 
 
-def within(organisation_id: str, meeting_id: str | sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-    """Return the condition that the meeting with this id, or of this column, is this organisation's."""
-    return sa.exists().where(meeting.c.id == meeting_id, meeting.c.organisation_id == organisation_id)
-
-
-def person_within(organisation_id: str, participant_id: str) -> sa.ColumnElement[bool]:
-    """Return the condition that the participant with this id is in a meeting of this organisation."""
-    theirs = sa.and_(participant.c.meeting_id == meeting.c.id, meeting.c.organisation_id == organisation_id)
+def person_within(scope: Scope, participant_id: str) -> sa.ColumnElement[bool]:
+    """Return the condition that the participant with this id is in a meeting of the scope."""
+    theirs = sa.and_(participant.c.meeting_id == meeting.c.id, meetings_in(scope))
     return sa.exists().where(participant.c.id == participant_id, theirs)
 
 
@@ -94,9 +96,9 @@ def contains(column: sa.Column[Any], search: str) -> sa.ColumnElement[bool]:
     return sa.or_(*(column.icontains(one, autoescape=True) for one in sorted(spellings)))
 
 
-async def locked(connection: AsyncConnection, organisation_id: str, meeting_id: str) -> Meeting:
+async def locked(connection: AsyncConnection, scope: Scope, meeting_id: str) -> Meeting:
     """Return the meeting and keep others from changing it until the transaction ends. Raises `Gone`."""
-    row = (await connection.execute(meeting_in(organisation_id, meeting_id).with_for_update())).first()
+    row = (await connection.execute(meeting_in(scope, meeting_id).with_for_update())).first()
     if row is None:
         raise Gone("no such meeting")
     return meeting_of(row)

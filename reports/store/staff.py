@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .part import StorePart, checked_hash
 from .records import Session
+from .rows import limits_of
 from .staff_records import BegunSignIn, Staff
 from .staff_tables import sign_in, staff
 from .tables import session
@@ -57,11 +58,12 @@ class StaffPart(StorePart):
     ) -> Staff:
         """Store who signed in, anew or as of now, and their session; return them with the id they have.
 
-        Earlier sessions of the same person have the new roles too, and none where there are none.
+        Earlier sessions of the same person have the new roles and units too, and none where there are none.
         """
-        values = {name: getattr(who, name) for name in Staff.__dataclass_fields__} | {"roles": list(who.roles)}
+        values = {name: getattr(who, name) for name in Staff.__dataclass_fields__}
+        values |= {"roles": list(who.roles), "limits": [list(pair) for pair in sorted(who.limits)]}
         checked_hash(who.identity)
-        fresh = {name: values[name] for name in ("provider", "name", "roles", "signed_in_at")}
+        fresh = {name: value for name, value in values.items() if name not in {"id", "organisation_id", "identity"}}
         insert = self._insert(staff).values(values)
         known = insert.on_conflict_do_update(index_elements=["organisation_id", "identity"], set_=fresh)
         async with self._database.write() as connection:
@@ -85,14 +87,14 @@ class StaffPart(StorePart):
         """Note that this person has no role here any more: pages that are still open show nothing."""
         known = sa.and_(staff.c.organisation_id == organisation_id, staff.c.identity == checked_hash(identity))
         async with self._database.write() as connection:
-            changed = sa.update(staff).where(known).values(roles=[]).returning(staff.c.id)
+            changed = sa.update(staff).where(known).values(roles=[], limits=[], person_hash=None).returning(staff.c.id)
             staff_id = (await connection.execute(changed)).scalar()
             self._did(connection, _of_staff(organisation_id, staff_id, "staff.sign_in", outcome="refused"))
 
     async def staff_of(self, opened: Session) -> Staff | None:
         """Return who opened a session by signing in."""
         row = await self._first(sa.select(*_STAFF).where(staff.c.id == opened.staff_id))
-        return None if row is None else Staff(**{**row._asdict(), "roles": tuple(row.roles)})
+        return None if row is None else Staff(**{**row._asdict(), "roles": tuple(row.roles), "limits": limits_of(row)})
 
     async def touch_session(self, session_id: str, now: datetime) -> None:
         """Note that a page of staff is in use."""

@@ -32,3 +32,7 @@ class Staff:
     name: str
     roles: tuple[StaffRole, ...]
     signed_in_at: datetime
+    limits: frozenset[tuple[StaffRole, str]] = frozenset()
+    """The units of those roles that are not for the whole organisation."""
+    person_hash: bytes | None = None
+    """By which hosts are found who are the same person; None: nobody is."""

@@ -18,6 +18,10 @@ staff = Table(
     Column("provider", String, nullable=False),
     Column("name", String, nullable=False),
     Column("roles", JSON, nullable=False),
+    # Pairs of a role and a unit: a role that stands in none is for the whole organisation.
+    Column("limits", JSON, nullable=False, server_default="[]"),
+    # The keyed hash by which hosts are found who are the same person.
+    Column("person_hash", LargeBinary),
     Column("signed_in_at", UtcDateTime, nullable=False, index=True),
     UniqueConstraint("organisation_id", "identity"),
 )

@@ -12,14 +12,15 @@ import sqlalchemy as sa
 from reports.model import READY_VERDICTS
 from reports.series import pack, unpack
 
-from .actors import Actor
+from .actors import Actor, Scope
 from .desk_records import ReportLine, desk_of
 from .errors import CodeTaken, Conflict, StoreUnavailable
 from .guard import guard
 from .part import StorePart
 from .records import CODE_ALPHABET, CODE_LENGTH, BoardRow, HostRow, Judged, SelfTestState, StoredReport
 from .room_tables import meeting_room
-from .rows import LISTED, host_of, listed_report, participant_of, person_within, within
+from .rows import LISTED, host_of, listed_report, participant_of, person_within
+from .scope import also_in, meetings_in, within
 from .self_tests import change_claimed
 from .tables import host, invitation, meeting, participant, report, self_test, session
 
@@ -79,8 +80,8 @@ class ReportPart(StorePart):
 
     async def latest_report(self, actor: Actor, participant_id: str) -> StoredReport | None:
         """Return the participant's newest report, inside the actor's organisation."""
-        actor.require("report.last", participant_id)
-        mine = person_within(actor.organisation_id, participant_id)
+        scope = actor.require("report.last", participant_id)
+        mine = person_within(scope, participant_id)
         return await self._newest(mine, report.c.participant_id == participant_id)
 
     async def report_for_session(self, actor: Actor, session_id: str) -> StoredReport | None:
@@ -90,20 +91,20 @@ class ReportPart(StorePart):
 
     async def report_by_code(self, actor: Actor, code: str) -> StoredReport | None:
         """Return the report with this code, within the actor's organisation only."""
-        actor.require("report.find")
-        return await self._newest(report.c.organisation_id == actor.organisation_id, report.c.code == code)
+        scope = actor.require("report.find")
+        return await self._newest(also_in(scope, report), report.c.code == code)
 
     async def report_lines(self, actor: Actor, most: int, before: int | None = None) -> list[ReportLine]:
         """Return reports of the actor's organisation, the newest first, at most `most`; those `before` a number.
 
         None of a room's line: each room has one every morning.
         """
-        actor.require("report.find")
+        scope = actor.require("report.find")
         of_room = sa.exists().where(session.c.id == report.c.session_id, session.c.kind == "room")
         chosen = sa.select(*LISTED, report.c.number, participant.c.role, meeting.c.starts_at)
         chosen = chosen.outerjoin(participant, participant.c.id == report.c.participant_id)
         chosen = chosen.outerjoin(meeting, meeting.c.id == report.c.meeting_id)
-        chosen = chosen.where(report.c.organisation_id == actor.organisation_id, ~of_room)
+        chosen = chosen.where(also_in(scope, report), ~of_room)
         if before is not None:
             chosen = chosen.where(report.c.number < before)
         rows = await self._rows(chosen.order_by(report.c.number.desc()).limit(most))
@@ -111,8 +112,8 @@ class ReportPart(StorePart):
 
     async def report_of_person(self, actor: Actor, participant_id: str) -> StoredReport | None:
         """Return the newest report of a participant of the actor's organisation."""
-        actor.require("report.find")
-        mine = person_within(actor.organisation_id, participant_id)
+        scope = actor.require("report.find")
+        mine = person_within(scope, participant_id)
         return await self._newest(mine, report.c.participant_id == participant_id)
 
     async def reports_before(self, actor: Actor, about: StoredReport, most: int) -> list[StoredReport]:
@@ -120,13 +121,13 @@ class ReportPart(StorePart):
 
         None of a test that is nobody's.
         """
-        actor.require("report.find")
+        scope = actor.require("report.find")
         own = sa.select(report.c.number).where(report.c.id == about.id).scalar_subquery()
         if about.participant_id is not None:
-            mine = person_within(actor.organisation_id, about.participant_id)
+            mine = person_within(scope, about.participant_id)
             theirs = sa.and_(report.c.participant_id == about.participant_id, mine)
         else:
-            theirs = report.c.session_id.in_(_tests_of_same_host(actor, about))
+            theirs = sa.and_(report.c.session_id.in_(_tests_of_same_host(scope, about)), also_in(scope, report))
         chosen = sa.select(*_COLUMNS).where(theirs, report.c.number < own)
         return [_report_of(row) for row in await self._rows(chosen.order_by(report.c.number.desc()).limit(most))]
 
@@ -135,22 +136,22 @@ class ReportPart(StorePart):
 
         Those who lead sit in the meeting's room, participants do not.
         """
-        actor.require("report.find")
+        scope = actor.require("report.find")
         if about.participant_id is not None or about.meeting_id is None:
             return None
         here, there = meeting_room.alias(), meeting_room.alias()
         beside = (
             sa.select(there.c.meeting_id)
             .join(here, sa.and_(here.c.room_id == there.c.room_id, here.c.meeting_id != there.c.meeting_id))
-            .where(here.c.meeting_id == about.meeting_id, within(actor.organisation_id, about.meeting_id))
+            .where(here.c.meeting_id == about.meeting_id, within(scope, about.meeting_id))
         )
-        is_ours = report.c.organisation_id == actor.organisation_id
+        is_ours = also_in(scope, report)
         passed = sa.and_(report.c.participant_id.is_(None), report.c.verdict.in_(READY_VERDICTS))
         return await self._newest(report.c.meeting_id.in_(beside), is_ours, passed)
 
     async def passed_in_series(self, actor: Actor, about: StoredReport) -> StoredReport | None:
         """Return the newest good report of whoever has the same place in another meeting of the same series."""
-        actor.require("report.find")
+        scope = actor.require("report.find")
         if about.participant_id is None or about.meeting_id is None:
             return None
         others, places = meeting.alias(), participant.alias()
@@ -161,8 +162,8 @@ class ReportPart(StorePart):
             .join(participant, participant.c.meeting_id == meeting.c.id)
             .where(
                 meeting.c.id == about.meeting_id,
-                meeting.c.organisation_id == actor.organisation_id,
-                others.c.organisation_id == actor.organisation_id,
+                meetings_in(scope),
+                meetings_in(scope, others),
                 participant.c.id == about.participant_id,
                 places.c.role == participant.c.role,
                 places.c.position == participant.c.position,
@@ -172,28 +173,28 @@ class ReportPart(StorePart):
 
     async def judge_report(self, actor: Actor, report_id: str, judged: Judged | None) -> bool:
         """Keep what support says of a report afterwards, or with None that it says nothing; False without it."""
-        actor.require("report.judge")
-        mine = sa.and_(report.c.id == report_id, report.c.organisation_id == actor.organisation_id)
+        scope = actor.require("report.judge")
+        mine = sa.and_(report.c.id == report_id, also_in(scope, report))
         async with self._database.write() as connection:
             return (await connection.execute(sa.update(report).where(mine).values(judged=judged))).rowcount == 1
 
     async def judged(self, actor: Actor, report_id: str) -> Judged | None:
         """Return what support said of a report."""
-        actor.require("report.find")
-        mine = sa.and_(report.c.id == report_id, report.c.organisation_id == actor.organisation_id)
+        scope = actor.require("report.find")
+        mine = sa.and_(report.c.id == report_id, also_in(scope, report))
         row = await self._first(sa.select(report.c.judged).where(mine))
         return None if row is None else row.judged
 
     async def has_series(self, actor: Actor, report_id: str) -> bool:
         """Return whether series were stored with a report of the actor's organisation; they are large to read."""
-        actor.require("report.find")
-        mine = sa.and_(report.c.id == report_id, report.c.organisation_id == actor.organisation_id)
+        scope = actor.require("report.find")
+        mine = sa.and_(report.c.id == report_id, also_in(scope, report))
         return await self._first(sa.select(report.c.id).where(mine, report.c.series.is_not(None))) is not None
 
     async def series_of(self, actor: Actor, report_id: str) -> dict[str, Any] | None:
         """Return the series of a report of the actor's organisation, or None."""
-        actor.require("report.find")
-        mine = sa.and_(report.c.id == report_id, report.c.organisation_id == actor.organisation_id)
+        scope = actor.require("report.find")
+        mine = sa.and_(report.c.id == report_id, also_in(scope, report))
         chosen = sa.select(report.c.series).where(mine)
         row = await self._first(chosen)
         return None if row is None or row.series is None else unpack(bytes(row.series))
@@ -245,9 +246,9 @@ class ReportPart(StorePart):
 
         Nobody if the meeting is another organisation's.
         """
-        actor.require("people.read")
+        scope = actor.require("people.read")
         running = sa.exists().where(self_test.c.participant_id == participant.c.id, self_test.c.state == "running")
-        mine = within(actor.organisation_id, meeting_id)
+        mine = within(scope, meeting_id)
         people = sa.select(participant, running.label("running")).where(participant.c.meeting_id == meeting_id, mine)
         newest = sa.select(sa.func.max(report.c.number)).where(report.c.meeting_id == meeting_id, mine)
         newest = newest.group_by(report.c.participant_id)
@@ -262,8 +263,8 @@ class ReportPart(StorePart):
 
         Nobody if the meeting is another organisation's.
         """
-        actor.require("people.read")
-        mine = sa.and_(host.c.meeting_id == meeting_id, within(actor.organisation_id, meeting_id))
+        scope = actor.require("people.read")
+        mine = sa.and_(host.c.meeting_id == meeting_id, within(scope, meeting_id))
         same = host.alias()
         theirs = sa.or_(same.c.id == host.c.id, same.c.person_hash == host.c.person_hash)
         opened = host.join(same, theirs).join(invitation, invitation.c.host_id == same.c.id)
@@ -305,7 +306,7 @@ def _owner(stored: StoredReport) -> tuple[str | None, ...]:
     return (stored.organisation_id, stored.meeting_id, stored.participant_id, stored.session_id)
 
 
-def _tests_of_same_host(actor: Actor, about: StoredReport) -> sa.Select[tuple[str]]:
+def _tests_of_same_host(scope: Scope, about: StoredReport) -> sa.Select[tuple[str]]:
     """Return a query for the sessions in which the leader or technical host of this report tested."""
     asked, mine, same = invitation.alias(), host.alias(), host.alias()
     theirs = sa.or_(same.c.id == mine.c.id, same.c.person_hash == mine.c.person_hash)
@@ -314,7 +315,7 @@ def _tests_of_same_host(actor: Actor, about: StoredReport) -> sa.Select[tuple[st
     tests = session.alias()
     chosen = sa.select(tests.c.id).join(invitation, invitation.c.id == tests.c.invitation_id)
     chosen = chosen.join(same, same.c.id == invitation.c.host_id).join(mine, theirs)
-    at_home = invitation.c.organisation_id == actor.organisation_id
+    at_home = invitation.c.organisation_id == scope.organisation_id
     return chosen.where(mine.c.id == own, at_home, tests.c.kind == "host_test")
 
 

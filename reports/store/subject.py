@@ -14,6 +14,7 @@ from .audit_part import AuditPart
 from .audit_tables import audit_entry
 from .records import Meeting, Participant, TakenOut
 from .rows import meeting_of, participant_of, person_within
+from .scope import meetings_in
 from .tables import (
     case_note,
     feedback,
@@ -61,9 +62,9 @@ class SubjectPart(AuditPart):
 
         With who looked at it, by kind and time. Empty for another organisation's.
         """
-        actor.require("data.own", participant_id)
+        scope = actor.require("data.own", participant_id)
         if participant_id is not None:
-            mine = sa.select(participant.c.id).where(person_within(actor.organisation_id, participant_id))
+            mine = sa.select(participant.c.id).where(person_within(scope, participant_id))
             met = sa.select(participant.c.meeting_id).where(participant.c.id == participant_id)
             chosen = {participant: participant.c.id == participant_id, meeting: meeting.c.id.in_(met)}
             chosen |= {table: table.c.participant_id == participant_id for table in _OF_PARTICIPANT}
@@ -90,10 +91,10 @@ class SubjectPart(AuditPart):
 
         Each of them is told in the audit log.
         """
-        actor.require("meeting.find")
+        scope = actor.require("meeting.find")
         columns = [participant.c[name].label(f"p_{name}") for name in (*Participant.__dataclass_fields__, "contact")]
         chosen = sa.select(meeting, *columns).join(participant, participant.c.meeting_id == meeting.c.id)
-        chosen = chosen.where(meeting.c.organisation_id == actor.organisation_id)
+        chosen = chosen.where(meetings_in(scope))
         rows = await self._rows(chosen.order_by(meeting.c.starts_at, participant.c.position))
         people = [(meeting_of(row), participant_of(row, "p_"), row.p_contact) for row in rows]
         found = [one for one in people if is_meant(one[1], one[2])]
@@ -107,10 +108,10 @@ class SubjectPart(AuditPart):
 
         Each of them is told in the audit log.
         """
-        actor.require("meeting.find")
+        scope = actor.require("meeting.find")
         columns = [taken_out.c[name].label(f"gone_{name}") for name in TakenOut.__dataclass_fields__]
         chosen = sa.select(meeting, *columns).join(taken_out, taken_out.c.meeting_id == meeting.c.id)
-        chosen = chosen.where(meeting.c.organisation_id == actor.organisation_id)
+        chosen = chosen.where(meetings_in(scope))
         rows = await self._rows(chosen.order_by(meeting.c.starts_at, taken_out.c.id))
         names = TakenOut.__dataclass_fields__
         gone = [(meeting_of(row), TakenOut(**{name: getattr(row, f"gone_{name}") for name in names})) for row in rows]

@@ -26,6 +26,7 @@ from reports.store.actors import MAY, OWN_ONLY, Act, ActorKind
 from reports.store.audit_part import AuditPart
 from reports.store.cases import CasePart
 from reports.store.desk import DeskPart
+from reports.store.feedback import FeedbackPart
 from reports.store.following import FollowPart
 from reports.store.meetings import MeetingPart
 from reports.store.organisations import OrganisationPart
@@ -75,6 +76,11 @@ ROUTES: dict[Act, tuple[tuple[str, str], ...]] = {
     "audit.read": (),
     "settings.read": (("GET", "/settings/{session}"),),
     "settings.change": (("POST", "/settings/{session}/undo"),),
+    "sums.read": (
+        ("GET", "/api/v1/feedback/summary"),
+        ("GET", "/support/{session}/figures"),
+        ("GET", "/board/{session}/figures"),
+    ),
     "figures.read": (("GET", "/overview/{session}"), ("GET", "/support/{session}")),
     "follow.give": (("POST", "/api/v1/sessions/{session}/follow"),),
     "follow.end": (("DELETE", "/api/v1/sessions/{session}/follow"),),
@@ -91,6 +97,7 @@ BY_SECRET = "a code or key that is looked up: what a room's actor is made of"
 THE_LOG = "the audit log itself: what is done, not by whom it may be done"
 PASSED = "what is passed on under the id of a following that was authorised before"
 BY_CLOCK = "what is sent, of every organisation at once"
+ANSWERS = "what a session's own person says afterwards"
 THE_PLACE = "the organisation itself, for whom an actor is made"
 WHO: dict[str, ActorKind] = {
     "per": "participant", "kari": "participant", "anna": "participant", "odd": "leader", "lars": "leader",
@@ -111,6 +118,7 @@ PARTS = (
     ParticipationPart,
     OrganisationPart,
     FollowPart,
+    FeedbackPart,
 )
 WITHOUT = {
     "queue": BY_CLOCK, "claim_outgoing": BY_CLOCK, "settle_outgoing": BY_CLOCK, "stuck": BY_CLOCK,
@@ -120,6 +128,7 @@ WITHOUT = {
     "ensure_organisation": THE_PLACE, "organisation": THE_PLACE, "only_organisation": THE_PLACE,
     "organisation_by_id": THE_PLACE,
     "end_followings_due": BY_CLOCK, "pass_on": PASSED, "listen": PASSED,
+    "add_feedback": ANSWERS, "feedback_for": ANSWERS, "host_of_session": ANSWERS, "answered": BY_CLOCK,
     "audit_due": BY_CLOCK, "audit_entries_due": BY_CLOCK, "purge_audit": BY_CLOCK,
 }  # fmt: skip
 """What goes by another right."""
@@ -147,8 +156,13 @@ def test_every_session_has_its_kind_of_actor():
         "support": "support", "organiser": "organiser", "room_manager": "room_manager", "room": "guest",
         "staff": "staff",
     }  # fmt: skip
-    sven = cast.session(kind="staff", participant_id=None, staff_id="s", roles=("support",))
-    assert actor_of(sven) == Actor("staff", "org-sunnaas", "staff:s", frozenset({"support"}))
+    limits = frozenset({("support", "Ward 3")})
+    sven = cast.session(kind="staff", participant_id=None, staff_id="s", roles=("support",), limits=limits)
+    assert actor_of(sven) == Actor("staff", "org-sunnaas", "staff:s", frozenset({"support"}), limits)
+    led = replace(sven, roles=("leader",), limits=frozenset(), person_hash=b"person-lars")
+    assert actor_of(led, cast.host()) == Actor(
+        "staff", "org-sunnaas", "staff:s", frozenset({"leader"}), person_hash=b"person-lars", host_id="host:host-lars"
+    )
     opened = cast.session(kind="leader", participant_id=None, invitation_id="i")
     assert actor_of(opened) == Actor("leader", "org-sunnaas", "link:i")
     assert actor_of(opened, cast.host()) == Actor("leader", "org-sunnaas", "host:host-lars")
@@ -373,6 +387,8 @@ async def ask(store: Store, actor: Actor, act: Act) -> None:
             assert await store.following(actor, "none", cast.NOW) is None
         case "follow.hint":
             assert await store.give_hint(actor, "none", "camera.dark", cast.NOW) is None
+        case "sums.read":
+            assert await store.feedback_sums(actor, ("2026-W01", "2026-W53")) == []
         case "settings.change":
             await store.change_settings(actor, [], cast.NOW)
         case "settings.read":

@@ -191,14 +191,14 @@ async def test_sums_are_by_unit_and_single_nobody_out(server, http, cast):
     await made_answers(server, cast.meeting, "sunnaas", None, poor, unit="Hjerte", satisfied=1)
     await led(server, cast.meeting, "Hjerte", ["patient"] * 10 + ["self"] * 2)
     organisation, now = await server.store.organisation("sunnaas"), server.services.now()
-    sums = await server.store.feedback_sums("sunnaas", ("2026-W48", "2026-W48"))
+    sums = await server.store.feedback_sums(otto("sunnaas"), ("2026-W48", "2026-W48"))
     assert [(one.unit, one.who, one.answers) for one in sums] == [
         (None, "participants", 14), ("Hjerte", "hosts", 12),
     ]  # fmt: skip
     assert (sums[0].scores, sums[0].again) == ({1: 4, 3: 1, 5: 9}, {"yes": 10}), "four are not what is missing"
     assert (sums[1].whose, sums[1].satisfied) == ({"patient": 10}, {})
     await made_answers(server, cast.meeting, "sunnaas", None, [5] * 6, unit="Lunge", satisfied=5)
-    sums = await server.store.feedback_sums("sunnaas", ("2026-W48", "2026-W48"))
+    sums = await server.store.feedback_sums(otto("sunnaas"), ("2026-W48", "2026-W48"))
     assert [(one.unit, one.answers) for one in sums if one.who == "participants"] == [("=HYPERLINK(1)", 10), (None, 10)]
     server.services.now = lambda: CLOSED
     session = await redeem(http, (await organiser_link(server.store, organisation, "", now)).partition("#")[2])

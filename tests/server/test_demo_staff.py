@@ -7,7 +7,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from readiness.demo import DEMO_SLUG
+from readiness.demo import DEMO_SLUG, prepare_demo
 from readiness.server.demo_staff import ROLES, is_local
 from readiness.settings import load_settings
 from tests.cast import SUNNAAS
@@ -16,6 +16,7 @@ OFFICES = {
     "administrator": "settings",
     "support": "support",
     "organiser": "plan",
+    "leader": "api/v1/boards",
     "room_manager": "rooms",
     "reader": "overview",
 }
@@ -28,8 +29,8 @@ READERS = {"administrator", "support", "organiser", "reader"}
 async def demo(server) -> str:
     """A demo that is offered, beside an organisation that is none; the address at which a role is picked."""
     server.services.demo_sign_in = True
-    for slug in (DEMO_SLUG, "sunnaas"):
-        await server.store.ensure_organisation(replace(SUNNAAS, id=slug, slug=slug))
+    await server.store.ensure_organisation(replace(SUNNAAS, id="sunnaas", slug="sunnaas"))
+    await prepare_demo(server.store, server.services.contacts, "", server.services.now())
     return f"/o/{DEMO_SLUG}/demo"
 
 

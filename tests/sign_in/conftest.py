@@ -116,6 +116,7 @@ client_id = "readiness"
 profile = "code"
 secret_file = "keycloak.secret"
 ask = "IT"
+mail = "email"
 [[keycloak.grant]]
 organisation = "sunnaas"
 roles = ["support"]
@@ -124,6 +125,15 @@ when = [{{ claim = ["realm_access", "roles"], is = "readiness-support" }}]
 organisation = "sunnaas"
 roles = ["organiser"]
 when = [{{ claim = ["realm_access", "roles"], is = ["readiness-organiser", "readiness-planner"] }}]
+[[keycloak.grant]]
+organisation = "sunnaas"
+roles = ["support", "reader"]
+units_claim = "department"
+when = [{{ claim = ["realm_access", "roles"], is = "readiness-ward" }}]
+[[keycloak.grant]]
+organisation = "sunnaas"
+roles = ["leader"]
+when = [{{ claim = ["realm_access", "roles"], is = "readiness-leader" }}]
 """
 
 

@@ -51,6 +51,7 @@ function common(alg) {
   };
 }
 
+const ROLES = { nobody: ['offline_access'], ward: ['readiness-ward'], lars: ['readiness-leader'], 'unverified-lars': ['readiness-leader'] };
 const features = { devInteractions: { enabled: true }, rpInitiatedLogout: { enabled: true }, backchannelLogout: { enabled: true } };
 const CONFIGURATIONS = {
   fapi: {
@@ -79,8 +80,11 @@ const CONFIGURATIONS = {
   keycloak: {
     ...common('RS256'),
     clients: [client('keycloak', { scope: 'openid profile', token_endpoint_auth_method: 'client_secret_basic', client_secret: 'keycloak-secret-&=:%-long-enough', id_token_signed_response_alg: 'RS256' })],
-    features, scopes: ['openid', 'profile'], claims: { openid: ['sub', 'realm_access', 'acr'], profile: ['name'] },
-    findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, name: id, realm_access: { roles: id === 'nobody' ? ['offline_access'] : ['readiness-support', 'readiness-organiser'] } }) }),
+    features, scopes: ['openid', 'profile'], claims: { openid: ['sub', 'realm_access', 'acr', 'email', 'email_verified', 'department'], profile: ['name'] },
+    findAccount: (_, id) => ({ accountId: id, claims: () => ({
+      sub: id, name: id, realm_access: { roles: ROLES[id] ?? ['readiness-support', 'readiness-organiser'] },
+      department: ['Ward 1'], email: `${id.replace('unverified-', '')}@hospital.example`, email_verified: !id.startsWith('unverified'),
+    }) }),
   },
 };
 

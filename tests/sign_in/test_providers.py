@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 from urllib.parse import urljoin, urlsplit
@@ -11,8 +12,11 @@ import aiohttp
 import pytest
 
 from readiness.access.actors import operator_of
+from readiness.meetings.addresses import Reach, person_hash
 from readiness.server.services import SEEN_EVERY
-from tests.cast import SUNNAAS
+from reports.store.records import Host, new_id
+from tests.actors import add_meeting, otto
+from tests.cast import SUNNAAS, make_cast
 from tests.conftest import Server
 
 REFRESH = re.compile(r'<meta http-equiv="refresh" content="0; url=([^"]+)"')
@@ -87,6 +91,34 @@ async def test_AUT_4_staff_sign_in_and_open_what_their_roles_open(server: Server
         for name in ("staff", *opens):
             async with http.get(f"{server.base}/{name}/{session}") as page:
                 assert page.status == 404, name
+
+
+async def test_AUT_2_claims_name_the_units_and_the_leader(server: Server):
+    """Support of a ward finds its people and no others; a leader has their own meetings, by a verified address."""
+    store, contacts = server.store, server.services.contacts
+    cast = await make_cast(store)
+    await store.change_meeting(otto("sunnaas"), cast.meeting.id, {"unit": "Ward 1"})
+    other = replace(cast.meeting, id=new_id(), unit="Ward 2", import_key=None)
+    await add_meeting(store, other, [replace(cast.per, id=new_id(), meeting_id=other.id, label="Oda")])
+    mine = person_hash(contacts, Reach(mail="Lars@hospital.example"))
+    lars = Host(new_id(), other.id, "leader", "Lars", "nb", person_hash=mine)
+    await store.add_host(otto("sunnaas"), other.id, lars)
+    async with browser() as http:
+        session = (await signed_in(http, server, "keycloak", "ward")).rpartition("/")[2]
+        for typed, status in (("Per", 200), ("Oda", 404)):
+            async with http.post(f"{server.base}/support/{session}/find", data={"q": typed}) as page:
+                assert page.status == status, typed
+        async with http.get(f"{server.base}/overview/{session}") as page:
+            assert page.status == 200
+    for who, status in (("lars", 200), ("unverified-lars", 404)):
+        async with browser() as http:
+            session = (await signed_in(http, server, "keycloak", who)).rpartition("/")[2]
+            async with http.get(f"{server.base}/api/v1/boards/{session}") as answer:
+                told = await answer.json()
+                assert answer.status == status, told
+            assert (told["meeting"]["id"] if status == 200 else told["error"]["code"]) in {other.id, "board.nobody"}
+            async with http.get(f"{server.base}/support/{session}") as page:
+                assert page.status == 404
 
 
 async def test_AUT_4_who_has_no_role_or_signed_in_too_weakly_gets_no_entry(server: Server):

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from joserfc.jwk import ECKey, RSAKey
 
+from readiness.access.grants import Condition, Rights
 from readiness.access.oidc import Attempt
-from readiness.access.providers import Condition, load_providers
+from readiness.access.providers import load_providers
 from readiness.errors import SettingError
 
 GOOD = """
@@ -62,6 +63,13 @@ def load(folder: Path, text: str):
         ('when = [{ claim = "roles", is = "support" }]', "when = []", "at least one condition"),
         ('roles = ["support"]', 'roles = ["king"]', "roles: some of administrator, support"),
         ('roles = ["support"]', "roles = []", "roles: some of"),
+        ('roles = ["support"]', 'roles = ["leader"]', "roles: a leader is found by the mail address"),
+        ('ask = "IT"', 'ask = "IT"\nmail = []', "mail: the claim"),
+        ('roles = ["support"]', 'roles = ["support"]\nunits = []', "units: a list of units"),
+        ('roles = ["support"]', 'roles = ["support"]\nunits_claim = 4', "units_claim: the claim"),
+        ('roles = ["support"]', 'roles = ["support"]\nunits = ["A"]\nunits_claim = "u"', "keep one"),
+        ('roles = ["support"]', 'roles = ["administrator"]\nunits = ["A"]', "units: administrator is for the whole"),
+        ('roles = ["support"]', 'roles = ["reader", "room_manager"]\nunits_claim = "u"', "room_manager is for the"),
         ('ask = "IT"', 'ask = "IT"\nalgorithms = ["HS256"]', "algorithms: some of"),
     ],
 )
@@ -94,8 +102,50 @@ def test_claims_are_names_and_values_to_the_letter(tmp_path: Path):
         assert not condition.holds(claims)
     assert not condition.holds({"helseid://claims/level": {"a.b": "44"}})
     (house,) = load(tmp_path, GOOD)
-    assert house.roles_at("sunnaas", {"roles": ["support", "x"]}) == {"support"}
-    assert house.roles_at("east", {"roles": ["support"]}) == house.roles_at("sunnaas", {}) == frozenset()
+    assert house.rights_at("sunnaas", {"roles": ["support", "x"]}) == Rights(frozenset({"support"}))
+    assert house.rights_at("east", {"roles": ["support"]}) == house.rights_at("sunnaas", {}) == Rights()
+
+
+WARDS = """
+[[house.grant]]
+organisation = "sunnaas"
+roles = ["organiser", "support"]
+units = ["Ward  1", "Ward 2"]
+when = [{ claim = "roles", is = "planner" }]
+[[house.grant]]
+organisation = "sunnaas"
+roles = ["reader"]
+units_claim = ["org", "department"]
+when = [{ claim = "roles", is = "reader" }]
+"""
+
+
+def test_a_grant_is_for_units_that_it_names_or_that_a_claim_names(tmp_path: Path):
+    """Another grant for the whole organisation lifts the limits of its roles; a claim that names none gives nothing."""
+    (house,) = load(tmp_path, GOOD + WARDS)
+    planner = {("organiser", "Ward 1"), ("organiser", "Ward 2")}
+    limited = planner | {("support", "Ward 1"), ("support", "Ward 2")}
+    both = frozenset({"organiser", "support"})
+    assert house.rights_at("sunnaas", {"roles": "planner"}) == Rights(both, frozenset(limited))
+    assert house.rights_at("sunnaas", {"roles": ["planner", "support"]}) == Rights(both, frozenset(planner))
+    for named in ("Ward 3", [" Ward 3", "Ward 3 ", 4, "", "x" * 101]):
+        found = house.rights_at("sunnaas", {"roles": "reader", "org": {"department": named}})
+        assert found == Rights(frozenset({"reader"}), frozenset({("reader", "Ward 3")})), named
+    for claims in ({}, {"org": "Ward 3"}, {"org": {"department": []}}, {"org": {"department": {"a": "Ward 3"}}}):
+        assert house.rights_at("sunnaas", {"roles": "reader", **claims}) == Rights(), claims
+
+
+def test_a_leader_is_found_by_an_address_that_can_be_relied_on_only(tmp_path: Path):
+    """One that people may choose would open somebody else's meetings: verified, or the house's own, or none."""
+    text = GOOD.replace('ask = "IT"', 'ask = "IT"\nmail = "email"').replace('["support"]', '["leader"]')
+    (house,) = load(tmp_path, text)
+    assert house.mail_in({"email": " Lars@Hospital.example", "email_verified": True}) == "Lars@hospital.example"
+    for claims in ({}, {"email_verified": "true"}, {"email_verified": False}, {"email_verified": 1}):
+        assert house.mail_in({"email": "lars@hospital.example", **claims}) == "", claims
+    for wrong in (None, 4, ["lars@hospital.example"], "lars", ""):
+        assert house.mail_in({"email": wrong, "email_verified": True}) == "", wrong
+    (house,) = load(tmp_path, text.replace('mail = "email"', 'mail = ["org", "upn"]\nmail_is_ours = true'))
+    assert house.mail_in({"org": {"upn": "lars@hospital.example"}}) == "lars@hospital.example"
 
 
 def test_every_attempt_has_its_own_of_everything():

@@ -7,6 +7,7 @@ methods that take the id of a row get it out of a row that was authorised before
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -42,6 +43,7 @@ BY_ANOTHER_RIGHT = {
     "rows.carry_feeds": "hosts of a meeting that was made or locked inside an organisation, in the same transaction",
     "self_tests._lock_person": "a session's own participant",
     "subject._told": "conditions of a person or session that was found inside an organisation",
+    "scope._in_part": "a condition beside the organisation's",
     "stored_reports._newest": "the caller's conditions",
 }
 BY_BARE_ID = {"meeting", "board", "latest_report", "report_marks", "participant", "participants", "host", "hosts",
@@ -77,10 +79,10 @@ def touches(function: Function) -> bool:
 
 
 def is_scoped(function: Function) -> bool:
-    """Whether the organisation, or an actor of it, is given to it and is compared, or handed on to what selects."""
+    """Whether the organisation, an actor or a scope is given to it and is compared, or handed on to what selects."""
     asked = {one.arg for one in (*function.args.args, *function.args.kwonlyargs)}
     used = {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-    return bool({"organisation_id", "actor"} & asked & used)
+    return bool({"organisation_id", "actor", "scope"} & asked & used)
 
 
 def bare_ids(function: Function) -> Iterator[ast.expr]:
@@ -107,6 +109,17 @@ def test_AUT_2_every_query_names_the_organisation_or_whose_right_it_is():
     seen = {"meetings.change_meeting", "people.host", "stored_reports.report_by_code"}
     assert seen <= set(found), "the lint sees queries"
     assert {name for name, function in found.items() if not is_scoped(function)} == set(BY_ANOTHER_RIGHT)
+
+
+def test_AUT_2_no_query_takes_a_whole_organisation_for_what_its_actor_reaches():
+    """Staff may reach some units only: what an act reaches is `Actor.require`'s answer, and one module makes SQL of it.
+
+    `outbox.stuck` counts what a channel can't send.
+    """
+    owned = r"\b(?:meeting|report|support_case|outbox|feedback|participation)\.c\.organisation_id (?:==|\.in_)"
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in STORE}
+    assert {name for name, text in texts.items() if re.search(owned, text)} == {"outbox"}
+    assert "organisation_id == scope.organisation_id" in texts["scope"]
 
 
 def test_AUT_2_bare_ids_come_out_of_authorised_rows():
