@@ -51,15 +51,16 @@ async def signed_in(
     *,
     name: str = "",
     units: Sequence[str] = (),
+    whole: Sequence[StaffRole] = (),
     person_hash: bytes | None = None,
 ) -> tuple[str, str]:
     """Somebody of the staff signs in, as a provider would have it; the session and its cookie's secret.
 
-    Their roles are for `units`, if there are any, and they lead what `person_hash` leads.
+    Their roles but those in `whole` are for `units`, if there are any, and they lead what `person_hash` leads.
     """
     secret, opened = new_token(), new_id()
     identity = hash_token(f"{organisation_id} {name}")
-    limits = frozenset((role, unit) for role in roles for unit in units)
+    limits = frozenset((role, unit) for role in roles for unit in units if role not in whole)
     who = Staff(new_id(), organisation_id, identity, "house", name, tuple(roles), now, limits, person_hash)
     session = Session(opened, "staff", organisation_id, None, None, None, now + timedelta(hours=8))
     await store.open_staff_session(who, session, hash_token(secret), None)

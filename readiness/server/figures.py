@@ -12,7 +12,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from aiohttp import web
@@ -33,6 +33,7 @@ from reports.overview import last_month, months_back, weeks_of
 from reports.render.phones import phone_in
 from reports.render.words import Words
 from reports.store import Actor
+from reports.store.actors import ActorKind
 from reports.store.feedback import LEAST_ANSWERS
 from reports.store.feedback_records import FeedbackCell, FeedbackSum
 from reports.store.records import Organisation, Session
@@ -51,7 +52,11 @@ COLUMNS = (
 )
 SHARES = ("unit", "who", "answers", "worked_percent", "satisfied_percent", "again_percent")
 """Columns for leaders and support."""
-READERS = {"plan": ORGANISERS, "support": SUPPORTERS, "board": LEADERS}
+READERS: Final[Mapping[str, tuple[frozenset[str], ActorKind]]] = {
+    "plan": (ORGANISERS, "organiser"),
+    "support": (SUPPORTERS, "support"),
+    "board": (LEADERS, "leader"),
+}
 """Whose pages lead to the sums: those single nobody out, so that whoever works with meetings may read them."""
 
 
@@ -84,8 +89,7 @@ async def summary(request: web.Request) -> web.Response:
 async def figures_page(request: web.Request) -> web.Response:
     """Show how meetings went, by unit, and to organisers by what was told before."""
     services = request.app[SERVICES]
-    session, organisation = await _reader(request)
-    actor = actor_of(session)
+    session, organisation, actor = await _reader(request)
     asked, language = request.query.get("lang"), staff_language_of(request, organisation)
     words = Words(catalogue(language), language, phone=phone_in(language, organisation.support_phone))
     month, plans = _month(request, services.now(), organisation), _plans(request)
@@ -119,26 +123,26 @@ async def figures_page(request: web.Request) -> web.Response:
 async def figures_table(request: web.Request) -> web.Response:
     """Give the sums by unit as a table, to organisers with all steps of each answer; no cell is taken for a formula."""
     services = request.app[SERVICES]
-    session, organisation = await _reader(request)
+    _session, organisation, actor = await _reader(request)
     weeks, plans = weeks_of(_month(request, services.now(), organisation)), _plans(request)
     written = io.StringIO()
     table = csv.writer(written)
     table.writerow(COLUMNS if plans else SHARES)
-    for one in await request.app[SERVICES].store.feedback_sums(actor_of(session), weeks, by_share=not plans):
+    for one in await request.app[SERVICES].store.feedback_sums(actor, weeks, by_share=not plans):
         table.writerow([guarded(str(cell)) for cell in (_table_row(one) if plans else _share_row(one))])
     headers = {"Content-Disposition": 'attachment; filename="figures.csv"'}
     text = "\ufeff" + written.getvalue()
     return web.Response(text=text, content_type="text/csv", charset="utf-8", headers=headers)
 
 
-async def _reader(request: web.Request) -> tuple[Session, Organisation]:
-    """Return the session of who may read the sums, by the kind of page, and its organisation."""
-    kinds = READERS[request.path.split("/")[1]]
+async def _reader(request: web.Request) -> tuple[Session, Organisation, Actor]:
+    """Return the session of who may read the sums, by the kind of page, its organisation, and who reads."""
+    kinds, role = READERS[request.path.split("/")[1]]
     session = await session_of(request, request.match_info["session"], kinds=kinds)
     organisation = await request.app[SERVICES].store.organisation_by_id(session.organisation_id)
     if organisation is None:
         raise AccessError("session.not_valid")
-    return session, organisation
+    return session, organisation, actor_of(session).only(role)
 
 
 def _plans(request: web.Request) -> bool:

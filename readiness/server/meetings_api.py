@@ -61,7 +61,7 @@ async def organiser_of(request: web.Request) -> tuple[Organisation, Actor]:
     session_id = request.headers.get("Readiness-Session", "")
     if session_id and not scheme:
         session = await session_of(request, session_id, kinds=ORGANISERS)
-        actor: Actor | None = actor_of(session)
+        actor: Actor | None = actor_of(session).only("organiser")
     else:
         actor = await _bearer(request, services, token.strip()) if scheme.lower() == "bearer" else None
     if actor is None:

@@ -81,6 +81,7 @@ async def _page(request: web.Request, name: str) -> web.Response:
     organisation = await request.app[SERVICES].store.organisation_by_id(session.organisation_id)
     if organisation is None:
         raise AccessError("session.not_valid")
+    actor = actor_of(session).only("organiser")
     asked, profile = request.query.get("lang"), load_profile("consultation")
     view: dict[str, Any] = {
         "name": name,
@@ -94,8 +95,8 @@ async def _page(request: web.Request, name: str) -> web.Response:
         "practical": page_questions(one.removeprefix(PRACTICAL) for one in profile.checks if one.startswith(PRACTICAL)),
         "asked": profile.practical,
         "limits": LIMITS,
-        "is_of_units": actor_of(session).scope("meeting.change").units is not None,
-        "units": await request.app[SERVICES].store.units(actor_of(session)),
-        "rooms": await request.app[SERVICES].store.rooms_to_invite(actor_of(session)),
+        "is_of_units": actor.scope("meeting.change").units is not None,
+        "units": await request.app[SERVICES].store.units(actor),
+        "rooms": await request.app[SERVICES].store.rooms_to_invite(actor),
     }
     return render_page(request, PLAN, organisation, {"view": view}, compress=False)

@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
+from readiness.access.actors import actor_of
 from readiness.errors import AccessError, InputError, LimitError
 from readiness.server.bodies import json_body
 from readiness.server.desk_view import SUPPORTERS, Desk, desk_for
@@ -75,7 +76,8 @@ async def _tell(response: web.StreamResponse, desk: Desk, message: Mapping[str, 
 async def _gone(request: web.Request, desk: Desk, following_id: str) -> str:
     """Return what ends the stream: "closed" for the desk, "ended" for the test; empty where both go on."""
     try:
-        await session_of(request, desk.session.id, kinds=SUPPORTERS)
+        session = await session_of(request, desk.session.id, kinds=SUPPORTERS)
+        desk.actor = actor_of(session)  # another sign-in may have changed the units
     except AccessError:
         return "closed"
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from .errors import NotAllowed
@@ -157,6 +157,10 @@ class Actor:
                 yield Part(units)
             elif self.person_hash is not None:
                 yield Part(units, self.person_hash)
+
+    def only(self, role: ActorKind) -> Actor:
+        """Return who acts, on a page of this role: what staff reach in others of their roles is not reached there."""
+        return replace(self, roles=self.roles & {role})
 
     def require(self, act: Act, about: str | None = None) -> Scope:
         """Return how far `act` reaches, and note it for the audit log; raise `NotAllowed` unless `may` allows it.

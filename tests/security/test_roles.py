@@ -181,6 +181,32 @@ async def test_AUT_1_every_route_answers_every_role_as_the_table_says(staff: Sta
     assert not differ, differ
 
 
+async def test_AUT_2_who_leads_a_meeting_elsewhere_plans_nothing_there(staff: Staff):
+    """One role reaches what it does by itself: the board of a led meeting opens, the view of who plans it does not."""
+    store, base = staff.server.store, staff.server.base
+    session, secret = await signed_in(
+        store, "sunnaas", staff.server.services.now(), ["organiser", "leader"],
+        name="both", units=("Ward 1",), whole=("leader",), person_hash=b"w" * 32,
+    )  # fmt: skip
+    led, planned = staff.roles[0].others["unit"]["meeting"], staff.roles[0].own["meeting"]
+    async with aiohttp.ClientSession(base, cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
+        http.cookie_jar.update_cookies({f"rd-{session}": secret}, URL(base))
+        asked = {"Readiness-Session": session}
+        for path, status in (
+            (f"/api/v1/boards/{session}", 200),
+            (f"/api/v1/meetings/{planned}", 200),
+            (f"/api/v1/meetings/{led}", 404),
+            (f"/api/v1/meetings/{led}/letters.pdf", 404),
+        ):
+            async with http.get(path, headers=asked) as answer:
+                assert answer.status == status, path
+                assert (CANARIES[0] in await answer.text()) is path.startswith("/api/v1/boards"), path
+        async with http.get(f"/board/{session}") as answer:
+            page = await answer.text()
+    assert f'href="/staff/{session}"' in page
+    assert "board.keep_text" not in page, "no bookmark opens it until the meeting is over"
+
+
 def test_AUT_1_a_role_opens_what_it_is_for():
     """Read without running: nobody but an administrator changes settings, and a reader of figures sees no person."""
     for (method, route), row in matrix().items():
