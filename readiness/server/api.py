@@ -165,11 +165,12 @@ async def watch_board(request: web.Request) -> web.StreamResponse:
                 changed = await next_change(changes)
                 try:
                     session = await session_of(request, session.id, kinds=LEADERS)
-                except AccessError:
+                    board = await board_json(services, session) if changed else None
+                except AccessError:  # also of who signed in and leads nothing any more
                     await say(response, "closed")
                     break
-                if changed:
-                    await say(response, "board", await board_json(services, session))
+                if board is not None:
+                    await say(response, "board", board)
                 else:
                     await say_nothing(response)
     return response
