@@ -33,6 +33,7 @@ TOOLS = frozenset(
         "reports/store/records",
         "reports/store/retention",
         "reports/store/rows",
+        "reports/store/scope",
         "reports/store/trail",
     }
 )
