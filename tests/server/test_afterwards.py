@@ -253,7 +253,7 @@ async def test_two_units_without_shares_are_not_told_by_the_share_of_all(server,
         await made_answers(server, cast.meeting, "sunnaas", "ready", scores, unit=unit, satisfied=satisfied)
     sums = {}
     for by_share in (False, True):
-        found = await server.store.feedback_sums("sunnaas", WEEKS, by_share=by_share)
+        found = await server.store.feedback_sums(otto("sunnaas"), WEEKS, by_share=by_share)
         sums[by_share] = [(one.unit, bool(one.scores), bool(one.satisfied)) for one in found]
     assert sums[False] == [("Hjerte", True, True), ("Lunge", True, False), ("Nyre", True, False)]
     assert sums[True] == [("Hjerte", True, False), ("Lunge", True, False), ("Nyre", True, False)]
@@ -263,10 +263,10 @@ async def test_shares_are_not_told_where_few_followed_another_verdict(server, ht
     """Of 40 who answered 25 were told "ready": that it worked for twelve of the other fifteen tells of three."""
     await made_answers(server, cast.meeting, "sunnaas", "ready", [5] * 15 + [2] * 10, unit="Hjerte")
     await made_answers(server, cast.meeting, "sunnaas", "not_ready", [5] * 12 + [2] * 3, unit="Hjerte")
-    (told,) = await server.store.feedback_sums("sunnaas", WEEKS, by_share=True)
+    (told,) = await server.store.feedback_sums(otto("sunnaas"), WEEKS, by_share=True)
     assert (told.answers, told.scores) == (40, {})
     await made_answers(server, cast.meeting, "sunnaas", None, [2] * 7, unit="Hjerte")
-    (told,) = await server.store.feedback_sums("sunnaas", WEEKS, by_share=True)
+    (told,) = await server.store.feedback_sums(otto("sunnaas"), WEEKS, by_share=True)
     assert told.scores == {2: 20, 5: 27}
 
 
