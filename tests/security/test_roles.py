@@ -76,6 +76,7 @@ class Staff:
 
     def _filled(self, text: str, who: Role, names: Names) -> str:
         text = text.replace("speedtest/{name}", "speedtest/latency.txt").replace("sign-in/{name}", "sign-in/nowhere")
+        text = text.replace("told/{person}", "told/{participant}")
         known = {"session": who.session, "version": self.server.services.assets.version, "organisation": "sunnaas"}
         known |= {"token": "nothing", "name": "shared/icon.svg", **names}
         return re.sub(r"\{(\w+)\}", lambda found: known.get(found[1], "unknown"), text)
