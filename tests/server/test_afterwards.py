@@ -270,6 +270,20 @@ async def test_shares_are_not_told_where_few_followed_another_verdict(server, ht
     assert told.scores == {2: 20, 5: 27}
 
 
+async def test_AUT_2_shares_of_a_ward_are_told_beside_the_overview_of_that_ward(server, http, cast):
+    """Of the ward too few were told otherwise than "ready"; that the house has more of them helps nobody there."""
+    await made_answers(server, cast.meeting, "sunnaas", "ready", [5] * 15 + [2] * 10, unit="Hjerte")
+    await made_answers(server, cast.meeting, "sunnaas", "not_ready", [5] * 12 + [2] * 3, unit="Hjerte")
+    await made_answers(server, cast.meeting, "sunnaas", "not_ready", [5] * 10 + [2] * 10, unit="Lunge")
+    house = supporter("sunnaas")
+    ward = replace(house, kind="staff", roles=frozenset({"support"}), limits=frozenset({("support", "Hjerte")}))
+    told = {}
+    for name, reader in (("house", house), ("ward", ward)):
+        found = await server.store.feedback_sums(reader, WEEKS, by_share=True)
+        told[name] = [(one.unit, one.scores) for one in found]
+    assert told == {"house": [("Hjerte", {2: 13, 5: 27}), ("Lunge", {2: 10, 5: 10})], "ward": [("Hjerte", {})]}
+
+
 async def test_a_leader_names_whose_sound_failed_and_a_participant_cannot(server, http, cast):
     """By role or as the own; the answer keeps the meeting's unit."""
     store = server.store
