@@ -14,6 +14,7 @@ from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
 from readiness.access.origin import refuse_cross_site, refuse_foreign_host
 from readiness.errors import AccessError, InputError, LimitError, ReadinessError, RequestTimeout, Unavailable
 from readiness.logs import log_event, request_id
+from readiness.server.policies import BARE_POLICY, POLICY, policy
 from readiness.server.services import SERVICES, caller
 from readiness.server.strict import is_id, is_plain
 from readiness.texts import LANGUAGES, catalogue
@@ -21,7 +22,7 @@ from reports.render.languages import TABLE
 from reports.store import NotStorable, StoreUnavailable
 from reports.store.trail import open_trail
 
-__all__ = ["POLICY", "answer_malformed_ourselves", "error_response", "guard", "set_security_headers"]
+__all__ = ["answer_malformed_ourselves", "error_response", "guard", "set_security_headers"]
 
 log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -43,10 +44,6 @@ STREAM = "stream."
 FREE = frozenset({"name", "organisation"})
 """Path parameters that are not ids: a file's name, and an organisation's short name."""
 OUR_HEADERS = ("Idempotency-Key", "Readiness-Session")
-POLICY = web.ResponseKey("policy", str)
-"""Set on a response that needs a Content-Security-Policy other than every page's."""
-BARE_POLICY = "default-src 'none'; frame-ancestors 'none'"
-"""Used where the browser's own name for us is unknown."""
 ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -55,16 +52,6 @@ ALWAYS = {
     "Permissions-Policy": "camera=(self), microphone=(self), geolocation=(), display-capture=()",
     "Server": "readiness",
 }
-
-
-def policy(socket_origin: str) -> str:
-    """Return the Content-Security-Policy for a page opened under the host of `socket_origin`."""
-    return (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' blob:; "
-        f"connect-src 'self' {socket_origin}; worker-src 'self'; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'; require-trusted-types-for 'script'; "
-        "trusted-types readiness-worker; report-uri /api/v1/csp-reports"
-    )
 
 
 async def set_security_headers(request: web.Request, response: web.StreamResponse) -> None:

@@ -12,8 +12,8 @@ from readiness.errors import AccessError, ReadinessError
 from readiness.meetings.guides import GUIDES, guide_html, page_html
 from readiness.server.board import LEADERS
 from readiness.server.mangled import meant
-from readiness.server.middleware import BARE_POLICY, POLICY
 from readiness.server.phone_hours import phone_opens_at
+from readiness.server.policies import BARE_POLICY, POLICY
 from readiness.server.services import SERVICES, Services, session_of
 from readiness.texts import LANGUAGES, catalogue, for_staff, negotiate
 from reports.render.phones import phone_in

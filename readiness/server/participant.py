@@ -16,7 +16,7 @@ from aiohttp import web
 from readiness.access.actors import actor_of
 from readiness.errors import AccessError
 from readiness.meetings.subject import data_of
-from readiness.server.middleware import POLICY
+from readiness.server.policies import POLICY
 from readiness.server.services import SERVICES, Services, session_of
 from reports.kinds import TESTERS, profile_of, solution_of
 from reports.model import rfc3339

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -136,7 +136,8 @@ async def assert_stands(on: Machines, anna: Participant, report: dict) -> None:
     assert newest.meeting_id is not None
     board = await on.store.board(clock_of(newest.organisation_id), newest.meeting_id)
     (row,) = [one for one in board if one.participant.id == newest.participant_id]
-    assert (row.report, row.running) == (newest, False)
+    assert row.report is not None
+    assert (replace(row.report, body=newest.body), row.running) == (newest, False), "a board has less of the body"
 
 
 async def go_on_elsewhere(on: Machines, notices: str) -> None:

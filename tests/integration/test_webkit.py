@@ -236,6 +236,8 @@ async def test_support_reads_a_report_in_webkit(page: WebKitPage, support: str):
     await page.until("() => document.querySelector('.newest .code')")
     await assert_sound(page, "support list")
     await page.follow(".newest a")
+    await page.until("() => document.querySelector('#report a[href*=\"curves\"]')")
+    await page.follow('#report a[href*="curves"]')
     await page.until("() => document.querySelectorAll('#report figure svg').length === 5")
     await assert_sound(page, "support report")
 
