@@ -18,7 +18,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ["RepeatFilter", "log_event", "request_id", "set_up_logging"]
+__all__ = ["JsonFormatter", "RepeatFilter", "log_event", "request_id", "set_up_logging"]
 
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="")
 MAX_VALUE_CHARS = 300
@@ -61,8 +61,11 @@ class RepeatFilter(logging.Filter):
             return count < MOST_ALIKE
 
 
-class _JsonFormatter(logging.Formatter):
+class JsonFormatter(logging.Formatter):
+    """Formats each record as one line of JSON, without secrets and addresses."""
+
     def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
         entry: dict[str, Any] = {
             "at": datetime.fromtimestamp(record.created, tz=UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -100,7 +103,7 @@ def log_event(logger: logging.Logger, level: int, event: str, **values: Any) -> 
 def set_up_logging(level: str) -> None:
     """Route everything through the JSON formatter. Libraries log from warning upwards."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonFormatter())
+    handler.setFormatter(JsonFormatter())
     handler.addFilter(RepeatFilter())
     root = logging.getLogger()
     root.handlers[:] = [handler]

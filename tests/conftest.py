@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ from aiohttp import web
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
+from readiness.logs import JsonFormatter
 from readiness.server.app import make_app, make_runner, make_services
 from readiness.server.services import Services
 from readiness.settings import load_settings
@@ -34,6 +36,15 @@ def frozen_environment(monkeypatch):
     for name in list(os.environ):
         if name.startswith("READINESS_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def no_handler_left():
+    """A server that ran in this process logs to the standard error of its own test, which is closed by then."""
+    yield
+    root = logging.getLogger()
+    for handler in [one for one in root.handlers if isinstance(one.formatter, JsonFormatter)]:
+        root.removeHandler(handler)
 
 
 @dataclass

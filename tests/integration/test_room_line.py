@@ -20,6 +20,7 @@ MOST_BYTES = 4_000_000
 CANARY = "canary-7f3a"
 
 
+@pytest.mark.pair
 async def test_a_whole_check_is_small_and_tells_nothing_of_what_it_saw(server, tmp_path, caplog):
     """Real probes, line and server: enrolled, a reference taken, checked. Names, film and fingerprint stay here.
 

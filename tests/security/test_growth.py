@@ -137,6 +137,7 @@ def test_drop_in_tests_of_one_prefix_have_a_rate():
 async def test_drop_in_sessions_without_end_are_refused(server, http):
     """The sixty-first from one address gets 429 with a time to come back, and leaves no row."""
     await make_cast(server.store)
+    server.services.beginnings = PrefixBuckets(lambda: 0.0)  # a busy machine takes long enough for one more
     statuses = []
     for _ in range(62):
         async with http.post("/api/v1/organisations/sunnaas/try", json={}) as answer:
