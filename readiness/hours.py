@@ -27,7 +27,7 @@ LOOKED_AHEAD_DAYS: Final = 366
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """The open times of a week: ISO weekday, minutes of the day at which it opens and closes."""
+    """The open times of a week, in order: ISO weekday, minutes of the day at which it opens and closes."""
 
     spans: tuple[tuple[int, int, int], ...]
 
@@ -42,12 +42,12 @@ class Hours:
         minute, today = 60 * local.hour + local.minute, weekday(local.date())
         if any(day == today and begins <= minute < ends for day, begins, ends in self.spans):
             return None
-        days = (local.date() + timedelta(days=ahead) for ahead in range(LOOKED_AHEAD_DAYS))
+        dates = (local.date() + timedelta(days=ahead) for ahead in range(LOOKED_AHEAD_DAYS))
         openings = (
             datetime.combine(day, time(begins // 60, begins % 60)).replace(tzinfo=zone)
-            for day in days
+            for day, counts_as in ((one, weekday(one)) for one in dates)
             for open_on, begins, _ in self.spans
-            if open_on == weekday(day)
+            if open_on == counts_as
         )
         return next((one for one in openings if one > local), None)
 

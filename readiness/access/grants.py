@@ -84,7 +84,7 @@ class Grant:
         return frozenset(sorted(unit for unit in named if 0 < len(unit) <= LONGEST_UNIT)[:MOST_UNITS])
 
 
-def value_at(claims: Mapping[str, Any], path: Sequence[str]) -> Any:
+def _value_at(claims: Mapping[str, Any], path: Sequence[str]) -> Any:
     """Return what `path` leads to, None where it leads nowhere. A name with dots or slashes is one name."""
     found: Any = claims
     for name in path:
@@ -93,7 +93,7 @@ def value_at(claims: Mapping[str, Any], path: Sequence[str]) -> Any:
 
 
 def _texts_at(claims: Mapping[str, Any], path: Sequence[str]) -> list[str]:
-    found = value_at(claims, path)
+    found = _value_at(claims, path)
     return [value for value in (found if isinstance(found, list) else [found]) if isinstance(value, str)]
 
 
@@ -103,7 +103,7 @@ def mail_of(claims: Mapping[str, Any], path: Sequence[str], *, is_ours: bool) ->
     Unless the house sets it itself (`is_ours`) the provider has to say that it was verified: by an address that people
     may choose, somebody else's meetings would open.
     """
-    found = value_at(claims, path) if path else None
+    found = _value_at(claims, path) if path else None
     if not isinstance(found, str) or not (is_ours or claims.get("email_verified") is True):
         return ""
     try:

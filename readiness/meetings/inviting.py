@@ -124,8 +124,9 @@ class Inviting:
 
     async def printed(self, meeting: Meeting, people: Sequence[str] | None) -> None:
         """Note that letters of these participants (None: of all) were given out to be printed."""
-        chosen = people or [one.id for one in await self.store.participants(self.actor, meeting.id)]
-        await self.store.note_given(self.actor, meeting.id, chosen, given_as="letter", at=self.now)
+        if people is None:
+            people = [one.id for one in await self.store.participants(self.actor, meeting.id)]
+        await self.store.note_given(self.actor, meeting.id, people, given_as="letter", at=self.now)
 
     async def told(self, meeting: Meeting, kind: MessageName, data: Mapping[str, Any]) -> list[Outgoing]:
         """Return a message to each person who knew of the meeting, by the channel that told them.

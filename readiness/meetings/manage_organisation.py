@@ -18,7 +18,7 @@ from reports.store import Conflict, Store
 from reports.store.records import Organisation
 from reports.store.setting_records import changes_to, with_setting
 
-__all__ = ["FLAGS", "own_texts", "set_organisation"]
+__all__ = ["own_texts", "set_organisation"]
 
 FLAGS: Final[Mapping[str, str]] = {"drop_in_allowed": "--drop-in", "asks_afterwards": "--ask-afterwards"}
 """Options that are not called as the setting is."""

@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 LONGEST_TEXT: Final = 20_000
+"""Characters of an own text: some six printed pages."""
 LONGEST_DAYS: Final = 200
 """Of the list of closed days: some fifteen dates or spans, enough for a year or two."""
 CAN_BE_OFF: Final[tuple[InvitationKind, ...]] = ("support", "organiser", "room_manager")
@@ -163,14 +164,16 @@ def _months(typed: str) -> int | None:
     plain = one_line(typed)
     if not plain:
         return None
-    if not plain.isascii() or not plain.isdigit() or not FEWEST_MONTHS <= int(plain) <= MOST_MONTHS:
+    if plain not in map(str, range(FEWEST_MONTHS, MOST_MONTHS + 1)):
         raise InputError("settings.months")
     return int(plain)
 
 
 def _text(typed: str) -> str | None:
     plain = _LINES.sub("\n", typed)
-    if len(plain) > LONGEST_TEXT or "\0" in plain:
+    if "\0" in plain:  # of a file; forms with one are refused before
+        raise InputError("request.malformed")
+    if len(plain) > LONGEST_TEXT:
         raise InputError("text.too_long")
     return plain if plain.strip() else None
 

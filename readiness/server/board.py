@@ -194,10 +194,9 @@ async def _line(services: Services, actor: Actor, row: BoardRow, now: datetime, 
 
 
 def _host_line(services: Services, row: HostRow, now: datetime, *, unlocked: bool) -> BoardLine:
-    told = _host_json(services, row, None, now, unlocked=unlocked)
     tested_at = row.report.created_at if row.report else None
-    phone = next(iter(told.get("phones", ())), "")
-    return BoardLine(told["role"], told["label"], told["state"], tested_at, phone=phone, kind="host")
+    phone = open_reach(services.contacts, row.host.reach).phone if unlocked else ""
+    return BoardLine(row.host.role, row.host.label, state_of(row.report, now), tested_at, phone=phone, kind="host")
 
 
 def pin_channel(services: Services, host: Host | None) -> Channel | None:

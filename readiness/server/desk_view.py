@@ -168,8 +168,7 @@ class Desk:
 
     async def follow_page(self, following_id: str) -> web.Response:
         """Return the page on which a test is followed. Raises AccessError where it is followed no more."""
-        followed = await self.services.store.followings(self.actor, self.now)
-        one = next((one for one in followed if one.id == following_id), None)
+        one = await self.services.store.following(self.actor, following_id, self.now)
         if one is None:
             raise AccessError("person.not_found")
         if one.participant_id is not None:
@@ -336,10 +335,10 @@ class Desk:
     async def _rooms(self, report: StoredReport) -> list[dict[str, Any]]:
         """Return the rooms of the report's meeting: how each is, and what changed since it last passed."""
         store = self.services.store
-        beside = await store.meeting_rooms(self.actor, report.meeting_id) if report.meeting_id else []
-        if not beside or not report.meeting_id:
+        if not report.meeting_id:
             return []
-        passed = await store.meeting_rooms_passed(self.actor, report.meeting_id)
+        beside = await store.meeting_rooms(self.actor, report.meeting_id)
+        passed = await store.meeting_rooms_passed(self.actor, report.meeting_id) if beside else {}
         return [beside_view(one, passed.get(one.room.id), self.words, self.zone, self.now) for one in beside]
 
     def _openings(self, report: StoredReport) -> list[str]:

@@ -128,7 +128,7 @@ async def figures_table(request: web.Request) -> web.Response:
     written = io.StringIO()
     table = csv.writer(written)
     table.writerow(COLUMNS if plans else SHARES)
-    for one in await request.app[SERVICES].store.feedback_sums(actor, weeks, by_share=not plans):
+    for one in await services.store.feedback_sums(actor, weeks, by_share=not plans):
         table.writerow([guarded(str(cell)) for cell in (_table_row(one) if plans else _share_row(one))])
     headers = {"Content-Disposition": 'attachment; filename="figures.csv"'}
     text = "\ufeff" + written.getvalue()

@@ -33,7 +33,7 @@ FOLLOWED_MOST: Final = timedelta(hours=1)
 AT_ONCE_S: Final = 0.2
 """What changes within this time goes as one message."""
 AGAIN_S: Final = 4.0
-"""A message goes at least this often, for a desk that missed one."""
+"""A message goes at least this often, for a desk that missed one; so long too until the next try after a failure."""
 CHANGED: Final = written({"type": "changed"})
 WAKING: Final = frozenset({"changed", "ask", "ended"})
 _TOLD: Final = ("id", "outcome", "value", "unit", "pass", "fail", "cause", "advice")

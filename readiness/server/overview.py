@@ -44,6 +44,7 @@ HEADLINES: Final = ("in_time", "first_try", "right", "satisfied", "solved")
 _MONTH: Final = re.compile(r"^2\d{3}-(?:0[1-9]|1[0-2])$")
 SIZES_PT: Final = (10.5, 9.5, 8.5)
 PAGES: Final = 4
+"""Most sheets of paper: two hold the month and its weeks, two the tables by unit and by room."""
 MOST_ON_SCREEN, MOST_ON_PAPER = 20, 8
 """Lines of a table; the rest stands in the file."""
 
@@ -193,7 +194,7 @@ def _bar(found: Measure, words: Words) -> dict[str, Any]:
 def _tables(shown: Shown, most: int) -> list[dict[str, Any]]:
     """Return the tables that have more than one line, for with one the whole month says it already.
 
-    Of more than `most` lines, those further down are counted, and the others at the end left in.
+    Of more than `most` lines, those further down are counted, but for the last: there the small ones stand, if any.
     """
     words, overview = shown.words, shown.overview
     tables: list[dict[str, Any]] = []

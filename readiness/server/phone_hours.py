@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from readiness.closed_days import ClosedDays, read_closed_days
@@ -12,12 +13,12 @@ from reports.store.records import Organisation
 
 __all__ = ["phone_opens_at"]
 
-WITH_HOLIDAYS = "NO"
+WITH_HOLIDAYS: Final = "NO"
 """The country whose public holidays are known."""
 
 
 def phone_opens_at(organisation: Organisation, now: datetime) -> datetime | None:
-    """Return when the phone opens next; None while it is open, or where the hours say nothing."""
+    """Return when the phone opens next; None while it is open, if not within a year, or where the hours say nothing."""
     hours = read_hours(organisation.support_hours)
     if hours is None:
         return None

@@ -21,7 +21,7 @@ from readiness.server.pages import SETTINGS, render_page, staff_language_of
 from readiness.server.services import SERVICES, Services, session_of
 from readiness.server.settings_parts import CHANNELS, PARTS, Reading, read_clinic, read_form, seen_of
 from readiness.server.settings_view import SettingsView
-from readiness.texts import LANGUAGES, catalogue, for_staff
+from readiness.texts import catalogue, for_staff
 from reports.render.phones import phone_in
 from reports.render.words import Words
 from reports.store import Actor, Conflict
@@ -35,6 +35,7 @@ SETTERS: Final = sessions_that_may("settings.change")
 MOST_BYTES: Final = 1024 * 1024
 """Of a form: three texts of the greatest length, each letter as a browser writes those beyond ASCII."""
 MOST_CHANGES: Final = 20
+"""In the list of the newest changes; older ones can't be taken back from the page."""
 STALE: Final = 409
 """Status of a page whose form was drawn before somebody else changed the same."""
 
@@ -72,19 +73,22 @@ class _Office:
 
     def back(self, path: str, said: str) -> web.HTTPSeeOther:
         """Return the way back to a page after a form, which then says what was done."""
-        language = {"lang": self.asked} if self.asked in LANGUAGES else {}
+        language = {"lang": self.asked} if self.asked else {}
         return web.HTTPSeeOther(f"/settings/{self.session_id}{path}?{urlencode({'said': said, **language})}")
 
     async def change(self, wanted: Sequence[Setting], undoes: str | None = None) -> None:
-        """Store changes, so that every page has them at once. Raises Conflict where somebody else was faster."""
+        """Store changes, so that every page has them at once.
+
+        Raises Conflict where somebody else was faster, with the organisation read again.
+        """
         store, health = self.services.store, self.services.health
-        self.organisation = await store.change_settings(self.actor, wanted, self.services.now(), undoes=undoes)
+        try:
+            self.organisation = await store.change_settings(self.actor, wanted, self.services.now(), undoes=undoes)
+        except Conflict:
+            self.organisation = await _organisation(self.services, self.organisation.id)
+            raise
         if health.organisation is not None and health.organisation.id == self.organisation.id:
             health.organisation = self.organisation
-
-    async def renew(self) -> None:
-        """Read the organisation again."""
-        self.organisation = await _organisation(self.services, self.organisation.id)
 
 
 async def _organisation(services: Services, organisation_id: str) -> Organisation:
@@ -152,7 +156,6 @@ async def save(request: web.Request) -> web.Response:
     try:
         await office.change(wanted)
     except Conflict:
-        await office.renew()
         return _again(office, part, reading, STALE, "settings.stale")
     raise office.back(f"/{part}", "saved")
 

@@ -16,14 +16,12 @@ from readiness.server.services import session_of
 from readiness.server.streams import HEADERS, Looks, counted, say, say_nothing
 from readiness.server.strict import is_id
 from reports.render.follow import hints_of, seen_view
-from reports.store.follow_records import Following, line_of_follow
+from reports.store.follow_records import HINT_EVERY, Following, line_of_follow
 
 __all__ = ["routes"]
 
 routes = web.RouteTableDef()
 FOLLOW = "/api/v1/desks/{session}/follow/{following}"
-HINT_AFTER_S = 2.0
-"""When to try again after a hint that came too soon."""
 
 
 async def _following(desk: Desk, following_id: str) -> Following:
@@ -97,5 +95,5 @@ async def give_hint(request: web.Request) -> web.Response:
         raise InputError("request.malformed")
     hint = await desk.services.store.give_hint(desk.actor, following.id, str(code), desk.services.now())
     if hint is None:
-        raise LimitError("rate.limited", retry_after_s=HINT_AFTER_S)
+        raise LimitError("rate.limited", retry_after_s=HINT_EVERY.total_seconds())
     return web.json_response({"hint": hint})

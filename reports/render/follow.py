@@ -54,8 +54,9 @@ def followed_line(one: Following, words: Words, zone: tzinfo, asked: Mapping[str
 def seen_view(message: Mapping[str, Any], words: Words) -> dict[str, Any]:
     """Return what a followed test does right now: the step, the page's own hint, and what is judged, worst first."""
     checks = sorted(message["checks"], key=lambda one: _WORST_FIRST.get(one["outcome"], len(_WORST_FIRST)))
-    advised = dict.fromkeys(one["advice"] for one in checks if one.get("advice") in hints_of(words.catalogue))
-    if message["hint"] in hints_of(words.catalogue):
+    hints = hints_of(words.catalogue)
+    advised = dict.fromkeys(one["advice"] for one in checks if one.get("advice") in hints)
+    if message["hint"] in hints:
         advised = {message["hint"]: None} | advised
     step = words.first(f"support.part.{message['phase']}", otherwise=message["phase"])
     hint = words.first(f"advice.{message['hint']}.title", f"hint.{message['hint']}") if message["hint"] else ""

@@ -110,13 +110,13 @@ class Scope:
 
     @property
     def units(self) -> frozenset[str] | None:
-        """Return the units whose sums and meetings are reached; None: all."""
+        """Return the units whose sums are reached; None: all, also for who leads. Of meetings `led_by` narrows too."""
         if any(part.units is None for part in self.parts):
             return None
         return frozenset().union(*(part.units for part in self.parts if part.units is not None))
 
     def has_unit(self, unit: str) -> bool:
-        """Return whether a meeting of this unit is reached."""
+        """Return whether a meeting of this unit may be reached, whoever leads it."""
         return self.units is None or unit in self.units
 
 

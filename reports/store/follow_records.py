@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
-__all__ = ["Following", "follow_of", "line_of_follow"]
+__all__ = ["HINT_EVERY", "Following", "follow_of", "line_of_follow"]
+
+HINT_EVERY: Final = timedelta(seconds=2)
+"""A person has to read a hint before the next one takes its place."""
 
 
 def follow_of(session_id: str) -> str:

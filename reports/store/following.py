@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .actors import Actor, Scope
 from .desk_records import desk_of
-from .follow_records import Following, follow_of, line_of_follow
+from .follow_records import HINT_EVERY, Following, follow_of, line_of_follow
 from .follow_tables import following
 from .part import StorePart
 from .passing import Receiver, written
@@ -26,8 +26,6 @@ from .trail import Deed, about
 
 __all__ = ["FollowPart"]
 
-HINT_EVERY: Final = timedelta(seconds=2)
-"""A person has to read a hint before the next one takes its place."""
 MOST_FOLLOWED: Final = 50
 """On the desk, the newest first: more than a desk can talk to."""
 ENDED: Final = written({"type": "ended"})

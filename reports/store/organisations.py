@@ -30,7 +30,7 @@ _CHANGE: Final = [setting_change.c[name] for name in SettingChange.__dataclass_f
 class OrganisationPart(StorePart):
     """The part of the store that keeps organisations."""
 
-    async def ensure_organisation(self, wanted: Organisation, now: datetime | None = None) -> Organisation:
+    async def ensure_organisation(self, wanted: Organisation) -> Organisation:
         """Store the organisation, or update the one with this slug; return it with its stored id."""
         values = _columns(wanted)
         insert = self._insert(organisation).values(id=wanted.id, slug=wanted.slug, **values)
@@ -40,7 +40,7 @@ class OrganisationPart(StorePart):
             before = (await connection.execute(known)).first()
             stored = _organisation_of((await connection.execute(statement)).one())
             changes = differences(_organisation_of(before), stored) if before is not None else []
-            await _keep(connection, stored.id, changes, by="operator", at=now or datetime.now(tz=UTC), undoes=None)
+            await _keep(connection, stored.id, changes, by="operator", at=datetime.now(tz=UTC), undoes=None)
             for told in [one.told for one in changes] or [""]:
                 named = f"organisation:{stored.id}"
                 self._did(connection, Deed(stored.id, "", "", "organisation.change", named, detail=told))

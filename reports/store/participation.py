@@ -78,15 +78,16 @@ class ParticipationPart(AuditPart):
         Figures are of no unit: who reaches some units only is told of reports that are none yet.
         """
         scope = actor.require("figures.read")
-        figures = unlinked_report.c.organisation_id == (scope.organisation_id if scope.is_whole else None)
+        mine = unlinked_report.c.organisation_id == scope.organisation_id
+        figures = mine if scope.is_whole else sa.false()
         fresh = also_in(scope, report)
         kept = sa.select(unlinked_report.c.judged, unlinked_report.c.checks)
         said = await self._rows(kept.where(figures, unlinked_report.c.judged.is_not(None)))
         told = sa.select(report.c.judged, report.c.body["checks"].label("checks"))
         said += await self._rows(told.where(fresh, report.c.judged.is_not(None)))
         number = 0
-        for table, mine in ((unlinked_report, figures), (report, fresh)):
-            number += (await self._rows(sa.select(sa.func.count()).select_from(table).where(mine)))[0][0]
+        for table, reached in ((unlinked_report, figures), (report, fresh)):
+            number += (await self._rows(sa.select(sa.func.count()).select_from(table).where(reached)))[0][0]
         return make_calibration(number, [Said(row.judged, row.checks or ()) for row in said])
 
     async def _counted(self, scope: Scope, weeks: tuple[str, str]) -> list[Counted]:

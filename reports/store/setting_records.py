@@ -31,6 +31,7 @@ __all__ = [
 FIGURES_KEPT: Final = timedelta(days=396)
 """13 months, so that a month can be compared with the same month a year before."""
 MOST_MONTHS: Final = 13
+"""Of figures: those of `FIGURES_KEPT`, which hold where an organisation has chosen nothing."""
 FEWEST_MONTHS: Final = 3
 """Of figures, where an organisation keeps them for a shorter time: a month is shown a week after it is over."""
 

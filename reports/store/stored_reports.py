@@ -174,27 +174,27 @@ class ReportPart(StorePart):
     async def judge_report(self, actor: Actor, report_id: str, judged: Judged | None) -> bool:
         """Keep what support says of a report afterwards, or with None that it says nothing; False without it."""
         scope = actor.require("report.judge")
-        mine = sa.and_(report.c.id == report_id, also_in(scope, report))
+        mine = _report_in(scope, report_id)
         async with self._database.write() as connection:
             return (await connection.execute(sa.update(report).where(mine).values(judged=judged))).rowcount == 1
 
     async def judged(self, actor: Actor, report_id: str) -> Judged | None:
         """Return what support said of a report."""
         scope = actor.require("report.find")
-        mine = sa.and_(report.c.id == report_id, also_in(scope, report))
+        mine = _report_in(scope, report_id)
         row = await self._first(sa.select(report.c.judged).where(mine))
         return None if row is None else row.judged
 
     async def has_series(self, actor: Actor, report_id: str) -> bool:
         """Return whether series were stored with a report of the actor's organisation; they are large to read."""
         scope = actor.require("report.find")
-        mine = sa.and_(report.c.id == report_id, also_in(scope, report))
+        mine = _report_in(scope, report_id)
         return await self._first(sa.select(report.c.id).where(mine, report.c.series.is_not(None))) is not None
 
     async def series_of(self, actor: Actor, report_id: str) -> dict[str, Any] | None:
         """Return the series of a report of the actor's organisation, or None."""
         scope = actor.require("report.find")
-        mine = sa.and_(report.c.id == report_id, also_in(scope, report))
+        mine = _report_in(scope, report_id)
         chosen = sa.select(report.c.series).where(mine)
         row = await self._first(chosen)
         return None if row is None or row.series is None else unpack(bytes(row.series))
@@ -289,6 +289,11 @@ class ReportPart(StorePart):
         statement = sa.select(*_COLUMNS).where(*conditions).order_by(report.c.number.desc()).limit(1)
         row = await self._first(statement)
         return None if row is None else StoredReport(**row._asdict())
+
+
+def _report_in(scope: Scope, report_id: str) -> sa.ColumnElement[bool]:
+    """Return the condition on the report with this id, if it is in the scope."""
+    return sa.and_(report.c.id == report_id, also_in(scope, report))
 
 
 def _report_of(row: sa.Row[Any]) -> StoredReport:

@@ -54,6 +54,8 @@ def test_both_measures_of_one_unit_are_told_as_one():
     found = make_overview(groups, [])
     in_time = {name: one.hits for name, one in found.in_time_by["unit"].items()}
     first_try = {name: one.number for name, one in found.first_try_by["unit"].items()}
+    assert in_time, "something is told"
+    assert first_try, "something is told"
     assert (in_time.get("A"), first_try.get(OTHERS)) != (15, 18)
     for told, other in ((in_time, first_try), (first_try, in_time)):
         folded_there = {"A", "B", "C"} - other.keys()

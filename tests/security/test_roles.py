@@ -89,29 +89,27 @@ class Staff:
 
 async def objects(store: Store, meeting: Meeting, label: str, led_by: bytes) -> Names:
     """A meeting with somebody in it, who has a report, somebody who leads it, and somebody who was taken out."""
-    anna = (await make_people(store, meeting, label, led_by))[0]
+    anna = await make_person(store, meeting, label, led_by)
     made = report(
         organisation_id=meeting.organisation_id, meeting_id=meeting.id, participant_id=anna, session_id=None,
         verdict="not_ready",
     )  # fmt: skip
     await store.save_report(replace(CLOCK, organisation_id=meeting.organisation_id), made)
-    gone = (await make_people(store, meeting, label, led_by, more=True))[0]
+    gone = await make_person(store, meeting, label, led_by, more=True)
     await store.remove_participant(otto(meeting.organisation_id), meeting.id, gone, keeps=True)
     host = (await store.hosts(otto(meeting.organisation_id), meeting.id))[0]
     return {"meeting": meeting.id, "participant": anna, "report": made.id, "host": host.id, "person": gone}
 
 
-async def make_people(
-    store: Store, meeting: Meeting, label: str, led_by: bytes, *, more: bool = False
-) -> tuple[str, ...]:
-    """Add somebody to a meeting, which is made first."""
+async def make_person(store: Store, meeting: Meeting, label: str, led_by: bytes, *, more: bool = False) -> str:
+    """Add somebody to a meeting, which is made with them unless they are one `more`; return their id."""
     person = replace((await make_cast(store)).anna, id=new_id(), meeting_id=meeting.id, label=label)
     if more:
         await store.add_participant(otto(meeting.organisation_id), meeting.id, person)
     else:
         leads = Host(new_id(), meeting.id, "leader", label, "nb", person_hash=led_by)
         await add_meeting(store, meeting, [person], [leads])
-    return (person.id,)
+    return person.id
 
 
 def matrix() -> dict[Route, dict[str, int]]:

@@ -113,6 +113,7 @@ async def test_a_change_holds_at_once_is_logged_and_listed(server, http, page):
         ("pages", {"time_zone": "Europe/Oslo", "languages.nb": "yes", "languages.first": "en"}, "settings.first"),
         ("kept", {"choices/figures_months": "2"}, "settings.months"),
         ("kept", {"choices/figures_months": "14"}, "settings.months"),
+        ("kept", {"choices/figures_months": "9" * 5_000}, "settings.months"),
         ("clinics", {"unit": "", "number": "22334455"}, "settings.unit"),
         ("clinics", {"unit": "Unit 3", "number": "nobody"}, "settings.phone"),
         ("privacy", {"texts/privacy/nb": "x" * 20_001}, "text.too_long"),

@@ -14,8 +14,7 @@ from readiness.access.actors import operator_of
 from reports.store import Store
 from reports.store.audit import Keys
 from reports.store.desk_records import desk_of
-from reports.store.follow_records import Following, follow_of, line_of_follow
-from reports.store.following import HINT_EVERY
+from reports.store.follow_records import HINT_EVERY, Following, follow_of, line_of_follow
 from reports.store.passing import MOST_BYTES, Receiver
 from tests.patience import PATIENCE_S
 from tests.store import cast

@@ -35,7 +35,7 @@ export interface Session {
   meeting?: Meeting;
   practical?: string[];
   last_report?: Report;
-  /** Whether support follows this session's tests. */
+  /** Whether support may follow this session's tests. */
   followed?: boolean;
   /** the meeting is over, or cancelled: nothing is tested any more */
   over?: boolean;

@@ -40,6 +40,7 @@ export function drawFigures(list, checks, texts) {
  * @param {string} session @param {Texts} texts
  */
 export async function deleteReport(session, texts) {
+  if (!session) return;
   const gone = await call(`/api/v1/sessions/${encodeURIComponent(session)}/report`, {}, "DELETE").then(() => true, () => false);
   say(find("#deleted"), texts.t(gone ? "answer.deleted" : "answer.not_deleted"));
   if (!gone) return;

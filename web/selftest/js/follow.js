@@ -46,14 +46,14 @@ function pressable(action, button, press) {
   return button;
 }
 
-/** The offer, below everything else. @param {string} [said] what became of it */
-function offerIt(said = "follow.means") {
+/** The offer, below everything else. */
+function offerIt() {
   advised = "";
   box.removeAttribute("data-on");
   const button = pressable("start", worded("follow.offer", "button"), letFollow);
   button.className = "button";
   button.setAttribute("aria-describedby", "follow-means");
-  const means = worded(said);
+  const means = worded("follow.means");
   means.id = "follow-means";
   box.replaceChildren(button, means);
   more.remove();

@@ -74,7 +74,7 @@ function draw(place, { step, hint, advice, checks }) {
 /** @param {HTMLElement} place @param {number} [tries] that failed in a row */
 function follow(place, tries = 0) {
   const events = new EventSource(address(place, "events"));
-  const over = () => {
+  const ended = () => {
     events.close();
     say(find("#follow-step", place), place.dataset.ended ?? "");
     say(find("#follow-page", place), "");
@@ -93,7 +93,7 @@ function follow(place, tries = 0) {
     say(find("#follow-step", place), place.dataset.resting ?? "");
     say(find("#follow-page", place), "");
   });
-  events.addEventListener("ended", over);
+  events.addEventListener("ended", ended);
   events.addEventListener("closed", () => {
     events.close();
     location.reload();
@@ -101,7 +101,7 @@ function follow(place, tries = 0) {
   events.onerror = () => {
     if (events.readyState !== EventSource.CLOSED) return;
     if (tries < MOST_TRIES) setTimeout(() => follow(place, tries + 1), AGAIN_MS);
-    else over();
+    else ended();
   };
 }
 
