@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reports.series import pack
-from reports.store import Purged, Store, new_id
+from reports.store import Actor, Purged, Store, new_id
 from reports.store.participation import iso_week
-from reports.store.setting_records import FEWEST_MONTHS, FIGURES_KEPT
+from reports.store.setting_records import FEWEST_MONTHS, FIGURES_KEPT, changes_to
 from reports.store.tables import participation, unlinked_report
 from tests.actors import add_meeting
 from tests.series import made_series
@@ -274,8 +274,9 @@ async def test_who_keeps_figures_for_a_shorter_time_loses_them_earlier(store: St
     """Three months for one organisation, thirteen for the others; changes of settings go after thirteen too."""
     ahus = replace(cast.organisation(), id="org-ahus", slug="ahus")
     await store.ensure_organisation(ahus)
-    shorter = replace(cast.organisation(), choices={"figures_months": FEWEST_MONTHS})
-    await store.ensure_organisation(shorter, cast.NOW)
+    found = await store.ensure_organisation(cast.organisation())
+    shorter = changes_to(found, {"choices/figures_months": FEWEST_MONTHS})
+    await store.change_settings(Actor("operator", found.id, "operator"), shorter, cast.NOW)
     row = {"profile": "consultation", "solution": "teams", "client_class": "x", "tested": "never", "cause": ""}
     rows = [
         {**row, "id": f"{whose}-{months}", "organisation_id": whose, "week": iso_week(cast.NOW - 30 * DAY * months)}
