@@ -7,6 +7,7 @@ and settled after the receiver took it, so that a process which dies in between 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import json
 import logging
@@ -72,7 +73,9 @@ class RoomNotices:
 
     async def run(self) -> None:
         """Tell until cancelled; a fault of one notice or of the database never ends it."""
+        noticed = self._store.noticed
         while True:
+            noticed.clear()
             found = 0
             try:
                 found = await self.send_due()
@@ -81,7 +84,9 @@ class RoomNotices:
             except Exception:
                 log.exception("room_notices.failed")
             if not found:
-                await asyncio.sleep(POLL_S)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(POLL_S):
+                        await noticed.wait()
 
     async def watch_silence(self) -> None:
         """Note once a minute which rooms were not heard of for two planned checks, until cancelled."""

@@ -62,7 +62,7 @@ KEPT: Final = ("lang", "show", "sound", "keys")
 """What goes along from page to page, in the address: language, part of the list, sound at a new one, keys."""
 SAID: Final = frozenset(
     {"nobody", "taken", "gone", "not_yours", "back", "done", "how", "noted", "empty", "sent", "too_soon"}
-    | {"too_many", "no_mobile", "no_sms", "judged"}
+    | {"too_many", "no_mobile", "no_sms", "judged", "cancelled"}
 )
 """What a form's answer says at the top of the next page."""
 

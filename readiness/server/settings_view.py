@@ -15,6 +15,7 @@ from readiness.server.pages import notice_html
 from readiness.server.settings_parts import CLINIC_FIELDS, PARTS, Field, Reading, seen_of
 from readiness.settings import Settings
 from reports.render.languages import TABLE
+from reports.render.phones import as_typed
 from reports.render.words import Words
 from reports.store.records import Organisation
 from reports.store.setting_records import MOST_MONTHS, SettingChange, setting_of
@@ -35,6 +36,7 @@ _SENT_BY: Final = {"mail": "smtp_url", "sms": "sms_url"}
 _FIRST: Final = {"contact": "support_phone", "pages": "languages", "kept": "choices/figures_months",
                  "links": "links_off"}  # fmt: skip
 """The setting that stands for a part in the list of parts."""
+_PHONES: Final = frozenset(field.name for fields in PARTS.values() for field in fields if field.kind == "phone")
 _SHOWN: Final = ("public_url", "mail_from", "audit_months")
 """Settings of the server that may be shown as they are."""
 _IN_USE: Final = ("smtp_url", "sms_url", "sign_in", "turn_urls")
@@ -100,10 +102,10 @@ class SettingsView:
         if not value:
             return t("settings.empty")
         if isinstance(value, Mapping):
-            return ", ".join(map(str, value.values()))
+            return ", ".join(as_typed(one) if field == "number" else str(one) for field, one in value.items())
         if isinstance(value, list):
             return ", ".join(TABLE[one].name if name == "languages" else t(f"settings.link.{one}") for one in value)
-        text = str(value)
+        text = as_typed(str(value)) if name in _PHONES else str(value)
         return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN].rstrip()}…"
 
     def _stored(self, name: str) -> str:
@@ -135,7 +137,9 @@ class SettingsView:
         """Return what is stored, in words: all of a text, so that nothing of it is lost to whoever saves theirs."""
         if field.kind == "tick":
             return self.said(field.name, bool(stored))
-        return self.said(field.name, stored.split(",")) if field.options and stored else stored or self.said("", None)
+        if field.options and stored:
+            return self.said(field.name, stored.split(","))
+        return (as_typed(stored) if field.kind == "phone" else stored) or self.said("", None)
 
     def _label(self, field: Field) -> str:
         return TABLE[field.name.rpartition("/")[2]].name if field.kind == "text" else self.title(field.name)

@@ -35,9 +35,14 @@ def _back(desk: Desk, form: dict[str, str], said: str | None, person: str | None
 
 
 async def _not_yours(desk: Desk, form: dict[str, str], person: str) -> web.HTTPSeeOther:
-    """Return the way to the person, whose case is not one's own, or to the list where nobody is there any more."""
+    """Return the way to the person, whose case is not one's own, or to the list where nobody is there any more.
+
+    A meeting that is cancelled has closed its cases: that is said then.
+    """
     known = await desk.services.store.desk_person(desk.actor, person, desk.now)
-    return _back(desk, form, "not_yours" if known else "gone", person if known else None)
+    if known is None:
+        return _back(desk, form, "gone")
+    return _back(desk, form, "cancelled" if known.meeting.state == "cancelled" else "not_yours", person)
 
 
 @routes.post("/support/{session}/next")

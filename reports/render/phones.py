@@ -7,13 +7,18 @@ from typing import Final
 
 from reports.render.languages import TABLE
 
-__all__ = ["phone_in"]
+__all__ = ["as_typed", "phone_in"]
 
 _SIGNS: Final = re.compile(r"[^+\d]")
 _THREES: Final = "489"
 """First digits of the numbers that are written 480 16 317; all others are written in pairs."""
 _NATIONAL_DIGITS: Final = 8
 _NO_BREAK: Final = "\u00a0"
+
+
+def as_typed(number: str) -> str:
+    """Return `number` as it was typed, but never broken between its groups."""
+    return number.replace(" ", _NO_BREAK)
 
 
 def phone_in(language: str, number: str) -> str:
@@ -25,7 +30,7 @@ def phone_in(language: str, number: str) -> str:
     digits = _SIGNS.sub("", number)
     own = digits.removeprefix(home) if home else ""
     if len(own) != _NATIONAL_DIGITS or "+" in own:
-        return number.replace(" ", _NO_BREAK)
+        return as_typed(number)
     sizes = (3, 2, 3) if own[0] in _THREES else (2, 2, 2, 2)
     groups, at = [], 0
     for size in sizes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -115,6 +115,10 @@ async def _keep(
     connection: AsyncConnection, whose: str, changes: Sequence[Setting], *, by: str, at: datetime, undoes: str | None
 ) -> None:
     """Store what is changed of the organisation `whose`, in the transaction that changes it."""
+    mine = setting_change.c.organisation_id == whose
+    last: datetime | None = (await connection.execute(sa.select(sa.func.max(setting_change.c.at)).where(mine))).scalar()
+    if last is not None and last >= at:  # in the same instant, or by a clock that was set back: still in order
+        at = last + timedelta(microseconds=1)
     known = {"organisation_id": whose, "at": at, "changed_by": by, "undoes": undoes}
     rows = [{"id": new_id(), "name": one.name, "before": one.before, "after": one.after, **known} for one in changes]
     if rows:

@@ -60,6 +60,8 @@ class StorePart:
         self._events = BoardEvents()
         self.queued = asyncio.Event()
         """Set when this process queues a message; cleared by the sender."""
+        self.noticed = asyncio.Event()
+        """The same for what is to be told of a room."""
         self._passing = Passing()
         self._listener = None
         if not database.is_sqlite:

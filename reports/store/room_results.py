@@ -54,19 +54,20 @@ class RoomResultPart(StorePart):
             values = {name: getattr(added, name) for name in NewResult.__dataclass_fields__ if name != "boot"}
             values |= {"room_id": room_id, "received_at": now, "body": guard(added.body)}
             await connection.execute(sa.insert(room_result).values(values))
-            await self._follow(connection, found, added, now, follow)
+            is_news = await self._follow(connection, found, added, now, follow)
             soon = sa.select(meeting.c.id).join(meeting_room, meeting_room.c.meeting_id == meeting.c.id)
             soon = soon.where(
                 meeting_room.c.room_id == room_id, meeting.c.ends_at > now, meeting.c.starts_at < now + _AHEAD
             )
             meetings.update((await connection.execute(soon)).scalars())
-        self.queued.set()
+        if is_news:
+            self.noticed.set()
         return "new"
 
     async def _follow(
         self, connection: AsyncConnection, found: Room, added: NewResult, now: datetime, follow: Follow
-    ) -> None:
-        """Let the room stand as this result says, unless a later check is known, and store what changed."""
+    ) -> bool:
+        """Let the room stand as this result says, unless a later check is known; return whether that is to be told."""
         boots = [*(one for one in found.boots if one[0] != added.boot), (added.boot, now)][-_MOST_BOOTS:]
         changes: dict[str, Any] = {"heard_at": now, "asked_at": now, "unknown_at": None}
         changes["boots"] = [(name, at.isoformat()) for name, at in boots]
@@ -89,6 +90,7 @@ class RoomResultPart(StorePart):
         await connection.execute(sa.update(room).where(room.c.id == found.id).values(changes))
         codes = [str(one.get("code")) for one in added.body.get("findings", ())]
         await put_events(connection, found, list(kinds), now, codes=codes)
+        return bool(kinds)
 
     async def rooms_silent(
         self, now: datetime, is_silent: Callable[[Room], bool], organisation_id: str | None = None
@@ -106,7 +108,7 @@ class RoomResultPart(StorePart):
                 if (await connection.execute(still.values(unknown_at=now))).rowcount:
                     await put_events(connection, one, ["unknown"], now)
         if silent:
-            self.queued.set()
+            self.noticed.set()
         return len(silent)
 
     async def room_results(self, actor: Actor, room_id: str, since: datetime, most: int = 2000) -> list[RoomResult]:

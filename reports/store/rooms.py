@@ -65,7 +65,7 @@ class RoomPart(StorePart):
             kind: RoomEventKind = "known" if until is not None else "known_over"
             if until is not None or found.known_until is not None:
                 await put_events(connection, found, [kind], now, is_known=until is not None)
-        self.queued.set()
+        self.noticed.set()
 
     async def rooms(self, actor: Actor) -> list[Room]:
         """Return the organisation's rooms by building and name."""
@@ -133,7 +133,7 @@ class RoomPart(StorePart):
             changed = sa.update(room).where(room.c.id == room_id).values(values).returning(*room.c)
             found = room_of((await connection.execute(changed)).one())
             await put_events(connection, found, ["enrolled"], now)
-        self.queued.set()
+        self.noticed.set()
         return found
 
     async def room_of_key(self, key_hash: bytes, now: datetime) -> Room | None:
@@ -271,11 +271,13 @@ async def put_events(
 
     Hooks hear of everything; the contact of what somebody has to act on, unless it is known.
     """
+    if not kinds:
+        return
     known = found.known_until is not None and found.known_until > now if is_known is None else is_known
     newest = sa.select(room.c.sequence).where(room.c.id == found.id)
     sequence: int = (await connection.execute(newest)).scalar_one()
     chosen = sa.select(room_hook.c.id).where(room_hook.c.organisation_id == found.organisation_id)
-    hooks: list[str | None] = list((await connection.execute(chosen)).scalars()) if kinds else []
+    hooks: list[str | None] = list((await connection.execute(chosen)).scalars())
     for kind in kinds:
         sequence += 1
         event = {"room_id": found.id, "sequence": sequence, "kind": kind, "at": now, "is_known": known}

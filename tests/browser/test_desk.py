@@ -66,11 +66,14 @@ async def followed(page: Page, anna: Person, folder: Path) -> None:
     title = WORDS["advice.camera.denied.title"]
     await expect(anna.page.locator(".follow-title")).to_have_text(title)
     print(f"hint shown {1000 * (time.monotonic() - pressed_s):.0f} ms after the press")
+    await expect(anna.page.locator(".follow-code")).to_be_visible()
     await expect(page.locator("#follow-told")).to_have_text(WORDS["following.shown"].replace("{title}", title))
     await looked_at(page, folder, "follow")
     await looked_at(anna.page, folder, "followed")
     await anna.press("next")
     await anna.finish()
+    await expect(anna.page.locator("#code")).to_be_visible()
+    await expect(anna.page.locator(".follow-code")).to_be_hidden()  # one code to read aloud
     await expect(page.locator("#follow-over")).to_be_visible()
     await expect(page.locator("#news")).to_contain_text(WORDS["support.new_test"])
     await looked_at(page, folder, "follow-figures")

@@ -117,6 +117,17 @@ async def test_only_who_has_a_case_sees_name_and_numbers_and_acts(server, http, 
     assert (await sent(http, f"{act}/take".replace(desk.person, "nobody"))).endswith("said=gone")
 
 
+async def test_of_a_cancelled_meeting_no_link_and_no_code_is_given(server, http, desk):
+    """Its cases are closed; the page that is still open says so, and what to do instead."""
+    await sent(http, f"/support/{desk.session}/next")
+    await server.store.cancel_meeting(otto("sunnaas"), desk.cast.meeting.id, server.services.now())
+    act = f"/support/{desk.session}/person/{desk.person}"
+    for path in ("code", "resend"):
+        assert (await sent(http, f"{act}/{path}")).endswith(f"person={desk.person}&said=cancelled"), path
+    page = await shown(http, desk.session, person=desk.person, said="cancelled")
+    assert catalogue("en")["support.said.cancelled"] in page
+
+
 async def test_who_calls_is_found_and_nothing_typed_stands_in_an_address(server, http, desk, caplog):
     """By code however it is read, by each number, by a part of the name; what is not found is said and kept."""
     made, find = await made_report(server.store), f"/support/{desk.session}/find"

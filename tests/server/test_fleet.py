@@ -14,16 +14,19 @@ from aiohttp import web
 
 from readiness.access.links import fleet_token, room_link
 from readiness.access.rooms import enrol, give_code
+from readiness.meetings import room_notices
 from readiness.meetings.room_notices import RoomNotices, signature
 from readiness.settings import load_settings
 from reports.store.room_records import RoomHook
 from tests.cast import SUNNAAS
 from tests.fleet import AGENT, BROKEN, RITA, result, room, room_check
 from tests.meetings.receivers import mailbox
+from tests.patience import PATIENCE_S
 from tests.security.support import redeem
 
 EVIL = "=cmd|' /C calc'!A0"
 SECRET = "the hook's secret"
+TELL = RoomNotices.run
 
 
 @pytest.fixture(autouse=True)
@@ -195,3 +198,38 @@ async def test_a_manager_changes_the_room_on_its_page(server, http, key):
     async with http.post(f"{page}/edit", data=typed | {"name": "Fjorden"}) as answer:
         assert answer.status == 400
         assert 'value="Fjorden"' in await answer.text()
+
+
+async def test_news_is_told_at_once_and_what_failed_again_by_the_clock(server, http, key, monkeypatch):
+    """Whoever waits for the next look is woken; a hook that answered with a fault is asked again."""
+    heard, statuses = asyncio.Queue(), [500]
+
+    async def take(request: web.Request) -> web.Response:
+        heard.put_nowait(json.loads(await request.read())["kind"])
+        return web.Response(status=statuses.pop(0) if statuses else 204)
+
+    app = web.Application()
+    app.router.add_post("/rooms", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/rooms"
+    close = server.services.contacts.close
+    await server.store.add_room_hook(RITA, RoomHook("h1", "sunnaas", close(url), close(SECRET), datetime.now(UTC)))
+    monkeypatch.setattr(room_notices, "POLL_S", 3600.0)
+    telling = notices(server)
+    running = asyncio.create_task(TELL(telling))
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await post(http, key, 20, **BROKEN)
+            assert await heard.get() == "fail"
+            await post(http, key, 10)
+            assert await heard.get() == "recovery"
+            later = datetime.now(UTC) + timedelta(hours=3)
+            telling._now = lambda: later
+            server.store.noticed.set()
+            assert await heard.get() == "fail"
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await runner.cleanup()

@@ -75,6 +75,17 @@ async def test_a_code_enrols_once_and_the_key_reads_settings(server, http, fjord
     assert await kinds(server, fjorden) == ["enrolled"]
 
 
+async def test_only_news_of_a_room_wakes_whoever_tells(server, http, fjorden):
+    """Not a check that is as before, and never the messages about meetings; a failure does, and so does its end."""
+    key, store = await enrolled(server, http, fjorden), server.store
+    for minutes, changed, is_news in ((50, {}, False), (40, BROKEN, True), (30, {}, True), (20, {}, False)):
+        store.noticed, store.queued = asyncio.Event(), asyncio.Event()  # which nobody but this test listens to
+        body = result(datetime.now(UTC) - timedelta(minutes=minutes), check=room_check(**changed))
+        assert (await ask(http, "POST", "results", body, key))[0] == 201
+        assert (store.noticed.is_set(), store.queued.is_set()) == (is_news, False), minutes
+    assert await kinds(server, fjorden) == ["enrolled", "fail", "recovery"]
+
+
 async def test_a_key_that_was_stolen_fills_no_disk(server, http, fjorden):
     """What a week of silence may have left is taken at once; after that one a minute, and few tests of the line."""
     key = await enrolled(server, http, fjorden)

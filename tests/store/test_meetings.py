@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from reports.store import Actor, Conflict, Gone, Store, new_id
-from reports.store.setting_records import changes_to
+from reports.store.setting_records import Setting, changes_to
 from tests.actors import add_meeting
 from tests.store import cast
 
@@ -53,6 +53,22 @@ async def test_of_two_that_change_the_same_at_once_one_is_told(url: str) -> None
     assert saved.support_hours == "man-fre 08-15"
     for opened in stores:
         await opened.close()
+
+
+async def test_changes_of_one_instant_stand_in_their_order(store: Store) -> None:
+    """Also by a clock that was set back: the newest change of a setting is the one that was made last."""
+    found = await store.ensure_organisation(cast.organisation())
+    actor = Actor("operator", found.id, "operator")
+    numbers = [f"22 33 44 {number}" for number in range(50, 60)]
+    for number in numbers:
+        found = await store.change_settings(actor, changes_to(found, {"support_phone": number}), cast.NOW)
+    made = await store.setting_changes(actor)
+    assert [one.after for one in made] == numbers[::-1]
+    (newest, older, *_) = made
+    back = [Setting("support_phone", newest.after, newest.before)]
+    await store.change_settings(actor, back, cast.NOW - timedelta(hours=1), undoes=newest.id)
+    (first, *_) = await store.setting_changes(actor)
+    assert (first.undoes, first.after) == (newest.id, older.after)
 
 
 async def test_two_processes_may_state_the_same_organisation_at_once(url: str) -> None:
