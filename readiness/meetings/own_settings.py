@@ -16,7 +16,7 @@ from readiness.errors import InputError
 from readiness.hours import read_hours
 from readiness.meetings.values import LONGEST_LABEL, LONGEST_PHONE, LONGEST_TITLE
 from readiness.texts import LANGUAGES
-from readiness.typed import one_line
+from readiness.typed import LONGEST_LINK, clean_link, one_line
 from reports.store.records import InvitationKind
 from reports.store.setting_records import FEWEST_MONTHS, MOST_MONTHS
 
@@ -49,6 +49,8 @@ LONGEST_OF: Final[Mapping[str, int]] = {
     "time_zone": LONGEST_LABEL,
     "texts": LONGEST_TEXT,
     "clinics": LONGEST_LABEL,
+    "choices/routine_link": LONGEST_LINK,
+    "choices/routine_name": LONGEST_LABEL,
 }
 """Characters that a setting may have."""
 FEWEST_DIGITS, MOST_DIGITS = 3, 15
@@ -169,6 +171,14 @@ def _months(typed: str) -> int | None:
     return int(plain)
 
 
+def _link(typed: str) -> str | None:
+    """Return the address of a page, which is https; None for none."""
+    try:
+        return clean_link(typed) or None
+    except InputError:
+        raise InputError("settings.link") from None
+
+
 def _text(typed: str) -> str | None:
     plain = _LINES.sub("\n", typed)
     if "\0" in plain:  # of a file; forms with one are refused before
@@ -192,4 +202,6 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "links_off": _links,
     "texts": _text,
     "choices/figures_months": _months,
+    "choices/routine_link": _link,
+    "choices/routine_name": lambda typed: _line("choices/routine_name")(typed) or None,
 }

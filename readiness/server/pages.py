@@ -262,7 +262,8 @@ def _called(organisation: Organisation, language: str, now: datetime) -> str:
 
 def _shown(organisation: Organisation | None) -> dict[str, str]:
     if organisation is None:
-        return {"slug": "", "name": "", "support_phone": "", "support_hours": "", "clinic_phone": "", "may_try": ""}
+        return {"slug": "", "name": "", "support_phone": "", "support_hours": "", "clinic_phone": "", "may_try": "",
+                "routine_link": "", "routine_name": ""}  # fmt: skip
     return {
         "slug": organisation.slug,
         "name": organisation.name,
@@ -270,6 +271,7 @@ def _shown(organisation: Organisation | None) -> dict[str, str]:
         "support_hours": organisation.support_hours,
         "clinic_phone": organisation.clinic_phone,
         "may_try": "yes" if organisation.drop_in_allowed else "",
+        **{name: organisation.choices.get(name, "") for name in ("routine_link", "routine_name")},
     }
 
 

@@ -49,6 +49,7 @@ PARTS: Final[Mapping[str, tuple[Field, ...]]] = {
     ),
     "clinics": CLINIC_FIELDS,
     **{name: tuple(Field(f"texts/{name}/{one}", "text") for one in LANGUAGES) for name in OWN_TEXTS},
+    "routine": (Field("choices/routine_link"), Field("choices/routine_name")),
     "pages": (
         *(Field("languages", "languages", LANGUAGES), Field("time_zone")),
         *(Field("drop_in_allowed", "tick"), Field("asks_afterwards", "tick")),

@@ -34,7 +34,7 @@ _LONGEST: Final = {
 _SENT_BY: Final = {"mail": "smtp_url", "sms": "sms_url"}
 """The server's setting for each channel."""
 _FIRST: Final = {"contact": "support_phone", "pages": "languages", "kept": "choices/figures_months",
-                 "links": "links_off"}  # fmt: skip
+                 "links": "links_off", "routine": "choices/routine_link"}  # fmt: skip
 """The setting that stands for a part in the list of parts."""
 _PHONES: Final = frozenset(field.name for fields in PARTS.values() for field in fields if field.kind == "phone")
 _SHOWN: Final = ("public_url", "mail_from", "audit_months")
@@ -126,7 +126,7 @@ class SettingsView:
             "chosen": typed.split(",") if field.options else [],
             "first": (reading.typed.get(f"{field.name}.first") if reading else "") or typed.partition(",")[0],
             "options": self._options(field),
-            "longest": _LONGEST.get(root) or LONGEST_OF.get(root),
+            "longest": _LONGEST.get(root) or LONGEST_OF.get(root) or LONGEST_OF.get(field.name),
             "problem": self.words.t(f"error.{problem}") if problem else "",
             "now": self._now(field, stored) if is_stale and typed != stored else None,
             "note": self._note(field.name, stored),

@@ -10,6 +10,7 @@ from html import unescape
 from typing import Any
 
 import pytest
+from markupsafe import escape
 
 from readiness.access.actors import operator_of
 from readiness.server.services import TRIALS_BURST
@@ -330,3 +331,25 @@ async def test_a_trial_goes_to_one_right_address_and_not_too_often(server, page)
         typed = {"mail": "ada@post.example", "sms": "900 00 000"}[channel]
         assert EN[f"delivery.{code}"] in await page.post("/messages", {channel: typed}, 200)
     assert EN["settings.test.too_often"] in await page.post("/messages", {"mail": "ada@post.example"}, 429)
+
+
+async def test_a_routine_of_ones_own_is_a_link_for_staff(server, http, page):
+    """On board, checklists and the pages of staff, by its own name or ours; https alone, and no markup."""
+    link = "https://intranett.sykehus.example/rutine?a=1&b='2"
+    for wrong in ("http://intranett.sykehus.example", "javascript:alert(1)", "https://a b.example", "//a.example"):
+        said = await page.save("routine", {"choices/routine_link": wrong, "choices/routine_name": ""}, 400)
+        assert EN["error.settings.link"] in said
+    async with http.get("/o/sunnaas/board?lang=en") as answer:
+        assert EN["board.routine"] not in await answer.text()
+    await page.save("routine", {"choices/routine_link": link, "choices/routine_name": ""})
+    assert (await stored(server)).choices == {"routine_link": link}
+    async with http.get("/o/sunnaas/board?lang=en") as answer:
+        board = await answer.text()
+    assert board.count(f'href="{escape(link)}"') == 3, "once at the foot and in each checklist"
+    assert board.count(f">{EN['board.routine']}</a>") == 3
+    await page.save("routine", {"choices/routine_link": link, "choices/routine_name": "Støtte <b>"})
+    async with http.get(f"/staff/{page.session}?lang=en", headers=page.headers) as answer:
+        assert ">Støtte &lt;b&gt;</a>" in await answer.text()
+    assert "Støtte <b>" in await page.get(), "among the changes"
+    await page.save("routine", {"choices/routine_link": "", "choices/routine_name": ""})
+    assert (await stored(server)).choices == {}
