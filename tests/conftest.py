@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from readiness.logs import JsonFormatter
+from readiness.server import app
 from readiness.server.app import make_app, make_runner, make_services
+from readiness.server.assets import Assets
 from readiness.server.services import Services
 from readiness.settings import load_settings
 from reports.store import Store
@@ -45,6 +48,22 @@ def no_handler_left():
     root = logging.getLogger()
     for handler in [one for one in root.handlers if isinstance(one.formatter, JsonFormatter)]:
         root.removeHandler(handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def assets_read_once() -> Iterator[None]:
+    """Servers of this process have the files of ``web/`` in common: compressing them is a third of a server's start.
+
+    One with recordings of an organisation's own reads them all itself.
+    """
+    common = functools.cache(Assets)
+
+    def assets(more: Mapping[str, Path]) -> Assets:
+        return Assets(more=more) if more else common()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app, "Assets", assets)
+        yield
 
 
 @dataclass

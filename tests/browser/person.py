@@ -45,6 +45,8 @@ SAYS_ONE_OF = r"""
 """
 STEP_S = 60.0
 """Longest wait for one step on a busy machine, s."""
+LOOK_MS = 50
+"""Between looks for what is waited for: looking at each frame makes the browser draw them all, changed or not."""
 
 
 @dataclass
@@ -112,7 +114,7 @@ class Person:
 
     async def wait_until(self, condition: str, argument: Any = None, *, timeout_s: float = STEP_S) -> None:
         """Wait for a condition. A function, not an expression: the page's policy forbids the latter's eval."""
-        await self.page.wait_for_function(condition, arg=argument, timeout=timeout_s * 1000)
+        await self.page.wait_for_function(condition, arg=argument, polling=LOOK_MS, timeout=timeout_s * 1000)
 
     async def wait_step(self, *names: str, timeout_s: float = STEP_S) -> str:
         """Wait until one of the steps `names` is shown. A test that stopped for good never gets there."""
