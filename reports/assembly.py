@@ -207,9 +207,9 @@ def _throughput(finished: Mapping[str, FinishedPhase], measured: Mapping[str, Me
             continue
         loss = measured.get(f"network.loss_{direction}")
         loss_pct = _number(loss.metric("value")) if loss else None
-        measurements.append(
-            throughput_measurement(direction, tcp_mbps=_number(figures.get("tcp_mbps")), loss_pct=loss_pct)
-        )
+        cause = str(figures.get("cause", "too_few_samples"))
+        tcp_mbps = _number(figures.get("tcp_mbps"))
+        measurements.append(throughput_measurement(direction, tcp_mbps=tcp_mbps, loss_pct=loss_pct, cause=cause))
     return measurements
 
 

@@ -70,6 +70,8 @@ class Evidence:
     """Figures of all stills, in order of capture."""
     tcp_mbps: float | None = None
     """Rate that the session's own socket proved, Mbit/s."""
+    tcp_cause: str | None = None
+    """Why it could prove none, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,10 @@ def read_service(_phase: Phase, data: Mapping[str, Any], evidence: Evidence) -> 
 
 def read_headroom(_phase: Phase, _data: Mapping[str, Any], evidence: Evidence) -> FinishedPhase:
     """Note the rate that TCP proved; the report uses it if media could not be tried."""
-    return FinishedPhase(figures={"tcp_mbps": evidence.tcp_mbps}, seconds=evidence.seconds)
+    figures: dict[str, Any] = {"tcp_mbps": evidence.tcp_mbps}
+    if evidence.tcp_cause is not None:
+        figures["cause"] = evidence.tcp_cause
+    return FinishedPhase(figures=figures, seconds=evidence.seconds)
 
 
 def read_speaker(_phase: Phase, data: Mapping[str, Any], evidence: Evidence) -> FinishedPhase:

@@ -25,7 +25,7 @@ from readiness.media.lag import LagMonitor
 from readiness.media.limits import MAX_RUNS
 from readiness.media.loopback import Loopback, now_us
 from readiness.media.series import Series
-from readiness.media.trials import TCP_IS_NO_HELP, Allowance, Direction, Late, Trial, Way
+from readiness.media.trials import TCP_IS_NO_HELP, Allowance, Direction, Late, Trial, Way, per_packet
 from readiness.media.uplink import payload_of, tracks_for
 
 __all__ = ["NetworkTest"]
@@ -137,7 +137,7 @@ class NetworkTest:
                 return
             known.ladder = ladder
             while (rung := ladder.rung) is not None:
-                if not self._allowance.book(way, rung):
+                if not self._allowance.book(way, rung.rate_mbps, rung.carried_s):
                     known.cause, known.busy = "data_limit", repeated is rung
                     break
                 trial = await self._trial(way, rung.rate_mbps, rung)
@@ -168,12 +168,16 @@ class NetworkTest:
             self._say(PHASE[way], "ended", {"measured": is_known}, used_bytes=self._allowance.used_bytes)
 
     async def _count_losses(self, way: Way) -> None:
-        """Send a little longer if the loss is neither clearly low nor clearly high."""
+        """Send a little longer if the loss is neither clearly low nor clearly high, and the bytes allow it."""
         known = self._ways[way]
         for _ in range(LOSS_RUNS):
             if known.busy or not known.losses or decide_loss(known.losses) != "open":
                 return
+            if not self._allowance.book(way, IDLE_MBPS, IDLE_S):
+                known.is_loss_cut = True
+                return
             trial = await self._trial(way, IDLE_MBPS, None)
+            self._allowance.clear(way)
             if trial is None:
                 return
             if not trial.late:
@@ -209,7 +213,8 @@ class NetworkTest:
         def rows() -> _Rows:
             everything = peer.meter.wire_bytes()[1] - before
             heard = peer.feedback
-            return *heard.rows(down.sent), heard.unheard(down.sent), _share(everything, down.wire_bytes, len(down.sent))
+            share = per_packet(everything, down.wire_bytes, len(down.sent))
+            return *heard.rows(down.sent), heard.unheard(down.sent), share
 
         try:
             figures, state = await self._watch(rung, down.longest_s, rows, self._ways["down"].quiet)
@@ -235,7 +240,7 @@ class NetworkTest:
 
         def rows() -> _Rows:
             everything = peer.meter.wire_bytes()[0] - before
-            return *log.rows(), (), _share(everything, log.wire_bytes, len(log.arrived))
+            return *log.rows(), (), per_packet(everything, log.wire_bytes, len(log.arrived))
 
         figures, state = await self._watch(rung, longest_s, rows, self._ways["up"].quiet)
         mark = await self._marked("uplink", run, told=lambda: self._say("uplink", "stop", {"run": run}))
@@ -322,7 +327,9 @@ class NetworkTest:
         way: Way = "up" if phase == "uplink" else "down"
         known = self._ways[way]
         found = [self._rate(way)]
-        if known.losses:
+        if known.is_loss_cut:
+            found.append(not_measured(f"network.loss_{way}", "data_limit", "pct"))
+        elif known.losses:
             found.append(loss_measurement(way, known.losses))
         if phase == "uplink":
             found.append(self._loaded(data))
@@ -374,11 +381,6 @@ class NetworkTest:
 
     def _say(self, phase: str, state: str, values: Mapping[str, Any] | None = None, **more: Any) -> None:
         self._tell({"op": "net", "phase": phase, "state": state, "values": dict(values or {}), **more})
-
-
-def _share(everything: int, wire_bytes: int, packets: int) -> float:
-    """Return the wire bytes per probe packet, with its share of pings, reports and answers."""
-    return everything / packets if packets and everything > wire_bytes * packets else float(wire_bytes)
 
 
 def _loss(sent: int, received: int, rows: tuple[Sequence[float], Sequence[float | None]]) -> LossRun:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from probes.network import tcp_headroom
 from readiness.server.protocol import BINARY
 
-__all__ = ["Downstream", "Upstream"]
+__all__ = ["Downstream", "Upstream", "least_bytes"]
 
 CHUNK_BYTES = 16 * 1024
 HEAD_BYTES = 16
@@ -28,6 +28,14 @@ ENOUGH_S = 0.8
 ENOUGH_BYTES = 256 * 1024
 SEND_AHEAD = 4.0
 """The downstream is paced to this many times the probe rate: enough to prove it without filling the line's queue."""
+"""The page does the same upwards."""
+MARGIN = 1.5
+"""Bytes that a trial is given at least, in multiples of what a line at the probe rate needs for its proof."""
+
+
+def least_bytes(probe_mbps: float) -> int:
+    """Return with how many bytes a trial can prove the probe rate; with fewer it is not worth beginning."""
+    return int(MARGIN * max(ENOUGH_BYTES, probe_mbps * 1e6 / 8 * ENOUGH_S))
 
 
 class Downstream:
@@ -41,13 +49,13 @@ class Downstream:
         self.bytes_sent = 0
 
     async def run(self, probe_mbps: float, left_bytes: int = MAX_BYTES) -> None:
-        """Send for at most 2.5 s, 1 MB and `left_bytes` at four times `probe_mbps`."""
+        """Send for at most 2.5 s, 1 MB and `left_bytes` at four times `probe_mbps`, or slower where these are few."""
         most_bytes = min(MAX_BYTES, left_bytes)
         head = bytes([BINARY.HEADROOM_DOWN]) + bytes(HEAD_BYTES - 1)
         body = os.urandom(CHUNK_BYTES - HEAD_BYTES)
         started = time.monotonic()
-        bytes_per_s = probe_mbps * 1e6 / 8 * SEND_AHEAD
-        while not self._stopped.is_set() and self.bytes_sent < most_bytes:
+        bytes_per_s = min(probe_mbps * 1e6 / 8 * SEND_AHEAD, max(1, most_bytes) / ENOUGH_S)
+        while not self._stopped.is_set() and self.bytes_sent + CHUNK_BYTES <= most_bytes:
             elapsed = time.monotonic() - started
             if elapsed > self.LONGEST_S:
                 break

@@ -230,7 +230,7 @@ async def test_a_peer_that_goes_in_mid_trial_is_no_thin_line(monkeypatch):
 
 
 async def test_no_trial_takes_the_line_beyond_the_promised_bytes():
-    """With an allowance for less than one trial none runs, and the report says why there is no rate."""
+    """With an allowance for less than one trial none runs, and the report says why; TCP may be tried."""
     async with measured() as test:
         await test.idle()
         spent = sum(test.peer.meter.wire_bytes())
@@ -238,7 +238,33 @@ async def test_no_trial_takes_the_line_beyond_the_promised_bytes():
         assert sum(test.peer.meter.wire_bytes()) < spent + 50_000
         causes = {way: test.found(f"{way}link")[f"network.throughput_{way}"].cause for way in ("up", "down")}
         assert causes == {"up": "data_limit", "down": "data_limit"}
-        assert await test.page.ended("uplink") == await test.page.ended("downlink") == {"measured": True}, "no TCP"
+        assert await test.page.ended("uplink") == await test.page.ended("downlink") == {"measured": False}
+
+
+async def test_no_further_run_for_the_loss_goes_beyond_the_promised_bytes(monkeypatch):
+    """The loss is still open and the bytes are gone: nothing more is sent, and the report says why it is not known."""
+    monkeypatch.setattr(network, "decide_loss", lambda _runs: "open")
+    async with measured() as test:
+        await test.idle()
+        await test.load("down")
+        assert test.found("downlink")["network.loss_down"].value is not None
+        assert test.states("downlink").count("run") == 1 + network.LOSS_RUNS, "the rate, and all that the loss may take"
+        one_s = trials.BESIDE_BYTES_PER_S + network.IDLE_MBPS * 1e6 / 8
+        whole = sum(test.peer.meter.wire_bytes()) + int((1.875e6 / 8 + trials.BESIDE_BYTES_PER_S) * ladder.CARRIED_S)
+        trial = test.run._trial
+
+        async def and_all_is_used(*args: Any) -> Any:
+            done = await trial(*args)
+            test.run._allowance.most_bytes = sum(test.peer.meter.wire_bytes()) + int(one_s * network.IDLE_S) - 1
+            return done
+
+        monkeypatch.setattr(test.run, "_trial", and_all_is_used)
+        await test.load("up", most_bytes=whole)
+        found = test.found("uplink", rows=[])
+        assert found["network.throughput_up"].value is not None
+        assert (found["network.loss_up"].value, found["network.loss_up"].cause) == (None, "data_limit")
+        assert test.states("uplink").count("run") == 1
+        assert sum(test.peer.meter.wire_bytes()) <= whole
 
 
 def test_a_trial_that_is_refused_takes_nothing_from_the_other_way():
@@ -246,11 +272,11 @@ def test_a_trial_that_is_refused_takes_nothing_from_the_other_way():
     allowance = trials.Allowance(lambda: 100_000)
     allowance.most_bytes = 800_000
     rung = ladder.Rung(1.6, 1.5, 3.0, "720p")
-    assert allowance.book("up", rung)
-    assert not allowance.book("down", rung)
-    assert allowance.used_bytes == 700_000
+    assert allowance.book("up", rung.rate_mbps, rung.carried_s)
+    assert not allowance.book("down", rung.rate_mbps, rung.carried_s)
+    assert allowance.used_bytes == 700_000 + 3 * trials.BESIDE_BYTES_PER_S
     allowance.clear("up")
-    assert allowance.book("down", rung)
+    assert allowance.book("down", rung.rate_mbps, rung.carried_s)
 
 
 async def test_a_repeat_that_the_bytes_do_not_allow_leaves_the_server_busy():

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
+
 import pytest
 
-from readiness.server.headroom import CHUNK_BYTES, MAX_BYTES, MOST_BYTES, Downstream, Upstream
+from probes.measurement import not_measured
+from readiness.server.headroom import (
+    CHUNK_BYTES,
+    ENOUGH_S,
+    MAX_BYTES,
+    MOST_BYTES,
+    Downstream,
+    Upstream,
+    least_bytes,
+)
+from reports.assembly import Ending, make_report
+from reports.kinds import SELF_TEST, profile_of
+from reports.phases import FinishedPhase
+from tests.server.test_board import phases
 
 PROBE_MBPS = 2.0
 
@@ -45,15 +61,45 @@ def test_nobody_sends_for_ever():
 
 @pytest.mark.parametrize("left_bytes", [-CHUNK_BYTES, 0, 50_000])
 async def test_neither_way_goes_beyond_what_is_left_of_the_promise(left_bytes):
-    """A chunk too much at most; nothing is sent where nothing is left."""
+    """Not by a single chunk; nothing is sent where nothing is left."""
     sent: list[int] = []
 
     async def send(chunk: bytes) -> None:
         sent.append(len(chunk))
 
     await Downstream(send).run(PROBE_MBPS, left_bytes)
-    assert max(0, left_bytes) <= sum(sent) < max(1, left_bytes + CHUNK_BYTES)
+    assert max(0, left_bytes - CHUNK_BYTES) < sum(sent) + 1 <= max(0, left_bytes) + 1
     upstream = Upstream(PROBE_MBPS, left_bytes)
     assert upstream.most_bytes == max(0, left_bytes)
     stopped = [upstream.arrived(CHUNK_BYTES, number / 1000) for number in range(5)].index(True)
     assert stopped * CHUNK_BYTES <= max(0, left_bytes)
+
+
+async def test_the_fewest_bytes_that_are_given_can_prove_the_rate():
+    """They are spread over the time that a proof takes, up to the last chunk but one."""
+    points: list[tuple[float, int]] = []
+    began_s = time.monotonic()
+
+    async def send(chunk: bytes) -> None:
+        points.append((1e3 * (time.monotonic() - began_s), (points[-1][1] if points else 0) + len(chunk)))
+
+    downstream = Downstream(send)
+    await downstream.run(PROBE_MBPS, least_bytes(PROBE_MBPS))
+    assert downstream.bytes_sent <= least_bytes(PROBE_MBPS)
+    assert points[-1][0] > 1e3 * 0.8 * ENOUGH_S
+    assert (downstream.rate_mbps(points) or 0.0) > PROBE_MBPS
+
+
+def test_a_rate_that_the_bytes_did_not_allow_says_so_in_the_report():
+    """Not measured, for the reason that stands in words, whichever way was left without bytes."""
+    found = phases(network__throughput_down=None)
+    found["downlink"] = FinishedPhase([not_measured("network.throughput_down", "data_limit", "mbps")]).to_json()
+    found["tcp_down"] = FinishedPhase(figures={"tcp_mbps": None, "cause": "data_limit"}).to_json()
+    now = datetime.now(tz=UTC)
+    ending = Ending(
+        kind=SELF_TEST, report_id="", code="", started_at=now, now=now, duration_s=0.0, client={}, bytes_up=0,
+        bytes_down=0, software_version="",
+    )  # fmt: skip
+    report = make_report(found, profile_of(None), (), ending)
+    (check,) = [one for one in report.checks if one.id == "network.throughput_down"]
+    assert (check.outcome, check.cause) == ("not_measured", "data_limit")

@@ -177,17 +177,22 @@ async def test_tcp_has_what_the_trials_left_of_the_lines_bytes():
     async with Page() as page:
         trial = {"op": "net", "phase": "downlink", "values": {}}
         for said, left_bytes in (
-            (trial | {"state": "run", "used_bytes": LINE_BYTES - 500_000}, 500_000),
-            (trial | {"state": "ended", "used_bytes": LINE_BYTES - 300_000}, 300_000),
+            (trial | {"state": "run", "used_bytes": LINE_BYTES - 700_000}, 700_000),
+            (trial | {"state": "ended", "used_bytes": LINE_BYTES - 500_000}, 500_000),
+            (trial | {"state": "ended", "used_bytes": LINE_BYTES - 300_000}, 0),
             (trial | {"state": "ended", "used_bytes": LINE_BYTES + 9}, 0),
         ):
             page.worker.say(said)
             await page.heard()
             await page.says("tcp_up", "start")
+            if not left_bytes:  # too few for a trial: it is over at once
+                assert page.sent.pop()["state"] == "ended"
             assert page.sent.pop() == {
                 "type": "phase", "phase": "tcp_up", "state": "started", "values": {"bytes": left_bytes},
             }  # fmt: skip
             assert "used_bytes" not in page.sent.pop()
+        await page.says("tcp_up", "final", bytes_sent=0)
+        assert page.kept["tcp_up"]["figures"] == {"tcp_mbps": None, "cause": "data_limit"}
 
 
 async def test_a_finished_phase_is_not_run_again():

@@ -71,6 +71,7 @@ class Step:
         stills: Sequence[Still] = (),
         people_said: int | None = None,
         tcp_mbps: float | None = None,
+        tcp_cause: str | None = None,
     ) -> FinishedPhase:
         evidence = Evidence(
             seconds=self._took_s(),
@@ -79,6 +80,7 @@ class Step:
             digits=self._setup.digits,
             stills=stills,
             tcp_mbps=tcp_mbps,
+            tcp_cause=tcp_cause,
         )
         return self.phase.finish(data, evidence)
 

@@ -379,18 +379,18 @@ async function tcpDown({ link, plan, clock, signal }) {
 
 /** @param {Parameters<typeof run>[0]} options */
 async function tcpUp({ link, plan, clock, signal }) {
-  let limit = plan.phases.find(({ name }) => name === "tcp_up")?.budget_bytes ?? 3_000_000;
-  let [ended, bytes] = [false, 0];
+  const budget = plan.phases.find(({ name }) => name === "tcp_up")?.budget_bytes ?? 3_000_000;
+  let [limit, began, ended, bytes] = [0, 0, false, 0];
   const stop = link.on("phase", ({ phase, state, values }) => {
-    if (phase === "tcp_up" && state === "started") limit = Math.min(limit, values?.bytes ?? limit);
+    if (phase === "tcp_up" && state === "started") [limit, began] = [Math.min(budget, values?.bytes ?? budget), clock.now()];
     else if (phase === "tcp_up") ended = true;
   });
   try {
     link.send("tcp_up", "start", {});
-    const start = clock.now();
+    const last = clock.now() + TCP_MS;
     const bytes_per_ms = (plan.probe.rate_mbps * 1000 * SEND_AHEAD) / 8;
-    while (!ended && clock.now() < start + TCP_MS) {
-      const due = Math.min(limit, (clock.now() - start) * bytes_per_ms + HEADROOM_BYTES);
+    while (!ended && clock.now() < last) {
+      const due = Math.min(limit, (clock.now() - began) * Math.min(bytes_per_ms, limit / PROOF_MS) + HEADROOM_BYTES);
       while (!ended && bytes + HEADROOM_BYTES <= due && link.bufferedAmount + HEADROOM_BYTES <= MAX_BUFFERED) {
         link.sendChunk(headroomChunk());
         bytes += HEADROOM_BYTES;
