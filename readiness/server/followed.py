@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
@@ -22,7 +23,7 @@ from reports.store.follow_records import Following, follow_of, line_of_follow
 from reports.store.passing import Receiver, written
 from reports.store.records import Session
 
-__all__ = ["FOLLOWED_AFTER", "Follower", "message_of"]
+__all__ = ["ALIVE", "FOLLOWED_AFTER", "Follower", "message_of"]
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,9 @@ FOLLOWED_AFTER: Final = timedelta(minutes=10)
 """Without a test that runs it is over after this long: time to read the answer together and to test again."""
 FOLLOWED_MOST: Final = timedelta(hours=1)
 """Longest time from the person's yes: nobody is followed who has forgotten it."""
+ALIVE: Final = timedelta(minutes=2)
+"""While a test runs, its process has said so within this time, else it is over: a process that died says nothing."""
+ALIVE_EVERY_S: Final = 30.0
 AT_ONCE_S: Final = 0.2
 """What changes within this time goes as one message."""
 AGAIN_S: Final = 4.0
@@ -100,13 +104,21 @@ class Follower:
         async with store.listen(line) as receiver:
             self._receiver = receiver
             try:
-                await store.follow_until(self._actor, self._session.id, following.since + FOLLOWED_MOST)
+                alive_s = -math.inf
                 while (now := await self._following()) is not None and now.id == following.id:
+                    if not self._is_over and time.monotonic() - alive_s >= ALIVE_EVERY_S:
+                        alive_s = time.monotonic()
+                        await self._goes_on(following)
                     if not self._is_over:
                         await store.pass_on(line, seen())
                     await _next_change(receiver)
             finally:
                 self._receiver = None
+
+    async def _goes_on(self, following: Following) -> None:
+        """Say that the test is still running here."""
+        until = min(self._services.now() + ALIVE, following.since + FOLLOWED_MOST)
+        await self._services.store.follow_until(self._actor, self._session.id, until)
 
 
 async def _next_change(receiver: Receiver) -> None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
+import sqlalchemy as sa
 
 from readiness.server import streams
+from readiness.server.followed import ALIVE, FOLLOWED_AFTER
+from reports.store import Store
+from reports.store.follow_tables import following
+from tests.browser.conftest import LiveServer
 from tests.cast import make_cast
 from tests.conftest import Server, served
+from tests.patience import PATIENCE_S, until_kept
 from tests.security.support import redeem, started
 from tests.server.test_desk import opened
 from tests.server.test_followed import one_followed, posted, stream
@@ -65,3 +73,40 @@ async def test_figures_hints_and_the_end_cross_processes(
             assert await shown.next("ended") == {}
             assert await seen.next("ended") == {}
         await socket.close()
+
+
+async def test_a_yes_does_not_outlive_a_server_that_was_killed(tmp_path: Path):
+    """While the test ran its end was moved ahead; now nothing moves it, and after two minutes it is over."""
+    server = LiveServer(tmp_path)
+    await asyncio.to_thread(server.start)
+    try:
+        async with aiohttp.ClientSession(server.base, cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
+            slug = server.drop_in.split("/o/")[1].split("/")[0]
+            session = (await posted(http, f"/api/v1/organisations/{slug}/try"))["session"]
+            socket, plan = await started(http, session)
+            own = f"/api/v1/sessions/{session}/follow"
+            await posted(http, own)
+            async with stream(http, f"{own}/events") as page:
+                await page.next("followed")
+                await final(socket, "devices", DEVICES)
+                store = await server.open_store()
+                await until_kept(store, plan["test"], "devices")
+                await until_alive(store)
+            await asyncio.to_thread(server.kill)
+        now = datetime.now(UTC)
+        assert await store.end_followings_due(now) == 0, "the person may come back to another process"
+        assert await store.end_followings_due(now + ALIVE) == 1
+        await store.close()
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+async def until_alive(store: Store) -> None:
+    """Wait until whoever runs the test has said so: from then on the end is nearer than right after the yes."""
+    near = datetime.now(UTC) + FOLLOWED_AFTER - timedelta(minutes=1)
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            rows = await store._rows(sa.select(following.c.until))
+            if [row for row in rows if row.until < near]:
+                return
+            await asyncio.sleep(0.1)

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from readiness.server import streams
-from readiness.server.followed import FOLLOWED_AFTER, FOLLOWED_MOST, message_of
+from readiness.server.followed import ALIVE, FOLLOWED_AFTER, message_of
 from readiness.texts import catalogue
 from reports.assembly import Ending, make_report
 from reports.kinds import SELF_TEST, profile_of
@@ -166,7 +166,7 @@ async def test_who_comes_late_sees_the_whole_and_a_test_that_ends_lets_go(server
         seen = await desk.next("test", lambda found: found["done"])
         assert {one["name"] for one in seen["checks"]} >= {EN["check.camera.present"], EN["check.microphone.present"]}
         (one,) = await server.store.followings(supporter("sunnaas"), server.services.now())
-        assert one.until == one.since + FOLLOWED_MOST
+        assert server.services.now() < one.until <= server.services.now() + ALIVE
         await socket.send_json({"type": "samples", "phase": "finish", "kind": "final", "data": {}, "final": True})
         report = (await next_of(socket, "report"))["report"]
         assert f"code={report['code']}" in (await desk.next("over"))["href"]
