@@ -6,13 +6,16 @@ does that: blinds and shelves end behind the person and are flat between their e
 We look for the wave in the change from row to row of all cells with Cauchy's cost, which grows with the logarithm of
 what remains: sharp edges, hair and folds weigh little, and smooth places decide. Light that comes from one side grades
 a wall smoothly, and one or two long waves fit that too; so a wave has to do better than such a grade. We do the same
-across columns, because phones are turned. Between two stills the room cancels out and bands that moved remain. Method
-and limits are our own; for the 100 Hz flicker of lamps on 50 Hz, and how a rolling shutter draws it, see Sheinin et
-al., CVPR 2017.
+across columns, because phones are turned. A curtain with folds gives a wall such a wave as well, but not the person
+before it: the person has to be more even without it too. Between two stills the room cancels out and bands that moved
+remain. A sensor's rows lie along its long side, and so do its bands: what goes astray, as a curtain's folds do in a
+picture that is wider than high, has to move as soon as there are two stills. Method and limits are our own; for the
+100 Hz flicker of lamps on 50 Hz, and how a rolling shutter draws it, see Sheinin et al., CVPR 2017.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -46,7 +49,25 @@ FEW: Final = 0.3
 SHADE_TERMS: Final = 3
 """A grade of light is the curve that three terms make of its change: straight, bent once, bent twice."""
 
+FACE: Final = (0.0, 1.0, 0.0, 1.0)
+BODY: Final = (-0.6, 1.6, 1.5, np.inf)
+"""Where a person is for sure: left, right, top and bottom, in widths and heights of the face's box from its corner."""
+FEWEST_ON_PERSON: Final = 10
+"""Fewest usable cells of the person from which we say anything."""
+PERSON_SCALE: Final = 0.05
+"""The scale for a person, log2 of light: wider than a wall's, because of its own drawing."""
+EVENER_PERSON: Final = 0.01
+EVENER_ASTRAY: Final = 0.0
+EVENER_MOVED: Final = 0.0
+"""By what share of its unevenness a person has to be more even without the wave. Real bands that take two fifths of the
+light reach 0.05 on average and a curtain's folds -0.05; set on two thirds of the photographs of the half "tune". The
+second is for bands that a sensor does not make, in a first still, which is all we have to go by; the third for what
+changed between two stills, a hand-held person too."""
+
+Box = tuple[float, float, float, float]
+"""Left, top, width and height of a face, px."""
 _Numbers = NDArray[np.float64]
+_Marks = NDArray[np.bool_]
 
 
 def _waves() -> _Numbers:
@@ -65,27 +86,36 @@ class BandLook:
     """Looks for light bands in each still; remembers 2 x 2048 cells of the previous one."""
 
     def __init__(self) -> None:
-        self._before: list[tuple[_Numbers, NDArray[np.bool_]]] | None = None
+        self._before: list[tuple[_Numbers, _Marks]] | None = None
         self._shape = (0, 0)
 
-    def numbers(self, luma: Luma) -> dict[str, float]:
+    def numbers(self, luma: Luma, face: Box | None, *, upright: bool = True) -> dict[str, float]:
         """Return bands_pct, the share of the light that bands take, and bands_evener_pct, how certain that result is.
 
         That is by how much the picture is more even without them than without a smooth grade of light, percent of its
-        unevenness, or 0 if more than three tenths of it are not. The most certain of four results counts: along and
-        across, in this still and in the change since the previous one.
+        unevenness, or 0 if more than three tenths of it are not. The most certain of up to four results counts: along
+        and across, in this still and in the change since the previous one. Nothing is certain unless the largest
+        `face`, and the body below it where it is `upright`, are more even without the bands too.
         """
         grids = _grids(luma)
-        looks = [_wave(light, usable) for light, usable in grids]
-        if self._before is not None and self._shape == luma.shape:
-            for (light, usable), (old, old_usable) in zip(grids, self._before, strict=True):
-                looks.append(_wave(light - old, usable & old_usable))
+        person = _person(luma.shape, face, (FACE, BODY) if upright else (FACE,))
+        marks = (_halved(person), _halved(person.T))
+        before = self._before if self._shape == luma.shape else None
+        is_first = before is None or np.array_equal(before[0][0], grids[0][0])
+        looks = [(0.0, 0.0)]
+        height, width = luma.shape[:2]
+        for grid, on_person, astray in zip(grids, marks, (height > width, width > height), strict=True):
+            if is_first or not astray:
+                looks.append(_wave(*grid, on_person, EVENER_ASTRAY if astray else EVENER_PERSON))
+        if before is not None:
+            for (light, usable), (old, old_usable), on_person in zip(grids, before, marks, strict=True):
+                looks.append(_wave(light - old, usable & old_usable, on_person, EVENER_MOVED))
         self._before, self._shape = grids, luma.shape
         strength, evener = max(looks, key=lambda look: look[1])
         return {"bands_pct": strength, "bands_evener_pct": evener}
 
 
-def _grids(luma: Luma) -> list[tuple[_Numbers, NDArray[np.bool_]]]:
+def _grids(luma: Luma) -> list[tuple[_Numbers, _Marks]]:
     """Return log2 of each cell's light and which cells are usable, for horizontal and for vertical bands."""
     import cv2  # noqa: PLC0415 - lazy: never to be loaded by the web process
 
@@ -96,8 +126,34 @@ def _grids(luma: Luma) -> list[tuple[_Numbers, NDArray[np.bool_]]]:
     return [(GAMMA * np.log2(np.maximum(one, 1.0)), (one > USABLE_LUMA[0]) & (one < USABLE_LUMA[1])) for one in both]
 
 
-def _wave(light: _Numbers, usable: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return the strength of the most certain wave, percent of the light, and how much more even all is without it."""
+def _person(shape: tuple[int, ...], face: Box | None, parts: Sequence[Box]) -> _Marks:
+    """Return which of the square cells are wholly within these parts of the person with this face."""
+    marks = np.zeros((CELLS[0], CELLS[0]), np.bool_)
+    if face is None:
+        return marks
+    for left, right, top, bottom in parts:
+        rows = _within(face[1], face[3], (top, bottom), shape[0])
+        marks[rows, _within(face[0], face[2], (left, right), shape[1])] = True
+    return marks
+
+
+def _within(begin_px: float, size_px: float, part: tuple[float, float], all_px: int) -> slice:
+    """Return the cells along one side that lie wholly within `part` of a box's side."""
+    first, last = (CELLS[0] * (begin_px + share * size_px) / all_px for share in part)
+    return slice(*(int(np.clip(end, 0, CELLS[0])) for end in (np.ceil(first), np.floor(last))))
+
+
+def _halved(marks: _Marks) -> _Marks:
+    """Return which cells along and across the bands consist of marked cells only."""
+    along, across = CELLS
+    return np.asarray(marks.reshape(along, across, along // across).all(axis=2))
+
+
+def _wave(light: _Numbers, usable: _Marks, person: _Marks, least_share: float) -> tuple[float, float]:
+    """Return the strength of the most certain wave, percent of the light, and how much more even all is without it.
+
+    That is 0 unless the `person` is more even without it too, by more than `least_share`.
+    """
     change = np.diff(light, axis=0)
     both = usable[1:] & usable[:-1]
     seen = both.sum(axis=0) >= FEWEST_CELLS
@@ -113,16 +169,27 @@ def _wave(light: _Numbers, usable: NDArray[np.bool_]) -> tuple[float, float]:
     least = np.sort(1 - after / np.maximum(before, _LEAST), axis=1)[:, int(FEW * len(before))]
     sure = np.where(least > 0, np.maximum(evener, 0), 0.0)
     best = int(np.argmax(sure))
+    on_person = both & (person[1:] & person[:-1])[:, seen]
+    if _evener_person(on_person, change, waves[best] @ ways[best]) <= least_share:
+        sure[best] = 0.0
     return 100.0 * (1 - 2 ** (-2 * float(np.hypot(*ways[best])))), 100.0 * float(sure[best])
 
 
-def _likely(change: _Numbers, usable: NDArray[np.bool_]) -> _Numbers:
+def _evener_person(person: _Marks, change: _Numbers, wave: _Numbers) -> float:
+    """Return by which share of its unevenness the person is more even without the wave; -1 if too little is seen."""
+    if int(person.sum()) < FEWEST_ON_PERSON:
+        return -1.0
+    with_it, without = (float(_cost(one, person, PERSON_SCALE).sum()) for one in (change, change - wave[:, None]))
+    return (with_it - without) / max(with_it, _LEAST)
+
+
+def _likely(change: _Numbers, usable: _Marks) -> _Numbers:
     """Return the waves that explain most of the change, each as two columns."""
     ways, products = _step(_WAVES, np.zeros((len(CYCLES), 2)), change, usable, SCALES[0])
     return _WAVES[np.argsort(-np.sum(ways * products, axis=1))[:TRIED]]
 
 
-def _fitted(curves: _Numbers, change: _Numbers, usable: NDArray[np.bool_]) -> tuple[_Numbers, _Numbers]:
+def _fitted(curves: _Numbers, change: _Numbers, usable: _Marks) -> tuple[_Numbers, _Numbers]:
     """Return how much of each curve's terms is in the change, and for each column the cost of what they leave."""
     ways: _Numbers = np.zeros((len(curves), curves.shape[2]))
     for scale in SCALES:
@@ -131,7 +198,7 @@ def _fitted(curves: _Numbers, change: _Numbers, usable: NDArray[np.bool_]) -> tu
 
 
 def _step(
-    curves: _Numbers, ways: _Numbers, change: _Numbers, usable: NDArray[np.bool_], scale: float
+    curves: _Numbers, ways: _Numbers, change: _Numbers, usable: _Marks, scale: float
 ) -> tuple[_Numbers, _Numbers]:
     """Return a better fit of each curve, cells weighted by what `ways` leave of them, and its products with them."""
     weight = usable / (1 + ((change - curves @ ways[:, :, None]) / scale) ** 2)
@@ -140,6 +207,6 @@ def _step(
     return np.linalg.solve(squares, products)[:, :, 0], products[:, :, 0]
 
 
-def _cost(left: _Numbers, usable: NDArray[np.bool_]) -> _Numbers:
+def _cost(left: _Numbers, usable: _Marks, scale: float = SMALL) -> _Numbers:
     """Return for each column the cost of what is left in its usable cells."""
-    return np.asarray((np.log1p((left / SMALL) ** 2) * usable).sum(axis=-2))
+    return np.asarray((np.log1p((left / scale) ** 2) * usable).sum(axis=-2))

@@ -2,8 +2,8 @@
 
 A cover on the lens is out of focus: it shows no detail, is black or, when light shines through a finger, evenly red;
 it starts along one whole side and ends along one smooth line. A black curtain, dark clothes or night behind a face
-differ: their outline follows the person, or they reach the opposite side. Equal bars on two opposite sides are not a
-cover: a virtual camera or a turned phone adds them, and they hide nothing.
+differ: their outline follows the person, higher at the neck than at the shoulders, or they reach the opposite side.
+Equal bars on two opposite sides are not a cover: a virtual camera or a turned phone adds them, and they hide nothing.
 Method and limits are our own (`readiness/docs/sight.md`).
 """
 
@@ -56,6 +56,9 @@ RED_BEYOND: Final = 0.5
 """Largest share of the uncovered part that may have the red of a finger."""
 CLOTHES: Final = 0.2
 """Least depth of a cover from below, because dark clothes fill the lower border too."""
+SHOULDERS: Final = 0.04
+"""How much further a black edge from below may reach in the middle than at its ends, share of the way across: 18 of 20
+black clothes that were taken for covers reach 0.04 to 0.22 further, and 3 of 48 real ones (16 people of "tune")."""
 
 _Cells = NDArray[np.float32]
 SIDES: Final = ("top", "bottom", "left", "right")
@@ -111,7 +114,7 @@ def _depth(cells: _Cells, *, bottom: bool) -> float:
         return 0.0
     rows = cells.shape[0]
     ends = np.where(blank.all(axis=0), rows, np.argmin(blank, axis=0)) / rows
-    depth = _smooth_depth(ends, BEND * 0.75 if bottom else BEND)
+    depth = _smooth_depth(ends, BEND * 0.75 if bottom else BEND, SHOULDERS if bottom and black else BEND)
     beyond = slice(int(np.ceil(depth * rows)), None)
     shows = _is_brighter(luma[beyond], base) if black else _is_no_finger(cells[beyond])
     return depth if shows else 0.0
@@ -127,8 +130,10 @@ def _is_no_finger(beyond: _Cells) -> bool:
     return bool(beyond.size) and float(np.mean(_is_skin_light(*np.moveaxis(beyond, -1, 0)))) < RED_BEYOND
 
 
-def _smooth_depth(ends: NDArray[np.float64], bend: float) -> float:
+def _smooth_depth(ends: NDArray[np.float64], bend: float, hump: float) -> float:
     """Return the mean depth of the ends if they lie on a smooth edge, as a cover's do, else 0.
+
+    The edge may differ along its way by `bend`, and its middle may be deeper than its ends by `hump`.
 
     Something dark behind the edge moves an end further in; no end may lie before the edge.
     """
@@ -146,6 +151,8 @@ def _smooth_depth(ends: NDArray[np.float64], bend: float) -> float:
     on_line = float(np.mean(np.abs(ends - line) < SMOOTH))
     before = float(np.mean(ends < line - SMOOTH))
     if on_line < ON_LINE or before > BEFORE_LINE or float(np.ptp(line)) > bend:
+        return 0.0
+    if float(line[len(line) // 2] - (line[0] + line[-1]) / 2) > hump:
         return 0.0
     return float(np.clip(line, 0, 1).mean())
 

@@ -92,7 +92,7 @@ class PictureAnalyser:
         import numpy as np  # noqa: PLC0415 - lazy: never to be loaded by the web process
 
         from probes.cover import lens_cover  # noqa: PLC0415 - loads numpy
-        from probes.face_search import turned  # noqa: PLC0415 - loads numpy
+        from probes.face_search import place_before_turn, turned  # noqa: PLC0415 - loads numpy
         from probes.light import frame_light, noise_sigma  # noqa: PLC0415 - loads numpy
 
         luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
@@ -100,7 +100,9 @@ class PictureAnalyser:
         faces = self._look.find(bgr)
         rotation_deg = self._look.rotation_deg
         upright, red = turned(luma, rotation_deg), turned(np.asarray(bgr[:, :, 2], np.uint8), rotation_deg)
-        whole = {**frame_light(luma), **lens_cover(bgr), **self._bands.numbers(luma)}
+        largest = place_before_turn(faces[0], rotation_deg, width, height) if faces else None
+        bands = self._bands.numbers(luma, largest, upright=rotation_deg == 0)
+        whole = {**frame_light(luma), **lens_cover(bgr), **bands}
         own = {"t_ms": t_ms, "width_px": width, "height_px": height, "rotation_deg": rotation_deg}
         found = Still.from_json({**own, **whole, "noise_sigma": noise_sigma(luma), "diff_luma": self._change(luma)})
         return found.with_faces([_face_numbers(upright, red, face, rotation_deg) for face in faces])

@@ -95,8 +95,8 @@ def faults(chosen: list[strangers.Person]) -> Iterator[Figure]:
     stand = [codes([_sent(_banded(light_of(p), r, 0.4, r.uniform(1.5, 7), True), r)]) for p, _, r in cuts]
     yield rate("found: bands 0.4, columns, one still", ["camera.flicker" in one for one in stand], at_least=90)
     for name, make in PLACES:
-        told = ["camera.flicker" in codes([_sent(make(*one), one[2])]) for one in cuts]
-        yield rate(f"{name}, called camera.flicker", told, **({} if "curtain" in name else {"at_most": 1.0}))
+        told = ["camera.flicker" in codes(_live(make(*one), one[2])) for one in cuts]
+        yield rate(f"{name}, called camera.flicker", told, at_most=1)
 
 
 def _cut(person: strangers.Person) -> tuple[Picture, Face, np.random.Generator] | None:
@@ -115,6 +115,11 @@ def _sent(
     read = electrons + random.normal(0, READ_NOISE, light.shape)
     picture = (255 * np.clip(read * gain / FULL_WELL, 0, 1) ** (1 / GAMMA)).astype(np.uint8)
     return data.still_of(np.asarray(cv2.bilateralFilter(picture, 7, 40, 5) if smooth else picture, np.uint8))
+
+
+def _live(light: Light, random: np.random.Generator) -> list[Picture]:
+    """Return three stills of the same light, as the page sends them: each with its own noise."""
+    return [_sent(light, random) for _ in range(3)]
 
 
 def codes(stills: list[Picture]) -> set[str]:
