@@ -43,6 +43,8 @@ __all__ = ["routes"]
 
 routes = web.RouteTableDef()
 PAGE = "figures/index.html"
+SESSION: Final = "Readiness-Session"
+"""Header by which pages of organisers say whose they are."""
 STEPS = (5, 4, 3, 2, 1)
 GOOD = (5, 4)
 """Steps of an answer, and those that count as worked or satisfied."""
@@ -65,6 +67,8 @@ async def summary(request: web.Request) -> web.Response:
     """Return the sums of the month ``?month=`` (such as ``2026-10``), by default of the newest that is over."""
     services = request.app[SERVICES]
     organisation, actor = await organiser_of(request)
+    if actor.kind == "staff" and not _is_all(await session_of(request, request.headers[SESSION], kinds=ORGANISERS)):
+        raise AccessError("page.not_found")
     month = _month(request, services.now(), organisation)
     weeks = weeks_of(month)
     cells = await services.store.feedback_summary(actor, weeks)
@@ -89,10 +93,10 @@ async def summary(request: web.Request) -> web.Response:
 async def figures_page(request: web.Request) -> web.Response:
     """Show how meetings went, by unit, and to organisers by what was told before."""
     services = request.app[SERVICES]
-    session, organisation, actor = await _reader(request)
+    session, organisation, actor, plans = await _reader(request)
     asked, language = request.query.get("lang"), staff_language_of(request, organisation)
     words = Words(catalogue(language), language, phone=phone_in(language, organisation.support_phone))
-    month, plans = _month(request, services.now(), organisation), _plans(request)
+    month = _month(request, services.now(), organisation)
     weeks, earlier, later = weeks_of(month), months_back(month, 1), months_back(month, -1)
     cells = await services.store.feedback_summary(actor, weeks) if plans else []
     ready = _sum(cell for cell in cells if cell.verdict in READY_VERDICTS)
@@ -123,8 +127,8 @@ async def figures_page(request: web.Request) -> web.Response:
 async def figures_table(request: web.Request) -> web.Response:
     """Give the sums by unit as a table, to organisers with all steps of each answer; no cell is taken for a formula."""
     services = request.app[SERVICES]
-    _session, organisation, actor = await _reader(request)
-    weeks, plans = weeks_of(_month(request, services.now(), organisation)), _plans(request)
+    _session, organisation, actor, plans = await _reader(request)
+    weeks = weeks_of(_month(request, services.now(), organisation))
     written = io.StringIO()
     table = csv.writer(written)
     table.writerow(COLUMNS if plans else SHARES)
@@ -135,19 +139,27 @@ async def figures_table(request: web.Request) -> web.Response:
     return web.Response(text=text, content_type="text/csv", charset="utf-8", headers=headers)
 
 
-async def _reader(request: web.Request) -> tuple[Session, Organisation, Actor]:
-    """Return the session of who may read the sums, by the kind of page, its organisation, and who reads."""
-    kinds, role = READERS[request.path.split("/")[1]]
+async def _reader(request: web.Request) -> tuple[Session, Organisation, Actor, bool]:
+    """Return the session of who may read the sums, its organisation, who reads, and whether every step of an answer.
+
+    Organisers do. Whose roles reach different units reads the same on every page, of all of these and by share:
+    what is told of some units could be subtracted from what is told of more.
+    """
+    page = request.path.split("/")[1]
+    kinds, role = READERS[page]
     session = await session_of(request, request.match_info["session"], kinds=kinds)
     organisation = await request.app[SERVICES].store.organisation_by_id(session.organisation_id)
     if organisation is None:
         raise AccessError("session.not_valid")
-    return session, organisation, actor_of(session).only(role)
+    is_all = _is_all(session, role)
+    actor = actor_of(session)
+    return session, organisation, actor.only(role) if is_all else actor, is_all and page == "plan"
 
 
-def _plans(request: web.Request) -> bool:
-    """Return whether an organiser reads, who is told of every step of an answer."""
-    return request.path.split("/")[1] == "plan"
+def _is_all(session: Session, role: ActorKind = "organiser") -> bool:
+    """Return whether this role alone reaches the sums of every unit that is reached at all."""
+    whole = actor_of(session)
+    return whole.kind != "staff" or whole.scope("sums.read").units == whole.only(role).scope("sums.read").units
 
 
 def _table_row(one: FeedbackSum) -> list[object]:

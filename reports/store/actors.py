@@ -158,6 +158,10 @@ class Actor:
             elif self.person_hash is not None:
                 yield Part(units, self.person_hash)
 
+    def reads_one_sum(self) -> bool:
+        """Return whether both kinds of sums are told to this actor of the same units: else their difference is told."""
+        return not self.may("sums.read") or self.scope("sums.read").units == self.scope("figures.read").units
+
     def only(self, role: ActorKind) -> Actor:
         """Return who acts, on a page of this role: what staff reach in others of their roles is not reached there."""
         return replace(self, roles=self.roles & {role})

@@ -49,18 +49,21 @@ class ParticipationPart(AuditPart):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self._overviews: dict[tuple[str, frozenset[str] | None, str, str], tuple[float, Overview]] = {}
+        self._overviews: dict[tuple[str, frozenset[str] | None, bool, str, str], tuple[float, Overview]] = {}
 
     async def overview(self, actor: Actor, weeks: tuple[str, str]) -> Overview:
         """Return the overview from the first to the last ISO week, both included, which have to be over.
 
+        Without what was said afterwards for whoever reads sums of that of other units, see `Actor.reads_one_sum`.
+
         What was told once is told again for a while, by this process: of a month that is over hardly anything changes.
         """
         scope = actor.require("figures.read")
-        key, now_s = (scope.organisation_id, scope.units, *weeks), monotonic()
+        hears = actor.reads_one_sum()
+        key, now_s = (scope.organisation_id, scope.units, hears, *weeks), monotonic()
         kept = self._overviews.pop(key, None)
         if kept is None or kept[0] < now_s:
-            said = await self._said_afterwards(scope, weeks)
+            said = await self._said_afterwards(scope, weeks) if hears else []
             kept = now_s + KEPT_S, make_overview(await self._counted(scope, weeks), said)
         self._overviews[key] = kept
         while len(self._overviews) > MOST_KEPT:

@@ -14,7 +14,7 @@ from reports.store.feedback_records import Feedback
 from reports.store.records import Host, Participant, new_id
 from reports.sums import Cell
 from tests.actors import CLOCK, add_meeting, otto, participant
-from tests.cast import SUNNAAS, invite, make_cast, supporter
+from tests.cast import SUNNAAS, invite, make_cast, signed_in, supporter
 from tests.security.support import redeem
 from tests.server.test_board import phases, reported
 
@@ -213,6 +213,29 @@ async def test_sums_are_by_unit_and_single_nobody_out(server, http, cast):
     lines = raw.decode("utf-8-sig").splitlines()
     assert lines[1].startswith("'=HYPERLINK(1),participants,10,9,0,1,0,0,0,10,")
     assert lines[3] == "Hjerte,hosts,12,0,0,0,12,0,,,,,,,,,patient:10"
+
+
+async def test_whose_roles_reach_different_units_reads_one_sum(server, http, cast):
+    """As organiser of one unit and support of all: of 33 less 24 nine are left. Every page tells the same, by share."""
+    await made_answers(server, cast.meeting, "sunnaas", "ready", [5] * 24, unit="Hjerte")
+    await made_answers(server, cast.meeting, "sunnaas", "ready", [5] * 9, unit="Lunge")
+    server.services.now = lambda: CLOSED
+    roles = ("organiser", "support")
+    told = []
+    for whole in (("support",), ()):
+        session, secret = await signed_in(
+            server.store, "sunnaas", CLOSED, roles, name=str(whole), units=("Hjerte",), whole=whole
+        )
+        headers = {"Cookie": f"rd-{session}={secret}"}
+        for place in ("plan", "support"):
+            async with http.get(f"/{place}/{session}/figures.csv", headers=headers) as table:
+                told.append((await table.text("utf-8-sig")).splitlines())
+        named = headers | {"Readiness-Session": session}
+        async with http.get("/api/v1/feedback/summary", headers=named) as answer:
+            assert answer.status == (404 if whole else 200)
+    assert told[0] == told[1]
+    assert told[0][0].startswith("unit,who,answers,worked_percent")
+    assert told[2][0] != told[3][0], "an organiser of one unit alone reads every step of it"
 
 
 async def test_leaders_and_support_read_shares_by_unit_and_nothing_of_few(server, http, cast):

@@ -185,6 +185,10 @@ async def test_AUT_2_figures_of_a_ward_count_its_people_only(wards: Store) -> No
     assert [one.unit for one in await wards.feedback_sums(PLANS, WEEKS)] == ["Ward 1"]
     assert {one.unit for one in await wards.feedback_sums(cast.OTTO, WEEKS)} == {"Ward 1", "Ward 2"}
     assert [one.answers for one in await wards.feedback_summary(PLANS, WEEKS)] == [11]
+    both = replace(reader, roles=frozenset({"reader", "leader"}), person_hash=b"person-lars")
+    slices = await wards.overview(both, WEEKS)
+    assert (slices.right, slices.satisfied) == (None, None), "as a leader they read the sums of both wards"
+    assert (await wards.overview(reader, WEEKS)).right == ward.right
     await wards.purge(LATER)
     counted = await wards.participation(reader, WEEKS)
     assert {one.unit for one in counted} == {"Ward 1"}
