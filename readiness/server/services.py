@@ -38,9 +38,6 @@ SEEN_EVERY = timedelta(minutes=1)
 ROOM_RESULTS_PER_S: Final = 1 / 60
 ROOM_RESULTS_BURST: Final = 1_500
 """A room that was cut off for a week hands in a thousand at once; else it has a few a day."""
-TRIALS_PER_S: Final = 1 / 120
-TRIALS_BURST: Final = 5
-"""Messages to try mail and SMS: some at once while somebody sets them up, then one every two minutes."""
 ROOM_OPENINGS_BURST: Final = 30
 """Keys and tests of the line: one of each with a check."""
 
@@ -93,10 +90,6 @@ class Services:
     """Limits keys and tests of the line, by room: each leaves a row."""
     sign_ins: PrefixBuckets = field(default_factory=lambda: PrefixBuckets(time.monotonic))
     """Limits attempts to sign in: each leaves a row for ten minutes, and asks a provider."""
-    trial_messages: PrefixBuckets = field(
-        default_factory=lambda: PrefixBuckets(time.monotonic, rate_per_s=TRIALS_PER_S, burst=TRIALS_BURST)
-    )
-    """Limits messages that administrators send to try mail and SMS, by organisation: each may cost."""
     csp_reports: int = 0
     """Reports of refused content since they were last logged."""
     failures: FailureLimiter = field(default_factory=lambda: FailureLimiter(time.monotonic))

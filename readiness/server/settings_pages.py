@@ -7,13 +7,14 @@ what was typed stays. Every change can be taken back for as long as nobody has c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from aiohttp import web
 
 from readiness.access.actors import actor_of, sessions_that_may
-from readiness.errors import AccessError, InputError, LimitError
+from readiness.errors import AccessError, InputError
 from readiness.meetings.delivery import DeliveryError
 from readiness.meetings.trial_message import read_receiver, send_trial
 from readiness.server.bodies import form_body
@@ -36,6 +37,9 @@ MOST_BYTES: Final = 1024 * 1024
 """Of a form: three texts of the greatest length, each letter as a browser writes those beyond ASCII."""
 MOST_CHANGES: Final = 20
 """In the list of the newest changes; older ones can't be taken back from the page."""
+MOST_TRIALS: Final = 5
+TRIALS_WITHIN: Final = timedelta(minutes=10)
+"""Messages to try mail and SMS, of an organisation: some at once while somebody sets them up, for each may cost."""
 STALE: Final = 409
 """Status of a page whose form was drawn before somebody else changed the same."""
 
@@ -167,13 +171,12 @@ async def _try_messages(office: _Office, form: Mapping[str, str]) -> web.Respons
     typed, words, services = form.get(channel, ""), office.words, office.services
     try:
         to = read_receiver(channel, typed, office.organisation)
-        services.trial_messages.take_of(office.organisation.id)
+        if not await _may_try(office, channel):
+            return _again(office, "messages", Reading({channel: typed}, {}, {}), 429, "settings.test.too_often")
         await send_trial(services.settings, channel, to, office.organisation, words=words, now=services.now())
     except InputError as error:
         reading = Reading({channel: typed}, {}, {channel: error.code})
         return _again(office, "messages", reading, 400, "settings.test.problem")
-    except LimitError:
-        return _again(office, "messages", Reading({channel: typed}, {}, {}), 429, "settings.test.too_often")
     except DeliveryError as error:
         await _log_trial(office, channel, error.code)
         problem = words.first(f"settings.test.{error.code}", f"delivery.{error.code}")  # nothing tries a trial again
@@ -181,6 +184,14 @@ async def _try_messages(office: _Office, form: Mapping[str, str]) -> web.Respons
         return office.page("messages", forms=forms, problem=problem)
     await _log_trial(office, channel, "done")
     raise office.back("/messages", "sent")
+
+
+async def _may_try(office: _Office, channel: Channel) -> bool:
+    """Log that a trial begins, unless there were too many of the organisation's in any process."""
+    services, whose = office.services, office.organisation.id
+    return await services.store.begin_if_few(
+        whose, "settings.try", most=MOST_TRIALS, since=services.now() - TRIALS_WITHIN, detail=f"channel={channel}"
+    )
 
 
 async def _log_trial(office: _Office, channel: Channel, outcome: str) -> None:

@@ -17,10 +17,15 @@ from .audit_records import AuditCheck, AuditEntry, AuditHead
 from .audit_tables import audit_entry, audit_head, audit_segment
 from .part import StorePart
 from .staff_tables import staff
+from .tables import organisation
 from .trail import Deed
 
 __all__ = ["AuditPart"]
 
+BEGUN: Final = "begun"
+"""Outcome of what is logged before it is done, because how often it is done is counted."""
+MOST_LOOKED_BACK: Final = 50_000
+"""Entries among which is counted: more than a server writes in ten minutes, and found by their number."""
 _ENTRY: Final = [audit_entry.c[name] for name in AuditEntry.__dataclass_fields__]
 
 
@@ -50,6 +55,24 @@ class AuditPart(StorePart):
         deed = Deed(organisation_id, kind, kind, act, named, outcome=outcome, detail=detail)
         async with self._database.write() as connection:
             self._did(connection, deed)
+
+    async def begin_if_few(self, organisation_id: str, act: str, *, most: int, since: datetime, detail: str) -> bool:
+        """Log that `act` begins, unless it began `most` times since then; return whether it may.
+
+        All processes write one log and so count together; of two at once the second one waits and counts the first.
+        """
+        whose = sa.select(organisation.c.id).where(organisation.c.id == organisation_id).with_for_update()
+        newest = sa.select(audit_head.c.seq).scalar_subquery()
+        begun = sa.select(sa.func.count()).select_from(audit_entry).where(
+            audit_entry.c.seq > newest - MOST_LOOKED_BACK, audit_entry.c.organisation_id == organisation_id,
+            audit_entry.c.act == act, audit_entry.c.outcome == BEGUN, audit_entry.c.at > since,
+        )  # fmt: skip
+        async with self._database.write() as connection:
+            await connection.execute(whose)
+            if (await connection.execute(begun)).scalar_one() >= most:
+                return False
+            self._did(connection, Deed(organisation_id, "", "", act, "", outcome=BEGUN, detail=detail))
+        return True
 
     async def audit_entries(
         self,

@@ -124,6 +124,7 @@ WITHOUT = {
     "queue": BY_CLOCK, "claim_outgoing": BY_CLOCK, "settle_outgoing": BY_CLOCK, "stuck": BY_CLOCK,
     "meetings_starting": BY_CLOCK, "rooms_silent": BY_CLOCK, "claim_room_notices": BY_CLOCK,
     "settle_room_notice": BY_CLOCK, "room_event": BY_CLOCK, "enrol_room": BY_SECRET, "room_of_key": BY_SECRET,
+    "begin_if_few": THE_LOG,
     "keep_audit": THE_LOG, "mark": THE_LOG, "log_deed": THE_LOG, "audit_head": THE_LOG, "verify_audit": THE_LOG,
     "ensure_organisation": THE_PLACE, "organisation": THE_PLACE, "only_organisation": THE_PLACE,
     "organisation_by_id": THE_PLACE,

@@ -213,6 +213,26 @@ async def test_many_at_once_make_one_chain(logged: Store) -> None:
     assert list((await logged.verify_audit()).faults) == []
 
 
+async def test_what_may_be_done_a_few_times_is_counted_over_all_processes(
+    logged: Store, clock: Turned, url: str
+) -> None:
+    """Of eight at once on two stores five may; another organisation's do not count, and after the time none does."""
+    other = await Store.open(url, migrate=False)
+    other.keep_audit(KEYS, clock)
+    both = (logged, other)
+
+    async def begun(whose: str, most: int, since: datetime) -> int:
+        tries = (one.begin_if_few(whose, "settings.try", most=5, since=since, detail="") for one in both * most)
+        return sum(await asyncio.gather(*tries))
+
+    since = clock.at - timedelta(minutes=10)
+    assert await begun("org-sunnaas", 4, since) == 5
+    assert await begun("org-sunnaas", 1, since) == 0
+    assert await begun("org-east", 1, since) == 2
+    assert await begun("org-sunnaas", 1, clock.at + timedelta(seconds=1)) == 2
+    await other.close()
+
+
 async def write_months(store: Store, clock: Turned, months: int = 4) -> None:
     """Six entries in each of so many months."""
     for month in range(months):
