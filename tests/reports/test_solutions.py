@@ -55,8 +55,9 @@ def test_the_solutions_in_use_are_there_with_their_source():
 def test_a_broken_file_is_an_error_that_names_it(change, by):
     """Nothing that could get into a header, and no figure without a source, is taken."""
     assert parse_solution(WHOLE, where="x.toml").need_mbps == {"consultation": 2.0}
-    head, _, tail = WHOLE.rpartition(change[0])
-    broken = WHOLE.replace(*change, 1) if by != "source" else head + change[1] + tail
+    old, new = change
+    head, _, tail = WHOLE.rpartition(old)
+    broken = WHOLE.replace(old, new, 1) if by != "source" else head + new + tail
     with pytest.raises(SolutionError, match=rf"x\.toml: .*{by}"):
         parse_solution(broken, where="x.toml")
 

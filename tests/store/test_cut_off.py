@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 import sqlalchemy as sa
 
-from reports.store import Store, StoreUnavailable
+from reports.store import Store, StoredReport, StoreUnavailable
 from reports.store.engine import POOL_SIZE
 from reports.store.tables import report
 from tests.patience import PATIENCE_S
@@ -103,7 +103,7 @@ async def test_DUR_4_a_network_that_is_cut_loses_nothing_acknowledged(
         await away.close()
 
 
-async def until_stored(store: Store, made: cast.StoredReport) -> cast.StoredReport:
+async def until_stored(store: Store, made: StoredReport) -> StoredReport:
     """Try until it is acknowledged, as a page does."""
     while True:
         with contextlib.suppress(StoreUnavailable):

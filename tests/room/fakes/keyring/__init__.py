@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-from keyring.errors import KeyringLocked
+from keyring.errors import KeyringLocked  # type: ignore[import-not-found]
 
 MODE, PLACE = os.environ.get("FAKE_KEYRING", "works /nowhere").split(" ", 1)
 
