@@ -51,6 +51,15 @@ def add_organisation(commands: Any) -> argparse.ArgumentParser:
         organisation.add_argument(
             flag, action="append", default=[], metavar="LANGUAGE=FILE.md", help=f"own text: {text}; Markdown"
         )
+    organisation.add_argument("--figures-months", help="months that figures are kept, 3 to 13; '' for the most")
+    organisation.add_argument(
+        "--clinic", action="append", default=[], metavar="UNIT=NUMBER[;CONTACT]",
+        help="whom a unit's participants call for another time; 'UNIT=' for the organisation's",
+    )  # fmt: skip
+    organisation.add_argument(
+        "--limit", action="append", default=[], metavar="PROFILE/CHECK/warn|fail=NUMBER",
+        help="own limit of a check, such as consultation/network.rtt/fail=220; without a number ours",
+    )  # fmt: skip
     for name, (stored, text) in CHOICES.items():
         organisation.add_argument(f"--{name}", dest=stored, action=argparse.BooleanOptionalAction, help=text)
     organisation.set_defaults(run=_organisation)
@@ -59,14 +68,18 @@ def add_organisation(commands: Any) -> argparse.ArgumentParser:
 
 def _organisation(settings: Settings, options: argparse.Namespace) -> int:
     from readiness.meetings.gsm import carried, foreign  # noqa: PLC0415 - keeps --help quick
-    from readiness.meetings.manage_organisation import own_texts, set_organisation  # noqa: PLC0415
+    from readiness.meetings.manage_organisation import own_clinics, own_limits, own_texts, set_organisation  # noqa: PLC0415
     from readiness.meetings.own_settings import is_readable, typed_of  # noqa: PLC0415
 
     names = [*(name.replace("-", "_") for name in LINES), *(stored for stored, _ in CHOICES.values())]
     given = {name: getattr(options, name) for name in names}
     typed = {name: typed_of(value) for name, value in given.items() if value is not None}
     texts = own_texts({name: getattr(options, name) for name in OWN_TEXTS})
-    stored = asyncio.run(set_organisation(settings, options.slug, typed | texts))
+    months = {} if options.figures_months is None else {"choices/figures_months": options.figures_months}
+    clinics = own_clinics(options.clinic)
+    stored = asyncio.run(
+        set_organisation(settings, options.slug, typed | texts | months | own_limits(options.limit), clinics)
+    )
     print(f"saved {stored.slug} in {settings.database_shown}")  # noqa: T201 - this is the command's output
     if not is_readable(stored.support_hours):
         note = "pages show this as it is; written as 'man-fre 08-15' they also say when a closed phone opens"

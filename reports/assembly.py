@@ -1,7 +1,7 @@
 """Builds a test's report from its finished phases: combines figures of several phases and finds what is still to do.
 
 Pure: finished phases are the plain JSON that the store keeps. The same mapping holds ``events``, ``elapsed``,
-``series`` and `CARRIED` under names of their own.
+``series``, `LIMITS` and `CARRIED` under names of their own.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, Literal
 from probes.measurement import Measurement, not_measured
 from probes.network import throughput_measurement
 from probes.voice import voice_measurement
+from reports.limits import LIMITS, with_limits
 from reports.model import CheckResult, Report, SkipReason
 from reports.phases import FinishedPhase, TestKind
 from reports.profile import Profile
@@ -63,7 +64,11 @@ def finished_phases(kind: TestKind, phases: Phases) -> list[str]:
 
 
 def make_report(phases: Phases, profile: Profile, asked: Sequence[str], ending: Ending) -> Report:
-    """Judge the finished `phases` and return the report. `asked` lists the practical questions of the meeting."""
+    """Judge the finished `phases` and return the report. `asked` lists the practical questions of the meeting.
+
+    The organisation's own limits with which the test began go before those of `profile`.
+    """
+    profile = with_limits(profile, phases.get(LIMITS, {}))
     finished = {name: FinishedPhase.from_json(phases[name]) for name in ending.kind.whole.phases if name in phases}
     measured, skipped = _gather(ending, finished, profile, asked)
     measured |= _ended_devices(phases)

@@ -105,6 +105,8 @@ class CheckResult:
     details: Mapping[str, Any] = field(default_factory=dict)
     measured_at: datetime | None = None
     """When it was measured, if carried over from an earlier report; None means in this test."""
+    has_own_limits: bool = False
+    """Whether the organisation had set a limit by which it was judged itself."""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> CheckResult:
@@ -126,6 +128,7 @@ class CheckResult:
             responsible=Responsible(responsible) if responsible else None,
             details=dict(data.get("details") or {}),
             measured_at=datetime.fromisoformat(measured_at) if measured_at else None,
+            has_own_limits=bool(data.get("own_limits")),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -146,6 +149,7 @@ class CheckResult:
             "responsible": self.responsible.value if self.responsible else None,
             "details": dict(self.details),
             "measured_at": rfc3339(self.measured_at) if self.measured_at else None,
+            "own_limits": self.has_own_limits,
         }
 
 

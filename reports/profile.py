@@ -7,13 +7,14 @@ never a check that silently passes.
 from __future__ import annotations
 
 import math
+import operator
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from probes.ladder import Tier
 from probes.measurement import Measurement
@@ -21,6 +22,7 @@ from reports.model import Level, Outcome, Responsible, SkipReason
 from reports.solution import load_solution
 
 __all__ = [
+    "Bounds",
     "CheckRule",
     "Condition",
     "Profile",
@@ -35,6 +37,9 @@ PROFILE_FOLDER = Path(__file__).parent / "profiles"
 _CONDITION = re.compile(r"^(?P<metric>[a-z][a-z0-9_]*) (?P<op><=|>=|==|<|>) (?P<limit>\S+)$")
 NO_LINE: Mapping[str, float] = {"throughput_mbps": 0.0, "probe_factor": 1.0}
 """What a profile needs that judges nothing of a line."""
+COMPARED: Final[Mapping[str, Callable[[float, float], bool]]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
 AREAS = frozenset({"browser", "camera", "microphone", "speaker", "network", "practical", "device", "service"})
 
 
@@ -59,7 +64,7 @@ class Condition:
             return found == self.limit
         if isinstance(found, str | bool) or isinstance(self.limit, str | bool):
             return None
-        return _compare(float(found), self.op, float(self.limit))
+        return COMPARED[self.op](float(found), float(self.limit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,14 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """How far an organisation may move a limit."""
+
+    lowest: float
+    highest: float
+
+
+@dataclass(frozen=True, slots=True)
 class CheckRule:
     """How one check is judged."""
 
@@ -107,6 +120,10 @@ class CheckRule:
     """If it holds our own server was late, and anything but a pass says nothing about the participant."""
     device_busy: Condition | None = None
     """If it holds the participant's device was late or its page hidden: not measured either."""
+    movable: Mapping[Outcome, Bounds] = field(default_factory=dict)
+    """Limits of the main value that an organisation may set itself."""
+    has_own_limits: bool = False
+    """Whether an organisation has set one."""
 
     def threshold(self, outcome: Outcome) -> float | None:
         """Return the limit of the main value for `outcome`; None if there are two, or if the value is a word."""
@@ -116,6 +133,17 @@ class CheckRule:
         if not limits or len(below) != 1:
             return None
         return max(limits) if True in below else min(limits)
+
+    def with_limit(self, outcome: Outcome, limit: float) -> CheckRule:
+        """Return the rule with another limit for `outcome`, in every rule that has it."""
+        known = self.threshold(outcome)
+        rules = [
+            replace(rule, when=(replace(rule.when[0], limit=limit), *rule.when[1:]))
+            if rule.outcome is outcome and rule.when[0].metric == "value" and rule.when[0].limit == known
+            else rule
+            for rule in self.rules
+        ]
+        return replace(self, rules=tuple(rules), has_own_limits=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +162,8 @@ class Profile:
     accommodations: frozenset[SkipReason]
     practical: tuple[str, ...]
     checks: Mapping[str, CheckRule]
+    parents: tuple[str, ...] = ()
+    """The profiles that it extends, the nearest first."""
 
     @property
     def probe_mbps(self) -> float:
@@ -190,6 +220,7 @@ def parse_profile(text: str, *, where: str, need_mbps: float | None = None) -> P
             accommodations=frozenset(SkipReason(item) for item in data["accommodations"]),
             practical=tuple(data["practical"]),
             checks={key: _check(key, value, names) for key, value in data["checks"].items()},
+            parents=tuple(data.get("parents", ())),
         )
     except ProfileError as error:
         raise ProfileError(f"{where}: {error}") from None
@@ -214,7 +245,7 @@ def _whole(data: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in checks.items() if value is not False}
     for check in kept.values():
         check["after"] = [name for name in check.get("after", ()) if name in kept]
-    return {**base, **data, "checks": kept}
+    return {**base, **data, "checks": kept, "parents": [data["extends"], *base.get("parents", ())]}
 
 
 _Names = Mapping[str, float]
@@ -226,7 +257,7 @@ def _check(key: str, data: Mapping[str, Any], names: _Names) -> CheckRule:
         raise ProfileError(f"{key}: unknown area {data['area']!r}")
     if not data["source"].strip():
         raise ProfileError(f"{key}: a threshold without a source")
-    return CheckRule(
+    rule = CheckRule(
         id=key,
         level=Level(data["level"]),
         area=data["area"],
@@ -237,6 +268,32 @@ def _check(key: str, data: Mapping[str, Any], names: _Names) -> CheckRule:
         busy=_condition(key, data["busy"], names) if "busy" in data else None,
         device_busy=_condition(key, data["device_busy"], names) if "device_busy" in data else None,
     )
+    return replace(rule, movable=_movable(rule, data["movable"])) if "movable" in data else rule
+
+
+def _movable(rule: CheckRule, data: Mapping[str, Any]) -> dict[Outcome, Bounds]:
+    """Return the limits that may be moved. Raises ProfileError for one that no rule has alone, or that may cross."""
+    if not data["source"].strip():
+        raise ProfileError(f"{rule.id}: bounds without a source")
+    movable = {Outcome(name): Bounds(*map(float, span)) for name, span in data.items() if name != "source"}
+    for outcome, bounds in movable.items():
+        limit = rule.threshold(outcome)
+        alone = [one.when[0] for one in rule.rules if one.outcome is outcome and len(one.when) == 1]
+        if limit is None or limit not in [one.limit for one in alone if one.metric == "value"]:
+            raise ProfileError(f"{rule.id}: no rule has the {outcome} limit by itself")
+        if not bounds.lowest <= limit <= bounds.highest:
+            raise ProfileError(f"{rule.id}: the {outcome} limit is out of its bounds")
+    spans = [_span(rule, movable, outcome) for outcome in (Outcome.WARN, Outcome.FAIL)]
+    (warn, fail), is_below = spans, rule.rules[0].when[0].op.startswith("<")
+    if warn and fail and (fail.highest > warn.lowest if is_below else warn.highest > fail.lowest):
+        raise ProfileError(f"{rule.id}: its limits may cross")
+    return movable
+
+
+def _span(rule: CheckRule, movable: Mapping[Outcome, Bounds], outcome: Outcome) -> Bounds | None:
+    """Return where a limit may be: its bounds, where it is, or None where there is none."""
+    limit = rule.threshold(outcome)
+    return movable.get(outcome) or (None if limit is None else Bounds(limit, limit))
 
 
 def _rule(key: str, data: Mapping[str, Any], names: _Names) -> Rule:
@@ -278,13 +335,3 @@ def _limit(text: str) -> float | str | bool:
         return float(text)
     except ValueError:
         return text
-
-
-def _compare(found: float, op: str, limit: float) -> bool:
-    if op == "<":
-        return found < limit
-    if op == "<=":
-        return found <= limit
-    if op == ">":
-        return found > limit
-    return found >= limit

@@ -190,6 +190,7 @@ def _result(measurement: Measurement, check: CheckRule, outcome: Outcome, rule: 
         cause=cause,
         responsible=responsible,
         details={name: measurement.metric(name) for name in measurement.details},
+        has_own_limits=check.has_own_limits,
     )
 
 

@@ -11,26 +11,36 @@ from typing import Any, Final
 from readiness.access.actors import operator_of
 from readiness.errors import InputError, SettingError
 from readiness.meetings.manage import describe, own_store
-from readiness.meetings.own_settings import read_setting
+from readiness.meetings.own_settings import CHOICES, clinic_from, read_setting
 from readiness.settings import Settings
 from readiness.texts import LANGUAGES
+from reports.limits import MOVABLE
 from reports.store import Conflict, Store
 from reports.store.records import Organisation
 from reports.store.setting_records import changes_to, with_setting
 
-__all__ = ["own_texts", "set_organisation"]
+__all__ = ["own_clinics", "own_limits", "own_texts", "set_organisation"]
 
-FLAGS: Final[Mapping[str, str]] = {"drop_in_allowed": "--drop-in", "asks_afterwards": "--ask-afterwards"}
+FLAGS: Final[Mapping[str, str]] = {
+    "drop_in_allowed": "--drop-in",
+    "asks_afterwards": "--ask-afterwards",
+    "clinics": "--clinic",
+}
 """Options that are not called as the setting is."""
 NEEDED: Final = ("name", "support_phone")
 """Without which there is no organisation."""
 
 
-async def set_organisation(settings: Settings, slug: str, typed: Mapping[str, str]) -> Organisation:
-    """Add an organisation, or change the one of this slug; return it. What is not `typed` stays as it is."""
+async def set_organisation(
+    settings: Settings, slug: str, typed: Mapping[str, str], clinics: Mapping[str, object] | None = None
+) -> Organisation:
+    """Add an organisation, or change the one of this slug; return it.
+
+    What is neither `typed` nor among the `clinics`, which are read by now, stays as it is.
+    """
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", slug):
         raise SettingError(f"--slug: {slug!r} can't stand in a link; use a-z, 0-9 and -")
-    values = {name: _read(name, text) for name, text in typed.items()}
+    values = {name: _read(name, text) for name, text in typed.items()} | dict(clinics or {})
     async with own_store(settings) as store:
         found = await store.organisation(slug)
         if found is not None:
@@ -58,6 +68,32 @@ def own_texts(files: Mapping[str, Sequence[str]]) -> dict[str, str]:
     return texts
 
 
+def own_limits(options: Sequence[str]) -> dict[str, str]:
+    """Return own limits of checks as settings, from options such as ``consultation/network.rtt/fail=220``."""
+    limits: dict[str, str] = {}
+    for option in options:
+        name, equals, number = option.partition("=")
+        if not equals or f"thresholds/{name}" not in MOVABLE:
+            known = ", ".join(one.removeprefix("thresholds/") for one in MOVABLE if "/consultation/" in one)
+            raise SettingError(f"--limit: {option!r} is no limit that can be set; there are {known}")
+        limits[f"{CHOICES}thresholds/{name}"] = number
+    return limits
+
+
+def own_clinics(options: Sequence[str]) -> dict[str, object]:
+    """Return units' own clinics as values of settings, from options such as ``Unit 3=66 96 90 00;Kari``."""
+    clinics: dict[str, object] = {}
+    for option in options:
+        unit, _, told = option.partition("=")
+        number, _, contact = told.partition(";")
+        try:
+            name, value = clinic_from(unit, number, contact)
+        except InputError as error:
+            raise SettingError(f"--clinic: {option!r}: {describe(error.code)}") from None
+        clinics[name] = value
+    return clinics
+
+
 async def _change(store: Store, found: Organisation, values: Mapping[str, Any]) -> Organisation:
     """Change what is another value by now, and nothing else: an administrator may be changing the rest meanwhile."""
     wanted = changes_to(found, values)
@@ -71,11 +107,22 @@ def _read(name: str, text: str) -> object:
     try:
         return read_setting(name, text)
     except InputError as error:
-        raise SettingError(f"{_flag(name)}: {describe(error.code)}") from None
+        raise SettingError(f"{_flag(name)}: {_why(name, error.code)}") from None
+
+
+def _why(name: str, code: str) -> str:
+    """Return what is wrong with a setting; of a limit also how far it goes."""
+    one, said = MOVABLE.get(name.removeprefix(CHOICES)), describe(code)
+    if one is None:
+        return said
+    lowest, highest = (f"{limit:g}" for limit in (one.bounds.lowest, one.bounds.highest))
+    return f"{one.check}/{one.outcome.value}: {said.format(lowest=lowest, highest=highest)}"
 
 
 def _flag(name: str) -> str:
     field, _, rest = name.partition("/")
+    if name.startswith(f"{CHOICES}thresholds/"):
+        return "--limit"
     return FLAGS.get(field) or "--" + (rest.partition("/")[0] or field).replace("_", "-")
 
 

@@ -17,11 +17,14 @@ from readiness.hours import read_hours
 from readiness.meetings.values import LONGEST_LABEL, LONGEST_PHONE, LONGEST_TITLE
 from readiness.texts import LANGUAGES
 from readiness.typed import LONGEST_LINK, clean_link, one_line
+from reports.limits import MOVABLE, MovableLimit
 from reports.store.records import InvitationKind
 from reports.store.setting_records import FEWEST_MONTHS, MOST_MONTHS
 
 __all__ = [
     "CAN_BE_OFF",
+    "CHOICES",
+    "LONGEST_LIMIT",
     "LONGEST_OF",
     "LONGEST_TEXT",
     "OWN_TEXTS",
@@ -53,15 +56,22 @@ LONGEST_OF: Final[Mapping[str, int]] = {
     "choices/routine_name": LONGEST_LABEL,
 }
 """Characters that a setting may have."""
+CHOICES: Final = "choices/"
+"""How the names of choices begin."""
 FEWEST_DIGITS, MOST_DIGITS = 3, 15
 """Of a number that can be called: 112, and the longest of E.164."""
 _NUMBER: Final = re.compile(r"\+?[\d ()./\u2010-\u2015-]+")
+LONGEST_LIMIT: Final = 12
+"""Characters of a number in a field."""
+_LIMIT: Final = re.compile(r"[+-]?\d{1,6}(?:[.,]\d{1,6})?")
 _LINES: Final = re.compile(r"\r\n?")
 
 
 def read_setting(name: str, typed: str) -> Any:
     """Return the value of a setting that was typed, as it is stored. Raises InputError that names the setting."""
     try:
+        if name.removeprefix(CHOICES) in MOVABLE:
+            return _limit(MOVABLE[name.removeprefix(CHOICES)], typed)
         return (_READERS.get(name) or _READERS[name.partition("/")[0]])(typed)
     except InputError as error:
         raise InputError(error.code, field=name) from None
@@ -72,6 +82,21 @@ def typed_of(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else ""
     return ",".join(value) if isinstance(value, list | tuple) else str(value or "")
+
+
+def _limit(one: MovableLimit, typed: str) -> float | None:
+    """Return an organisation's own limit of a check; None where ours holds."""
+    plain = one_line(typed).replace("\N{MINUS SIGN}", "-")
+    if not plain:
+        return None
+    if not _LIMIT.fullmatch(plain):
+        raise InputError("settings.limit")
+    limit = float(plain.replace(",", "."))
+    if not one.bounds.lowest <= limit <= one.bounds.highest:
+        raise InputError("settings.limit")
+    if one.figure.rounded(limit) != limit:
+        raise InputError("settings.limit.exact")
+    return limit
 
 
 def clinic_from(unit: str, number: str, contact: str) -> tuple[str, dict[str, str] | None]:

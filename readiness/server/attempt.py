@@ -36,10 +36,11 @@ from readiness.server.steps.running import Send, SendBytes, Setup
 from readiness.server.turn import ice_servers
 from reports.assembly import CARRIED, Ending, finished_phases, make_report
 from reports.kinds import LARGE_PARTS, LINE_BYTES, OTHER_BYTES, PROMISED_BYTES, kind_of, solution_of
+from reports.limits import LIMITS, limits_phase, with_limits
 from reports.model import Report
 from reports.profile import Profile
 from reports.store import StoreUnavailable
-from reports.store.records import SelfTest, Session, new_code, new_id
+from reports.store.records import Organisation, SelfTest, Session, new_code, new_id
 from reports.validity import carry_over, is_over, recheck_due
 
 __all__ = ["Attempt"]
@@ -109,6 +110,7 @@ class Attempt:
         self._worker = await self._admit(local_address, gone)
         expected_people = self._expected_people
         self._test = await self._resumed() or await self._started()
+        self._profile = with_limits(self._profile, self._test.phases.get(LIMITS, {}))
         self._tries = digit_tries(Random(self._test.id))  # the same after a resume: an answer may be in transit
         organisation = await self._services.store.organisation_by_id(self._session.organisation_id)
         self._voices, folders = self._services.voices.of(organisation.slug if organisation else "")
@@ -210,7 +212,7 @@ class Attempt:
         test, others = resumed
         await end_replaced(self._services, others)
         done = finished_phases(self._kind, test.phases)
-        keep = {*done, "events", "elapsed", SPENT, CARRIED, *({"series"} if "clock" in done else ())}
+        keep = {*done, "events", "elapsed", SPENT, CARRIED, LIMITS, *({"series"} if "clock" in done else ())}
         phases = {name: phase for name, phase in test.phases.items() if name in keep}
         log_event(log, logging.INFO, "selftest.resumed", done=len(phases))
         return replace(test, phases=phases)
@@ -228,18 +230,20 @@ class Attempt:
             updated_at=now,
             client=known_client(self._hello["client"]),
         )
-        carried = await self._carried(test, now)
+        organisation = await self._services.store.organisation_by_id(self._session.organisation_id)
+        phases: dict[str, Any] = limits_phase(organisation.choices, self._profile) if organisation else {}
+        carried = await self._carried(test, organisation, now)
         if carried is not None:
-            test = replace(test, phases={CARRIED: carried})
+            phases[CARRIED] = carried
+        test = replace(test, phases=phases)
         await end_replaced(self._services, await self._owner.begin(test))
         return test
 
-    async def _carried(self, test: SelfTest, now: datetime) -> dict[str, Any] | None:
+    async def _carried(self, test: SelfTest, organisation: Organisation | None, now: datetime) -> dict[str, Any] | None:
         """Return the results that a short check may reuse, if the page asks for one that is due on this device."""
         meeting, session = self._meeting, self._session
         if self._hello.get("mode") != "recheck" or meeting is None or session.participant_id is None:
             return None
-        organisation = await self._services.store.organisation_by_id(session.organisation_id)
         last = await self._services.store.latest_report(actor_of(session), session.participant_id)
         zone = organisation.time_zone if organisation else "UTC"
         if last is None or not recheck_due(last, meeting, zone, now):

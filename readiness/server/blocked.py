@@ -21,6 +21,7 @@ from readiness.server.protocol import parse_message
 from readiness.server.services import SERVICES, Services, session_of
 from reports.assembly import Ending, make_report
 from reports.kinds import TESTERS, kind_of, solution_of
+from reports.limits import limits_phase
 from reports.store.records import Meeting, SelfTest, Session, new_code, new_id
 from reports.validity import is_over
 
@@ -87,5 +88,7 @@ async def _report(
         cause=CAUSE,
         solution=solution_of(meeting),
     )
-    report = make_report({}, profile, kind.questions_of(meeting), ending)
+    organisation = await services.store.organisation_by_id(session.organisation_id)
+    limits = limits_phase(organisation.choices, profile) if organisation else {}
+    report = make_report(limits, profile, kind.questions_of(meeting), ending)
     return (await keep_report(services, actor_of(session), session, test, report)).to_json()

@@ -6,6 +6,7 @@ what was typed stays. Every change can be taken back for as long as nobody has c
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
@@ -18,16 +19,27 @@ from readiness.errors import AccessError, InputError
 from readiness.meetings.delivery import DeliveryError
 from readiness.meetings.trial_message import read_receiver, send_trial
 from readiness.server.bodies import form_body
+from readiness.server.limits_view import previews
 from readiness.server.pages import SETTINGS, render_page, staff_language_of
 from readiness.server.services import SERVICES, Services, session_of
-from readiness.server.settings_parts import CHANNELS, PARTS, Reading, read_clinic, read_form, seen_of
+from readiness.server.settings_parts import (
+    CHANNELS,
+    LIMITS_OF,
+    PARTS,
+    Reading,
+    mark_of,
+    read_clinic,
+    read_form,
+    seen_of,
+)
 from readiness.server.settings_view import SettingsView
 from readiness.texts import catalogue, for_staff
 from reports.render.phones import phone_in
 from reports.render.words import Words
 from reports.store import Actor, Conflict
 from reports.store.records import Channel, Organisation
-from reports.store.setting_records import Setting, changes_to
+from reports.store.setting_records import Setting, changes_to, with_setting
+from reports.store.stored_figures import figures_since
 
 __all__ = ["routes"]
 
@@ -69,6 +81,8 @@ class _Office:
             "languages": {code: f"?lang={code}" for code in map(for_staff, self.organisation.languages)},
             "said": self.request.query.get("said", "") if status == 200 else "",  # noqa: PLR2004 - as usual
             "problem": "",
+            "is_limits": name in LIMITS_OF,
+            "look": None,
         }
         shown = {"view": {**known, **values}}
         page = render_page(self.request, SETTINGS, self.organisation, shown, compress=False)
@@ -157,11 +171,26 @@ async def save(request: web.Request) -> web.Response:
     wanted = changes_to(office.organisation, reading.values)
     if not wanted:
         raise office.back(f"/{part}", "nothing")
+    if part in LIMITS_OF and ("look" in form or form.get("looked") != mark_of(reading.values)):
+        return await _look(office, part, reading, wanted)
     try:
         await office.change(wanted)
     except Conflict:
         return _again(office, part, reading, STALE, "settings.stale")
     raise office.back(f"/{part}", "saved")
+
+
+async def _look(office: _Office, part: str, reading: Reading, wanted: Sequence[Setting]) -> web.Response:
+    """Return the page with what was typed, and what it would have changed in the tests of the last weeks."""
+    services, wished = office.services, office.organisation
+    for one in wanted:
+        wished = with_setting(wished, one.name, one.after)
+    tests = await services.store.kept_tests(office.actor, services.now())
+    made = await asyncio.to_thread(previews, office.organisation, wished, tests)
+    made.sort(key=lambda one: one.profile != LIMITS_OF[part])  # that of the form first
+    view = office.view
+    looked = view.limits.look(made, figures_since(services.now()), mark_of(reading.values))
+    return office.page(part, forms=view.forms(part, reading), look=looked)
 
 
 async def _try_messages(office: _Office, form: Mapping[str, str]) -> web.Response:

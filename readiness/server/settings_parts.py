@@ -9,13 +9,26 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from readiness.errors import InputError
-from readiness.meetings.own_settings import CAN_BE_OFF, OWN_TEXTS, clinic_from, read_setting
+from readiness.meetings.own_settings import CAN_BE_OFF, CHOICES, OWN_TEXTS, clinic_from, read_setting
 from readiness.texts import LANGUAGES
 from readiness.typed import one_line
+from reports.limits import movable_of
+from reports.profile import load_profile, profile_names
 from reports.store.records import Channel, Organisation
 from reports.store.setting_records import setting_of
 
-__all__ = ["CHANNELS", "CLINIC_FIELDS", "PARTS", "Field", "Reading", "read_clinic", "read_form", "seen_of"]
+__all__ = [
+    "CHANNELS",
+    "CLINIC_FIELDS",
+    "LIMITS_OF",
+    "PARTS",
+    "Field",
+    "Reading",
+    "mark_of",
+    "read_clinic",
+    "read_form",
+    "seen_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +36,7 @@ class Field:
     """One field of a form: a setting by its name, and how it is asked for."""
 
     name: str
-    kind: Literal["line", "phone", "text", "number", "tick", "ticks", "languages"] = "line"
+    kind: Literal["line", "phone", "text", "number", "limit", "tick", "ticks", "languages"] = "line"
     options: tuple[str, ...] = ()
 
 
@@ -41,6 +54,8 @@ class Reading:
 
 
 CHANNELS: Final[tuple[Channel, ...]] = ("mail", "sms")
+LIMITS_OF: Final[Mapping[str, str]] = {f"limits_{name}": name for name in profile_names()}
+"""The profile of each part that is about limits."""
 CLINIC_FIELDS: Final = (Field("unit"), Field("number", "phone"), Field("contact"))
 PARTS: Final[Mapping[str, tuple[Field, ...]]] = {
     "contact": (
@@ -55,6 +70,10 @@ PARTS: Final[Mapping[str, tuple[Field, ...]]] = {
         *(Field("drop_in_allowed", "tick"), Field("asks_afterwards", "tick")),
     ),
     "kept": (Field("choices/figures_months", "number"),),
+    **{
+        part: tuple(Field(f"{CHOICES}{one.name}", "limit") for one in movable_of(load_profile(name)))
+        for part, name in LIMITS_OF.items()
+    },
     "messages": (Field("mail"), Field("sms", "phone")),
     "links": (Field("links_off", "ticks", CAN_BE_OFF),),
 }
@@ -63,7 +82,11 @@ PARTS: Final[Mapping[str, tuple[Field, ...]]] = {
 
 def seen_of(organisation: Organisation, names: Iterable[str]) -> str:
     """Return what stands for the values of settings: another one as soon as one of them is changed."""
-    values = [setting_of(organisation, name) for name in names]
+    return mark_of([setting_of(organisation, name) for name in names])
+
+
+def mark_of(values: Mapping[str, Any] | Sequence[Any]) -> str:
+    """Return what stands for values that somebody wants, so that none is saved whose effect they have not seen."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -9,11 +9,13 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from readiness.meetings.guides import GUIDES, guide_html
-from readiness.meetings.own_settings import LONGEST_OF, OWN_TEXTS, is_readable, typed_of
+from readiness.meetings.own_settings import CHOICES, LONGEST_OF, OWN_TEXTS, is_readable, typed_of
 from readiness.reach import LONGEST_MAIL
+from readiness.server.limits_view import LimitsView
 from readiness.server.pages import notice_html
-from readiness.server.settings_parts import CLINIC_FIELDS, PARTS, Field, Reading, seen_of
+from readiness.server.settings_parts import CLINIC_FIELDS, LIMITS_OF, PARTS, Field, Reading, seen_of
 from readiness.settings import Settings
+from reports.limits import MOVABLE
 from reports.render.languages import TABLE
 from reports.render.phones import as_typed
 from reports.render.words import Words
@@ -48,6 +50,7 @@ class SettingsView:
 
     def __init__(self, organisation: Organisation, words: Words, now: datetime) -> None:
         self.organisation, self.words, self.now = organisation, words, now
+        self.limits = LimitsView(organisation, words)
 
     def forms(self, part: str, reading: Reading | None = None, *, is_stale: bool = False) -> list[dict[str, Any]]:
         """Return the forms of a part; that of `reading` has what was typed, and with `is_stale` what is stored now."""
@@ -90,6 +93,8 @@ class SettingsView:
         field, *path = name.split("/", 2 if name.startswith("texts/") else 1)
         if field == "texts":
             return f"{self.words.t(f'settings.part.{path[0]}')} ({TABLE[path[1]].name})"
+        if (one := MOVABLE.get(name.removeprefix(CHOICES))) is not None:
+            return self.limits.title(one)
         if field == "choices":
             return self.words.t(f"settings.field.{path[0]}")
         return ": ".join((self.words.t(f"settings.field.{field}"), *path))
@@ -97,6 +102,8 @@ class SettingsView:
     def said(self, name: str, value: Any) -> str:
         """Return a value in words, cut where it is long."""
         t = self.words.t
+        if (one := MOVABLE.get(name.removeprefix(CHOICES))) is not None:
+            return self.limits.said(one, value)
         if isinstance(value, bool):
             return t("settings.yes" if value else "settings.no")
         if not value:
@@ -109,13 +116,16 @@ class SettingsView:
         return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN].rstrip()}…"
 
     def _stored(self, name: str) -> str:
-        return typed_of(setting_of(self.organisation, name))
+        stored = setting_of(self.organisation, name)
+        one = MOVABLE.get(name.removeprefix(CHOICES))
+        return typed_of(stored) if one is None else self.limits.typed(one, stored)
 
     def _field(self, field: Field, stored: str, reading: Reading | None, *, is_stale: bool = False) -> dict[str, Any]:
         """Return one field: the value that it shows, what is wrong with it, and another value that is stored now."""
         typed = stored if reading is None else reading.typed[field.name]
         problem = reading.problems.get(field.name) if reading is not None else None
         root = field.name.partition("/")[0]
+        limit = self.limits.field(MOVABLE[field.name.removeprefix(CHOICES)]) if field.kind == "limit" else {}
         return {
             "name": field.name,
             "id": field.name.replace("/", "-"),
@@ -127,10 +137,11 @@ class SettingsView:
             "first": (reading.typed.get(f"{field.name}.first") if reading else "") or typed.partition(",")[0],
             "options": self._options(field),
             "longest": _LONGEST.get(root) or LONGEST_OF.get(root) or LONGEST_OF.get(field.name),
-            "problem": self.words.t(f"error.{problem}") if problem else "",
+            "problem": self._problem(field, problem) if problem else "",
             "now": self._now(field, stored) if is_stale and typed != stored else None,
             "note": self._note(field.name, stored),
             **self._previews(field.name),
+            **limit,
         }
 
     def _now(self, field: Field, stored: str) -> str:
@@ -140,6 +151,11 @@ class SettingsView:
         if field.options and stored:
             return self.said(field.name, stored.split(","))
         return (as_typed(stored) if field.kind == "phone" else stored) or self.said("", None)
+
+    def _problem(self, field: Field, problem: str) -> str:
+        is_limit = field.kind == "limit"
+        span = self.limits.span(MOVABLE[field.name.removeprefix(CHOICES)]) if is_limit else {}
+        return self.words.t(f"error.{problem}", **span)
 
     def _label(self, field: Field) -> str:
         return TABLE[field.name.rpartition("/")[2]].name if field.kind == "text" else self.title(field.name)
@@ -210,6 +226,8 @@ class SettingsView:
             return self.words.t("settings.texts.own", languages=listed) if own else self.words.t("settings.texts.ours")
         if part == "messages":
             return self.words.t("settings.messages.said")
+        if part in LIMITS_OF:
+            return self.limits.summary(LIMITS_OF[part])
         name = _FIRST[part]
         value = setting_of(self.organisation, name)
         if not value and (none := self.words.first(f"settings.{part}.none")):

@@ -150,6 +150,8 @@ def _check(check: Mapping[str, Any], words: Words, zone: tzinfo) -> dict[str, An
     outcome, low, high = str(check.get("outcome", "")), check.get("low"), check.get("high")
     value, number = words.value_of(check), check.get("value")
     facts = [words.limits_of(check)]
+    if facts[0] and check.get("own_limits"):
+        facts.append(words.t("support.own_limits"))
     if outcome not in JUDGED and isinstance(number, int | float):
         facts.append(words.t("support.uncounted", value=words.figure(check, number)))
     if isinstance(low, int | float) and isinstance(high, int | float) and low != high:

@@ -27,6 +27,7 @@ from .room_results import RoomResultPart
 from .rooms import RoomPart
 from .self_tests import SelfTestPart
 from .staff import StaffPart
+from .stored_figures import StoredFiguresPart
 from .stored_reports import ReportPart
 from .subject import SubjectPart
 from .tables import organisation
@@ -50,6 +51,7 @@ class Store(
     RoomPart,
     RoomResultPart,
     SubjectPart,
+    StoredFiguresPart,
     RetentionPart,
     InstallationPart,
 ):

@@ -14,6 +14,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from reports.kept_figures import kept_figures
+
 from .audit_tables import audit_entry, audit_head
 from .engine import Database
 from .follow_tables import following
@@ -210,6 +212,7 @@ class RetentionPart(ParticipationPart):
             report.c.created_at,
             report.c.verdict,
             report.c.judged,
+            report.c.figures,
             report.c.body,
         )
         while True:
@@ -317,15 +320,17 @@ async def _keep_verdicts(connection: AsyncConnection, rows: list[Any]) -> None:
 def _figures(row: sa.Row[Any]) -> dict[str, Any]:
     """Return the figures of a report that may be kept without its participant."""
     body: Mapping[str, Any] = row.body
+    profile, checks = str(body.get("profile", "")), body.get("checks", ())
     return {
         "id": new_id(),
         "organisation_id": row.organisation_id,
         "week": iso_week(row.created_at),
         "client_class": client_class(body.get("client")),
-        "profile": str(body.get("profile", "")),
+        "profile": profile,
         "verdict": str(body.get("verdict", "")),
         "judged": row.judged,
-        "checks": [_check_figures(check) for check in body.get("checks", ()) if isinstance(check, Mapping)],
+        "checks": [_check_figures(check) for check in checks if isinstance(check, Mapping)],
+        "figures": row.figures or kept_figures(profile, checks),
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from reports.kept_figures import kept_figures
 from reports.model import READY_VERDICTS
 from reports.series import pack, unpack
 
@@ -61,7 +62,9 @@ class ReportPart(StorePart):
             raise ValueError("a report code has 6 characters of Crockford's base32")
         values = {name: getattr(added, name) for name in StoredReport.__dataclass_fields__}
         packed = None if series is None else pack(series)
-        insert = self._insert(report).values(values | {"body": guard(added.body), "series": packed})
+        figures = kept_figures(str(added.body.get("profile", "")), added.body.get("checks", ()))
+        kept = {"body": guard(added.body), "series": packed, "figures": figures}
+        insert = self._insert(report).values(values | kept)
         async with self._changing_boards() as (connection, meetings):
             is_new = (await connection.execute(insert.on_conflict_do_nothing().returning(report.c.id))).first()
             row = (await connection.execute(sa.select(*_COLUMNS).where(report.c.id == added.id))).first()

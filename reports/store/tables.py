@@ -246,6 +246,7 @@ report = Table(
     Column("body", JSON, nullable=False),
     Column("series", LargeBinary),
     Column("judged", String),
+    Column("figures", JSON(none_as_null=True)),
     Index("ix_report_organisation_id_number", "organisation_id", "number"),
     CheckConstraint("verdict IN ('ready', 'ready_with_warnings', 'not_ready', 'incomplete')", name="verdict"),
 )
@@ -284,6 +285,7 @@ unlinked_report = Table(
     Column("score", Integer),
     Column("problem", String),
     Column("judged", String),
+    Column("figures", JSON(none_as_null=True)),
 )
 
 taken_out = Table(

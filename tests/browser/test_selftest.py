@@ -19,7 +19,7 @@ FIELDS = {
 }  # fmt: skip
 CHECK_FIELDS = {
     "id", "outcome", "level", "value", "unit", "low", "high", "samples", "pass", "fail", "advice", "cause",
-    "responsible", "details", "measured_at",
+    "responsible", "details", "measured_at", "own_limits",
 }  # fmt: skip
 ROW_STATE = (
     "[...document.querySelectorAll('#participants > li')]"

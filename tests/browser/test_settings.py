@@ -13,6 +13,7 @@ from tests.browser.person import DESKTOP, PHONE
 from tests.browser.test_accessibility import TOO_WIDE, violations
 from tests.cast import make_cast, signed_in
 from tests.conftest import Server
+from tests.server.test_limits import RTT, keep_tests
 
 NB = catalogue("nb")
 
@@ -59,4 +60,44 @@ async def test_settings_are_changed_and_taken_back_by_keyboard(server: Server, c
             await page.set_viewport_size(size)
             assert await page.evaluate(TOO_WIDE) == [], (part, size)
         assert await violations(page) == [], part
+    await context.close()
+
+
+async def test_a_limit_is_looked_at_saved_and_taken_back_by_keyboard(server: Server, chromium: Launch):
+    """What is out of bounds looks wrong; the look has its tables at both sizes; then it is saved, and undone."""
+    await make_cast(server.store)
+    await keep_tests(server.store, [40.0] * 200 + [160.0] * 23 + [250.0] * 10 + [310.0] * 7)
+    session, secret = await signed_in(server.store, "sunnaas", datetime.now(tz=UTC), ("administrator",), name="Ada")
+    context = await (await chromium()).new_context(locale="nb-NO")
+    await context.add_cookies([{"name": f"rd-{session}", "value": secret, "url": server.base}])
+    page = await context.new_page()
+    home = f"{server.base}/settings/{session}"
+    await page.goto(f"{home}?lang=nb")
+    await page.get_by_role("link", name=NB["settings.part.limits_consultation"]).focus()
+    await sent(page)
+    label = f"{NB['check.network.rtt']}: {NB['settings.limit.fail.above']}"
+    field = page.get_by_label(label, exact=True)
+    fine = await field.evaluate("one => getComputedStyle(one).borderColor")
+    await typed_and_sent(page, label, "900")
+    await expect(field).to_have_value("900")
+    await expect(field).to_have_attribute("aria-invalid", "true")
+    assert await field.evaluate("one => getComputedStyle(one).borderColor") != fine, "it looks wrong too"
+    assert await violations(page) == []
+    await typed_and_sent(page, label, "220")
+    await expect(page.locator(".look")).to_contain_text(
+        NB["settings.look.of"].format(number=240, before="3\u00a0%", after="7\u00a0%")
+    )
+    for size in (PHONE, DESKTOP):
+        await page.set_viewport_size(size)
+        assert await page.evaluate(TOO_WIDE) == [], size
+    assert await violations(page) == []
+    await page.get_by_role("button", name=NB["settings.save"]).focus()
+    await sent(page)
+    await expect(page.locator("#said")).to_contain_text(NB["settings.said.saved"])
+    assert (await server.store.organisation("sunnaas")).choices == {RTT.removeprefix("choices/"): 220.0}
+    await page.goto(f"{home}?lang=nb")
+    await page.get_by_role("button", name=NB["settings.undo"]).focus()
+    await sent(page)
+    await expect(page.locator("#said")).to_contain_text(NB["settings.said.undone"])
+    assert (await server.store.organisation("sunnaas")).choices == {}
     await context.close()

@@ -209,6 +209,7 @@ def test_the_migrated_database_is_the_one_the_code_describes(empty_url: str) -> 
         "0025",
         "0026",
         "0027",
+        "0028",
     ]
     assert migrate(empty_url) == []
     engine = sync_engine(empty_url)
@@ -270,6 +271,7 @@ def test_upgrading_keeps_every_row(empty_url: str) -> None:
         "0025",
         "0026",
         "0027",
+        "0028",
     ]
     assert row_hashes(empty_url) == before
     check_whole(empty_url)
@@ -363,6 +365,7 @@ def test_processes_that_start_together_take_turns(empty_url: str) -> None:
         "0025",
         "0026",
         "0027",
+        "0028",
     ]
     check_schema(empty_url)
 

@@ -86,6 +86,8 @@ export interface Check {
   responsible?: string | null;
   /** when it was measured, where an earlier report said so */
   measured_at?: string | null;
+  /** whether the organisation had set one of its limits itself */
+  own_limits?: boolean;
   details?: Record<string, unknown>;
 }
 
