@@ -91,6 +91,12 @@ async def test_a_day_after_the_meeting_the_figures_name_nobody(store: Store, url
         "score": None,
         "problem": None,
         "judged": None,
+        "figures": {
+            "profile": "consultation",
+            "rest": "ready",
+            "values": {"network.rtt": 52.1},
+            "outcomes": {"network.rtt": "pass"},
+        },
     }
     board = await store.board(cast.CLOCK, "meeting-anna")
     assert [(row.participant.label, row.report) for row in board] == [("", None)] * 3
