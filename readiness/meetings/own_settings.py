@@ -36,6 +36,8 @@ __all__ = [
 
 LONGEST_TEXT: Final = 20_000
 """Characters of an own text: some six printed pages."""
+LONGEST_SENTENCE: Final = 200
+"""Of the law that is followed, and of whom to ask about it."""
 LONGEST_DAYS: Final = 200
 """Of the list of closed days: some fifteen dates or spans, enough for a year or two."""
 CAN_BE_OFF: Final[tuple[InvitationKind, ...]] = ("support", "organiser", "room_manager")
@@ -52,6 +54,8 @@ LONGEST_OF: Final[Mapping[str, int]] = {
     "time_zone": LONGEST_LABEL,
     "texts": LONGEST_TEXT,
     "clinics": LONGEST_LABEL,
+    "choices/notice_legal": LONGEST_SENTENCE,
+    "choices/notice_dpo": LONGEST_SENTENCE,
     "choices/routine_link": LONGEST_LINK,
     "choices/routine_name": LONGEST_LABEL,
 }
@@ -141,6 +145,11 @@ def _needed(read: Callable[[str], str]) -> Callable[[str], str]:
     return needed
 
 
+def _optional(name: str) -> Callable[[str], str | None]:
+    read = _line(name)
+    return lambda typed: read(typed) or None
+
+
 def _phone(typed: str) -> str:
     plain = _line("support_phone")(typed)
     digits = sum(sign.isdigit() for sign in plain)
@@ -228,5 +237,7 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "texts": _text,
     "choices/figures_months": _months,
     "choices/routine_link": _link,
-    "choices/routine_name": lambda typed: _line("choices/routine_name")(typed) or None,
+    "choices/routine_name": _optional("choices/routine_name"),
+    "choices/notice_legal": _optional("choices/notice_legal"),
+    "choices/notice_dpo": _optional("choices/notice_dpo"),
 }

@@ -19,6 +19,7 @@ from readiness.texts import LANGUAGES, catalogue, for_staff, negotiate
 from reports.render.phones import phone_in
 from reports.render.words import Words
 from reports.store.records import Organisation
+from reports.store.setting_records import MOST_MONTHS
 
 __all__ = [
     "error_page",
@@ -226,8 +227,9 @@ def notice_html(organisation: Organisation, name: str, language: str, now: datet
         "phone": _called(organisation, language, now),
         "clinic": phone_in(language, organisation.clinic_phone or phone),
         "hours": f"{words['help.hours']} {hours}." if hours else "",
-        "legal": words["notice.legal"],
-        "dpo": words["notice.dpo"],
+        "legal": organisation.choices.get("notice_legal") or words["notice.legal"],
+        "dpo": organisation.choices.get("notice_dpo") or words["notice.dpo"],
+        "months": str(organisation.choices.get("figures_months", MOST_MONTHS)),
     }
     return page_html(organisation, name, language, filled)
 

@@ -57,13 +57,18 @@ CHANNELS: Final[tuple[Channel, ...]] = ("mail", "sms")
 LIMITS_OF: Final[Mapping[str, str]] = {f"limits_{name}": name for name in profile_names()}
 """The profile of each part that is about limits."""
 CLINIC_FIELDS: Final = (Field("unit"), Field("number", "phone"), Field("contact"))
+_NOTICE: Final = (Field("choices/notice_legal"), Field("choices/notice_dpo"))
+"""Sentences in our privacy notice that only the organisation knows."""
 PARTS: Final[Mapping[str, tuple[Field, ...]]] = {
     "contact": (
         *(Field("name"), Field("support_phone", "phone"), Field("support_hours"), Field("closed_days")),
         *(Field("clinic_phone", "phone"), Field("clinic_contact")),
     ),
     "clinics": CLINIC_FIELDS,
-    **{name: tuple(Field(f"texts/{name}/{one}", "text") for one in LANGUAGES) for name in OWN_TEXTS},
+    **{
+        name: (*(_NOTICE if name == "privacy" else ()), *(Field(f"texts/{name}/{one}", "text") for one in LANGUAGES))
+        for name in OWN_TEXTS
+    },
     "routine": (Field("choices/routine_link"), Field("choices/routine_name")),
     "pages": (
         *(Field("languages", "languages", LANGUAGES), Field("time_zone")),

@@ -353,3 +353,21 @@ async def test_a_routine_of_ones_own_is_a_link_for_staff(server, http, page):
     assert "Støtte <b>" in await page.get(), "among the changes"
     await page.save("routine", {"choices/routine_link": "", "choices/routine_name": ""})
     assert (await stored(server)).choices == {}
+
+
+async def test_the_notice_has_what_only_the_organisation_knows(server, http, page):
+    """Law and officer in our text, as plain text; the months are those that figures are kept here."""
+    async with http.get("/o/sunnaas/privacy?lang=en") as answer:
+        text = await answer.text()
+    assert EN["notice.legal"] in text
+    assert "13 months" in text
+    form = {f"texts/privacy/{one}": "" for one in ("nb", "nn", "en")}
+    own = {"choices/notice_legal": "We follow <the> Act.", "choices/notice_dpo": "Ask dpo@sunnaas.example."}
+    await page.save("privacy", form | own)
+    await page.save("kept", {"choices/figures_months": "6"})
+    async with http.get("/o/sunnaas/privacy?lang=en") as answer:
+        text = await answer.text()
+    for told in ("We follow &lt;the&gt; Act.", "Ask dpo@sunnaas.example.", "6 months"):
+        assert told in text, told
+    assert EN["notice.legal"] not in text
+    assert EN["notice.dpo"] not in text
