@@ -8,8 +8,8 @@ what remains: sharp edges, hair and folds weigh little, and smooth places decide
 a wall smoothly, and one or two long waves fit that too; so a wave has to do better than such a grade. We do the same
 across columns, because phones are turned. A curtain with folds gives a wall such a wave as well, but not the person
 before it: the person has to be more even without it too. Between two stills the room cancels out and bands that moved
-remain. A sensor's rows lie along its long side, and so do its bands: what goes astray, as a curtain's folds do in a
-picture that is wider than high, has to move as soon as there are two stills. Method and limits are our own; for the
+remain. A sensor's rows lie along its long side, and so do its bands: bands the other way, as a curtain's folds are in a
+picture that is wider than high, have to move as soon as there are two stills. Method and limits are our own; for the
 100 Hz flicker of lamps on 50 Hz, and how a rolling shutter draws it, see Sheinin et al., CVPR 2017.
 """
 
@@ -57,7 +57,7 @@ FEWEST_ON_PERSON: Final = 10
 PERSON_SCALE: Final = 0.05
 """The scale for a person, log2 of light: wider than a wall's, because of its own drawing."""
 EVENER_PERSON: Final = 0.01
-EVENER_ASTRAY: Final = 0.0
+EVENER_ACROSS: Final = 0.0
 EVENER_MOVED: Final = 0.0
 """By what share of its unevenness a person has to be more even without the wave. Real bands that take two fifths of the
 light reach 0.05 on average and a curtain's folds -0.05; set on two thirds of the photographs of the half "tune". The
@@ -104,9 +104,9 @@ class BandLook:
         is_first = before is None or np.array_equal(before[0][0], grids[0][0])
         looks = [(0.0, 0.0)]
         height, width = luma.shape[:2]
-        for grid, on_person, astray in zip(grids, marks, (height > width, width > height), strict=True):
-            if is_first or not astray:
-                looks.append(_wave(*grid, on_person, EVENER_ASTRAY if astray else EVENER_PERSON))
+        for grid, on_person, across_rows in zip(grids, marks, (height > width, width > height), strict=True):
+            if is_first or not across_rows:
+                looks.append(_wave(*grid, on_person, EVENER_ACROSS if across_rows else EVENER_PERSON))
         if before is not None:
             for (light, usable), (old, old_usable), on_person in zip(grids, before, marks, strict=True):
                 looks.append(_wave(light - old, usable & old_usable, on_person, EVENER_MOVED))

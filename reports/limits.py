@@ -44,12 +44,12 @@ class MovableLimit:
 
     @property
     def key(self) -> str:
-        """Return what it is of any profile: ``network.rtt/fail``."""
+        """Return its name without the profile: ``network.rtt/fail``."""
         return f"{self.check}/{self.outcome.value}"
 
 
 def movable_of(profile: Profile) -> Iterator[MovableLimit]:
-    """Yield the limits of a profile that may be set, check by check, and of each that of a warning first."""
+    """Yield the limits of a profile that may be set, check by check, each check's warning first."""
     for check, rule in profile.checks.items():
         for outcome in (Outcome.WARN, Outcome.FAIL):
             limit = rule.threshold(outcome)
@@ -66,7 +66,7 @@ MOVABLE: Final[Mapping[str, MovableLimit]] = {
 def limits_of(choices: Mapping[str, Any], profile: Profile) -> dict[str, float]:
     """Return an organisation's own limits for this profile, by check and outcome such as ``network.rtt/fail``.
 
-    One that is not within the bounds of today, because they were others when it was set, is none.
+    A limit outside today's bounds, set when they were wider, is ignored.
     """
     found = {}
     for name in reversed((profile.name, *profile.parents)):
@@ -84,7 +84,7 @@ def limits_phase(choices: Mapping[str, Any], profile: Profile) -> dict[str, dict
 
 
 def with_limits(profile: Profile, limits: Mapping[str, float]) -> Profile:
-    """Return the profile with an organisation's own limits; those of checks that it has not are left out."""
+    """Return the profile with these limits in place of its own; limits of checks it does not have are ignored."""
     checks: dict[str, CheckRule] = dict(profile.checks)
     for name, limit in limits.items():
         check, _, outcome = name.rpartition("/")

@@ -106,7 +106,7 @@ class CheckResult:
     measured_at: datetime | None = None
     """When it was measured, if carried over from an earlier report; None means in this test."""
     has_own_limits: bool = False
-    """Whether the organisation had set a limit by which it was judged itself."""
+    """Whether a limit by which it was judged was the organisation's own."""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> CheckResult:

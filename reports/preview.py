@@ -111,7 +111,7 @@ class _Again:
 
 
 class _Weigh:
-    """Finds the worst answer; that of each outcome of a check is asked for once."""
+    """Finds the worst verdict; remembers the one that each outcome of a check gives by itself."""
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile

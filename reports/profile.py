@@ -22,6 +22,7 @@ from reports.model import Level, Outcome, Responsible, SkipReason
 from reports.solution import load_solution
 
 __all__ = [
+    "COMPARED",
     "Bounds",
     "CheckRule",
     "Condition",

@@ -11,7 +11,7 @@ from typing import Any, Final
 from readiness.access.actors import operator_of
 from readiness.errors import InputError, SettingError
 from readiness.meetings.manage import describe, own_store
-from readiness.meetings.own_settings import CHOICES, clinic_from, read_setting
+from readiness.meetings.own_settings import CHOICES, clinic_from, movable, read_setting
 from readiness.settings import Settings
 from readiness.texts import LANGUAGES
 from reports.limits import MOVABLE
@@ -36,7 +36,7 @@ async def set_organisation(
 ) -> Organisation:
     """Add an organisation, or change the one of this slug; return it.
 
-    What is neither `typed` nor among the `clinics`, which are read by now, stays as it is.
+    What is neither `typed` nor among the `clinics`, which have been read already, stays as it is.
     """
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", slug):
         raise SettingError(f"--slug: {slug!r} can't stand in a link; use a-z, 0-9 and -")
@@ -84,7 +84,11 @@ def own_clinics(options: Sequence[str]) -> dict[str, object]:
     """Return units' own clinics as values of settings, from options such as ``Unit 3=66 96 90 00;Kari``."""
     clinics: dict[str, object] = {}
     for option in options:
-        unit, _, told = option.partition("=")
+        unit, equals, told = option.partition("=")
+        if not equals:
+            raise SettingError(
+                f"--clinic: {option!r} has no '='; write 'UNIT=NUMBER', or 'UNIT=' for the organisation's number"
+            )
         number, _, contact = told.partition(";")
         try:
             name, value = clinic_from(unit, number, contact)
@@ -112,7 +116,7 @@ def _read(name: str, text: str) -> object:
 
 def _why(name: str, code: str) -> str:
     """Return what is wrong with a setting; of a limit also how far it goes."""
-    one, said = MOVABLE.get(name.removeprefix(CHOICES)), describe(code)
+    one, said = movable(name), describe(code)
     if one is None:
         return said
     lowest, highest = (f"{limit:g}" for limit in (one.bounds.lowest, one.bounds.highest))

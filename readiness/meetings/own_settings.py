@@ -30,6 +30,7 @@ __all__ = [
     "OWN_TEXTS",
     "clinic_from",
     "is_readable",
+    "movable",
     "read_setting",
     "typed_of",
 ]
@@ -71,11 +72,16 @@ _LIMIT: Final = re.compile(r"[+-]?\d{1,6}(?:[.,]\d{1,6})?")
 _LINES: Final = re.compile(r"\r\n?")
 
 
+def movable(name: str) -> MovableLimit | None:
+    """Return the limit that a setting of this name is; None where it is another setting."""
+    return MOVABLE.get(name.removeprefix(CHOICES))
+
+
 def read_setting(name: str, typed: str) -> Any:
     """Return the value of a setting that was typed, as it is stored. Raises InputError that names the setting."""
     try:
-        if name.removeprefix(CHOICES) in MOVABLE:
-            return _limit(MOVABLE[name.removeprefix(CHOICES)], typed)
+        if (one := movable(name)) is not None:
+            return _limit(one, typed)
         return (_READERS.get(name) or _READERS[name.partition("/")[0]])(typed)
     except InputError as error:
         raise InputError(error.code, field=name) from None

@@ -64,7 +64,10 @@ READERS: Final[Mapping[str, tuple[frozenset[str], ActorKind]]] = {
 
 @routes.get("/api/v1/feedback/summary")
 async def summary(request: web.Request) -> web.Response:
-    """Return the sums of the month ``?month=`` (such as ``2026-10``), by default of the newest that is over."""
+    """Return the sums of the month ``?month=`` (such as ``2026-10``), by default of the newest that is over.
+
+    Not found for staff whose roles reach different units.
+    """
     services = request.app[SERVICES]
     organisation, actor = await organiser_of(request)
     if actor.kind == "staff" and not _is_all(await session_of(request, request.headers[SESSION], kinds=ORGANISERS)):
@@ -140,10 +143,11 @@ async def figures_table(request: web.Request) -> web.Response:
 
 
 async def _reader(request: web.Request) -> tuple[Session, Organisation, Actor, bool]:
-    """Return the session of who may read the sums, its organisation, who reads, and whether every step of an answer.
+    """Return the session, its organisation, who reads, and whether they read every step of an answer.
 
-    Organisers do. Whose roles reach different units reads the same on every page, of all of these and by share:
-    what is told of some units could be subtracted from what is told of more.
+    Only organisers do. Whoever has roles for different units reads the same on every page, of all these units and as
+    shares: what is told of some units could be subtracted from what is told of more. Raises AccessError where the
+    organisation is gone.
     """
     page = request.path.split("/")[1]
     kinds, role = READERS[page]
@@ -157,7 +161,7 @@ async def _reader(request: web.Request) -> tuple[Session, Organisation, Actor, b
 
 
 def _is_all(session: Session, role: ActorKind = "organiser") -> bool:
-    """Return whether this role alone reaches the sums of every unit that is reached at all."""
+    """Return whether this role alone reaches every unit whose sums the reader's roles reach together."""
     whole = actor_of(session)
     return whole.kind != "staff" or whole.scope("sums.read").units == whole.only(role).scope("sums.read").units
 

@@ -32,7 +32,7 @@ FOLLOWED_AFTER: Final = timedelta(minutes=10)
 FOLLOWED_MOST: Final = timedelta(hours=1)
 """Longest time from the person's yes: nobody is followed who has forgotten it."""
 ALIVE: Final = timedelta(minutes=2)
-"""While a test runs, its process has said so within this time, else it is over: a process that died says nothing."""
+"""While a test runs, its process moves the end this far ahead; if the process dies, nothing moves it any more."""
 ALIVE_EVERY_S: Final = 30.0
 AT_ONCE_S: Final = 0.2
 """What changes within this time goes as one message."""
@@ -58,6 +58,8 @@ class Follower:
         self._services, self._session, self._actor = services, session, actor_of(session)
         self._receiver: Receiver | None = None
         self._is_over = False
+        self._moving = asyncio.Lock()
+        """Held while the end is moved, so that no sign of life comes after the end of the test."""
 
     def changed(self) -> None:
         """Have it told, if anybody follows."""
@@ -89,8 +91,7 @@ class Follower:
         try:
             following = await self._following()
             if following is not None:
-                until = min(self._services.now() + FOLLOWED_AFTER, following.since + FOLLOWED_MOST)
-                await self._services.store.follow_until(self._actor, self._session.id, until)
+                await self._move(following, FOLLOWED_AFTER)
                 await self._services.store.pass_on(line_of_follow(following.id), {"type": "over", "code": code})
         except StoreUnavailable:
             log_event(log, logging.WARNING, "follow.failed", cause="store.unavailable")
@@ -108,17 +109,20 @@ class Follower:
                 while (now := await self._following()) is not None and now.id == following.id:
                     if not self._is_over and time.monotonic() - alive_s >= ALIVE_EVERY_S:
                         alive_s = time.monotonic()
-                        await self._goes_on(following)
+                        await self._move(following, ALIVE)
                     if not self._is_over:
                         await store.pass_on(line, seen())
                     await _next_change(receiver)
             finally:
                 self._receiver = None
 
-    async def _goes_on(self, following: Following) -> None:
-        """Say that the test is still running here."""
-        until = min(self._services.now() + ALIVE, following.since + FOLLOWED_MOST)
-        await self._services.store.follow_until(self._actor, self._session.id, until)
+    async def _move(self, following: Following, ahead: timedelta) -> None:
+        """Move the end of the following, which never outlasts its longest time; no sign of life comes after the end."""
+        async with self._moving:
+            if self._is_over and ahead == ALIVE:
+                return
+            until = min(self._services.now() + ahead, following.since + FOLLOWED_MOST)
+            await self._services.store.follow_until(self._actor, self._session.id, until)
 
 
 async def _next_change(receiver: Receiver) -> None:

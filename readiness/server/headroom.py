@@ -27,14 +27,13 @@ LEAST_S = 0.6
 ENOUGH_S = 0.8
 ENOUGH_BYTES = 256 * 1024
 SEND_AHEAD = 4.0
-"""The downstream is paced to this many times the probe rate: enough to prove it without filling the line's queue."""
-"""The page does the same upwards."""
+"""Both ways are paced to this many times the probe rate: enough to prove it without filling the line's queue."""
 MARGIN = 1.5
 """Bytes that a trial is given at least, in multiples of what a line at the probe rate needs for its proof."""
 
 
 def least_bytes(probe_mbps: float) -> int:
-    """Return with how many bytes a trial can prove the probe rate; with fewer it is not worth beginning."""
+    """Return the fewest bytes with which a trial can prove the probe rate."""
     return int(MARGIN * max(ENOUGH_BYTES, probe_mbps * 1e6 / 8 * ENOUGH_S))
 
 

@@ -34,6 +34,7 @@ from readiness.server.settings_parts import (
 )
 from readiness.server.settings_view import SettingsView
 from readiness.texts import catalogue, for_staff
+from reports.limits import MOVABLE
 from reports.render.phones import phone_in
 from reports.render.words import Words
 from reports.store import Actor, Conflict
@@ -171,13 +172,19 @@ async def save(request: web.Request) -> web.Response:
     wanted = changes_to(office.organisation, reading.values)
     if not wanted:
         raise office.back(f"/{part}", "nothing")
-    if part in LIMITS_OF and ("look" in form or form.get("looked") != mark_of(reading.values)):
+    if part in LIMITS_OF and ("look" in form or form.get("looked") != _mark(office, reading)):
         return await _look(office, part, reading, wanted)
     try:
         await office.change(wanted)
     except Conflict:
         return _again(office, part, reading, STALE, "settings.stale")
     raise office.back(f"/{part}", "saved")
+
+
+def _mark(office: _Office, reading: Reading) -> str:
+    """Return what stands for these values beside all limits that hold now: those of other profiles count too."""
+    held = {name: one for name, one in office.organisation.choices.items() if name in MOVABLE}
+    return mark_of([dict(reading.values), held])
 
 
 async def _look(office: _Office, part: str, reading: Reading, wanted: Sequence[Setting]) -> web.Response:
@@ -189,7 +196,7 @@ async def _look(office: _Office, part: str, reading: Reading, wanted: Sequence[S
     made = await asyncio.to_thread(previews, office.organisation, wished, tests)
     made.sort(key=lambda one: one.profile != LIMITS_OF[part])  # that of the form first
     view = office.view
-    looked = view.limits.look(made, figures_since(services.now()), mark_of(reading.values))
+    looked = view.limits.look(made, figures_since(services.now()), _mark(office, reading))
     return office.page(part, forms=view.forms(part, reading), look=looked)
 
 
@@ -216,7 +223,7 @@ async def _try_messages(office: _Office, form: Mapping[str, str]) -> web.Respons
 
 
 async def _may_try(office: _Office, channel: Channel) -> bool:
-    """Log that a trial begins, unless there were too many of the organisation's in any process."""
+    """Log that a trial begins and return True; return False where the organisation has begun too many by now."""
     services, whose = office.services, office.organisation.id
     return await services.store.begin_if_few(
         whose, "settings.try", most=MOST_TRIALS, since=services.now() - TRIALS_WITHIN, detail=f"channel={channel}"

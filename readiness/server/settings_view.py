@@ -9,13 +9,12 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from readiness.meetings.guides import GUIDES, guide_html
-from readiness.meetings.own_settings import CHOICES, LONGEST_OF, OWN_TEXTS, is_readable, typed_of
+from readiness.meetings.own_settings import LONGEST_OF, OWN_TEXTS, is_readable, movable, typed_of
 from readiness.reach import LONGEST_MAIL
 from readiness.server.limits_view import LimitsView
 from readiness.server.pages import notice_html
 from readiness.server.settings_parts import CLINIC_FIELDS, LIMITS_OF, PARTS, Field, Reading, seen_of
 from readiness.settings import Settings
-from reports.limits import MOVABLE
 from reports.render.languages import TABLE
 from reports.render.phones import as_typed
 from reports.render.words import Words
@@ -93,7 +92,7 @@ class SettingsView:
         field, *path = name.split("/", 2 if name.startswith("texts/") else 1)
         if field == "texts":
             return f"{self.words.t(f'settings.part.{path[0]}')} ({TABLE[path[1]].name})"
-        if (one := MOVABLE.get(name.removeprefix(CHOICES))) is not None:
+        if (one := movable(name)) is not None:
             return self.limits.title(one)
         if field == "choices":
             return self.words.t(f"settings.field.{path[0]}")
@@ -102,7 +101,7 @@ class SettingsView:
     def said(self, name: str, value: Any) -> str:
         """Return a value in words, cut where it is long."""
         t = self.words.t
-        if (one := MOVABLE.get(name.removeprefix(CHOICES))) is not None:
+        if (one := movable(name)) is not None:
             return self.limits.said(one, value)
         if isinstance(value, bool):
             return t("settings.yes" if value else "settings.no")
@@ -117,7 +116,7 @@ class SettingsView:
 
     def _stored(self, name: str) -> str:
         stored = setting_of(self.organisation, name)
-        one = MOVABLE.get(name.removeprefix(CHOICES))
+        one = movable(name)
         return typed_of(stored) if one is None else self.limits.typed(one, stored)
 
     def _field(self, field: Field, stored: str, reading: Reading | None, *, is_stale: bool = False) -> dict[str, Any]:
@@ -125,7 +124,7 @@ class SettingsView:
         typed = stored if reading is None else reading.typed[field.name]
         problem = reading.problems.get(field.name) if reading is not None else None
         root = field.name.partition("/")[0]
-        limit = self.limits.field(MOVABLE[field.name.removeprefix(CHOICES)]) if field.kind == "limit" else {}
+        limit = self.limits.field(one) if (one := movable(field.name)) is not None else {}
         return {
             "name": field.name,
             "id": field.name.replace("/", "-"),
@@ -153,8 +152,8 @@ class SettingsView:
         return (as_typed(stored) if field.kind == "phone" else stored) or self.said("", None)
 
     def _problem(self, field: Field, problem: str) -> str:
-        is_limit = field.kind == "limit"
-        span = self.limits.span(MOVABLE[field.name.removeprefix(CHOICES)]) if is_limit else {}
+        one = movable(field.name)
+        span = self.limits.span(one) if one is not None else {}
         return self.words.t(f"error.{problem}", **span)
 
     def _label(self, field: Field) -> str:

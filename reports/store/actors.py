@@ -159,7 +159,7 @@ class Actor:
                 yield Part(units, self.person_hash)
 
     def reads_one_sum(self) -> bool:
-        """Return whether both kinds of sums are told to this actor of the same units: else their difference is told."""
+        """Return whether this actor reads both kinds of sums of the same units; else their difference tells more."""
         return not self.may("sums.read") or self.scope("sums.read").units == self.scope("figures.read").units
 
     def only(self, role: ActorKind) -> Actor:

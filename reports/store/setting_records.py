@@ -40,7 +40,10 @@ _LEVELS: Final[Mapping[str, int]] = {"texts": 2, "clinics": 1, "choices": 1}
 SETTABLE: Final = ("name", "support_phone", "support_hours", "closed_days", "clinic_phone", "clinic_contact",
                    "languages", "time_zone", "drop_in_allowed", "asks_afterwards", "links_off", *_LEVELS)  # fmt: skip
 """Fields that are settings: all but those by which an organisation is known."""
-_NAMES_PEOPLE: Final = frozenset({"clinic_contact", "clinics", "texts"})
+_NAMES_PEOPLE: Final = frozenset(
+    {"clinic_contact", "clinics", "texts", "choices/notice_dpo", "choices/notice_legal"}
+    | {"choices/routine_link", "choices/routine_name"}
+)
 """Whose values the audit log does not have: nothing in it names a person, as an own text may do anywhere."""
 
 
@@ -55,7 +58,7 @@ class Setting:
     @property
     def told(self) -> str:
         """Return what the audit log has of it: both values, but none that may name a person."""
-        if self.name.partition("/")[0] in _NAMES_PEOPLE:
+        if not _NAMES_PEOPLE.isdisjoint({self.name, self.name.partition("/")[0]}):
             return self.name
         before, after = (json.dumps(value, ensure_ascii=False) for value in (self.before, self.after))
         return f"{self.name}: {before} -> {after}"

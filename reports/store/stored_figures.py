@@ -36,7 +36,7 @@ class StoredFiguresPart(AuditPart):
     async def kept_tests(self, actor: Actor, now: datetime) -> dict[str, Sequence[KeptTest]]:
         """Return the tests of the actor's organisation since `figures_since`, by profile, without whose they were.
 
-        Those of meetings to come are among them. Figures are of no unit: who reaches some units only is told of none.
+        Those of meetings to come are among them. Figures carry no unit, so whoever reaches only some units gets none.
         """
         scope = actor.require("figures.read")
         if not scope.is_whole:

@@ -37,7 +37,9 @@ LED = 6
 TRIES, QUICK_TRIES = 30, 10
 BAR_MS = 200.0
 AT_ONCE = 1000
-ORGANISATION = replace(SUNNAAS, id="sunnaas")
+NOON = f"Etc/GMT{datetime.now(tz=UTC).hour - 12:+d}"
+"""Where it is noon (west is +): meetings in an hour are today's, whenever this runs."""
+ORGANISATION = replace(SUNNAAS, id="sunnaas", time_zone=NOON)
 PAGES: Mapping[str, str] = {
     "organiser: list of meetings": "/api/v1/meetings",
     "organiser: search": "/api/v1/meetings?search=Anna%2012",

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.measurement import Measurement, not_measured
-from reports.checks import FIGURES, JUDGED
+from probes.measurement import Measurement
+from reports.checks import FIGURES
 from reports.kept_figures import KeptTest, kept_figures, read_kept
 from reports.limits import LIMITS, MOVABLE, MovableLimit, limits_of, limits_phase, with_limits
 from reports.model import Outcome, Verdict
+from reports.phases import FinishedPhase
 from reports.preview import judged_again, make_preview
-from reports.profile import COMPARED, ProfileError, load_profile, parse_profile
+from reports.profile import ProfileError, load_profile, parse_profile
 from reports.verdict import judge, judge_check
+from tests.server.test_board import phases
 
 PROFILE = load_profile("consultation")
 OURS = {name: one for name, one in MOVABLE.items() if one.profile == PROFILE.name}
@@ -34,10 +38,12 @@ def within(one: MovableLimit) -> st.SearchStrategy[float]:
 def measured(draw: st.DrawFn) -> tuple[MovableLimit, Measurement, float]:
     """A measurement about the limits of one check, and another limit."""
     one = draw(st.sampled_from(sorted(OURS.values(), key=lambda limit: limit.name)))
-    value = draw(st.floats(one.bounds.lowest - 50, one.bounds.highest + 100))
+    limit = draw(within(one))
+    anything = st.floats(one.bounds.lowest - 50, one.bounds.highest + 100)
+    value = draw(st.one_of(st.just(limit), st.just(one.ours), within(one), anything))
     found = {name: draw(values) for name, values in DETAILS.items()}
     details = IN_TIME | {name: value for name, value in found.items() if value is not None}
-    return one, Measurement(one.check, value, details=details), draw(within(one))
+    return one, Measurement(one.check, value, details=details), limit
 
 
 @given(measured())
@@ -64,7 +70,6 @@ def test_each_limit_can_be_shown_and_is_worse_on_the_side_that_is_said(name: str
     assert rule.when[0].op == one.figure.worse
     for limit in (one.bounds.lowest, one.bounds.highest, one.ours):
         assert one.figure.rounded(limit) == limit
-    assert one.figure is FIGURES[one.check]
 
 
 @given(st.data())
@@ -74,7 +79,7 @@ def test_a_warning_never_comes_after_the_failure(data: st.DataObject):
     for name, rule in with_limits(PROFILE, limits_of(choices, PROFILE)).checks.items():
         warn, fail = rule.threshold(Outcome.WARN), rule.threshold(Outcome.FAIL)
         if rule.movable and warn is not None and fail is not None:
-            assert warn == fail or COMPARED[FIGURES[name].worse](fail, warn)
+            assert warn == fail or FIGURES[name].is_worse(fail, warn)
 
 
 def test_a_profile_has_its_own_limit_before_its_parents():
@@ -148,28 +153,42 @@ source = "made up"
 
 def test_a_limit_that_no_rule_has_alone_cannot_be_moved():
     """What is kept of old tests would not decide it."""
-    text = 'extends = "consultation"\nname = "odd"\nversion = "1"\n[checks."microphone.echo".movable]\n'
-    rule = (
-        "level = 'advisory'\narea = 'microphone'\nresponsible = 'participant'\nsource = 'made up'\nrules = [{ when = "
-    )
-    rule += "['value > -35', 'heard == True'], outcome = 'fail', advice = 'microphone.echo' }]\n"
-    text = text.replace('[checks."microphone.echo".movable]', f'[checks."microphone.echo"]\n{rule}movable = ')
+    text = """extends = "consultation"
+name = "odd"
+version = "1"
+[checks."microphone.echo"]
+level = "advisory"
+area = "microphone"
+responsible = "participant"
+source = "made up"
+rules = [{ when = ["value > -35", "heard == True"], outcome = "fail", advice = "microphone.echo" }]
+movable = { fail = [-40, -30], source = "made up" }
+"""
     with pytest.raises(ProfileError, match="by itself"):
-        parse_profile(text.rstrip() + ' { fail = [-40, -30], source = "x" }\n', where="odd.toml")
+        parse_profile(text, where="odd.toml")
 
 
-def test_the_answer_of_a_whole_test_is_that_of_the_judge():
-    """Kept in parts, a test has the verdict that the judge gave; a check that was left out changes nothing."""
-    for changed in ({}, {"network.rtt": 310.0}, {"network.rtt": 160.0}, {"network.rtt": None}, {"camera.people": 0}):
-        found = {name: Measurement(name, 1) for name in ()}
-        for name in PROFILE.checks:
-            value = changed.get(name, 120.0)
-            found[name] = not_measured(name, "step_died") if value is None else Measurement(name, value)
-        judged = judge(found, PROFILE)
-        kept = read_kept(kept_figures("consultation", [one.to_json() for one in judged.checks]) or {})
-        told = make_preview([kept] * 10, PROFILE, with_limits(PROFILE, {"network.rtt/fail": 300.0}))
-        assert told.verdicts is not None
-        assert told.verdicts.before == told.verdicts.after == {judged.verdict.value: 10}
+@pytest.mark.parametrize(
+    ("changed", "verdicts"),
+    [
+        ({}, ("ready_with_warnings", "ready_with_warnings")),
+        ({"network__rtt": 250.0}, ("ready_with_warnings", "not_ready")),
+        ({"network__rtt": 310.0}, ("not_ready", "not_ready")),
+        ({"network__rtt": None}, ("incomplete", "incomplete")),
+        ({"network__loss_up": None}, ("incomplete", "incomplete")),
+        ({"camera__people": 0}, ("not_ready", "not_ready")),
+    ],
+)
+def test_the_answer_of_a_whole_test_is_that_of_the_judge(changed: dict[str, Any], verdicts: tuple[str, str]):
+    """Kept in parts, a test gets the verdict that the judge gives it, by our limits and by the organisation's own."""
+    own = with_limits(PROFILE, {"network.rtt/fail": 220.0})
+    found = {one.check: one for one in FinishedPhase.from_json(phases(**changed)["devices"]).measurements}
+    sides = [judge(found, profile) for profile in (PROFILE, own)]
+    assert tuple(one.verdict for one in sides) == verdicts
+    kept = read_kept(kept_figures("consultation", [one.to_json() for one in sides[0].checks]) or {})
+    told = make_preview([kept] * 10, PROFILE, own)
+    assert told.verdicts is not None
+    assert [told.verdicts.before, told.verdicts.after] == [{one: 10} for one in verdicts]
 
 
 def test_a_short_list_of_tests_is_told_for_a_check_only_where_ten_had_it():
@@ -188,4 +207,3 @@ def test_of_a_profile_that_there_is_not_nothing_is_kept():
     assert kept_figures("consultation", [{"id": "network.rtt"}, "odd"]) == {
         "profile": "consultation", "rest": "ready", "values": {}, "outcomes": {},
     }  # fmt: skip
-    assert {one for one in Outcome if one in JUDGED} == {Outcome.PASS, Outcome.WARN, Outcome.FAIL}

@@ -200,8 +200,8 @@ async def test_a_manager_changes_the_room_on_its_page(server, http, key):
         assert 'value="Fjorden"' in await answer.text()
 
 
-async def test_news_is_told_at_once_and_what_failed_again_by_the_clock(server, http, key, monkeypatch):
-    """Whoever waits for the next look is woken; a hook that answered with a fault is asked again."""
+async def test_news_is_told_at_once_and_what_failed_again_at_a_later_look(server, http, key, monkeypatch):
+    """News wakes the teller; a hook that answered with a fault is asked again at a look after its time."""
     heard, statuses = asyncio.Queue(), [500]
 
     async def take(request: web.Request) -> web.Response:

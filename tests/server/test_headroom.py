@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
 from probes.measurement import not_measured
+from readiness.server import headroom
 from readiness.server.headroom import (
     CHUNK_BYTES,
     ENOUGH_S,
@@ -68,25 +70,32 @@ async def test_neither_way_goes_beyond_what_is_left_of_the_promise(left_bytes):
         sent.append(len(chunk))
 
     await Downstream(send).run(PROBE_MBPS, left_bytes)
-    assert max(0, left_bytes - CHUNK_BYTES) < sum(sent) + 1 <= max(0, left_bytes) + 1
+    assert sum(sent) == max(0, left_bytes) // CHUNK_BYTES * CHUNK_BYTES
     upstream = Upstream(PROBE_MBPS, left_bytes)
     assert upstream.most_bytes == max(0, left_bytes)
     stopped = [upstream.arrived(CHUNK_BYTES, number / 1000) for number in range(5)].index(True)
     assert stopped * CHUNK_BYTES <= max(0, left_bytes)
 
 
-async def test_the_fewest_bytes_that_are_given_can_prove_the_rate():
-    """They are spread over the time that a proof takes, up to the last chunk but one."""
+async def test_the_fewest_bytes_that_are_given_can_prove_the_rate(monkeypatch):
+    """They are spread over the time that a proof takes."""
     points: list[tuple[float, int]] = []
-    began_s = time.monotonic()
+    now_s = 0.0
+
+    async def sleep(wait_s: float) -> None:
+        nonlocal now_s
+        now_s += wait_s
 
     async def send(chunk: bytes) -> None:
-        points.append((1e3 * (time.monotonic() - began_s), (points[-1][1] if points else 0) + len(chunk)))
+        points.append((1e3 * now_s, (points[-1][1] if points else 0) + len(chunk)))
 
+    monkeypatch.setattr(headroom, "time", SimpleNamespace(monotonic=lambda: now_s))
+    monkeypatch.setattr(headroom, "asyncio", SimpleNamespace(sleep=sleep, Event=asyncio.Event))
+    few = least_bytes(PROBE_MBPS)
     downstream = Downstream(send)
-    await downstream.run(PROBE_MBPS, least_bytes(PROBE_MBPS))
-    assert downstream.bytes_sent <= least_bytes(PROBE_MBPS)
-    assert points[-1][0] > 1e3 * 0.8 * ENOUGH_S
+    await downstream.run(PROBE_MBPS, few)
+    assert few - CHUNK_BYTES < downstream.bytes_sent <= few
+    assert points[-1][0] == pytest.approx(1e3 * ENOUGH_S * (1 - CHUNK_BYTES / few), rel=0.05)
     assert (downstream.rate_mbps(points) or 0.0) > PROBE_MBPS
 
 

@@ -371,3 +371,4 @@ async def test_the_notice_has_what_only_the_organisation_knows(server, http, pag
         assert told in text, told
     assert EN["notice.legal"] not in text
     assert EN["notice.dpo"] not in text
+    assert "choices/notice_dpo" in [one.detail for one in await logged(server)], "named, but not who it is"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -13,7 +14,7 @@ import pytest_asyncio
 import sqlalchemy as sa
 
 from reports.store import Store, StoredReport, StoreUnavailable
-from reports.store.engine import POOL_SIZE
+from reports.store.engine import GIVE_UP_S, POOL_SIZE
 from reports.store.tables import report
 from tests.patience import PATIENCE_S
 from tests.store import cast
@@ -76,10 +77,14 @@ async def cable(url: str, tmp_path: Path) -> AsyncIterator[Cable]:
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("stands_still", [False, True])
 async def test_DUR_4_a_network_that_is_cut_loses_nothing_acknowledged(
-    store: Store, url: str, cable: Cable, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    store: Store, url: str, cable: Cable, tmp_path: Path, caplog: pytest.LogCaptureFixture, *, stands_still: bool
 ) -> None:
-    """While it is cut every caller hears soon after the limit; afterwards the same reports go in, each of them once."""
+    """While it is cut every caller hears soon after the limit; afterwards the same reports go in, each of them once.
+
+    Also where the process stands still meanwhile, so that both of the store's limits pass unseen.
+    """
     away = await Store.open(
         url.split("?", maxsplit=1)[0] + f"?host={tmp_path}", lock_timeout_s=LIMIT_S, time_limit_s=LIMIT_S
     )
@@ -88,7 +93,11 @@ async def test_DUR_4_a_network_that_is_cut_loses_nothing_acknowledged(
         cable.pull()
         made = [cast.report() for _ in range(CALLERS)]
         async with asyncio.timeout(PATIENCE_S):
-            said = await asyncio.gather(*(away.save_report(cast.CLOCK, one) for one in made), return_exceptions=True)
+            saving = asyncio.gather(*(away.save_report(cast.CLOCK, one) for one in made), return_exceptions=True)
+            if stands_still:
+                await asyncio.sleep(LIMIT_S / 2)
+                time.sleep(LIMIT_S + GIVE_UP_S)  # as a busy machine lets a whole process wait
+            said = await saving
         assert {type(one) for one in said} == {StoreUnavailable}
         told = [record.getMessage() for record in caplog.records if record.name.startswith("psycopg")]
         assert told, "a statement was under way"
