@@ -57,7 +57,7 @@ FEWEST_ON_PERSON: Final = 10
 PERSON_SCALE: Final = 0.05
 """The scale for a person, log2 of light: wider than a wall's, because of its own drawing."""
 EVENER_PERSON: Final = 0.01
-EVENER_ACROSS: Final = 0.0
+EVENER_ACROSS: Final = -0.02
 EVENER_MOVED: Final = 0.0
 """By what share of its unevenness a person has to be more even without the wave. Real bands that take two fifths of the
 light reach 0.05 on average and a curtain's folds -0.05; set on two thirds of the photographs of the half "tune". The
