@@ -52,7 +52,7 @@ def no_handler_left():
 
 @pytest.fixture(scope="session", autouse=True)
 def assets_read_once() -> Iterator[None]:
-    """Servers of this process have the files of ``web/`` in common: compressing them is a third of a server's start.
+    """Servers of this process share the files of ``web/``: reading and compressing them is half of a server's start.
 
     One with recordings of an organisation's own reads them all itself.
     """

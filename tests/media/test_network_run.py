@@ -241,6 +241,7 @@ async def test_no_trial_takes_the_line_beyond_the_promised_bytes():
         assert await test.page.ended("uplink") == await test.page.ended("downlink") == {"measured": False}
 
 
+@pytest.mark.alone
 async def test_no_further_run_for_the_loss_goes_beyond_the_promised_bytes(monkeypatch):
     """The loss is still open and the bytes are gone: nothing more is sent, and the report says why it is not known."""
     monkeypatch.setattr(network, "decide_loss", lambda _runs: "open")
@@ -249,13 +250,13 @@ async def test_no_further_run_for_the_loss_goes_beyond_the_promised_bytes(monkey
         await test.load("down")
         assert test.found("downlink")["network.loss_down"].value is not None
         assert test.states("downlink").count("run") == 1 + network.LOSS_RUNS, "the rate, and all that the loss may take"
-        one_s = trials.BESIDE_BYTES_PER_S + network.IDLE_MBPS * 1e6 / 8
+        bytes_per_s = trials.BESIDE_BYTES_PER_S + network.IDLE_MBPS * 1e6 / 8
         whole = sum(test.peer.meter.wire_bytes()) + int((1.875e6 / 8 + trials.BESIDE_BYTES_PER_S) * ladder.CARRIED_S)
         trial = test.run._trial
 
         async def and_all_is_used(*args: Any) -> Any:
             done = await trial(*args)
-            test.run._allowance.most_bytes = sum(test.peer.meter.wire_bytes()) + int(one_s * network.IDLE_S) - 1
+            test.run._allowance.most_bytes = sum(test.peer.meter.wire_bytes()) + int(bytes_per_s * network.IDLE_S) - 1
             return done
 
         monkeypatch.setattr(test.run, "_trial", and_all_is_used)
