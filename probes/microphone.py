@@ -67,7 +67,7 @@ MIN_PAUSE_WINDOWS: Final = 10
 SPEAKING: Final = (3, 6)
 """Speaking now: at least 3 of the last 6 windows (0.2 s) are speech."""
 FLOOR_SHARE: Final = 0.9
-"""Quietest share of the pause windows, on which the noise floor rests, to exclude coughs and late starts."""
+"""Quietest share of the pause windows, on which the noise rests, to exclude coughs and late starts."""
 LOUD_SHARE: Final = 0.9
 """Share of windows below the level that counts as the sound while speech was asked for."""
 GAPS_DB: Final = 0.3
@@ -213,7 +213,7 @@ class SoundAnalyser:
         floor = _floor(pauses)
         snr_db = _speech_to_noise(windows, pauses)
         return [
-            _level_measurement(windows, page, floor, snr_db),
+            _level_measurement(windows, page, floor, _speech_to_noise(windows, pauses, FLOOR_SHARE)),
             self._speech_measurement(windows, floor, snr_db),
             self._noise_measurement(windows, pauses, snr_db, page),
             _bandwidth_measurement(windows, pauses),
@@ -370,15 +370,18 @@ def _speech_s(windows: Sequence[_Window] | deque[_Window]) -> float:
     return sum(1 for window in windows if window.speech) * WINDOW_S
 
 
-def _speech_to_noise(windows: Sequence[_Window] | deque[_Window], pauses: Sequence[_Window]) -> float | None:
-    """Return the signal-to-noise ratio within 300-3400 Hz, dB, after subtracting the noise from the speech."""
+def _speech_to_noise(
+    windows: Sequence[_Window] | deque[_Window], pauses: Sequence[_Window], share: float = 1.0
+) -> float | None:
+    """Return the signal-to-noise ratio within 300-3400 Hz, dB: the noise is that of the quietest `share` of the pauses.
+
+    Less than all leaves out words that nothing took for speech, but also the loud moments of others who talk.
+    """
     voiced = [window.voice for window in windows if window.speech]
     if len(voiced) < MIN_SPEECH_WINDOWS or len(pauses) < MIN_PAUSE_WINDOWS:
         return None
-    speech, noise = (
-        mean(voiced) or 0.0,
-        max(mean([window.voice for window in pauses]) or 0.0, 10 ** (FLOOR_DBFS / 10.0)),
-    )
+    noises = sorted(window.voice for window in pauses)[: math.ceil(len(pauses) * share)]
+    speech, noise = mean(voiced) or 0.0, max(mean(noises) or 0.0, 10 ** (FLOOR_DBFS / 10.0))
     return 10.0 * math.log10(max(speech - noise, 1e-3 * speech, 1e-15) / noise) - GAPS_DB
 
 

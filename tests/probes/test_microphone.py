@@ -110,6 +110,17 @@ def test_what_is_neither_speech_nor_pause_counts_as_neither() -> None:
     assert found["microphone.level"].cause == "no_speech"
 
 
+def test_a_word_that_nothing_took_for_speech_makes_no_voice_too_quiet() -> None:
+    """Five of sixty quiet windows hold the voice: the level knows the room's noise, understanding counts them in."""
+    sound = np.concatenate([sine(0.03, 30), noise(-65, 60 * 0.032)])
+    sound[60 * WINDOW_SAMPLES : 65 * WINDOW_SAMPLES] = sine(0.03, 5)
+    analyser = SoundAnalyser(Script(*[0.9] * 30, *[0.05] * 60))
+    heard(analyser, sound)
+    found = by_check(analyser)
+    assert found["microphone.level"].metric("snr_db") == pytest.approx(65 + 4.1 - 33.5, abs=0.6)
+    assert found["microphone.speech"].metric("snr_db") < 15
+
+
 def test_a_cough_in_the_pause_is_no_noise_floor() -> None:
     """One loud window of forty leaves the floor where it was."""
     sound = noise(-60, 40 * 0.032)
