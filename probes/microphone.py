@@ -352,7 +352,7 @@ def _bandwidth_measurement(windows: Sequence[_Window], pauses: Sequence[_Window]
     return Measurement("microphone.bandwidth", value, "hz", samples=len(speech), details=details)
 
 
-def _is_pause(windows: Sequence[_Window] | deque[_Window], index: int) -> bool:
+def _is_pause(windows: Sequence[_Window], index: int) -> bool:
     """Return whether the window at `index` and those within the margin around it are all quiet."""
     around = range(max(0, index - PAUSE_MARGIN), min(len(windows), index + PAUSE_MARGIN + 1))
     return index >= 0 and all(windows[near].probability < PAUSE for near in around)
@@ -366,13 +366,11 @@ def _floor(pauses: Sequence[_Window]) -> float | None:
     return _level(powers[: math.ceil(len(powers) * FLOOR_SHARE)])
 
 
-def _speech_s(windows: Sequence[_Window] | deque[_Window]) -> float:
+def _speech_s(windows: Sequence[_Window]) -> float:
     return sum(1 for window in windows if window.speech) * WINDOW_S
 
 
-def _speech_to_noise(
-    windows: Sequence[_Window] | deque[_Window], pauses: Sequence[_Window], share: float = 1.0
-) -> float | None:
+def _speech_to_noise(windows: Sequence[_Window], pauses: Sequence[_Window], share: float = 1.0) -> float | None:
     """Return the signal-to-noise ratio within 300-3400 Hz, dB: the noise is that of the quietest `share` of the pauses.
 
     Less than all leaves out words that nothing took for speech, but also the loud moments of others who talk.
