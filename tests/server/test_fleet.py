@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import csv
 import hmac
 import io
 import json
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -64,6 +66,23 @@ def notices(server, **settings: str) -> RoomNotices:
     return RoomNotices(server.store, server.services.contacts, chosen, now=lambda: later)
 
 
+@contextlib.asynccontextmanager
+async def hook(server, take) -> AsyncIterator[None]:
+    """A hook of Sunnaas on loopback, which `take` answers."""
+    app = web.Application()
+    app.router.add_post("/rooms", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}/rooms"
+        close = server.services.contacts.close
+        await server.store.add_room_hook(RITA, RoomHook("h1", "sunnaas", close(url), close(SECRET), datetime.now(UTC)))
+        yield
+    finally:
+        await runner.cleanup()
+
+
 async def test_a_hook_hears_every_event_signed_and_again_after_a_failure(server, http, key):
     """The number says in which order, the signature covers time and body, and a redirect is no answer."""
     heard, statuses = [], [500, 302]
@@ -72,23 +91,13 @@ async def test_a_hook_hears_every_event_signed_and_again_after_a_failure(server,
         heard.append((dict(request.headers), await request.read()))
         return web.Response(status=statuses.pop(0) if statuses else 204)
 
-    app = web.Application()
-    app.router.add_post("/rooms", take)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}/rooms"
-    close = server.services.contacts.close
-    await server.store.add_room_hook(RITA, RoomHook("h1", "sunnaas", close(url), close(SECRET), datetime.now(UTC)))
-    try:
+    async with hook(server, take):
         await post(http, key, 20, **BROKEN)
         tries = [notices(server) for _ in range(3)]
         for hours, one in enumerate(tries):
             later = datetime.now(UTC) + timedelta(hours=1 + hours)
             one._now = lambda later=later: later
             await one.send_due()
-    finally:
-        await runner.cleanup()
     assert len(heard) == 3
     for headers, body in heard:
         told = json.loads(body)
@@ -208,19 +217,11 @@ async def test_news_is_told_at_once_and_what_failed_again_at_a_later_look(server
         heard.put_nowait(json.loads(await request.read())["kind"])
         return web.Response(status=statuses.pop(0) if statuses else 204)
 
-    app = web.Application()
-    app.router.add_post("/rooms", take)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}/rooms"
-    close = server.services.contacts.close
-    await server.store.add_room_hook(RITA, RoomHook("h1", "sunnaas", close(url), close(SECRET), datetime.now(UTC)))
     monkeypatch.setattr(room_notices, "POLL_S", 3600.0)
     telling = notices(server)
     running = asyncio.create_task(TELL(telling))
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with hook(server, take), asyncio.timeout(PATIENCE_S):
             await post(http, key, 20, **BROKEN)
             assert await heard.get() == "fail"
             await post(http, key, 10)
@@ -232,4 +233,3 @@ async def test_news_is_told_at_once_and_what_failed_again_at_a_later_look(server
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        await runner.cleanup()
