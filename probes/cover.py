@@ -133,9 +133,8 @@ def _is_no_finger(beyond: _Cells) -> bool:
 def _smooth_depth(ends: NDArray[np.float64], bend: float, hump: float) -> float:
     """Return the mean depth of the ends if they lie on a smooth edge, as a cover's do, else 0.
 
-    The edge may differ along its way by `bend`, and its middle may be deeper than its ends by `hump`.
-
-    Something dark behind the edge moves an end further in; no end may lie before the edge.
+    The edge may differ along its way by `bend`, and its middle may be deeper than its ends by `hump`. Something dark
+    behind the edge moves an end further in; no end may lie before the edge.
     """
     inside = (ends > DEPTHS[0]) & (ends < DEPTHS[1])
     if float(inside.mean()) < ON_LINE:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from reports.checks import JUDGED
@@ -64,10 +63,6 @@ def _said(check: Mapping[str, Any]) -> str:
 
 def _result(profile: str, check: Mapping[str, Any]) -> CheckResult:
     """Return a check's outcome with its weight: figures of long ago are kept without it, and it is the profile's."""
-    level = _levels(profile).get(str(check.get("id")), Level.INFORMATION)
+    rule = load_profile(profile).checks.get(str(check.get("id")))
+    level = rule.level if rule else Level.INFORMATION
     return CheckResult(str(check.get("id")), Outcome(check["outcome"]), level, cause=check.get("cause"))
-
-
-@cache
-def _levels(profile: str) -> dict[str, Level]:
-    return {name: rule.level for name, rule in load_profile(profile).checks.items()}

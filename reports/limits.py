@@ -35,7 +35,7 @@ class MovableLimit:
     @property
     def name(self) -> str:
         """Return its name among an organisation's choices."""
-        return f"{_ROOT}/{self.profile}/{self.check}/{self.outcome.value}"
+        return f"{_ROOT}/{self.profile}/{self.key}"
 
     @property
     def figure(self) -> Figure:
@@ -72,7 +72,7 @@ def limits_of(choices: Mapping[str, Any], profile: Profile) -> dict[str, float]:
     for name in reversed((profile.name, *profile.parents)):
         for key, value in choices.items():
             one = MOVABLE.get(key)
-            if one is not None and one.profile == name and one.bounds.lowest <= value <= one.bounds.highest:
+            if one is not None and one.profile == name and one.bounds.hold(value):
                 found[one.key] = float(value)
     return found
 

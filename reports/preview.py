@@ -24,8 +24,6 @@ __all__ = ["Preview", "Shares", "judged_again", "make_preview"]
 
 _ORDER: Final[Mapping[str, int]] = {verdict.value: place for place, verdict in enumerate(Verdict)}
 _SEVERITY: Final[Mapping[str, int]] = {"pass": 0, "warn": 1, "fail": 2}
-
-
 _Compare = Callable[[float, float], bool]
 
 

@@ -104,6 +104,10 @@ class Bounds:
     lowest: float
     highest: float
 
+    def hold(self, limit: float) -> bool:
+        """Return whether a limit may be set to this."""
+        return self.lowest <= limit <= self.highest
+
 
 @dataclass(frozen=True, slots=True)
 class CheckRule:
@@ -282,7 +286,7 @@ def _movable(rule: CheckRule, data: Mapping[str, Any]) -> dict[Outcome, Bounds]:
         alone = [one.when[0] for one in rule.rules if one.outcome is outcome and len(one.when) == 1]
         if limit is None or limit not in [one.limit for one in alone if one.metric == "value"]:
             raise ProfileError(f"{rule.id}: no rule has the {outcome} limit by itself")
-        if not bounds.lowest <= limit <= bounds.highest:
+        if not bounds.hold(limit):
             raise ProfileError(f"{rule.id}: the {outcome} limit is out of its bounds")
     spans = [_span(rule, movable, outcome) for outcome in (Outcome.WARN, Outcome.FAIL)]
     (warn, fail), is_below = spans, rule.rules[0].when[0].op.startswith("<")

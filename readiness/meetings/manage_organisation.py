@@ -124,9 +124,9 @@ def _why(name: str, code: str) -> str:
 
 
 def _flag(name: str) -> str:
-    field, _, rest = name.partition("/")
-    if name.startswith(f"{CHOICES}thresholds/"):
+    if movable(name) is not None:
         return "--limit"
+    field, _, rest = name.partition("/")
     return FLAGS.get(field) or "--" + (rest.partition("/")[0] or field).replace("_", "-")
 
 

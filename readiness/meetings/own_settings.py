@@ -102,7 +102,7 @@ def _limit(one: MovableLimit, typed: str) -> float | None:
     if not _LIMIT.fullmatch(plain):
         raise InputError("settings.limit")
     limit = float(plain.replace(",", "."))
-    if not one.bounds.lowest <= limit <= one.bounds.highest:
+    if not one.bounds.hold(limit):
         raise InputError("settings.limit")
     if one.figure.rounded(limit) != limit:
         raise InputError("settings.limit.exact")
@@ -152,6 +152,7 @@ def _needed(read: Callable[[str], str]) -> Callable[[str], str]:
 
 
 def _optional(name: str) -> Callable[[str], str | None]:
+    """Return what reads a line that may be left out: None then, so that ours holds."""
     read = _line(name)
     return lambda typed: read(typed) or None
 
@@ -243,7 +244,5 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "texts": _text,
     "choices/figures_months": _months,
     "choices/routine_link": _link,
-    "choices/routine_name": _optional("choices/routine_name"),
-    "choices/notice_legal": _optional("choices/notice_legal"),
-    "choices/notice_dpo": _optional("choices/notice_dpo"),
+    **{name: _optional(name) for name in ("choices/routine_name", "choices/notice_legal", "choices/notice_dpo")},
 }

@@ -109,10 +109,10 @@ class Attempt:
         """
         self._worker = await self._admit(local_address, gone)
         expected_people = self._expected_people
-        self._test = await self._resumed() or await self._started()
+        organisation = await self._services.store.organisation_by_id(self._session.organisation_id)
+        self._test = await self._resumed() or await self._started(organisation)
         self._profile = with_limits(self._profile, self._test.phases.get(LIMITS, {}))
         self._tries = digit_tries(Random(self._test.id))  # the same after a resume: an answer may be in transit
-        organisation = await self._services.store.organisation_by_id(self._session.organisation_id)
         self._voices, folders = self._services.voices.of(organisation.slug if organisation else "")
         setup = Setup(
             kind=self._kind,
@@ -217,7 +217,7 @@ class Attempt:
         log_event(log, logging.INFO, "selftest.resumed", done=len(phases))
         return replace(test, phases=phases)
 
-    async def _started(self) -> SelfTest:
+    async def _started(self, organisation: Organisation | None) -> SelfTest:
         now = self._services.now()
         test = SelfTest(
             id=new_id(),
@@ -230,7 +230,6 @@ class Attempt:
             updated_at=now,
             client=known_client(self._hello["client"]),
         )
-        organisation = await self._services.store.organisation_by_id(self._session.organisation_id)
         phases: dict[str, Any] = limits_phase(organisation.choices, self._profile) if organisation else {}
         carried = await self._carried(test, organisation, now)
         if carried is not None:

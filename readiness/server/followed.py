@@ -34,6 +34,7 @@ FOLLOWED_MOST: Final = timedelta(hours=1)
 ALIVE: Final = timedelta(minutes=2)
 """While a test runs, its process moves the end this far ahead; if the process dies, nothing moves it any more."""
 ALIVE_EVERY_S: Final = 30.0
+"""How often it moves it: well within `ALIVE`, so that one that fails or is late ends nothing."""
 AT_ONCE_S: Final = 0.2
 """What changes within this time goes as one message."""
 AGAIN_S: Final = 4.0

@@ -26,6 +26,7 @@ LEAST_S = 0.6
 """Just above the shortest span for a rate."""
 ENOUGH_S = 0.8
 ENOUGH_BYTES = 256 * 1024
+"""With both, at the probe rate, the rate is proven: the page's `PROOF_MS` and `PROOF_BYTES`."""
 SEND_AHEAD = 4.0
 """Both ways are paced to this many times the probe rate: enough to prove it without filling the line's queue."""
 MARGIN = 1.5
@@ -53,7 +54,7 @@ class Downstream:
         head = bytes([BINARY.HEADROOM_DOWN]) + bytes(HEAD_BYTES - 1)
         body = os.urandom(CHUNK_BYTES - HEAD_BYTES)
         started = time.monotonic()
-        bytes_per_s = min(probe_mbps * 1e6 / 8 * SEND_AHEAD, max(1, most_bytes) / ENOUGH_S)
+        bytes_per_s = min(probe_mbps * 1e6 / 8 * SEND_AHEAD, most_bytes / ENOUGH_S)
         while not self._stopped.is_set() and self.bytes_sent + CHUNK_BYTES <= most_bytes:
             elapsed = time.monotonic() - started
             if elapsed > self.LONGEST_S:

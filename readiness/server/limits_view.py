@@ -79,7 +79,7 @@ class LimitsView:
 
     def _since(self, since: date) -> str:
         words = self._words
-        return words.t("settings.look.since", day=f"{since.day}", month=words.t(f"time.month_{since.month}"))
+        return words.t("settings.look.since", day=since.day, month=words.t(f"time.month_{since.month}"))
 
     def _preview(self, one: Preview) -> dict[str, Any]:
         t, title = self._words.t, self._profile(one.profile)

@@ -182,7 +182,10 @@ async def save(request: web.Request) -> web.Response:
 
 
 def _mark(office: _Office, reading: Reading) -> str:
-    """Return what stands for these values beside all limits that hold now: those of other profiles count too."""
+    """Return what stands for these values beside all limits that hold now: those of other profiles count too.
+
+    A form carries it, so that nothing is saved whose effect was not seen.
+    """
     held = {name: one for name, one in office.organisation.choices.items() if name in MOVABLE}
     return mark_of([dict(reading.values), held])
 
@@ -205,10 +208,11 @@ async def _try_messages(office: _Office, form: Mapping[str, str]) -> web.Respons
     office.actor.require("settings.change")  # so that the log knows who did it
     channel: Channel = next((one for one in CHANNELS if one in form), "mail")
     typed, words, services = form.get(channel, ""), office.words, office.services
+    reading = Reading({channel: typed}, {}, {})
     try:
         to = read_receiver(channel, typed, office.organisation)
         if not await _may_try(office, channel):
-            return _again(office, "messages", Reading({channel: typed}, {}, {}), 429, "settings.test.too_often")
+            return _again(office, "messages", reading, 429, "settings.test.too_often")
         await send_trial(services.settings, channel, to, office.organisation, words=words, now=services.now())
     except InputError as error:
         reading = Reading({channel: typed}, {}, {channel: error.code})
@@ -216,7 +220,7 @@ async def _try_messages(office: _Office, form: Mapping[str, str]) -> web.Respons
     except DeliveryError as error:
         await _log_trial(office, channel, error.code)
         problem = words.first(f"settings.test.{error.code}", f"delivery.{error.code}")  # nothing tries a trial again
-        forms = office.view.forms("messages", Reading({channel: typed}, {}, {}))
+        forms = office.view.forms("messages", reading)
         return office.page("messages", forms=forms, problem=problem)
     await _log_trial(office, channel, "done")
     raise office.back("/messages", "sent")

@@ -90,8 +90,8 @@ def seen_of(organisation: Organisation, names: Iterable[str]) -> str:
     return mark_of([setting_of(organisation, name) for name in names])
 
 
-def mark_of(values: Mapping[str, Any] | Sequence[Any]) -> str:
-    """Return what stands for values that somebody wants, so that none is saved whose effect they have not seen."""
+def mark_of(values: Sequence[Any]) -> str:
+    """Return what stands for these values: another one as soon as one of them is another."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 

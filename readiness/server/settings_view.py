@@ -38,6 +38,7 @@ _FIRST: Final = {"contact": "support_phone", "pages": "languages", "kept": "choi
                  "links": "links_off", "routine": "choices/routine_link"}  # fmt: skip
 """The setting that stands for a part in the list of parts."""
 _PHONES: Final = frozenset(field.name for fields in PARTS.values() for field in fields if field.kind == "phone")
+"""Settings that are a number to call, which is never broken between its groups."""
 _SHOWN: Final = ("public_url", "mail_from", "audit_months")
 """Settings of the server that may be shown as they are."""
 _IN_USE: Final = ("smtp_url", "sms_url", "sign_in", "turn_urls")

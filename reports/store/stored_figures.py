@@ -21,13 +21,12 @@ __all__ = ["StoredFiguresPart", "figures_since"]
 
 LOOKED_BACK: Final = timedelta(days=28)
 """Of figures only the week is known, so that they are read from the Monday before this."""
-_MONDAY: Final = 1
 
 
 def figures_since(now: datetime) -> date:
     """Return the first day whose tests are read: a Monday."""
-    year, week, _day = (now.astimezone(UTC) - LOOKED_BACK).isocalendar()
-    return date.fromisocalendar(year, week, _MONDAY)
+    day = (now.astimezone(UTC) - LOOKED_BACK).date()
+    return day - timedelta(days=day.weekday())
 
 
 class StoredFiguresPart(AuditPart):

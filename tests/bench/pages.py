@@ -18,6 +18,7 @@ from readiness.server.app import make_app, make_runner, make_services
 from readiness.server.services import Services
 from readiness.settings import load_settings
 from reports.store import Store
+from reports.store.records import StaffRole
 from tests.bench.figures import Figure
 from tests.cast import SUNNAAS, signed_in
 
@@ -41,7 +42,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """A running server with somebody of support signed in."""
+    """A running server with somebody of the staff signed in."""
 
     http: aiohttp.ClientSession
     services: Services
@@ -59,8 +60,8 @@ class Desk:
 
 
 @asynccontextmanager
-async def opened(url: str, folder: Path) -> AsyncIterator[Desk]:
-    """Serve the database `url`; one organisation, and Sven of its support."""
+async def opened(url: str, folder: Path, role: StaffRole = "support") -> AsyncIterator[Desk]:
+    """Serve the database `url`; one organisation, and Sven of its staff."""
     settings = load_settings({"READINESS_DATA_DIR": str(folder), "READINESS_DATABASE_URL": url})
     store = await Store.open(url, migrate=True, time_limit_s=120.0)
     await store.ensure_organisation(SUNNAAS)
@@ -70,7 +71,7 @@ async def opened(url: str, folder: Path) -> AsyncIterator[Desk]:
     runner = make_runner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    session, secret = await signed_in(store, SUNNAAS.id, datetime.now(tz=UTC), ("support",), name="sven")
+    session, secret = await signed_in(store, SUNNAAS.id, datetime.now(tz=UTC), (role,), name="sven")
     try:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{runner.addresses[0][1]}") as http:
             yield Desk(http, services, session, f"rd-{session}={secret}")

@@ -32,17 +32,23 @@ async def typed_and_sent(page: Page, label: str, text: str) -> None:
     await sent(page)
 
 
-async def test_settings_are_changed_and_taken_back_by_keyboard(server: Server, chromium: Launch):
-    """A wrong number is said at its field, the right one is saved, listed and undone; each page is looked at."""
-    await make_cast(server.store)
+async def opened(server: Server, chromium: Launch, part: str) -> tuple[Page, str]:
+    """Ada, who administers Sunnaas, opens a part of the settings by keyboard; its page, and where they begin."""
     session, secret = await signed_in(server.store, "sunnaas", datetime.now(tz=UTC), ("administrator",), name="Ada")
     context = await (await chromium()).new_context(locale="nb-NO")
     await context.add_cookies([{"name": f"rd-{session}", "value": secret, "url": server.base}])
     page = await context.new_page()
     home = f"{server.base}/settings/{session}"
     await page.goto(f"{home}?lang=nb")
-    await page.get_by_role("link", name=NB["settings.part.contact"]).focus()
+    await page.get_by_role("link", name=NB[f"settings.part.{part}"]).focus()
     await sent(page)
+    return page, home
+
+
+async def test_settings_are_changed_and_taken_back_by_keyboard(server: Server, chromium: Launch):
+    """A wrong number is said at its field, the right one is saved, listed and undone; each page is looked at."""
+    await make_cast(server.store)
+    page, home = await opened(server, chromium, "contact")
     phone = page.get_by_label(NB["settings.field.support_phone"], exact=True)
     await typed_and_sent(page, NB["settings.field.support_phone"], "ring oss")
     await expect(phone).to_have_value("ring oss")
@@ -60,21 +66,14 @@ async def test_settings_are_changed_and_taken_back_by_keyboard(server: Server, c
             await page.set_viewport_size(size)
             assert await page.evaluate(TOO_WIDE) == [], (part, size)
         assert await violations(page) == [], part
-    await context.close()
+    await page.context.close()
 
 
 async def test_a_limit_is_looked_at_saved_and_taken_back_by_keyboard(server: Server, chromium: Launch):
     """What is out of bounds looks wrong; the look has its tables at both sizes; then it is saved, and undone."""
     await make_cast(server.store)
     await keep_tests(server.store, [40.0] * 200 + [160.0] * 23 + [250.0] * 10 + [310.0] * 7)
-    session, secret = await signed_in(server.store, "sunnaas", datetime.now(tz=UTC), ("administrator",), name="Ada")
-    context = await (await chromium()).new_context(locale="nb-NO")
-    await context.add_cookies([{"name": f"rd-{session}", "value": secret, "url": server.base}])
-    page = await context.new_page()
-    home = f"{server.base}/settings/{session}"
-    await page.goto(f"{home}?lang=nb")
-    await page.get_by_role("link", name=NB["settings.part.limits_consultation"]).focus()
-    await sent(page)
+    page, home = await opened(server, chromium, "limits_consultation")
     label = f"{NB['check.network.rtt']}: {NB['settings.limit.fail.above']}"
     field = page.get_by_label(label, exact=True)
     fine = await field.evaluate("one => getComputedStyle(one).borderColor")
@@ -100,4 +99,4 @@ async def test_a_limit_is_looked_at_saved_and_taken_back_by_keyboard(server: Ser
     await sent(page)
     await expect(page.locator("#said")).to_contain_text(NB["settings.said.undone"])
     assert (await server.store.organisation("sunnaas")).choices == {}
-    await context.close()
+    await page.context.close()

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
 import sqlalchemy as sa
 
 from readiness.server import streams
-from readiness.server.followed import ALIVE, FOLLOWED_AFTER
+from readiness.server.followed import ALIVE
 from reports.store import Store
 from reports.store.follow_tables import following
 from tests.browser.conftest import LiveServer
@@ -103,10 +103,7 @@ async def test_a_yes_does_not_outlive_a_server_that_was_killed(tmp_path: Path):
 
 async def until_alive(store: Store) -> None:
     """Wait until whoever runs the test has said so: from then on the end is nearer than right after the yes."""
-    near = datetime.now(UTC) + FOLLOWED_AFTER - timedelta(minutes=1)
+    ends = sa.select(following.c.until)
     async with asyncio.timeout(PATIENCE_S):
-        while True:
-            rows = await store._rows(sa.select(following.c.until))
-            if [row for row in rows if row.until < near]:
-                return
+        while not any(row.until <= datetime.now(UTC) + ALIVE for row in await store._rows(ends)):
             await asyncio.sleep(0.1)

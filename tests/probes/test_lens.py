@@ -125,7 +125,7 @@ def test_light_through_a_finger_is_a_cover_before_a_dark_room_too(side: str) -> 
 def before(colour: int, soft: float = 1.0) -> Picture:
     """Return a lit head and shoulders before something of one even colour."""
     picture = np.full((480, 640, 3), colour, np.uint8)
-    mask = people_mask()
+    mask = person_mask()
     inside = cv2.GaussianBlur(mask, (0, 0), soft)[:, :, None] / 255.0
     return np.asarray(picture * (1 - inside) + portrait() * inside, np.uint8)
 
@@ -197,7 +197,7 @@ def test_light_from_one_side_is_no_band(nearest: float, alone: bool, turned: boo
     grade = 1.3 * (nearest / np.linspace(nearest, nearest + 1, count)) ** 2
     lamp = grade[None, :, None] if turned else grade[:, None, None]
     light = light_of(portrait())
-    mask = people_mask()
+    mask = person_mask()
     lit = np.where(mask[:, :, None] > 0, light, np.broadcast_to(0.7 * lamp, light.shape)) if alone else light * lamp
     found = bands_of(sent(lit))
     assert outcome_of(flicker_measurement([Still.from_json(found)] * 3)) == (Outcome.PASS, None)
@@ -221,7 +221,7 @@ def test_blinds_and_shelves_behind_somebody_are_no_bands(stripes: int, across: b
     room = portrait()
     rows = (np.arange(480)[:, None] if across else np.arange(640)[None, :]) * stripes // (480 if across else 640)
     wall = np.broadcast_to(np.where(rows % 2, 70, 190)[:, :, None], room.shape).astype(np.uint8)
-    mask = people_mask()
+    mask = person_mask()
     picture = np.where(mask[:, :, None] > 0, room, wall)
     look = BandLook()
     numbers = [bands_of(sent(light_of(picture), seed=n), look) for n in range(3)]
@@ -234,7 +234,7 @@ def test_a_curtain_behind_somebody_is_no_band(folds: float, deep: float) -> None
     """Folds light and dark as bands are, all over the wall, end where somebody sits before them."""
     wave = 1 - deep * np.abs(np.cos(np.pi * folds * np.arange(640) / 640))
     curtain = np.broadcast_to(0.35 * wave[None, :, None], (480, 640, 3))
-    inside = people_mask()[:, :, None]
+    inside = person_mask()[:, :, None]
     before_it = np.where(inside > 0, light_of(portrait()), curtain)
     look = BandLook()
     numbers = [bands_of(sent(before_it, seed=n), look) for n in range(3)]
@@ -243,7 +243,7 @@ def test_a_curtain_behind_somebody_is_no_band(folds: float, deep: float) -> None
     assert outcome_of(flicker_measurement([Still.from_json(alone)] * 3)) == (Outcome.PASS, None)
 
 
-def people_mask() -> Picture:
+def person_mask() -> Picture:
     """Return 255 where the head and shoulders of `portrait` are."""
     mask = np.zeros((480, 640), np.uint8)
     cv2.ellipse(mask, (320, 210), (85, 115), 0, 0, 360, 255, -1)

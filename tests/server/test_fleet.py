@@ -29,6 +29,7 @@ from tests.security.support import redeem
 EVIL = "=cmd|' /C calc'!A0"
 SECRET = "the hook's secret"
 TELL = RoomNotices.run
+"""The real one: `by_hand` puts one that waits in its place."""
 
 
 @pytest.fixture(autouse=True)

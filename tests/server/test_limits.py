@@ -33,6 +33,7 @@ DEVICES = {
 RTT = "choices/thresholds/consultation/network.rtt/fail"
 LOOKED = re.compile(r'name="looked" value="(\w+)"')
 CELLS = re.compile(r"<t[hd][^>]*>([^<]*)</t[hd]>")
+CHANGE = re.compile(r'name="change" value="([^"]+)"')
 PART = "limits_consultation"
 
 
@@ -134,7 +135,7 @@ async def test_it_is_logged_listed_and_taken_back(server, page):
     assert "Consultation: Delay: too poor above" in listed
     assert "220\u00a0ms" in listed
     assert "1 own limit" in listed
-    change = re.findall(r'name="change" value="([^"]+)"', page.source)[0]
+    change = CHANGE.findall(page.source)[0]
     assert EN["settings.said.undone"] in await page.post("/undo", {"change": change})
     assert (await stored(server)).choices == {}
 
@@ -222,7 +223,7 @@ async def test_a_test_that_begins_after_a_change_is_judged_by_it(server, http, c
     assert await resolution(resumed) == ("pass", 480, False)
     newer, plan = await started(http, person)
     await page.get()
-    await page.post("/undo", {"change": re.findall(r'name="change" value="([^"]+)"', page.source)[0]})
+    await page.post("/undo", {"change": CHANGE.findall(page.source)[0]})
     await newer.close()
     newer, again = await started(http, person, resume=plan["test"])
     assert again["test"] == plan["test"]
