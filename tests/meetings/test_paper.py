@@ -17,6 +17,7 @@ from readiness.meetings.board_pdf import BoardContext, BoardLine, BoardMeeting, 
 from readiness.meetings.letter import LetterContext, letters_sheet, spaced_code
 from readiness.texts import LANGUAGES, catalogue
 from reports.render.phones import phone_in
+from reports.store.ids import CODE_ALPHABET
 from tests.cast import SUNNAAS
 from tests.meetings.scene import BASE, NOW, STARTS, a_meeting
 
@@ -39,11 +40,11 @@ def letter(language: str, **changes) -> LetterContext:
     return replace(made, **changes)
 
 
-def text_of(pdf: bytes, tmp_path: Path) -> list[str]:
-    """The text of each page in reading order, spaces joined."""
+def text_of(pdf: bytes, tmp_path: Path, *options: str) -> list[str]:
+    """The text of each page in reading order (as it lies, with ``-layout``), spaces joined."""
     path = tmp_path / "made.pdf"
     path.write_bytes(pdf)
-    said = subprocess.run(["pdftotext", path, "-"], check=True, capture_output=True, text=True).stdout
+    said = subprocess.run(["pdftotext", *options, path, "-"], check=True, capture_output=True, text=True).stdout
     return [" ".join(page.split()) for page in said.split("\f") if page.strip()]
 
 
@@ -125,6 +126,14 @@ def test_long_names_and_addresses_still_fit_one_page(tmp_path: Path):
     assert len(pages) == 1
     # A line may end at the hyphen, which is then not told from one that a word was divided by.
     assert re.search(r"nord-?norge/code", pages[0].replace(" ", ""))
+
+
+def test_every_code_is_read_without_a_gap(tmp_path: Path):
+    """Letters set closer to a hyphen leave a hole that readers of PDFs take for a space."""
+    codes = [f"AVTT{before}{after}TT7V" for before, after in zip(CODE_ALPHABET[::-1], CODE_ALPHABET, strict=True)]
+    pages = text_of(letters_sheet([letter("nb", code=code) for code in codes]).pdf(), tmp_path, "-layout")
+    wrong = [code for code, page in zip(codes, pages, strict=True) if f" {spaced_code(code)} " not in page]
+    assert wrong == []
 
 
 def test_nothing_that_was_typed_is_run(tmp_path: Path):
