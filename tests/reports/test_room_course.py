@@ -97,10 +97,10 @@ def test_nothing_heard_for_two_planned_checks_is_unknown_and_says_what_worked_la
     enrolled = NOW - timedelta(days=20)
     friday = datetime(2026, 11, 27, 5, 20, tzinfo=UTC)
     monday = datetime(2026, 11, 30, 7, 0, tzinfo=UTC)
-    known = room(enrolled_at=enrolled, heard_at=friday, state=PASS, asked_at=friday)
+    known = room(made_at=enrolled, enrolled_at=enrolled, heard_at=friday, state=PASS, asked_at=friday)
     assert standing_of(known, monday).state == PASS
     assert standing_of(known, monday + timedelta(days=1)).state == "unknown"
-    alive = room(enrolled_at=enrolled, heard_at=friday, state=PASS, asked_at=monday, alarm_at=friday)
+    alive = room(made_at=enrolled, enrolled_at=enrolled, heard_at=friday, state=PASS, asked_at=monday, alarm_at=friday)
     found = standing_of(alive, monday + timedelta(days=1))
     assert (found.state, found.since, found.last_step, found.last_at) == ("unknown", friday, "asked", monday)
     assert not found.is_alarm
