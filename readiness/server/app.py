@@ -214,19 +214,22 @@ async def _living(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _chores(services: Services) -> None:
-    """Do the chores once a minute."""
+    """Do the chores once a minute. What was due to be deleted is when this begins."""
 
     def now() -> datetime:
         return services.now()  # looked up each time: a test may turn the clock
 
     clock, keeper = TimeOfDay(now), Keeper(services.store, services.settings)
+    await _do_chores(services, clock, keeper, delete=False)
     while True:
-        await _do_chores(services, clock, keeper)
         await asyncio.sleep(CHORES_EVERY_S)
+        await _do_chores(services, clock, keeper)
 
 
-async def _do_chores(services: Services, clock: TimeOfDay, keeper: Keeper | None = None) -> None:
-    """End tests whose server died, and delete expired data. A failure of one does not prevent the other.
+async def _do_chores(
+    services: Services, clock: TimeOfDay, keeper: Keeper | None = None, *, delete: bool = True
+) -> None:
+    """End tests whose server died, and `delete` expired data. A failure of one does not prevent the other.
 
     Right after the clock was set every running test looks abandoned, so nothing is ended or deleted until each of them
     has given a sign of life.
@@ -240,8 +243,9 @@ async def _do_chores(services: Services, clock: TimeOfDay, keeper: Keeper | None
     chores: list[Callable[[], Awaitable[object]]] = [
         lambda: end_left_over(services, services.now()),
         lambda: services.store.end_followings_due(services.now()),
-        lambda: services.store.purge(services.now()),
     ]
+    if delete:
+        chores.append(lambda: services.store.purge(services.now()))
     chores += keeper.chores(services.now()) if keeper is not None else []
     for chore in chores:
         try:
