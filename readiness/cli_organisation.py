@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from readiness.settings import Settings
@@ -30,6 +32,14 @@ LINES: Final = {
     "time-zone": "zone that meeting times are shown in [Europe/Oslo]",
     "links-off": "links that open nothing: support,organiser,room_manager, or '' for none",
 }
+CHOSEN: Final = {
+    "routine-link": "address of its own routine of support, https; '' for none",
+    "routine-name": "what that link is called; '' for our words",
+    "notice-legal": "the law that the privacy notice names; '' for our words",
+    "notice-dpo": "its data protection officer in the privacy notice; '' for our words",
+    "figures-months": "months that figures are kept, 3 to 13; '' for the most",
+}
+"""Lines that are stored among its choices."""
 CHOICES: Final = {
     "drop-in": ("drop_in_allowed", "tests without an invitation"),
     "ask-afterwards": ("asks_afterwards", "ask participants how the meeting went"),
@@ -51,7 +61,8 @@ def add_organisation(commands: Any) -> argparse.ArgumentParser:
         organisation.add_argument(
             flag, action="append", default=[], metavar="LANGUAGE=FILE.md", help=f"own text: {text}; Markdown"
         )
-    organisation.add_argument("--figures-months", help="months that figures are kept, 3 to 13; '' for the most")
+    for name, text in CHOSEN.items():
+        organisation.add_argument(f"--{name}", help=text)
     organisation.add_argument(
         "--clinic", action="append", default=[], metavar="UNIT=NUMBER[;CONTACT]",
         help="whom a unit's participants call for another time; 'UNIT=' for the organisation's",
@@ -60,6 +71,11 @@ def add_organisation(commands: Any) -> argparse.ArgumentParser:
         "--limit", action="append", default=[], metavar="PROFILE/CHECK/warn|fail=NUMBER",
         help="own limit of a check, such as consultation/network.rtt/fail=220; without a number ours",
     )  # fmt: skip
+    organisation.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="save nothing; say how other limits would have judged the last weeks' tests",
+    )
     for name, (stored, text) in CHOICES.items():
         organisation.add_argument(f"--{name}", dest=stored, action=argparse.BooleanOptionalAction, help=text)
     organisation.set_defaults(run=_organisation)
@@ -75,11 +91,15 @@ def _organisation(settings: Settings, options: argparse.Namespace) -> int:
     given = {name: getattr(options, name) for name in names}
     typed = {name: typed_of(value) for name, value in given.items() if value is not None}
     texts = own_texts({name: getattr(options, name) for name in OWN_TEXTS})
-    months = {} if options.figures_months is None else {"choices/figures_months": options.figures_months}
+    chosen = {name.replace("-", "_"): getattr(options, name.replace("-", "_")) for name in CHOSEN}
+    chosen = {f"choices/{name}": value for name, value in chosen.items() if value is not None}
+    typed |= texts | chosen | own_limits(options.limit)
     clinics = own_clinics(options.clinic)
-    stored = asyncio.run(
-        set_organisation(settings, options.slug, typed | texts | months | own_limits(options.limit), clinics)
-    )
+    if options.dry_run:
+        for line in _looked(settings, options.slug, typed, clinics):
+            print(line)  # noqa: T201 - this is the command's output
+        return 0
+    stored = asyncio.run(set_organisation(settings, options.slug, typed, clinics))
     print(f"saved {stored.slug} in {settings.database_shown}")  # noqa: T201 - this is the command's output
     if not is_readable(stored.support_hours):
         note = "pages show this as it is; written as 'man-fre 08-15' they also say when a closed phone opens"
@@ -90,3 +110,25 @@ def _organisation(settings: Settings, options: argparse.Namespace) -> int:
     elif carried(stored.name) != stored.name:
         print(f"in SMS it is written {carried(stored.name)!r}")  # noqa: T201
     return 0
+
+
+def _looked(settings: Settings, slug: str, typed: dict[str, str], clinics: dict[str, object]) -> Iterator[str]:
+    """Yield the lines that the page of settings has before limits are saved, in English."""
+    from readiness.meetings.manage_organisation import wish_of  # noqa: PLC0415 - keeps --help quick
+    from readiness.server.limits_view import LimitsView, previews  # noqa: PLC0415
+    from readiness.texts import catalogue  # noqa: PLC0415
+    from reports.render.words import Words  # noqa: PLC0415
+    from reports.store.stored_figures import figures_since  # noqa: PLC0415
+
+    now = datetime.now(tz=UTC)
+    wish = asyncio.run(wish_of(settings, slug, typed, clinics, now=now))
+    words = Words(catalogue("en"), "en")
+    if made := previews(wish.before, wish.after, wish.tests):
+        look = LimitsView(wish.before, words).look(made, figures_since(now), "")
+        yield look["since"]
+        for profile in look["profiles"]:
+            yield f"{profile['title']}: {profile['said']}"
+            for group in profile["groups"]:
+                yield f"  {'. '.join(filter(None, (group['title'], group['few'])))}"
+                yield from (f"    {row['name']}: {row['before']} -> {row['after']}" for row in group["rows"])
+    yield words.t("settings.look.unsaved")

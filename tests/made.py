@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import sqlalchemy as sa
+
 from readiness import __version__
 from readiness.access.actors import clock_of
 from readiness.access.tokens import hash_token, new_token
@@ -14,7 +16,9 @@ from reports.checks import FIGURES
 from reports.kinds import SELF_TEST
 from reports.profile import load_profile
 from reports.store import Store, StoredReport, new_code, new_id
+from reports.store.participation import iso_week
 from reports.store.records import Invitation, Session
+from reports.store.tables import unlinked_report
 from tests.server.test_board import phases
 
 PROFILE = load_profile("consultation")
@@ -61,3 +65,17 @@ async def made_report(
         other_device=False, created_at=now, valid_until=report.valid_until, body=report.to_json(),
     )  # fmt: skip
     return await store.save_report(clock_of(organisation_id), stored, series=series)
+
+
+async def keep_tests(store: Store, rtts_ms: list[float], *, profile: str = "consultation", **check: Any) -> None:
+    """Store figures of good tests of this week with these round trips, as the purge leaves them; without whose."""
+    report = await made_report(store)
+    now, rows = datetime.now(tz=UTC), []
+    for rtt_ms in rtts_ms:
+        checks = [
+            {**one, "value": rtt_ms, **check} if one["id"] == "network.rtt" else one for one in report.body["checks"]
+        ]
+        rows.append({"id": new_id(), "organisation_id": "sunnaas", "week": iso_week(now), "client_class": "",
+                     "profile": profile, "verdict": "ready", "checks": checks})  # fmt: skip
+    async with store._database.write() as connection:
+        await connection.execute(sa.insert(unlinked_report), rows)

@@ -86,6 +86,7 @@ def board_sheet(context: BoardContext) -> Sheet:
             "none": words.t("print.none"),
             "columns": [words.t(f"print.{name}") for name in ("who", "state", "todo", "phone")],
             "meetings": [_meeting(one, words, zone) for one in context.meetings],
+            "routine": _routine(organisation, words),
             "support": words.t("print.support", phone=", ".join(sorted(phone_in(language, one) for one in phones))),
         },
         sizes_pt=SIZES_PT,
@@ -101,6 +102,12 @@ def leader_words(words: Words, line: BoardLine) -> str:
     if line.state in NAMED and line.area:
         keys += [f"leader.do.{line.area}.{line.responsible or 'participant'}", f"leader.do.{line.area}"]
     return words.first(*keys, f"leader.{line.state}")
+
+
+def _routine(organisation: Organisation, words: Words) -> dict[str, str]:
+    """Return the name and address of the organisation's own routine of support, as at the foot of the page."""
+    chosen = organisation.choices
+    return {"name": chosen.get("routine_name") or words.t("board.routine"), "link": chosen.get("routine_link") or ""}
 
 
 def _meeting(one: BoardMeeting, words: Words, zone: ZoneInfo) -> dict[str, Any]:

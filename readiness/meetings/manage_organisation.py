@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -14,12 +15,13 @@ from readiness.meetings.manage import describe, own_store
 from readiness.meetings.own_settings import CHOICES, clinic_from, movable, read_setting
 from readiness.settings import Settings
 from readiness.texts import LANGUAGES
+from reports.kept_figures import KeptTest
 from reports.limits import MOVABLE
 from reports.store import Conflict, Store
 from reports.store.records import Organisation
 from reports.store.setting_records import changes_to, with_setting
 
-__all__ = ["own_clinics", "own_limits", "own_texts", "set_organisation"]
+__all__ = ["Wish", "own_clinics", "own_limits", "own_texts", "set_organisation", "wish_of"]
 
 FLAGS: Final[Mapping[str, str]] = {
     "drop_in_allowed": "--drop-in",
@@ -31,6 +33,15 @@ NEEDED: Final = ("name", "support_phone")
 """Without which there is no organisation."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An organisation as it is and as it would be, and its tests of the last weeks by profile."""
+
+    before: Organisation
+    after: Organisation
+    tests: Mapping[str, Sequence[KeptTest]]
+
+
 async def set_organisation(
     settings: Settings, slug: str, typed: Mapping[str, str], clinics: Mapping[str, object] | None = None
 ) -> Organisation:
@@ -38,17 +49,24 @@ async def set_organisation(
 
     What is neither `typed` nor among the `clinics`, which have been read already, stays as it is.
     """
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", slug):
-        raise SettingError(f"--slug: {slug!r} can't stand in a link; use a-z, 0-9 and -")
-    values = {name: _read(name, text) for name, text in typed.items()} | dict(clinics or {})
+    values = _values(slug, typed, clinics)
     async with own_store(settings) as store:
         found = await store.organisation(slug)
         if found is not None:
             return await _change(store, found, values)
-        wanted = _new(slug, values)
-        for name, value in values.items():
-            wanted = with_setting(wanted, name, value)
-        return await store.ensure_organisation(wanted)
+        return await store.ensure_organisation(_with(_new(slug, values), values))
+
+
+async def wish_of(
+    settings: Settings, slug: str, typed: Mapping[str, str], clinics: Mapping[str, object], *, now: datetime
+) -> Wish:
+    """Return what `set_organisation` would make of an organisation that is there, and its tests; nothing is stored."""
+    values = _values(slug, typed, clinics)
+    async with own_store(settings) as store:
+        found = await store.organisation(slug)
+        if found is None:
+            raise SettingError(f"--dry-run: there is no organisation {slug!r} yet")
+        return Wish(found, _with(found, values), await store.kept_tests(operator_of(found), now))
 
 
 def own_texts(files: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -96,6 +114,19 @@ def own_clinics(options: Sequence[str]) -> dict[str, object]:
             raise SettingError(f"--clinic: {option!r}: {describe(error.code)}") from None
         clinics[name] = value
     return clinics
+
+
+def _values(slug: str, typed: Mapping[str, str], clinics: Mapping[str, object] | None) -> dict[str, object]:
+    """Return the values of what is set, the clinics' among them."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", slug):
+        raise SettingError(f"--slug: {slug!r} can't stand in a link; use a-z, 0-9 and -")
+    return {name: _read(name, text) for name, text in typed.items()} | dict(clinics or {})
+
+
+def _with(organisation: Organisation, values: Mapping[str, object]) -> Organisation:
+    for name, value in values.items():
+        organisation = with_setting(organisation, name, value)
+    return organisation
 
 
 async def _change(store: Store, found: Organisation, values: Mapping[str, Any]) -> Organisation:

@@ -24,6 +24,7 @@ from tests.meetings.scene import BASE, NOW, STARTS, a_meeting
 LABELS = ("تجربة", "தமிழ்", "ሰላም", "Anna 🙂", "ښځه", "กขค")
 TYPST_LEAVES_OUT = "PDFUA1-FONT-GLYPH-WIDTH-001"
 """Widths inside of the outlines of CJK's font (CFF), up to typst 0.15; readers take those that stand beside it."""
+ROUTINE = "https://intranett.sunnaas.example/kvalitet/rutiner/video/teknisk-hjelp-under-samtalen-2026?versjon=12&side=3"
 LINK = f"{BASE}/o/sunnaas/t#Zm9vYmFyLWJhel9xdXV4LWNvcmdlLWdyYXVsdC1nYXJwbHk"
 
 
@@ -94,8 +95,9 @@ def test_UU_1_letters_and_sheets_can_be_read_aloud(tmp_path: Path):
     """PDF/UA-1: tagged, in a language, with a title and other texts, read in order; no rule of a hundred is broken."""
     many = [*(letter(language) for language in LANGUAGES), *(letter("nb", label=label) for label in LABELS)]
     letters = letters_sheet(many).pdf()
-    sheets = [letters, board_pdf(sheet(count=4)), board_pdf(replace(sheet(), meetings=[]))]
-    assert [wrong_for_readers(one) for one in sheets] == [[], [], []]
+    linked = with_routine(routine_link=ROUTINE)
+    sheets = [letters, board_pdf(sheet(count=4)), board_pdf(replace(sheet(), meetings=[])), board_pdf(linked)]
+    assert [wrong_for_readers(one) for one in sheets] == [[], [], [], []]
     assert wrong_for_readers(letters.replace(b"/Lang", b"/Lung")), "a letter in no language is found out"
     assert {one.split(":")[0] for one in wrong_for_readers(letters_sheet([letter("nb", label="李明")]).pdf())} == {
         TYPST_LEAVES_OUT
@@ -176,6 +178,27 @@ def test_the_leaders_sheet_says_who_and_what_to_do(tmp_path: Path):
     assert "900 00 000" in page
     assert "911 11 111" in page
     assert "+47" not in page
+
+
+def with_routine(**choices: str) -> BoardContext:
+    """The sheet of an organisation that links to its own routine of support."""
+    return replace(sheet(), organisation=replace(SUNNAAS, choices=choices))
+
+
+def test_the_organisations_own_routine_stands_at_the_foot(tmp_path: Path):
+    """By its own name or ours, with an address that can be typed and followed; without a link there is neither."""
+    ours = catalogue("nb")["board.routine"]
+    pdf = board_pdf(with_routine(routine_link=ROUTINE))
+    (page,) = text_of(pdf, tmp_path)
+    # A long address goes on in the next line, perhaps after a hyphen, which pdftotext takes for one of a divided word.
+    joined, wanted = (re.sub(r"[\s\u200b-]", "", one) for one in (page, f"{ours}: {ROUTINE}"))
+    assert joined.endswith(wanted)
+    assert f"/URI ({ROUTINE})".encode() in pdf
+    (page,) = text_of(board_pdf(with_routine(routine_link=ROUTINE, routine_name="#Støtte")), tmp_path)
+    assert "#Støtte: https" in page
+    assert ours not in page
+    (page,) = text_of(board_pdf(with_routine(routine_name="Støtte")), tmp_path)
+    assert "Støtte" not in page
 
 
 def test_a_meeting_that_nobody_is_in_yet_says_so_above_its_leader(tmp_path: Path):

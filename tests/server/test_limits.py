@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
@@ -15,12 +15,10 @@ from readiness.access.actors import clock_of
 from readiness.server.ending import end_left_over
 from readiness.server.settings_parts import LIMITS_OF, PARTS
 from reports.limits import LIMITS, MOVABLE
-from reports.store import Store
-from reports.store.participation import iso_week
 from reports.store.records import SelfTest, new_id
 from reports.store.tables import unlinked_report
 from tests.cast import SUNNAAS, make_cast, signed_in
-from tests.made import made_report, support_link
+from tests.made import keep_tests, support_link
 from tests.security.support import next_of, redeem, started
 from tests.server.test_board import phases, session_for
 from tests.server.test_settings import EN, SEEN, Page, logged, stored
@@ -48,20 +46,6 @@ async def page(server, http, cast):
     """Ada administers Sunnaas."""
     session, secret = await signed_in(server.store, "sunnaas", server.services.now(), ("administrator",), name="Ada")
     return Page(http, session, secret)
-
-
-async def keep_tests(store: Store, rtts_ms: list[float], *, profile: str = "consultation", **check: Any) -> None:
-    """Store figures of good tests of this week with these round trips, as the purge leaves them; without whose."""
-    report = await made_report(store)
-    now, rows = datetime.now(tz=UTC), []
-    for rtt_ms in rtts_ms:
-        checks = [
-            {**one, "value": rtt_ms, **check} if one["id"] == "network.rtt" else one for one in report.body["checks"]
-        ]
-        rows.append({"id": new_id(), "organisation_id": "sunnaas", "week": iso_week(now), "client_class": "",
-                     "profile": profile, "verdict": "ready", "checks": checks})  # fmt: skip
-    async with store._database.write() as connection:
-        await connection.execute(sa.insert(unlinked_report), rows)
 
 
 async def look(page: Page, form: dict[str, str], part: str = PART) -> str:
