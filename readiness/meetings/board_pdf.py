@@ -107,7 +107,7 @@ def leader_words(words: Words, line: BoardLine) -> str:
 def _routine(organisation: Organisation, words: Words) -> dict[str, str]:
     """Return the name and address of the organisation's own routine of support, as at the foot of the page."""
     chosen = organisation.choices
-    return {"name": chosen.get("routine_name") or words.t("board.routine"), "link": chosen.get("routine_link") or ""}
+    return {"name": chosen.get("routine_name") or words.t("board.routine"), "address": chosen.get("routine_link") or ""}
 
 
 def _meeting(one: BoardMeeting, words: Words, zone: ZoneInfo) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from readiness.access.actors import actor_of, sessions_that_may
 from readiness.errors import AccessError
 from readiness.meetings.addresses import open_reach
 from readiness.meetings.delivery import OURS
-from readiness.server.firewall import openings
+from readiness.server.firewall import openings, poor_figures
 from readiness.server.pages import render_page, staff_language_of
 from readiness.server.services import SERVICES, Services, caller, session_of
 from readiness.server.strict import is_id
@@ -342,7 +342,10 @@ class Desk:
         return [beside_view(one, passed.get(one.room.id), self.words, self.zone, self.now) for one in beside]
 
     def _openings(self, report: StoredReport) -> list[str]:
-        """Return a text for IT, if the report shows that the network is in the way: what was found, what to open."""
+        """Return a text for IT, if the report shows that the network is in the way: what was found, what to open.
+
+        Last comes what else was poor on the line, each figure with its limits.
+        """
         checks: Sequence[Mapping[str, Any]] = report.body.get("checks", ())
         path = next((check for check in checks if check.get("id") == "network.path"), {})
         if path.get("outcome") not in {"fail", "warn"}:
@@ -354,7 +357,8 @@ class Desk:
         heading = self.words.t(
             "firewall.found", organisation=self.organisation.name, code=report.code, when=when, found=found
         )
-        return [heading, *openings(self.services.settings, caller(self.request), addresses, self.words)]
+        to_open = openings(self.services.settings, caller(self.request), addresses, self.words)
+        return [heading, *to_open, *poor_figures(checks, self.words)]
 
 
 async def desk_for(request: web.Request, session_id: str | None = None) -> Desk:

@@ -1,15 +1,16 @@
-"""The firewall openings that this server needs, as lines that a person can send to IT. Pure."""
+"""The firewall openings that this server needs, and what was poor on the line, as lines to send to IT. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from readiness.access.origin import Caller
 from readiness.settings import Settings
 from reports.render.words import Words
 
-__all__ = ["openings"]
+__all__ = ["openings", "poor_figures"]
 
 _HOST_PORT = re.compile(r"^(\[[^\]]+\]|[^:]+)(?::(\d+))?$")
 _TURN_URL = re.compile(r"^(turns?):(\[[^\]]+\]|[^:?]+)(?::(\d+))?(?:\?transport=(udp|tcp))?$")
@@ -39,3 +40,16 @@ def openings(settings: Settings, who: Caller, addresses: Sequence[str], words: W
             values = {"host": turn_host, "port": turn_port or TURN_PORTS[kind], "protocol": protocol}
             lines.append(words.t(f"firewall.{kind}", **values))
     return [*lines, words.t("firewall.answers")]
+
+
+def poor_figures(checks: Iterable[Mapping[str, Any]], words: Words) -> list[str]:
+    """Return one line for each figure of the network that did not pass, with the limits that it was judged by.
+
+    A check without a limit, such as the way that was found, has no line.
+    """
+    return [
+        words.t("firewall.poor", check=words.t(f"check.{check['id']}"), value=words.value_of(check), limits=limits)
+        for check in checks
+        if str(check.get("id")).startswith("network.") and check.get("outcome") in {"warn", "fail"}
+        if (limits := words.limits_of(check))
+    ]
