@@ -109,7 +109,8 @@ def _host(services: Services, meeting: Meeting | None) -> str | None:
 def _join(services: Services, meeting: Meeting | None) -> dict[str, Any] | None:
     """Return how this participant gets into the meeting; the meeting's own link from a quarter of an hour before.
 
-    ``from`` says where the link comes from where it is kept back. None: no meeting, or it is over.
+    ``from`` says where the link comes from where it is kept back; ``begun`` is true from the start to the planned end.
+    None: no meeting, or it is over.
     """
     now = services.now()
     if meeting is None or is_over(meeting, now):
@@ -119,6 +120,7 @@ def _join(services: Services, meeting: Meeting | None) -> dict[str, Any] | None:
     return {
         "opens_at": rfc3339(opens_at),
         "open": now >= opens_at,
+        "begun": meeting.starts_at <= now < meeting.ends_at,
         "link": link,
         "here": not is_kept,
         "from": meeting.join_from,

@@ -49,6 +49,18 @@ async def test_the_meetings_own_link_is_there_from_a_quarter_before_to_an_hour_a
     assert await join_of(http, session) is None
 
 
+async def test_who_comes_late_is_told_that_it_has_begun(server, http, cast):
+    """From the start to the planned end, by the server's clock, with the link still there; also where it is kept."""
+    starts, ends = cast.meeting.starts_at, cast.meeting.ends_at
+    session = await redeem(http, cast.anna_token)
+    for kept in ("page", "kept"):
+        await server.store.change_meeting(otto("sunnaas"), cast.meeting.id, {"join_shown": kept})
+        for moment, begun in ((starts - MINUTE, False), (starts, True), (ends - MINUTE, True), (ends, False)):
+            server.services.now = lambda moment=moment: moment
+            found = await join_of(http, session)
+            assert (found["begun"], found["open"], bool(found["link"])) == (begun, True, kept == "page"), moment
+
+
 async def test_a_link_that_is_kept_back_is_nowhere_but_where_it_comes_from_is(server, http, cast):
     """The page says so in the organiser's words, and carries no link at any time."""
     kept = {"join_shown": "kept", "join_from": "i SMS fra Join"}

@@ -43,7 +43,7 @@ export interface Session {
   after?: { score: number; problem: string; satisfied?: number; again?: string } | null;
   solution?: { title: string; program_on: string[]; practice?: string };
   /** the way into the meeting: its link only once it is open, and only where it is given here */
-  join?: { opens_at: string; open: boolean; link: string | null; here: boolean; from: string } | null;
+  join?: { opens_at: string; open: boolean; begun: boolean; link: string | null; here: boolean; from: string } | null;
   /** the host of the meeting's own page, where it is known */
   service?: { title: string; host: string; url: string } | null;
   /** a short check will do, on the same kind of device */

@@ -86,6 +86,7 @@ export function renderJoin(session, here, texts, step) {
   document.documentElement.toggleAttribute("data-joins", Boolean(open && join?.link));
   if (!open || !join || !meeting) return;
   say(find("#join-title"), texts.t("join.title", { when: texts.at(meeting.starts_at, meeting.time_zone) }));
+  find("#join-begun").hidden = !join.begun;
   const go = /** @type {HTMLAnchorElement} */ (find("#join-go"));
   go.hidden = !join.link;
   if (join.link) go.href = join.link;
