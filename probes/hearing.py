@@ -9,6 +9,7 @@ measurement; figures are in ``readiness/docs/sound.md``. Keeps no more sound tha
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final, Protocol
 
 import numpy as np
@@ -76,6 +77,7 @@ class Hearing:
         return found
 
 
+@cache
 def _pulses() -> Samples:
     """Return the pulses that a slowed window is multiplied by; they keep its power."""
     turn = 2.0 * np.pi * np.arange(round(WINDOW_SAMPLES * SLOWED)) / PITCH_SAMPLES
@@ -83,8 +85,12 @@ def _pulses() -> Samples:
     return np.asarray(pulses / np.sqrt(np.mean(pulses**2)), np.float32)
 
 
+@cache
 def _interpolation() -> Samples:
-    """Return windowed sincs that make `SLOWED` times as many samples of a window and the samples before it."""
+    """Return windowed sincs that make `SLOWED` times as many samples of a window and the samples before it.
+
+    Kept, as the pulses are, for they take longer than many a window: nobody writes to them.
+    """
     places = HALF_TAPS + np.arange(round(WINDOW_SAMPLES * SLOWED)) / SLOWED
     away = np.arange(WINDOW_SAMPLES + 2 * HALF_TAPS)[None, :] - places[:, None]
     taps = np.sinc(away) * (0.5 + 0.5 * np.cos(np.pi * np.clip(away / HALF_TAPS, -1, 1)))

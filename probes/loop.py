@@ -167,12 +167,12 @@ def listen(
     paths: list[SoundPath] = []
     clipped, sounded = [0.0] * duplex.channels, [False] * duplex.channels
     for speaker in test.speakers:
-        sounds = test.sweeps(speaker, level_dbfs, microphones)
+        sounds, arrivals = test.sweeps(speaker, level_dbfs, microphones)
         for channel in range(duplex.channels):
             heard = [np.ascontiguousarray(sound[:, channel]) for sound in sounds]
             clipped[channel] = max(clipped[channel], *(clipped_pct(one) for one in heard))
             sounded[channel] = sounded[channel] or any(np.any(one) for one in heard)
-            arrival = _arrival(heard, level_dbfs)
+            arrival = arrivals.get(channel) or _arrival(heard, level_dbfs)
             paths.append(SoundPath(**asdict(arrival), speaker=speaker, channel=channel))
     quiet = tuple(replace(one, is_zero=one.is_zero and not sounded[at]) for at, one in enumerate(quiet))
     return LoopFigures(quiet, tuple(clipped), tuple(paths), level_dbfs, reference, test.repeated)
@@ -200,16 +200,26 @@ class _Test:
         if self.repeated >= MOST_REPEATED:
             raise Spoiled
 
-    def sweeps(self, speaker: int, level_dbfs: float, microphones: Sequence[int]) -> list[Sound]:
+    def sweeps(
+        self, speaker: int, level_dbfs: float, microphones: Sequence[int]
+    ) -> tuple[list[Sound], dict[int, Arrival]]:
         """Return recordings of sweeps on one loudspeaker that no lost samples shifted against each other.
+
+        Beside them what each microphone heard in all of them together.
 
         On an overloaded PC the sound system itself drops samples and tells nobody: taken together such recordings have
         no sweep, and the loudspeaker would count as silent. Raises Spoiled.
         """
         for _ in range(ATTEMPTS):
             sounds = [self.sweep([speaker], level_dbfs) for _ in range(SWEEPS)]
-            if not any(_is_shifted([one[:, channel] for one in sounds], level_dbfs) for channel in microphones):
-                return sounds
+            arrivals: dict[int, Arrival] = {}
+            for channel in microphones:
+                responses = _responses([np.ascontiguousarray(one[:, channel]) for one in sounds], level_dbfs)
+                arrivals[channel] = arrival_of(responses)
+                if not arrivals[channel].is_heard and _is_shifted(responses):
+                    break
+            else:
+                return sounds, arrivals
             self._note_spoiled()
         raise Spoiled
 
@@ -239,11 +249,8 @@ def _loud_enough(test: _Test, quiet: Sequence[Quiet], microphones: Sequence[int]
     return loudest_dbfs
 
 
-def _is_shifted(heard: Sequence[Sound], level_dbfs: float) -> bool:
-    """Return whether each recording plainly has the sweep, and all of them together have it not."""
-    responses = _responses(heard, level_dbfs)
-    if arrival_of(responses).is_heard:
-        return False
+def _is_shifted(responses: Sequence[Response]) -> bool:
+    """Return whether each recording plainly has the sweep, at another moment: all of them together have it not."""
     alone = [arrival_of([one]) for one in responses]
     moments = [one.delay_ms for one in alone if one.stands_out_db >= PLAIN_DB]
     return len(moments) > 1 and max(moments) - min(moments) > SHIFT_MS

@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,9 @@ SCALES: Final = (0.6, 1.7)
 """No camera zooms farther by itself: such a movement is matches that agree by chance."""
 LIKE: Final = 0.7
 """Correlation of the coarse picture with the reference's: out of focus it stays, behind a cloth it does not."""
+
+_ENDS: Final[tuple[tuple[int, Literal["left", "right"]], ...]] = ((-1, "left"), (1, "right"))
+"""Of the corners that are near enough across, in their order from the left."""
 
 Picture = NDArray[np.uint8]
 _Matrix = NDArray[np.float64]
@@ -259,8 +262,14 @@ def _found_again(seen: _Seen, known: Fingerprint, movement: _Matrix) -> NDArray[
     again = np.zeros(len(expected), bool)
     if not len(seen.places):
         return again
-    across, down = (np.abs(expected[:, None, axis] - seen.places[None, :, axis]) <= NEAR_PX for axis in (0, 1))
-    ours, theirs = np.nonzero(across & down)
+    order = np.argsort(seen.places[:, 0])
+    across = seen.places[order, 0]
+    begin, end = (np.searchsorted(across, expected[:, 0] + way * NEAR_PX, side) for way, side in _ENDS)
+    counts = end - begin
+    ours = np.repeat(np.arange(len(expected)), counts)
+    theirs = order[np.arange(len(ours)) + np.repeat(end - np.cumsum(counts), counts)]
+    near = np.abs(expected[ours, 1] - seen.places[theirs, 1]) <= NEAR_PX
+    ours, theirs = ours[near], theirs[near]
     bits = np.bitwise_count(known.descriptors[ours] ^ seen.descriptors[theirs]).sum(axis=1)
     again[ours[bits <= NEAR_BITS]] = True
     return again

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import csv
+import functools
 import gc
 import itertools
 import json
@@ -69,8 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
+@functools.cache
 def parser() -> argparse.ArgumentParser:
-    """Return the parser; its settings come from the one table."""
+    """Return the parser, built once; its settings come from the one table."""
     top = _Parser(prog="readiness", description="Technical readiness tests before video meetings.")
     top.add_argument("--version", action="version", version=f"readiness {__version__}")
     commands = top.add_subparsers(title="commands", required=True, metavar="command")

@@ -69,7 +69,7 @@ def print_pdf(template: str, data: Mapping[str, Any], *, sizes_pt: Sequence[floa
         try:
             made = _compiled(TEMPLATES / f"{template}.typ", {**data, "size": size_pt})
         except typst.TypstError:
-            data = _each_text(data, _tried)
+            data = _each_text(data, _tried_in(data))
             made = _at_any_price(TEMPLATES / f"{template}.typ", {**data, "size": size_pt})
         if _count(made) <= pages:
             break
@@ -99,15 +99,40 @@ def _each_text(data: Any, change: Callable[[str], str]) -> Any:
     return data
 
 
+def _tried_in(data: Any) -> Callable[[str], str]:
+    """Return what makes each text of `data` one that can be typeset; most of them can, so they are tried together."""
+    texts: dict[str, None] = {}
+
+    def note(text: str) -> str:
+        texts[text] = None
+        return text
+
+    _each_text(data, note)
+    instead = {one: _tried(one) for one in _stopping([*texts])}
+    return lambda text: instead.get(text, text)
+
+
+def _stopping(texts: Sequence[str]) -> list[str]:
+    """Return those of the texts that can't be typeset: by halves, for they are few."""
+    if not texts or _can_be_set("\n".join(texts)):
+        return []
+    if len(texts) == 1:
+        return [*texts]
+    half = len(texts) // 2
+    return [*_stopping(texts[:half]), *_stopping(texts[half:])]
+
+
 def _tried(text: str) -> str:
     """Return `text` if it can be typeset; else its letters without marks, else a mark."""
-    for one in (text, without_marks(text)):
-        try:
-            _compiled(_TRIAL, one)
-        except typst.TypstError:
-            continue
-        return one
-    return MARK
+    return next((one for one in (text, without_marks(text)) if _can_be_set(one)), MARK)
+
+
+def _can_be_set(text: str) -> bool:
+    try:
+        _compiled(_TRIAL, text)
+    except typst.TypstError:
+        return False
+    return True
 
 
 def _at_any_price(source: Path, data: Mapping[str, Any]) -> bytes:

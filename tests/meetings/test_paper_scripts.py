@@ -113,6 +113,23 @@ def test_any_text_at_all_is_set(text: str):
     assert paper._compiled(paper._TRIAL, cleaned).startswith(b"%PDF")
 
 
+def test_few_texts_that_stop_a_page_are_found_in_few_tries(monkeypatch: pytest.MonkeyPatch):
+    """All of them are tried together, and by halves where that fails: of 64 texts two are found, and no other."""
+    tried: list[str] = []
+
+    def can_be_set(text: str) -> bool:
+        tried.append(text)
+        return "!" not in text
+
+    monkeypatch.setattr(paper, "_can_be_set", can_be_set)
+    texts = [f"text {number}" + "!" * (number in {5, 40}) for number in range(64)]
+    assert paper._stopping(texts) == ["text 5!", "text 40!"]
+    assert len(tried) < len(texts) / 2
+    tried.clear()
+    assert paper._stopping(texts[6:40]) == []
+    assert len(tried) == 1
+
+
 def test_any_mixture_of_letters_and_marks_is_set():
     """Letters of one script under the marks of another: no font has both, the page comes all the same."""
     rng = random.Random(1)
