@@ -29,8 +29,9 @@ test: system $(VENV)/.test .cache/.node  ## install what the tests need and run 
 check: $(VENV)/.test .cache/.node  ## lint, types and all tests without browser, namespace and server process: a minute
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target quick lint
 
+# By file, so that what the tests of one file share is made once.
 quick: $(VENV)/.test
-	@$(BIN)/python -m pytest --quick --numprocesses 2 $(ARGS)
+	@$(BIN)/python -m pytest --quick --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: mypy tsc ruff  ## ruff, mypy, tsc
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import functools
 import logging
 import os
@@ -10,12 +11,16 @@ import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from readiness.logs import JsonFormatter
 from readiness.server import app
@@ -23,7 +28,7 @@ from readiness.server.app import make_app, make_runner, make_services
 from readiness.server.assets import Assets
 from readiness.server.services import Services
 from readiness.settings import load_settings
-from reports.store import Store
+from reports.store import Store, engine
 from reports.store.migrations import migrate
 
 pytest_plugins = ["tests.running"]
@@ -66,6 +71,30 @@ def assets_read_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def statements_compiled_once() -> Iterator[None]:
+    """Databases of this process share their compiled statements: each test opens one of its own, and runs few."""
+    compiled: dict[Any, Any] = {}
+
+    def is_alike(one: Dialect, other: object) -> bool:
+        return type(one) is type(other)
+
+    with pytest.MonkeyPatch.context() as patch:
+        # A statement is kept by its dialect, of which every engine has one.
+        patch.setattr(SQLiteDialect_aiosqlite, "__eq__", is_alike)
+        patch.setattr(SQLiteDialect_aiosqlite, "__hash__", lambda self: hash(type(self)))
+        make = engine.create_async_engine
+
+        def made(url: Any, **options: Any) -> AsyncEngine:
+            found = make(url, **options)
+            if isinstance(found.dialect, SQLiteDialect_aiosqlite):
+                found.sync_engine.update_execution_options(compiled_cache=compiled)
+            return found
+
+        patch.setattr(engine, "create_async_engine", made)
+        yield
+
+
 @dataclass
 class Server:
     """A running server in this process."""
@@ -80,9 +109,21 @@ class Server:
 
 @pytest.fixture(scope="session")
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An embedded database without rows, to copy: migrating takes longer than most tests."""
-    path = tmp_path_factory.mktemp("embedded") / "readiness.sqlite3"
-    migrate(f"sqlite:///{path}")
+    """An embedded database without rows, to copy: migrating takes longer than most tests.
+
+    The processes of one run share it; whoever comes first makes it.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "embedded"
+    folder.mkdir(exist_ok=True)
+    path = folder / "readiness.sqlite3"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            made = folder / "made.sqlite3"
+            made.unlink(missing_ok=True)
+            migrate(f"sqlite:///{made}")
+            made.replace(path)
     return path
 
 

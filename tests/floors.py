@@ -10,7 +10,17 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-__all__ = ["FLOORS", "MOST_LINES", "circles", "climbing", "modules_of", "of_the_client", "parsed", "too_long"]
+__all__ = [
+    "FLOORS",
+    "MOST_LINES",
+    "circles",
+    "climbing",
+    "modules_of",
+    "nodes_of",
+    "of_the_client",
+    "parsed",
+    "too_long",
+]
 
 FLOORS: Mapping[str, int] = {
     name: floor
@@ -57,10 +67,16 @@ def parsed(source: str) -> ast.Module:
 
 
 @cache
+def nodes_of(source: str) -> tuple[ast.AST, ...]:
+    """Return every node of a module; kept too, for walking through them takes longer than reading."""
+    return tuple(ast.walk(parsed(source)))
+
+
+@cache
 def _named(source: str, package: str) -> tuple[tuple[str, str], ...]:
     """Return what a source imports as (module, name in it)."""
     found = []
-    for node in ast.walk(parsed(source)):
+    for node in nodes_of(source):
         if isinstance(node, ast.Import):
             found += [(alias.name, "") for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

@@ -41,17 +41,20 @@ STARTERS = frozenset(
 """Fixtures and helpers that start processes: what has one of them in reach is not quick."""
 NEVER_QUICK = ("browser", "integration")
 """Folders whose tests all start processes: their imports cost a second each."""
-QUICK_EXAMPLES = 10
+QUICK_EXAMPLES = 6
 """Of a property, where a whole run tries 100 or more."""
+GARBAGE = 10_000
+"""More objects made than given up before garbage is looked for: at Python's 700 a test's own things are looked through
+again and again."""
 SETTINGS_OF_TEST = "_hypothesis_internal_use_settings"
 
 
 _whole = True
 
 
-def tries(whole: int) -> int:
-    """Return how many made-up cases a test tries: `whole`, or two in a quick run, where a property has fewer too."""
-    return whole if _whole else min(whole, 2)
+def tries(whole: int, quick: int = 2) -> int:
+    """Return how many made-up cases a test tries: `whole`, or `quick` in a quick run; properties try fewer too then."""
+    return whole if _whole else min(whole, quick)
 
 
 class Turns:
@@ -216,6 +219,7 @@ def pytest_collection() -> Generator[None, Any, Any]:
     with _no_garbage_collection():
         done = yield
     gc.freeze()
+    gc.set_threshold(GARBAGE, *gc.get_threshold()[1:])
     return done
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from readiness import errors
 from reports.store import errors as store_errors
-from tests.floors import MOST_LINES, circles, climbing, of_the_client, parsed, too_long
+from tests.floors import MOST_LINES, circles, climbing, nodes_of, of_the_client, parsed, too_long
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("probes", "reports", "readiness")
@@ -35,11 +36,16 @@ def tree_of(path: Path) -> ast.Module:
 
 
 @cache
+def all_of(path: Path) -> tuple[ast.AST, ...]:
+    """Every node of a module, walked through once."""
+    return nodes_of(path.read_text(encoding="utf-8"))
+
+
+@cache
 def imports_of(path: Path, *, top_level_only: bool = False) -> set[str]:
     """Return the full names that a module imports; relative ones are resolved."""
-    tree = tree_of(path)
     package = path.relative_to(ROOT).with_suffix("").parts[:-1]
-    nodes = ast.iter_child_nodes(tree) if top_level_only else ast.walk(tree)
+    nodes = ast.iter_child_nodes(tree_of(path)) if top_level_only else all_of(path)
     found: set[str] = set()
     for node in nodes:
         if isinstance(node, ast.Import):
@@ -100,10 +106,9 @@ def test_judging_neither_tells_nor_looks_around(path: Path):
 )
 def test_the_server_relays_and_neither_measures_nor_judges(path: Path):
     """A phase's figures are read by `reports.readers` or in the media worker, never beside a socket."""
-    tree = tree_of(path)
     named = {
         (node.module or "", alias.name)
-        for node in ast.walk(tree)
+        for node in all_of(path)
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
@@ -212,6 +217,7 @@ def test_a_module_that_grows_is_seen(copy: Path):
     path.unlink()
 
 
+@pytest.mark.slow
 def test_the_web_process_does_not_load_aiortc():
     """Importing the whole server loads no media engine: a hostile peer never meets it."""
     code = (
@@ -223,22 +229,22 @@ def test_the_web_process_does_not_load_aiortc():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def patched_errors(tree: ast.Module) -> list[int]:
+def patched_errors(nodes: Iterable[ast.AST]) -> list[int]:
     """The lines in which an error that was caught, or just made, is given another value."""
     changed = []
-    for function in ast.walk(tree):
+    for function in nodes:
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
-        nodes = list(ast.walk(function))
+        inside = list(ast.walk(function))
         made = {
             target.id
-            for node in nodes
+            for node in inside
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
             for target in node.targets
             if isinstance(target, ast.Name) and ast.unparse(node.value.func).split(".")[-1] in ERRORS
         }
-        caught = {node.name for node in nodes if isinstance(node, ast.ExceptHandler) and node.name}
-        for node in nodes:
+        caught = {node.name for node in inside if isinstance(node, ast.ExceptHandler) and node.name}
+        for node in inside:
             targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
             named = [one.value for one in targets if isinstance(one, ast.Attribute)]
             if any(isinstance(one, ast.Name) and one.id in made | caught for one in named):
@@ -251,7 +257,7 @@ ERRORS = {*errors.__all__, *store_errors.__all__, "Exception"}
 
 def test_an_error_is_of_its_class_and_never_patched():
     """An error that is answered in another way is another class."""
-    assert {str(path.relative_to(ROOT)): lines for path in MODULES if (lines := patched_errors(tree_of(path)))} == {}
+    assert {str(path.relative_to(ROOT)): lines for path in MODULES if (lines := patched_errors(all_of(path)))} == {}
 
 
 def test_a_patched_error_is_seen():
@@ -259,12 +265,12 @@ def test_a_patched_error_is_seen():
     made = "def f():\n    error = errors.InputError('x')\n    error.status = 413\n    raise error"
     caught = "async def f():\n    try:\n        g()\n    except ValueError as wrong:\n        wrong.seen = True\n"
     unlike = "def f():\n    answer = Response()\n    answer.status = 413"
-    assert [patched_errors(ast.parse(source)) for source in (made, caught, unlike)] == [[3], [5], []]
+    assert [patched_errors(ast.walk(ast.parse(source))) for source in (made, caught, unlike)] == [[3], [5], []]
 
 
 def test_no_control_flow_by_assert():
     """`assert` disappears under ``python -O``; it stands in tests only."""
-    asserts = {path: [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Assert)] for path in MODULES}
+    asserts = {path: [node for node in all_of(path) if isinstance(node, ast.Assert)] for path in MODULES}
     assert [str(path.relative_to(ROOT)) for path, found in asserts.items() if found] == []
 
 

@@ -45,6 +45,7 @@ class Leaky(Stateless):
         self._kept.clear()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("keeps", "grown"), [("held", set()), ("descriptors", {"descriptors"}), ("memory", {"blocks", "heap_kb"})]
 )

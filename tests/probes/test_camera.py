@@ -11,7 +11,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-import skimage.data
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ from probes.light import face_light, frame_light, noise_sigma, red_clipped_pct
 from probes.measurement import Measurement
 from probes.picture import PictureAnalyser, decode_still
 from probes.stills import FaceFigures, Still
+from tests.data.pictures import astronaut
 
 Picture = NDArray[np.uint8]
 
@@ -31,8 +31,7 @@ def jpeg(picture: Picture, quality: int = 70, *extra: int) -> bytes:
 
 
 def portrait() -> Picture:
-    bgr = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2BGR)  # type: ignore[no-untyped-call]
-    return np.asarray(bgr, np.uint8)[:480]
+    return astronaut()[:480].copy()
 
 
 def by_check(stills: list[Still], expected_people: int = 1) -> dict[str, Measurement]:

@@ -7,7 +7,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-import skimage.data
 from numpy.typing import NDArray
 
 from probes.banding import BandLook
@@ -20,6 +19,7 @@ from probes.stills import Still
 from reports.model import Outcome
 from reports.profile import load_profile
 from reports.verdict import judge_check
+from tests.data.pictures import astronaut
 
 Picture = NDArray[np.uint8]
 FINDER = FaceFinder()
@@ -29,21 +29,25 @@ SIDES = ("left", "right", "top", "bottom")
 
 def portrait(x_pct: float = 50.0, size: tuple[int, int] = (640, 480)) -> Picture:
     """Return the astronaut (NASA, public domain), her face 29 % high."""
-    bgr = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2BGR)  # type: ignore[no-untyped-call]
     scale = 0.29 * size[1] / 113.0
     move = np.array([[scale, 0, x_pct / 100 * size[0] - 223 * scale], [0, scale, 0.4 * size[1] - 102 * scale]])
-    return np.asarray(cv2.warpAffine(bgr, move, size, borderMode=cv2.BORDER_REFLECT), np.uint8)
+    return np.asarray(cv2.warpAffine(astronaut(), move, size, borderMode=cv2.BORDER_REFLECT), np.uint8)
 
 
 def sent(light: NDArray[np.float64], seed: int = 1) -> Picture:
     """Return the still that a camera with a little noise makes of this light, 0 to 1, and sends as a JPEG."""
     noise = np.random.default_rng(seed).normal(0, 1.2, light.shape[:2])[:, :, None]
-    luma = np.clip(255 * np.clip(light, 0, 1) ** (1 / 2.2) + noise, 0, 255).astype(np.uint8)
+    shown = np.clip(light, 0, 1).astype(np.float32) ** np.float32(1 / 2.2)
+    luma = np.clip(255 * shown + noise, 0, 255).astype(np.uint8)
     return np.asarray(cv2.imdecode(cv2.imencode(".jpg", luma, [cv2.IMWRITE_JPEG_QUALITY, 65])[1], 1), np.uint8)
 
 
+LIGHT = (np.arange(256) / 255.0) ** 2.2
+"""Of each value of a picture."""
+
+
 def light_of(picture: Picture) -> NDArray[np.float64]:
-    return np.asarray((picture / 255.0) ** 2.2, np.float64)
+    return LIGHT[picture]
 
 
 def shares(shape: tuple[int, ...], side: str) -> NDArray[np.float64]:

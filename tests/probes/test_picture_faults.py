@@ -8,7 +8,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-import skimage.data
 from numpy.typing import NDArray
 
 from probes.camera import noise_measurement, picture_measurements, wants_second_look, with_second_look
@@ -21,6 +20,7 @@ from probes.stills import Still
 from reports.model import CheckResult, Outcome
 from reports.profile import load_profile
 from reports.verdict import judge, judge_check
+from tests.data.pictures import astronaut
 
 Picture = NDArray[np.uint8]
 FINDER = FaceFinder()
@@ -31,10 +31,9 @@ FACE_HEIGHT, FACE_X, EYE_Y = 113.0, 223.0, 102.0
 
 def portrait(*, height_pct: float = 30, x_pct: float = 50, eye_pct: float = 40) -> Picture:
     """Return a 640 x 480 frame with the face at this size and place."""
-    bgr = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2BGR)  # type: ignore[no-untyped-call]
     scale = height_pct / 100 * 480 / FACE_HEIGHT
     move = np.array([[scale, 0, x_pct * 6.4 - FACE_X * scale], [0, scale, eye_pct * 4.8 - EYE_Y * scale]])
-    return np.asarray(cv2.warpAffine(bgr, move, (640, 480), borderMode=cv2.BORDER_REPLICATE), np.uint8)
+    return np.asarray(cv2.warpAffine(astronaut(), move, (640, 480), borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
 def codes(picture: Picture, expected: int = 1) -> dict[str, str | None]:

@@ -318,6 +318,7 @@ async def test_a_full_disk_is_reported_when_it_is_back(tmp_path, monkeypatch):
     ] == len(rig.runs)
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_each_finished_check_arrives_once(tmp_path):
     """`kill -9` twenty-five times while it checks, writes and sends; 200 times in the bench."""
     done = subprocess.run(

@@ -17,6 +17,7 @@ from probes.reference_view import Fingerprint, Look, agreed, best_look, fingerpr
 from readiness.room.command import main
 from reports.rooms import findings, judge_room
 from tests.bench.room_pictures import BENIGN, FAULTS, Scene
+from tests.data.pictures import astronaut
 
 MUST_BE_SAME = ("again", "a third of the light", "gamma 2", "one person", "vibration", "jpeg 30")
 
@@ -109,7 +110,7 @@ def test_a_reference_is_kept_for_this_account_alone_and_learns_for_a_week(tmp_pa
 def test_nobody_is_in_a_reference(tmp_path):
     """A face that lives, a plain wall, or something that moves: nothing is kept. A poster is nobody."""
     place, _ = garage()
-    poster = cv2.resize(cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2BGR), (640, 480))
+    poster = cv2.resize(astronaut(), (640, 480))
     somebody = [np.roll(poster, shift, axis=1) for shift in (0, 4, 9)]
     for picture in somebody:  # the wall behind stays where it is
         picture[:, 450:] = poster[:, 450:]
@@ -147,6 +148,7 @@ def test_each_state_has_its_words(state, code, verdict):
     assert same.verdict == "ready"
 
 
+@pytest.mark.slow
 def test_the_command_keeps_and_forgets(tmp_path, capsys):
     """Through a film, in a real child process."""
     place, _ = garage()

@@ -88,14 +88,6 @@ def postgres() -> Iterator[PostgresServer]:
         server.close()
 
 
-@pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite file to copy."""
-    path = tmp_path_factory.mktemp("sqlite") / "migrated.db"
-    migrate(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a database without any table."""
@@ -106,11 +98,11 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, tmp_path: Path, migrated_file: Path) -> str:
     """The address of a migrated database without rows."""
     if request.param == "sqlite":
         path = tmp_path / "readiness.db"
-        shutil.copy(request.getfixturevalue("migrated_sqlite"), path)
+        shutil.copy(migrated_file, path)
         return f"sqlite:///{path}"
     server: PostgresServer = request.getfixturevalue("postgres")
     return server.create("migrated")

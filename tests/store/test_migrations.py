@@ -292,6 +292,7 @@ def test_upgrading_keeps_every_row(empty_url: str) -> None:
         assert other_device is (n % 5 == 0)
 
 
+@pytest.mark.slow
 def test_a_migration_killed_in_the_middle_is_run_again(
     empty_url: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
