@@ -23,6 +23,8 @@ _NORWEGIAN: Final = re.compile(rf"(?P<day>\d{{1,2}})\.\s?(?P<month>\d{{1,2}})\.\
 _YEAR_FIRST: Final = re.compile(rf"(?P<year>\d{{4}})([/-])(?P<month>\d{{1,2}})\2(?P<day>\d{{1,2}}),?\s+{_CLOCK}")
 _DATE: Final = re.compile(r"\d{1,2}([./-])\s?\d{1,2}\1\s?\d{4}|\d{4}([./-])\d{1,2}\2\d{1,2}")
 _ISO_DATE: Final = re.compile(r"\d{4}-?(?:\d{2}-?\d{2}|W\d{2}(?:-?\d)?)", re.IGNORECASE)
+_SPAN: Final = re.compile(r"\S+ [0-2]?\d[:.]?\d\d ?-[0-2]?\d[:.]?[0-5]\d")
+"""A day, and from when until when somebody is busy: ``2027-03-02 10:00-10:30``."""
 _ISO: Final = re.compile(r"(?P<date>[0-9W-]+)[T ](?P<time>[0-9:.,]+)(?P<zone>Z|[+-][0-9:]+)?", re.IGNORECASE)
 
 
@@ -72,9 +74,12 @@ def read_iso(typed: str) -> datetime:
 def read_start(typed: str) -> datetime:
     """Read a time as people write it: like `read_iso`, or ``02.03.2027 10:00`` or ``2027-3-2 9:00``, also with ``/``.
 
-    Forms that mean different days in two countries, or leave the century open, raise "meeting.time_form".
+    Forms that mean different days in two countries, leave the century open, or say when it ends too, raise
+    "meeting.time_form".
     """
     plain = one_line(typed)
+    if _SPAN.fullmatch(plain):  # not the offset that a program would read
+        raise InputError("meeting.time_form")
     form = _NORWEGIAN.fullmatch(plain) or _YEAR_FIRST.fullmatch(plain)
     if form is None:
         return read_iso(plain)

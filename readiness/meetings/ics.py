@@ -7,6 +7,7 @@ newer one counts, by SEQUENCE and DTSTAMP. Errors name an entry by its number in
 from __future__ import annotations
 
 import email
+import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +29,14 @@ LONGEST_UID = 1000
 NO_TIME = datetime(1, 1, 1, tzinfo=UTC)
 """The time of an entry that only cancels."""
 PLANS = frozenset({"", "PUBLISH", "REQUEST", "ADD"})
+ENDED = frozenset({"CANCELLED", "CANCELED"})
+_CALLED_OFF = re.compile(
+    r"(?:avlyst|kansellert|cancell?ed|inställt|inställd|aflyst|abgesagt|annulé|geannuleerd|peruutettu|odwołane)\s?:",
+    re.IGNORECASE,
+)
+"""What Outlook writes before the title of an entry that was cancelled, also where its STATUS says nothing."""
+_MAILBOX = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\r\n]{1,300}\d{4}[^\r\n]{0,10}\r?\n")
+"""The line before each mail where a mail program has saved several in one file (mbox)."""
 SUREST = (
     "X-MICROSOFT-SKYPETEAMSMEETINGURL",
     "X-GOOGLE-CONFERENCE",
@@ -62,17 +71,18 @@ def is_mail(raw: bytes) -> bool:
 
 
 def read_mail(raw: bytes) -> tuple[list[Wanted], list[Bad]]:
-    """Return the meetings of the calendar in a mail. Raises InputError if there is none."""
-    parts: list[Message] = []
+    """Return the meetings of the calendars in a mail, or in several. Raises InputError if there are none."""
+    found: dict[bytes, str] = {}
     try:
-        whole = [] if raw.startswith(_OLE) else email.message_from_bytes(raw).walk()
-        parts = [one for one in whole if _has_calendar(one)]
-        found = [_payload(one) for one in parts]
+        mails = [] if raw.startswith(_OLE) else [one for one in _MAILBOX.split(raw) if one.strip()]
+        parts = (part for one in mails for part in email.message_from_bytes(one).walk() if _has_calendar(part))
+        for part in parts:
+            found.setdefault(_payload(part), str(part.get_param("method") or ""))
     except (RecursionError, LookupError, ValueError, TypeError):
-        found = []
+        found = {}
     if not found:
         raise InputError("import.mail")
-    return read_calendar(b"\r\n".join(dict.fromkeys(found)), method=str(parts[0].get_param("method") or ""))
+    return _read(list(found.items()))
 
 
 def _has_calendar(part: Message) -> bool:
@@ -87,15 +97,17 @@ def _payload(part: Message) -> bytes:
     return raw.decode("cp1252", "replace").encode() if charset in {"iso-8859-1", "windows-1252"} else raw
 
 
-def read_calendar(raw: bytes, *, method: str = "") -> tuple[list[Wanted], list[Bad]]:
-    """Return the meetings of a calendar and its bad entries. Raises InputError if it is no calendar.
+def read_calendar(raw: bytes) -> tuple[list[Wanted], list[Bad]]:
+    """Return the meetings of a calendar and its bad entries. Raises InputError if it is no calendar."""
+    return _read([(raw, "")])
 
-    `method` is that of the mail around it, for a calendar without one.
-    """
+
+def _read(files: Sequence[tuple[bytes, str]]) -> tuple[list[Wanted], list[Bad]]:
+    """Return the meetings of files, each with the method of the mail around it, for a calendar without one."""
     entries: list[_Entry] = []
     bad: list[Bad] = []
-    calendars = calendars_of(raw)
-    for calendar in calendars:
+    calendars = [(one, method) for raw, method in files for one in calendars_of(raw)]
+    for calendar, method in calendars:
         zones = Zones(calendar.zones, calendar.text("X-WR-TIMEZONE"))
         asked = (calendar.text("METHOD") or method).upper()
         for event in calendar.events:
@@ -140,7 +152,9 @@ def _entry(row: int, event: Component, zones: Zones, method: str) -> _Entry:
     uid = event.text("UID")
     if not uid:
         raise BadRowError(Bad(row, "import.no_id", "UID"))
-    series, named = f"ics:{uid[:LONGEST_UID]}", event.first("RECURRENCE-ID")
+    if len(uid) > LONGEST_UID:
+        uid = uid[:LONGEST_UID] + hashlib.sha256(uid.encode("utf-8", "replace")).hexdigest()
+    series, named = f"ics:{uid}", event.first("RECURRENCE-ID")
     occurrence = _time(row, zones, named, beside=event.first("DTSTART")) if named else ""
     return _Entry(
         row=row,
@@ -150,7 +164,7 @@ def _entry(row: int, event: Component, zones: Zones, method: str) -> _Entry:
         series=series,
         occurrence=occurrence,
         version=_version(event),
-        is_cancelled=method == "CANCEL" or event.text("STATUS").upper() == "CANCELLED",
+        is_cancelled=method == "CANCEL" or event.text("STATUS").upper() in ENDED,
     )
 
 
@@ -190,10 +204,12 @@ def _wanted(entry: _Entry) -> Wanted:
     if event.all("RRULE") or event.all("RDATE") or _range(event):
         name = next((name for name in ("RRULE", "RDATE") if event.all(name)), "RECURRENCE-ID")
         raise BadRowError(Bad(row, "import.repeats", name))
+    title = " ".join(of_a_mail(event.text("SUMMARY")).split())[:LONGEST_TITLE].strip()
+    if _CALLED_OFF.match(title):
+        raise BadRowError(Bad(row, "import.called_off", "SUMMARY", title[:LONGEST_FOUND]))
     starts, minutes = _span(entry)
     who = invited(event.first("ORGANIZER"), event.all("ATTENDEE"), row)
     link = _link(event)
-    title = " ".join(of_a_mail(event.text("SUMMARY")).split())[:LONGEST_TITLE].strip()
     notes = list(who.notes)
     if plain := _plain_link(event, link):
         notes.append(Bad(row, "import.link_plain", *plain))
@@ -220,11 +236,18 @@ def _wanted(entry: _Entry) -> Wanted:
 
 
 def _cancelling(entry: _Entry) -> Wanted:
-    """Return the wish of an entry that only cancels: one meeting, or those of a series, all or from one on."""
+    """Return the wish of an entry that only cancels: one meeting, or those of a series, all or from one on.
+
+    Whoever is taken out of a meeting gets a CANCEL without a STATUS, with nobody else in it (RFC 5546 3.2.5): it has
+    its people then.
+    """
+    event, row = entry.event, entry.row
+    is_whole = event.text("STATUS").upper() in ENDED
+    people = () if is_whole else invited(event.first("ORGANIZER"), event.all("ATTENDEE"), row).people
     whole = "" if not entry.occurrence else entry.occurrence if _range(entry.event) else None
     return Wanted(
-        MeetingPlan(starts=NO_TIME, key=entry.key, series=entry.series, version=entry.version),
-        (entry.row,),
+        MeetingPlan(starts=NO_TIME, key=entry.key, series=entry.series, version=entry.version, people=people),
+        (row,) * max(1, len(people)),
         is_cancelled=True,
         cancels_from=whole,
     )

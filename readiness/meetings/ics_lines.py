@@ -7,6 +7,7 @@ components is not this module's concern; unneeded ones are not kept.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import quopri
 import re
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ from email.header import decode_header, make_header
 from functools import cached_property
 
 from readiness.errors import InputError
+from readiness.meetings.textfile import LOST, read_twice, reads_well
 
 __all__ = ["Calendar", "Component", "Line", "calendars_of", "of_a_mail"]
 
@@ -40,7 +42,11 @@ _CHARSETS = dict.fromkeys(("ISO-8859-1", "LATIN1", "US-ASCII", "WINDOWS-1252"), 
     "ISO-8859-15": "iso8859-15"
 }
 """Of quoted-printable text, besides UTF-8: the first two are read as what browsers take them for."""
+_SEMICOLON = "\x1f"
+"""Stands for an escaped semicolon, which belongs to its parameter as vCalendar 1.0 writes it."""
 _PEOPLE = frozenset({"ATTENDEE", "ORGANIZER"})
+_NAMES = re.compile(rb"(?:ATTENDEE|ORGANIZER|SUMMARY|LOCATION)[:;]", re.IGNORECASE)
+"""Lines whose letters are shown and printed."""
 _MOMENTS = frozenset({"DTSTART", "DTEND", "RECURRENCE-ID"})
 _KEPT = frozenset(
     [
@@ -107,8 +113,8 @@ class Line:
         """Parameters by name in capitals, without the quotes around them; a comma in one belongs to it."""
         found: dict[str, str] = {}
         head = self.head if self.head.count('"') % 2 == 0 else self.head.replace('"', "")
-        for piece in _PIECE.findall(head):
-            name, equals, value = piece.partition("=")
+        for piece in _PIECE.findall(head.replace("\\;", _SEMICOLON)):
+            name, equals, value = piece.replace(_SEMICOLON, ";").partition("=")
             if not equals and name.strip().upper() in {"QUOTED-PRINTABLE", "BASE64"}:
                 name, value = "ENCODING", name  # vCalendar 1.0 leaves the name out
             plain = value.strip()
@@ -132,7 +138,7 @@ class Component:
     lines: dict[str, list[Line]] = field(default_factory=dict)
     parts: list[Component] = field(default_factory=list)
     is_whole: bool = False
-    """Whether it has an end; one that is cut off may lack people."""
+    """Whether it and its alarms have an end; one that is cut off may lack people."""
 
     def all(self, name: str) -> list[Line]:
         """Return all lines of this name."""
@@ -224,10 +230,17 @@ def _lines(raw: bytes) -> Iterator[str]:
 
 
 def _decoded(line: bytes) -> str:
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError:
-        return line.decode("cp1252", "replace")
+    """Return a line's text. Raises InputError for a name in an unknown encoding: it must never be guessed."""
+    with contextlib.suppress(UnicodeDecodeError):
+        return read_twice(line.decode("utf-8"))
+    with contextlib.suppress(UnicodeDecodeError):
+        text = codecs.getincrementaldecoder("utf-8")().decode(line)  # without the beginning of a letter at the end
+        if not text.isascii():
+            return text  # a program that counts bytes has cut the letter in two
+    text = line.decode("cp1252", "replace")
+    if _NAMES.match(line) and (LOST in text or not reads_well(text)):
+        raise InputError("import.calendar")
+    return text
 
 
 def _parsed(text: str, last: Line | None) -> Line:
@@ -303,7 +316,7 @@ def _open(kind: str, open_ones: list[Component], found: list[Calendar]) -> None:
 def _close(kind: str, open_ones: list[Component]) -> None:
     for depth in range(len(open_ones) - 1, -1, -1):
         if open_ones[depth].kind == kind:
-            open_ones[depth].is_whole = True
+            open_ones[depth].is_whole = kind != "VEVENT" or depth == len(open_ones) - 1
             del open_ones[depth:]
             return
 

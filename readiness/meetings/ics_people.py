@@ -14,14 +14,21 @@ from readiness.meetings.wishes import HostPlan, PersonPlan
 __all__ = ["Invited", "invited"]
 
 LONGEST_LABEL = 60
+LONGEST_NAME = 500
 ROOMS = frozenset({"ROOM", "RESOURCE"})
 ROOM_DOMAINS = ("resource.calendar.google.com",)
 CALENDAR_DOMAINS = ("group.calendar.google.com", "import.calendar.google.com", "group.v.calendar.google.com")
 """Domains of Google's calendars, which are nobody's mailboxes."""
 LEAVING = {"DECLINED": "import.declined", "DELEGATED": "import.delegated"}
 LEADING = frozenset({"CHAIR", "ORGANIZER", "OWNER"})
-_NOBODY = re.compile(r"(?:invalid:|mailto:)?(?:no-?mail|invalid|unknown|none|undisclosed.*)?", re.IGNORECASE)
-"""Placeholders that programs write for a missing address."""
+_NOBODY = re.compile(
+    r"(?:invalid:|mailto:)*(?:no-?mail|invalid|unknown|none|undisclosed.*|unknownorganizer@calendar\.google\.com"
+    r"|(?:no-?reply|do-?not-?reply|ikke-?svar)@.*)?",
+    re.IGNORECASE,
+)
+"""Placeholders that programs write for a missing address, and addresses that nobody reads."""
+_NAMED = re.compile(r"([^<>()@]{1,200}?)\s*[<(]\s*(?:mailto:)?[^\s<>()]+@[^\s<>()]+\s*[>)]", re.IGNORECASE)
+"""A name with its mail address behind it."""
 _DIRECTORY = re.compile(r"(?:cn|ou|o|uid|dc)=", re.IGNORECASE)
 """Beginning of a name in a directory (LDAP, Notes), which is no mail address even with an at sign in it."""
 _PHONE = re.compile(r"(?:tel|sms):([^;?]{3,40})", re.IGNORECASE)
@@ -125,6 +132,8 @@ def _address(line: Line) -> _Address:
     mail = _mail(value)
     for other in (params.get("EMAIL", ""), params.get("X-EMAIL", ""), name):
         mail = mail or (_mail(other) if "@" in other else "")
+    named = _NAMED.fullmatch(name[:LONGEST_NAME])
+    name = named[1].strip(" \"'") if named else name
     label = "" if "@" in name else " ".join(name.split())[:LONGEST_LABEL].strip()
     return _Address(
         mail=mail,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,6 +33,10 @@ _HEADS: Mapping[str, str] = {"starts_at": "starts", "locale": "language", "minut
 """Columns by the API's names of fields: a wrong field is reported by its name in the file."""
 NOBODY = "\x1f"
 """Ends the mark of a person who is known by role only."""
+STAYING: Mapping[str, str] = {
+    "import.declined": "import.declined_stays",
+    "import.delegated": "import.delegated_stays",
+}
 MOVED_WITHIN = timedelta(days=366)
 _PROPERTIES: Mapping[str, str] = {
     "starts": "DTSTART",
@@ -83,7 +87,9 @@ async def import_file(
     wanted, bad = await read(raw)
     known = await planner.known([one.key for one in wanted])
     series = await planner.in_series([one.plan.series for one in wanted if one.cancels_from is not None])
-    todo = await asyncio.to_thread(_check, planner, wanted, known, series, invite=invite)
+    others = await _not_all(planner, wanted, known)
+    wanted = [await _with_who_stays(planner, one, known.get(one.key)) for one in wanted]
+    todo = await asyncio.to_thread(_check, planner, wanted, known, series, invite=invite, others=others)
     done = Imported(bad=_in_order([*bad, *todo.bad]))
     if done.bad and not skip_bad:
         return done
@@ -102,6 +108,32 @@ async def import_file(
     return done
 
 
+async def _not_all(planner: Planner, wanted: Sequence[Wanted], known: Mapping[str, Meeting]) -> set[str]:
+    """Return the keys of cancelling entries that name some of a meeting's people and not the others."""
+    found = set()
+    for one in wanted:
+        meeting = known.get(one.key)
+        if one.is_cancelled and one.plan.people and meeting is not None and not _is_older(one, meeting):
+            people = await planner.store.participants(planner.actor, meeting.id)
+            named = [same for _, same in _pairs(planner, one.plan.people, people, by_role=False) if same]
+            if named and len(named) < len(people):
+                found.add(one.key)
+    return found
+
+
+async def _with_who_stays(planner: Planner, one: Wanted, found: Meeting | None) -> Wanted:
+    """Return the wish; whoever declined and is in the meeting already is noted as such, for imports remove nobody."""
+    if found is None or not any(note.reason in STAYING for note in one.notes):
+        return one
+    people = await planner.store.participants(planner.actor, found.id)
+    there = {name for who in people for name in (who.label, open_reach(planner.contacts, who.reach).mail) if name}
+    notes = (
+        replace(note, reason=STAYING.get(note.reason, note.reason)) if note.found in there else note
+        for note in one.notes
+    )
+    return replace(one, notes=tuple(notes))
+
+
 def _in_order(rows: Iterable[Bad]) -> list[Bad]:
     return sorted(dict.fromkeys(rows), key=lambda one: (one.row, one.reason))
 
@@ -113,12 +145,16 @@ def _check(
     series: Mapping[str, Sequence[Meeting]],
     *,
     invite: bool,
+    others: Container[str],
 ) -> _Todo:
     """Return the meetings to make, those to change, and the rows that can be neither."""
     todo = _Todo()
     for one in wanted:
         found = known.get(one.key)
         try:
+            if one.key in others:
+                todo.bad.append(Bad(one.rows[0], "import.cancels_some", "ATTENDEE", _named(one)))
+                continue
             if one.is_cancelled:
                 some = [
                     *([found] if found else []),
@@ -140,6 +176,10 @@ def _check(
         except InputError as error:
             todo.bad.append(_bad_of(one, error))
     return todo
+
+
+def _named(one: Wanted) -> str:
+    return ", ".join(who.label or who.mail or who.phone for who in one.plan.people)[:LONGEST_FOUND]
 
 
 def _is_older(one: Wanted, found: Meeting) -> bool:

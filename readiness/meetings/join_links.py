@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from urllib.parse import parse_qs, unquote, urlsplit
+from functools import cache
+from urllib.parse import unquote, urlsplit
 
+from readiness.meetings.wrapped_links import unwrapped
+from readiness.typed import LONGEST_LINK
 from reports.solution import host_of, load_solution, solution_names
 
-__all__ = ["best_link", "solution_of_link", "unwrapped"]
+__all__ = ["best_link", "solution_of_link"]
 
 LONGEST_TEXT = 20_000
 """Characters of a description that are searched; invitations have their link in the first two thousand."""
 MOST_LINKS = 50
-MOST_WRAPS = 3
 _LINK = re.compile(r"https://[^\s<>\"'\x00-\x1f\\^`{|}]{4,2000}", re.IGNORECASE)
-_WRAPPERS = (
-    ("safelinks.protection.outlook.com", ("url",)),
-    ("safelinks.protection.office365.us", ("url",)),
-    ("linkprotect.cudasvc.com", ("a",)),
-    ("www.google.com", ("q", "url")),
-    ("google.com", ("q", "url")),
-)
-"""Hosts of mail filters that wrap links, and the place of the wrapped one."""
-_PROOFPOINT = re.compile(r"https://urldefense\.com/v3/__(https?:/.+?)__;", re.IGNORECASE)
 _JOINS = {
     "teams": re.compile(r"/(?:l/meetup-join|meet|meetup-join)/", re.IGNORECASE),
     "zoom": re.compile(r"^/(?:j|my|s|w|wc)/", re.IGNORECASE),
@@ -42,6 +35,13 @@ _OTHERS = (
 """Video services that are known only by the form of links that open their meetings."""
 _MARKS = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&"))
 """Entities of HTML; others, such as ``&copy``, may be a part of an address."""
+_BROKEN = re.compile(r"<(https://[^\s<>]{4,2000}(?:\n[ \t]*[^\s<>]{1,2000}){1,20})>", re.IGNORECASE)
+"""A link in angle brackets over several lines: line ends do not belong to it (RFC 3986, appendix C)."""
+WRAPS_FROM, WRAPS_TO = 60, 80
+"""Lengths of lines at which programs that send plain text break a long link in two."""
+_GOES_ON = re.compile(r"(?=.*[%/?=&])[\w%/?=&.~:#@!$'()*+,;-]+", re.ASCII)
+"""A line that can only be the rest of a link."""
+_BEGINS_ANEW = re.compile(r"[a-z][a-z0-9+.-]*:|(?:[a-z0-9-]+\.)+[a-z]{2,}(?:/|\Z)", re.IGNORECASE | re.ASCII)
 _SAID = re.compile(r"\b(?:join|bli\s+med|delta|koble|video|m\wterom|m\wtelenk)", re.IGNORECASE)
 """Words before a link that opens a meeting."""
 _NO_MEETING = re.compile(r"calend|kalend|/event|/ical|\.ics\b|outlook\.|aka\.ms|//maps?\.|/maps\b", re.IGNORECASE)
@@ -56,16 +56,6 @@ def solution_of_link(link: str) -> str:
         if any(name == known or name.endswith(f".{known}") for known in load_solution(one).hosts):
             return one
     return ""
-
-
-def unwrapped(link: str) -> str:
-    """Return the link that a mail filter has wrapped, or the link itself."""
-    for _ in range(MOST_WRAPS):
-        inner = _inside(link)
-        if not inner.lower().startswith("https://"):
-            break
-        link = inner
-    return link
 
 
 def best_link(surest: Iterable[str], places: Iterable[str], texts: Iterable[str], pages: Iterable[str]) -> str:
@@ -95,8 +85,10 @@ def _with_words(text: str) -> Sequence[tuple[str, str]]:
     text = text[:LONGEST_TEXT]
     for mark, letter in _MARKS:
         text = text.replace(mark, letter)
+    text = _BROKEN.sub(lambda whole: "<" + re.sub(r"\n[ \t]*", "", whole[1]) + ">", text)
+    text = _without_scheme().sub(r"https://\g<0>", text)
     before = ""
-    for line in text.splitlines():
+    for line in _whole_lines(text.splitlines()):
         at = 0
         for match in _LINK.finditer(line):
             link = unwrapped(_trimmed(match[0]))
@@ -107,28 +99,41 @@ def _with_words(text: str) -> Sequence[tuple[str, str]]:
     return found
 
 
+def _whole_lines(lines: Iterable[str]) -> list[str]:
+    """Return the lines; a link that was broken at the end of one is whole again."""
+    whole: list[str] = []
+    is_full = False
+    for line in lines:
+        goes_on = (
+            is_full
+            and len(whole[-1]) < LONGEST_LINK
+            and _GOES_ON.fullmatch(line.strip())
+            and not _BEGINS_ANEW.match(line.strip())
+        )
+        if goes_on:
+            whole[-1] += line.strip()
+        else:
+            whole.append(line.rstrip())
+        is_full = WRAPS_FROM <= len(line.rstrip()) <= WRAPS_TO and any(
+            match.end() == len(whole[-1]) for match in _LINK.finditer(whole[-1])
+        )
+    return whole
+
+
+@cache
+def _without_scheme() -> re.Pattern[str]:
+    """Return what finds a known video service's address that somebody wrote without ``https://``."""
+    hosts = {host for one in solution_names() for host in load_solution(one).hosts} | {host for host, _ in _OTHERS}
+    known = "|".join(sorted(map(re.escape, hosts)))
+    return re.compile(rf"(?<![\w@/:.%=-])(?:[a-z0-9-]+\.){{0,3}}(?:{known})/(?=[^\s<>])", re.IGNORECASE | re.ASCII)
+
+
 def _trimmed(link: str) -> str:
     """Return a link without the punctuation of its sentence; a closing bracket stays if the link opened it."""
     link = link.rstrip(",;.:!?*_")
     while link.endswith((")", "]")) and link.count(link[-1]) > link.count("(" if link[-1] == ")" else "["):
         link = link[:-1].rstrip(",;.:!?")
     return link
-
-
-def _inside(link: str) -> str:
-    if proofpoint := _PROOFPOINT.match(link):
-        inner = proofpoint[1]
-        return re.sub(r"^(https?):/(?!/)", r"\1://", inner)
-    try:
-        parts = urlsplit(link)
-        host = (parts.hostname or "").lower()
-        asked = parse_qs(parts.query, max_num_fields=50)
-    except ValueError:
-        return ""
-    for wrapper, names in _WRAPPERS:
-        if host == wrapper or (host.endswith(f".{wrapper}") and not wrapper.endswith("google.com")):
-            return next((asked[name][0] for name in names if name in asked), "")
-    return ""
 
 
 def _opens_a_meeting(link: str) -> bool:

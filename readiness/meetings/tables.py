@@ -37,8 +37,15 @@ not. Commas stand within quotation marks where we write, and are no separator wh
 _MARK = re.compile(rf"\A(?:'[{_UNSEEN}]*)+(?=[\"']*[{_FORMULA}])")
 _SEPARATOR_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)
 """Excel's first line for a separator other than its own."""
-_BROKEN = re.compile(r"#[A-Z\u00c4-\u00d8/0]{2,14}[!?]|#N/A|#I/T|##+", re.IGNORECASE)
-"""A spreadsheet's error value in any language, or the signs of a too narrow column."""
+_BROKEN = re.compile(
+    r"(?i:#[A-Z\u00c4-\u00d8/0]{2,14}[!?]|#N/A|#I/T|##+|Err:\d{3})|NULL|\(null\)|nan|NaN|NaT|<NA>|None|undefined|\\N"
+    r"|\[object Object\]"
+)
+"""A spreadsheet's error value in any language, the signs of a too narrow column, or a program's word for nothing."""
+_AS_TEXT = re.compile(r'="([^"]*)"')
+"""A cell by which programs keep a spreadsheet from changing it: ``="02.03.2027"``."""
+CONTACT = frozenset({"phone", "mail", "leader_phone", "leader_mail"})
+"""Columns in which a formula is refused, whatever it says."""
 MOST_DIGITS = 6
 """Most digits of a number, clear of any limit."""
 
@@ -58,7 +65,7 @@ def read_table(text: str) -> tuple[list[Wanted], list[Bad]]:
         raise InputError("import.empty")
     at, heads = listed[0]
     names = [_column(head) for head in heads]
-    if bad := _wrong_heading(at, names, [cells for _, cells in listed[1:3]]):
+    if bad := _wrong_heading(at, names, [cells for _, cells in listed[1:]]):
         return [], bad
     groups: dict[str, list[tuple[int, dict[str, str]]]] = {}
     seen: Counter[str] = Counter()
@@ -105,9 +112,24 @@ def _column(head: str) -> str:
     return COLUMN_WORDS.get(plain, plain)
 
 
+def _nameless(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a value from a column without a name, or "": below one heading over two columns it would be lost.
+
+    The row numbers that programs write before a table are not worth a name.
+    """
+    for place, name in enumerate(names):
+        values = [visible(cells[place]) for cells in rows if place < len(cells)] if not name else []
+        if any(values) and not any(values == [str(at + first) for at in range(len(values))] for first in (0, 1, 2)):
+            return next(filter(None, values))
+    return ""
+
+
 def _row_of(names: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
     """Return the cells by column; date and time become one."""
     row = {name: _cell(cell) for name, cell in zip(names, cells, strict=False) if name}
+    for name, cell in row.items():
+        if name not in CONTACT and (as_text := _AS_TEXT.fullmatch(cell)):
+            row[name] = visible(as_text[1])
     if DATE in row and TIME in row:
         row["starts"] = f"{row.pop(DATE)} {row.pop(TIME)}".strip()
     return row
@@ -115,17 +137,20 @@ def _row_of(names: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
 
 def _wrong_heading(at: int, names: Sequence[str], following: Sequence[Sequence[str]]) -> list[Bad]:
     """Return the faults of the heading in row `at`; with any, the rest of the file is not read."""
+    heads = names
     if {DATE, TIME} <= set(names) and "starts" not in names:
         names = ["starts" if name == DATE else "" if name == TIME else name for name in names]
     known = set(names) & set(COLUMNS)
     if not known:
-        for number, cells in enumerate(following, start=at + 1):
+        for number, cells in enumerate(following[:2], start=at + 1):
             if {_column(cell) for cell in cells} >= set(REQUIRED):
                 return [Bad(number, "import.heading_below")]
         if any("|" in name for name in names):
             return [Bad(at, "import.separator")]
     bad = [Bad(at, "import.column", name[:40]) for name in names if name and name not in COLUMNS]
     bad += [Bad(at, "import.column_missing", name) for name in REQUIRED if name not in names]
+    if not bad and (lost := _nameless(heads, following)):
+        bad.append(Bad(at, "import.column_nameless", "", lost[:LONGEST_FOUND]))
     return bad + [
         Bad(at, "import.column_twice", name) for name, times in Counter(filter(None, names)).items() if times > 1
     ]

@@ -15,7 +15,7 @@ from typing import Final
 
 from readiness.errors import InputError
 
-__all__ = ["text_of"]
+__all__ = ["LOST", "read_twice", "reads_well", "text_of"]
 
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -37,8 +37,13 @@ LOST: Final = "\ufffd"
 """The sign that an earlier program put for a letter it could not read."""
 _PLAIN_SIGNS: Final = frozenset("«»§°€£·•…„”½¼\u00b4\u2013\u2014\u00a0")
 """Signs, besides letters, that are common in Windows-1252."""
-_BYTE_OF: Final = {chr(number): bytes([number]) for number in (0x81, 0x8D, 0x8F, 0x90, 0x9D)}
-"""Bytes for which Windows-1252 has no sign; programs keep them as they are."""
+_BYTE_OF: Final = {chr(number): bytes([number]) for number in range(0x80, 0xA0)}
+"""Bytes for which Latin-1, and for some Windows-1252, has no sign; programs keep them as they are."""
+MOST_TIMES: Final = 3
+"""How often a file is read again that was saved wrong more than once."""
+_BESIDE: Final = bytes.fromhex("c5c6d8c4d6dc e5e6f8e4f6fc cdedfaf1").decode("latin-1")
+_OTHERS_IN_A_ROW: Final = re.compile(f"[À-ÿ](?<![{_BESIDE}])[À-ÿ]|[À-ÿ](?![{_BESIDE}])[À-ÿ]|[À-ÿ]{{4}}")
+"""Accented letters side by side: ``øå`` and ``úñ`` stand in names (Sæbøåsen, Núñez), ``Èá`` in none."""
 _WORDS_ALONE: Final = frozenset({0xC5, 0xC6, 0xD8, 0xE5, 0xE6, 0xF8})
 """Norwegian letters that occur alone, as a word or an initial."""
 
@@ -52,7 +57,7 @@ def text_of(raw: bytes) -> str:
         raise InputError("import.damaged")
     if LOST in text:
         raise InputError("import.encoding")
-    text = _read_twice(text)
+    text = read_twice(text)
     if kind := _other_kind(text[:_HEAD_BYTES].encode("utf-8")):
         raise InputError(kind)
     return text
@@ -97,23 +102,26 @@ def _decoded(raw: bytes) -> str:
         text = raw.decode("cp1252")
     except UnicodeDecodeError:
         raise InputError("import.encoding") from None
-    if not _reads_well(text):
+    if "\r" in text and "\n" not in text:
+        raise InputError("import.encoding")  # an old Mac's line ends, with letters beyond ASCII
+    if not reads_well(text):
         raise InputError("import.encoding")
     return text
 
 
-def _read_twice(text: str) -> str:
-    """Undo the work of a program that took UTF-8 for Windows-1252 and saved it as UTF-8: ``Ã…se`` is ``Åse``.
+def read_twice(text: str) -> str:
+    """Undo the work of a program that took UTF-8 for Latin-1 or Windows-1252 and saved it as UTF-8: ``Ã…se``, ``Åse``.
 
     Only if the whole text can be read that way, which no text does that was saved once.
     """
-    if text.isascii():
-        return text
-    try:
-        raw = b"".join(_BYTE_OF.get(sign) or sign.encode("cp1252") for sign in text)
-        return raw.decode("utf-8")
-    except UnicodeError:
-        return text
+    for _ in range(MOST_TIMES):
+        if text.isascii():
+            break
+        try:
+            text = b"".join(_BYTE_OF.get(sign) or sign.encode("cp1252") for sign in text).decode("utf-8")
+        except UnicodeError:
+            break
+    return text
 
 
 def _as(raw: bytes, encoding: str) -> str:
@@ -134,14 +142,16 @@ def _wide(raw: bytes) -> str | None:
     return "utf-16-le" if not any(odd) and all(even) else None
 
 
-def _reads_well(text: str) -> bool:
+def reads_well(text: str) -> bool:
     """Return whether a text that was read as Windows-1252 looks as if it was written in that encoding.
 
     Mac Roman and the code pages of DOS, read as Windows-1252, show signs inside words, capitals after small letters,
-    or accented letters by themselves; letters outside Latin-1 could be from one of those too.
+    or accented letters by themselves; letters outside Latin-1 could be from one of those too. Windows' pages for
+    Russian and the Sámi languages show accented letters side by side, and those for Turkish and the Baltic countries
+    put Iceland's in other words.
     """
-    if "\r" in text and "\n" not in text:
-        return False  # an old Mac's line ends, with letters beyond ASCII
+    if _OTHERS_IN_A_ROW.search(text):
+        return False
     padded = f" {text} "
     for before, sign, after in zip(padded, padded[1:], padded[2:], strict=False):
         if sign.isascii():
@@ -160,7 +170,7 @@ def _fits(before: str, sign: str, after: str) -> bool:
         return False
     if sign in _PLAIN_SIGNS:
         return not (before.isalpha() and after.isalpha()) or sign in "·\u2013\u2014\u00a0"
-    if not "\u00c0" <= sign <= "\u00ff" or sign in "\u00d7÷ÐÕ":
+    if not "\u00c0" <= sign <= "\u00ff" or sign in "\u00d7÷ÐÕðÞþÝýÿ":
         return False
     if unicodedata.category(sign) == "Lu" and before.islower():
         return False

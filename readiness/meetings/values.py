@@ -15,8 +15,9 @@ from readiness.access.contacts import ContactBox
 from readiness.access.tokens import hash_token
 from readiness.errors import InputError
 from readiness.meetings.addresses import Person, Reach
-from readiness.meetings.join_links import solution_of_link, unwrapped
+from readiness.meetings.join_links import solution_of_link
 from readiness.meetings.wishes import Change, HostPlan, MeetingPlan, PersonPlan
+from readiness.meetings.wrapped_links import unwrapped
 from readiness.reach import clean_mail, clean_phone, region_of
 from readiness.typed import clean_link, one_line
 from reports.profile import load_profile, profile_names

@@ -150,7 +150,31 @@ SAVED = [
     ("extra", "join_link_http.csv", "meeting.link"),
     ("extra", "meeting_case.csv", "import.spelling"),
     ("extra", "rows_repeat_starts_other_format.csv", "import.differs"),
+    ("own", "cp1251.csv", "import.encoding"),
+    ("own", "cp1254.csv", "import.encoding"),
+    ("own", "latin4.csv", "import.encoding"),
+    ("own", "saved_as_latin1.csv", patient("Åse Ø", mail="pas@post.example")),
+    ("own", "saved_thrice.csv", patient("Åse Ø", mail="pas@post.example")),
+    ("own", "span.csv", "meeting.time_form"),
+    ("own", "span_columns.csv", "meeting.time_form"),
+    ("own", "merged_heading.csv", "import.column_nameless"),
+    ("own", "row_numbers.csv", SENT),
+    ("own", "null_words.csv", "import.cell_error"),
+    ("own", "err_502.csv", "import.cell_error"),
+    ("own", "text_formula.csv", SENT),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "is_kept"),
+    [("Sæbøåsen", True), ("José Núñez", True), ("Zoë Curaçao-Müller", True), ("Éléonore Côté", True),
+     ("Анна", False), ("Žižek", False), ("Jānis Bērziņš", False)],
+)  # fmt: skip
+def test_a_name_of_the_excel_of_this_country_is_read_and_one_of_another_is_asked_for(name, is_kept):
+    """Own cases: each in the code page of its country's Windows."""
+    page = {"А": "cp1251", "Ž": "cp1250", "J": "cp1257" if "ā" in name else "cp1252"}.get(name[0], "cp1252")
+    raw = f"starts;role;label\n2027-03-02 10:00;patient;{name}\n".encode(page)
+    assert outcome(raw) == (patient(name) if is_kept else "import.encoding")
 
 
 @pytest.mark.parametrize(("thread", "name", "expected"), SAVED, ids=[name for _, name, _ in SAVED])
