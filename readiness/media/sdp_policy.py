@@ -51,10 +51,12 @@ _UFRAG = re.compile(_ICE_CHARS + r"{4,256}")
 _PWD = re.compile(_ICE_CHARS + r"{22,256}")
 _SHA256 = re.compile(r"(?:[0-9A-Fa-f]{2}:){31}[0-9A-Fa-f]{2}")
 _FINGERPRINT = re.compile(r"([A-Za-z0-9-]{1,10}) ([0-9A-Fa-f:]{1,200})")
-_MID = re.compile(r"[A-Za-z0-9_.!+~-]{1,64}")
+_MID = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]{1,64}")
+"""A token (RFC 8866 9), no longer than any browser's."""
 _RTPMAP = re.compile(r"([0-9]{1,3}) ([A-Za-z0-9./_-]{1,60})")
 _EXTMAP = re.compile(r"([0-9]{1,3})(?:/[a-z]{8})? (\S{1,200})(?: .{0,200})?")
-_NUMBER = re.compile(r"[0-9]{1,10}")
+_NUMBER = re.compile(r"[0-9]{1,20}")
+"""The largest size of a message is any number of 64 bits where a browser names none (RFC 8841 6.1)."""
 
 
 class SdpRejected(ValueError):  # noqa: N818 - reads as what it says
@@ -213,7 +215,7 @@ def _data_section(section: _Section) -> list[str]:
         "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
         "c=IN IP4 0.0.0.0",
         f"a=sctp-port:{port}",
-        f"a=max-message-size:{min(size, _MAX_MESSAGE_BYTES)}",
+        f"a=max-message-size:{min(size or _MAX_MESSAGE_BYTES, _MAX_MESSAGE_BYTES)}",
     ]
 
 

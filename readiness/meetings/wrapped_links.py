@@ -73,10 +73,9 @@ def _inside(link: str) -> str:
         asked = parse_qs(parts.query, max_num_fields=50)
     except ValueError:
         return ""
-    names = next((names for wrapper, names in _ASKED if _is_under(host, wrapper)), ())
-    names = names or next((names for wrapper, names in _EXACTLY if host == wrapper), ())
-    if names:
-        return _first(asked, names)
+    for wrapper, names in (*_ASKED, *_EXACTLY):
+        if host == wrapper or ((wrapper, names) in _ASKED and _is_under(host, wrapper)):
+            return _first(asked, names)
     for wrapper, read in _OWN_WAYS.items():
         if _is_under(host, wrapper):
             return read(parts.path, _first(asked, ("u",)))

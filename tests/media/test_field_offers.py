@@ -30,6 +30,8 @@ LET_THROUGH = [
     ("extra", "msid_semantic_star"),
     ("extra", "rtcp_fb_star"),
     ("extra", "safari_names"),
+    ("own", "mid_token"),
+    ("own", "max_message_64_bits"),
 ]
 REFUSED = [
     ("meetecho/janus-gateway#2544", "no_vp8_h264_only", "sdp.no_vp8"),
@@ -109,6 +111,26 @@ def test_more_of_the_same_kinds(what: str, line: str, code: str | None):
         return
     with pytest.raises(SdpRejected, match=code):
         check_offer(offer)
+
+
+async def test_the_answer_keeps_the_names_of_the_offers_sections():
+    """An own case: a name may be any token (RFC 8866 9), and the answer is of no use with another."""
+    private.extend_tables()
+    peer = Loopback((("127.0.0.1", "127.0.0.1"),), None, budget=Budget(), on_event=lambda *_: None)
+    try:
+        answer = await peer.answer(offer_of("mid_token"))
+    finally:
+        await peer.close()
+    assert "a=group:BUNDLE {s#0|t} {s#1|t} {s#2|t}\r\n" in answer
+    assert "a=mid:{s#1|t}\r\n" in answer
+
+
+@pytest.mark.parametrize(("told", "kept"), [("0", "262144"), ("18446744073709551615", "262144"), ("1024", "1024")])
+def test_the_largest_message_is_what_we_send_at_most(told: str, kept: str):
+    """None (0) and every size above ours are ours (RFC 8841 6.1)."""
+    offer = recorded_offer("firefox-full").replace("a=max-message-size:1073741823", f"a=max-message-size:{told}")
+    assert f"a=max-message-size:{told}\r\n" in offer
+    assert f"a=max-message-size:{kept}\r\n" in check_offer(offer)
 
 
 def test_spaces_at_the_end_of_a_line_are_nothing():
