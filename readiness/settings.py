@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from readiness import outgoing
+from readiness.addressed import listening_host, public_origin, reachable
 from readiness.errors import SettingError
 from readiness.kubernetes import is_injected
 
@@ -98,12 +99,6 @@ def _whole(most: int) -> Callable[[str], int]:
     return read
 
 
-def _host(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9.:_-]{1,253}", text):
-        raise ValueError("a host name or an address")
-    return text
-
-
 def _path(text: str) -> Path:
     if not text:
         raise ValueError("a path")
@@ -114,24 +109,15 @@ def _optional_path(text: str) -> Path | None:
     return Path(text).expanduser() if text else None
 
 
-def _public_url(text: str) -> str:
-    if not text:
-        return ""
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/") or parts.query:
-        raise ValueError("an address such as https://ready.hospital.example, without a path")
-    return f"{parts.scheme}://{parts.netloc}"
-
-
 def _address(text: str) -> str:
-    return str(ipaddress.ip_address(text.strip()))
+    return str(ipaddress.ip_address(text.strip().strip("[]")))
 
 
 def _media_addresses(text: str) -> tuple[MediaAddress, ...]:
     pairs = []
     for item in filter(None, (part.strip() for part in text.split(","))):
         public, _, local = item.partition("=")
-        pairs.append(MediaAddress(public=_address(public), local=_address(local or public)))
+        pairs.append(MediaAddress(public=reachable(public), local=_address(local or public)))
     return tuple(pairs)
 
 
@@ -178,10 +164,12 @@ def _log_level(text: str) -> str:
 
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("host", _host, "127.0.0.1", "address to listen on; 0.0.0.0 for all"),
+    Setting("host", listening_host, "127.0.0.1", "address to listen on; 0.0.0.0 for all"),
     Setting("port", _port, "8080", "port to listen on; 0 takes a free one"),
     Setting("data_dir", _path, ".data", "folder of the embedded database and the keys"),
-    Setting("public_url", _public_url, "", "address that links are made with; empty: whatever the page was opened as"),
+    Setting(
+        "public_url", public_origin, "", "address that links are made with; empty: whatever the page was opened as"
+    ),
     Setting("database_url", _database, "", "PostgreSQL or SQLite; empty: SQLite in the data folder", secret=True),
     Setting("workers", _whole(MOST_WORKERS), "1", "server processes; more than one needs PostgreSQL"),
     Setting(

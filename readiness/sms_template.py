@@ -51,6 +51,8 @@ def body_form(template: str, content_type: str = "") -> BodyForm:
     charset = _CHARSET.search(content_type)
     if charset and charset[1].lower() not in _UTF8:
         raise ValueError(f"the body is sent as UTF-8, but Content-Type says {charset[1]}")
+    if twice := next((mark for mark in (TO, TEXT) if f"{{{mark}}}" in template), None):
+        raise ValueError(f"{twice} stands in one pair of brackets, not two: the second would be sent")
     if kind is None and named.startswith("text/plain"):
         kind = "plain"
     if kind is None:

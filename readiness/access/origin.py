@@ -24,6 +24,10 @@ _HOST = re.compile(r"^[A-Za-z0-9.\-_\[\]:]{1,255}$")
 _WITH_PORT = re.compile(r"^(?:([0-9.]+)|\[([0-9A-Fa-f:.]+)\])(?::\d+)?$")
 """``192.0.2.1:4711`` and ``[2001:db8::1]:4711``, as written by some proxies."""
 PROXIED = "/speedtest-config.php"
+PROBED = frozenset({"/healthz", "/readyz"})
+"""Asked by load balancers, with any Host or none (HTTP/1.0); what they answer is nobody's secret."""
+_OF_SOCKETS = {"ws": "http", "wss": "https"}
+"""What some proxies call the scheme of a WebSocket (Traefik)."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -51,14 +55,22 @@ class Caller:
         return ("wss://" if self.is_secure else "ws://") + self.host
 
 
-def caller_of(request: web.BaseRequest, trusted: Sequence[Network]) -> Caller:
-    """Return the caller, looking through trusted proxies. Raises InputError for a malformed Host."""
+def caller_of(request: web.BaseRequest, trusted: Sequence[Network], public_origin: str = "") -> Caller:
+    """Return the caller, looking through trusted proxies. Raises InputError for a malformed Host.
+
+    A proxy that does not say by which scheme the browser came is taken to use that of our public address.
+    """
     peer = request.remote or ""
     scheme, host, address = request.scheme, request.headers.get("Host", ""), peer
     if is_trusted(peer, trusted):
-        scheme = _forwarded(request, "X-Forwarded-Proto", scheme)[-1].lower()
         host = _forwarded(request, "X-Forwarded-Host", host)[-1]
+        if _name_of(host) == _name_of(public_origin.partition("://")[2]):
+            scheme = public_origin.partition("://")[0] or scheme
+        scheme = _forwarded(request, "X-Forwarded-Proto", scheme)[-1].lower()
+        scheme = _OF_SOCKETS.get(scheme, scheme)
         address = _client_address(_forwarded(request, "X-Forwarded-For", peer), peer, trusted)
+    if request.path in PROBED and not _HOST.match(host):
+        host = "localhost"
     if not _HOST.match(host) or scheme not in {"http", "https"}:
         raise InputError("host.malformed")
     return Caller(scheme=scheme, host=host, address=address)
@@ -70,16 +82,23 @@ def refuse_foreign_host(request: web.BaseRequest, caller: Caller, public_origin:
     Accepts an address or ``localhost``, which nobody can point elsewhere, and requests of a client that uses us as its
     proxy (for the speed test's settings).
     """
-    if not public_origin or request.path == PROXIED:
+    if not public_origin or request.path == PROXIED or request.path in PROBED:
         return
-    host, public = caller.host.lower(), public_origin.partition("://")[2].lower()
-    name = urlsplit(f"//{host}").hostname or ""
-    if host == public or name in {urlsplit(f"//{public}").hostname, "localhost"}:
+    name = _name_of(caller.host)
+    if name in {_name_of(public_origin.partition("://")[2]), "localhost"}:
         return
     try:
         ipaddress.ip_address(name)
     except ValueError:
         raise Misdirected("host.unknown") from None
+
+
+def _name_of(host: str) -> str:
+    """Return the name in a Host header, in small letters, without port and the dot of a full name; "" for none."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""
 
 
 def refuse_cross_site(request: web.BaseRequest, caller: Caller, public_origin: str) -> None:

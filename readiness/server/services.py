@@ -148,7 +148,8 @@ SERVICES = web.AppKey("services", Services)
 
 def caller(request: web.Request) -> Caller:
     """Return the caller, as far as the network identifies it."""
-    return caller_of(request, request.app[SERVICES].settings.trusted_proxies)
+    settings = request.app[SERVICES].settings
+    return caller_of(request, settings.trusted_proxies, settings.public_url)
 
 
 def set_session_cookie(request: web.Request, reply: web.Response, opened: Session, secret: str) -> None:

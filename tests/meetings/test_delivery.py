@@ -324,6 +324,7 @@ def str_values(found) -> list[str]:
         ({"SMS_BODY": '<?xml version="1.0" encoding="ISO-8859-1"?><s t="{to}">{text}</s>'}, "READINESS_SMS_BODY"),
         ({"SMS_BODY": "to={to}&text={text}", "SMS_HEADERS": "Content-Type: application/json"}, "READINESS_SMS_BODY"),
         ({"SMS_BODY": "to={to}&{text}=1"}, "READINESS_SMS_BODY"),
+        ({"SMS_BODY": '{"to": "{{to}}", "text": "{{text}}"}'}, "READINESS_SMS_BODY"),
         ({"SMS_HEADERS": "content-type: text/xml"}, "READINESS_SMS_BODY"),
         ({"SMS_HEADERS": "Content-Type: application/json; charset=iso-8859-1"}, "READINESS_SMS_BODY"),
         ({"SMS_SUCCESS": "OK("}, "READINESS_SMS_SUCCESS"),
