@@ -220,7 +220,10 @@ SETTINGS: tuple[Setting, ...] = (
         secret=True,
     ),
     Setting(
-        "sms_success", outgoing.pattern, "", "what the gateway's answer must match (regular expression); empty: any"
+        "sms_success",
+        outgoing.pattern,
+        "",
+        "what the gateway's answer must match (regular expression); empty: any that tells of no failure",
     ),
     Setting("sms_ca", outgoing.authorities, "", "certificates (PEM) of your own authority, for the SMS gateway"),
     Setting(

@@ -26,8 +26,10 @@ FLOORS: Mapping[str, int] = {
     name: floor
     for floor, names in enumerate(
         (
-            "__init__ addressed closed_days errors hours kubernetes logs outgoing reach settings sms_template texts "
-            "typed",
+            (
+                "__init__ addressed closed_days errors hours kubernetes logs outgoing reach settings sms_template "
+                "texts typed"
+            ),
             "access media opening",
             "client meetings demo room",
             "server",

@@ -59,11 +59,21 @@ _BETWEEN: Final = re.compile(r"[{}\[\],;.<>\n\r]\s")
 _DIGITS: Final = re.compile(r"\+?\d[\d ]{5,}\d")
 
 
+_SAYS_NO: Final = re.compile(
+    r"\A\W{0,5}(?:ERR|ERROR|FAIL|FAILED|FAILURE|NOK|NAK)\b"
+    r"|[\"'](?:success|ok|accepted|is_?success)[\"']\s{0,9}:\s{0,9}(?:false\b|[\"'](?:false|no)[\"'])"
+    r"|[\"'](?:status|result|state)[\"']\s{0,9}:\s{0,9}[\"'](?:err|error|fail|failed|failure|rejected|undeliverable)[\"']"
+    r"|<(?:\w+:)?(?:status|result|success|state)>\s{0,9}(?:err|error|fail|failed|failure|rejected|false)\s{0,9}</",
+    re.IGNORECASE,
+)
+"""An answer that says of itself that it is none, by the forms gateways use; words further in may be about anything."""
+
+
 def judge(status: int, said: bytes, success: str) -> None:
     """Return if the gateway took the SMS, else raise DeliveryError; only a wrong number is final."""
     detail, text = str(status), said.decode("utf-8", "replace")
     if status in TAKEN:
-        if success and not re.search(success, text):
+        if not re.search(success, text) if success else _SAYS_NO.search(text):
             if _tells_of_number(text):
                 raise DeliveryError("refused", is_final=True, detail=detail)
             name = _by_words(text) or "declined"

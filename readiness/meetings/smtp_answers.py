@@ -30,7 +30,7 @@ _UNKNOWN: Final = re.compile(
     r"|(?:unknown|no such|invalid|bad|nonexistent|non-existent)\s+(?:\w+\s){0,2}?"
     r"(?:user|recipient|mailbox|address|account|person|here)"
     r"|does(?: not|n't) (?:exist|have an? \S{1,40} account)|no mailbox|unroute?able|no longer (?:valid|available|here)"
-    r"|ukjent (?:mottaker|bruker|adresse)|finnes ikke|finst ikkje",
+    r"|ukjent (?:mottaker|bruker|adresse)|(?:mottak|bruk|adress)\w{1,6} er ukjent|finnes ikke|finst ikkje|unbekannt\b",
     re.IGNORECASE,
 )
 _SENDER: Final = re.compile(

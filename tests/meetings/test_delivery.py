@@ -112,6 +112,10 @@ REFUSED = [
     ("own", "RCPT", "550 Unrouteable address", "refused"),
     ("own", "RCPT", "554 delivery error: This user doesn't have a post.example account", "refused"),
     ("own", "RCPT", "550 Ukjent mottaker", "refused"),
+    ("own", "RCPT", "550 Mottakeren er ukjent", "refused"),
+    ("own", "RCPT", "550 Unbekannter Fehler", "declined"),
+    ("own", "RCPT", "550 Adressat unbekannt", "refused"),
+    ("own", "RCPT", "551 Ukjent feil hos mottaker", "declined"),
     ("own", "MAIL", "503 AUTH first", "login"),
     ("own", "RCPT", "550 5.7.1 Authentication required", "login"),
     ("own", "RCPT", "553 5.7.1 <video@hospital.example>: Sender address rejected: not logged in", "login"),
@@ -357,13 +361,26 @@ def test_a_domain_with_other_letters_sends_too():
         ('{"status": "error"}', '"status": *"(ok|queued)"', "declined"),
         ('{"status":"queued"}', '"status": *"(ok|queued)"', None),
         ("", "^ID:", "declined"),
-        ("ERROR", "", None),
+        ("ERROR", "", "declined"),
+        ("ERR: 114, Cannot route message", "", "declined"),
+        ('{"success": false, "error": "Insufficient balance"}', "", "declined"),
+        ("{'status': 'failed'}", "", "declined"),
+        ("<response><status>FAIL</status></response>", "", "declined"),
+        ('{"success": false, "error": "invalid api key"}', "", "login"),
+        ('{"status":"ok","errors":[],"failed":0,"error":null}', "", None),
+        ('{"success": true, "status": "accepted"}', "", None),
+        ("No ERROR. ID: 5", "", None),
+        ("<html>OK</html>", "", None),
+        ('{"status": "error", "id": 7}', '"id": *[0-9]', None),
         ("<errors><fatal>Feil brukernavn/passord</fatal></errors>", "<stdSMSCount>", "login"),
         ('{"status":"1","error-text":"Throttled"}', '"status": *"0"', "later"),
     ],
 )
 async def test_an_error_that_calls_itself_200(says: str, success: str, code: str | None):
-    """erigones/esdc-ce#230, nextcloud/twofactor_gateway#361: a pattern tells what success looks like."""
+    """erigones/esdc-ce#230, nextcloud/twofactor_gateway#361: a pattern tells what success looks like.
+
+    Without one, what says of itself that it failed is no success; own cases.
+    """
     async with gateway() as there, sms_sender(SMS_URL=there.url, SMS_SUCCESS=success) as sender:
         there.says = says
         if code is None:
