@@ -194,6 +194,23 @@ test("one thing that concerns both devices is told once", () => {
   assert.deepEqual(asOne(["camera.denied_system", "microphone.denied"]), ["camera.denied_system", "microphone.denied"]);
 });
 
+/** Own cases: [what the browser or an extension tells of its tracks, figures of the camera, of the microphone] */
+const ODD_SETTINGS = [
+  ["nothing", () => undefined, {}, {}],
+  ["an error", () => { throw new TypeError("hidden"); }, {}, {}],
+  ["no numbers", () => ({ width: NaN, height: Infinity, frameRate: "30", sampleRate: "48000", echoCancellation: "browser" }), {}, { echo_cancellation: true }],
+  ["a size before the first picture", () => ({ width: 0, height: 0, frameRate: 0, sampleRate: 0 }), {}, {}],
+  ["fractions", () => ({ width: 1279.6, height: 720, frameRate: 29.97, sampleRate: 44099.9 }), { width_px: 1280, height_px: 720, frame_rate_fps: 29.97 }, { sample_rate_hz: 44100 }],
+];
+for (const [what, getSettings, ofCamera, ofMicrophone] of ODD_SETTINGS) {
+  test(`a device whose figures are ${what} is there all the same, and tells what the protocol takes`, async () => {
+    const stream = new MediaStream([{ ...microphone(), getSettings }, { ...camera(), getSettings }]);
+    const { found } = await open({ av: () => Promise.resolve(stream) });
+    assert.deepEqual(found.camera, { status: "present", ...ofCamera, device_class: "built_in" });
+    assert.deepEqual(found.microphone, { status: "present", ...ofMicrophone, device_class: "bluetooth_headset" });
+  });
+}
+
 test("an unknown exception is a failure, never a pass", () => {
   for (const one of ["what", null, undefined, {}, error("UnheardOfError")]) assert.equal(statusOf(one), "failed");
   assert.equal(statusOf(error("NotAllowedError", "The request is not allowed by the user agent or the platform in the current context.")), "NotAllowedError");

@@ -157,14 +157,23 @@ function joined(parts) {
   return { tracks: parts.flatMap(({ tracks }) => tracks), status: Object.assign({}, ...parts.map(({ status }) => status)) };
 }
 
+/** What the browser tells of a track; extensions that hide the device let this fail. @param {MediaStreamTrack} track @returns {MediaTrackSettings} */
+function settingsOf(track) {
+  try {
+    return track.getSettings() ?? {};
+  } catch {
+    return {};
+  }
+}
+
 /** @param {MediaStream | null} stream @param {Status} status @returns {DevicesResult["camera"]} */
 function cameraFigures(stream, status) {
   const track = stream?.getVideoTracks()[0];
   if (!track || status !== "present") return { status };
-  const { width, height, frameRate } = track.getSettings();
+  const { width, height, frameRate } = settingsOf(track);
   return tidy({
-    status, width_px: width && Math.round(width), height_px: height && Math.round(height),
-    frame_rate_fps: frameRate, device_class: cameraClass(track.label),
+    status, width_px: whole(width), height_px: whole(height),
+    frame_rate_fps: amount(frameRate), device_class: cameraClass(track.label),
   });
 }
 
@@ -172,15 +181,20 @@ function cameraFigures(stream, status) {
 function microphoneFigures(stream, status) {
   const track = stream?.getAudioTracks()[0];
   if (!track) return { status };
-  const settings = track.getSettings();
+  const settings = settingsOf(track);
   return tidy({
     status, echo_cancellation: asFlag(settings.echoCancellation), noise_suppression: asFlag(settings.noiseSuppression),
-    auto_gain_control: asFlag(settings.autoGainControl), sample_rate_hz: settings.sampleRate, device_class: microphoneClass(track.label),
+    auto_gain_control: asFlag(settings.autoGainControl), sample_rate_hz: whole(settings.sampleRate), device_class: microphoneClass(track.label),
   });
 }
 
 /** Newer browsers give a kind of echo canceller instead of `true`. @param {unknown} value */
 const asFlag = (value) => (value === undefined ? undefined : Boolean(value));
+
+/** A figure as the browser gave it, unless it is none: nothing that has not begun has a size of 0. @param {unknown} value */
+const amount = (value) => (typeof value === "number" && Number.isFinite(value) && value > 0 ? value : undefined);
+/** @param {unknown} value */
+const whole = (value) => (amount(value) === undefined ? undefined : Math.round(/** @type {number} */ (value)));
 
 /** Drop the figures that the browser did not give. @template {object} T @param {T} figures @returns {T} */
 function tidy(figures) {
