@@ -25,6 +25,8 @@ __all__ = ["LOOK_EVERY_S", "Certificate"]
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 10.0
 """Polling interval. A change counts once it is unchanged at the next poll, since a pair is written in two steps."""
+SOON_DAYS = 14
+"""From so many days before its end a certificate that nothing renews is told of, once a day; certbot renews at 30."""
 _Stamp = tuple[tuple[int, int, int], ...]
 """Inode, size and modification time of each file, with symbolic links resolved."""
 
@@ -38,6 +40,10 @@ class Certificate:
         self._cert = cert
         self._key = key
         self._tried = self._seen = self._stamp()
+        self._until = datetime.max.replace(tzinfo=UTC)
+        self._begins: datetime | None = None
+        """When the pair that lies there begins, if it was refused because it had not."""
+        self._told_left: int | None = None
         try:
             self._load()
         except _UNUSABLE as error:
@@ -57,11 +63,20 @@ class Certificate:
             await asyncio.to_thread(self.look)
 
     def look(self) -> None:
-        """Serve the files' present content if they changed and then stayed the same since the last poll."""
+        """Serve the files' present content if they changed and then stayed the same since the last poll.
+
+        Says once a day that the certificate ends soon, or has ended: browsers refuse the page from then on.
+        """
         stamp = self._stamp()
         settled, self._seen = stamp == self._seen, stamp
-        if settled and stamp != self._tried:
+        has_begun = self._begins is not None and datetime.now(UTC) >= self._begins
+        if settled and (stamp != self._tried or has_begun):
             self.reload()
+        left = (self._until - datetime.now(UTC)).days
+        if left < SOON_DAYS and left != self._told_left:
+            self._told_left = left
+            name, level = ("tls.ended", logging.ERROR) if left < 0 else ("tls.ends_soon", logging.WARNING)
+            log_event(log, level, name, days_left=left)
 
     def reload(self) -> bool:
         """Serve the files' present content. If the pair can't be used, log the reason and keep the old one."""
@@ -92,14 +107,22 @@ class Certificate:
         """Serve the pair and return its remaining validity, days. Raises one of `_UNUSABLE`, and then changes nothing.
 
         Reads both files once and tries them in a separate context first, because OpenSSL would leave the context with
-        the new certificate and the old key if the two don't match.
+        the new certificate and the old key if the two don't match. One that has ended, or has not begun, replaces none
+        that browsers take.
         """
         chain, key = self._cert.read_bytes(), self._key.read_bytes()
-        until = x509.load_pem_x509_certificates(chain)[0].not_valid_after_utc
+        own, now = x509.load_pem_x509_certificates(chain)[0], datetime.now(UTC)
+        until = own.not_valid_after_utc
+        self._begins = own.not_valid_before_utc if own.not_valid_before_utc > now else None
+        if now < self._until < datetime.max.replace(tzinfo=UTC) and not own.not_valid_before_utc <= now < until:
+            raise ValueError(
+                f"it is valid from {own.not_valid_before_utc:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC"
+            )
         for context in (_empty_context(), self.context):
             with _as_file(chain) as chain_path, _as_file(key) as key_path:
                 context.load_cert_chain(chain_path, key_path, password=_no_password)
-        return (until - datetime.now(UTC)).days
+        self._until = until
+        return (until - now).days
 
 
 _UNUSABLE = (ssl.SSLError, OSError, ValueError)

@@ -12,12 +12,17 @@ import shutil
 import signal
 import ssl
 from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
+    NoEncryption,
     PrivateFormat,
     load_pem_private_key,
 )
@@ -164,6 +169,59 @@ def test_a_broken_pair_at_the_start_is_said(pairs, tmp_path, broken):
     broken(tmp_path, pairs)
     with pytest.raises(SettingError, match="READINESS_TLS_CERT"):
         Certificate(tmp_path / "cert.pem", tmp_path / "key.pem")
+
+
+def valid(folder: Path, begins: timedelta, ends: timedelta) -> tuple[Path, Path]:
+    """A pair for nobody's name, valid between two moments from now."""
+    folder.mkdir()
+    key, name, now = ec.generate_private_key(ec.SECP256R1()), x509.Name([]), datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    made = builder.not_valid_before(now + begins).not_valid_after(now + ends).sign(key, SHA256())
+    (folder / "cert.pem").write_bytes(made.public_bytes(Encoding.PEM))
+    (folder / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return folder / "cert.pem", folder / "key.pem"
+
+
+DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(("begins", "ends"), [(-9 * DAY, -DAY), (DAY, 9 * DAY)], ids=["ended", "not begun"])
+async def test_a_renewed_pair_that_browsers_refuse_keeps_the_old_one(pairs, tmp_path, caplog, begins, ends):
+    """An own case: a backup over the new pair, or one for next week. After the old one's end anything is better."""
+    served = Certificate(*put(pairs[0], tmp_path))
+    bad = valid(tmp_path / "bad", begins, ends)
+    async with presenting(served) as port:
+        put(bad, tmp_path)
+        assert served.reload() is False
+        assert await shown(port) == der(pairs[0][0])
+        (told,) = [record for record in caplog.records if record.getMessage() == "tls.kept_old"]
+        assert "it is valid from " in told.values["text"]
+    late = Certificate(*put(valid(tmp_path / "old", -9 * DAY, -DAY), tmp_path))
+    put(bad, tmp_path)
+    assert late.reload() is True
+
+
+async def test_a_pair_that_begins_later_is_taken_when_it_has_begun(pairs, tmp_path):
+    """An own case: it is not forgotten, though its files do not change any more."""
+    served = Certificate(*put(pairs[0], tmp_path))
+    coming = put(valid(tmp_path / "coming", timedelta(seconds=3), 9 * DAY), tmp_path)
+    async with presenting(served) as port, asyncio.timeout(PATIENCE_S):
+        served.look()
+        served.look()
+        assert await shown(port) == der(pairs[0][0])
+        while await shown(port) != der(coming[0]):
+            served.look()
+            await asyncio.sleep(0.1)
+
+
+def test_a_certificate_that_nothing_renews_is_told_of_once_a_day(tmp_path, caplog):
+    """An own case: the timer that renews has died, and nobody hears of it before patients do."""
+    for days, told in ((40, []), (13, [("tls.ends_soon", 12)]), (-1, [("tls.ended", -2)])):
+        caplog.clear()
+        served = Certificate(*valid(tmp_path / str(days), -90 * DAY, days * DAY))
+        for _ in range(3):
+            served.look()
+        assert [(one.getMessage(), one.values["days_left"]) for one in caplog.records] == told
 
 
 async def test_looking_never_ends(pairs, tmp_path, monkeypatch):
