@@ -38,11 +38,15 @@ def public_origin(text: str) -> str:
         parts = urlsplit(text.strip())
         host, port = _host_of(parts.hostname or ""), parts.port
     except ValueError:
-        host, port = "", None
-    rest = (parts.path.strip("/"), parts.query, parts.fragment, parts.username) if host else ("",)
+        raise _no_address() from None
+    rest = (parts.path.strip("/"), parts.query, parts.fragment, parts.username)
     if not host or parts.scheme not in _USUAL or any(rest) or port == 0:
-        raise ValueError("an address such as https://ready.hospital.example, without a path")
+        raise _no_address()
     return f"{parts.scheme}://{host}" + ("" if port in {None, _USUAL[parts.scheme]} else f":{port}")
+
+
+def _no_address() -> ValueError:
+    return ValueError("an address such as https://ready.hospital.example, without a path")
 
 
 def _host_of(name: str) -> str:
