@@ -57,6 +57,24 @@ test("labels become classes of the protocol; a name in a label never comes throu
   }
 });
 
+test("WebRTC that is there by name only is missing: an extension or a policy has switched it off", () => {
+  const closed = [];
+  class Peer {
+    close() {
+      closed.push(this);
+    }
+  }
+  class Off {
+    constructor() {
+      throw new Error("disabled by the administrator");
+    }
+  }
+  const scope = { WebSocket: 1, AudioWorkletNode: 1, MediaStream: 1, navigator: { mediaDevices: { getUserMedia: 1 } } };
+  assert.deepEqual(missingInterfaces({ ...scope, RTCPeerConnection: Peer }), []);
+  assert.equal(closed.length, 1);
+  assert.deepEqual(missingInterfaces({ ...scope, RTCPeerConnection: Off }), ["RTCPeerConnection"]);
+});
+
 test("interfaces that are missing are named", () => {
   const whole = { WebSocket: 1, RTCPeerConnection: 1, AudioWorkletNode: 1, MediaStream: 1, navigator: { mediaDevices: { getUserMedia() {} } } };
   assert.deepEqual(missingInterfaces(whole), []);

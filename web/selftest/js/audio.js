@@ -34,6 +34,15 @@ async function loadModule(context, url, clock) {
   throw new StepFault("sound_blocked", why);
 }
 
+/** The microphone's own rate, Hz, where the browser tells it. @param {MediaStream} stream @returns {number | undefined} */
+function rateOf(stream) {
+  try {
+    return stream.getAudioTracks()[0]?.getSettings?.()?.sampleRate;
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Capture of the raw microphone. A context that refuses the microphone's rate is replaced by one with that rate.
  * @param {AudioContext} context @param {MediaStream} stream @param {string} workletUrl
@@ -50,7 +59,7 @@ export async function openRecorder(context, stream, workletUrl, { clock, create 
     if (error instanceof StepFault) throw error;
     refused = error;
   }
-  const rate = stream.getAudioTracks()[0]?.getSettings?.().sampleRate;
+  const rate = rateOf(stream);
   for (const sampleRate of new Set([...(rate ? [rate] : []), ...RATES_HZ])) {
     if (sampleRate === context.sampleRate) continue;
     /** @type {AudioContext | null} */

@@ -77,12 +77,24 @@ export function cameraClass(label) {
   return CAMERAS.find(([, pattern]) => pattern.test(label))?.[0] ?? "unknown";
 }
 
+/** Extensions and policies that switch WebRTC off leave its name in place. @param {any} scope */
+function makesPeers({ RTCPeerConnection }) {
+  if (typeof RTCPeerConnection !== "function") return true;
+  try {
+    new RTCPeerConnection().close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Interfaces that a video meeting needs and this browser lacks.
  * @param {any} scope usually `globalThis` @returns {string[]} their W3C names
  */
 export function missingInterfaces(scope) {
   const missing = ["WebSocket", "RTCPeerConnection", "AudioWorkletNode", "MediaStream"].filter((name) => !(name in scope));
+  if (!missing.includes("RTCPeerConnection") && !makesPeers(scope)) missing.push("RTCPeerConnection");
   if (!scope.navigator?.mediaDevices?.getUserMedia) missing.push("getUserMedia");
   return missing;
 }
