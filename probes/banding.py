@@ -6,16 +6,20 @@ does that: blinds and shelves end behind the person and are flat between their e
 We look for the wave in the change from row to row of all cells with Cauchy's cost, which grows with the logarithm of
 what remains: sharp edges, hair and folds weigh little, and smooth places decide. Light that comes from one side grades
 a wall smoothly, and one or two long waves fit that too; so a wave has to do better than such a grade. We do the same
-across columns, because phones are turned. A curtain with folds gives a wall such a wave as well, but not the person
-before it: the person has to be more even without it too. Between two stills the room cancels out and bands that moved
-remain. A sensor's rows lie along its long side, and so do its bands: bands the other way, as a curtain's folds are in a
-picture that is wider than high, have to move as soon as there are two stills. Method and limits are our own; for the
-100 Hz flicker of lamps on 50 Hz, and how a rolling shutter draws it, see Sheinin et al., CVPR 2017.
+across columns, because phones are turned. Between two stills the room cancels out and bands that moved remain.
+
+A curtain with folds gives a wall such a wave as well, but not the person before it: the person has to be more even
+without it too. A shawl's folds end beside the person: what is beside has to be more even too. And folds are uneven,
+while a lamp's wave is the same all over the picture: columns must leave little of it. A sensor's rows lie along its
+long side, and so do its bands: columns in a picture that is wider than high have to move, for no single still tells
+them from a curtain (`readiness/docs/sight.md`). Method and limits are our own; for the 100 Hz flicker of lamps on
+50 Hz, and how a rolling shutter draws it, see Sheinin et al., CVPR 2017.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -56,13 +60,37 @@ FEWEST_ON_PERSON: Final = 10
 """Fewest usable cells of the person from which we say anything."""
 PERSON_SCALE: Final = 0.05
 """The scale for a person, log2 of light: wider than a wall's, because of its own drawing."""
-EVENER_PERSON: Final = 0.01
-EVENER_ACROSS: Final = -0.02
-EVENER_MOVED: Final = 0.0
-"""By what share of its unevenness a person has to be more even without the wave. Real bands that take two fifths of the
-light reach 0.05 on average and a curtain's folds -0.05; set on two thirds of the photographs of the half "tune". The
-second is for bands that a sensor does not make, in a first still, which is all we have to go by; the third for what
-changed between two stills, a hand-held person too."""
+AROUND: Final = (-1.2, 2.2, -0.6, np.inf)
+"""Beyond this, in widths and heights of the face's box, nothing is worn by the person."""
+FEWEST_AROUND: Final = 20
+"""Fewest usable cells beyond it from which we say anything of them."""
+FEWEST_COMMON: Final = 4
+"""Fewest usable cells beside the person for the change that a row of cells has in common."""
+COMMON: Final = 0.4
+"""Share of those changes that the wave has to explain: edges of the room are among the others."""
+WORTH: Final = 20.0
+"""Nats that the person's evidence gains where the wave's remainder is smaller by a factor of e: what a logistic
+regression of bands against curtains of the half "tune" gave."""
+LEAST_REMAINDER: Final = 0.02
+"""What of the wave's size noise leaves anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    """What a wave needs besides: limits set on the half "tune", where both figures tell bands from curtains."""
+
+    share: float = -1.0
+    """By what share of its unevenness the person has to be more even without the wave."""
+    nats: float = -np.inf
+    """Least evidence that the person is under the wave, raised by how little the wave leaves beside the person."""
+    is_around: bool = False
+    """Whether what is not worn by the person has to be more even as well."""
+
+
+ROWS: Final = _Proof(share=0.0)
+COLUMNS: Final = _Proof(share=0.01, nats=30.0, is_around=True)
+MOVED: Final = _Proof(nats=0.0)
+"""For rows, for columns of a picture that is higher than wide, and for what changed between two stills."""
 
 Box = tuple[float, float, float, float]
 """Left, top, width and height of a face, px."""
@@ -93,23 +121,21 @@ class BandLook:
         """Return bands_pct, the share of the light that bands take, and bands_evener_pct, how certain that result is.
 
         That is by how much the picture is more even without them than without a smooth grade of light, percent of its
-        unevenness, or 0 if more than three tenths of it are not. The most certain of up to four results counts: along
-        and across, in this still and in the change since the previous one. Nothing is certain unless the largest
+        unevenness, or 0 if more than three tenths of it are not. The most certain of up to four results counts: rows
+        and columns, in this still and in the change since the previous one. Nothing is certain unless the largest
         `face`, and the body below it where it is `upright`, are more even without the bands too.
         """
         grids = _grids(luma)
         person = _person(luma.shape, face, (FACE, BODY) if upright else (FACE,))
-        marks = (_halved(person), _halved(person.T))
-        before = self._before if self._shape == luma.shape else None
-        is_first = before is None or np.array_equal(before[0][0], grids[0][0])
-        looks = [(0.0, 0.0)]
+        apart = ~_person(luma.shape, face, (AROUND,))
+        marks = [(_halved(one), _halved(two)) for one, two in ((person, apart), (person.T, apart.T))]
+        looks = [_wave(*grids[0], *marks[0], ROWS)]
         height, width = luma.shape[:2]
-        for grid, on_person, across_rows in zip(grids, marks, (height > width, width > height), strict=True):
-            if is_first or not across_rows:
-                looks.append(_wave(*grid, on_person, EVENER_ACROSS if across_rows else EVENER_PERSON))
-        if before is not None:
-            for (light, usable), (old, old_usable), on_person in zip(grids, before, marks, strict=True):
-                looks.append(_wave(light - old, usable & old_usable, on_person, EVENER_MOVED))
+        if height > width:
+            looks.append(_wave(*grids[1], *marks[1], COLUMNS))
+        if self._before is not None and self._shape == luma.shape:
+            for (light, usable), (old, old_usable), where in zip(grids, self._before, marks, strict=True):
+                looks.append(_wave(light - old, usable & old_usable, *where, MOVED))
         self._before, self._shape = grids, luma.shape
         strength, evener = max(looks, key=lambda look: look[1])
         return {"bands_pct": strength, "bands_evener_pct": evener}
@@ -149,10 +175,10 @@ def _halved(marks: _Marks) -> _Marks:
     return np.asarray(marks.reshape(along, across, along // across).all(axis=2))
 
 
-def _wave(light: _Numbers, usable: _Marks, person: _Marks, least_share: float) -> tuple[float, float]:
+def _wave(light: _Numbers, usable: _Marks, person: _Marks, apart: _Marks, proof: _Proof) -> tuple[float, float]:
     """Return the strength of the most certain wave, percent of the light, and how much more even all is without it.
 
-    That is 0 unless the `person` is more even without it too, by more than `least_share`.
+    That is 0 unless there is `proof` that it is no curtain, in the cells of the `person` and of what lies `apart`.
     """
     change = np.diff(light, axis=0)
     both = usable[1:] & usable[:-1]
@@ -169,18 +195,45 @@ def _wave(light: _Numbers, usable: _Marks, person: _Marks, least_share: float) -
     least = np.sort(1 - after / np.maximum(before, _LEAST), axis=1)[:, int(FEW * len(before))]
     sure = np.where(least > 0, np.maximum(evener, 0), 0.0)
     best = int(np.argmax(sure))
-    on_person = both & (person[1:] & person[:-1])[:, seen]
-    if _evener_person(on_person, change, waves[best] @ ways[best]) <= least_share:
+    spots = tuple(both & (marks[1:] & marks[:-1])[:, seen] for marks in (person, apart))
+    if not _is_lamp(change, both, spots, waves[best] @ ways[best], proof):
         sure[best] = 0.0
     return 100.0 * (1 - 2 ** (-2 * float(np.hypot(*ways[best])))), 100.0 * float(sure[best])
 
 
-def _evener_person(person: _Marks, change: _Numbers, wave: _Numbers) -> float:
-    """Return by which share of its unevenness the person is more even without the wave; -1 if too little is seen."""
+def _is_lamp(change: _Numbers, usable: _Marks, spots: tuple[_Marks, ...], wave: _Numbers, proof: _Proof) -> bool:
+    """Return whether there is `proof` in the cells of the person, beside, and of what nobody wears."""
+    person, apart = spots
     if int(person.sum()) < FEWEST_ON_PERSON:
-        return -1.0
-    with_it, without = (float(_cost(one, person, PERSON_SCALE).sum()) for one in (change, change - wave[:, None]))
-    return (with_it - without) / max(with_it, _LEAST)
+        return False
+    share, nats = _evidence(change, person, wave)
+    left = _remainder(change, usable & ~person, wave) + LEAST_REMAINDER
+    if share <= proof.share or nats - WORTH * np.log(left) < proof.nats:
+        return False
+    few = int(apart.sum()) < FEWEST_AROUND
+    return few or not proof.is_around or _evidence(change, apart, wave)[0] > 0
+
+
+def _evidence(change: _Numbers, cells: _Marks, wave: _Numbers) -> tuple[float, float]:
+    """Return by which share of their unevenness these cells are more even without the wave, and by how many nats."""
+    with_it, without = (float(_cost(one, cells, PERSON_SCALE).sum()) for one in (change, change - wave[:, None]))
+    return (with_it - without) / max(with_it, _LEAST), with_it - without
+
+
+def _remainder(change: _Numbers, cells: _Marks, wave: _Numbers) -> float:
+    """Return what the wave leaves of the change that these cells have in common, share of the wave's size.
+
+    In common is the median of each row. Infinite where too little is seen.
+    """
+    count = cells.sum(axis=1)
+    known = count >= FEWEST_COMMON
+    if int(known.sum()) < FEWEST_COMMON:
+        return float("inf")
+    ordered = np.sort(np.where(cells, change, np.inf)[known], axis=1)
+    middle = np.stack([(count[known] - 1) // 2, count[known] // 2], axis=1)
+    common = np.take_along_axis(ordered, middle, axis=1).mean(axis=1)
+    left = float(np.quantile(np.abs(common - wave[known]), COMMON))
+    return left / max(float(np.sqrt(np.mean(wave**2))), _LEAST)
 
 
 def _likely(change: _Numbers, usable: _Marks) -> _Numbers:

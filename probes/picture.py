@@ -102,7 +102,7 @@ class PictureAnalyser:
         upright, red = turned(luma, rotation_deg), turned(np.asarray(bgr[:, :, 2], np.uint8), rotation_deg)
         largest = place_before_turn(faces[0], rotation_deg, width, height) if faces else None
         bands = self._bands.numbers(luma, largest, upright=rotation_deg == 0)
-        whole = {**frame_light(luma), **lens_cover(bgr), **bands}
+        whole = {**frame_light(luma), **lens_cover(bgr, largest), **bands}
         own = {"t_ms": t_ms, "width_px": width, "height_px": height, "rotation_deg": rotation_deg}
         found = Still.from_json({**own, **whole, "noise_sigma": noise_sigma(luma), "diff_luma": self._change(luma)})
         return found.with_faces([_face_numbers(upright, red, face, rotation_deg) for face in faces])

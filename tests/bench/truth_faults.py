@@ -54,6 +54,7 @@ QUICK = 4
 
 Light = NDArray[np.float64]
 Make = Callable[[Light, Face, np.random.Generator], Light]
+Cut = tuple[Picture, Face, np.random.Generator]
 
 
 async def run(*, quick: bool) -> list[Figure]:
@@ -92,14 +93,35 @@ def faults(chosen: list[strangers.Person]) -> Iterator[Figure]:
     yield rate("found: bands 0.4 that move", [_moving(p, r, 0.4) for p, _, r in cuts], at_least=90)
     yield rate("hand-held, even light, called camera.flicker", [_moving(p, r, 0.0) for p, _, r in cuts], at_most=1)
     yield rate("blinds on the whole wall, called camera.flicker", [_blinds(*one) for one in cuts], at_most=1)
-    stand = [codes([_sent(_banded(light_of(p), r, 0.4, r.uniform(1.5, 7), True), r)]) for p, _, r in cuts]
-    yield rate("found: bands 0.4, columns, one still", ["camera.flicker" in one for one in stand], at_least=90)
+    across = [_moving(p, r, 0.4, columns=_is_wide(p)) for p, _, r in cuts]
+    yield rate("found: bands 0.4 across the long side that move", across, at_least=90)
+    yield from _standing(cuts)
     for name, make in PLACES:
         told = ["camera.flicker" in codes(_live(make(*one), one[2])) for one in cuts]
         yield rate(f"{name}, called camera.flicker", told, at_most=1)
+    folds = ["camera.flicker" in codes([_sent(_curtain(*one), one[2])]) for one in cuts]
+    yield rate("curtain with folds, one still, called camera.flicker", folds, at_most=1)
 
 
-def _cut(person: strangers.Person) -> tuple[Picture, Face, np.random.Generator] | None:
+def _standing(cuts: list[Cut]) -> Iterator[Figure]:
+    """Yield for bands along the long side that lie still, as a sensor draws them, how often they are found."""
+    for strength in (0.4, 0.8):
+        made = [(_banded(light_of(p), r, strength, r.uniform(1.5, 7), not _is_wide(p)), r) for p, _, r in cuts]
+        one, live = ([("camera.flicker" in codes(show(*each))) for each in made] for show in (_single, _live))
+        upright = [found for found, (picture, _, _) in zip(one, cuts, strict=True) if not _is_wide(picture)]
+        yield rate(f"found: bands {strength}, columns of an upright phone, one still", upright, at_least=90)
+        yield rate(f"found: bands {strength} along the long side, three stills", live, at_least=90)
+
+
+def _is_wide(picture: Picture) -> bool:
+    return picture.shape[1] > picture.shape[0]
+
+
+def _single(light: Light, random: np.random.Generator) -> list[Picture]:
+    return [_sent(light, random)]
+
+
+def _cut(person: strangers.Person) -> Cut | None:
     seed = int(hashlib.sha256(f"{person.name}{person.face}".encode()).hexdigest()[:8], 16)
     random = np.random.default_rng(seed)
     picture = strangers.cut(person, float(random.uniform(22, 44)), SIZES[seed % len(SIZES)])
@@ -159,8 +181,9 @@ def _moved(light: Light, face: Face, random: np.random.Generator, share: float, 
     return np.asarray(cv2.filter2D(light, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT), np.float64)
 
 
-def _moving(picture: Picture, random: np.random.Generator, strength: float) -> bool:
-    cycles, columns = float(random.uniform(1.5, 6)), bool(random.integers(2))
+def _moving(picture: Picture, random: np.random.Generator, strength: float, *, columns: bool | None = None) -> bool:
+    cycles, either = float(random.uniform(1.5, 6)), bool(random.integers(2))
+    columns = either if columns is None else columns
     stills = []
     for _ in range(4):
         shift = tuple(int(one) for one in random.integers(-4, 5, 2))
@@ -213,7 +236,6 @@ FAULTS: tuple[tuple[str, Make, set[str]], ...] = (
     ("a third covered", lambda li, _, r: _covered(li, r, 0.33, 0.03), {"camera.covered"}),
     ("a finger lit from behind", lambda li, _, r: _covered(li, r, 0.5, 0.05, (0.012, 0.016, 0.2)), {"camera.covered"}),
     ("bands 0.8, rows", lambda li, _, r: _banded(li, r, 0.8, r.uniform(1.5, 7), False), {"camera.flicker"}),
-    ("bands 0.8, columns", lambda li, _, r: _banded(li, r, 0.8, r.uniform(1.5, 7), True), {"camera.flicker"}),
     ("bands 0.4, one still", lambda li, _, r: _banded(li, r, 0.4, r.uniform(1.5, 7), False), {"camera.flicker"}),
     ("motion 0.14, any direction", lambda li, f, r: _moved(li, f, r, 0.14), {"camera.blurred"}),
     ("motion 0.14, diagonal", lambda li, f, r: _moved(li, f, r, 0.14, 45), {"camera.blurred"}),

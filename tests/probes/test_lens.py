@@ -158,6 +158,20 @@ def test_black_clothes_near_an_upright_phone_are_no_cover(wide: float, fall: int
     assert lens_cover(sent(light_of(picture)))["covered_pct"] == 0
 
 
+@pytest.mark.parametrize("room", [0.0005, 0.004])
+@pytest.mark.parametrize("broad", [1.2, 1.3, 1.4])
+def test_a_face_lit_by_its_screen_in_a_dark_room_is_no_cover(broad: float, room: float) -> None:
+    """An upright phone, hair and shoulders as wide as the picture: beside the head the room is as black as above it."""
+    picture, mask = portrait(size=(360, 640)), np.zeros((640, 360), np.uint8)
+    high = 0.29 * 640
+    cv2.ellipse(mask, (180, 269), (int(0.55 * high * broad), int(0.8 * high)), 0, 0, 360, 255, -1)
+    cv2.ellipse(mask, (180, 640), (int(1.3 * high * broad), int(1.1 * high)), 0, 0, 360, 255, -1)
+    inside = cv2.GaussianBlur(mask, (0, 0), 2)[:, :, None] / 255.0
+    look = PictureAnalyser(FINDER)
+    assert look.numbers(sent(light_of(picture) * inside + room * (1 - inside)), 0.0).covered_pct == 0
+    assert look.numbers(covered(picture, "top", 0.3), 500.0).covered_side == "top"
+
+
 def test_a_black_picture_is_black_and_not_covered() -> None:
     """Nothing is seen beyond the cover: that is `camera.light`'s."""
     assert lens_cover(np.full((480, 640, 3), 3, np.uint8)) == {"covered_pct": 0.0, "covered_side": ""}
@@ -245,6 +259,43 @@ def test_a_curtain_behind_somebody_is_no_band(folds: float, deep: float) -> None
     assert outcome_of(flicker_measurement([Still.from_json(one) for one in numbers])) == (Outcome.PASS, None)
     alone = BandLook().numbers(cv2.cvtColor(sent(curtain), cv2.COLOR_BGR2GRAY), None)
     assert outcome_of(flicker_measurement([Still.from_json(alone)] * 3)) == (Outcome.PASS, None)
+
+
+@pytest.mark.parametrize("folds", [3.5, 5.0, 8.0, 11.0])
+@pytest.mark.parametrize("even", [True, False])
+def test_a_curtain_in_one_wide_still_is_no_band(folds: float, even: bool) -> None:
+    """Columns as exact as a lamp's: no sensor of a picture that is wider than high draws them, and they do not move."""
+    turns = folds * np.arange(640) / 640
+    wave = 0.5 + 0.5 * np.sin(np.pi * turns) if even else np.abs(np.cos(np.pi * turns))
+    curtain = 0.35 * (1 - 0.6 * wave)[None, :, None]
+    found = bands_of(sent(np.where(person_mask()[:, :, None] > 0, light_of(portrait()), curtain)))
+    assert outcome_of(flicker_measurement([Still.from_json(found)] * 3)) == (Outcome.PASS, None)
+
+
+def test_columns_of_bands_in_a_wide_picture_are_told_where_they_move() -> None:
+    """From a phone whose stream is cut to a wide picture; where the same bands stand nothing is told."""
+    for step, outcome in ((2.1, Outcome.WARN), (0.0, Outcome.PASS)):
+        look = BandLook()
+        lit = (bands(portrait(), 0.4, 3.0, turned=True, phase=1.0 + step * number) for number in range(3))
+        numbers = [bands_of(sent(light, seed=number), look) for number, light in enumerate(lit)]
+        assert outcome_of(flicker_measurement([Still.from_json(one) for one in numbers]))[0] is outcome
+
+
+@pytest.mark.parametrize("size", [(640, 360), (360, 640), (480, 640)])
+@pytest.mark.parametrize("fold", [0.2, 0.3, 0.4])
+def test_a_shawls_folds_are_no_band(fold: float, size: tuple[int, int]) -> None:
+    """They are on the person, head to chest, and end beside the person."""
+    picture = portrait(size=size)
+    face = FINDER.find(picture)[0]
+    middle = (int(face.x + face.width / 2), int(face.y + face.height / 2))
+    cloth = np.zeros(picture.shape[:2], np.float32)
+    cv2.ellipse(cloth, middle, (int(0.85 * face.width), int(0.85 * face.height)), 0, 0, 360, 1, -1)
+    cv2.rectangle(cloth, (int(face.x - 0.6 * face.width), middle[1]), (int(face.x + 1.6 * face.width), size[1]), 1, -1)
+    cv2.ellipse(cloth, middle, (int(0.46 * face.width), int(0.5 * face.height)), 0, 0, 360, 0, -1)
+    soft = cv2.GaussianBlur(cloth, (0, 0), 2)[:, :, None]
+    folds = 0.3 * (1 + 0.3 * np.sin(np.arange(size[0]) / (fold * face.width)))[None, :, None]
+    found = bands_of(sent(light_of(picture) * (1 - soft) + folds * soft))
+    assert outcome_of(flicker_measurement([Still.from_json(found)] * 3)) == (Outcome.PASS, None)
 
 
 def person_mask() -> Picture:

@@ -419,6 +419,22 @@ def test_a_lit_face_in_a_dark_room_is_not_too_dark() -> None:
     assert codes(np.asarray(picture * 0.25, np.uint8))["camera.light"] == "camera.dark"
 
 
+@pytest.mark.parametrize("veil", [None, 150])
+def test_a_white_bed_is_no_haze(veil: int | None) -> None:
+    """Pillow and sheet fill the picture with white, and the eyes stay dark; under a veil they do not."""
+    picture = portrait(height_pct=36)
+    (face,) = FINDER.find(picture)
+    inside = np.zeros(picture.shape[:2], np.float32)
+    middle = (int(face.x + face.width / 2), int(face.y + face.height * 0.55))
+    cv2.ellipse(inside, middle, (int(face.width * 0.55), int(face.height * 0.55)), 0, 0, 360, 1, -1)
+    inside = cv2.GaussianBlur(inside, (0, 0), 2)[:, :, None]
+    folds = 228 + 12 * np.sin(np.arange(640) / 45)[None, :, None]
+    bed = np.asarray(picture * inside + folds * (1 - inside), np.uint8)
+    if veil:
+        bed = np.asarray(bed * 0.35 + veil, np.uint8)
+    assert codes(bed)["camera.light"] == ("camera.haze" if veil else None)
+
+
 @pytest.mark.parametrize("spoil", ["dark", "noisy"])
 def test_darkness_and_noise_are_not_blur(spoil: str) -> None:
     """The figure stays on its side of the limit, sharp and blurred, whatever the light."""
