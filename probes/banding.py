@@ -11,9 +11,10 @@ across columns, because phones are turned. Between two stills the room cancels o
 A curtain with folds gives a wall such a wave as well, but not the person before it: the person has to be more even
 without it too. A shawl's folds end beside the person: what is beside has to be more even too. And folds are uneven,
 while a lamp's wave is the same all over the picture: columns must leave little of it. A sensor's rows lie along its
-long side, and so do its bands: columns in a picture that is wider than high have to move, for no single still tells
-them from a curtain (`readiness/docs/sight.md`). Method and limits are our own; for the 100 Hz flicker of lamps on
-50 Hz, and how a rolling shutter draws it, see Sheinin et al., CVPR 2017.
+long side, and so do its bands: columns in a picture that is wider than high have to move. All this is asked as soon as
+there are two stills; one alone tells columns from a curtain less surely (`readiness/docs/sight.md`). Method and limits
+are our own; for the 100 Hz flicker of lamps on 50 Hz, and how a rolling shutter draws it, see Sheinin et al., CVPR
+2017.
 """
 
 from __future__ import annotations
@@ -89,8 +90,10 @@ class _Proof:
 
 ROWS: Final = _Proof(share=0.0)
 COLUMNS: Final = _Proof(share=0.01, nats=30.0, is_around=True)
-MOVED: Final = _Proof(nats=0.0)
-"""For rows, for columns of a picture that is higher than wide, and for what changed between two stills."""
+FIRST: Final = _Proof(nats=0.0)
+MOVED: Final = FIRST
+"""For rows, for columns of a picture that is higher than wide, for columns of a first still, which is all that there is
+to go by then, and for what changed between two stills."""
 
 Box = tuple[float, float, float, float]
 """Left, top, width and height of a face, px."""
@@ -129,12 +132,15 @@ class BandLook:
         person = _person(luma.shape, face, (FACE, BODY) if upright else (FACE,))
         apart = ~_person(luma.shape, face, (AROUND,))
         marks = [(_halved(one), _halved(two)) for one, two in ((person, apart), (person.T, apart.T))]
+        before = self._before if self._shape == luma.shape else None
         looks = [_wave(*grids[0], *marks[0], ROWS)]
         height, width = luma.shape[:2]
-        if height > width:
+        if before is None or np.array_equal(before[0][0], grids[0][0]):
+            looks.append(_wave(*grids[1], *marks[1], FIRST))
+        elif height > width:
             looks.append(_wave(*grids[1], *marks[1], COLUMNS))
-        if self._before is not None and self._shape == luma.shape:
-            for (light, usable), (old, old_usable), where in zip(grids, self._before, marks, strict=True):
+        if before is not None:
+            for (light, usable), (old, old_usable), where in zip(grids, before, marks, strict=True):
                 looks.append(_wave(light - old, usable & old_usable, *where, MOVED))
         self._before, self._shape = grids, luma.shape
         strength, evener = max(looks, key=lambda look: look[1])

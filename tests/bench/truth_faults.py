@@ -96,6 +96,8 @@ def faults(chosen: list[strangers.Person]) -> Iterator[Figure]:
     across = [_moving(p, r, 0.4, columns=_is_wide(p)) for p, _, r in cuts]
     yield rate("found: bands 0.4 across the long side that move", across, at_least=90)
     yield from _standing(cuts)
+    stand = [codes(_single(_banded(light_of(p), r, 0.4, r.uniform(1.5, 7), True), r)) for p, _, r in cuts]
+    yield rate("found: bands 0.4, columns, one still", ["camera.flicker" in one for one in stand], at_least=90)
     for name, make in PLACES:
         told = ["camera.flicker" in codes(_live(make(*one), one[2])) for one in cuts]
         yield rate(f"{name}, called camera.flicker", told, at_most=1)
@@ -236,6 +238,7 @@ FAULTS: tuple[tuple[str, Make, set[str]], ...] = (
     ("a third covered", lambda li, _, r: _covered(li, r, 0.33, 0.03), {"camera.covered"}),
     ("a finger lit from behind", lambda li, _, r: _covered(li, r, 0.5, 0.05, (0.012, 0.016, 0.2)), {"camera.covered"}),
     ("bands 0.8, rows", lambda li, _, r: _banded(li, r, 0.8, r.uniform(1.5, 7), False), {"camera.flicker"}),
+    ("bands 0.8, columns", lambda li, _, r: _banded(li, r, 0.8, r.uniform(1.5, 7), True), {"camera.flicker"}),
     ("bands 0.4, one still", lambda li, _, r: _banded(li, r, 0.4, r.uniform(1.5, 7), False), {"camera.flicker"}),
     ("motion 0.14, any direction", lambda li, f, r: _moved(li, f, r, 0.14), {"camera.blurred"}),
     ("motion 0.14, diagonal", lambda li, f, r: _moved(li, f, r, 0.14, 45), {"camera.blurred"}),
