@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
+from aiohttp import web, web_app
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
@@ -46,10 +46,20 @@ def frozen_environment(monkeypatch):
             monkeypatch.delenv(name)
 
 
+def forget_servers() -> None:
+    """Let go of servers that ran in this process.
+
+    aiohttp remembers the handlers of the last thousand routes, and by them every object of their servers: some ten
+    thousand each, and each search for garbage went through all of them.
+    """
+    web_app._cached_build_middleware.cache_clear()
+
+
 @pytest.fixture(autouse=True)
-def no_handler_left():
+def nothing_left():
     """A server that ran in this process logs to the standard error of its own test, which is closed by then."""
     yield
+    forget_servers()
     root = logging.getLogger()
     for handler in [one for one in root.handlers if isinstance(one.formatter, JsonFormatter)]:
         root.removeHandler(handler)
