@@ -71,6 +71,11 @@ class House:
         self.open.append(writer)
         return reader, writer
 
+    def leave(self) -> None:
+        """Close every connection that was made."""
+        for writer in self.open:
+            writer.close()
+
     async def ask(self, request: bytes = ASK, come_from: str = "127.0.0.1") -> bytes:
         """Return the first line of an answer on a connection of its own, which stays open; empty where it is cut."""
         reader, writer = await self.connect(come_from)
@@ -88,8 +93,7 @@ async def house() -> AsyncIterator[House]:
     async with asyncio.timeout(PATIENCE_S):
         yield built
     built.may.set()
-    for writer in built.open:
-        writer.close()
+    built.leave()
     await runner.cleanup()
     assert built.door.connections == 0
     assert not built.door._asking
@@ -144,6 +148,7 @@ async def test_behind_a_proxy_callers_are_counted_by_request():
         built.may.set()
         assert set(await asyncio.gather(*one)) == {b"HTTP/1.1 200 OK\r\n"}
         assert b" 200 " in await built.ask(ASK[:-2] + b"X-Caller: 192.0.2.1\r\n\r\n")
+    built.leave()
     await runner.cleanup()
 
 
@@ -197,8 +202,7 @@ async def test_LOD_2_a_silent_tls_client_is_sent_away(tmp_path, monkeypatch):
         await asyncio.gather(*(one.read() for one in readers), return_exceptions=True)
         await until(lambda: built.door.connections == 1)
         writer.close()
-    for writer in built.open:
-        writer.close()
+    built.leave()
     await runner.cleanup()
 
 
