@@ -146,6 +146,12 @@ def live_server(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -
     yield from _served(tmp_path_factory.mktemp("live"), migrated_file)
 
 
+@pytest.fixture(scope="session")
+def untouched_server(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Iterator[LiveServer]:
+    """One demo server for tests that add nothing and read pages which another organisation would change."""
+    yield from _served(tmp_path_factory.mktemp("untouched"), migrated_file)
+
+
 @pytest.fixture
 def own_server(tmp_path: Path, migrated_file: Path) -> Iterator[LiveServer]:
     """A demo server for one test alone: to look through its log and data, or to kill it."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,10 @@ from tests.browser.person import PRESS_NEXT_OF_PICTURE, SAYS_ONE_OF, Person, che
 from tests.data.clips import camera_clip, microphone_clip
 from tests.integration.chromium import HEADLESS_CHROMIUM
 
-__all__ = ["MICROPHONE_FAULTS", "PICTURE_FAULTS", "Fault", "walk"]
+__all__ = ["MICROPHONE_FAULTS", "PICTURE_FAULTS", "BrowserWith", "Fault", "walk"]
+
+BrowserWith = Callable[[str, str], AbstractAsyncContextManager[Browser]]
+"""Opens a browser with the clips of this name as camera and microphone."""
 
 
 @dataclass(frozen=True)
@@ -91,33 +96,38 @@ async def walk(
     *,
     lang: str,
     shots: Path | None = None,
+    browser_with: BrowserWith | None = None,
 ) -> list[tuple[str, bool]]:
     """One person with both faults: what was right, by kind. What was wrong is said on stderr.
+
+    The browser with their clips is `browser_with`'s, or one that is started for them.
 
     Where the answer is that it was our own fault and to test again, the person does, once.
     """
     picture, sound = picture or PICTURE_FAULTS[0], sound or MICROPHONE_FAULTS[0]
-    found, report = await _in_a_browser(server, picture, sound, lang=lang, shots=shots)
+    browser_with = browser_with or _started
+    async with browser_with(picture.clip, sound.clip) as browser:
+        found, report = await _walked(browser, server, picture, sound, lang=lang, shots=shots)
     if not all(right for _, right in found) and "service.fault" in report["advice"]:
         _say("our own machine had too much to do; the person tests again")
-        found, _ = await _in_a_browser(server, picture, sound, lang=lang, shots=shots)
+        async with browser_with(picture.clip, sound.clip) as browser:
+            found, _ = await _walked(browser, server, picture, sound, lang=lang, shots=shots)
     return found
 
 
-async def _in_a_browser(
-    server: LiveServer, picture: Fault, sound: Fault, *, lang: str, shots: Path | None
-) -> tuple[list[tuple[str, bool]], dict[str, Any]]:
+@contextlib.asynccontextmanager
+async def _started(camera: str, microphone: str) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=HEADLESS_CHROMIUM,
             args=[
                 *ARGUMENTS, "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
-                f"--use-file-for-fake-video-capture={camera_clip(picture.clip, CLIP_FOLDER)}",
-                f"--use-file-for-fake-audio-capture={microphone_clip(sound.clip, CLIP_FOLDER)}",
+                f"--use-file-for-fake-video-capture={camera_clip(camera, CLIP_FOLDER)}",
+                f"--use-file-for-fake-audio-capture={microphone_clip(microphone, CLIP_FOLDER)}",
             ],
         )  # fmt: skip
         try:
-            return await _walked(browser, server, picture, sound, lang=lang, shots=shots)
+            yield browser
         finally:
             await browser.close()
 

@@ -274,10 +274,10 @@ LOCKED = BOARD | {"unlocked": False, "feedback": 2}
 """Before the code was typed, and after the meeting."""
 
 
-async def test_the_board_is_accessible(own_server: LiveServer, chromium: Launch):
+async def test_the_board_is_accessible(untouched_server: LiveServer, chromium: Launch):
     """The leader's board with every state on it, cut off, guides open, in every language, light and dark, narrow.
 
-    On a server of its own: where other tests have added organisations, this page has no guides.
+    On a server with one organisation alone: where others were added, this page has no guides.
     """
     browser = await chromium()
     context = await browser.new_context(viewport=DESKTOP)
@@ -288,7 +288,7 @@ async def test_the_board_is_accessible(own_server: LiveServer, chromium: Launch)
     found: dict[Any, list[str]] = {}
     for lang in LANGUAGES:
         shown = LOCKED if lang == "nn" else BOARD
-        await board.goto(f"{own_server.base}/board/anyone?lang={lang}")
+        await board.goto(f"{untouched_server.base}/board/anyone?lang={lang}")
         await board.wait_for_selector(f"#participants > li:nth-child({len(BOARD['participants'])})")
         await board.wait_for_selector("#contact:not([hidden])")
         for scheme, rules in SCHEMES.items():
@@ -315,7 +315,7 @@ PLACES = {
 }
 
 
-async def test_pages_that_say_no_are_accessible(own_server: LiveServer, chromium: Launch):
+async def test_pages_that_say_no_are_accessible(untouched_server: LiveServer, chromium: Launch):
     """The front door, an unknown address and dead links: the catalogue's words, no violation, nothing too wide.
 
     Contrast, which no words change, in one language for each page, in light and dark. On a server with one
@@ -327,7 +327,7 @@ async def test_pages_that_say_no_are_accessible(own_server: LiveServer, chromium
         context = await browser.new_context(viewport=SMALL, locale={"nb": "nb-NO", "nn": "nn-NO", "en": "en-GB"}[lang])
         for number, (name, (path, heading, key)) in enumerate(PLACES.items()):
             page = await context.new_page()
-            await page.goto(own_server.base + path.format(lang=lang, token="A" * 43))
+            await page.goto(untouched_server.base + path.format(lang=lang, token="A" * 43))
             words = catalogue(lang)[key]
             says = "([selector, words]) => document.querySelector(selector)?.innerText === words"
             await page.wait_for_function(says, arg=[heading, words])

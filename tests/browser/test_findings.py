@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from playwright.async_api import Browser
 
 from tests.browser.conftest import Launch, LiveServer
 from tests.browser.faults import MICROPHONE_FAULTS, PICTURE_FAULTS, walk
@@ -75,11 +78,21 @@ async def assert_told(person: Person, report: dict[str, Any], case: Case) -> Non
 
 
 @pytest.mark.parametrize(("camera", "microphone", "lang"), PAIRS, ids=lambda part: part)
-async def test_a_fault_of_picture_or_sound_is_told(live_server: LiveServer, camera: str, microphone: str, lang: str):
+async def test_a_fault_of_picture_or_sound_is_told(
+    live_server: LiveServer, chromium: Launch, camera: str, microphone: str, lang: str
+):
     """A camera or microphone that would spoil the meeting is told at once, found, and its remedy is in the answer."""
     picture = next(fault for fault in PICTURE_FAULTS if fault.clip == camera)
     sound = next(fault for fault in MICROPHONE_FAULTS if fault.clip == microphone)
-    right = await walk(live_server, picture, sound, lang=lang)
+
+    @contextlib.asynccontextmanager
+    async def kept(*clips: str) -> AsyncIterator[Browser]:
+        browser = await chromium(*clips)
+        yield browser
+        for context in browser.contexts:
+            await context.close()
+
+    right = await walk(live_server, picture, sound, lang=lang, browser_with=kept)
     assert right == [(name, True) for name in ("hint", "finding", "words", "finding", "words")]
 
 

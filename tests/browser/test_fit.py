@@ -113,10 +113,10 @@ async def test_on_its_side_the_hint_stands_beside_the_picture(live_server: LiveS
 
 
 @rooms
-async def test_the_board_fits(own_server: LiveServer, chromium: Launch, room: Room):
+async def test_the_board_fits(untouched_server: LiveServer, chromium: Launch, room: Room):
     """The leader's board, before and after the code was typed, and both guides.
 
-    On a server of its own: where other tests have added organisations, this page has no guides.
+    On a server with one organisation alone: where others were added, this page has no guides.
     """
     page = await (await (await chromium(arguments=room.arguments)).new_context()).new_page()
     shown = BOARD
@@ -126,7 +126,7 @@ async def test_the_board_fits(own_server: LiveServer, chromium: Launch, room: Ro
     for lang in languages_in(room):
         for name, board in (("open", BOARD), ("locked", LOCKED)):
             shown = board
-            await page.goto(f"{own_server.base}/board/anyone?lang={lang}")
+            await page.goto(f"{untouched_server.base}/board/anyone?lang={lang}")
             await settle(page, room)
             await page.wait_for_selector(f"#participants > li:nth-child({len(BOARD['participants'])})")
             await page.wait_for_selector("#contact:not([hidden])")

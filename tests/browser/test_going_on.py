@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import pytest
+import pytest_asyncio
 
 from tests.browser.conftest import Launch, LiveServer
 from tests.browser.person import PHONE, Person, check
+from tests.browser.test_links import link
+from tests.cast import make_cast
 
 FOCUS = "document.activeElement?.id || document.activeElement?.tagName"
 TEST = "history.state?.test ?? null"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def annas_link(live_server: LiveServer) -> str:
+    """The link of somebody in a meeting of this test's own, who is asked what the demo's people are."""
+    store = await live_server.open_store()
+    try:
+        return link(live_server, (await make_cast(store, practical=("private_room", "people"))).anna_token)
+    finally:
+        await store.close()
 
 
 async def to_sound(person: Person) -> str:
@@ -62,13 +75,12 @@ async def test_who_starts_again_after_a_reload_gets_a_test_from_the_beginning(
     assert await person.page.evaluate(TEST) != test
 
 
-async def test_a_second_window_says_that_the_test_runs_and_takes_it_over(own_server: LiveServer, chromium: Launch):
+async def test_a_second_window_says_that_the_test_runs_and_takes_it_over(annas_link: str, chromium: Launch):
     """The first one says so and can have it back; once there is an answer, both show it, with its code."""
-    link = own_server.links["selftest_url"]
     context = await (await chromium()).new_context(viewport=PHONE, locale="nb-NO")
-    first = await Person.at(context, link)
+    first = await Person.at(context, annas_link)
     test = await to_speaker(first)
-    second = await Person.at(context, link)
+    second = await Person.at(context, annas_link)
     await second.until("#unfinished-text", "resume.other_window")
     assert await second.reads("#resume") == second.words("resume.here")
     await second.press("resume")
@@ -88,12 +100,12 @@ async def test_a_second_window_says_that_the_test_runs_and_takes_it_over(own_ser
     assert not await second.complaints()
 
 
-async def test_another_device_is_told_where_the_test_runs(own_server: LiveServer, chromium: Launch):
+async def test_another_device_is_told_where_the_test_runs(annas_link: str, chromium: Launch):
     """Its camera is another one, so it starts anew; then the first one says where the test is."""
     browser = await chromium()
-    first = await Person.at(browser, own_server.links["selftest_url"])
+    first = await Person.at(browser, annas_link)
     await to_sound(first)
-    second = await Person.at(browser, own_server.links["selftest_url"])
+    second = await Person.at(browser, annas_link)
     await second.until("#unfinished-text", "resume.other_device")
     assert not await second.page.is_visible("#resume")
     await second.start()
@@ -102,17 +114,17 @@ async def test_another_device_is_told_where_the_test_runs(own_server: LiveServer
     assert await first.reads("#stopped-text") == first.words("error.replaced")
 
 
-async def test_what_to_do_and_the_code_come_back(own_server: LiveServer, chromium: Launch):
+async def test_what_to_do_and_the_code_come_back(annas_link: str, chromium: Launch):
     """Whoever opens the link again after an answer can read it again, and call with its code."""
     context = await (await chromium(ask=True)).new_context(viewport=PHONE, locale="nb-NO")
-    person = await Person.at(context, own_server.links["selftest_url"])
+    person = await Person.at(context, annas_link)
     await person.allow(camera=False, microphone=False)
     await person.start()
     await person.until("#devices-title", "devices.problem_title")
     await person.press("next")
     report = await person.finish(tell={})
     todo = await person.reads("#todo")
-    again = await Person.at(context, own_server.links["selftest_url"])
+    again = await Person.at(context, annas_link)
     await again.press("show-answer")
     await again.page.wait_for_selector("html[data-verdict]", state="attached")
     await again.sees_verdict(report["verdict"])
@@ -168,15 +180,15 @@ async def test_a_server_that_stays_away_is_told_in_time(own_server: LiveServer, 
 async def test_who_gives_up_waiting_is_offered_to_go_on_later(own_server: LiveServer, chromium: Launch):
     """The way out leads to the first page; when the service is back the same link goes on where it stopped."""
     context = await (await chromium()).new_context(viewport=PHONE, locale="nb-NO")
-    link = own_server.links["selftest_url"]  # the demo of the next start is another meeting
-    person = await Person.at(context, link)
+    own_link = own_server.links["selftest_url"]  # the demo of the next start is another meeting
+    person = await Person.at(context, own_link)
     test = await to_speaker(person)
     own_server.kill()
     await person.wait_step("waiting")
     await person.press("leave")
     await person.wait_step("welcome")
     own_server.start()
-    later = await Person.at(context, link)
+    later = await Person.at(context, own_link)
     await later.press("resume")
     assert await later.wait_step("picture", "sound", "speaker") == "speaker"
     assert (await later.finish(tell={}))["id"] == test
