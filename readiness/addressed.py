@@ -39,7 +39,7 @@ def public_origin(text: str) -> str:
         host, port = _host_of(parts.hostname or ""), parts.port
     except ValueError:
         raise _no_address() from None
-    rest = (parts.path.strip("/"), parts.query, parts.fragment, parts.username)
+    rest = (parts.path.strip("/"), parts.query, parts.fragment, "@" in parts.netloc, parts.hostname == "0.0.0.0")  # noqa: S104
     if not host or parts.scheme not in _USUAL or any(rest) or port == 0:
         raise _no_address()
     return f"{parts.scheme}://{host}" + ("" if port in {None, _USUAL[parts.scheme]} else f":{port}")
@@ -63,5 +63,5 @@ def reachable(address: str) -> str:
     """Return an address that others can send to. Raises ValueError for ``0.0.0.0``, groups and what is no address."""
     found = ipaddress.ip_address(address.strip().strip("[]"))
     if found.is_unspecified or found.is_multicast:
-        raise ValueError(f"{found} is no address that a browser can send to")
+        raise ValueError("no browser can send to this; give the address by which browsers reach this server")
     return str(found)

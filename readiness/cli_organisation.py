@@ -91,7 +91,7 @@ def _organisation(settings: Settings, options: argparse.Namespace) -> int:
     given = {name: getattr(options, name) for name in names}
     typed = {name: typed_of(value) for name, value in given.items() if value is not None}
     texts = own_texts({name: getattr(options, name) for name in OWN_TEXTS})
-    chosen = {name.replace("-", "_"): getattr(options, name.replace("-", "_")) for name in CHOSEN}
+    chosen = {name: getattr(options, name) for name in (one.replace("-", "_") for one in CHOSEN)}
     chosen = {f"choices/{name}": value for name, value in chosen.items() if value is not None}
     typed |= texts | chosen | own_limits(options.limit)
     clinics = own_clinics(options.clinic)

@@ -223,7 +223,7 @@ SETTINGS: tuple[Setting, ...] = (
         "sms_success",
         outgoing.pattern,
         "",
-        "what the gateway's answer must match (regular expression); empty: any that tells of no failure",
+        "what the gateway's answer must match (regular expression); empty: any that reports no failure",
     ),
     Setting("sms_ca", outgoing.authorities, "", "certificates (PEM) of your own authority, for the SMS gateway"),
     Setting(

@@ -52,7 +52,7 @@ def body_form(template: str, content_type: str = "") -> BodyForm:
     if charset and charset[1].lower() not in _UTF8:
         raise ValueError(f"the body is sent as UTF-8, but Content-Type says {charset[1]}")
     if twice := next((mark for mark in (TO, TEXT) if f"{{{mark}}}" in template), None):
-        raise ValueError(f"{twice} stands in one pair of brackets, not two: the second would be sent")
+        raise ValueError(f"write {twice} with one pair of braces, not two: the outer pair would be sent")
     if kind is None and named.startswith("text/plain"):
         kind = "plain"
     if kind is None:

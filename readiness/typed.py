@@ -23,8 +23,8 @@ _NORWEGIAN: Final = re.compile(rf"(?P<day>\d{{1,2}})\.\s?(?P<month>\d{{1,2}})\.\
 _YEAR_FIRST: Final = re.compile(rf"(?P<year>\d{{4}})([/-])(?P<month>\d{{1,2}})\2(?P<day>\d{{1,2}}),?\s+{_CLOCK}")
 _DATE: Final = re.compile(r"\d{1,2}([./-])\s?\d{1,2}\1\s?\d{4}|\d{4}([./-])\d{1,2}\2\d{1,2}")
 _ISO_DATE: Final = re.compile(r"\d{4}-?(?:\d{2}-?\d{2}|W\d{2}(?:-?\d)?)", re.IGNORECASE)
-_SPAN: Final = re.compile(r"\S+ [0-2]?\d[:.]?\d\d ?-[0-2]?\d[:.]?[0-5]\d")
-"""A day, and from when until when somebody is busy: ``2027-03-02 10:00-10:30``."""
+_SPAN: Final = re.compile(r"\S+ [0-2]?\d(?:[:.]?[0-5]\d)? ?-[0-2]?\d(?:[:.]?[0-5]\d)?")
+"""A day with the hours from and until: ``2027-03-02 10:00-10:30`` or ``2027-03-02 10-11``."""
 _ISO: Final = re.compile(r"(?P<date>[0-9W-]+)[T ](?P<time>[0-9:.,]+)(?P<zone>Z|[+-][0-9:]+)?", re.IGNORECASE)
 
 

@@ -35,8 +35,10 @@ _CALLED_OFF = re.compile(
     re.IGNORECASE,
 )
 """What Outlook writes before the title of an entry that was cancelled, also where its STATUS says nothing."""
-_MAILBOX = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\r\n]{1,300}\d{4}[^\r\n]{0,10}\r?\n")
-"""The line before each mail where a mail program has saved several in one file (mbox)."""
+_MAILBOX = re.compile(
+    rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From \S[^\r\n]{0,300}\d\d:\d\d(?::\d\d)?(?: \S{1,6})? \d{4}[^\r\n]{0,10}\r?\n"
+)
+"""The line before each mail of a file that holds several (mbox). It ends with a clock and a year; prose seldom does."""
 SUREST = (
     "X-MICROSOFT-SKYPETEAMSMEETINGURL",
     "X-GOOGLE-CONFERENCE",

@@ -239,7 +239,7 @@ def _decoded(line: bytes) -> str:
             return text  # a program that counts bytes has cut the letter in two
     text = line.decode("cp1252", "replace")
     if _NAMES.match(line) and (LOST in text or not reads_well(text)):
-        raise InputError("import.calendar")
+        raise InputError("import.calendar_letters")
     return text
 
 

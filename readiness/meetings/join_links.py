@@ -39,8 +39,8 @@ _BROKEN = re.compile(r"<(https://[^\s<>]{4,2000}(?:\n[ \t]*[^\s<>]{1,2000}){1,20
 """A link in angle brackets over several lines: line ends do not belong to it (RFC 3986, appendix C)."""
 WRAPS_FROM, WRAPS_TO = 60, 80
 """Lengths of lines at which programs that send plain text break a long link in two."""
-_GOES_ON = re.compile(r"(?=.*[%/?=&])[\w%/?=&.~:#@!$'()*+,;-]+", re.ASCII)
-"""A line that can only be the rest of a link."""
+_GOES_ON = re.compile(r"(?=.*[%/?=&])(?=.*[A-Za-z0-9])[\w%/?=&.~:#@!$'()*+,;-]+", re.ASCII)
+"""A line that can only be the rest of a link; one without letters and digits is a rule (``=====``)."""
 _BEGINS_ANEW = re.compile(r"[a-z][a-z0-9+.-]*:|(?:[a-z0-9-]+\.)+[a-z]{2,}(?:/|\Z)", re.IGNORECASE | re.ASCII)
 _SAID = re.compile(r"\b(?:join|bli\s+med|delta|koble|video|m\wterom|m\wtelenk)", re.IGNORECASE)
 """Words before a link that opens a meeting."""

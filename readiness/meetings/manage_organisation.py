@@ -65,7 +65,7 @@ async def wish_of(
     async with own_store(settings) as store:
         found = await store.organisation(slug)
         if found is None:
-            raise SettingError(f"--dry-run: there is no organisation {slug!r} yet")
+            raise SettingError(f"--dry-run: there is no organisation {slug!r} yet; without --dry-run it is made")
         return Wish(found, _with(found, values), await store.kept_tests(operator_of(found), now))
 
 

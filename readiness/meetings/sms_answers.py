@@ -60,13 +60,14 @@ _DIGITS: Final = re.compile(r"\+?\d[\d ]{5,}\d")
 
 
 _SAYS_NO: Final = re.compile(
-    r"\A\W{0,5}(?:ERR|ERROR|FAIL|FAILED|FAILURE|NOK|NAK)\b"
+    r"\A\W{0,5}(?:ERR|ERROR|FAIL|FAILED|FAILURE|NOK|NAK)\b(?!\W{0,5}(?:0|null|none|false)\b)"
+    r"(?![\"']\s{0,9}:\s{0,9}(?:\"\"|''|\[\]|\{\})|>\s{0,9}</|/>|=(?:&|\Z))"
     r"|[\"'](?:success|ok|accepted|is_?success)[\"']\s{0,9}:\s{0,9}(?:false\b|[\"'](?:false|no)[\"'])"
     r"|[\"'](?:status|result|state)[\"']\s{0,9}:\s{0,9}[\"'](?:err|error|fail|failed|failure|rejected|undeliverable)[\"']"
     r"|<(?:\w+:)?(?:status|result|success|state)>\s{0,9}(?:err|error|fail|failed|failure|rejected|false)\s{0,9}</",
     re.IGNORECASE,
 )
-"""An answer that says of itself that it is none, by the forms gateways use; words further in may be about anything."""
+"""Forms in which gateways report a failure under a 2xx, but not an error of nothing (``"error": null``)."""
 
 
 def judge(status: int, said: bytes, success: str) -> None:

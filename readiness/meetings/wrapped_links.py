@@ -16,6 +16,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 __all__ = ["unwrapped"]
 
 MOST_WRAPS: Final = 3
+_WHOLE: Final = re.compile(r"https://[^\s\x00-\x1f\x7f<>\"]+", re.IGNORECASE)
+"""What may be inside: https only, with nothing in it that ends a link."""
 _ASKED: Final = (
     ("safelinks.protection.outlook.com", ("url",)),
     ("safelinks.protection.office365.us", ("url",)),
@@ -33,11 +35,8 @@ _ASKED: Final = (
     ("l.facebook.com", ("u",)),
 )
 """Hosts, and those under them, with the parameter that holds the inner link."""
-_EXACTLY: Final = (("www.google.com", ("q", "url")), ("google.com", ("q", "url")))
-"""Hosts that wrap links only under this very name."""
-_ENCODED: Final = "urldefense.proofpoint.com"
-_BASE64: Final = "protection.sophos.com"
-_IN_PATH: Final = "secure-web.cisco.com"
+_GOOGLE: Final = frozenset({"google.com", "www.google.com"})
+"""Wrap links under these very names; meet.google.com is a meeting."""
 _DEFENDED: Final = re.compile(
     r"https://urldefense\.(?:com|us|proofpoint\.com)/v3/__(https?:/.+?)__;([\w-]*={0,2})(?:!|\Z)", re.IGNORECASE
 )
@@ -55,7 +54,7 @@ def unwrapped(link: str) -> str:
     """Return the link that a mail filter has wrapped, or the link itself."""
     for _ in range(MOST_WRAPS):
         inner = _inside(link)
-        if not inner.lower().startswith("https://"):
+        if not _WHOLE.fullmatch(inner):
             break
         link = inner
     return link
@@ -73,9 +72,9 @@ def _inside(link: str) -> str:
         asked = parse_qs(parts.query, max_num_fields=50)
     except ValueError:
         return ""
-    for wrapper, names in (*_ASKED, *_EXACTLY):
-        if host == wrapper or ((wrapper, names) in _ASKED and _is_under(host, wrapper)):
-            return _first(asked, names)
+    names = ("q", "url") if host in _GOOGLE else next((some for one, some in _ASKED if _is_under(host, one)), ())
+    if names:
+        return _first(asked, names)
     for wrapper, read in _OWN_WAYS.items():
         if _is_under(host, wrapper):
             return read(parts.path, _first(asked, ("u",)))
@@ -115,7 +114,7 @@ def _of_proofpoint(path: str, inner: str) -> str:
 
 def _of_sophos(_path: str, inner: str) -> str:
     try:
-        return base64.urlsafe_b64decode(inner + "=" * (-len(inner) % 4)).decode("utf-8")
+        return base64.urlsafe_b64decode(inner.replace(" ", "+") + "=" * (-len(inner) % 4)).decode("utf-8")
     except (binascii.Error, ValueError):
         return ""
 
@@ -126,7 +125,7 @@ def _of_cisco(path: str, _inner: str) -> str:
 
 
 _OWN_WAYS: Final[Mapping[str, Callable[[str, str], str]]] = {
-    _ENCODED: _of_proofpoint,
-    _BASE64: _of_sophos,
-    _IN_PATH: _of_cisco,
+    "urldefense.proofpoint.com": _of_proofpoint,
+    "protection.sophos.com": _of_sophos,
+    "secure-web.cisco.com": _of_cisco,
 }

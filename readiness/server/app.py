@@ -214,7 +214,7 @@ async def _living(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _chores(services: Services) -> None:
-    """Do the chores once a minute. What was due to be deleted is when this begins."""
+    """Do the chores once a minute. The start has just deleted what was due, so the first round deletes nothing."""
 
     def now() -> datetime:
         return services.now()  # looked up each time: a test may turn the clock

@@ -26,7 +26,9 @@ log = logging.getLogger(__name__)
 LOOK_EVERY_S = 10.0
 """Polling interval. A change counts once it is unchanged at the next poll, since a pair is written in two steps."""
 SOON_DAYS = 14
-"""From so many days before its end a certificate that nothing renews is told of, once a day; certbot renews at 30."""
+"""Days before its end from which a certificate is reported once a day, a quarter of its life if that is less.
+
+certbot renews at 30."""
 _Stamp = tuple[tuple[int, int, int], ...]
 """Inode, size and modification time of each file, with symbolic links resolved."""
 
@@ -40,9 +42,9 @@ class Certificate:
         self._cert = cert
         self._key = key
         self._tried = self._seen = self._stamp()
-        self._until = datetime.max.replace(tzinfo=UTC)
+        self._until, self._soon_days = datetime.max.replace(tzinfo=UTC), SOON_DAYS
         self._begins: datetime | None = None
-        """When the pair that lies there begins, if it was refused because it had not."""
+        """When the pair on disk becomes valid, if it was refused because it was not yet."""
         self._told_left: int | None = None
         try:
             self._load()
@@ -73,7 +75,7 @@ class Certificate:
         if settled and (stamp != self._tried or has_begun):
             self.reload()
         left = (self._until - datetime.now(UTC)).days
-        if left < SOON_DAYS and left != self._told_left:
+        if left < self._soon_days and left != self._told_left:
             self._told_left = left
             name, level = ("tls.ended", logging.ERROR) if left < 0 else ("tls.ends_soon", logging.WARNING)
             log_event(log, level, name, days_left=left)
@@ -107,21 +109,20 @@ class Certificate:
         """Serve the pair and return its remaining validity, days. Raises one of `_UNUSABLE`, and then changes nothing.
 
         Reads both files once and tries them in a separate context first, because OpenSSL would leave the context with
-        the new certificate and the old key if the two don't match. One that has ended, or has not begun, replaces none
-        that browsers take.
+        the new certificate and the old key if the two don't match. One that has expired, or is not valid yet, never
+        replaces a valid one.
         """
+        self._begins = None
         chain, key = self._cert.read_bytes(), self._key.read_bytes()
         own, now = x509.load_pem_x509_certificates(chain)[0], datetime.now(UTC)
-        until = own.not_valid_after_utc
-        self._begins = own.not_valid_before_utc if own.not_valid_before_utc > now else None
-        if now < self._until < datetime.max.replace(tzinfo=UTC) and not own.not_valid_before_utc <= now < until:
-            raise ValueError(
-                f"it is valid from {own.not_valid_before_utc:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC"
-            )
+        begins, until = own.not_valid_before_utc, own.not_valid_after_utc
+        if now < self._until < datetime.max.replace(tzinfo=UTC) and not begins <= now < until:
+            self._begins = begins if begins > now else None
+            raise ValueError(f"it is valid from {begins:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC")
         for context in (_empty_context(), self.context):
             with _as_file(chain) as chain_path, _as_file(key) as key_path:
                 context.load_cert_chain(chain_path, key_path, password=_no_password)
-        self._until = until
+        self._until, self._soon_days = until, min(SOON_DAYS, (until - begins).days // 4)
         return (until - now).days
 
 

@@ -95,7 +95,7 @@ def test_names_in_an_old_code_page_are_refused(name):
     """They read ``p† �sen`` on letters; in a description, which nobody prints, they stop nothing."""
     with pytest.raises(InputError) as raised:
         read_file(raw_of(name))
-    assert raised.value.code == "import.calendar"
+    assert raised.value.code == "import.calendar_letters"
     (wanted,), _ = read_file(raw_of(name).replace(b"SUMMARY", b"DESCRIPTION"))
     assert wanted.plan.title == ""
 
@@ -120,6 +120,15 @@ def test_each_mail_has_a_method_of_its_own():
     second = second.replace(b"charset=utf-8", b"charset=utf-8; method=CANCEL")
     wanted, _ = read_file(first + b"\r\n\r\nFrom - " + second)
     assert [one.is_cancelled for one in wanted] == [False, True]
+
+
+def test_a_mail_that_says_from_when_is_one_mail():
+    """A paragraph of prose that begins with "From" is no line between mails."""
+    first, _ = raw_of("two_mails.mbox").split(b"\r\nFrom - ")
+    said = first.partition(b"\r\n")[2].replace(b"\r\nHei\r\n", b"\r\nFrom Monday 1 March 2027\r\n")
+    assert said != first
+    wanted, bad = read_file(said)
+    assert ([one.plan.title for one in wanted], bad) == (["Kontroll"], [])
 
 
 PEOPLE = [

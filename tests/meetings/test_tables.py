@@ -156,6 +156,7 @@ SAVED = [
     ("own", "saved_as_latin1.csv", patient("Åse Ø", mail="pas@post.example")),
     ("own", "saved_thrice.csv", patient("Åse Ø", mail="pas@post.example")),
     ("own", "span.csv", "meeting.time_form"),
+    ("own", "span_hours.csv", "meeting.time_form"),
     ("own", "span_columns.csv", "meeting.time_form"),
     ("own", "merged_heading.csv", "import.column_nameless"),
     ("own", "row_numbers.csv", SENT),

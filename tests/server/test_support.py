@@ -248,7 +248,7 @@ async def test_IT_reads_exactly_what_to_open(server, http, session):
         "TLS over TCP to [2001:db8::1], port 443 (TURN, detour)",
         "UDP to relay.example, port 3478 (TURN, detour)",
         "Answers to these must be let back in.",
-        "Measured: Delay: 213 ms. Good: at most 150 ms. Too poor: over 300 ms.",
+        "Measured at the caller’s end: Delay: 213 ms. Good: at most 150 ms. Too poor: over 300 ms.",
     ]
     assert "openings" not in (await page(http, session, good.code))[1]
 

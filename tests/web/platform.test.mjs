@@ -73,6 +73,7 @@ test("WebRTC that is there by name only is missing: an extension or a policy has
   assert.deepEqual(missingInterfaces({ ...scope, RTCPeerConnection: Peer }), []);
   assert.equal(closed.length, 1);
   assert.deepEqual(missingInterfaces({ ...scope, RTCPeerConnection: Off }), ["RTCPeerConnection"]);
+  assert.deepEqual(missingInterfaces({ ...scope, RTCPeerConnection: undefined }), ["RTCPeerConnection"]);
 });
 
 test("interfaces that are missing are named", () => {

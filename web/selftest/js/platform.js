@@ -93,7 +93,7 @@ function makesPeers({ RTCPeerConnection }) {
  * @param {any} scope usually `globalThis` @returns {string[]} their W3C names
  */
 export function missingInterfaces(scope) {
-  const missing = ["WebSocket", "RTCPeerConnection", "AudioWorkletNode", "MediaStream"].filter((name) => !(name in scope));
+  const missing = ["WebSocket", "RTCPeerConnection", "AudioWorkletNode", "MediaStream"].filter((name) => !scope[name]);
   if (!missing.includes("RTCPeerConnection") && !makesPeers(scope)) missing.push("RTCPeerConnection");
   if (!scope.navigator?.mediaDevices?.getUserMedia) missing.push("getUserMedia");
   return missing;

@@ -191,7 +191,7 @@ function microphoneFigures(stream, status) {
 /** Newer browsers give a kind of echo canceller instead of `true`. @param {unknown} value */
 const asFlag = (value) => (value === undefined ? undefined : Boolean(value));
 
-/** A figure as the browser gave it, unless it is none: nothing that has not begun has a size of 0. @param {unknown} value */
+/** A figure as the browser gave it; not a number, or 0 as before the first frame, is none. @param {unknown} value */
 const amount = (value) => (typeof value === "number" && Number.isFinite(value) && value > 0 ? value : undefined);
 /** @param {unknown} value */
 const whole = (value) => (amount(value) === undefined ? undefined : Math.round(/** @type {number} */ (value)));
