@@ -10,11 +10,11 @@ across columns, because phones are turned. Between two stills the room cancels o
 
 A curtain with folds gives a wall such a wave as well, but not the person before it: the person has to be more even
 without it too. A shawl's folds end beside the person: what is beside has to be more even too. And folds are uneven,
-while a lamp's wave is the same all over the picture: columns must leave little of it. A sensor's rows lie along its
-long side, and so do its bands: columns in a picture that is wider than high have to move. All this is asked as soon as
-there are two stills; one alone tells columns from a curtain less surely (`readiness/docs/sight.md`). Method and limits
-are our own; for the 100 Hz flicker of lamps on 50 Hz, and how a rolling shutter draws it, see Sheinin et al., CVPR
-2017.
+while a lamp's wave is the same all over the picture: what it leaves counts against the person's evidence. A sensor's
+rows lie along its long side, and so do its bands: columns in a picture that is wider than high have to move. Rows are
+asked only for the person, columns for all this from the second still on; one still alone tells them from a curtain less
+surely (`readiness/docs/sight.md`). Method and limits are our own; for the 100 Hz flicker of lamps on 50 Hz, and how a
+rolling shutter draws it, see Sheinin et al., CVPR 2017.
 """
 
 from __future__ import annotations
@@ -91,9 +91,9 @@ class _Proof:
 ROWS: Final = _Proof(share=0.0)
 COLUMNS: Final = _Proof(share=0.01, nats=30.0, is_around=True)
 FIRST: Final = _Proof(nats=0.0)
-MOVED: Final = FIRST
+MOVED: Final = _Proof(share=0.0)
 """For rows, for columns of a picture that is higher than wide, for columns of a first still, which is all that there is
-to go by then, and for what changed between two stills."""
+to go by then, and for what changed between two stills: a curtain behind a hand-held phone moves too."""
 
 Box = tuple[float, float, float, float]
 """Left, top, width and height of a face, px."""
@@ -125,8 +125,8 @@ class BandLook:
 
         That is by how much the picture is more even without them than without a smooth grade of light, percent of its
         unevenness, or 0 if more than three tenths of it are not. The most certain of up to four results counts: rows
-        and columns, in this still and in the change since the previous one. Nothing is certain unless the largest
-        `face`, and the body below it where it is `upright`, are more even without the bands too.
+        and columns, in this still and in the change since the previous one. Nothing is certain without the largest
+        `face`: it, and the body below it where it is `upright`, must show the bands too, as far as `_Proof` demands.
         """
         grids = _grids(luma)
         person = _person(luma.shape, face, (FACE, BODY) if upright else (FACE,))
@@ -137,7 +137,7 @@ class BandLook:
         height, width = luma.shape[:2]
         if before is None or np.array_equal(before[0][0], grids[0][0]):
             looks.append(_wave(*grids[1], *marks[1], FIRST))
-        elif height > width:
+        elif height >= width:
             looks.append(_wave(*grids[1], *marks[1], COLUMNS))
         if before is not None:
             for (light, usable), (old, old_usable), where in zip(grids, before, marks, strict=True):

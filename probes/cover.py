@@ -105,9 +105,9 @@ def lens_cover(bgr: Luma, face: Box | None = None) -> dict[str, float | str]:
 
 
 def _face_begins(face: Box | None, shape: tuple[int, ...]) -> Sequence[float]:
-    """Return where a face begins from each of `SIDES`, share of the way to the other; 0 without a face."""
+    """Return where a face begins from each of `SIDES`, share of the way to the other; -1 without a face."""
     if face is None:
-        return [0.0] * len(SIDES)
+        return [-1.0] * len(SIDES)
     x, y, width, height = face
     return y / shape[0], 1 - (y + height) / shape[0], x / shape[1], 1 - (x + width) / shape[1]
 
@@ -142,6 +142,8 @@ def _depth(cells: _Cells, face_begins: float, side: str) -> float:
     ends = np.where(blank.all(axis=0), rows, np.argmin(blank, axis=0)) / rows
     bottom, across = side == "bottom", side in {"top", "bottom"}
     depth, least = _smooth_edge(ends, BEND * 0.75 if bottom else BEND, SHOULDERS if bottom and black else BEND)
+    if not depth:
+        return 0.0
     next_to_it = np.abs(luma[int(np.ceil((depth + SMOOTH) * rows)) :] - base) < SAME_LUMA
     if black and face_begins > least - SMOOTH and _is_dark_room(next_to_it, across=across):
         return 0.0

@@ -89,7 +89,7 @@ def _pulses() -> Samples:
 def _interpolation() -> Samples:
     """Return windowed sincs that make `SLOWED` times as many samples of a window and the samples before it.
 
-    Kept, as the pulses are, for they take longer than many a window: nobody writes to them.
+    Cached, like the pulses: making them takes longer than hearing many windows. Shared, so never written to.
     """
     places = HALF_TAPS + np.arange(round(WINDOW_SAMPLES * SLOWED)) / SLOWED
     away = np.arange(WINDOW_SAMPLES + 2 * HALF_TAPS)[None, :] - places[:, None]

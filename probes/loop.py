@@ -203,9 +203,7 @@ class _Test:
     def sweeps(
         self, speaker: int, level_dbfs: float, microphones: Sequence[int]
     ) -> tuple[list[Sound], dict[int, Arrival]]:
-        """Return recordings of sweeps on one loudspeaker that no lost samples shifted against each other.
-
-        Beside them what each microphone heard in all of them together.
+        """Return recordings of sweeps on one loudspeaker, not shifted by lost samples, and each microphone's arrival.
 
         On an overloaded PC the sound system itself drops samples and tells nobody: taken together such recordings have
         no sweep, and the loudspeaker would count as silent. Raises Spoiled.
@@ -250,7 +248,7 @@ def _loud_enough(test: _Test, quiet: Sequence[Quiet], microphones: Sequence[int]
 
 
 def _is_shifted(responses: Sequence[Response]) -> bool:
-    """Return whether each recording plainly has the sweep, at another moment: all of them together have it not."""
+    """Return whether recordings that plainly have the sweep, each taken alone, have it at different moments."""
     alone = [arrival_of([one]) for one in responses]
     moments = [one.delay_ms for one in alone if one.stands_out_db >= PLAIN_DB]
     return len(moments) > 1 and max(moments) - min(moments) > SHIFT_MS

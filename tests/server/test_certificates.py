@@ -14,6 +14,7 @@ import ssl
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cryptography import x509
@@ -201,17 +202,18 @@ async def test_a_renewed_pair_that_browsers_refuse_keeps_the_old_one(pairs, tmp_
     assert late.reload() is True
 
 
-async def test_a_pair_that_begins_later_is_taken_when_it_has_begun(pairs, tmp_path):
+async def test_a_pair_that_begins_later_is_taken_when_it_has_begun(pairs, tmp_path, monkeypatch):
     """An own case: it is not forgotten, though its files do not change any more."""
     served = Certificate(*put(pairs[0], tmp_path))
-    coming = put(valid(tmp_path / "coming", timedelta(seconds=3), 9 * DAY), tmp_path)
-    async with presenting(served) as port, asyncio.timeout(PATIENCE_S):
+    coming = put(valid(tmp_path / "coming", DAY, 9 * DAY), tmp_path)
+    async with presenting(served) as port:
         served.look()
         served.look()
         assert await shown(port) == der(pairs[0][0])
-        while await shown(port) != der(coming[0]):
-            served.look()
-            await asyncio.sleep(0.1)
+        later = SimpleNamespace(now=lambda zone: datetime.now(zone) + 2 * DAY, max=datetime.max)
+        monkeypatch.setattr(certificates, "datetime", later)
+        served.look()
+        assert await shown(port) == der(coming[0])
 
 
 def test_a_certificate_that_nothing_renews_is_told_of_once_a_day(tmp_path, caplog):
