@@ -14,7 +14,7 @@ from readiness.server.assets import Assets
 from readiness.texts import LANGUAGES, WEB_FOLDER, catalogue
 
 ASSETS = Assets()
-MOST_BYTES = 67_000
+MOST_BYTES = 67_500
 """What an old phone on a thin line can bear of the self-test before it starts: as sent, words included, digits not."""
 MOST_DIGIT_BYTES = 60_000
 SCRIPTS = sorted(path.relative_to(WEB_FOLDER).as_posix() for path in WEB_FOLDER.rglob("*.js"))

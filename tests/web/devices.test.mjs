@@ -23,7 +23,7 @@ globalThis.MediaStream ??= class {
     return this.tracks.filter(({ kind }) => kind === "audio");
   }
 };
-const SCOPE = { WebSocket: 1, RTCPeerConnection: 1, AudioWorkletNode: 1, MediaStream: 1, isSecureContext: true };
+const SCOPE = { WebSocket: 1, RTCPeerConnection: class { close() {} }, AudioWorkletNode: 1, MediaStream: 1, isSecureContext: true };
 
 function track(kind, settings = {}, label = "") {
   return {

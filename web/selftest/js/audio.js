@@ -5,6 +5,7 @@
  * @typedef {import("../../shared/types").Block} Block
  * @typedef {import("../../shared/types").Clock} Clock
  */
+import { settingsOf } from "./checks/devices.js";
 import { StepFault, within } from "./clock.js";
 
 /** Pause between two spoken digits, s; enough to tell them apart. */
@@ -34,15 +35,6 @@ async function loadModule(context, url, clock) {
   throw new StepFault("sound_blocked", why);
 }
 
-/** The microphone's own rate, Hz, where the browser tells it. @param {MediaStream} stream @returns {number | undefined} */
-function rateOf(stream) {
-  try {
-    return stream.getAudioTracks()[0]?.getSettings?.()?.sampleRate;
-  } catch {
-    return undefined;
-  }
-}
-
 /**
  * Capture of the raw microphone. A context that refuses the microphone's rate is replaced by one with that rate.
  * @param {AudioContext} context @param {MediaStream} stream @param {string} workletUrl
@@ -59,7 +51,7 @@ export async function openRecorder(context, stream, workletUrl, { clock, create 
     if (error instanceof StepFault) throw error;
     refused = error;
   }
-  const rate = rateOf(stream);
+  const rate = settingsOf(stream.getAudioTracks()[0]).sampleRate;
   for (const sampleRate of new Set([...(rate ? [rate] : []), ...RATES_HZ])) {
     if (sampleRate === context.sampleRate) continue;
     /** @type {AudioContext | null} */

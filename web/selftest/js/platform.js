@@ -77,9 +77,8 @@ export function cameraClass(label) {
   return CAMERAS.find(([, pattern]) => pattern.test(label))?.[0] ?? "unknown";
 }
 
-/** Extensions and policies that switch WebRTC off leave its name in place. @param {any} scope */
+/** Whether WebRTC works; what switches it off may leave its name. @param {any} scope */
 function makesPeers({ RTCPeerConnection }) {
-  if (typeof RTCPeerConnection !== "function") return true;
   try {
     new RTCPeerConnection().close();
     return true;
@@ -93,8 +92,8 @@ function makesPeers({ RTCPeerConnection }) {
  * @param {any} scope usually `globalThis` @returns {string[]} their W3C names
  */
 export function missingInterfaces(scope) {
-  const missing = ["WebSocket", "RTCPeerConnection", "AudioWorkletNode", "MediaStream"].filter((name) => !scope[name]);
-  if (!missing.includes("RTCPeerConnection") && !makesPeers(scope)) missing.push("RTCPeerConnection");
+  const missing = ["WebSocket", "AudioWorkletNode", "MediaStream"].filter((name) => !scope[name]);
+  if (!makesPeers(scope)) missing.push("RTCPeerConnection");
   if (!scope.navigator?.mediaDevices?.getUserMedia) missing.push("getUserMedia");
   return missing;
 }

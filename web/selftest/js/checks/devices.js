@@ -157,10 +157,10 @@ function joined(parts) {
   return { tracks: parts.flatMap(({ tracks }) => tracks), status: Object.assign({}, ...parts.map(({ status }) => status)) };
 }
 
-/** What the browser tells of a track; extensions that hide the device let this fail. @param {MediaStreamTrack} track @returns {MediaTrackSettings} */
-function settingsOf(track) {
+/** What the browser tells of a track; extensions that hide the device let this fail. @param {MediaStreamTrack | undefined} track @returns {MediaTrackSettings} */
+export function settingsOf(track) {
   try {
-    return track.getSettings() ?? {};
+    return track?.getSettings?.() ?? {};
   } catch {
     return {};
   }
@@ -191,10 +191,10 @@ function microphoneFigures(stream, status) {
 /** Newer browsers give a kind of echo canceller instead of `true`. @param {unknown} value */
 const asFlag = (value) => (value === undefined ? undefined : Boolean(value));
 
-/** A figure as the browser gave it; not a number, or 0 as before the first frame, is none. @param {unknown} value */
-const amount = (value) => (typeof value === "number" && Number.isFinite(value) && value > 0 ? value : undefined);
-/** @param {unknown} value */
-const whole = (value) => (amount(value) === undefined ? undefined : Math.round(/** @type {number} */ (value)));
+/** A figure above 0, which it is before the first frame; else none. @param {any} value @returns {number | undefined} */
+const amount = (value) => (Number.isFinite(value) && value > 0 ? value : undefined);
+/** @param {any} value */
+const whole = (value) => amount(value) && Math.round(value);
 
 /** Drop the figures that the browser did not give. @template {object} T @param {T} figures @returns {T} */
 function tidy(figures) {
