@@ -22,6 +22,7 @@ TOOLS = frozenset(
         "readiness/meetings/mail_headers",
         "readiness/meetings/reach",
         "readiness/meetings/typed",
+        "readiness/meetings/wrapped_links",
         "reports/store/actors",
         "reports/store/audit",
         "reports/store/columns",

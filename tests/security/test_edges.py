@@ -25,8 +25,11 @@ HOSTS = {
 
 @pytest.mark.parametrize(("host", "status"), HOSTS.items())
 async def test_WEB_5_a_foreign_host_is_refused_where_ours_is_known(server, host, status):
-    """Nobody's own name for this machine is answered as if it were ours; without a public URL all are."""
-    request = f"GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
+    """Nobody's own name for this machine is answered as if it were ours; without a public URL all are.
+
+    Except for what load balancers ask, which is nobody's secret (`test_proxies`).
+    """
+    request = f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
     assert (await raw(server.base, request))[0] == 200
     server.services.settings = replace(server.services.settings, public_url="https://ready.hospital.example")
     found, headers, _ = await raw(server.base, request)
