@@ -71,8 +71,8 @@ SAME_LUMA: Final = 4.0
 """Such a cell is as black as the border if it differs from it by less: it is the same dark room."""
 DARK_BESIDE: Final = 0.45
 """Share of them from which the room is dark, and what seems a cover's edge is the outline of somebody in little light:
-of 41 people of "tune" all such pictures have more but those of one, who has a lit sofa beside him, and 1 of 143 real
-covers has."""
+of 41 people of "tune" all such pictures have more but those of one, who has a lit sofa beside him, and of 178
+covers that were told 1 has."""
 
 _Cells = NDArray[np.float32]
 SIDES: Final = ("top", "bottom", "left", "right")

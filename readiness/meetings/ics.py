@@ -30,6 +30,7 @@ NO_TIME = datetime(1, 1, 1, tzinfo=UTC)
 """The time of an entry that only cancels."""
 PLANS = frozenset({"", "PUBLISH", "REQUEST", "ADD"})
 ENDED = frozenset({"CANCELLED", "CANCELED"})
+"""A STATUS that cancels: RFC 5545's, and as some American programs spell it."""
 _CALLED_OFF = re.compile(
     r"(?:avlyst|kansellert|cancell?ed|inställt|inställd|aflyst|abgesagt|annulé|geannuleerd|peruutettu|odwołane)\s?:",
     re.IGNORECASE,

@@ -15,6 +15,7 @@ __all__ = ["Invited", "invited"]
 
 LONGEST_LABEL = 60
 LONGEST_NAME = 500
+"""Characters of a name in which an address is looked for: longer ones are no name."""
 ROOMS = frozenset({"ROOM", "RESOURCE"})
 ROOM_DOMAINS = ("resource.calendar.google.com",)
 CALENDAR_DOMAINS = ("group.calendar.google.com", "import.calendar.google.com", "group.v.calendar.google.com")

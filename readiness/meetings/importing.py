@@ -37,6 +37,7 @@ STAYING: Mapping[str, str] = {
     "import.declined": "import.declined_stays",
     "import.delegated": "import.delegated_stays",
 }
+"""Why somebody is not invited, and what is said instead where they are in the meeting already."""
 MOVED_WITHIN = timedelta(days=366)
 _PROPERTIES: Mapping[str, str] = {
     "starts": "DTSTART",

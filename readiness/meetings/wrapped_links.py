@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 __all__ = ["unwrapped"]
 
 MOST_WRAPS: Final = 3
+"""Filters that one link may have gone through: the sender's, the recipient's and a forwarder's."""
 _WHOLE: Final = re.compile(r"https://[^\s\x00-\x1f\x7f<>\"]+", re.IGNORECASE)
 """What may be inside: https only, with nothing in it that ends a link."""
 _ASKED: Final = (
@@ -45,7 +46,9 @@ _CHECKED: Final = re.compile(
     r"https://(?:protect\.checkpoint\.com|(?:[\w-]+\.)?avanan\.click)/v2/(?:[\w-]+/)?___(https?://.+?)___\.",
     re.IGNORECASE,
 )
+"""Check Point, also as Avanan: the link between underscores."""
 _STARS: Final = re.compile(r"\*(?:\*([A-Za-z0-9_-]))?")
+"""Proofpoint's place of one sign, or of as many as the letter behind two stars counts."""
 _COUNTS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 """How many signs ``**A``, ``**B`` … stand for, from two on."""
 
