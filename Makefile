@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-# Three with browsers for two cores, as many as are served in time, and one that gives way to them (tests/lanes.py).
-JOBS ?= 4
+# Three with browsers for two cores, as many as are served in time, and two that give way to them (tests/lanes.py).
+JOBS ?= 5
 
 .PHONY: help run room ready check quick test lint ruff mypy tsc bench fuzz parts system clean
 

@@ -2,12 +2,14 @@
 
 A plugin of pytest, loaded by ``tests/conftest.py``. One session runs every test once, several at a time
 (``make test``): first those marked ``alone``, one after another and with nothing beside them, then those of a ``pair``
-two at a time, then the ``quiet`` ones beside each other, then the long ones, and the rest beside them in a lane of its
-own (``lanes``). ``--quick`` (``make check``) leaves out what starts a process.
+two at a time, then the ``quiet`` ones beside each other, then the long ones, and the rest beside them in lanes of their
+own (``lanes``). What starts no process is in the ``background`` of all but those that are alone; ``--quick``
+(``make check``) runs nothing else.
 """
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import fcntl
 import functools
@@ -24,10 +26,12 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests.lanes import Lanes, give_way, is_light_lane, write_plan
+from tests.lanes import Lane, Lanes, give_way, lane_of, write_plan
 
-KINDS = ("alone", "pair", "quiet", "ordinary")
-"""What a test wants beside it: nothing, one of its kind, those that wait more than they compute, or anything."""
+BACKGROUND = "background"
+KINDS = ("alone", "pair", "quiet", "ordinary", BACKGROUND)
+"""What a test wants beside it: nothing, one of its kind, those that wait more than they compute, or anything; the last
+minds nothing and disturbs nobody but one that is alone."""
 PAIR = 2
 SEAT_S = 0.05
 """Between looks for a free seat of a pair."""
@@ -62,9 +66,11 @@ class Turns:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._gate = os.open(folder / "gate", os.O_RDWR | os.O_CREAT)
-        self._rooms = {kind: os.open(folder / kind, os.O_RDWR | os.O_CREAT) for kind in KINDS if kind != "alone"}
-        self._seats = [os.open(folder / f"seat-{number}", os.O_RDWR | os.O_CREAT) for number in range(PAIR)]
+        self._gate, self._door, self._background, *self._seats = (
+            os.open(folder / name, os.O_RDWR | os.O_CREAT)
+            for name in ("gate", "door", BACKGROUND, *(f"seat-{number}" for number in range(PAIR)))
+        )
+        self._rooms = {kind: os.open(folder / kind, os.O_RDWR | os.O_CREAT) for kind in ("pair", "quiet", "ordinary")}
 
     @contextlib.contextmanager
     def turn(self, kind: str) -> Iterator[None]:
@@ -72,24 +78,29 @@ class Turns:
 
         Who waits for the others to leave keeps the gate, so that nobody else gets in first.
         """
-        fcntl.flock(self._gate, fcntl.LOCK_EX)
-        for name, room in self._rooms.items():
+        if kind != BACKGROUND:
+            fcntl.flock(self._gate, fcntl.LOCK_EX)
+        if kind in {"alone", BACKGROUND}:  # the others let each other in without looking at what is in the background
+            fcntl.flock(self._door, fcntl.LOCK_EX if kind == "alone" else fcntl.LOCK_SH)
+            fcntl.flock(self._background, fcntl.LOCK_EX if kind == "alone" else fcntl.LOCK_SH)
+        for name, room in self._rooms.items() if kind != BACKGROUND else ():
             fcntl.flock(room, fcntl.LOCK_SH if name == kind else fcntl.LOCK_EX)
         for name, room in self._rooms.items():
             if kind not in {name, "alone"}:  # whoever comes into that one waits for us to leave ours
                 fcntl.flock(room, fcntl.LOCK_UN)
         while kind == "pair" and not any(map(_taken, self._seats)):
             time.sleep(SEAT_S)
-        fcntl.flock(self._gate, fcntl.LOCK_UN)
+        for passed in (self._gate, self._door):
+            fcntl.flock(passed, fcntl.LOCK_UN)
         try:
             yield
         finally:
-            for held in (*self._seats, *self._rooms.values()):
+            for held in (*self._seats, *self._rooms.values(), self._background):
                 fcntl.flock(held, fcntl.LOCK_UN)
 
     def close(self) -> None:
         """Give up what is held."""
-        for held in (self._gate, *self._rooms.values(), *self._seats):
+        for held in (self._gate, self._door, self._background, *self._rooms.values(), *self._seats):
             os.close(held)
 
 
@@ -105,15 +116,15 @@ def _taken(seat: int) -> bool:
 class TakesTurns:
     """In each worker of a run: a test waits for those that it should not run beside, and they for it."""
 
-    def __init__(self, folder: Path, *, light: bool) -> None:
+    def __init__(self, folder: Path, lane: Lane) -> None:
         self._turns = Turns(folder)
-        self._light = light
+        self._lane = lane
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Wait for this test's turn, before its time limit begins to count."""
-        if self._light and _rank(item) == LIGHT:
-            give_way()
+        if self._lane != Lane.WALK and _rank(item) >= LIGHT:
+            give_way(wholly=self._lane == Lane.QUICK)
         with self._turns.turn(_kind(item)):
             return (yield)
 
@@ -130,8 +141,8 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.register_profile("quick", settings.get_profile("readiness"), max_examples=QUICK_EXAMPLES)
         settings.load_profile("quick")
     if hasattr(config, "workerinput"):
-        light = is_light_lane(config.workerinput["workerid"], config.workerinput["workercount"])
-        config.pluginmanager.register(TakesTurns(_folder(config), light=light))
+        lane = lane_of(config.workerinput["workerid"], config.workerinput["workercount"])
+        config.pluginmanager.register(TakesTurns(_folder(config), lane))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -171,11 +182,14 @@ def _with_fewer_examples(test: Any) -> None:
 
 
 def _kind(item: pytest.Item) -> str:
-    return next((name for name in KINDS if item.get_closest_marker(name)), "ordinary")
+    marked = next((name for name in KINDS if item.get_closest_marker(name)), None)
+    return marked or (BACKGROUND if is_quick(item) else "ordinary")
 
 
 LIGHT = (KINDS.index("ordinary"), True)
-"""Rank of a test that any of the others may run beside, and that takes no time."""
+"""Rank from which on a test takes no time."""
+QUICK = (KINDS.index(BACKGROUND), False)
+"""Rank from which on a test starts no process either."""
 
 
 def _rank(item: pytest.Item) -> tuple[int, bool]:
@@ -194,8 +208,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=_rank)
     if hasattr(config, "workerinput"):
         ranks = [_rank(item) for item in items]
-        ordinary = sum(kind < LIGHT[0] for kind, _ in ranks)
-        write_plan(_folder(config), ordinary, len(ranks) - ranks.count(LIGHT), len(ranks))
+        ordinary, light, quick = (bisect.bisect_left(ranks, rank) for rank in ((LIGHT[0], False), LIGHT, QUICK))
+        write_plan(_folder(config), ordinary, light, quick, len(ranks))
 
 
 @contextlib.contextmanager
