@@ -22,7 +22,6 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_an_installed_wheel_serves_the_page(tmp_path):
     """Page, script, catalogue, schema, digits, migrations, profiles and models all travel in the wheel."""
     subprocess.run(

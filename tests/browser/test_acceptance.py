@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import pytest
 import pytest_asyncio
 from playwright.async_api import Page
 
@@ -37,7 +36,6 @@ from tests.server.test_afterwards import made_answers
 
 __all__ = ["video"]
 
-pytestmark = pytest.mark.timeout(300)
 WORDS = catalogue("nb")
 ANNA, LARS, TOLK = "anna@home.example", "lars@hospital.example", "900 00 002"
 NUMBER = "912 34 567"

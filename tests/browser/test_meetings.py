@@ -13,7 +13,6 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
-import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page
 
@@ -26,7 +25,6 @@ from tests.browser.test_accessibility import SMALL, TOO_WIDE, violations
 from tests.integration.support import program
 from tests.meetings.receivers import Gateway, Mailbox, gateway, mailbox
 
-pytestmark = pytest.mark.timeout(300)
 WAIT_S = 20.0
 ANNA, LARS, TOLK = "anna@home.example", "lars@hospital.example", "+4790000002"
 TURNS = """

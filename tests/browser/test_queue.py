@@ -64,7 +64,6 @@ async def queued(person: Person) -> str:
 
 
 @pytest.mark.pair
-@pytest.mark.timeout(600)
 async def test_four_pages_at_one_place_get_in_one_after_the_other(narrow_server: LiveServer, chromium: Launch):
     """Each sees its place and how long it takes, moves up, and gets in by turns; who leaves makes room.
 
@@ -105,7 +104,6 @@ async def test_four_pages_at_one_place_get_in_one_after_the_other(narrow_server:
 
 
 @pytest.mark.pair
-@pytest.mark.timeout(600)
 async def test_a_server_that_restarts_takes_the_queue_in_again(narrow_server: LiveServer, chromium: Launch):
     """The page says that the line is lost and that the place is a new one; then it gets in by itself."""
     browser = await chromium()
@@ -130,7 +128,6 @@ async def test_a_server_that_restarts_takes_the_queue_in_again(narrow_server: Li
 
 @pytest.mark.slow
 @pytest.mark.pair
-@pytest.mark.timeout(600)
 async def test_four_pages_at_two_processes_all_get_in(two_processes: LiveServer, chromium: Launch):
     """However the connections are dealt out, each waits at its own process and gets in there; the last two finish."""
     browser = await chromium()

@@ -8,7 +8,6 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 import aiohttp
-import pytest
 from playwright.async_api import Page
 
 from readiness.access.actors import clock_of
@@ -24,7 +23,6 @@ from tests.fleet import AGENT, BROKEN, result, room_check
 NB = catalogue("nb")
 SHOTS = os.environ.get("ROOM_SHOTS")
 """Folder for screenshots, to look at by hand."""
-pytestmark = pytest.mark.timeout(300)
 
 
 async def seen(page: Page, name: str) -> None:

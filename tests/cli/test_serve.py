@@ -18,7 +18,6 @@ from readiness.cli import main
 from tests.integration.participant import PRESENT, let_go, participant
 from tests.integration.support import ROOT, certificate, free_port, serving, settings_env
 
-pytestmark = pytest.mark.timeout(300)
 TOO_LATE_S = 60
 LINKS = {
     "base_url",

@@ -10,7 +10,7 @@ from tests.integration.firefox import firefox
 from tests.integration.support import ServerProcess, host_address, serving
 from tests.integration.walking import assert_network_measured, assert_words_shown, blemishes, checks, report_of, walk
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from tests.integration.support import ROOT, certificate, free_port, program, ser
 from tests.integration.walking import assert_network_measured, assert_words_shown, report_of, walk
 from tests.patience import PATIENCE_S
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 EXAMPLE = ROOT / "readiness" / "docs" / "nginx.conf.example"
 MAIN = """
 daemon off;

@@ -172,7 +172,6 @@ async def go_on_while_a_is_cut_off(on: Machines) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 async def test_what_was_finished_at_b_stands_whenever_a_notices(tmp_path, postgres):
     """A lives and notices its dead socket before, while or after the page finishes at B: "ready" stands."""
     async with machines(tmp_path, postgres) as on:
@@ -183,7 +182,6 @@ async def test_what_was_finished_at_b_stands_whenever_a_notices(tmp_path, postgr
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 async def test_what_was_finished_at_b_stands_when_a_comes_back_to_the_database(tmp_path, postgres):
     """A was cut off from page and database, and could not know: what it stores late is refused, and logged."""
     async with machines(tmp_path, postgres) as on:

@@ -25,7 +25,6 @@ SECRET = "the key that two servers share"
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 async def test_no_invitation_is_lost_when_servers_are_killed(tmp_path):
     """Killed at random moments while they go out: each arrives, and twice only what a server died with in its hands.
 
@@ -46,7 +45,6 @@ def zone_at_noon(now: datetime) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 async def test_two_servers_on_one_database_remind_once(tmp_path, postgres):
     """Both start at the same moment and find the same people: one mail each, from whichever claimed it."""
     url, now = postgres.create(), datetime.now(tz=UTC)

@@ -90,7 +90,6 @@ def _runs(pid: int) -> bool:
 
 @pytest.mark.browser
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 async def test_a_test_goes_on_through_another_process_when_its_own_is_killed(tmp_path, postgres):
     """Nothing finished is asked again, and the report is complete; what the dead process had started ends too."""
     settings = {"WORKERS": "2", "PORT": str(free_port()), "DATABASE_URL": postgres.create()}
@@ -129,7 +128,6 @@ async def test_a_test_goes_on_through_another_process_when_its_own_is_killed(tmp
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 async def test_a_board_in_one_process_turns_when_a_report_comes_through_another(tmp_path, postgres):
     """And the running test is on it before."""
     settings = {"WORKERS": "2", "PORT": str(free_port()), "DATABASE_URL": postgres.create()}
@@ -150,7 +148,6 @@ async def test_a_board_in_one_process_turns_when_a_report_comes_through_another(
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 async def test_sigterm_lets_running_tests_finish_and_sends_new_ones_away(tmp_path, postgres, workers):
     """Then the process ends with status 0, an open board notwithstanding; /readyz says draining."""
     settings = {"WORKERS": workers, "PORT": str(free_port())}
@@ -191,7 +188,6 @@ async def test_sigterm_lets_running_tests_finish_and_sends_new_ones_away(tmp_pat
 
 @pytest.mark.parametrize(("fate", "cause"), [(signal.SIGKILL, "worker_died"), (signal.SIGSTOP, "worker_frozen")])
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 async def test_a_lost_media_worker_ends_its_own_test_only(tmp_path, fate, cause):
     """Killed or frozen: told and kept as incomplete, while the neighbour's test goes on to measure."""
     with serving(tmp_path, "--demo") as server:
@@ -229,7 +225,6 @@ def lone_server(tmp_path: Path):
         yield server
 
 
-@pytest.mark.timeout(300)
 async def test_a_dropped_line_is_kept_as_incomplete_with_the_phase_it_ended_in(lone_server):
     """The report names the phase; coming back goes on where it stopped, and replaces it."""
     async with participant(lone_server.base, lone_server.links["selftest_url"]) as anna:
@@ -256,7 +251,6 @@ async def test_a_dropped_line_is_kept_as_incomplete_with_the_phase_it_ended_in(l
         assert (await anna.last_report())["id"] == final["id"]
 
 
-@pytest.mark.timeout(300)
 async def test_somebody_elses_test_is_never_resumed(lone_server):
     """A test's id opens nothing without its session: a new test begins."""
     async with participant(lone_server.base, lone_server.links["selftest_url"]) as anna:
@@ -269,7 +263,6 @@ async def test_somebody_elses_test_is_never_resumed(lone_server):
             assert own["done"] == []
 
 
-@pytest.mark.timeout(300)
 async def test_above_capacity_one_waits_in_a_visible_queue(lone_server):
     """First come, first served; a place that is given up is the next one's, in order; who leaves the queue is gone."""
     base = lone_server.base

@@ -14,7 +14,6 @@ from tests.fleet import RITA, room
 from tests.room.test_scene import garage
 from tests.room.wire import Wire, film_of
 
-pytestmark = pytest.mark.timeout(300)
 MOST_BYTES = 4_000_000
 """On the line, both ways, with the full speed that a check of every day measures. ``docs/rooms.md`` says so."""
 CANARY = "canary-7f3a"

@@ -16,7 +16,7 @@ from tests.integration.support import candidates, certificate, free_port, free_u
 from tests.integration.walking import assert_network_measured, assert_words_shown, report_of, walk
 from tests.patience import PATIENCE_S
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SECRET = "shared-between-coturn-and-readiness"
 RELAY_ONLY = """
 const Own = window.RTCPeerConnection;

@@ -23,7 +23,7 @@ from tests.integration.webkit import DESKTOP, PHONE, REPLAY, WebKitPage, webkit
 from tests.made import BLOCKED, made_report, support_link
 from tests.series import made_series
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 UNACCELERATED = {"WEBKIT_DISABLE_COMPOSITING_MODE": "1"}
 """As on a computer without graphics: video frames are then never called for."""

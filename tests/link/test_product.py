@@ -16,7 +16,7 @@ from tests.link.model import Direction, Link
 from tests.link.starve import busy_loops
 from tests.patience import BUSY, was_busy
 
-pytestmark = [pytest.mark.needs_root, pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.needs_root, pytest.mark.browser, pytest.mark.slow]
 GOOD = Link(up=Direction(rate_mbps=10, delay_ms=10), down=Direction(rate_mbps=20, delay_ms=10))
 THIN = Link(
     up=Direction(rate_mbps=1.0, delay_ms=20, queue_ms=300), down=Direction(rate_mbps=5, delay_ms=20, queue_ms=300)

@@ -257,7 +257,6 @@ async def test_rtp_comes_through_the_tap_and_to_nobody_else(pc):
     assert routed == []
 
 
-@pytest.mark.timeout(30)
 async def test_sound_that_comes_up_starts_no_decoder():
     """Over real sockets: padded frames reach the log, and no decoder's thread is started."""
     started = inspect.getsource(RTCRtpReceiver.receive)

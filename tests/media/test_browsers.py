@@ -27,7 +27,7 @@ from tests.media.browsers import chromium, firefox
 from tests.media.support import Inbox, pool_of
 from tests.patience import PATIENCE_S
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.browser
 
 WEB = Path(__file__).parents[2] / "web"
 PROFILE = load_profile("consultation")

@@ -27,7 +27,7 @@ CAMERA = Path(__file__).with_name("rtsp_camera.py")
 BUSY = {"device_busy", "hung"}
 """What a machine that is too busy may say of a healthy room, and then says nothing else."""
 
-pytestmark = [pytest.mark.quiet, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.quiet, pytest.mark.slow]
 
 
 def room_command(room: SoftRoom, *arguments: str) -> subprocess.CompletedProcess:

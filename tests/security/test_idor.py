@@ -252,7 +252,6 @@ async def world(server: Server):
         await caller.http.close()
 
 
-@pytest.mark.timeout(300)
 async def test_AUT_1_every_route_answers_every_caller_as_the_table_says(server, world, database):
     """Nobody gets at what is somebody else's; who is refused has changed nothing, nor has a scanner's GET or HEAD."""
     table = matrix()

@@ -150,7 +150,6 @@ async def staff(server: Server, tmp_path: Path) -> AsyncIterator[Staff]:
         await role.http.close()
 
 
-@pytest.mark.timeout(300)
 async def test_AUT_2_what_is_of_another_unit_or_organisation_is_of_nobody(staff: Staff):
     """Every route that names somebody's thing, every role: as for an id that there is not, in status and effect."""
     for method, route in sorted(routes_of(staff.server)):
@@ -163,7 +162,6 @@ async def test_AUT_2_what_is_of_another_unit_or_organisation_is_of_nobody(staff:
             assert not staff.database.has_changed(), (method, route, role.name)
 
 
-@pytest.mark.timeout(300)
 async def test_AUT_1_every_route_answers_every_role_as_the_table_says(staff: Staff):
     """With their own session and things; who is refused has changed nothing. A new route stands in the table."""
     table = matrix()

@@ -96,7 +96,6 @@ async def test_WEB_3_a_silent_stranger_is_sent_away(server, http, monkeypatch):
     assert messages[-1]["code"] == "protocol.invalid"
 
 
-@pytest.mark.timeout(300)
 async def test_WEB_3_malformed_messages_get_an_error_and_five_close(server, http, caplog):
     """Each of some hundred bad messages in a running test gets `protocol.invalid`; the fifth ends it as interrupted."""
     cast = await make_cast(server.store)
@@ -316,10 +315,9 @@ async def test_WEB_3_a_second_socket_replaces_the_first(server, http):
     await alive
 
 
-@pytest.mark.timeout(90)
 async def test_a_page_that_comes_back_does_not_wait_for_its_dead_socket(server, http, monkeypatch):
     """A phone that changed network goes on with the same test before any heartbeat, which is not kept as incomplete."""
-    monkeypatch.setattr(session_socket, "HEARTBEAT_S", 10 * PATIENCE_S)
+    monkeypatch.setattr(session_socket, "HEARTBEAT_S", 100 * PATIENCE_S)
     cast = await make_cast(server.store)
     session = await redeem(http, cast.anna_token)
     first, plan = await started(http, session)

@@ -112,7 +112,6 @@ async def refusals(client: TurnClientUdpProtocol, number: int, peer: str) -> lis
     return codes
 
 
-@pytest.mark.timeout(120)
 async def test_TRN_1_nothing_but_this_server_is_relayed_to_and_quotas_hold(tmp_path):
     """Every other peer is refused by permission and by channel; of 50 allocations a user gets four."""
     peer = host_address()

@@ -108,7 +108,6 @@ async def readiness_of(http: aiohttp.ClientSession) -> tuple[int, dict]:
 
 
 @pytest.mark.needs_root
-@pytest.mark.timeout(300)
 async def test_DUR_3_a_disk_that_fills_is_told_and_nothing_acknowledged_is_lost(disk, migrated_file, monkeypatch):
     """Reports are refused with 503 and when to come back, /readyz is 503; with room again everything works at once."""
     monkeypatch.setattr(blocked, "ONCE_IN", timedelta())

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.bench.meetings import PAGES, fill, opened, serving
 from tests.statements import statements_of
 
@@ -29,7 +27,6 @@ async def statements(folder: Path, count: int) -> dict[str, int]:
     return counts
 
 
-@pytest.mark.timeout(300)
 async def test_the_number_of_statements_does_not_grow_with_the_other_meetings(tmp_path: Path) -> None:
     """Ten times as many meetings, the same statements for each page; and few of them."""
     few, many = await statements(tmp_path / "few", FEW), await statements(tmp_path / "many", MANY)

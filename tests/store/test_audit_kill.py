@@ -10,8 +10,6 @@ import signal
 import time
 from multiprocessing.connection import Connection
 
-import pytest
-
 from reports.store import Store
 from tests.patience import PATIENCE_S
 from tests.store import cast
@@ -22,7 +20,6 @@ KILLS, LONGEST_LIFE_S = 4, 0.4
 ANNA = "meeting-anna-anna"
 
 
-@pytest.mark.timeout(120)
 def test_LOG_2_who_did_it_survives_kill_9_with_what_was_done(url: str) -> None:
     """Each change that was acknowledged has its entry, and nothing is half written."""
     asyncio.run(fill(url))

@@ -28,7 +28,6 @@ LONGEST_LIFE_S = 0.4
 """A child is killed at a moment drawn up to this after its database is open."""
 
 
-@pytest.mark.timeout(300)
 def test_every_acknowledged_report_survives_kill_9(url: str) -> None:
     """Children submit and are killed at random moments; each id they were told of is stored once, with its hash."""
     asyncio.run(fill(url))
@@ -109,7 +108,6 @@ async def own_server() -> AsyncIterator[PostgresServer]:
     await asyncio.to_thread(server.close)
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.asyncio
 async def test_a_database_that_crashes_is_unavailable_and_then_itself_again(own_server: PostgresServer) -> None:
     """DUR-4: every call during the crash is `StoreUnavailable`, nothing acknowledged is lost, watchers come back."""
