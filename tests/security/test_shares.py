@@ -52,7 +52,8 @@ async def test_WEB_3_a_flood_of_silent_sockets_does_not_keep_a_page_out(server, 
             await one.receive()
             assert one.close_code != 1000
         assert not socket.closed
-        await socket.close()
+        for one in (socket, *silent, *more):
+            await one.close()
 
 
 async def test_event_streams_of_one_session_and_of_all_are_bounded(server, http, monkeypatch):
