@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from readiness.logs import JsonFormatter
+from readiness.media.pool import PRELOAD
 from readiness.server import app
 from readiness.server.app import make_app, make_runner, make_services
 from readiness.server.assets import Assets
@@ -55,11 +57,22 @@ def forget_servers() -> None:
     web_app._cached_build_middleware.cache_clear()
 
 
+def end_foreign_fork_server() -> None:
+    """End the fork server of this process unless it is that of media workers.
+
+    A process has one. What a command or another test started has not loaded what workers need, and would be theirs.
+    """
+    server = forkserver._forkserver
+    if server._forkserver_pid is not None and server._preload_modules != [PRELOAD]:
+        server._stop()
+
+
 @pytest.fixture(autouse=True)
 def nothing_left():
     """A server that ran in this process logs to the standard error of its own test, which is closed by then."""
     yield
     forget_servers()
+    end_foreign_fork_server()
     root = logging.getLogger()
     for handler in [one for one in root.handlers if isinstance(one.formatter, JsonFormatter)]:
         root.removeHandler(handler)

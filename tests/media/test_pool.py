@@ -176,8 +176,8 @@ async def test_ctrl_c_and_a_service_managers_signal_leave_workers_alone():
     """The terminal's group gets SIGINT, a unit's group SIGTERM; only the web process ends workers."""
     async with pool_of() as pool:
         worker = await pool.acquire()
-        forkserver = parent_of(worker.pid)
-        for pid in (worker.pid, forkserver):
+        parent = parent_of(worker.pid)
+        for pid in (worker.pid, parent):
             os.kill(pid, signal.SIGINT)
             os.kill(pid, signal.SIGTERM)
         await asyncio.sleep(0.3)
@@ -185,7 +185,7 @@ async def test_ctrl_c_and_a_service_managers_signal_leave_workers_alone():
         async with connected(worker, inbox):
             pass
         assert not worker.ended
-        assert process_exists(forkserver)
+        assert process_exists(parent)
         await (await pool.acquire()).close()
         await worker.close()
 

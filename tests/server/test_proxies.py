@@ -5,6 +5,7 @@ Own cases of the kind of langgenius/dify#539: what stands around a server, and w
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from readiness.errors import SettingError
 from readiness.settings import load_settings
 from tests.cast import make_cast
+from tests.patience import PATIENCE_S
 from tests.security.support import raw
 
 PUBLIC = "https://ready.example"
@@ -36,7 +38,9 @@ async def asked(server: Any, path: str, *headers: str, version: str = "1.1") -> 
 async def test_a_balancer_asks_without_a_host_or_by_a_name_of_its_own(server, path):
     """HAProxy's check is HTTP/1.0 without Host; in a cluster it is the service's name. Pages keep to their own name."""
     at(server)
-    assert (await asked(server, path, version="1.0"))[0] == 200
+    async with asyncio.timeout(PATIENCE_S):  # until there are media workers
+        while (await asked(server, path, version="1.0"))[0] != 200:
+            await asyncio.sleep(0.1)
     for host in ("readiness:8080", "readiness.default.svc", "a_b", "", "[fe80::1%25eth0]"):
         assert (await asked(server, path, f"Host: {host}"))[0] == 200, host
     assert (await asked(server, PAGE, "Host: readiness:8080"))[0] == 421
