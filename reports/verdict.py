@@ -100,20 +100,26 @@ def _within_reach(measured: Mapping[str, Measurement]) -> dict[str, Measurement]
 
 
 def judge_check(measurement: Measurement, check: CheckRule) -> CheckResult:
-    """Return the outcome of one check: the worst rule that holds, unless a worse one cannot be decided."""
+    """Return the outcome of one check: the worst rule that holds, unless a worse one cannot be decided.
+
+    A late server or device is named as the cause where it can explain what was found, or that there was too little.
+    """
+    late = (("server_busy", check.busy), ("device_busy", check.device_busy))
     holding = [rule for rule in check.rules if rule.holds(measurement) is True]
     undecided = [rule for rule in check.rules if rule.holds(measurement) is None]
     worst = max(holding, key=lambda rule: _SEVERITY[rule.outcome], default=None)
     unknown = max((_SEVERITY[rule.outcome] for rule in undecided), default=0)
     missing = measurement.metric("value") is None
     if worst and _SEVERITY[worst.outcome] >= unknown:
-        for cause, busy in (("server_busy", check.busy), ("device_busy", check.device_busy)):
+        for cause, busy in late:
             if _is_late(measurement, busy, worst):
                 return replace(_result(measurement, check, Outcome.NOT_MEASURED, None), cause=cause)
         return _result(measurement, check, worst.outcome, worst)
     if missing or unknown:
-        open_result = _result(measurement, check, Outcome.NOT_MEASURED, None)
-        return replace(open_result, cause=measurement.cause or "no_value")
+        cause = measurement.cause or "no_value"
+        if cause == "too_few_samples":
+            cause = next((name for name, busy in late if busy and busy.holds(measurement) is True), cause)
+        return replace(_result(measurement, check, Outcome.NOT_MEASURED, None), cause=cause)
     return _result(measurement, check, Outcome.PASS, None)
 
 

@@ -343,6 +343,29 @@ def test_lateness_of_a_machine_is_never_the_lines_failure(late, cause):
 
 
 @pytest.mark.parametrize(
+    ("details", "cause"),
+    [
+        ({"server_lag_p99_ms": 13.0, "device_lag_p99_ms": 206.0}, "device_busy"),
+        ({"server_lag_p99_ms": 80.0, "device_lag_p99_ms": 206.0}, "server_busy"),
+        (ON_TIME, "too_few_samples"),
+        ({}, "too_few_samples"),
+    ],
+)
+def test_who_was_late_is_told_where_it_left_too_few_samples(details, cause):
+    """The person can mend what the cause says; "too few" names nothing to mend."""
+    few = replace(not_measured("network.rtt", "too_few_samples", "ms"), details=details)
+    found = judge_check(few, PROFILE.checks["network.rtt"])
+    assert (found.outcome, found.cause) == (Outcome.NOT_MEASURED, cause)
+
+
+def test_no_other_cause_becomes_lateness():
+    """That no media came at all is no matter of a late machine."""
+    details = {"server_lag_p99_ms": 80.0, "device_lag_p99_ms": 206.0}
+    gone = replace(not_measured("network.rtt", "no_media", "ms"), details=details)
+    assert judge_check(gone, PROFILE.checks["network.rtt"]).cause == "no_media"
+
+
+@pytest.mark.parametrize(
     "check_id", ["network.loss_up", "network.loss_down", "network.throughput_up", "network.throughput_down"]
 )
 def test_a_device_that_stands_still_says_nothing_of_its_line(check_id):

@@ -118,12 +118,13 @@ def test_RTC_4_a_stopped_fork_server_is_killed_and_a_running_one_is_not(monkeypa
         while True:
             signal.pause()
     try:
-        monkeypatch.setattr(forkserver._forkserver, "_forkserver_pid", child)
-        pool._replace_stopped_server()
-        assert os.waitpid(child, os.WNOHANG) == (0, 0)
-        os.kill(child, signal.SIGSTOP)
-        os.waitpid(child, os.WUNTRACED)
-        pool._replace_stopped_server()
+        with monkeypatch.context() as patch:
+            patch.setattr(forkserver._forkserver, "_forkserver_pid", child)
+            pool._replace_stopped_server()
+            assert os.waitpid(child, os.WNOHANG) == (0, 0)
+            os.kill(child, signal.SIGSTOP)
+            os.waitpid(child, os.WUNTRACED)
+            pool._replace_stopped_server()
         assert os.waitpid(child, 0)[1] == signal.SIGKILL
         child = 0
     finally:
