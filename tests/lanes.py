@@ -96,5 +96,4 @@ class Lanes(LoadScheduling):
             return self.pending[:num]
         if lane == Lane.QUICK:
             return [one for one in self.pending if one >= self._quick][:num]
-        early = [one for one in self.pending[:num] if one < self._ordinary]
-        return early or [one for one in self.pending if one >= self._light][:num]
+        return [one for one in self.pending if one < self._ordinary or one >= self._light][:num]

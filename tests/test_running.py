@@ -6,11 +6,13 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from tests.running import NEVER_QUICK, STARTERS
+from tests.patience import PATIENCE_S
+from tests.running import BACKGROUND, NEVER_QUICK, STARTERS, Turns
 
 ROOT = Path(__file__).parents[1]
 
@@ -51,8 +53,6 @@ def test_beside(n, database):
 @pytest.mark.parametrize("n", range(60))
 def test_behind(n):
     stay(f"behind-{n}", "alone")
-    met = "".join({other.name.split("-")[0] for kind in ("in-*", "quiet-*", "pair-*") for other in HERE.glob(kind)})
-    (HERE / f"met-{met}").touch()
 
 @pytest.mark.quiet
 @pytest.mark.parametrize("n", range(12))
@@ -94,11 +94,33 @@ def test_a_failure_is_written_down_whatever_the_garbage_collector_does(tmp_path)
 
 @pytest.mark.slow
 def test_who_runs_alone_in_a_pair_or_in_quiet_has_the_right_ones_beside_and_everyone_runs_once(tmp_path):
-    """In one session of five processes, with one summary; what is in the background met a pair and a quiet one."""
+    """In one session of five processes, with one summary."""
     done = run(tmp_path, TURNS, "--numprocesses", "5", "--dist", "load", "--maxschedchunk", "1")
     assert "108 passed" in done.stdout, done.stdout
-    met = {path.name for path in tmp_path.glob("met-*")}
-    assert met >= {"met-pair", "met-quiet"}, met
+
+
+@pytest.mark.parametrize("kind", ["pair", "quiet", "ordinary"])
+def test_what_is_in_the_background_keeps_only_those_waiting_that_are_alone(tmp_path, kind):
+    """Both ways round; and one that is alone comes in when it has left."""
+    ours, theirs, third = (Turns(tmp_path) for _ in range(3))
+    came = threading.Event()
+
+    def be_alone() -> None:
+        with third.turn("alone"):
+            came.set()
+
+    with ours.turn(BACKGROUND), theirs.turn(kind):
+        pass
+    with ours.turn(kind), theirs.turn(BACKGROUND):
+        pass
+    with ours.turn(BACKGROUND):
+        waiting = threading.Thread(target=be_alone)
+        waiting.start()
+        assert not came.wait(0.1)
+    assert came.wait(PATIENCE_S)
+    waiting.join()
+    for one in (ours, theirs, third):
+        one.close()
 
 
 LANES = """
