@@ -90,9 +90,11 @@ async def test_the_pool_survives_its_fork_server():
     async with pool_of(3, warm=1) as pool:
         worker = await pool.acquire()
         inbox = Inbox(worker)
-        os.kill(parent_of(worker.pid), signal.SIGKILL)
+        killed = parent_of(worker.pid)
+        os.kill(killed, signal.SIGKILL)
         await inbox.get("ended")
         assert worker.end_cause == "worker_died"
+        await until(lambda: forkserver._forkserver._forkserver_pid != killed)
         await until(lambda: pool.ready and any(not warm.ended for warm in pool._warm))
         while parent_of((fresh := await pool.acquire()).pid) != forkserver._forkserver._forkserver_pid:
             await fresh.close()  # it was just being forked and lost its parent: it ends, or would serve as well
