@@ -94,10 +94,9 @@ async def test_the_pool_survives_its_fork_server():
         os.kill(killed, signal.SIGKILL)
         await inbox.get("ended")
         assert worker.end_cause == "worker_died"
-        await until(lambda: forkserver._forkserver._forkserver_pid != killed)
         await until(lambda: pool.ready and any(not warm.ended for warm in pool._warm))
-        while parent_of((fresh := await pool.acquire()).pid) != forkserver._forkserver._forkserver_pid:
-            await fresh.close()  # it was just being forked and lost its parent: it ends, or would serve as well
+        while parent_of((fresh := await pool.acquire()).pid) not in {forkserver._forkserver._forkserver_pid} - {killed}:
+            await fresh.close()  # it has lost its parent: it ends, or was just being forked and would serve as well
         async with connected(fresh, Inbox(fresh)) as client:
             await client.ping(3)
         await fresh.close()
