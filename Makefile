@@ -29,9 +29,9 @@ test: system $(VENV)/.test .cache/.node  ## install what the tests need and run 
 check: $(VENV)/.test .cache/.node  ## lint, types and all tests without browser, namespace and server process: a minute
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target quick lint
 
-# By file, so that what the tests of one file share is made once.
+# By file, so that what the tests of one file share is made once; three processes for two cores, because some wait.
 quick: $(VENV)/.test
-	@$(BIN)/python -m pytest --quick --numprocesses 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --quick --numprocesses 3 --dist loadfile $(ARGS)
 
 lint: mypy tsc ruff  ## ruff, mypy, tsc
 

@@ -2,7 +2,7 @@
 
 A walk waits more than it computes, but three at a time are as many as two cores serve in time. What they leave idle is
 enough for the tests without browser: those that start servers have a lane that gives way to the walks, and those that
-start no process at all one that gives way to everything, and so may run beside what minds a busy machine. A plugin of
+start no process at all one that gives way to everything, and so runs beside what minds a busy machine. A plugin of
 pytest, part of ``running``.
 """
 

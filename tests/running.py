@@ -1,10 +1,9 @@
 """How the tests are run: which wait until they have the machine to themselves, and what Debian's Python needs.
 
 A plugin of pytest, loaded by ``tests/conftest.py``. One session runs every test once, several at a time
-(``make test``): first those marked ``alone``, one after another and with nothing beside them, then those of a ``pair``
-two at a time, then the ``quiet`` ones beside each other, then the long ones, and the rest beside them in lanes of their
-own (``lanes``). What starts no process is in the ``background`` of all but those that are alone; ``--quick``
-(``make check``) runs nothing else.
+(``make test``): first those marked ``alone``, one after another, then those of a ``pair`` two at a time, then the
+``quiet`` ones beside each other, then the long ones, and the rest beside them in lanes of their own (``lanes``). What
+starts no process is in the ``background`` of them all; ``--quick`` (``make check``) runs nothing else.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from tests.lanes import Lane, Lanes, give_way, lane_of, write_plan
 BACKGROUND = "background"
 KINDS = ("alone", "pair", "quiet", "ordinary", BACKGROUND)
 """What a test wants beside it: nothing, one of its kind, those that wait more than they compute, or anything; the last
-minds nothing and disturbs nobody but one that is alone."""
+minds nothing, and in its own lane disturbs nobody."""
 PAIR = 2
 SEAT_S = 0.05
 """Between looks for a free seat of a pair."""
@@ -50,6 +49,8 @@ QUICK_EXAMPLES = 6
 GARBAGE = 10_000
 """More objects made than given up before garbage is looked for: at Python's 700 a test's own things are looked through
 again and again."""
+QUICK_GARBAGE = 200_000
+"""In a quick run, which ends before that much is much."""
 SETTINGS_OF_TEST = "_hypothesis_internal_use_settings"
 
 
@@ -66,9 +67,9 @@ class Turns:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._gate, self._door, self._background, *self._seats = (
+        self._gate, *self._seats = (
             os.open(folder / name, os.O_RDWR | os.O_CREAT)
-            for name in ("gate", "door", BACKGROUND, *(f"seat-{number}" for number in range(PAIR)))
+            for name in ("gate", *(f"seat-{number}" for number in range(PAIR)))
         )
         self._rooms = {kind: os.open(folder / kind, os.O_RDWR | os.O_CREAT) for kind in ("pair", "quiet", "ordinary")}
 
@@ -78,29 +79,24 @@ class Turns:
 
         Who waits for the others to leave keeps the gate, so that nobody else gets in first.
         """
-        if kind != BACKGROUND:
-            fcntl.flock(self._gate, fcntl.LOCK_EX)
-        if kind in {"alone", BACKGROUND}:  # the others let each other in without looking at what is in the background
-            fcntl.flock(self._door, fcntl.LOCK_EX if kind == "alone" else fcntl.LOCK_SH)
-            fcntl.flock(self._background, fcntl.LOCK_EX if kind == "alone" else fcntl.LOCK_SH)
-        for name, room in self._rooms.items() if kind != BACKGROUND else ():
+        fcntl.flock(self._gate, fcntl.LOCK_EX)
+        for name, room in self._rooms.items():
             fcntl.flock(room, fcntl.LOCK_SH if name == kind else fcntl.LOCK_EX)
         for name, room in self._rooms.items():
             if kind not in {name, "alone"}:  # whoever comes into that one waits for us to leave ours
                 fcntl.flock(room, fcntl.LOCK_UN)
         while kind == "pair" and not any(map(_taken, self._seats)):
             time.sleep(SEAT_S)
-        for passed in (self._gate, self._door):
-            fcntl.flock(passed, fcntl.LOCK_UN)
+        fcntl.flock(self._gate, fcntl.LOCK_UN)
         try:
             yield
         finally:
-            for held in (*self._seats, *self._rooms.values(), self._background):
+            for held in (*self._seats, *self._rooms.values()):
                 fcntl.flock(held, fcntl.LOCK_UN)
 
     def close(self) -> None:
         """Give up what is held."""
-        for held in (self._gate, self._door, self._background, *self._rooms.values(), *self._seats):
+        for held in (self._gate, *self._rooms.values(), *self._seats):
             os.close(held)
 
 
@@ -122,10 +118,13 @@ class TakesTurns:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        """Wait for this test's turn, before its time limit begins to count."""
+        """Wait for this test's turn, before its time limit begins to count; the quick lane disturbs nobody."""
         if self._lane != Lane.WALK and _rank(item) >= LIGHT:
             give_way(wholly=self._lane == Lane.QUICK)
-        with self._turns.turn(_kind(item)):
+        kind = _kind(item)
+        if kind == BACKGROUND and self._lane == Lane.QUICK:
+            return (yield)
+        with self._turns.turn("ordinary" if kind == BACKGROUND else kind):
             return (yield)
 
     def pytest_unconfigure(self) -> None:
@@ -225,7 +224,7 @@ def _no_garbage_collection() -> Iterator[None]:
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection() -> Generator[None, Any, Any]:
+def pytest_collection(session: pytest.Session) -> Generator[None, Any, Any]:
     """Look for no garbage while tests are collected: what is made stays, and every look goes through all of it.
 
     Nor do looks go through it later, when tests leave garbage of their own.
@@ -233,7 +232,7 @@ def pytest_collection() -> Generator[None, Any, Any]:
     with _no_garbage_collection():
         done = yield
     gc.freeze()
-    gc.set_threshold(GARBAGE, *gc.get_threshold()[1:])
+    gc.set_threshold(QUICK_GARBAGE if session.config.getoption("quick") else GARBAGE, *gc.get_threshold()[1:])
     return done
 
 

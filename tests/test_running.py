@@ -6,13 +6,13 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 
-from tests.patience import PATIENCE_S
-from tests.running import BACKGROUND, NEVER_QUICK, STARTERS, Turns
+from tests import running
+from tests.lanes import Lane
+from tests.running import NEVER_QUICK, STARTERS, TakesTurns, Turns
 
 ROOT = Path(__file__).parents[1]
 
@@ -33,7 +33,7 @@ def test_that_fails(busy_collector):
 """
 
 TURNS = """
-import pytest, time
+import os, pytest, time
 from pathlib import Path
 HERE = Path(__file__).parent
 
@@ -52,7 +52,10 @@ def test_beside(n, database):
 
 @pytest.mark.parametrize("n", range(60))
 def test_behind(n):
-    stay(f"behind-{n}", "alone")
+    if os.environ["PYTEST_XDIST_WORKER"] == "gw4":
+        stay(f"behind-{n}")
+    else:
+        stay(f"in-behind-{n}", "alone", "quiet-*", "pair-*")
 
 @pytest.mark.quiet
 @pytest.mark.parametrize("n", range(12))
@@ -68,7 +71,7 @@ def test_pair(n):
 @pytest.mark.alone
 @pytest.mark.parametrize("n", range(4))
 def test_alone(n):
-    stay("alone", "in-*", "quiet-*", "pair-*", "behind-*")
+    stay("alone", "in-*", "quiet-*", "pair-*")
 """
 
 
@@ -99,28 +102,16 @@ def test_who_runs_alone_in_a_pair_or_in_quiet_has_the_right_ones_beside_and_ever
     assert "108 passed" in done.stdout, done.stdout
 
 
-@pytest.mark.parametrize("kind", ["pair", "quiet", "ordinary"])
-def test_what_is_in_the_background_keeps_only_those_waiting_that_are_alone(tmp_path, kind):
-    """Both ways round; and one that is alone comes in when it has left."""
-    ours, theirs, third = (Turns(tmp_path) for _ in range(3))
-    came = threading.Event()
-
-    def be_alone() -> None:
-        with third.turn("alone"):
-            came.set()
-
-    with ours.turn(BACKGROUND), theirs.turn(kind):
-        pass
-    with ours.turn(kind), theirs.turn(BACKGROUND):
-        pass
-    with ours.turn(BACKGROUND):
-        waiting = threading.Thread(target=be_alone)
-        waiting.start()
-        assert not came.wait(0.1)
-    assert came.wait(PATIENCE_S)
-    waiting.join()
-    for one in (ours, theirs, third):
-        one.close()
+def test_what_is_in_the_background_waits_for_nobody_in_its_own_lane(request, tmp_path, monkeypatch):
+    """Not even for one that is alone; this test, which starts no process, stands for the others."""
+    gave_way = []
+    monkeypatch.setattr(running, "give_way", lambda *, wholly: gave_way.append(wholly))
+    somebody, lane = Turns(tmp_path), TakesTurns(tmp_path, Lane.QUICK)
+    with somebody.turn("alone"):
+        next(lane.pytest_runtest_protocol(request.node))
+    assert gave_way == [True]
+    somebody.close()
+    lane.pytest_unconfigure()
 
 
 LANES = """

@@ -9,6 +9,7 @@ import select
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -165,35 +166,66 @@ async def server(tmp_path: Path, migrated_file: Path) -> AsyncIterator[Server]:
 
 
 @dataclass
+class KeptBrowser:
+    """A browser whose made-up devices are links to clips: it reads them anew whenever a page opens a device."""
+
+    flags: tuple[str, ...]
+    links: Path
+    browser: Browser
+    clips: tuple[Path, ...]
+
+
+def link(clips: tuple[Path, ...], folder: Path) -> None:
+    """Make the clips the devices of the browser that reads this folder."""
+    for clip in clips:
+        part = folder / "part"
+        part.symlink_to(clip)
+        part.replace(folder / f"device{clip.suffix}")
+
+
+@dataclass
 class Browsers:
     """Chromium of this process, kept from test to test: each test has contexts of its own in it."""
 
     playwright: Playwright
-    kept: dict[tuple[str, ...], Browser] = field(default_factory=dict)
-    """By flags; those last used come last."""
+    folder: Path
+    """For the browsers' devices."""
+    kept: list[KeptBrowser] = field(default_factory=list)
+    """Those last used come last."""
 
-    async def open(self, *flags: str) -> Browser:
-        """A browser with these flags."""
-        browser = self.kept.pop(flags, None)
-        if browser is None or not browser.is_connected():
-            browser = await self.playwright.chromium.launch(executable_path=HEADLESS_CHROMIUM, args=[*flags])
-        self.kept[flags] = browser
-        return browser
+    async def open(self, *flags: str, clips: tuple[Path, ...] = ()) -> Browser:
+        """A browser with these flags, of which ``{links}`` is where it finds the clips.
+
+        Only one that nobody uses is given other clips than it has.
+        """
+        for one in self.kept:
+            is_free = one.clips == clips or not one.browser.contexts
+            if one.flags == flags and one.browser.is_connected() and is_free:
+                break
+        else:
+            links = Path(tempfile.mkdtemp(dir=self.folder))
+            arguments = [flag.format(links=links) for flag in flags]
+            browser = await self.playwright.chromium.launch(executable_path=HEADLESS_CHROMIUM, args=arguments)
+            one = KeptBrowser(flags, links, browser, clips)
+        link(clips, one.links)
+        one.clips = clips
+        self.kept = [*(other for other in self.kept if other is not one), one]
+        return one.browser
 
     async def tidy(self, most: int = MOST_BROWSERS) -> None:
         """Leave no page of a test open, and no more than so many browsers."""
-        for flags in [*self.kept][: max(0, len(self.kept) - most)]:
-            await self.kept.pop(flags).close()
-        for browser in self.kept.values():
-            for context in browser.contexts:
+        while len(self.kept) > most:
+            await self.kept.pop(0).browser.close()
+        for one in self.kept:
+            for context in one.browser.contexts:
                 await context.close()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browsers() -> AsyncIterator[Browsers]:
+async def browsers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browsers]:
     """Starting a browser and its driver costs more than most of what is tried in it."""
     async with async_playwright() as playwright:
-        kept = Browsers(playwright)
+        kept = Browsers(playwright, tmp_path_factory.mktemp("devices"))
         try:
             yield kept
         finally:
@@ -216,15 +248,17 @@ async def chromium(browsers: Browsers) -> AsyncIterator[Launch]:
         devices: str | None = "",
         arguments: Sequence[str] = (),
     ) -> Browser:
-        flags = [*ARGUMENTS, *arguments]
+        flags, clips = [*ARGUMENTS, *arguments], list[Path]()
         if not ask:
             flags.append("--use-fake-ui-for-media-stream")
         if devices is not None:
             flags.append("--use-fake-device-for-media-stream" + (f"={devices}" if devices else ""))
-            flags.append(f"--use-file-for-fake-audio-capture={microphone_clip(microphone, CLIP_FOLDER)}")
+            flags.append("--use-file-for-fake-audio-capture={links}/device.wav")
+            clips.append(microphone_clip(microphone, CLIP_FOLDER))
         if devices == "":
-            flags.append(f"--use-file-for-fake-video-capture={camera_clip(camera, CLIP_FOLDER)}")
-        return await browsers.open(*flags)
+            flags.append("--use-file-for-fake-video-capture={links}/device.y4m")
+            clips.append(camera_clip(camera, CLIP_FOLDER))
+        return await browsers.open(*flags, clips=tuple(clips))
 
     yield launch
     await browsers.tidy()

@@ -135,17 +135,18 @@ def test_frames_are_the_same_every_time() -> None:
     assert not np.array_equal(one[0], one[1])
 
 
-def test_a_camera_clip_is_written_once_as_motion_jpeg(tmp_path: Path) -> None:
-    """Whole JPEG frames, three seconds of them; the second call finds the file."""
+def test_a_camera_clip_is_written_once_as_whole_frames(tmp_path: Path) -> None:
+    """Three seconds of them in 4:2:0, as light as they were drawn; the second call finds the file."""
     path = camera_clip("frozen", tmp_path)
-    data = path.read_bytes()
-    assert data.startswith(b"\xff\xd8\xff")
-    assert data.count(b"\xff\xd8\xff") == 90
-    first = data[: data.index(b"\xff\xd9") + 2]
-    picture = cv2.imdecode(np.frombuffer(first, np.uint8), cv2.IMREAD_COLOR)
-    assert picture is not None
-    assert picture.shape == (480, 640, 3)
-    assert data == first * 90, "a frozen clip must hold one frame, bit for bit"
+    header, *frames = path.read_bytes().split(b"FRAME\n")
+    assert header.startswith(b"YUV4MPEG2 W640 H480 F20:1 ")
+    assert b" C420jpeg " in header
+    assert len(frames) == 60
+    assert set(frames) == {frames[0]}, "a frozen clip must hold one frame, bit for bit"
+    assert len(frames[0]) == 640 * 480 * 3 // 2
+    luma = np.frombuffer(frames[0], np.uint8)[: 640 * 480].reshape(480, 640)
+    drawn = cv2.cvtColor(next(camera_frames("frozen", 1)), cv2.COLOR_BGR2GRAY)
+    assert np.mean(np.abs(luma.astype(int) - drawn)) < 1.5
     stamp = path.stat().st_mtime_ns
     assert camera_clip("frozen", tmp_path).stat().st_mtime_ns == stamp
     assert [found.name for found in tmp_path.iterdir()] == [path.name]

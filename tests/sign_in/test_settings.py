@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -27,12 +28,21 @@ when = [{ claim = "roles", is = "support" }]
 FAPI = GOOD.replace('profile = "code"', 'profile = "fapi2"').replace("secret_file", "key_file")
 
 
+@cache
+def keys() -> dict[str, bytes]:
+    """Key files by name; an RSA key takes longer to make than a test."""
+    return {
+        "ec.pem": ECKey.generate_key("P-256").as_pem(private=True),
+        "rsa.pem": RSAKey.generate_key(2048).as_pem(private=True),
+        "public.pem": ECKey.generate_key("P-256").as_pem(private=False),
+    }
+
+
 def load(folder: Path, text: str):
     """Read `text` as such a file."""
     (folder / "secret").write_text("s")
-    (folder / "ec.pem").write_bytes(ECKey.generate_key("P-256").as_pem(private=True))
-    (folder / "rsa.pem").write_bytes(RSAKey.generate_key(2048).as_pem(private=True))
-    (folder / "public.pem").write_bytes(ECKey.generate_key("P-256").as_pem(private=False))
+    for name, key in keys().items():
+        (folder / name).write_bytes(key)
     path = folder / "sign-in.toml"
     path.write_text(text)
     return load_providers(path)
