@@ -39,6 +39,8 @@ class Certificate:
     def __init__(self, cert: Path, key: Path) -> None:
         """Load the pair. Raises SettingError if it can't be used."""
         self.context = _empty_context()
+        self._current = self.context
+        self.context.sni_callback = self._show
         self._cert = cert
         self._key = key
         self._tried = self._seen = self._stamp()
@@ -97,6 +99,10 @@ class Certificate:
         log_event(log, logging.WARNING, "tls.reloaded", days_left=days_left)
         return True
 
+    def _show(self, connection: ssl.SSLObject | ssl.SSLSocket, _name: str | None, _context: ssl.SSLContext) -> None:
+        """Give a new connection the present pair; OpenSSL asks at each hello, also where no server is named."""
+        connection.context = self._current
+
     def _stamp(self) -> _Stamp | None:
         """Return a value that identifies the state of the files, or None while one is missing."""
         try:
@@ -108,8 +114,8 @@ class Certificate:
     def _load(self) -> int:
         """Serve the pair and return its remaining validity, days. Raises one of `_UNUSABLE`, and then changes nothing.
 
-        Reads both files once and tries them in a separate context first, because OpenSSL would leave the context with
-        the new certificate and the old key if the two don't match. One that has expired, or is not valid yet, never
+        Reads both files once, into a context of their own: one that is in use would have the new certificate and the
+        old key for a moment, and for good if the two don't match. A pair that has expired, or is not valid yet, never
         replaces a valid one.
         """
         self._begins = None
@@ -119,9 +125,10 @@ class Certificate:
         if now < self._until < datetime.max.replace(tzinfo=UTC) and not begins <= now < until:
             self._begins = begins if begins > now else None
             raise ValueError(f"it is valid from {begins:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC")
-        for context in (_empty_context(), self.context):
-            with _as_file(chain) as chain_path, _as_file(key) as key_path:
-                context.load_cert_chain(chain_path, key_path, password=_no_password)
+        loaded = _empty_context()
+        with _as_file(chain) as chain_path, _as_file(key) as key_path:
+            loaded.load_cert_chain(chain_path, key_path, password=_no_password)
+        self._current = loaded
         self._until, self._soon_days = until, min(SOON_DAYS, (until - begins).days // 4)
         return (until - now).days
 

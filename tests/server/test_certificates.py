@@ -6,11 +6,13 @@ home-assistant/core#14237, aio-libs/aiohttp#10626, Kozea/Radicale#1319: the old 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import shutil
 import signal
 import ssl
+import threading
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,6 +36,7 @@ from readiness.server.certificates import Certificate
 from tests.integration.support import certificate, serving
 from tests.meetings.hard import listening, shut
 from tests.patience import PATIENCE_S
+from tests.running import tries
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +66,12 @@ def presenting(served: Certificate) -> AbstractAsyncContextManager[int]:
     return listening(end, tls=served.context)
 
 
-async def shown(port: int) -> bytes:
-    """The certificate that a newcomer is shown."""
+async def shown(port: int, *, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3, name: str | None = None) -> bytes:
+    """The certificate that a newcomer is shown, who knows protocols up to `newest` and may ask for a server by name."""
     anybody = ssl.create_default_context()
-    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+    anybody.check_hostname, anybody.verify_mode, anybody.maximum_version = False, ssl.CERT_NONE, newest
     async with asyncio.timeout(PATIENCE_S):
-        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=anybody)
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=anybody, server_hostname=name or "")
         found = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
         await shut(writer)
     return found
@@ -236,6 +239,31 @@ async def test_looking_never_ends(pairs, tmp_path, monkeypatch):
         while await shown(port) != der(pairs[1][0]):
             await asyncio.sleep(0.01)
     looking.cancel()
+
+
+async def test_who_comes_while_a_pair_is_replaced_is_served(pairs, tmp_path):
+    """Each newcomer gets one whole pair, the old or the new, in either protocol and with or without a server name."""
+    served = Certificate(*put(pairs[0], tmp_path))
+    ders = {der(pair[0]) for pair in pairs[:2]}
+    is_over = threading.Event()
+
+    def replace() -> None:
+        for turn in itertools.count(1):
+            put(pairs[turn % 2], tmp_path)
+            if is_over.is_set() or not served.reload():
+                return
+
+    replacing = asyncio.create_task(asyncio.to_thread(replace))
+    try:
+        async with presenting(served) as port:
+            for turn in range(tries(300, 60)):
+                newest = ssl.TLSVersion.TLSv1_2 if turn % 2 else ssl.TLSVersion.TLSv1_3
+                name = None if turn % 3 else "readiness.example"
+                assert await shown(port, newest=newest, name=name) in ders
+        assert not replacing.done()
+    finally:
+        is_over.set()
+        await replacing
 
 
 async def test_a_signal_reloads_a_running_server(pairs, tmp_path):
