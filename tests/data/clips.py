@@ -6,8 +6,8 @@ picture on the wall ``skimage.data.coffee()`` (CC0, Rachel Michetti); the room a
 seeded generators. Nobody was recorded for this.
 
 ``python -m tests.data.clips OUTDIR`` writes them all; what is there already stays. Chromium takes them by
-``--use-file-for-fake-video-capture`` (YUV4MPEG2, 640x480, 20 fps; Motion JPEG would cost a walk a second and a half of
-processor) and ``--use-file-for-fake-audio-capture`` (WAV, 48 kHz, 16 bits, mono); both loop.
+``--use-file-for-fake-video-capture`` (YUV4MPEG2, 640x480, 20 fps; decoding Motion JPEG takes it half a second of
+processor and more a walk) and ``--use-file-for-fake-audio-capture`` (WAV, 48 kHz, 16 bits, mono); both loop.
 """
 
 from __future__ import annotations
