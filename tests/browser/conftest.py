@@ -172,15 +172,19 @@ class KeptBrowser:
     flags: tuple[str, ...]
     links: Path
     browser: Browser
-    clips: tuple[Path, ...]
+    clips: tuple[Path, ...] = ()
 
+    def may_play(self, clips: tuple[Path, ...]) -> bool:
+        """Whether it has these clips, or nobody uses it."""
+        return self.browser.is_connected() and (self.clips == clips or not self.browser.contexts)
 
-def link(clips: tuple[Path, ...], folder: Path) -> None:
-    """Make the clips the devices of the browser that reads this folder."""
-    for clip in clips:
-        part = folder / "part"
-        part.symlink_to(clip)
-        part.replace(folder / f"device{clip.suffix}")
+    def play(self, clips: tuple[Path, ...]) -> None:
+        """Have these clips as devices from now on."""
+        for clip in clips:
+            part = self.links / "part"
+            part.symlink_to(clip)
+            part.replace(self.links / f"device{clip.suffix}")
+        self.clips = clips
 
 
 @dataclass
@@ -194,23 +198,16 @@ class Browsers:
     """Those last used come last."""
 
     async def open(self, *flags: str, clips: tuple[Path, ...] = ()) -> Browser:
-        """A browser with these flags, of which ``{links}`` is where it finds the clips.
-
-        Only one that nobody uses is given other clips than it has.
-        """
-        for one in self.kept:
-            is_free = one.clips == clips or not one.browser.contexts
-            if one.flags == flags and one.browser.is_connected() and is_free:
-                break
-        else:
+        """A browser with these flags, in which ``{links}`` is where it finds the clips."""
+        kept = next((one for one in self.kept if one.flags == flags and one.may_play(clips)), None)
+        if kept is None:
             links = Path(tempfile.mkdtemp(dir=self.folder))
             arguments = [flag.format(links=links) for flag in flags]
             browser = await self.playwright.chromium.launch(executable_path=HEADLESS_CHROMIUM, args=arguments)
-            one = KeptBrowser(flags, links, browser, clips)
-        link(clips, one.links)
-        one.clips = clips
-        self.kept = [*(other for other in self.kept if other is not one), one]
-        return one.browser
+            kept = KeptBrowser(flags, links, browser)
+        kept.play(clips)
+        self.kept = [*(one for one in self.kept if one is not kept), kept]
+        return kept.browser
 
     async def tidy(self, most: int = MOST_BROWSERS) -> None:
         """Leave no page of a test open, and no more than so many browsers."""

@@ -66,12 +66,12 @@ def presenting(served: Certificate) -> AbstractAsyncContextManager[int]:
     return listening(end, tls=served.context)
 
 
-async def shown(port: int, *, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3, name: str | None = None) -> bytes:
+async def shown(port: int, *, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3, name: str = "") -> bytes:
     """The certificate that a newcomer is shown, who knows protocols up to `newest` and may ask for a server by name."""
     anybody = ssl.create_default_context()
     anybody.check_hostname, anybody.verify_mode, anybody.maximum_version = False, ssl.CERT_NONE, newest
     async with asyncio.timeout(PATIENCE_S):
-        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=anybody, server_hostname=name or "")
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=anybody, server_hostname=name)
         found = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
         await shut(writer)
     return found
@@ -258,7 +258,7 @@ async def test_who_comes_while_a_pair_is_replaced_is_served(pairs, tmp_path):
         async with presenting(served) as port:
             for turn in range(tries(300, 60)):
                 newest = ssl.TLSVersion.TLSv1_2 if turn % 2 else ssl.TLSVersion.TLSv1_3
-                name = None if turn % 3 else "readiness.example"
+                name = "" if turn % 3 else "readiness.example"
                 assert await shown(port, newest=newest, name=name) in ders
         assert not replacing.done()
     finally:
